@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. A bzImage is real-mode code with the setup header in it, then protected-mode code: a
+ * decompressor with the kernel proper as its payload. The header's fields say where and how large.
+ *
+ * A gzip payload is an ELF that the host inflates much faster than the guest, so it is loaded as one. All other
+ * payloads are left to the guest: the protected-mode code goes where the kernel wants to run, and starts at its
+ * 64-bit entry. It unpacks within [load address, + init_size).
+ *
+ * Spec: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header" and "64-bit boot protocol".
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "boot/image.h"
+#include "boot/layout.h"
+#include "vmm/base/util.h"
+
+#define HEADER_OFFSET   UINT64_C(0x1f1)
+#define HEADER_JUMP     0x201 /* the byte that says how long the header is, counted from 0x202 */
+#define HEADER_BASE     UINT64_C(0x202)
+#define HEADER_MAGIC_AT 0x202 /* "HdrS" */
+#define VERSION_MIN     0x020c
+#define SECTOR          UINT64_C(512)
+#define PARAGRAPH       UINT64_C(16)
+#define ENTRY_64        UINT64_C(0x200) /* 64-bit entry, from the start of the protected-mode code */
+
+/* Up to the last field of 2.12, handover_offset. */
+#define HEADER_SIZE_MIN (offsetof(struct setup_header, handover_offset) + sizeof(uint32_t))
+
+struct parts {
+	uint64_t code;      /* the protected-mode code, in the file */
+	uint64_t code_size; /* bytes */
+	uint64_t payload;   /* in the file */
+	uint64_t payload_size;
+};
+
+bool bzimage_probe(const uint8_t *head, uint64_t len)
+{
+	static const uint8_t magic[] = {'H', 'd', 'r', 'S'};
+
+	return len >= HEADER_MAGIC_AT + sizeof(magic) && !memcmp(head + HEADER_MAGIC_AT, magic, sizeof(magic));
+}
+
+static int read_header(struct image *img, struct setup_header *ret, struct err *e)
+{
+	uint8_t buf[HEADER_OFFSET + sizeof(*ret)];
+	uint64_t have = MIN(img->size, sizeof(buf));
+	uint64_t len;
+	int r;
+
+	r = image_read(img, 0, buf, have, e);
+	if (r < 0)
+		return r;
+	/* The version comes first: an old header is short because it is old. */
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret, buf + HEADER_OFFSET, have - HEADER_OFFSET);
+	if (have - HEADER_OFFSET >= offsetof(struct setup_header, realmode_swtch) && ret->version < VERSION_MIN)
+		return err_set(e, -ENOTSUP,
+			"bzImage with boot protocol %u.%02u: %u.%02u or later is needed (Linux 3.8)", ret->version >> 8,
+			ret->version & 0xff, VERSION_MIN >> 8, VERSION_MIN & 0xff);
+	/* A field beyond the length that the header gives for itself holds code; one beyond our struct is unknown. */
+	len = HEADER_BASE + buf[HEADER_JUMP] - HEADER_OFFSET;
+	len = MIN(len, sizeof(*ret));
+	memset((uint8_t *)ret + len, 0, sizeof(*ret) - len);
+	if (have < HEADER_OFFSET + len)
+		return err_set(e, -ENOEXEC,
+			"truncated: the bzImage's setup header ends at byte %llu and the file at %llu",
+			(unsigned long long)(HEADER_OFFSET + len), (unsigned long long)img->size);
+	if (len < HEADER_SIZE_MIN)
+		return err_set(e, -ENOEXEC,
+			"broken bzImage: a setup header of %llu bytes is too short for protocol %u.%02u",
+			(unsigned long long)len, ret->version >> 8, ret->version & 0xff);
+	return 0;
+}
+
+static int check_header(const struct setup_header *h, struct err *e)
+{
+	if (!(h->loadflags & LOADED_HIGH))
+		return err_set(e, -ENOTSUP, "a zImage that loads below 1 MiB: a bzImage is needed");
+	if (!(h->xloadflags & XLF_KERNEL_64))
+		return err_set(
+			e, -ENOTSUP, "a bzImage without a 64-bit entry (32-bit kernel): an x86-64 kernel is needed");
+	if (h->relocatable_kernel && (!h->kernel_alignment || (h->kernel_alignment & (h->kernel_alignment - 1))))
+		return err_set(e, -ENOEXEC, "broken bzImage: kernel_alignment 0x%x is not a power of two",
+			h->kernel_alignment);
+	return 0;
+}
+
+static int find_parts(const struct setup_header *h, uint64_t file_size, struct parts *ret, struct err *e)
+{
+	/* For compatibility, 0 means 4. */
+	uint64_t sectors = h->setup_sects ? h->setup_sects : 4;
+
+	ret->code = (sectors + 1) * SECTOR;
+	ret->code_size = h->syssize * PARAGRAPH;
+	if (ret->code_size <= ENTRY_64)
+		return err_set(
+			e, -ENOEXEC, "broken bzImage: its syssize of %u leaves no room for a 64-bit entry", h->syssize);
+	if (ret->code > file_size || ret->code_size > file_size - ret->code)
+		return err_set(e, -ENOEXEC, "truncated: the bzImage's code ends at byte %llu and the file at %llu",
+			(unsigned long long)(ret->code + ret->code_size), (unsigned long long)file_size);
+	if ((uint64_t)h->payload_offset + h->payload_length > ret->code_size)
+		return err_set(e, -ENOEXEC,
+			"broken bzImage: its payload (0x%x bytes at 0x%x) does not fit its code of 0x%llx "
+			"bytes",
+			h->payload_length, h->payload_offset, (unsigned long long)ret->code_size);
+	ret->payload = ret->code + h->payload_offset;
+	ret->payload_size = h->payload_length;
+	return 0;
+}
+
+/* Return: 1: loaded, 0: its payload is something else than an ELF in gzip. */
+static int load_gzip_payload(
+	struct image *img, const struct parts *p, struct gmem *mem, struct kernel *k, struct err *e)
+{
+	CLEANUP_GUNZIP struct gunzip *gz = NULL;
+	struct image elf = {.fd = img->fd};
+	const uint8_t *head;
+	uint8_t magic[2];
+	uint64_t len;
+	int r;
+
+	if (p->payload_size < sizeof(magic))
+		return 0;
+	r = image_pread(img->fd, p->payload, magic, sizeof(magic), e);
+	if (r < 0)
+		return r;
+	if (!gunzip_probe(magic, sizeof(magic)))
+		return 0;
+	r = gunzip_open(img->fd, p->payload, p->payload_size, gmem_size(mem), &gz, e);
+	if (r < 0)
+		return err_wrap(e, r, "bzImage payload");
+	head = gunzip_head(gz, &len);
+	if (!image_is_elf(head, len))
+		return 0;
+	elf.gz = gz;
+	r = elf_load(&elf, mem, KERNEL_READ, k, e);
+	if (!r)
+		r = gunzip_finish(gz, e);
+	if (r < 0)
+		return err_wrap(e, r, "bzImage payload");
+	return 1;
+}
+
+static int load_code(struct image *img, const struct setup_header *h, const struct parts *p, struct gmem *mem,
+	enum kernel_load_how how, struct kernel *k, struct err *e)
+{
+	uint64_t gpa = h->pref_address;
+	uint64_t len = MAX(h->init_size, p->code_size);
+	int r;
+
+	/*
+	 * No other place is better than the preferred one: a relocatable kernel that starts below it moves itself
+	 * there, and one that is not relocatable runs nowhere else.
+	 */
+	if (h->relocatable_kernel) {
+		gpa = MAX(gpa, BOOT_HIGH_START);
+		if (range_wraps(gpa, h->kernel_alignment - 1))
+			return err_set(
+				e, -ENOEXEC, "broken bzImage: preferred address 0x%llx", (unsigned long long)gpa);
+		gpa = align_up(gpa, h->kernel_alignment);
+	}
+	r = image_check_range(mem, gpa, len, "bzImage", e);
+	if (r < 0)
+		return r;
+	r = image_place(img, p->code, p->code_size, mem, gpa, how, k, e);
+	if (r < 0)
+		return r;
+	k->load_start = gpa;
+	k->load_end = gpa + len;
+	k->entry = gpa + ENTRY_64;
+	return 0;
+}
+
+int bzimage_load(struct image *img, struct gmem *mem, enum kernel_load_how how, struct kernel *k, struct err *e)
+{
+	struct parts p = {0};
+	struct setup_header h;
+	int r;
+
+	r = read_header(img, &h, e);
+	if (r < 0)
+		return r;
+	r = check_header(&h, e);
+	if (r < 0)
+		return r;
+	r = find_parts(&h, img->size, &p, e);
+	if (r < 0)
+		return r;
+	r = load_gzip_payload(img, &p, mem, k, e);
+	if (r < 0)
+		return r;
+	k->format = r ? KERNEL_BZIMAGE_ELF : KERNEL_BZIMAGE;
+	if (!r) {
+		r = load_code(img, &h, &p, mem, how, k, e);
+		if (r < 0)
+			return r;
+	}
+	k->has_header = true;
+	k->header = h;
+	k->cmdline_max = h.cmdline_size;
+	k->initrd_max = h.initrd_addr_max;
+	return 0;
+}

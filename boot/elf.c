@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. The headers are read once, checked as a whole, and turned into a list of segments in
+ * guest-physical terms; only then is RAM written, in the order of the file, so that the same code serves a plain file
+ * and one that is inflated on the way. Bss is not written: guest RAM reads as zero.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "boot/image.h"
+#include "boot/layout.h"
+#include "vmm/base/le.h"
+#include "vmm/base/util.h"
+
+/* A vmlinux has five; the bound keeps the table on the stack and, with the ELF header, in an inflater's head. */
+#define ELF_PHDRS_MAX 128
+#define ELF_ALIGN_MAX GIB
+
+_Static_assert(sizeof(Elf64_Ehdr) + ELF_PHDRS_MAX * sizeof(Elf64_Phdr) <= GUNZIP_HEAD_SIZE, "headers fit the head");
+
+/* COMMAND_LINE_SIZE of x86 Linux is 2048; a vmlinux does not tell. */
+#define ELF_CMDLINE_MAX 2047
+/* What the setup header of every x86-64 Linux says (arch/x86/boot/header.S, ramdisk_max); a vmlinux does not tell. */
+#define ELF_INITRD_MAX 0x7fffffff
+
+struct segment {
+	unsigned index; /* in the program headers */
+	uint64_t offset;
+	uint64_t gpa;
+	uint64_t file_size;
+	uint64_t mem_size;
+	uint64_t align;
+	bool exec;
+};
+
+struct segments {
+	struct segment seg[ELF_PHDRS_MAX];
+	size_t nr;
+};
+
+#define SEGMENT_NAME_MAX 32
+
+static const char *segment_name(const struct segment *s, char *buf)
+{
+	snprintf(buf, SEGMENT_NAME_MAX, "ELF segment %u", s->index);
+	return buf;
+}
+
+static int read_header(struct image *img, Elf64_Ehdr *h, struct err *e)
+{
+	uint64_t have = img->size;
+
+	if (img->gz)
+		gunzip_head(img->gz, &have);
+	if (have < sizeof(*h))
+		return err_set(e, -ENOEXEC, "truncated: an ELF header takes %zu bytes and there are %llu", sizeof(*h),
+			(unsigned long long)have);
+	return image_read(img, 0, h, sizeof(*h), e);
+}
+
+static int check_header(const Elf64_Ehdr *h, struct err *e)
+{
+	if (h->e_ident[EI_CLASS] == ELFCLASS32)
+		return err_set(e, -ENOEXEC, "a 32-bit ELF: a 64-bit x86-64 kernel is needed");
+	if (h->e_ident[EI_CLASS] != ELFCLASS64)
+		return err_set(
+			e, -ENOEXEC, "broken ELF header: class %u is neither 32 nor 64 bits", h->e_ident[EI_CLASS]);
+	if (h->e_ident[EI_DATA] == ELFDATA2MSB)
+		return err_set(e, -ENOEXEC, "a big-endian ELF: a kernel for x86-64 is little-endian");
+	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
+		return err_set(e, -ENOEXEC, "broken ELF header: byte order %u", h->e_ident[EI_DATA]);
+	if (h->e_machine != EM_X86_64)
+		return err_set(e, -ENOEXEC, "an ELF for machine %u: x86-64 (%u) is needed", h->e_machine, EM_X86_64);
+	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
+		return err_set(e, -ENOEXEC,
+			"an ELF of type %u: a linked kernel (%u or %u) is needed, not an object or core", h->e_type,
+			ET_EXEC, ET_DYN);
+	if (!h->e_phnum)
+		return err_set(e, -ENOEXEC, "no program headers in this ELF: it cannot be loaded");
+	if (h->e_phentsize != sizeof(Elf64_Phdr))
+		return err_set(e, -ENOEXEC, "broken ELF header: program headers of %u bytes, not %zu", h->e_phentsize,
+			sizeof(Elf64_Phdr));
+	if (h->e_phnum > ELF_PHDRS_MAX)
+		return err_set(e, -ENOEXEC, "%u program headers in this ELF: more than %u is no kernel", h->e_phnum,
+			ELF_PHDRS_MAX);
+	return 0;
+}
+
+static int read_program_headers(struct image *img, const Elf64_Ehdr *h, Elf64_Phdr *ph, struct err *e)
+{
+	uint64_t len = h->e_phnum * sizeof(*ph);
+	uint64_t have = img->size;
+
+	if (img->gz)
+		gunzip_head(img->gz, &have);
+	if (h->e_phoff > have || len > have - h->e_phoff)
+		return err_set(e, -ENOEXEC,
+			"truncated or broken: the ELF's %u program headers at byte %llu lie outside the "
+			"first %llu bytes, which are all there %s",
+			h->e_phnum, (unsigned long long)h->e_phoff, (unsigned long long)have,
+			img->gz ? "may be in a compressed one" : "are");
+	return image_read(img, h->e_phoff, ph, len, e);
+}
+
+/* One PT_LOAD as its header tells it: addresses are not yet biased or compared with RAM. */
+static int add_segment(
+	const struct image *img, unsigned index, const Elf64_Phdr *ph, struct segments *list, struct err *e)
+{
+	struct segment *s = &list->seg[list->nr];
+
+	if (ph->p_filesz > ph->p_memsz)
+		return err_set(e, -ENOEXEC,
+			"ELF segment %u: 0x%llx bytes in the file are more than its 0x%llx in memory", index,
+			(unsigned long long)ph->p_filesz, (unsigned long long)ph->p_memsz);
+	if (range_wraps(ph->p_offset, ph->p_filesz))
+		return err_set(e, -ENOEXEC,
+			"ELF segment %u: its bytes in the file wrap around (0x%llx and 0x%llx more)", index,
+			(unsigned long long)ph->p_offset, (unsigned long long)ph->p_filesz);
+	if (!img->gz && ph->p_filesz && ph->p_offset + ph->p_filesz > img->size)
+		return err_set(e, -ENOEXEC, "truncated: ELF segment %u ends at byte %llu and the file at %llu", index,
+			(unsigned long long)(ph->p_offset + ph->p_filesz), (unsigned long long)img->size);
+	if (range_wraps(ph->p_paddr, ph->p_memsz))
+		return err_set(e, -ENOEXEC,
+			"ELF segment %u at 0x%llx wraps around the address space: it is 0x%llx bytes long", index,
+			(unsigned long long)ph->p_paddr, (unsigned long long)ph->p_memsz);
+	if (!ph->p_memsz)
+		return 0;
+	*s = (struct segment){
+		.index = index,
+		.offset = ph->p_offset,
+		.gpa = ph->p_paddr,
+		.file_size = ph->p_filesz,
+		.mem_size = ph->p_memsz,
+		.align = ph->p_align,
+		.exec = ph->p_flags & PF_X,
+	};
+	list->nr++;
+	return 0;
+}
+
+static int collect_segments(struct image *img, const Elf64_Ehdr *h, struct segments *list, struct err *e)
+{
+	Elf64_Phdr ph[ELF_PHDRS_MAX];
+	int r;
+
+	r = read_program_headers(img, h, ph, e);
+	if (r < 0)
+		return r;
+	list->nr = 0;
+	for (unsigned i = 0; i < h->e_phnum; i++) {
+		if (ph[i].p_type == PT_INTERP)
+			return err_set(e, -ENOEXEC, "a dynamically linked program, not a kernel");
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		r = add_segment(img, i, &ph[i], list, e);
+		if (r < 0)
+			return r;
+	}
+	if (!list->nr)
+		return err_set(e, -ENOEXEC, "no PT_LOAD segment in this ELF: there is nothing to load");
+	return 0;
+}
+
+/* A position-independent kernel is linked at or near 0: move it, as a whole, to where kernels go. */
+static int bias_segments(struct segments *list, uint64_t *entry, struct err *e)
+{
+	uint64_t lowest = UINT64_MAX, align = 1, bias;
+
+	for (size_t i = 0; i < list->nr; i++) {
+		const struct segment *s = &list->seg[i];
+
+		if ((s->align & (s->align - 1)) || s->align > ELF_ALIGN_MAX)
+			return err_set(e, -ENOEXEC, "ELF segment %u: an alignment of 0x%llx cannot be met", s->index,
+				(unsigned long long)s->align);
+		lowest = MIN(lowest, s->gpa);
+		align = MAX(align, s->align);
+	}
+	if (lowest >= BOOT_HIGH_START)
+		return 0;
+	bias = align_up(BOOT_DYN_KERNEL, align) - align_down(lowest, align);
+	for (size_t i = 0; i < list->nr; i++) {
+		struct segment *s = &list->seg[i];
+
+		if (range_wraps(s->gpa + s->mem_size, bias))
+			return err_set(e, -ENOEXEC,
+				"ELF segment %u at 0x%llx wraps around the address space when moved up "
+				"by 0x%llx",
+				s->index, (unsigned long long)s->gpa, (unsigned long long)bias);
+		s->gpa += bias;
+	}
+	/* A wrapped entry lies in no segment, since none wraps. */
+	*entry += bias;
+	return 0;
+}
+
+static int check_segments(const struct gmem *mem, const struct segments *list, struct err *e)
+{
+	char name[SEGMENT_NAME_MAX];
+
+	for (size_t i = 0; i < list->nr; i++) {
+		const struct segment *a = &list->seg[i];
+		int r = image_check_range(mem, a->gpa, a->mem_size, segment_name(a, name), e);
+
+		if (r < 0)
+			return r;
+		for (size_t j = 0; j < i; j++) {
+			const struct segment *b = &list->seg[j];
+
+			if (ranges_overlap(a->gpa, a->mem_size, b->gpa, b->mem_size))
+				return err_set(e, -ENOEXEC, "ELF segments %u and %u overlap in memory at 0x%llx",
+					b->index, a->index, (unsigned long long)MAX(a->gpa, b->gpa));
+		}
+	}
+	return 0;
+}
+
+static int check_entry(const struct segments *list, uint64_t entry, struct err *e)
+{
+	for (size_t i = 0; i < list->nr; i++) {
+		const struct segment *s = &list->seg[i];
+
+		/* In the file's bytes: bss holds no instructions. */
+		if (s->exec && entry >= s->gpa && entry - s->gpa < s->file_size)
+			return 0;
+	}
+	return err_set(
+		e, -ENOEXEC, "ELF entry 0x%llx lies outside every executable segment", (unsigned long long)entry);
+}
+
+static void sort_by_offset(struct segments *list)
+{
+	for (size_t i = 1; i < list->nr; i++) {
+		struct segment s = list->seg[i];
+		size_t j = i;
+
+		for (; j && list->seg[j - 1].offset > s.offset; j--)
+			list->seg[j] = list->seg[j - 1];
+		list->seg[j] = s;
+	}
+}
+
+int elf_load(struct image *img, struct gmem *mem, enum kernel_load_how how, struct kernel *k, struct err *e)
+{
+	struct segments list;
+	Elf64_Ehdr h;
+	uint64_t entry;
+	int r;
+
+	r = read_header(img, &h, e);
+	if (r < 0)
+		return r;
+	r = check_header(&h, e);
+	if (r < 0)
+		return r;
+	r = collect_segments(img, &h, &list, e);
+	if (r < 0)
+		return r;
+	entry = h.e_entry;
+	if (h.e_type == ET_DYN) {
+		r = bias_segments(&list, &entry, e);
+		if (r < 0)
+			return r;
+	}
+	r = check_segments(mem, &list, e);
+	if (r < 0)
+		return r;
+	r = check_entry(&list, entry, e);
+	if (r < 0)
+		return r;
+	sort_by_offset(&list);
+	k->load_start = UINT64_MAX;
+	k->load_end = 0;
+	for (size_t i = 0; i < list.nr; i++) {
+		const struct segment *s = &list.seg[i];
+		char name[SEGMENT_NAME_MAX];
+
+		k->load_start = MIN(k->load_start, s->gpa);
+		k->load_end = MAX(k->load_end, s->gpa + s->mem_size);
+		r = image_place(img, s->offset, s->file_size, mem, s->gpa, how, k, e);
+		if (r < 0)
+			return err_wrap(e, r, "%s", segment_name(s, name));
+	}
+	k->entry = entry;
+	k->cmdline_max = ELF_CMDLINE_MAX;
+	k->initrd_max = ELF_INITRD_MAX;
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where things lie in guest-physical memory at the first instruction: the one table that boot/ takes addresses from.
+ * What is written for each boot shares as few pages as it can, since every page touched costs a fault.
+ *
+ *   0x00000  page 0: free; top of the first stack. The kernel looks for BIOS data at 0x400 and finds zeroes.
+ *   0x01000  page tables: PML4, PDPT, one page directory for each GiB below 4 GiB
+ *   0x07000  zero page: struct boot_params
+ *   0x08000  GDT, setup_data, then the command line
+ *   0x20000  free
+ *   0x9fc00  extended BIOS data area: MP floating pointer (kernels search its first KiB)
+ *   0xa0000  VGA hole, free
+ *   0xe0000  ACPI tables, RSDP first (kernels that are not told its address search from here)
+ *   0xf0000  MP configuration table, in the BIOS ROM's place
+ *   0xffff0  the BIOS reset entry: code that resets (resetvec.h)
+ *  0x100000  high memory: the kernel at the address it asks for, the initrd at the top
+ *
+ * Spec: Linux Documentation/arch/x86/boot.rst (64-bit boot protocol); ACPI 6.5, 5.2.5.1 (finding the RSDP);
+ * MultiProcessor Specification 1.4, section 4 (finding the floating pointer).
+ */
+#ifndef BOOT_LAYOUT_H
+#define BOOT_LAYOUT_H
+
+#include <stdint.h>
+
+#define BOOT_STACK_TOP UINT64_C(0x1000)
+
+#define BOOT_PML4     UINT64_C(0x1000)
+#define BOOT_PDPT     UINT64_C(0x2000)
+#define BOOT_PD       UINT64_C(0x3000)
+#define BOOT_PD_PAGES 4
+
+#define BOOT_ZERO_PAGE UINT64_C(0x7000)
+
+#define BOOT_GDT             UINT64_C(0x8000)
+#define BOOT_GDT_SIZE        UINT64_C(0x40)
+#define BOOT_SETUP_DATA      UINT64_C(0x8040)
+#define BOOT_SETUP_DATA_SIZE UINT64_C(0xc0)
+#define BOOT_CMDLINE         UINT64_C(0x8100)
+#define BOOT_CMDLINE_SIZE    UINT64_C(0x17f00) /* with the NUL */
+
+#define BOOT_LOW_RAM_END UINT64_C(0x9fc00) /* conventional memory; the EBDA follows */
+
+#define BOOT_MPTABLE_START UINT64_C(0x9fc00)
+#define BOOT_MPTABLE_SIZE  UINT64_C(0x400)
+
+#define BOOT_BIOS_START UINT64_C(0xe0000) /* reserved up to high memory: the two areas below */
+
+#define BOOT_ACPI_START     UINT64_C(0xe0000)
+#define BOOT_ACPI_SIZE      UINT64_C(0x10000)
+#define BOOT_MPCONFIG_START UINT64_C(0xf0000)
+#define BOOT_MPCONFIG_SIZE  UINT64_C(0xfff0)
+#define BOOT_RESET_VECTOR   UINT64_C(0xffff0) /* f000:fff0, in real mode */
+
+#define BOOT_HIGH_START UINT64_C(0x100000)
+
+#define BOOT_DYN_KERNEL UINT64_C(0x1000000) /* where a position-independent kernel goes */
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/args.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/commands.h"
+
+void args_init(struct args *a, int argc, char **argv)
+{
+	*a = (struct args){.argc = argc, .argv = argv, .next = 1};
+}
+
+static int unknown(const char *word, const char *name, size_t len, struct err *e)
+{
+	const struct option_def *near = option_nearest(name, len);
+
+	if (near)
+		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean --%s%s?", word,
+			len > 3 && !strncmp(name, "no-", 3) && option_takes_off(near) ? "no-" : "", near->name);
+	return err_set(e, -EINVAL, "%.200s: unknown option; `vmm --help` lists all", word);
+}
+
+static int next_short(const char *word, struct arg *ret, struct err *e)
+{
+	const struct option_def *meant = option_find(word + 1, strcspn(word + 1, "="));
+
+	for_each_option(o) {
+		if (o->letter && word[1] == o->letter && !word[2]) {
+			*ret = (struct arg){.option = o};
+			return 1;
+		}
+	}
+	if (meant)
+		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean --%s?", word, meant->name);
+	return err_set(e, -EINVAL,
+		"%.200s: unknown option; options are words, such as --mem, and `vmm --help` lists all", word);
+}
+
+/* The value of an option that needs one: after "=", or the next word. */
+static int take_value(
+	struct args *a, const struct option_def *o, const char *inline_value, struct arg *ret, struct err *e)
+{
+	const char *value = inline_value;
+
+	if (!value) {
+		if (a->next >= a->argc)
+			return err_set(e, -EINVAL, "--%s: needs a value: --%s %s", o->name, o->name, option_metavar(o));
+		value = a->argv[a->next];
+		/* Far more often a forgotten value than one that starts so. */
+		if (!strncmp(value, "--", 2))
+			return err_set(e, -EINVAL,
+				"--%s: needs a value, but %.200s follows; if that is the value: --%s=%.200s", o->name,
+				value, o->name, value);
+		a->next++;
+	}
+	*ret = (struct arg){.option = o, .value = value};
+	return 1;
+}
+
+int args_next(struct args *a, struct arg *ret, struct err *e)
+{
+	const struct option_def *o;
+	const char *word, *name, *eq;
+	size_t len;
+
+	if (a->next < a->argc && !a->ended && !strcmp(a->argv[a->next], "--")) {
+		a->ended = true;
+		a->next++;
+	}
+	if (a->next >= a->argc)
+		return 0;
+	word = a->argv[a->next++];
+	if (a->ended || word[0] != '-' || !word[1]) {
+		*ret = (struct arg){.value = word};
+		return 1;
+	}
+	a->bare = NULL;
+	if (word[1] != '-')
+		return next_short(word, ret, e);
+
+	name = word + 2;
+	len = strcspn(name, "=");
+	eq = name[len] ? name + len + 1 : NULL;
+	o = option_find(name, len);
+	if (!o && !strncmp(name, "no-", 3)) {
+		o = option_find(name + 3, len - 3);
+		if (!o || !option_takes_off(o))
+			return unknown(word, name, len, e);
+		if (eq)
+			return err_set(e, -EINVAL, "%.200s: takes no value", word);
+		*ret = (struct arg){.option = o, .value = "off"};
+		return 1;
+	}
+	if (!o)
+		return unknown(word, name, len, e);
+	if (o->type == OPT_FLAG) {
+		if (eq)
+			return err_set(e, -EINVAL, "%.200s: takes no value", word);
+		*ret = (struct arg){.option = o};
+		return 1;
+	}
+	if (o->bare && !eq) {
+		a->bare = o;
+		*ret = (struct arg){.option = o, .value = o->bare};
+		return 1;
+	}
+	return take_value(a, o, eq, ret, e);
+}
+
+int args_stray(const struct args *a, const char *word, struct err *e)
+{
+	struct option_value v;
+	struct stat st;
+
+	if (a->bare && !option_parse(a->bare, word, &v, NULL))
+		return err_set(e, -EINVAL, "%.200s: belongs to no option; if it is the value of --%s: --%s=%.200s",
+			word, a->bare->name, a->bare->name, word);
+#define X(name, help)                                                                                                  \
+	if (!strcmp(word, #name))                                                                                      \
+		return err_set(e, -EINVAL, "%s: a subcommand comes before all options: vmm %s ...", word, word);
+	COMMANDS(X)
+#undef X
+	if (*word && stat(word, &st) == 0 && S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "%s: belongs to no option; to boot it: --kernel %s", word, word);
+	return err_set(
+		e, -EINVAL, "%.200s: belongs to no option; `vmm --help` lists them", *word ? word : "an empty word");
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line as a sequence of options of the table. Syntax only: whether a value is valid is option_parse()'s.
+ *
+ *   --NAME VALUE   --NAME=VALUE   --NAME (the bare value)   --no-NAME (off)   -h   --  (ends the options)
+ *
+ * An option that may stand bare takes its value only after "=".
+ */
+#ifndef CMD_ARGS_H
+#define CMD_ARGS_H
+
+#include "cmd/options.h"
+
+/**
+ * struct args - a walk over argv; borrows it
+ */
+struct args {
+	int argc;
+	char **argv;
+	int next;
+	bool ended;
+	const struct option_def *bare;
+};
+
+/**
+ * struct arg - one step
+ * @option: NULL: @value is a word that belongs to no option
+ * @value: as the operator wrote it, the bare value, or "off"; borrowed from argv or static
+ */
+struct arg {
+	const struct option_def *option;
+	const char *value;
+};
+
+/** args_init() - start behind argv[0] */
+void args_init(struct args *a, int argc, char **argv);
+
+/**
+ * args_next() - the next option or stray word
+ *
+ * Return: 1, 0 at the end, -EINVAL with words: unknown option, value missing or not wanted.
+ * Trust: operator.
+ */
+int args_next(struct args *a, struct arg *ret, struct err *e);
+
+/**
+ * args_stray() - say why a word that belongs to no option is wrong here
+ *
+ * Return: -EINVAL.
+ */
+int args_stray(const struct args *a, const char *word, struct err *e);
+
+#endif

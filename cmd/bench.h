@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `vmm bench NAME`: one file per benchmark, bench_NAME.c. What they have in common is here.
+ */
+#ifndef CMD_BENCH_H
+#define CMD_BENCH_H
+
+#include <stdio.h>
+
+#include "vmm/base/err.h"
+#include "vmm/base/json.h"
+
+/* X(name, half a line for the list) */
+#define BENCHES(X)                                                                                                     \
+	X(boot, "repeat a boot, with exec as time zero, perhaps in turns with another command")                        \
+	X(lifecycle, "make, run, reset and close the smallest guests, beside bare ioctls")                             \
+	X(exits, "the round trip out of the guest and back, timed inside it")
+
+/**
+ * bench_NAME() - run one
+ * @argc, @argv: argv[0] is the benchmark's name, options follow
+ *
+ * Return: the exit status of the process.
+ */
+#define X(name, help) int bench_##name(int argc, char **argv);
+BENCHES(X)
+#undef X
+
+/** struct bench_host - what a figure is worthless without; texts are owned by the struct */
+struct bench_host {
+	char cpu[128];
+	char kernel[128];
+	char kvm[128];
+	char date[32];
+	unsigned cpus;
+};
+
+/** bench_host_read() - fill it; what cannot be found is "unknown" */
+void bench_host_read(struct bench_host *ret);
+
+/** bench_host_print() - two lines in front of a table */
+void bench_host_print(const struct bench_host *h, FILE *out);
+
+/** bench_host_json() - as the object "host" */
+void bench_host_json(const struct bench_host *h, struct json *j);
+
+/**
+ * bench_write() - write a file, whole or not at all
+ * @write: writes it to @out; ferror() is looked at afterwards
+ *
+ * Return: 0, or a negative errno with words.
+ */
+int bench_write(const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e);
+
+#endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `vmm bench exits`: the table of vmm/exits.h, printed, as JSON, and as the histogram of the round trip through the
+ * VMM.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cmd/bench.h"
+#include "cmd/isolation.h"
+#include "cmd/pick.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/svg.h"
+#include "vmm/exits.h"
+
+/** struct report - all that was measured */
+struct report {
+	struct bench_host host;
+	struct isolation isolation;
+	struct kvm kvm;
+	struct exits *exits;
+	bool locked;
+	unsigned khz;
+	unsigned warmup;
+	unsigned iterations;
+	struct exits_row row[EXITS_ROWS_MAX];
+};
+
+static void report_destroy(struct report *p)
+{
+	exits_close(p->exits);
+	kvm_close(&p->kvm);
+}
+
+static void print_row(const struct report *p, const struct exits_row *row)
+{
+	const struct stats *c = &row->cycles;
+
+	printf("%-20s %-11s %-4s ", exits_from_name(row->from), row->name, exits_answer_name(row->answer));
+	if (row->state == EXITS_CANNOT) {
+		printf("cannot run here: %s\n", row->words.text);
+	} else {
+		printf("%9.0f %9.0f %9.0f %9.0f %9.0f ", c->min, c->median, c->p90, c->p99, c->p999);
+		if (p->khz)
+			printf("%10.1f", c->median * 1e6 / p->khz);
+		else
+			printf("%10s", "-");
+		if (row->kvm_exits < 0)
+			printf(" %9s", "-");
+		else
+			printf(" %9lld", (long long)row->kvm_exits);
+		printf(" %9llu  %s\n", (unsigned long long)row->returns, row->clock);
+		if (row->state == EXITS_OTHER_PATH)
+			printf("    another path: %s\n", row->words.text);
+	}
+	fflush(stdout);
+}
+
+static int measure(struct report *p, struct err *e)
+{
+	int r = 0;
+
+	printf("\ncycles of a round trip, the clock's own in it (rows \"nothing\"); %u iterations after %u to warm "
+	       "up\n",
+		p->iterations, p->warmup);
+	printf("%-20s %-11s %-4s %9s %9s %9s %9s %9s %10s %9s %9s  %s\n", "from", "instruction", "by", "min", "median",
+		"p90", "p99", "p99.9", "median ns", "KVM exits", "returns", "clock");
+	for (unsigned i = 0; r == 0 && i < exits_rows(); i++) {
+		r = exits_measure(p->exits, i, p->warmup, p->iterations, &p->row[i], e);
+		if (r == 0)
+			print_row(p, &p->row[i]);
+	}
+	return r;
+}
+
+static void row_json(struct json *j, const struct report *p, const struct exits_row *row)
+{
+	static const char *const states[] = {"ok", "cannot", "another path"};
+
+	json_object(j, NULL);
+	json_string(j, "instruction", row->name);
+	json_string(j, "from", exits_from_name(row->from));
+	json_string(j, "answered_by", exits_answer_name(row->answer));
+	json_string(j, "state", states[row->state]);
+	json_string(j, "why", row->words.text[0] && row->state != EXITS_OK ? row->words.text : NULL);
+	if (row->state != EXITS_CANNOT) {
+		json_string(j, "clock", row->clock);
+		stats_json(j, "cycles", &row->cycles);
+		if (p->khz)
+			json_double(j, "median_ns", row->cycles.median * 1e6 / p->khz);
+		histogram_json(j, "histogram", &row->histogram);
+		if (row->kvm_exits < 0)
+			json_null(j, "kvm_exits");
+		else
+			json_i64(j, "kvm_exits", row->kvm_exits);
+		json_u64(j, "returns", row->returns);
+	}
+	json_end(j);
+}
+
+static void write_json(FILE *out, void *arg)
+{
+	const struct report *p = arg;
+	struct json j;
+
+	json_begin(&j, out);
+	json_object(&j, NULL);
+	json_string(&j, "bench", "exits");
+	bench_host_json(&p->host, &j);
+	isolation_json(&p->isolation, &j);
+	json_bool(&j, "memory_locked", p->locked);
+	json_u64(&j, "tsc_khz", p->khz);
+	json_u64(&j, "warmup", p->warmup);
+	json_u64(&j, "iterations", p->iterations);
+	json_array(&j, "rows");
+	for (unsigned i = 0; i < exits_rows(); i++)
+		row_json(&j, p, &p->row[i]);
+	json_end(&j);
+	json_end(&j);
+	json_finish(&j);
+}
+
+/* The round trip through the VMM is what the section is about; where it cannot run, whatever could. */
+static const struct exits_row *row_to_draw(const struct report *p)
+{
+	const struct exits_row *any = NULL;
+
+	for (unsigned i = 0; i < exits_rows(); i++) {
+		const struct exits_row *row = &p->row[i];
+
+		if (row->state == EXITS_OK && row->answer == EXITS_VMM)
+			return row;
+		if (row->state != EXITS_CANNOT && !any)
+			any = row;
+	}
+	return any;
+}
+
+static void write_svg(FILE *out, void *arg)
+{
+	const struct report *p = arg;
+	const struct exits_row *row = row_to_draw(p);
+	char title[128], subtitle[512];
+
+	if (!row)
+		return;
+	snprintf(title, sizeof(title), "%s from %s, answered by %s", row->name, exits_from_name(row->from),
+		exits_answer_name(row->answer));
+	snprintf(subtitle, sizeof(subtitle), "%s; %s; KVM: %s; %s", p->host.cpu, p->host.kernel, p->host.kvm,
+		p->host.date);
+	svg_histogram(out, title, subtitle, "cycles of a round trip", &row->histogram);
+}
+
+static int pin(uint64_t cpu, struct err *e)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? err_sys(e, -errno, "--pin %llu", (unsigned long long)cpu)
+							   : 0;
+}
+
+/*
+ * A row whose path was another: what was measured is not what the row says, unless KVM is software, which has no exits.
+ */
+static int judge(const struct report *p)
+{
+	for (unsigned i = 0; i < exits_rows(); i++) {
+		if (p->row[i].state != EXITS_OTHER_PATH || !kvm_hardware())
+			continue;
+		fprintf(stderr, "vmm: %s from %s took another path: %s\n", p->row[i].name,
+			exits_from_name(p->row[i].from), p->row[i].words.text);
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+int bench_exits(int argc, char **argv)
+{
+	enum { ITERATIONS, WARMUP, PIN, JSON, SVG };
+	struct pick picks[] = {
+		[ITERATIONS] = {.name = "iterations"},
+		[WARMUP] = {.name = "warmup"},
+		[PIN] = {.name = "pin"},
+		[JSON] = {.name = "json"},
+		[SVG] = {.name = "svg"},
+		{.name = NULL},
+	};
+	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
+	CLEANUP(report_destroy) struct report p = {.kvm.fd = -1};
+	struct err e = {0};
+	size_t nr = 0;
+	int r;
+
+	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
+	if (r == 0 && nr)
+		r = err_set(&e, -EINVAL, "%.200s: belongs to no option", words[0]);
+	if (r == 0 && picks[PIN].given)
+		r = pin(picks[PIN].value.n, &e);
+	if (r < 0) {
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	p.iterations = (unsigned)picks[ITERATIONS].value.n;
+	p.warmup = (unsigned)picks[WARMUP].value.n;
+	bench_host_read(&p.host);
+	bench_host_print(&p.host, stdout);
+	isolation_read(picks[PIN].given ? (int)picks[PIN].value.n : -1, &p.isolation);
+	p.locked = mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+	isolation_print(&p.isolation, stdout);
+	printf("%c %-14s %s\n", p.locked ? ' ' : '!', "memory",
+		p.locked ? "locked" : "not locked: ulimit -l is too small");
+	r = kvm_open(NULL, &p.kvm, &e);
+	if (r == 0)
+		r = exits_open(&p.kvm, &p.exits, &e);
+	if (r == 0) {
+		p.khz = exits_khz(p.exits);
+		r = measure(&p, &e);
+	}
+	if (r == 0 && picks[JSON].given)
+		r = bench_write(picks[JSON].value.text, write_json, &p, &e);
+	if (r == 0 && picks[SVG].given)
+		r = bench_write(picks[SVG].value.text, write_svg, &p, &e);
+	if (r < 0) {
+		fflush(stdout);
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return EXIT_FAILED;
+	}
+	return judge(&p);
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `vmm bench lifecycle`: the tables of vmm/lifecycle.h, printed, as JSON, and as a plot.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cmd/bench.h"
+#include "cmd/pick.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/svg.h"
+#include "vmm/base/units.h"
+#include "vmm/flat_layout.h"
+#include "vmm/lifecycle.h"
+
+#define ALIVE_STEP           1000
+#define FILES_WANTED(guests) (2 * (rlim_t)(guests) + 64)
+
+static const char *const reset_names[] = {
+	[RESET_NONE] = "run again, no reset",
+	[RESET_CLEAR] = "memory written with zeroes",
+	[RESET_DISCARD] = "memory given back (MADV_DONTNEED)",
+	[RESET_DIRTY] = "dirty pages only (dirty log)",
+};
+
+static const char *const reset_keys[] = {
+	[RESET_NONE] = "none", [RESET_CLEAR] = "clear", [RESET_DISCARD] = "discard", [RESET_DIRTY] = "dirty"};
+
+/**
+ * struct report - all that was measured
+ * @rows: @nr_rows of them, owned
+ * @round_count: guests in the rounds of each kind: fewer where memory is short
+ */
+struct report {
+	struct bench_host host;
+	struct kvm kvm;
+	uint64_t mem_bytes;
+	unsigned count;
+	unsigned alive_wanted;
+	unsigned alive;
+	unsigned rounds;
+	struct lifecycle_pair cycle[2];
+	struct lifecycle_row *rows;
+	size_t nr_rows;
+	struct err limit;
+	uint64_t close_ns;
+	struct lifecycle_pair round[RESETS];
+	unsigned round_count[RESETS];
+};
+
+static void report_destroy(struct report *p)
+{
+	kvm_close(&p->kvm);
+	free(p->rows);
+}
+
+static double ratio(const struct lifecycle_pair *p)
+{
+	double floor = p->who[LIFECYCLE_FLOOR].median;
+
+	return floor > 0 ? p->who[LIFECYCLE_OURS].median / floor : 0;
+}
+
+static void print_pair(const char *what, const struct lifecycle_pair *p)
+{
+	const struct stats *o = &p->who[LIFECYCLE_OURS], *f = &p->who[LIFECYCLE_FLOOR];
+
+	printf("%-36s %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %7.2f\n", what, o->min, o->median, o->p90, o->p99, o->p999,
+		f->median, ratio(p));
+	fflush(stdout);
+}
+
+static void print_heading(const char *what)
+{
+	printf("\n%-36s %9s %9s %9s %9s %9s %9s %7s\n", what, "min", "median", "p90", "p99", "p99.9", "floor", "ratio");
+}
+
+/* As far as the host lets us: two files for each guest. */
+static void raise_file_limit(unsigned guests)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	if (files.rlim_max < FILES_WANTED(guests)) {
+		struct rlimit more = {FILES_WANTED(guests), FILES_WANTED(guests)};
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			return;
+	}
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static uint64_t memory_available(void)
+{
+	CLEANUP_FCLOSE FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+			return kib * KIB;
+	return 0;
+}
+
+/* --- Measuring ----------------------------------------------------------------------------------------------- */
+
+static int measure_cycles(struct report *p, struct err *e)
+{
+	char what[64], size[UNITS_TEXT_MAX];
+	int r;
+
+	printf("\nus per guest; floor: the same ioctls in a bare loop (median); ratio: ours over floor\n");
+	print_heading("create + run + close");
+	r = lifecycle_cycles(&p->kvm, 0, p->count, &p->cycle[0], e);
+	if (r < 0)
+		return r;
+	print_pair("guests share their memory", &p->cycle[0]);
+	r = lifecycle_cycles(&p->kvm, p->mem_bytes, p->count, &p->cycle[1], e);
+	if (r < 0)
+		return r;
+	snprintf(what, sizeof(what), "each has %s of its own", format_size(p->mem_bytes, size));
+	print_pair(what, &p->cycle[1]);
+	return 0;
+}
+
+static void add_row(const struct lifecycle_row *row, void *arg)
+{
+	struct report *p = arg;
+
+	p->rows[p->nr_rows++] = *row;
+	printf("%8u %10.3f %12.1f %12.1f %12.1f %12.1f %7.2f %9u\n", row->alive, (double)row->elapsed_ns / 1e9,
+		row->pair.who[LIFECYCLE_OURS].median, row->pair.who[LIFECYCLE_OURS].p99,
+		row->pair.who[LIFECYCLE_FLOOR].median, row->pair.who[LIFECYCLE_FLOOR].p99, ratio(&row->pair),
+		row->threads);
+	fflush(stdout);
+}
+
+static int measure_alive(struct report *p, struct err *e)
+{
+	int r;
+
+	if (!p->alive_wanted)
+		return 0;
+	p->rows = calloc(p->alive_wanted / ALIVE_STEP + 1, sizeof(*p->rows));
+	if (!p->rows)
+		return err_sys(e, -ENOMEM, "cannot set up");
+	printf("\nalive at once, sharing memory: create + run, us per guest in each %d; every other guest is the "
+	       "floor's\n",
+		ALIVE_STEP);
+	printf("%8s %10s %12s %12s %12s %12s %7s %9s\n", "alive", "seconds", "median", "p99", "floor", "floor p99",
+		"ratio", "threads");
+	r = lifecycle_alive(&p->kvm, p->alive_wanted, ALIVE_STEP, add_row, p, &p->alive, &p->limit, &p->close_ns, e);
+	if (r < 0)
+		return r;
+	if (p->alive < p->alive_wanted)
+		printf("ended at %u of %u: %s\n", p->alive, p->alive_wanted, p->limit.text);
+	printf("closing all %u took %.3f s\n", p->alive, (double)p->close_ns / 1e9);
+	return 0;
+}
+
+static int measure_rounds(struct report *p, struct err *e)
+{
+	char size[UNITS_TEXT_MAX], title[64];
+	/* Clearing touches every byte: half of what the host can spare. */
+	uint64_t fit = memory_available() / 2 / p->mem_bytes;
+	double clear, dirty;
+
+	snprintf(title, sizeof(title), "%u live guests of %s, %u rounds", p->count, format_size(p->mem_bytes, size),
+		p->rounds);
+	print_heading(title);
+	for (unsigned reset = 0; reset < RESETS; reset++) {
+		int r;
+
+		p->round_count[reset] = reset == RESET_CLEAR ? (unsigned)MAX(MIN(p->count, fit), 2) : p->count;
+		r = lifecycle_rounds(&p->kvm, (enum lifecycle_reset)reset, p->mem_bytes, p->round_count[reset],
+			p->rounds, &p->round[reset], e);
+		if (r < 0)
+			return err_wrap(e, r, "%s", reset_names[reset]);
+		print_pair(reset_names[reset], &p->round[reset]);
+		if (p->round_count[reset] < p->count)
+			printf("    with %u guests only: this host has no memory for more\n", p->round_count[reset]);
+	}
+	/* What a reset takes is what a round takes above one without. */
+	clear = p->round[RESET_CLEAR].who[0].median - p->round[RESET_NONE].who[0].median;
+	dirty = p->round[RESET_DIRTY].who[0].median - p->round[RESET_NONE].who[0].median;
+	printf("above a run without reset: clearing %.1f us, dirty pages %.1f us", clear, dirty);
+	if (dirty > 0 && clear > 0)
+		printf(", %.0f times less", clear / dirty);
+	printf("\n");
+	return 0;
+}
+
+/* --- Files --------------------------------------------------------------------------------------------------- */
+
+static void pair_json(struct json *j, const char *key, const struct lifecycle_pair *p)
+{
+	json_object(j, key);
+	stats_json(j, "ours", &p->who[LIFECYCLE_OURS]);
+	stats_json(j, "floor", &p->who[LIFECYCLE_FLOOR]);
+	json_double(j, "ratio", ratio(p));
+	json_end(j);
+}
+
+static void write_json(FILE *out, void *arg)
+{
+	const struct report *p = arg;
+	struct json j;
+
+	json_begin(&j, out);
+	json_object(&j, NULL);
+	json_string(&j, "bench", "lifecycle");
+	json_string(&j, "unit", "us per guest");
+	bench_host_json(&p->host, &j);
+	json_u64(&j, "guest_memory_bytes", p->mem_bytes);
+	json_u64(&j, "count", p->count);
+	json_u64(&j, "rounds", p->rounds);
+	json_object(&j, "create_run_close");
+	pair_json(&j, "shared_memory", &p->cycle[0]);
+	pair_json(&j, "own_memory", &p->cycle[1]);
+	json_end(&j);
+	json_object(&j, "alive");
+	json_u64(&j, "wanted", p->alive_wanted);
+	json_u64(&j, "reached", p->alive);
+	json_string(&j, "limit", p->limit.text[0] ? p->limit.text : NULL);
+	json_double(&j, "close_seconds", (double)p->close_ns / 1e9);
+	json_array(&j, "rows");
+	for (size_t i = 0; i < p->nr_rows; i++) {
+		json_object(&j, NULL);
+		json_u64(&j, "alive", p->rows[i].alive);
+		json_double(&j, "seconds", (double)p->rows[i].elapsed_ns / 1e9);
+		json_u64(&j, "threads", p->rows[i].threads);
+		pair_json(&j, "create_run", &p->rows[i].pair);
+		json_end(&j);
+	}
+	json_end(&j);
+	json_end(&j);
+	json_object(&j, "run_again");
+	for (unsigned reset = 0; reset < RESETS; reset++) {
+		json_object(&j, reset_keys[reset]);
+		json_u64(&j, "guests", p->round_count[reset]);
+		pair_json(&j, "round", &p->round[reset]);
+		json_end(&j);
+	}
+	json_end(&j);
+	json_end(&j);
+	json_finish(&j);
+}
+
+/* Figure M: guests alive at once, and the seconds it took to have them. */
+static void write_svg(FILE *out, void *arg)
+{
+	static const double m_x[] = {1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000, 11000, 12000, 13000};
+	static const double m_y[] = {
+		0.311, 0.650, 0.998, 1.342, 1.763, 2.099, 2.515, 3.049, 3.641, 4.249, 4.825, 5.192, 5.957};
+	const struct report *p = arg;
+	double *v = calloc(3 * (p->nr_rows + 1), sizeof(*v));
+	double *x = v, *total = v ? v + p->nr_rows + 1 : NULL, *floor = v ? total + p->nr_rows + 1 : NULL;
+	char subtitle[512];
+	struct svg_plot plot = {
+		.title = "Guests alive at once: time to create and run them",
+		.subtitle = subtitle,
+		.x_label = "guests alive",
+		.y_label = "seconds",
+		.nr = 3,
+	};
+
+	if (!v)
+		return;
+	for (size_t i = 0; i < p->nr_rows; i++) {
+		const struct lifecycle_row *row = &p->rows[i];
+		unsigned fresh = row->alive - (i ? p->rows[i - 1].alive : 0);
+
+		x[i + 1] = row->alive;
+		total[i + 1] = total[i] + row->pair.who[LIFECYCLE_OURS].mean * fresh / 1e6;
+		floor[i + 1] = floor[i] + row->pair.who[LIFECYCLE_FLOOR].mean * fresh / 1e6;
+	}
+	snprintf(subtitle, sizeof(subtitle), "%s; %s; KVM: %s; %s", p->host.cpu, p->host.kernel, p->host.kvm,
+		p->host.date);
+	plot.series[0] = (struct svg_series){.name = "vmm", .x = x, .y = total, .nr = p->nr_rows + 1};
+	plot.series[1] = (struct svg_series){
+		.name = "the same ioctls in a bare loop", .x = x, .y = floor, .nr = p->nr_rows + 1, .dashed = true};
+	plot.series[2] = (struct svg_series){.name = "published: the smallest KVM guest, another machine",
+		.x = m_x,
+		.y = m_y,
+		.nr = ARRAY_SIZE(m_x)};
+	svg_plot(out, &plot);
+	free(v);
+}
+
+int bench_lifecycle(int argc, char **argv)
+{
+	enum { MEM, COUNT, ALIVE, ROUNDS, JSON, SVG };
+	struct pick picks[] = {
+		[MEM] = {.name = "mem",
+			.deflt = "4M",
+			.min = FLAT_MEM_MIN,
+			.max = FLAT_MEM_MAX,
+			.multiple = FLAT_MEM_STEP},
+		[COUNT] = {.name = "count"},
+		[ALIVE] = {.name = "alive"},
+		[ROUNDS] = {.name = "rounds"},
+		[JSON] = {.name = "json"},
+		[SVG] = {.name = "svg"},
+		{.name = NULL},
+	};
+	CLEANUP(report_destroy) struct report p = {.kvm.fd = -1};
+	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
+	struct err e = {0};
+	size_t nr = 0;
+	int r;
+
+	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
+	if (r == 0 && nr)
+		r = err_set(&e, -EINVAL, "%.200s: belongs to no option", words[0]);
+	if (r < 0) {
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	p.mem_bytes = picks[MEM].value.n;
+	p.count = (unsigned)picks[COUNT].value.n;
+	p.alive_wanted = (unsigned)picks[ALIVE].value.n;
+	p.rounds = (unsigned)picks[ROUNDS].value.n;
+	bench_host_read(&p.host);
+	bench_host_print(&p.host, stdout);
+	raise_file_limit(MAX(p.alive_wanted, p.count));
+	r = kvm_open(NULL, &p.kvm, &e);
+	if (r == 0)
+		r = measure_cycles(&p, &e);
+	if (r == 0)
+		r = measure_alive(&p, &e);
+	if (r == 0)
+		r = measure_rounds(&p, &e);
+	if (r == 0 && picks[JSON].given)
+		r = bench_write(picks[JSON].value.text, write_json, &p, &e);
+	if (r == 0 && picks[SVG].given)
+		r = bench_write(picks[SVG].value.text, write_svg, &p, &e);
+	if (r < 0) {
+		fflush(stdout);
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return EXIT_FAILED;
+	}
+	return 0;
+}

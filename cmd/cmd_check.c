@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `vmm check`: would a stock kernel boot on this host, and would this configuration build? Nothing is started but the
+ * probe guest.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/parse.h"
+#include "vmm/base/loop.h"
+#include "vmm/base/outcome.h"
+#include "vmm/hostcheck.h"
+#include "vmm/machine.h"
+
+static void print_items(const struct host_items *items)
+{
+	static const char *const grades[] = {[HOST_OK] = "ok", [HOST_NOTE] = "note", [HOST_BAD] = "MISSING"};
+	const char *group = "";
+
+	for (size_t i = 0; i < items->nr; i++) {
+		const struct host_item *it = &items->item[i];
+
+		if (strcmp(group, it->group))
+			printf("%s\n", it->group);
+		group = it->group;
+		printf("  %-8s %-30s %s\n", grades[it->grade], it->name, it->text);
+	}
+}
+
+/* Opens and builds the machine, short of starting it. */
+static int check_config(const struct config *config, struct err *e)
+{
+	const struct machine_stdio nowhere = {.in_fd = -1, .out_fd = STDOUT_FILENO};
+	struct machine *m = NULL;
+	struct trace *trace = NULL;
+	struct loop *loop = NULL;
+	int r;
+
+	r = trace_new(trace_now_ns(), &trace);
+	if (r == 0)
+		r = loop_new(&loop);
+	if (r < 0)
+		err_sys(e, r, "cannot set up");
+	if (r == 0)
+		r = machine_open(config, &nowhere, trace, loop, &m, e);
+	if (r == 0)
+		r = machine_build(m, e);
+	machine_destroy(m);
+	loop_free(loop);
+	trace_free(trace);
+	return r;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct host_items items;
+	struct err e = {0};
+	struct config config;
+	int status = 0;
+	int r;
+
+	r = options_parse(argc, argv, "check", &config, &e);
+	if (r < 0) {
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	host_check(&items);
+	print_items(&items);
+	if (!host_boots(&items))
+		status = EXIT_FAILED;
+
+	printf("configuration\n");
+	r = sandbox_missing(config.sandbox, &e);
+	printf("  %-8s %-30s %s\n", r < 0 ? "BAD" : "ok", "sandbox",
+		r < 0 ? e.text : sandbox_mode_name(config.sandbox));
+	if (r < 0)
+		status = EXIT_FAILED;
+	/* A socket, a file or a pty that the run would make is not made by a check. */
+	config.console = CONSOLE_NULL;
+	if (!config.kernel) {
+		printf("  %-8s %-30s no --kernel given: values checked, nothing built\n", "ok", "settings");
+	} else {
+		r = check_config(&config, &e);
+		printf("  %-8s %-30s %s\n", r < 0 ? "BAD" : "ok", config.kernel,
+			r < 0 ? e.text : "the machine can be built as configured");
+		if (r < 0)
+			status = EXIT_FAILED;
+	}
+	printf("%s\n",
+		status ? "A stock kernel would not boot here with these settings." : "A stock kernel would boot here.");
+	config_destroy(&config);
+	return status;
+}

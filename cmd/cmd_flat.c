@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `vmm flat`: programs without a kernel. Says in a line each how those ended that did not end well, and with --stats
+ * what each of them took.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include "cmd/commands.h"
+#include "cmd/logsink.h"
+#include "cmd/main.h"
+#include "cmd/pick.h"
+#include "cmd/terminal.h"
+#include "vmm/base/units.h"
+#include "vmm/flat.h"
+#include "vmm/flat_layout.h"
+
+#define MESSAGES_MAX 20
+
+static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+/**
+ * struct session - what cmd_flat() holds while it runs
+ * @spec: the words of the command line, cut apart; one allocation each
+ */
+struct session {
+	struct flat_config config;
+	struct flat_source *source;
+	char **spec;
+	struct trace *trace;
+	struct logsink *log;
+	struct loop *loop;
+	struct terminal *terminal;
+	struct flat *flat;
+	struct loop_source signals;
+	struct loop_source traces;
+};
+
+static void session_destroy(struct session *s)
+{
+	flat_destroy(s->flat);
+	terminal_close(s->terminal);
+	if (s->signals.fd >= 0) {
+		loop_remove(&s->signals);
+		close(s->signals.fd);
+	}
+	loop_remove(&s->traces);
+	loop_free(s->loop);
+	trace_free(s->trace);
+	logsink_free(s->log);
+	for (unsigned i = 0; s->spec && i < s->config.nr; i++)
+		free(s->spec[i]);
+	free(s->spec);
+	free(s->source);
+}
+
+/* --- What the operator says ---------------------------------------------------------------------------------- */
+
+static int parse_mode(const char *text, struct flat_wish *w, struct err *e)
+{
+	for (enum entry_mode m = ENTRY_REAL; m <= ENTRY_LONG; m++) {
+		if (!strcmp(text, flat_mode_name(m))) {
+			w->mode = m;
+			w->mode_given = true;
+			return 0;
+		}
+	}
+	return err_set(e, -EINVAL, "mode=%.100s: not known; valid is one of real, protected, long", text);
+}
+
+static int parse_address(const char *key, const char *text, uint64_t *ret, struct err *e)
+{
+	uint64_t n;
+
+	if (parse_u64(text, &n) < 0 || n == FLAT_UNSET)
+		return err_set(
+			e, -EINVAL, "%s=%.100s: not an address; digits, or 0x and hexadecimal digits", key, text);
+	*ret = n;
+	return 0;
+}
+
+/* PROG[,KEY=VALUE...]; cuts @spec apart. */
+static int parse_source(char *spec, struct flat_source *ret, struct err *e)
+{
+	struct flat_source s = {.wish = {.load = FLAT_UNSET, .entry = FLAT_UNSET}};
+	int r = 0;
+
+	s.path = strsep(&spec, ",");
+	if (!*s.path)
+		return err_set(e, -EINVAL, "a program without a file name");
+	while (r == 0 && spec) {
+		char *value = strsep(&spec, ","), *key = strsep(&value, "=");
+
+		if (!value)
+			return err_set(
+				e, -EINVAL, "%.200s,%.100s: after the comma comes mode=, load= or entry=", s.path, key);
+		if (!strcmp(key, "mode"))
+			r = parse_mode(value, &s.wish, e);
+		else if (!strcmp(key, "load"))
+			r = parse_address(key, value, &s.wish.load, e);
+		else if (!strcmp(key, "entry"))
+			r = parse_address(key, value, &s.wish.entry, e);
+		else
+			r = err_set(e, -EINVAL, "%.100s=: not known; valid is one of mode, load, entry", key);
+	}
+	if (r < 0)
+		return err_wrap(e, r, "%.200s", s.path);
+	*ret = s;
+	return 0;
+}
+
+static int parse_sources(struct session *s, const char **words, size_t nr, struct err *e)
+{
+	int r = 0;
+
+	if (!nr)
+		return err_set(e, -EINVAL, "no program to run: vmm flat PROG[,mode=real|protected|long]...");
+	s->source = calloc(nr, sizeof(*s->source));
+	s->spec = calloc(nr, sizeof(*s->spec));
+	if (!s->source || !s->spec)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (; r == 0 && s->config.nr < nr; s->config.nr++) {
+		char *copy = strdup(words[s->config.nr]);
+
+		if (!copy)
+			return err_set(e, -ENOMEM, "out of memory");
+		s->spec[s->config.nr] = copy;
+		r = parse_source(copy, &s->source[s->config.nr], e);
+	}
+	s->config.source = s->source;
+	return r;
+}
+
+/* --- Running ------------------------------------------------------------------------------------------------- */
+
+static void on_signal(struct loop_source *src, uint32_t events)
+{
+	struct session *s = container_of(src, struct session, signals);
+	struct signalfd_siginfo si;
+
+	while (read(src->fd, &si, sizeof(si)) == sizeof(si))
+		flat_end(s->flat, OUTCOME_SIGNAL, DETECTOR_SIGNAL, si.ssi_signo);
+}
+
+static void on_trace(struct loop_source *src, uint32_t events)
+{
+	trace_drain(container_of(src, struct session, traces)->trace);
+}
+
+static void on_quit(void *arg)
+{
+	struct session *s = arg;
+
+	flat_end(s->flat, OUTCOME_SIGNAL, DETECTOR_TERMINAL, SIGINT);
+}
+
+static int watch(struct session *s, struct err *e)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
+		struct sigaction old;
+
+		/* nohup, and a shell's background job: what was ignored stays ignored. */
+		if (sigaction(end_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+			continue;
+		sigaddset(&set, end_signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->signals.ready = on_signal;
+	s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signals.fd < 0)
+		return err_sys(e, -errno, "signalfd");
+	r = loop_add(s->loop, &s->signals, EPOLLIN);
+	s->traces.ready = on_trace;
+	s->traces.fd = trace_fd(s->trace);
+	if (r == 0)
+		r = loop_add(s->loop, &s->traces, EPOLLIN);
+	return r < 0 ? err_sys(e, r, "cannot watch signals") : 0;
+}
+
+/* A VM takes two files and a vCPU one: as many as we may have. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static int set_up(struct session *s, enum trace_level level, bool *usage, struct err *e)
+{
+	struct flat_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
+	int r;
+
+	*usage = false;
+	raise_file_limit();
+	r = trace_new(main_entry_ns(), &s->trace);
+	if (r == 0)
+		r = logsink_new(STDERR_FILENO, level, &s->log);
+	if (r == 0)
+		r = loop_new(&s->loop);
+	if (r < 0)
+		return err_sys(e, r, "cannot set up");
+	trace_add_sink(s->trace, logsink_sink(s->log));
+	r = watch(s, e);
+	if (r == 0)
+		r = terminal_open(STDIN_FILENO, on_quit, s, &s->terminal, e);
+	if (r < 0)
+		return r;
+	stdio.filter = terminal_filter(s->terminal);
+	stdio.raw = s->terminal && isatty(STDOUT_FILENO);
+	logsink_set_terminal(s->log, s->terminal);
+	r = flat_open(&s->config, &stdio, s->trace, s->loop, &s->flat, e);
+	return r < 0 ? r : flat_build(s->flat, usage, e);
+}
+
+/* --- What came of it ----------------------------------------------------------------------------------------- */
+
+static void say_end(const struct flat_result *r)
+{
+	const char *words = *r->words ? r->words : detector_text(r->verdict.by);
+
+	switch (r->verdict.outcome) {
+	case OUTCOME_DEBUG_EXIT:
+		if (r->verdict.value > DEBUG_EXIT_MAX)
+			fprintf(stderr, "vmm: %s: wrote %llu to the exit port: more than %d, so the status is %d\n",
+				r->name, (unsigned long long)r->verdict.value, DEBUG_EXIT_MAX, EXIT_DEBUG_TOO_LARGE);
+		break;
+	case OUTCOME_CRASH:
+		if (r->verdict.by == DETECTOR_FAULT)
+			fprintf(stderr, "vmm: %s: %s\n", r->name, words);
+		else
+			fprintf(stderr, "vmm: %s: %s: %s\n", r->name, detector_text(r->verdict.by), words);
+		break;
+	case OUTCOME_TIMEOUT:
+	case OUTCOME_FAILURE:
+		fprintf(stderr, "vmm: %s: %s (%s)\n", r->name, outcome_text(r->verdict.outcome), words);
+		break;
+	default: break;
+	}
+}
+
+static void say_ends(const struct session *s)
+{
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < s->config.nr; i++) {
+		struct flat_result r;
+
+		flat_result(s->flat, i, &r);
+		if (verdict_exit_status(&r.verdict) && bad++ < MESSAGES_MAX)
+			say_end(&r);
+	}
+	if (bad > MESSAGES_MAX)
+		fprintf(stderr, "vmm: and %u more of %u programs did not end in 0\n", bad - MESSAGES_MAX, s->config.nr);
+}
+
+static void print_stats(const struct session *s)
+{
+	fprintf(stderr, "%u %s in %u %s\n%-20s %-9s %8s %8s %8s %8s %8s %12s %12s %12s %12s\n", s->config.nr,
+		s->config.nr == 1 ? "program" : "programs", flat_vms(s->flat), flat_vms(s->flat) == 1 ? "VM" : "VMs",
+		"program", "mode", "exits", "port", "memory", "halt", "other", "make vCPU us", "in guest us",
+		"in vmm us", "us per exit");
+	for (unsigned i = 0; i < s->config.nr; i++) {
+		struct flat_result r;
+		uint64_t all = 0;
+
+		flat_result(s->flat, i, &r);
+		for (int x = 0; x < VCPU_EVENTS; x++)
+			all += r.exits[x];
+		fprintf(stderr, "%-20s %-9s %8llu %8llu %8llu %8llu %8llu %12.1f %12.1f %12.1f %12.2f\n", r.name,
+			flat_mode_name(r.mode), (unsigned long long)all, (unsigned long long)r.exits[VCPU_PIO],
+			(unsigned long long)r.exits[VCPU_MMIO], (unsigned long long)r.exits[VCPU_HLT],
+			(unsigned long long)(all - r.exits[VCPU_PIO] - r.exits[VCPU_MMIO] - r.exits[VCPU_HLT]),
+			(double)r.create_ns / 1e3, (double)r.guest_ns / 1e3, (double)r.vmm_ns / 1e3,
+			all ? (double)(r.guest_ns + r.vmm_ns) / 1e3 / (double)all : 0.0);
+	}
+}
+
+int cmd_flat(int argc, char **argv)
+{
+	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL };
+	struct pick picks[] = {
+		[MEM] = {.name = "mem",
+			.deflt = "4M",
+			.min = FLAT_MEM_MIN,
+			.max = FLAT_MEM_MAX,
+			.multiple = FLAT_MEM_STEP},
+		[ISOLATE] = {.name = "isolate"},
+		[STATS] = {.name = "stats"},
+		[TIMEOUT] = {.name = "timeout"},
+		[LOG_LEVEL] = {.name = "log-level"},
+		{.name = NULL},
+	};
+	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
+	CLEANUP(session_destroy) struct session s = {.signals.fd = -1, .traces.fd = -1};
+	struct err e = {0};
+	bool usage = true;
+	size_t nr = 0;
+	int r;
+
+	r = words ? pick_parse(argc, argv, "flat", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
+	if (r == 0)
+		r = parse_sources(&s, words, nr, &e);
+	if (r == 0) {
+		s.config.mem_bytes = picks[MEM].value.n;
+		s.config.isolate = picks[ISOLATE].value.n;
+		s.config.timed = picks[STATS].value.n;
+		s.config.deadline_ns = picks[TIMEOUT].value.n ? main_entry_ns() + picks[TIMEOUT].value.n : 0;
+		r = set_up(&s, (enum trace_level)picks[LOG_LEVEL].value.n, &usage, &e);
+	}
+	if (r == 0)
+		r = flat_run(s.flat, &e);
+	/* What follows is for the operator: the terminal is theirs again. */
+	if (s.log)
+		logsink_set_terminal(s.log, NULL);
+	terminal_close(s.terminal);
+	s.terminal = NULL;
+	if (r < 0) {
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return usage ? EXIT_USAGE : EXIT_FAILED;
+	}
+	say_ends(&s);
+	if (s.config.timed)
+		print_stats(&s);
+	return flat_exit_status(s.flat);
+}

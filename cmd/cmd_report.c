@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `vmm report FILE...`: where the time of a run went, or of several, phase by phase.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "cmd/commands.h"
+#include "cmd/pick.h"
+#include "cmd/report.h"
+#include "vmm/base/outcome.h"
+
+#define WIDTH_DEFAULT 80
+#define WIDTH_MIN     60
+#define WIDTH_MAX     160
+
+/* Of the terminal; else of $COLUMNS, which who pipes may set. */
+static int columns(void)
+{
+	const char *env = getenv("COLUMNS");
+	struct winsize ws;
+	int n = WIDTH_DEFAULT;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col)
+		n = ws.ws_col;
+	else if (env && atoi(env) > 0)
+		n = atoi(env);
+	return MAX(WIDTH_MIN, MIN(n, WIDTH_MAX));
+}
+
+static int draw(const struct run_report *r, size_t nr, const char *path, struct err *e)
+{
+	FILE *out = fopen(path, "we");
+	int code;
+
+	if (!out)
+		return err_sys(e, -errno, "--svg: cannot write %s", path);
+	errno = 0;
+	code = report_svg(r, nr, out);
+	if ((fflush(out) || ferror(out)) && code == 0)
+		code = errno ? -errno : -EIO;
+	fclose(out);
+	return code < 0 ? err_sys(e, code, "--svg: cannot write %s", path) : 0;
+}
+
+static int show(const struct run_report *r, size_t nr, const char *svg, struct err *e)
+{
+	if (svg)
+		return draw(r, nr, svg, e);
+	if (nr == 1)
+		report_text(r, columns(), stdout);
+	else
+		report_compare(r, nr, columns(), stdout);
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout))
+		return err_sys(e, errno ? -errno : -EIO, "cannot write to standard output");
+	return 0;
+}
+
+int cmd_report(int argc, char **argv)
+{
+	enum { SVG };
+	struct pick picks[] = {[SVG] = {.name = "svg"}, {0}};
+	CLEANUP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
+	struct run_report run[REPORT_RUNS_MAX] = {0};
+	struct err e = {0};
+	size_t nr = 0, read = 0;
+	int r, status = 0;
+
+	r = words ? pick_parse(argc, argv, "report", picks, words, &nr, &e) : err_sys(&e, -ENOMEM, "cannot start");
+	if (r == 0 && !nr)
+		r = err_set(&e, -EINVAL, "no report given: vmm report FILE... shows what vmm --report FILE wrote");
+	if (r == 0 && nr > REPORT_RUNS_MAX)
+		r = err_set(&e, -EINVAL, "%zu reports: at most %d can be compared", nr, REPORT_RUNS_MAX);
+	if (r < 0)
+		status = EXIT_USAGE;
+	for (; r == 0 && read < nr; read++)
+		r = run_report_read(words[read], &run[read], &e);
+	if (r == 0)
+		r = show(run, nr, picks[SVG].value.text, &e);
+	if (r < 0)
+		fprintf(stderr, "vmm: %s\n", e.text);
+	for (size_t i = 0; i < nr && i < REPORT_RUNS_MAX; i++)
+		run_report_destroy(&run[i]);
+	return r < 0 && !status ? EXIT_FAILED : status;
+}

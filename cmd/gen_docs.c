@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Runs while the project is built: fills the prose templates in docs/ from the option table and the table of
+ * outcomes, so that manual pages and completion cannot fall behind the program. A line of a template that is only a
+ * placeholder, such as @OPTIONS@, is replaced by what the table below says; all others are copied, with @VERSION@
+ * replaced inside them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cmd/commands.h"
+#include "cmd/list.h"
+#include "cmd/options.h"
+#include "vmm/base/outcome.h"
+#include "vmm/flat_ports.h"
+
+#define TEXT_COLUMNS 72
+
+/* A word as mdoc text: a dash stays a dash, and *NAME* stands out. */
+static void put_escaped(const char *text, int len)
+{
+	bool bold = false;
+
+	for (int i = 0; i < len; i++) {
+		switch (text[i]) {
+		case '*':
+			bold = !bold;
+			fputs(bold ? "\\fB" : "\\fP", stdout);
+			break;
+		case '\\': fputs("\\e", stdout); break;
+		case '-': fputs("\\-", stdout); break;
+		case '\'': fputs("\\(aq", stdout); break;
+		case '"': fputs("\\(dq", stdout); break;
+		default: putchar(text[i]);
+		}
+	}
+}
+
+/* mdoc: a sentence ends its line, and no line is long. */
+static void put_text(const char *text)
+{
+	int at = 0;
+
+	while (*text) {
+		int len = (int)strcspn(text, " \n");
+
+		if (at && at + 1 + len >= TEXT_COLUMNS) {
+			putchar('\n');
+			at = 0;
+		}
+		if (at)
+			at += printf(" ");
+		else if (*text == '.')
+			fputs("\\&", stdout);
+		put_escaped(text, len);
+		at += len;
+		text += len;
+		if (*text == '\n') {
+			putchar('\n');
+			at = 0;
+		}
+		text += *text != '\0';
+	}
+	putchar('\n');
+}
+
+/* The sentences of the table, and those that follow from its numbers. */
+static void put_description(const struct option_def *o)
+{
+	char valid[OPTION_VALID_MAX], text[512];
+
+	put_text(o->man);
+	if (*option_valid(o, valid)) {
+		snprintf(text, sizeof(text), "Valid is %s%s%s.", valid, o->deflt ? "; the default is " : "",
+			o->deflt ? o->deflt : "");
+		put_text(text);
+	}
+	if (o->bare && o->type != OPT_BOOL) {
+		snprintf(text, sizeof(text), "Without a value, or with *on*, it is %s.", o->bare);
+		put_text(text);
+	}
+	if (o->type == OPT_LIST)
+		put_text("Keys and values are separated by commas; two commas stand for one in a value.\n"
+			 "May be given more than once; if the command line has any, those of the configuration file do "
+			 "not count.\n"
+			 "Its keys are:");
+	if (o->excludes) {
+		snprintf(text, sizeof(text), "It cannot be on together with *%s*.", o->excludes);
+		put_text(text);
+	}
+}
+
+/* "Fl \-mem", for an option that may start with "no-". */
+static void put_flag(const char *before, const char *prefix, const char *name)
+{
+	printf("%sFl \\-%s", before, prefix);
+	put_escaped(name, (int)strlen(name));
+}
+
+/* ".It Cm path No = Ar FILE" and the text, for the keys of a device. */
+static void put_list_keys(const struct option_def *o)
+{
+	puts(".Bl -tag -width Ds");
+	for_each_key(k, o)
+	{
+		fputs(".It Cm ", stdout);
+		put_escaped(k->name, (int)strlen(k->name));
+		printf(k->bare ? " Ns Oo = Ns Ar %s Oc\n" : " Ns = Ns Ar %s\n", option_metavar(k));
+		put_description(k);
+	}
+	puts(".El");
+}
+
+static void put_option(const struct option_def *o)
+{
+	const char *metavar = option_metavar(o);
+
+	fputs(".It ", stdout);
+	if (o->letter)
+		printf("Fl %c , ", o->letter);
+	put_flag("", "", o->name);
+	if (o->type != OPT_BOOL && metavar)
+		printf(o->bare ? " Ns Oo = Ns Ar %s Oc" : " Ar %s", metavar);
+	if (option_takes_off(o))
+		put_flag(" , ", "no\\-", o->name);
+	putchar('\n');
+	put_description(o);
+	if (o->type == OPT_LIST)
+		put_list_keys(o);
+}
+
+static void options_of(enum option_section s)
+{
+	printf(".Ss %s\n.Bl -tag -width Ds\n", option_section_title(s));
+	for_each_option(o)
+		if (o->section == s)
+			put_option(o);
+	puts(".El");
+}
+
+static void put_options(void)
+{
+	for (enum option_section s = 0; s < SECTIONS; s++)
+		options_of(s);
+}
+
+static void put_keys(void)
+{
+	for (enum option_section s = 0; s < SECTIONS; s++) {
+		if (!option_section_name(s))
+			continue;
+		printf(".Ss Section %s\n.Bl -tag -width Ds\n", option_section_name(s));
+		for_each_option(o) {
+			if (o->section != s || o->type == OPT_LIST)
+				continue;
+			fputs(".It Cm ", stdout);
+			put_escaped(o->name, (int)strlen(o->name));
+			printf(" No = Ar %s\n", option_metavar(o));
+			put_description(o);
+		}
+		puts(".El");
+	}
+	for_each_option(o) {
+		if (o->type != OPT_LIST)
+			continue;
+		printf(".Ss Section %s\n", o->name);
+		put_text(o->man);
+		put_text("One section for each; the section may be repeated.");
+		puts(".Bl -tag -width Ds");
+		for_each_key(k, o)
+		{
+			fputs(".It Cm ", stdout);
+			put_escaped(k->name, (int)strlen(k->name));
+			printf(" No = Ar %s\n", option_metavar(k));
+			put_description(k);
+		}
+		puts(".El");
+	}
+}
+
+static void put_exit_row(int status, const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	/* A status that is computed is named in front of its text. */
+	if (status >= 0)
+		printf(".It %d\n", status);
+	else
+		printf(".It %.*s\n", (int)(colon - text), text);
+	put_text(status >= 0 ? text : colon + 2);
+}
+
+static void put_exit_status(void)
+{
+	puts(".Bl -tag -width Ds");
+#define X(id, name, status, text)                                                                                      \
+	put_exit_row(status, text);                                                                                    \
+	if (OUTCOME_##id == OUTCOME_POWEROFF)                                                                          \
+		put_exit_row(EXIT_USAGE, "the command line or the configuration file is wrong");
+	OUTCOMES(X)
+#undef X
+	puts(".El");
+}
+
+static void put_commands(void)
+{
+	puts(".Bl -tag -width Ds");
+#define X(name, help)                                                                                                  \
+	puts(".It Cm " #name);                                                                                         \
+	put_text(help);
+	COMMANDS(X)
+#undef X
+	puts(".El");
+}
+
+/* Completion: what the shell can offer as words after an option. */
+static void put_bash_values(void)
+{
+	for_each_option(o) {
+		if (o->type == OPT_FLAG)
+			continue;
+		printf("\t--%s=", o->name);
+		if (!o->bare)
+			printf(" | '--%s '", o->name);
+		fputs(") ", stdout);
+		switch (o->type) {
+		case OPT_PATH: fputs("_vmm_files", stdout); break;
+		case OPT_BOOL:
+		case OPT_PORT: fputs("words='on off'", stdout); break;
+		case OPT_CONSOLE: fputs("words='stdio pty file= socket= null virtio'", stdout); break;
+		case OPT_CHOICE:
+			fputs("words='", stdout);
+			for (const char *const *c = o->choices; *c; c++)
+				printf("%s%s", c == o->choices ? "" : " ", *c);
+			fputs("'", stdout);
+			break;
+		case OPT_LIST:
+			fputs("words='", stdout);
+			for_each_key(k, o) printf("%s%s%s", k == o->keys ? "" : " ", k->name, k->bare ? "" : "=");
+			fputs("'", stdout);
+			break;
+		default: fputs("return", stdout);
+		}
+		puts(" ;;");
+	}
+}
+
+static void put_bash_options(void)
+{
+	for_each_option(o) {
+		printf("\t--%s%s\n", o->name, option_metavar(o) && !o->bare ? "=" : "");
+		if (option_takes_off(o))
+			printf("\t--no-%s\n", o->name);
+	}
+}
+
+static void own_options(enum option_section s)
+{
+	puts(".Bl -tag -width Ds");
+	for_each_option(o)
+		if (o->section == s)
+			put_option(o);
+	puts(".El");
+}
+
+static void put_flat_options(void)
+{
+	own_options(SECTION_FLAT);
+}
+
+static void put_bench_options(void)
+{
+	own_options(SECTION_BENCH);
+}
+
+static void put_flat_port(unsigned port, unsigned ports, const char *text)
+{
+	if (ports > 1)
+		printf(".It 0x%x to 0x%x\n", port, port + ports - 1);
+	else
+		printf(".It 0x%x\n", port);
+	put_text(text);
+}
+
+static void put_flat_ports(void)
+{
+	puts(".Bl -tag -width Ds");
+#define X(id, port, ports, text) put_flat_port(port, ports, text);
+	FLAT_PORTS(X)
+#undef X
+	puts(".El");
+}
+
+static void put_bash_commands(void)
+{
+#define X(name, help) puts("\t" #name);
+	COMMANDS(X)
+#undef X
+}
+
+static const struct {
+	const char *name;
+	void (*put)(void);
+} placeholders[] = {
+	{"@OPTIONS@", put_options},
+	{"@KEYS@", put_keys},
+	{"@COMMANDS@", put_commands},
+	{"@EXIT_STATUS@", put_exit_status},
+	{"@BASH_VALUES@", put_bash_values},
+	{"@BASH_OPTIONS@", put_bash_options},
+	{"@BASH_COMMANDS@", put_bash_commands},
+	{"@BENCH_OPTIONS@", put_bench_options},
+	{"@FLAT_OPTIONS@", put_flat_options},
+	{"@FLAT_PORTS@", put_flat_ports},
+};
+
+static int put_line(char *line, const char *version)
+{
+	static const char mark[] = "@VERSION@";
+	char *at;
+
+	line[strcspn(line, "\n")] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(placeholders); i++) {
+		if (!strcmp(line, placeholders[i].name)) {
+			placeholders[i].put();
+			return 0;
+		}
+	}
+	at = strstr(line, mark);
+	if (at)
+		printf("%.*s%s%s\n", (int)(at - line), line, version, at + strlen(mark));
+	else if (line[0] == '@')
+		return -EINVAL;
+	else
+		puts(line);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP_FREE char *line = NULL;
+	CLEANUP_FCLOSE FILE *in = NULL;
+	size_t size = 0;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: gen-docs VERSION TEMPLATE\n");
+		return 2;
+	}
+	in = fopen(argv[2], "r");
+	if (!in) {
+		fprintf(stderr, "gen-docs: %s: %s\n", argv[2], strerror(errno));
+		return 1;
+	}
+	while (getline(&line, &size, in) >= 0) {
+		if (put_line(line, argv[1]) < 0) {
+			fprintf(stderr, "gen-docs: %s: %s: no such placeholder\n", argv[2], line);
+			return 1;
+		}
+	}
+	if (ferror(in) || fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "gen-docs: %s: %s\n", argv[2], strerror(errno));
+		return 1;
+	}
+	return 0;
+}

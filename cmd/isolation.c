@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/isolation.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/util.h"
+
+static void PRINTF(4, 5) add(struct isolation *s, const char *name, bool poor, const char *fmt, ...)
+{
+	struct isolation_item *it = &s->item[s->nr++];
+	va_list ap;
+
+	it->name = name;
+	it->poor = poor;
+	va_start(ap, fmt);
+	vsnprintf(it->text, sizeof(it->text), fmt, ap);
+	va_end(ap);
+}
+
+/* The first line of a file, without its newline; false when there is none. */
+static bool read_line(const char *path, char *buf, size_t size)
+{
+	CLEANUP_FCLOSE FILE *f = fopen(path, "re");
+
+	buf[0] = '\0';
+	if (!f || !fgets(buf, (int)size, f))
+		return false;
+	buf[strcspn(buf, "\n")] = '\0';
+	return true;
+}
+
+/* Is the number in a list such as "1,4-7"? */
+static bool in_list(const char *list, int cpu)
+{
+	while (*list) {
+		char *end;
+		long lo = strtol(list, &end, 10), hi = lo;
+
+		if (end == list)
+			return false;
+		if (*end == '-')
+			hi = strtol(end + 1, &end, 10);
+		if (cpu >= lo && cpu <= hi)
+			return true;
+		list = end + (*end == ',');
+	}
+	return false;
+}
+
+static void add_list(struct isolation *s, const char *name, const char *path, int cpu)
+{
+	char line[96];
+
+	if (!read_line(path, line, sizeof(line)) || !*line || *line == '(')
+		add(s, name, true, "none");
+	else
+		add(s, name, cpu < 0 || !in_list(line, cpu), "%s", line);
+}
+
+static bool is_running(const char *name)
+{
+	DIR *d = opendir("/proc");
+	bool found = false;
+	struct dirent *de;
+
+	while (d && !found && (de = readdir(d))) {
+		char path[300], comm[64];
+
+		if (!isdigit((unsigned char)de->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", de->d_name);
+		found = read_line(path, comm, sizeof(comm)) && !strcmp(comm, name);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* Interrupts that may go to @cpu, as far as /proc/irq tells. */
+static void add_irqs(struct isolation *s, int cpu)
+{
+	DIR *d = opendir("/proc/irq");
+	unsigned here = 0, all = 0;
+	struct dirent *de;
+
+	while (d && (de = readdir(d))) {
+		char path[300], list[96];
+
+		snprintf(path, sizeof(path), "/proc/irq/%s/smp_affinity_list", de->d_name);
+		if (!isdigit((unsigned char)de->d_name[0]) || !read_line(path, list, sizeof(list)))
+			continue;
+		all++;
+		here += cpu < 0 || in_list(list, cpu);
+	}
+	if (d)
+		closedir(d);
+	add(s, "IRQ affinity", here > 0, "%u of %u interrupts may come to this CPU", here, all);
+}
+
+static void add_steal(struct isolation *s)
+{
+	unsigned long long v[8] = {0}, sum = 0;
+	char line[256];
+
+	if (!read_line("/proc/stat", line, sizeof(line)) ||
+		sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5],
+			&v[6], &v[7]) != 8) {
+		add(s, "steal", false, "unknown");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
+		sum += v[i];
+	add(s, "steal", v[7] > 0, "%.2f%% of all time since boot", sum ? 100.0 * (double)v[7] / (double)sum : 0.0);
+}
+
+static void add_turbo(struct isolation *s)
+{
+	char line[32];
+
+	if (read_line("/sys/devices/system/cpu/intel_pstate/no_turbo", line, sizeof(line)))
+		add(s, "turbo", line[0] == '0', "%s", line[0] == '0' ? "on" : "off");
+	else if (read_line("/sys/devices/system/cpu/cpufreq/boost", line, sizeof(line)))
+		add(s, "turbo", line[0] != '0', "%s", line[0] == '0' ? "off" : "on");
+	else
+		add(s, "turbo", false, "unknown: the host does not show it");
+}
+
+void isolation_read(int cpu, struct isolation *ret)
+{
+	char path[128], line[96];
+	struct isolation s = {.nr = 0};
+
+	if (cpu < 0)
+		add(&s, "pinned", true, "no: --pin CPU does");
+	else
+		add(&s, "pinned", false, "to CPU %d", cpu);
+	add_list(&s, "isolcpus", "/sys/devices/system/cpu/isolated", cpu);
+	add_list(&s, "nohz_full", "/sys/devices/system/cpu/nohz_full", cpu);
+	add_irqs(&s, cpu);
+	add(&s, "irqbalance", is_running("irqbalance"), "%s", is_running("irqbalance") ? "runs" : "does not run");
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor", MAX(cpu, 0));
+	if (read_line(path, line, sizeof(line)))
+		add(&s, "governor", strcmp(line, "performance") != 0, "%s", line);
+	else
+		add(&s, "governor", false, "unknown: the host does not show it");
+	add_turbo(&s);
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", MAX(cpu, 0));
+	if (read_line(path, line, sizeof(line)))
+		add(&s, "SMT siblings", strpbrk(line, ",-") != NULL, "%s", line);
+	else
+		add(&s, "SMT siblings", false, "unknown");
+	add_steal(&s);
+	if (read_line("/proc/loadavg", line, sizeof(line)))
+		add(&s, "load", strtod(line, NULL) > 0.5, "%s", line);
+	*ret = s;
+}
+
+void isolation_print(const struct isolation *s, FILE *out)
+{
+	for (size_t i = 0; i < s->nr; i++)
+		fprintf(out, "%c %-14s %s\n", s->item[i].poor ? '!' : ' ', s->item[i].name, s->item[i].text);
+}
+
+void isolation_json(const struct isolation *s, struct json *j)
+{
+	json_array(j, "isolation");
+	for (size_t i = 0; i < s->nr; i++) {
+		json_object(j, NULL);
+		json_string(j, "name", s->item[i].name);
+		json_string(j, "text", s->item[i].text);
+		json_bool(j, "poor", s->item[i].poor);
+		json_end(j);
+	}
+	json_end(j);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Finds the subcommand and goes there. Without one, `run` is meant. --help and --version are answered here, wherever
+ * they stand.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cmd/args.h"
+#include "cmd/commands.h"
+#include "cmd/help.h"
+#include "cmd/main.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/trace.h"
+
+/* Written once, on entry: the process has one beginning, however many machines it runs. */
+static uint64_t entry_ns;
+
+uint64_t main_entry_ns(void)
+{
+	return entry_ns;
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+#define X(name, help) {#name, cmd_##name},
+	COMMANDS(X)
+#undef X
+};
+
+/* The answer to --help or --version has to arrive. */
+static int print(void (*text)(FILE *out))
+{
+	errno = 0;
+	text(stdout);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "vmm: cannot write to standard output: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
+/* --help or --version among the options, as far as they can be understood; the subcommand tells what is wrong. */
+static const struct option_def *asked_for(int argc, char **argv)
+{
+	struct args a;
+	struct arg arg;
+
+	args_init(&a, argc, argv);
+	while (args_next(&a, &arg, NULL) > 0)
+		if (arg.option && arg.option->type == OPT_FLAG)
+			return arg.option;
+	return NULL;
+}
+
+static int no_command(const char *word, struct err *e)
+{
+	const struct command *near = NULL;
+	struct args none = {0};
+	unsigned best = 2;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		unsigned d = edit_distance(word, strlen(word), commands[i].name, strlen(commands[i].name), best);
+
+		if (d <= best) {
+			best = d;
+			near = &commands[i];
+		}
+	}
+	if (near)
+		return err_set(e, -EINVAL, "%s: unknown command; did you mean %s?", word, near->name);
+	return args_stray(&none, word, e);
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command = &commands[0];
+	const struct option_def *flag;
+	struct err e = {0};
+
+	entry_ns = trace_now_ns();
+	if (argc > 1 && argv[1][0] != '-') {
+		command = NULL;
+		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+			if (!strcmp(argv[1], commands[i].name))
+				command = &commands[i];
+		if (!command) {
+			no_command(argv[1], &e);
+			fprintf(stderr, "vmm: %s\n", e.text);
+			return EXIT_USAGE;
+		}
+		argc--;
+		argv++;
+	}
+	flag = asked_for(argc, argv);
+	if (flag)
+		return print(strcmp(flag->name, "help") ? help_version : help_print);
+	return command->run(argc, argv);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows of the table in cmd/options.c that only `vmm bench` takes.
+ */
+#ifndef CMD_OPTIONS_BENCH_H
+#define CMD_OPTIONS_BENCH_H
+
+#define BENCH_NUMBER(name_, deflt_, min_, max_, help_, man_)                                                           \
+	{                                                                                                              \
+		.name = name_, .section = SECTION_BENCH, .type = OPT_UINT, .deflt = deflt_, .min = min_, .max = max_,  \
+		.help = help_, .man = man_,                                                                            \
+	}
+#define BENCH_FILE(name_, help_, man_)                                                                                 \
+	{                                                                                                              \
+		.name = name_, .section = SECTION_BENCH, .type = OPT_PATH, .metavar = "FILE", .help = help_,           \
+		.man = man_,                                                                                           \
+	}
+
+#define BENCH_TEXT(name_, metavar_, help_, man_)                                                                       \
+	{                                                                                                              \
+		.name = name_, .section = SECTION_BENCH, .type = OPT_STRING, .metavar = metavar_, .help = help_,       \
+		.man = man_,                                                                                           \
+	}
+
+#define BENCH_BOOT_OPTIONS                                                                                             \
+	BENCH_NUMBER("runs", "10", 1, 1000000, "boots that are counted", "boot: how many boots are counted."),         \
+		BENCH_TEXT("marker", "TEXT", "what the guest prints when its boot is done",                            \
+			"boot: a boot is done when this text is on standard output or standard error, and is then "    \
+			"ended.\n"                                                                                     \
+			"Without it a boot is done when the command ends."),                                           \
+		BENCH_TEXT("versus", "'CMD'", "another command, which takes turns with vmm",                           \
+			"boot: another command, which takes turns with vmm.\n"                                         \
+			"Blanks separate its words, and quotes and backslashes work as in a shell, which it is not: "  \
+			"nothing is expanded."),                                                                       \
+		BENCH_FILE("csv", "write every boot to a file", "boot: write a line for each boot to this file."),     \
+		BENCH_FILE("baseline", "compare with this earlier --json file",                                        \
+			"boot: compare with the boots in this file, which an earlier *--json* wrote."),                \
+		BENCH_TEXT("max-ratio", "R", "exit with 40 when slower than this",                                     \
+			"boot: exit with status 40 when the median is more than this many times that of *--baseline* " \
+			"or of *--versus*, as 1.05, and the interval of the ratio lies above 1, or above R where "     \
+			"that "                                                                                        \
+			"is less.")
+
+#define BENCH_OPTIONS                                                                                                  \
+	BENCH_NUMBER("count", "1000", 1, 100000, "guests made one after the other, and alive in the rounds",           \
+		"lifecycle: how many guests are made and closed one after the other, and how many are alive in the "   \
+		"rounds."),                                                                                            \
+		BENCH_NUMBER("alive", "1000", 0, 100000, "guests made without closing any",                            \
+			"lifecycle: how many guests are made before any is closed, with a row each 1,000.\n"           \
+			"A limit of the host may end it sooner; it says which."),                                      \
+		BENCH_NUMBER("rounds", "5", 1, 1000, "how often the live guests run again",                            \
+			"lifecycle: how often all live guests run again, for each way to reset them."),                \
+		BENCH_NUMBER("iterations", "10000", 1, 1000000, "how often each path is timed",                        \
+			"exits: how often each path is timed."),                                                       \
+		BENCH_NUMBER("warmup", "1000", 1, 1000000, "how often it runs before that",                            \
+			"exits: how often each path runs before it is timed.\n"                                        \
+			"boot: how many boots come before those that are counted; 1 unless told otherwise."),          \
+		BENCH_NUMBER("pin", NULL, 0, 1023, "the host's CPU to run on",                                         \
+			"exits: the CPU of the host to which the program is bound."),                                  \
+		BENCH_FILE("json", "write all figures to a file", "Write all figures to this file, as JSON."),         \
+		BENCH_FILE("svg", "draw the figures into a file (also for report)",                                    \
+			"Draw the figures into this file, as SVG.")
+
+#endif

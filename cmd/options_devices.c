@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The keys of devices that a machine may have several of: a table for each kind. A new kind is a table and an add
+ * function here, and a row of type OPT_LIST in cmd/options.c.
+ */
+#include "cmd/options_devices.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+/* One more element at the end of an array of the configuration, all zero; NULL when memory ran out. */
+#define APPEND(array, nr)                                                                                              \
+	({                                                                                                             \
+		__typeof__(array) grown_ = reallocarray((array), (nr) + 1, sizeof(*(array)));                          \
+		if (grown_) {                                                                                          \
+			(array) = grown_;                                                                              \
+			grown_ += (nr)++;                                                                              \
+			memset(grown_, 0, sizeof(*grown_));                                                            \
+		}                                                                                                      \
+		grown_;                                                                                                \
+	})
+
+/* --- --disk, [disk] ---------------------------------------------------------------------------------------------- */
+
+#define DISK_FIELD(ctype, member) OPTION_FIELD(struct config_disk, ctype, member)
+
+static const char *const caches[] = {
+	[DISK_CACHE_WRITEBACK] = "writeback",
+	[DISK_CACHE_NONE] = "none",
+	NULL,
+};
+
+static const char *const sectors[] = {"512", "4096", NULL};
+
+static int store_logical(void *item, const struct option_value *v)
+{
+	((struct config_disk *)item)->logical = v->n ? 4096 : 512;
+	return 0;
+}
+
+const struct option_def disk_keys[DISK_KEYS] = {
+	{
+		.name = "path",
+		.type = OPT_PATH,
+		.required = true,
+		DISK_FIELD(char *, path),
+		.man = "The image: a raw file, or a block device.\n"
+		       "Its size is the size of the disk, and has to be a multiple of *logical*.\n"
+		       "It is locked while the machine runs: an image has one machine that writes, or any number that "
+		       "read.",
+	},
+	{
+		.name = "ro",
+		.type = OPT_BOOL,
+		.deflt = "off",
+		.bare = "on",
+		DISK_FIELD(bool, ro),
+		.man = "The guest cannot write, and the image is opened for reading only.",
+	},
+	{
+		.name = "overlay",
+		.type = OPT_BOOL,
+		.deflt = "off",
+		.bare = "on",
+		DISK_FIELD(bool, overlay),
+		.man = "The guest can write, and the image stays as it is: changes are kept in a temporary file (in "
+		       "the "
+		       "directory that TMPDIR names, else /var/tmp) and are gone with the machine.",
+	},
+	{
+		.name = "id",
+		.type = OPT_STRING,
+		DISK_FIELD(char *, id),
+		.man = "The serial number that the guest reads, of at most 20 characters.\n"
+		       "Without one it is disk0, disk1 and so on.",
+	},
+	{
+		.name = "cache",
+		.type = OPT_CHOICE,
+		.choices = caches,
+		.metavar = "writeback|none",
+		.deflt = "writeback",
+		DISK_FIELD(enum disk_cache, cache),
+		.man = "With writeback, the host's page cache holds what the guest writes until the guest flushes; "
+		       "with none, reads and writes go past it (O_DIRECT).\n"
+		       "A flush makes everything durable with either.",
+	},
+	{
+		.name = "rate",
+		.type = OPT_SIZE,
+		.deflt = "0",
+		.max = UINT64_C(1) << 50,
+		DISK_FIELD(uint64_t, rate_bytes),
+		.man = "How many bytes a second the guest may read and write in all; 0 means any number.",
+	},
+	{
+		.name = "logical",
+		.type = OPT_CHOICE,
+		.choices = sectors,
+		.metavar = "512|4096",
+		.deflt = "512",
+		.store_at = store_logical,
+		.man = "Bytes of a sector, as the guest sees it.",
+	},
+	{
+		.name = "queues",
+		.type = OPT_UINT,
+		.deflt = "1",
+		.min = 1,
+		.max = CONFIG_DISK_QUEUES_MAX,
+		DISK_FIELD(unsigned, queues),
+		.man = "Request queues, each served by a thread of its own (an overlay has one thread for all).\n"
+		       "The guest uses one for each of its CPUs at most.",
+	},
+};
+
+void *disk_add(struct config *c)
+{
+	return APPEND(c->disk, c->nr_disks);
+}
+
+/* --- --net, [net] ------------------------------------------------------------------------------------------------ */
+
+#define NET_FIELD(ctype, member) OPTION_FIELD(struct config_net, ctype, member)
+
+/* What it connects to; config_check() wants exactly one. */
+static void connect_to(struct config_net *n, enum config_net_kind kind)
+{
+	n->kind = n->kind == CONFIG_NET_NONE ? kind : CONFIG_NET_TWO;
+}
+
+static int store_name(struct config_net *n, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return -ENOMEM;
+	free(n->name);
+	n->name = copy;
+	return 0;
+}
+
+static int store_tap(void *item, const struct option_value *v)
+{
+	connect_to(item, CONFIG_NET_TAP);
+	return store_name(item, v->text);
+}
+
+static int store_fd(void *item, const struct option_value *v)
+{
+	connect_to(item, CONFIG_NET_FD);
+	((struct config_net *)item)->fd = (int)v->n;
+	return 0;
+}
+
+static int store_passt(void *item, const struct option_value *v)
+{
+	connect_to(item, CONFIG_NET_PASST);
+	return *v->text ? store_name(item, v->text) : 0;
+}
+
+static int store_mac(void *item, const struct option_value *v)
+{
+	struct config_net *n = item;
+
+	for (unsigned i = 0; i < sizeof(n->mac); i++)
+		n->mac[i] = (uint8_t)(v->n >> (8 * (sizeof(n->mac) - 1 - i)));
+	return 0;
+}
+
+const struct option_def net_keys[NET_KEYS] = {
+	{
+		.name = "tap",
+		.type = OPT_STRING,
+		.metavar = "NAME",
+		.store_at = store_tap,
+		.man = "Connect to the TAP interface NAME of the host, with checksum and segmentation offloads.\n"
+		       "It is best made before, for the user who runs the machine: ip tuntap add dev NAME mode tap "
+		       "user USER.\n"
+		       "One that does not exist is made where that is permitted, and is gone with the machine.",
+	},
+	{
+		.name = "fd",
+		.type = OPT_UINT,
+		.min = 3,
+		.max = INT_MAX,
+		.store_at = store_fd,
+		.man = "Connect to a TAP interface that is open already, as the file descriptor N that a service "
+		       "manager or "
+		       "launcher passed in.\n"
+		       "It has to have been opened with IFF_TAP and IFF_NO_PI, and for offloads with IFF_VNET_HDR.",
+	},
+	{
+		.name = "passt",
+		.type = OPT_STRING,
+		.metavar = "SOCKET",
+		.bare = "",
+		.store_at = store_passt,
+		.man = "Connect through *passt*(1), which needs no privileges: the guest's connections become sockets "
+		       "of the "
+		       "user who runs the machine, and it offers an address by DHCP.\n"
+		       "With a socket, connect to the passt that listens there; without, start one, which ends with "
+		       "the "
+		       "machine and forwards no ports to the guest.",
+	},
+	{
+		.name = "mac",
+		.type = OPT_MAC,
+		.store_at = store_mac,
+		.man = "The MAC address of the guest's side.\n"
+		       "Without one it is locally administered, and made from the name of the interface (or the word "
+		       "passt) and "
+		       "the number of the device, so that it is the same each time.",
+	},
+};
+
+void *net_add(struct config *c)
+{
+	return APPEND(c->net, c->nr_nets);
+}
+
+/* --- --vsock, [vsock] -------------------------------------------------------------------------------------------- */
+
+#define VSOCK_FIELD(ctype, member) OPTION_FIELD(struct config_vsock, ctype, member)
+
+/* The directory as well: to remove the socket is all that the sandbox allows there. */
+static int store_vsock_path(void *item, const struct option_value *v)
+{
+	struct config_vsock *c = item;
+	const char *slash = strrchr(v->text, '/');
+
+	free(c->path);
+	free(c->dir);
+	c->path = strdup(v->text);
+	c->dir = slash ? strndup(v->text, (size_t)MAX(slash - v->text, 1)) : strdup(".");
+	return c->path && c->dir ? 0 : -ENOMEM;
+}
+
+const struct option_def vsock_keys[VSOCK_KEYS] = {
+	{
+		.name = "path",
+		.type = OPT_PATH,
+		.required = true,
+		.store_at = store_vsock_path,
+		.man = "The Unix socket to make, of at most 96 bytes, with mode 0600.\n"
+		       "A stale one is replaced, and it is removed at the end.",
+	},
+	{
+		.name = "cid",
+		.type = OPT_UINT,
+		.required = true,
+		.min = 3,
+		.max = 0xfffffffe,
+		VSOCK_FIELD(unsigned, cid),
+		.man = "The context id of the guest; 0, 1 and 2 are reserved.\n"
+		       "Machines do not share a network of sockets, so two may have the same.",
+	},
+};
+
+void *vsock_add(struct config *c)
+{
+	return &c->vsock;
+}
+
+/* --- --balloon, [balloon] ---------------------------------------------------------------------------------------- */
+
+#define BALLOON_FIELD(ctype, member) OPTION_FIELD(struct config_balloon, ctype, member)
+
+const struct option_def balloon_keys[BALLOON_KEYS] = {
+	{
+		.name = "size",
+		.type = OPT_SIZE,
+		.deflt = "0",
+		.max = CONFIG_MEM_MAX,
+		.multiple = CONFIG_MEM_STEP,
+		BALLOON_FIELD(uint64_t, size_bytes),
+		.man = "How much memory the guest is asked to give back at first.",
+	},
+	{
+		.name = "step",
+		.type = OPT_SIZE,
+		.deflt = "0",
+		.max = CONFIG_MEM_MAX,
+		.multiple = CONFIG_MEM_STEP,
+		BALLOON_FIELD(uint64_t, step_bytes),
+		.man = "How much a SIGUSR1 asks for in addition, and a SIGUSR2 lets go again; 0 means an eighth of "
+		       "*mem*.",
+	},
+	{
+		.name = "poll",
+		.type = OPT_DURATION,
+		.deflt = "0",
+		.max = UINT64_C(86400000000000),
+		BALLOON_FIELD(uint64_t, stats_ns),
+		.man = "How often the guest is asked for its memory statistics, which are told at the log level info; "
+		       "0 "
+		       "means never.",
+	},
+};
+
+void *balloon_add(struct config *c)
+{
+	c->balloon.on = true;
+	return &c->balloon;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys of the settings of type OPT_LIST, for the table in cmd/options.c.
+ */
+#ifndef CMD_OPTIONS_DEVICES_H
+#define CMD_OPTIONS_DEVICES_H
+
+#include "cmd/options.h"
+
+/* Adds an element of zeroes to the configuration; NULL when memory ran out. */
+void *disk_add(struct config *c);
+
+void *net_add(struct config *c);
+
+#define DISK_KEYS 8
+extern const struct option_def disk_keys[DISK_KEYS];
+
+#define NET_KEYS 4
+extern const struct option_def net_keys[NET_KEYS];
+
+/* Of vsock and balloon a machine has one: these mark it as wanted. */
+void *vsock_add(struct config *c);
+void *balloon_add(struct config *c);
+
+#define VSOCK_KEYS 2
+extern const struct option_def vsock_keys[VSOCK_KEYS];
+
+#define BALLOON_KEYS 3
+extern const struct option_def balloon_keys[BALLOON_KEYS];
+
+#endif

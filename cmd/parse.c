@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/parse.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cmd/args.h"
+#include "cmd/ini.h"
+#include "cmd/settings.h"
+
+/* One option of the command line. */
+static int take(const struct arg *arg, const char *cmd, struct own_option *own, struct settings *line, struct err *e)
+{
+	const char *only = option_section_command(arg->option->section);
+	int r;
+
+	/* main() has answered --help and --version before a subcommand sees them. */
+	if (arg->option->type == OPT_FLAG)
+		return 0;
+	if (only && strcmp(only, cmd))
+		return err_set(e, -EINVAL, "--%s: goes with `vmm %s` only", arg->option->name, only);
+	r = settings_add(line, arg->option, arg->value, 0, e);
+	for (; r == 0 && only && own->name; own++) {
+		if (!strcmp(own->name, arg->option->name)) {
+			own->given = true;
+			r = option_parse(arg->option, arg->value, &own->value, e);
+		}
+	}
+	return r;
+}
+
+int options_parse_own(int argc, char **argv, const char *cmd, struct own_option *own, struct config *ret, struct err *e)
+{
+	CLEANUP_SETTINGS struct settings file = {0}, line = {0};
+	const struct option_def *config = option_find("config", strlen("config"));
+	const struct setting *path = &line.setting[config - options];
+	struct config c;
+	struct args a;
+	struct arg arg;
+	int r;
+
+	args_init(&a, argc, argv);
+	while ((r = args_next(&a, &arg, e)) > 0) {
+		r = arg.option ? take(&arg, cmd, own, &line, e) : args_stray(&a, arg.value, e);
+		if (r < 0)
+			break;
+	}
+	if (r == 0 && path->nr) {
+		file.file = path->text[0];
+		r = ini_read(file.file, &file, e);
+	}
+	if (r == 0)
+		r = settings_apply(&file, &line, &c, e);
+	if (r)
+		return r;
+	if (!c.kernel && !strcmp(cmd, "run")) {
+		config_destroy(&c);
+		return err_set(
+			e, -EINVAL, "no kernel to boot: give one with --kernel FILE (`vmm --help` lists the options)");
+	}
+	*ret = c;
+	return 0;
+}
+
+int options_parse(int argc, char **argv, const char *cmd, struct config *ret, struct err *e)
+{
+	struct own_option none = {0};
+
+	return options_parse_own(argc, argv, cmd, &none, ret, e);
+}

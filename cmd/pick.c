@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/pick.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "cmd/args.h"
+
+static struct option_def limited(const struct pick *p)
+{
+	const struct option_def *o = option_find(p->name, strlen(p->name));
+	struct option_def copy;
+
+	assert(o);
+	copy = *o;
+	if (p->max) {
+		copy.min = p->min;
+		copy.max = p->max;
+		copy.multiple = p->multiple;
+	}
+	return copy;
+}
+
+static int take(const struct arg *arg, const char *cmd, struct pick *picks, struct err *e)
+{
+	const char *name = arg->option->name, *only = option_section_command(arg->option->section);
+	struct option_def o;
+	int r;
+
+	/* main() has answered --help and --version. */
+	if (arg->option->type == OPT_FLAG)
+		return 0;
+	for (; picks->name && strcmp(picks->name, name); picks++)
+		;
+	if (!picks->name && only && strcmp(only, cmd))
+		return err_set(e, -EINVAL, "--%s: goes with `vmm %s` only", name, only);
+	if (!picks->name)
+		return err_set(e, -EINVAL, "--%s: has no effect on `vmm %s`; vmm-%s(1) tells what has", name, cmd, cmd);
+	if (picks->given)
+		return err_set(e, -EINVAL, "--%s: given twice", name);
+	picks->given = true;
+	o = limited(picks);
+	r = option_parse(&o, arg->value, &picks->value, e);
+	return r < 0 ? err_wrap(e, r, "--%s%s%s", name, o.bare ? "=" : " ", *arg->value ? arg->value : "''") : 0;
+}
+
+int pick_parse(
+	int argc, char **argv, const char *cmd, struct pick *picks, const char **words, size_t *ret_nr, struct err *e)
+{
+	size_t nr = 0;
+	struct args a;
+	struct arg arg;
+	int r;
+
+	for (struct pick *p = picks; p->name; p++) {
+		struct option_def o = limited(p);
+		const char *deflt = p->deflt ? p->deflt : o.deflt;
+
+		/* A default that does not parse is our bug. */
+		r = deflt ? option_parse(&o, deflt, &p->value, e) : 0;
+		assert(r == 0);
+		p->given = false;
+	}
+	args_init(&a, argc, argv);
+	while ((r = args_next(&a, &arg, e)) > 0) {
+		if (!arg.option)
+			words[nr++] = arg.value;
+		else if ((r = take(&arg, cmd, picks, e)) < 0)
+			return r;
+	}
+	if (r == 0)
+		*ret_nr = nr;
+	return r;
+}

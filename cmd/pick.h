@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line of a subcommand that runs no Linux machine: it takes a few settings of the table, perhaps with other
+ * limits, and words. All other settings are refused, since they would have no effect.
+ */
+#ifndef CMD_PICK_H
+#define CMD_PICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/options.h"
+#include "vmm/base/err.h"
+
+/**
+ * struct pick - a setting that the subcommand takes
+ * @name: of the option
+ * @deflt: in place of the table's default; NULL: that one
+ * @max: 0: the limits of the table; else @min, @max and @multiple count instead
+ * @given: it is on the command line
+ * @value: what it is, or its default (zeroes where it has none); text is borrowed from argv
+ */
+struct pick {
+	const char *name;
+	const char *deflt;
+	uint64_t min;
+	uint64_t max;
+	uint64_t multiple;
+	bool given;
+	struct option_value value;
+};
+
+/**
+ * pick_parse() - take a command line apart
+ * @cmd: the subcommand
+ * @picks: ended by a NULL name; filled in
+ * @words: room for @argc words; those that belong to no option, borrowed from argv
+ * @ret_nr: how many
+ *
+ * Return: 0 or -EINVAL with words: the exit status is then EXIT_USAGE.
+ * Trust: operator.
+ */
+int pick_parse(
+	int argc, char **argv, const char *cmd, struct pick *picks, const char **words, size_t *ret_nr, struct err *e);
+
+#endif

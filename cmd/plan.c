@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/plan.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/terminal.h"
+#include "security/landlock.h"
+#include "vmm/console.h"
+#include "vmm/exitlog.h"
+#include "vmm/hostfiles.h"
+
+/* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
+#define FDS_BASE     64
+#define FDS_PER_CPU  1
+#define FDS_PER_DISK 64 /* image, overlay, and for each of up to eight queues a loop, a kick and a timer */
+#define FDS_PER_NET  16
+#define FDS_VSOCK    160 /* as many connections as there can be, and clients that have not said where to */
+/* With a report: what the host tells of itself, and KVM's counters of each CPU */
+#define FDS_REPORT         (HOSTFILES_PARAMS_MAX + 8)
+#define FDS_REPORT_PER_CPU 1
+
+/* Whether a standard stream has this type. */
+static bool any_stream(int first, mode_t type)
+{
+	for (int fd = first; fd <= STDERR_FILENO; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * How large a file of ours can become. The limit is one for all files, so a standard stream that goes to a file rules
+ * it out: that is as long as the guest makes it.
+ */
+static uint64_t largest_file(const struct config *c)
+{
+	uint64_t largest = 1;
+
+	if (any_stream(STDOUT_FILENO, S_IFREG) || (c->console == CONSOLE_FILE && !c->console_cap_bytes))
+		return 0;
+	if (c->console == CONSOLE_FILE)
+		largest = c->console_cap_bytes;
+	/* Bounded by what is kept in memory until then: 300 bytes for each event, 2 lines of 120 for each exit. */
+	if (c->report)
+		largest = MAX(largest, 16 * MIB);
+	if (c->trace)
+		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXITLOG_MAX);
+	for (size_t i = 0; i < c->nr_disks; i++) {
+		struct stat st;
+
+		/* OPEN will say what is wrong with it. An overlay is a file as large as its image. */
+		if (stat(c->disk[i].path, &st) < 0 || (S_ISBLK(st.st_mode) && c->disk[i].overlay))
+			return 0;
+		if (S_ISREG(st.st_mode))
+			largest = MAX(largest, (uint64_t)st.st_size);
+	}
+	return largest;
+}
+
+/* Descriptors that were passed to us on purpose. */
+static void keep_fds(const struct config *c, struct sandbox_plan *plan)
+{
+	for (size_t i = 0; i < c->nr_nets && plan->nr_keep < SANDBOX_KEEP_MAX; i++)
+		if (c->net[i].kind == CONFIG_NET_FD)
+			plan->keep[plan->nr_keep++] = c->net[i].fd;
+}
+
+static uint32_t devices_of(const struct config *c)
+{
+	uint32_t devices = 0;
+
+	for (size_t i = 0; i < c->nr_nets; i++)
+		devices |= c->net[i].kind == CONFIG_NET_PASST ? SANDBOX_HAS(PASST) : SANDBOX_HAS(TAP);
+	if (c->vsock.path)
+		devices |= SANDBOX_HAS(VSOCK);
+	if (c->balloon.on)
+		devices |= SANDBOX_HAS(BALLOON);
+	return devices;
+}
+
+void plan_early(const struct config *config, struct sandbox_plan *ret)
+{
+	*ret = (struct sandbox_plan){
+		.mode = config->sandbox,
+		.jail =
+			{
+				.user = config->user,
+				.uid = config->uid,
+				.gid = config->gid,
+				.chroot = config->chroot,
+				.netns = config->netns,
+				.cgroup = config->cgroup,
+			},
+		.max_fds = FDS_BASE + FDS_PER_CPU * config->cpus + FDS_PER_DISK * config->nr_disks +
+			FDS_PER_NET * config->nr_nets + (config->vsock.path ? FDS_VSOCK : 0) +
+			(config->report || config->trace ? FDS_REPORT + FDS_REPORT_PER_CPU * config->cpus : 0),
+		.max_file_bytes = largest_file(config),
+		.devices = devices_of(config),
+		.report_fd = -1,
+	};
+	keep_fds(config, ret);
+}
+
+static void allow_path(struct sandbox_plan *plan, const char *path, uint64_t rights)
+{
+	if (plan->nr_paths < SANDBOX_PATHS_MAX)
+		plan->path[plan->nr_paths++] = (struct sandbox_path){path, rights};
+}
+
+void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
+	int report_fd, struct sandbox_plan *plan)
+{
+	plan->report_fd = report_fd;
+	if (any_stream(STDIN_FILENO, S_IFCHR) || any_stream(STDIN_FILENO, S_IFIFO))
+		plan->devices |= SANDBOX_HAS(FILES);
+	if (any_stream(STDIN_FILENO, S_IFSOCK))
+		plan->devices |= SANDBOX_HAS(STREAM);
+	if (terminal) {
+		plan->devices |= SANDBOX_HAS(TERMINAL);
+		plan->last_words = terminal_restore;
+	}
+	if (config->console == CONSOLE_PTY) {
+		plan->devices |= SANDBOX_HAS(PTY);
+		/* To see at the end whether anybody reads it. */
+		allow_path(plan, console_pty_name(console), LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV);
+	}
+	if (config->console == CONSOLE_SOCKET) {
+		plan->devices |= SANDBOX_HAS(SOCKET);
+		/* To remove the socket at the end. */
+		allow_path(plan, console_socket_dir(console), LL_REMOVE_FILE);
+	}
+	if (config->vsock.path) /* the same */
+		allow_path(plan, config->vsock.dir, LL_REMOVE_FILE);
+	/* To say how many pages are free, when they are too few. */
+	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
+		allow_path(plan, "/sys/kernel/mm/hugepages", LL_READ_FILE);
+}

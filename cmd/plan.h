@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a Linux machine needs of the host once it is confined: the plan that cmd_run hands to security/sandbox.h. A new
+ * device says here which rules and which paths it needs; most need none.
+ */
+#ifndef CMD_PLAN_H
+#define CMD_PLAN_H
+
+#include "security/sandbox.h"
+#include "vmm/config.h"
+
+struct console;
+struct terminal;
+
+/** plan_early() - what stage EARLY uses; @config is borrowed for as long as @ret is used */
+void plan_early(const struct config *config, struct sandbox_plan *ret);
+
+/**
+ * plan_confine() - the rest, once everything is open
+ * @terminal: NULL when the console is on none
+ * @console: borrowed for as long as @plan is used
+ * @report_fd: see struct sandbox_plan
+ */
+void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
+	int report_fd, struct sandbox_plan *plan);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one source (a configuration file, the command line) says, setting by setting, with where it says it; and the
+ * way from there to a configuration.
+ */
+#ifndef CMD_SETTINGS_H
+#define CMD_SETTINGS_H
+
+#include "cmd/options.h"
+
+/**
+ * struct setting - what a source says about one option
+ * @text: owned values in order, each checked; more than one only when the option is repeatable
+ * @line: of the first, 0 on the command line
+ */
+struct setting {
+	char **text;
+	size_t nr;
+	unsigned line;
+};
+
+/**
+ * struct settings - all of one source; zero-initialise with SETTINGS_INIT
+ * @file: borrowed name of the file; NULL: the command line
+ * @setting: in the order of options[]
+ */
+struct settings {
+	const char *file;
+	struct setting setting[OPTIONS_MAX];
+};
+
+#define CLEANUP_SETTINGS CLEANUP(settings_destroy)
+
+/** settings_destroy() - frees the values; takes NULL */
+void settings_destroy(struct settings *s);
+
+/**
+ * settings_add() - one more occurrence of an option
+ * @text: copied; checked by option_parse()
+ * @line: in the file, 0 for the command line
+ * @e: a whole sentence with FILE:LINE or the option in front
+ *
+ * Return: 0, -EINVAL (value, or given twice), -ENOMEM.
+ * Trust: operator.
+ */
+int settings_add(struct settings *s, const struct option_def *o, const char *text, unsigned line, struct err *e);
+
+/**
+ * settings_apply() - the command line over the file over the defaults
+ * @file, @line: borrowed
+ * @ret: initialised here; the caller destroys it; untouched on failure
+ *
+ * Return: 0, -EINVAL, -ENOMEM, or what config_check() returns.
+ */
+int settings_apply(const struct settings *file, const struct settings *line, struct config *ret, struct err *e);
+
+#endif

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. The settings to go back to are read when raw mode is entered for the first time: in the
+ * background they would be those of the shell's line editor, and after a stop they could be ours. Restoring happens
+ * only in the foreground: in the background the terminal is somebody else's, who has set it as he needs it.
+ *
+ * A signal handler has no argument, so the terminal it restores is the one pointer `guarded`, an atomic.
+ */
+#include "cmd/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <ucontext.h>
+
+#include "vmm/nbio.h"
+
+#define KEY_ESCAPE 0x01 /* Ctrl-A */
+#define SIGNALS    65
+#define STACK_SIZE 32768
+
+static const char help[] = "\r\n"
+			   "Ctrl-A X   quit: end the machine at once\r\n"
+			   "Ctrl-A H   print this help\r\n"
+			   "Ctrl-A A   send Ctrl-A to the guest\r\n";
+
+struct terminal {
+	struct console_filter filter;
+	void (*quit)(void *arg);
+	void *arg;
+	struct nbio tty;
+	struct nbio say;
+	bool escaped;
+	bool locked;
+
+	/* What the handlers use */
+	pid_t pid;
+	_Atomic bool raw;
+	_Atomic bool saved;
+	struct termios before;
+	int flags[3];
+	struct sigaction old[SIGNALS];
+	bool installed[SIGNALS];
+	bool own_stack;
+	char stack[STACK_SIZE];
+};
+
+static struct terminal *_Atomic guarded;
+
+/* Raw mode and back: async-signal-safe */
+
+static void enter(struct terminal *t)
+{
+	struct termios tio;
+
+	if (t->raw || nbio_in_background(&t->tty))
+		return;
+	if (!t->saved) {
+		if (tcgetattr(t->tty.fd, &t->before) < 0)
+			return;
+		t->saved = true;
+	}
+	tio = t->before;
+	cfmakeraw(&tio);
+	/* A read waits for nothing more than one byte, whatever was set before. */
+	tio.c_cc[VMIN] = 1;
+	tio.c_cc[VTIME] = 0;
+	t->raw = !tcsetattr(t->tty.fd, TCSANOW, &tio);
+}
+
+static void leave(struct terminal *t)
+{
+	/* TCSANOW: output that nobody reads must not hold up the end. */
+	if (atomic_exchange(&t->raw, false) && !nbio_in_background(&t->tty))
+		tcsetattr(t->tty.fd, TCSANOW, &t->before);
+}
+
+/* Where vmm/nbio had to set O_NONBLOCK on a file that others share, and cannot take it back itself any more. */
+static void restore_flags(const struct terminal *t)
+{
+	for (int fd = 0; fd < (int)ARRAY_SIZE(t->flags); fd++) {
+		int now = fcntl(fd, F_GETFL);
+
+		if (now >= 0 && t->flags[fd] >= 0 && (now & ~t->flags[fd] & O_NONBLOCK))
+			fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+	}
+}
+
+static void restore(void)
+{
+	struct terminal *t = guarded;
+
+	if (!t)
+		return;
+	leave(t);
+	restore_flags(t);
+}
+
+void terminal_continue(struct terminal *t)
+{
+	if (!t || !t->saved)
+		return;
+	/* Whoever had the terminal meanwhile has set it as he liked. */
+	t->raw = false;
+	enter(t);
+}
+
+/* Signals */
+
+static bool is_crash(int sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP || sig == SIGABRT ||
+		sig == SIGSYS;
+}
+
+static bool has_handler(const struct sigaction *sa)
+{
+	return (sa->sa_flags & SA_SIGINFO) || sa->sa_handler != SIG_DFL;
+}
+
+/*
+ * A handler that was there before us may know the fault: gmem's jumps away from a SIGBUS of a file that shrank, and
+ * never comes back here. Otherwise it has the signal blocked where it happened, which is the end (see there).
+ */
+static bool survived(struct terminal *t, int sig, siginfo_t *info, ucontext_t *interrupted)
+{
+	if (!t || sig != SIGBUS || info->si_code <= 0 || !(t->old[sig].sa_flags & SA_SIGINFO))
+		return false;
+	t->old[sig].sa_sigaction(sig, info, interrupted);
+	return !sigismember(&interrupted->uc_sigmask, sig);
+}
+
+/* As raise(), for the main thread, without a question to the kernel. It waits until a handler returns. */
+static void send(const struct terminal *t, int sig)
+{
+	syscall(SYS_tgkill, t->pid, t->pid, sig);
+}
+
+static void on_fatal(int sig, siginfo_t *info, void *context)
+{
+	struct terminal *t = guarded;
+	ucontext_t *interrupted = context;
+	int saved = errno;
+
+	if (survived(t, sig, info, interrupted))
+		return;
+	/* terminal_close() in another thread has just taken the handlers back. */
+	if (!t)
+		return;
+	restore();
+	/* A handler from before us gets its turn; where there was none, SA_RESETHAND has set the default action. */
+	if (has_handler(&t->old[sig]) && sig != SIGBUS)
+		sigaction(sig, &t->old[sig], NULL);
+	else if (has_handler(&t->old[sig]) && info->si_code <= 0)
+		signal(sig, SIG_DFL);
+	/*
+	 * A fault happens again when the handler returns, with the action that is set now, and with the right address
+	 * for a core dump. Anything else has to be sent again.
+	 */
+	if (info->si_code <= 0 || !is_crash(sig) || sig == SIGSYS || sig == SIGTRAP)
+		send(t, sig);
+	errno = saved;
+}
+
+static void on_stop(int sig)
+{
+	int saved = errno;
+
+	restore();
+	send(guarded, SIGSTOP);
+	errno = saved;
+}
+
+static void on_continue(int sig)
+{
+	int saved = errno;
+
+	terminal_continue(guarded);
+	errno = saved;
+}
+
+static bool set_handler(int sig, struct sigaction *sa)
+{
+	switch (sig) {
+	case SIGKILL:
+	case SIGSTOP:
+	case SIGCHLD:
+	case SIGURG:
+	case SIGWINCH: return false;
+	case SIGTTIN:
+	case SIGTTOU: sa->sa_handler = SIG_IGN; return true;
+	case SIGTSTP: sa->sa_handler = on_stop; return true;
+	case SIGCONT: sa->sa_handler = on_continue; return true;
+	}
+	sa->sa_sigaction = on_fatal;
+	sa->sa_flags |= SA_SIGINFO;
+	return true;
+}
+
+/* Where somebody handles or ignores a signal already it does not end us; a crash does, whoever looks at it first. */
+static void install(struct terminal *t)
+{
+	for (int sig = 1; sig < SIGNALS; sig++) {
+		struct sigaction sa = {.sa_flags = SA_RESTART | SA_ONSTACK}, *old = &t->old[sig];
+
+		if (!set_handler(sig, &sa) || sigaction(sig, NULL, old) < 0)
+			continue;
+		if (!(old->sa_flags & SA_SIGINFO) && old->sa_handler == SIG_IGN)
+			continue;
+		if (has_handler(old) && !is_crash(sig))
+			continue;
+		if ((sa.sa_flags & SA_SIGINFO) && !has_handler(old))
+			sa.sa_flags |= (int)SA_RESETHAND;
+		sigfillset(&sa.sa_mask);
+		/* The one that may jump away must leave nothing blocked behind. */
+		if (sig == SIGBUS && has_handler(old)) {
+			sigemptyset(&sa.sa_mask);
+			sa.sa_flags |= SA_NODEFER;
+		}
+		t->installed[sig] = !sigaction(sig, &sa, NULL);
+	}
+}
+
+static void uninstall(struct terminal *t)
+{
+	for (int sig = 1; sig < SIGNALS; sig++) {
+		struct sigaction want = {0}, now;
+
+		if (!t->installed[sig] || sigaction(sig, NULL, &now) < 0)
+			continue;
+		/* Left alone when somebody put a handler in place of ours. */
+		set_handler(sig, &want);
+		if (want.sa_flags & SA_SIGINFO ? now.sa_sigaction == want.sa_sigaction
+					       : now.sa_handler == want.sa_handler)
+			sigaction(sig, &t->old[sig], NULL);
+	}
+}
+
+/* A stack overflow leaves no room for a handler on the stack itself. Of the calling thread only. */
+static void set_stack(struct terminal *t)
+{
+	stack_t now, own = {.ss_sp = t->stack, .ss_size = sizeof(t->stack)};
+
+	if (!sigaltstack(NULL, &now) && (now.ss_flags & SS_DISABLE))
+		t->own_stack = !sigaltstack(&own, NULL);
+}
+
+/* Keys */
+
+static void say_help(struct terminal *t)
+{
+	if (t->say.fd >= 0 && nbio_write(&t->say, help, sizeof(help) - 1) < 0)
+		return; /* a terminal that takes no output shows no help */
+}
+
+static size_t filter(struct console_filter *f, uint8_t *data, size_t n)
+{
+	struct terminal *t = container_of(f, struct terminal, filter);
+	size_t out = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t key = data[i];
+
+		if (!t->escaped) {
+			t->escaped = key == KEY_ESCAPE;
+			if (!t->escaped)
+				data[out++] = key;
+			continue;
+		}
+		t->escaped = false;
+		switch (key) {
+		case 'x':
+		case 'X': t->quit(t->arg); break;
+		case 'h':
+		case 'H':
+		case '?': say_help(t); break;
+		case 'a':
+		case 'A':
+		case KEY_ESCAPE: data[out++] = KEY_ESCAPE; break;
+		}
+	}
+	return out;
+}
+
+static void prepare(struct console_filter *f)
+{
+	enter(container_of(f, struct terminal, filter));
+}
+
+/* Life */
+
+static void open_say(struct terminal *t, int fd)
+{
+	const int fds[] = {fd, STDERR_FILENO, STDOUT_FILENO};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (isatty(fds[i]) && !nbio_open(&t->say, fds[i], NBIO_OUT))
+			return;
+		nbio_close(&t->say);
+	}
+}
+
+int terminal_open(int fd, void (*quit)(void *arg), void *arg, struct terminal **ret, struct err *e)
+{
+	static atomic_bool at_exit;
+	struct terminal *t, *none = NULL;
+	int r;
+
+	if (!isatty(fd)) {
+		*ret = NULL;
+		return 0;
+	}
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return err_sys(e, -ENOMEM, "terminal");
+	t->filter = (struct console_filter){.prepare = prepare, .filter = filter};
+	t->pid = getpid();
+	t->quit = quit;
+	t->arg = arg;
+	t->say = NBIO_CLOSED;
+	for (int i = 0; i < (int)ARRAY_SIZE(t->flags); i++)
+		t->flags[i] = fcntl(i, F_GETFL);
+	r = nbio_open(&t->tty, fd, NBIO_IN);
+	if (r < 0) {
+		free(t);
+		return err_sys(e, r, "terminal");
+	}
+	if (!atomic_compare_exchange_strong(&guarded, &none, t)) {
+		nbio_close(&t->tty);
+		free(t);
+		return err_set(e, -EBUSY, "terminal: in use by this process already");
+	}
+	open_say(t, fd);
+	if (!atomic_exchange(&at_exit, true))
+		atexit(restore);
+	set_stack(t);
+	install(t);
+	*ret = t;
+	return 0;
+}
+
+struct console_filter *terminal_filter(struct terminal *t)
+{
+	return t ? &t->filter : NULL;
+}
+
+bool terminal_is_raw(const struct terminal *t)
+{
+	return t && t->raw;
+}
+
+void terminal_lock(struct terminal *t)
+{
+	if (t)
+		t->locked = true;
+}
+
+void terminal_restore(void)
+{
+	restore();
+}
+
+void terminal_close(struct terminal *t)
+{
+	stack_t none = {.ss_flags = SS_DISABLE};
+
+	if (!t)
+		return;
+	leave(t);
+	if (!t->locked) {
+		uninstall(t);
+		guarded = NULL;
+		if (t->own_stack)
+			sigaltstack(&none, NULL);
+	}
+	nbio_close(&t->say);
+	nbio_close(&t->tty);
+	/* Handlers that cannot be taken back keep what they use: it says that there is nothing left to restore. */
+	if (t->locked)
+		t->saved = false;
+	else
+		free(t);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operator's terminal while a guest has it: raw mode, the Ctrl-A escape, and the way back.
+ *
+ * Raw mode is cfmakeraw()'s: no signals from keys, no echo, and output as the guest sends it. It is entered when the
+ * console first reads, from the loop, so that errors of the set-up still find a sane terminal; only while we are in
+ * the foreground, and again after a stop. It is left by terminal_close(), by exit(), and by a handler for every signal
+ * that ends a process and can be caught, whose default action follows then (with its core dump and status). SIGKILL
+ * leaves the terminal raw: `stty sane`.
+ *
+ * Keys: Ctrl-A X quits, Ctrl-A H prints help, Ctrl-A A and Ctrl-A Ctrl-A send one Ctrl-A. Ctrl-A with another key
+ * sends nothing.
+ *
+ * The handlers belong to the process, as the terminal does: one struct terminal at a time. A thread that takes such a
+ * signal needs these system calls: ioctl(TIOCGPGRP, TCGETS, TCSETS), fcntl(F_GETFL, F_SETFL), tgkill, rt_sigreturn.
+ */
+#ifndef CMD_TERMINAL_H
+#define CMD_TERMINAL_H
+
+#include <stdbool.h>
+
+#include "vmm/base/err.h"
+#include "vmm/console.h"
+
+struct terminal;
+
+/**
+ * terminal_open() - get ready: remember the settings of @fd, install the handlers
+ * @fd: borrowed until terminal_close(); usually 0
+ * @quit: Ctrl-A X was pressed; in the loop's thread, may be called again
+ * @arg: for @quit
+ * @ret: owned by the caller; NULL when @fd is no terminal, which is no error. Untouched on failure.
+ *
+ * O_NONBLOCK of fds 0 to 2 is remembered as well, so that a signal does not leave it set (see vmm/nbio.h): call this
+ * before console_open(), and after gmem_install_sigbus(), whose handler is asked first.
+ *
+ * Return: 0, -EBUSY (there is one already), or a negative errno with words.
+ * Context: sandbox stage OPEN.
+ */
+int terminal_open(int fd, void (*quit)(void *arg), void *arg, struct terminal **ret, struct err *e);
+
+/** terminal_filter() - for struct console_params; NULL for NULL */
+struct console_filter *terminal_filter(struct terminal *t);
+
+/** terminal_is_raw() - a newline alone does not return the carriage now; false for NULL; any thread */
+bool terminal_is_raw(const struct terminal *t);
+
+/**
+ * terminal_continue() - after SIGCONT: enter raw mode again, if we had it and are in the foreground
+ *
+ * A handler calls it; only a process that blocks SIGCONT has to call it itself. Takes NULL; async-signal-safe.
+ */
+void terminal_continue(struct terminal *t);
+
+/**
+ * terminal_lock() - from now on signal handlers can be neither set nor taken back; takes NULL
+ *
+ * terminal_close() then leaves them, and the little memory they use, where they are.
+ */
+void terminal_lock(struct terminal *t);
+
+/** terminal_restore() - give the terminal back, whichever it is, before a sudden end; async-signal-safe */
+void terminal_restore(void);
+
+/** terminal_close() - restore the settings and the handlers; takes NULL */
+void terminal_close(struct terminal *t);
+
+#endif

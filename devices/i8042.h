@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An 8042 keyboard controller without a keyboard, a mouse or an interrupt: what is left is the pulse on the processor's
+ * reset line, and quick answers to whatever a kernel asks, so that none waits for a timeout.
+ *
+ * A driver that means to use it is told early that there is nothing to use: after a reset the output buffer holds more
+ * junk than a keyboard could have sent, which is how Linux recognises a missing controller (it gives up after 16
+ * bytes, in under a millisecond; with the controller found it would wait half a second for a keyboard's interrupt).
+ * A guest that goes on and sends a command gets it answered as by the real chip; the first one drops the junk.
+ *
+ * Spec: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
+ */
+#ifndef DEVICES_I8042_H
+#define DEVICES_I8042_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/device.h"
+
+#define I8042_JUNK_BYTES 256 /* Linux reads 16 of them at each boot; a kexec boots again */
+#define I8042_RAM_SIZE   32
+#define I8042_QUEUE_SIZE 2
+
+/**
+ * struct i8042_regs - plain data, copied as it is to save or restore it
+ * @ram: internal RAM; byte 0 is the controller's command byte
+ * @output_port: as last written by command 0xd1
+ * @command: waits for its data byte at port 0x60; 0: none, the byte is for the keyboard
+ * @after_command: the last write went to port 0x64
+ * @junk: bytes of power-on junk left
+ * @queue, @queued: answers not read yet, the oldest first
+ * @queue_status: status bits that come with them
+ * @last: what a read of an empty output buffer repeats
+ */
+struct i8042_regs {
+	uint8_t ram[I8042_RAM_SIZE];
+	uint8_t output_port;
+	uint8_t command;
+	bool after_command;
+	uint16_t junk;
+	uint8_t queue[I8042_QUEUE_SIZE];
+	uint8_t queue_status;
+	uint8_t queued;
+	uint8_t last;
+};
+
+/**
+ * struct i8042 - two parts, since port 0x61 between them is not ours
+ * @data: one register, port 0x60
+ * @cmd: one register, port 0x64
+ * @events: borrowed; gets GUEST_RESET
+ */
+struct i8042 {
+	struct device data;
+	struct device cmd;
+	struct guest_events *events;
+	pthread_mutex_t lock;
+	struct i8042_regs regs;
+};
+
+/**
+ * i8042_init()
+ * @events: borrowed
+ *
+ * Return: 0 or a negative errno.
+ */
+int i8042_init(struct i8042 *k, struct guest_events *events);
+
+/** i8042_destroy() - takes NULL */
+void i8042_destroy(struct i8042 *k);
+
+#endif

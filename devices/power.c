@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/power.h"
+
+#include "vmm/base/util.h"
+
+static uint8_t read_reg(struct power_regs *r, uint64_t reg)
+{
+	uint8_t event;
+
+	switch (reg) {
+	case POWER_SLEEP_CONTROL: return r->sleep_type;
+	case POWER_SLEEP_STATUS: return r->sleep_status;
+	case POWER_RESET: return 0;
+	case POWER_EVENT:
+		event = r->event;
+		r->event = 0;
+		return event;
+	default: return 0xff;
+	}
+}
+
+static void write_sleep_control(struct power *p, uint8_t value)
+{
+	p->regs.sleep_type = value & POWER_SLP_TYP_MASK;
+	if (!(value & POWER_SLP_EN))
+		return;
+	if (p->regs.sleep_type == POWER_SLP_TYP_S5 << POWER_SLP_TYP_SHIFT)
+		p->events->raise(p->events, GUEST_POWEROFF, 0);
+	else
+		p->regs.sleep_status |= POWER_WAK_STS;
+}
+
+static void write_reg(struct power *p, uint64_t reg, uint8_t value)
+{
+	switch (reg) {
+	case POWER_SLEEP_CONTROL: write_sleep_control(p, value); break;
+	case POWER_SLEEP_STATUS: p->regs.sleep_status &= (uint8_t) ~(value & POWER_WAK_STS); break;
+	case POWER_RESET:
+		if (value == POWER_RESET_VALUE)
+			p->events->raise(p->events, GUEST_RESET, GUEST_RESET_ACPI);
+		break;
+	default: break;
+	}
+}
+
+static void power_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+{
+	struct power *p = container_of(dev, struct power, dev);
+	uint8_t *byte = data;
+
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < len; i++)
+		byte[i] = read_reg(&p->regs, offset + i);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void power_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+{
+	struct power *p = container_of(dev, struct power, dev);
+	const uint8_t *byte = data;
+
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < len; i++)
+		write_reg(p, offset + i, byte[i]);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void power_press_button(struct power *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->regs.event |= POWER_EVENT_BUTTON;
+	irq_raise(p->irq);
+	pthread_mutex_unlock(&p->lock);
+}
+
+int power_init(struct power *p, struct irq_line *irq, struct guest_events *events)
+{
+	static const struct device_ops ops = {.read = power_read, .write = power_write};
+
+	*p = (struct power){.dev = {.ops = &ops, .name = "power"}, .irq = irq, .events = events};
+	return -pthread_mutex_init(&p->lock, NULL);
+}
+
+void power_destroy(struct power *p)
+{
+	if (p)
+		pthread_mutex_destroy(&p->lock);
+}

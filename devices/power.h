@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The power block of a hardware-reduced ACPI machine: sleep control, sleep status, reset, and the register behind the
+ * generic event device (GED) whose one event is the power button. Offsets and values are POWER_* in vmm/base/board.h,
+ * since the ACPI tables name them too.
+ *
+ * Spec: ACPI 6.5, 4.8.3.7 (sleep control and status), 4.8.3.6 (reset).
+ */
+#ifndef DEVICES_POWER_H
+#define DEVICES_POWER_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "vmm/base/board.h"
+#include "vmm/base/device.h"
+#include "vmm/base/irq.h"
+
+#define POWER_SLP_TYP_SHIFT 2
+#define POWER_SLP_TYP_MASK  (7U << POWER_SLP_TYP_SHIFT)
+#define POWER_SLP_EN        0x20
+#define POWER_WAK_STS       0x80
+
+/**
+ * struct power_regs - plain data, copied as it is to save or restore it
+ * @sleep_type: SLP_TYPx as last written, in its place in the register; SLP_EN always reads as 0
+ * @sleep_status: POWER_WAK_STS or 0. S5 is the only sleep there is; any other one that the guest enters is over at
+ *                once.
+ * @event: POWER_EVENT_* that the guest did not read yet
+ */
+struct power_regs {
+	uint8_t sleep_type;
+	uint8_t sleep_status;
+	uint8_t event;
+};
+
+/**
+ * struct power - @irq, @events: borrowed
+ */
+struct power {
+	struct device dev;
+	struct irq_line *irq;
+	struct guest_events *events;
+	pthread_mutex_t lock;
+	struct power_regs regs;
+};
+
+/**
+ * power_init()
+ * @irq: borrowed; the GED's interrupt
+ * @events: borrowed; gets GUEST_POWEROFF and GUEST_RESET
+ *
+ * Return: 0 or a negative errno.
+ */
+int power_init(struct power *p, struct irq_line *irq, struct guest_events *events);
+
+/** power_destroy() - takes NULL */
+void power_destroy(struct power *p);
+
+/**
+ * power_press_button() - as a person would
+ *
+ * A press that the guest has not seen yet merges with the next, but each one interrupts.
+ * Context: any thread, not a signal handler.
+ */
+void power_press_button(struct power *p);
+
+#endif

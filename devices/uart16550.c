@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation.
+ *
+ * Two threads meet here: a vCPU in read() and write(), and the host's loop in rx() and tx_room(). All of it runs under
+ * one lock, and each entry ends in settle(), which compares the interrupt output with what it was and tells the host
+ * about room. Nothing else raises the interrupt.
+ *
+ * The interrupt output is a level, computed from the registers. The line out of it is edge-triggered, so a rise is
+ * one pulse, and a guest that leaves its handler with the output still high gets no further one: drivers read IIR until
+ * it says "nothing", as they must on a PC.
+ *
+ * There is no time, hence:
+ * - The character timeout is due at once: bytes below the trigger level interrupt as IIR "timeout" right away.
+ * - Writing a byte clears the transmit interrupt and sets it again in one go. On hardware the output falls and rises
+ *   between the two, so this has to be a pulse even when it was high before: a driver may answer the interrupt with
+ *   nothing but the next byte. A driver that read IIR and found "transmitter empty", however, goes on to load up to 16
+ *   bytes: the first one is the rise, and the pulses of the other 15 would only pile up behind it, each the price of
+ *   a system call. `burst` counts them out. Any other access ends the burst.
+ *
+ * Bytes that wait for the host are as good as on the wire: loopback does not divert them. Clearing the transmit FIFO
+ * does discard them, as the guest asked for; they count as lost.
+ */
+#include "devices/uart16550.h"
+
+#include <assert.h>
+#include <linux/serial_reg.h>
+#include <string.h>
+
+#include "vmm/base/util.h"
+
+#define IER_MASK       0x0f
+#define MCR_MASK       0x1f
+#define MSR_DELTA_MASK 0x0f
+#define MSR_READY      (UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS)
+#define IIR_FIFOS_ON   0xc0
+
+static void fifo_push(struct uart_fifo *f, uint8_t byte)
+{
+	assert(f->count < UART_FIFO_DEPTH);
+	f->data[(f->head + f->count++) % UART_FIFO_DEPTH] = byte;
+}
+
+static void fifo_drop(struct uart_fifo *f, size_t n)
+{
+	assert(n <= f->count);
+	f->head = (uint8_t)((f->head + n) % UART_FIFO_DEPTH);
+	f->count = (uint8_t)(f->count - n);
+}
+
+static bool fifos_on(const struct uart_regs *r)
+{
+	return r->fcr & UART_FCR_ENABLE_FIFO;
+}
+
+static bool loopback(const struct uart_regs *r)
+{
+	return r->mcr & UART_MCR_LOOP;
+}
+
+static size_t rx_room(const struct uart_regs *r)
+{
+	return (fifos_on(r) ? UART_FIFO_DEPTH : 1U) - r->rx.count;
+}
+
+/* Receive trigger levels, FCR bits 7 and 6: section 8.4. */
+static unsigned rx_trigger(const struct uart_regs *r)
+{
+	static const uint8_t level[4] = {1, 4, 8, 14};
+
+	return fifos_on(r) ? level[r->fcr >> 6] : 1;
+}
+
+/* The pending interrupt of highest priority, as IIR names it: table in section 8.6. */
+static uint8_t cause(const struct uart_regs *r)
+{
+	if ((r->ier & UART_IER_RLSI) && r->overrun)
+		return UART_IIR_RLSI;
+	if ((r->ier & UART_IER_RDI) && r->rx.count)
+		return r->rx.count >= rx_trigger(r) ? UART_IIR_RDI : UART_IIR_RX_TIMEOUT;
+	if ((r->ier & UART_IER_THRI) && r->thr_pending)
+		return UART_IIR_THRI;
+	if ((r->ier & UART_IER_MSI) && (r->msr & MSR_DELTA_MASK))
+		return UART_IIR_MSI;
+	return UART_IIR_NO_INT;
+}
+
+/* On a PC the interrupt passes a gate that the OUT2 pin opens; loopback disconnects that pin (section 8.7). */
+static bool irq_output(const struct uart_regs *r)
+{
+	return (r->mcr & UART_MCR_OUT2) && !loopback(r) && cause(r) != UART_IIR_NO_INT;
+}
+
+/* Every entry into the device ends here, with the lock held. */
+static void settle(struct uart *u)
+{
+	struct uart_regs *r = &u->regs;
+	bool high = irq_output(r);
+
+	if (high && !r->irq_high)
+		irq_raise(u->irq);
+	r->irq_high = high;
+	if (r->rx_refused && !r->rx.count && !loopback(r)) {
+		r->rx_refused = false;
+		u->host->rx_room(u->host);
+	}
+}
+
+/* Hand what waits to the host, as far as it takes it. */
+static void tx_flush(struct uart *u)
+{
+	struct uart_regs *r = &u->regs;
+
+	while (r->tx.count) {
+		size_t n = MIN(r->tx.count, (size_t)(UART_FIFO_DEPTH - r->tx.head));
+		size_t taken = u->host->tx(u->host, &r->tx.data[r->tx.head], n);
+
+		assert(taken <= n);
+		fifo_drop(&r->tx, taken);
+		r->tx_refused = taken < n;
+		if (r->tx_refused)
+			return;
+	}
+}
+
+static void transmit(struct uart *u, uint8_t byte)
+{
+	struct uart_regs *r = &u->regs;
+
+	/* The host's tx_room may be waiting for our lock right now: ask it again before anything is lost. */
+	if (r->tx.count == UART_FIFO_DEPTH)
+		tx_flush(u);
+	if (r->tx.count == UART_FIFO_DEPTH) {
+		u->host->tx_lost(u->host, 1);
+		return;
+	}
+	fifo_push(&r->tx, byte);
+	if (!r->tx_refused)
+		tx_flush(u);
+}
+
+/* In loopback the guest sends to itself, and can overrun itself: section 8.7.1. */
+static void loop_receive(struct uart_regs *r, uint8_t byte)
+{
+	if (rx_room(r)) {
+		fifo_push(&r->rx, byte);
+		return;
+	}
+	r->overrun = true;
+	/* Without FIFOs the newer byte replaces the older one; with them it is the one that goes. */
+	if (!fifos_on(r))
+		r->rx.data[r->rx.head] = byte;
+}
+
+static void write_thr(struct uart *u, uint8_t byte)
+{
+	struct uart_regs *r = &u->regs;
+
+	r->thr_pending = false;
+	if (r->burst)
+		r->burst--;
+	else
+		r->irq_high = r->irq_high && irq_output(r);
+	if (loopback(r))
+		loop_receive(r, byte);
+	else
+		transmit(u, byte);
+	r->thr_pending = !r->tx.count;
+}
+
+static void write_ier(struct uart_regs *r, uint8_t value)
+{
+	/* Enabling the transmit interrupt while the transmitter is empty raises it anew. */
+	if ((value & ~r->ier & UART_IER_THRI) && !r->tx.count)
+		r->thr_pending = true;
+	r->ier = value & IER_MASK;
+}
+
+static void clear_tx(struct uart *u)
+{
+	struct uart_regs *r = &u->regs;
+
+	if (!r->tx.count)
+		return;
+	u->host->tx_lost(u->host, r->tx.count);
+	fifo_drop(&r->tx, r->tx.count);
+	r->tx_refused = false;
+	r->thr_pending = true;
+}
+
+static void write_fcr(struct uart *u, uint8_t value)
+{
+	struct uart_regs *r = &u->regs;
+	bool toggled = (value ^ r->fcr) & UART_FCR_ENABLE_FIFO;
+
+	/* Switching the FIFOs on or off clears both; without bit 0 the other bits are not programmed: section 8.5. */
+	if (!(value & UART_FCR_ENABLE_FIFO))
+		value = 0;
+	r->fcr = value & (UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_MASK);
+	if (toggled || (value & UART_FCR_CLEAR_RCVR))
+		fifo_drop(&r->rx, r->rx.count);
+	if (toggled || (value & UART_FCR_CLEAR_XMIT))
+		clear_tx(u);
+}
+
+static void write_mcr(struct uart_regs *r, uint8_t value)
+{
+	uint8_t was = r->msr & (uint8_t)~MSR_DELTA_MASK;
+	uint8_t lines = MSR_READY;
+
+	r->mcr = value & MCR_MASK;
+	if (loopback(r))
+		lines = (uint8_t)((r->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+			(r->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) | (r->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+			(r->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
+	/* A line's "changed" bit is four below it; RI's tells only of the fall: section 8.8. */
+	r->msr = (uint8_t)(lines | (r->msr & MSR_DELTA_MASK) | (((was ^ lines) & MSR_READY) >> 4) |
+		((was & ~lines & UART_MSR_RI) >> 4));
+}
+
+static uint8_t read_rbr(struct uart_regs *r)
+{
+	uint8_t byte;
+
+	if (!r->rx.count)
+		return 0;
+	byte = r->rx.data[r->rx.head];
+	fifo_drop(&r->rx, 1);
+	return byte;
+}
+
+static uint8_t read_iir(struct uart_regs *r)
+{
+	uint8_t id = cause(r);
+
+	if (id == UART_IIR_THRI) {
+		r->thr_pending = false;
+		if (fifos_on(r))
+			r->burst = UART_FIFO_DEPTH;
+	}
+	return id | (fifos_on(r) ? IIR_FIFOS_ON : 0);
+}
+
+static uint8_t read_lsr(struct uart_regs *r)
+{
+	uint8_t lsr = (r->rx.count ? UART_LSR_DR : 0) | (r->overrun ? UART_LSR_OE : 0) |
+		(r->tx.count ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
+
+	r->overrun = false;
+	return lsr;
+}
+
+static uint8_t read_msr(struct uart_regs *r)
+{
+	uint8_t msr = r->msr;
+
+	r->msr &= (uint8_t)~MSR_DELTA_MASK;
+	return msr;
+}
+
+static uint8_t read_reg(struct uart *u, uint64_t reg)
+{
+	struct uart_regs *r = &u->regs;
+	bool dlab = r->lcr & UART_LCR_DLAB;
+
+	r->burst = 0;
+	switch (reg) {
+	case UART_RX: return dlab ? r->dll : read_rbr(r);
+	case UART_IER: return dlab ? r->dlm : r->ier;
+	case UART_IIR: return read_iir(r);
+	case UART_LCR: return r->lcr;
+	case UART_MCR: return r->mcr;
+	case UART_LSR: return read_lsr(r);
+	case UART_MSR: return read_msr(r);
+	case UART_SCR: return r->scr;
+	default: return 0xff;
+	}
+}
+
+static void write_reg(struct uart *u, uint64_t reg, uint8_t value)
+{
+	struct uart_regs *r = &u->regs;
+	bool dlab = r->lcr & UART_LCR_DLAB;
+
+	if (reg == UART_TX && !dlab) {
+		write_thr(u, value);
+		return;
+	}
+	r->burst = 0;
+	switch (reg) {
+	case UART_DLL: r->dll = value; break;
+	case UART_IER:
+		if (dlab)
+			r->dlm = value;
+		else
+			write_ier(r, value);
+		break;
+	case UART_FCR: write_fcr(u, value); break;
+	case UART_LCR: r->lcr = value; break;
+	case UART_MCR: write_mcr(r, value); break;
+	case UART_SCR: r->scr = value; break;
+	default: break; /* LSR and MSR are read-only for all but factory tests */
+	}
+}
+
+static void uart_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+{
+	struct uart *u = container_of(dev, struct uart, dev);
+	uint8_t *byte = data;
+
+	pthread_mutex_lock(&u->lock);
+	for (unsigned i = 0; i < len; i++) {
+		byte[i] = read_reg(u, offset + i);
+		settle(u);
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
+static void uart_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+{
+	struct uart *u = container_of(dev, struct uart, dev);
+	const uint8_t *byte = data;
+
+	pthread_mutex_lock(&u->lock);
+	for (unsigned i = 0; i < len; i++) {
+		write_reg(u, offset + i, byte[i]);
+		settle(u);
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
+static size_t uart_rx(struct char_guest *g, const uint8_t *data, size_t n)
+{
+	struct uart *u = container_of(g, struct uart, guest);
+	struct uart_regs *r = &u->regs;
+	size_t taken = 0;
+
+	pthread_mutex_lock(&u->lock);
+	/* In loopback the receiver is not connected to the line. */
+	if (!loopback(r)) {
+		taken = MIN(n, rx_room(r));
+		for (size_t i = 0; i < taken; i++)
+			fifo_push(&r->rx, data[i]);
+	}
+	if (taken < n)
+		r->rx_refused = true;
+	settle(u);
+	pthread_mutex_unlock(&u->lock);
+	return taken;
+}
+
+static void uart_tx_room(struct char_guest *g)
+{
+	struct uart *u = container_of(g, struct uart, guest);
+	struct uart_regs *r = &u->regs;
+
+	pthread_mutex_lock(&u->lock);
+	r->tx_refused = false;
+	if (r->tx.count) {
+		tx_flush(u);
+		r->thr_pending = !r->tx.count;
+	}
+	settle(u);
+	pthread_mutex_unlock(&u->lock);
+}
+
+int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host)
+{
+	static const struct device_ops ops = {.read = uart_read, .write = uart_write};
+
+	*u = (struct uart){
+		.dev = {.ops = &ops, .name = "uart16550"},
+		.guest = {.rx = uart_rx, .tx_room = uart_tx_room},
+		.irq = irq,
+		.host = host,
+		/* 0 would be true to the chip, and a division by zero in a guest that computes its baud rate. */
+		.regs = {.msr = MSR_READY, .dll = 1},
+	};
+	return -pthread_mutex_init(&u->lock, NULL);
+}
+
+void uart_destroy(struct uart *u)
+{
+	if (u)
+		pthread_mutex_destroy(&u->lock);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A 16550A serial port: eight byte-wide registers, two 16-byte FIFOs, one interrupt.
+ *
+ * The line has no speed: a byte the guest writes is with the host at once, so THRE and TEMT are set again before the
+ * write returns. Only a host whose buffer is full slows the guest down: then the byte waits in the transmit FIFO and
+ * THRE stays clear until the host calls guest.tx_room. Input is never dropped: the host offers it, the receive FIFO
+ * takes what fits, and the host hears of room when the guest has read it empty.
+ *
+ * Word length, parity, baud rate and break are stored and have no effect: there is no wire they could matter on.
+ * Modem inputs are those of a cable with the other end ready: CTS, DSR and DCD on, RI off.
+ *
+ * Spec: Texas Instruments PC16550D data sheet (SNLS378C), section 8; the registers' names are <linux/serial_reg.h>'s.
+ */
+#ifndef DEVICES_UART16550_H
+#define DEVICES_UART16550_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/chardev.h"
+#include "vmm/base/device.h"
+#include "vmm/base/irq.h"
+
+#define UART_SIZE       8 /* registers, one byte each */
+#define UART_FIFO_DEPTH 16
+
+/**
+ * struct uart_fifo - a ring of bytes
+ * @head: where the oldest one is
+ * @count: how many, 0 to UART_FIFO_DEPTH
+ */
+struct uart_fifo {
+	uint8_t data[UART_FIFO_DEPTH];
+	uint8_t head;
+	uint8_t count;
+};
+
+/**
+ * struct uart_regs - all state the guest can observe; plain data, copied as it is to save or restore it
+ * @fcr: FIFO enable and trigger level; 0 while the FIFOs are off
+ * @msr: line states and the "changed" bits
+ * @overrun: LSR bit 1, until LSR is read
+ * @thr_pending: the "transmitter empty" interrupt has not been answered yet
+ * @irq_high: level of the interrupt output; a rise is a pulse on the irq_line
+ * @burst: further bytes of an answered transmit interrupt, see the .c file
+ * @rx_refused: the host was told "full" and wants to hear of room
+ * @tx_refused: the host said "full" and will call tx_room
+ * @tx: what the host did not take yet; THRE and TEMT are set when it is empty
+ */
+struct uart_regs {
+	uint8_t ier;
+	uint8_t fcr;
+	uint8_t lcr;
+	uint8_t mcr;
+	uint8_t msr;
+	uint8_t scr;
+	uint8_t dll;
+	uint8_t dlm;
+	bool overrun;
+	bool thr_pending;
+	bool irq_high;
+	uint8_t burst;
+	bool rx_refused;
+	bool tx_refused;
+	struct uart_fifo rx;
+	struct uart_fifo tx;
+};
+
+/**
+ * struct uart - one serial port
+ * @dev: register accesses, offsets 0 to UART_SIZE - 1; wider ones act byte by byte, lowest first
+ * @guest: for the host end
+ * @irq, @host: borrowed
+ * @lock: guards @regs; held while host->tx, host->rx_room and host->tx_lost are called
+ */
+struct uart {
+	struct device dev;
+	struct char_guest guest;
+	struct irq_line *irq;
+	struct char_host *host;
+	pthread_mutex_t lock;
+	struct uart_regs regs;
+};
+
+/**
+ * uart_init() - a port after its reset, at 115200 baud
+ * @irq: borrowed; pulsed when the interrupt output, gated by OUT2 as on a PC, goes high
+ * @host: borrowed; all its members set
+ *
+ * Return: 0 or a negative errno.
+ */
+int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host);
+
+/** uart_destroy() - takes NULL; no thread may be in the device any more */
+void uart_destroy(struct uart *u);
+
+#endif

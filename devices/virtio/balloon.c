@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. An inflate request is a list of page numbers, a report a list of windows; either can be long,
+ * and each page costs a system call of microseconds. So a turn returns at most TURN_CALLS runs of pages; what is left
+ * of a request stays in the ring (vq_unpop), and @done says how much of it is served. Numbers that follow each other,
+ * up or down, make one run. Deflating needs nothing: the page is back when the guest touches it.
+ */
+#include "devices/virtio/balloon.h"
+
+#include <sys/mman.h>
+
+#include "vmm/base/le.h"
+
+/* 5.5.2. Linux before 6.11 counts only the queues that it uses, so reporting is also the one after the statistics. */
+#define INFLATE    0
+#define DEFLATE    1
+#define STATS      2
+#define REPORTING  4
+#define NR_QUEUES  5
+#define QUEUE_SIZE 128
+
+#define TURN_CALLS  512
+#define TURN_CHAINS 64
+#define PFN_SHIFT   12
+#define PFN_BYTES   4
+#define STAT_BYTES  10 /* 5.5.6.4: struct virtio_balloon_stat, packed: le16 tag, le64 value */
+
+/* --- Returning memory --------------------------------------------------------------------------------------------- */
+
+static uint64_t overlap(uint64_t a, uint64_t a_end, uint64_t b, uint64_t b_end, uint64_t *ret_start)
+{
+	uint64_t start = MAX(a, b), end = MIN(a_end, b_end);
+
+	*ret_start = start;
+	return start < end ? end - start : 0;
+}
+
+/* One run inside one region and outside the file's window. */
+static uint64_t return_run(const struct virtio_balloon *b, const struct gmem_region *r, uint64_t gpa, uint64_t end)
+{
+	uintptr_t start = (uintptr_t)r->host + (gpa - r->gpa), stop = start + (end - gpa);
+
+	start = align_up(start, b->page_bytes);
+	stop = align_down(stop, b->page_bytes);
+	if (start >= stop ||
+		madvise((void *)start, stop - start, r->fd >= 0 && r->shared ? MADV_REMOVE : MADV_DONTNEED) < 0)
+		return 0;
+	return stop - start;
+}
+
+/* [gpa, end) lies in RAM. */
+static void return_pages(struct virtio_balloon *b, uint64_t gpa, uint64_t end)
+{
+	const struct gmem *g = b->dev.queue[INFLATE].mem;
+	const uint64_t before[2] = {0, g->file_lo}, after[2] = {g->file_hi, UINT64_MAX};
+	const uint64_t *part[2] = {before, after};
+	uint64_t returned = 0;
+
+	for (size_t i = 0; i < g->nr; i++) {
+		const struct gmem_region *r = &g->region[i];
+
+		for (unsigned k = 0; k < 2; k++) {
+			uint64_t lo = MAX(gpa, part[k][0]), hi = MIN(end, part[k][1]), start, n;
+
+			n = lo < hi ? overlap(lo, hi, r->gpa, r->gpa + r->size, &start) : 0;
+			if (n)
+				returned += return_run(b, r, start, start + n);
+		}
+	}
+	b->returned_bytes += returned;
+	b->kept_bytes += end - gpa - returned;
+}
+
+/* --- Requests ----------------------------------------------------------------------------------------------------- */
+
+enum served { DONE, BROKEN, TURN_OVER };
+
+/* The page numbers of the chain at hand, from `done` on; returns those of inflation to the host. */
+static enum served serve_pfns(struct virtio_balloon *b, unsigned queue, unsigned *calls)
+{
+	const struct gmem *g = b->dev.queue[queue].mem;
+	uint64_t start = 0, end = 0;
+	uint8_t raw[PFN_BYTES];
+
+	if (b->chain.out_bytes % PFN_BYTES || b->chain.in_nr) {
+		virtio_broke(&b->dev, "a list of pages that is no list of 32-bit numbers");
+		return BROKEN;
+	}
+	while (vq_read(b->chain.out, b->chain.out_nr, b->done[queue], raw, PFN_BYTES) == PFN_BYTES) {
+		uint64_t gpa = (uint64_t)le32_get(raw) << PFN_SHIFT;
+
+		if (!gmem_contains(g, gpa, VIRTIO_BALLOON_PAGE)) {
+			virtio_broke(&b->dev, "a page outside RAM");
+			return BROKEN;
+		}
+		if (start < end && gpa == end) {
+			end += VIRTIO_BALLOON_PAGE;
+		} else if (start < end && gpa + VIRTIO_BALLOON_PAGE == start) {
+			start = gpa;
+		} else {
+			if (*calls == 0)
+				break;
+			if (start < end && queue == INFLATE) {
+				return_pages(b, start, end);
+				--*calls;
+			}
+			start = gpa;
+			end = gpa + VIRTIO_BALLOON_PAGE;
+		}
+		b->done[queue] += PFN_BYTES;
+	}
+	if (start < end && queue == INFLATE) {
+		return_pages(b, start, end);
+		*calls -= *calls > 0;
+	}
+	return b->done[queue] < b->chain.out_bytes ? TURN_OVER : DONE;
+}
+
+/* Free pages, as writable windows (5.5.6.7): ours to forget. */
+static enum served serve_report(struct virtio_balloon *b, unsigned queue, unsigned *calls)
+{
+	const struct gmem *g = b->dev.queue[queue].mem;
+
+	/* What comes back is zeroes: no good to a guest that wants to find another pattern. */
+	if (virtio_has(&b->dev, VIRTIO_BALLOON_F_PAGE_POISON) && b->poison)
+		return DONE;
+	for (; b->done[queue] < b->chain.in_nr; b->done[queue]++) {
+		const struct iovec *w = &b->chain.in[b->done[queue]];
+
+		if (*calls == 0)
+			return TURN_OVER;
+		--*calls;
+		/* Where the window is in the guest: each lies in one region. */
+		for (size_t i = 0; i < g->nr; i++) {
+			const struct gmem_region *r = &g->region[i];
+			uint64_t at = (uint64_t)((uintptr_t)w->iov_base - (uintptr_t)r->host);
+
+			if (at < r->size)
+				return_pages(b, r->gpa + at, r->gpa + at + w->iov_len);
+		}
+	}
+	return DONE;
+}
+
+/* True when the turn was too short. */
+static bool serve_queue(struct virtio_balloon *b, unsigned queue)
+{
+	struct virtqueue *q = &b->dev.queue[queue];
+	unsigned calls = TURN_CALLS, chains = 0;
+	bool more = false;
+
+	do {
+		vq_quiet(q);
+		while (!more && virtio_pop(&b->dev, queue, &b->chain)) {
+			enum served s = queue <= DEFLATE ? serve_pfns(b, queue, &calls)
+							 : serve_report(b, queue, &calls);
+
+			if (s == BROKEN)
+				return false;
+			if (s == TURN_OVER) {
+				vq_unpop(q);
+				more = true;
+				break;
+			}
+			b->done[queue] = 0;
+			virtio_push(&b->dev, queue, b->chain.head, 0);
+			more = ++chains == TURN_CHAINS;
+		}
+	} while (!more && b->dev.driver_ok && vq_listen(q));
+	virtio_flush(&b->dev, queue);
+	return more;
+}
+
+/* --- Statistics --------------------------------------------------------------------------------------------------- */
+
+static void take_stats(struct virtio_balloon *b)
+{
+	const struct virtqueue *q = &b->dev.queue[STATS];
+	uint8_t raw[STAT_BYTES];
+
+	/* 5.5.6.3: one buffer at a time; a second one gives the first back. */
+	while (virtio_pop(&b->dev, STATS, &b->chain)) {
+		for (unsigned i = 0; i < q->max &&
+			vq_read(b->chain.out, b->chain.out_nr, (size_t)i * STAT_BYTES, raw, STAT_BYTES) == STAT_BYTES;
+			i++)
+			if (le16_get(raw) < VIRTIO_BALLOON_STATS)
+				b->stat[le16_get(raw)] = le64_get(raw + 2);
+		if (b->stats_held)
+			virtio_push(&b->dev, STATS, b->stats_head, 0);
+		b->stats_head = b->chain.head;
+		b->stats_held = true;
+		trace_balloon_stats(b->dev.trace, (uint64_t)b->actual << PFN_SHIFT, b->stat[VIRTIO_BALLOON_S_MEMFREE],
+			b->stat[VIRTIO_BALLOON_S_AVAIL], b->stat[VIRTIO_BALLOON_S_MEMTOT]);
+	}
+	vq_listen(&b->dev.queue[STATS]);
+}
+
+static void on_poll(struct loop_timer *t)
+{
+	struct virtio_balloon *b = container_of(t, struct virtio_balloon, poll);
+
+	pthread_mutex_lock(&b->dev.lock);
+	if (b->dev.driver_ok && b->stats_held) {
+		b->stats_held = false;
+		virtio_push(&b->dev, STATS, b->stats_head, 0);
+		virtio_flush(&b->dev, STATS);
+	}
+	pthread_mutex_unlock(&b->dev.lock);
+}
+
+/* --- The device --------------------------------------------------------------------------------------------------- */
+
+static bool is_reporting(const struct virtio_device *dev, unsigned index)
+{
+	if (!virtio_has(dev, VIRTIO_BALLOON_F_PAGE_REPORTING))
+		return false;
+	return index == REPORTING || index == (virtio_has(dev, VIRTIO_BALLOON_F_STATS_VQ) ? STATS + 1 : STATS);
+}
+
+static void balloon_kick(struct virtio_device *dev, unsigned index)
+{
+	struct virtio_balloon *b = container_of(dev, struct virtio_balloon, dev);
+
+	if (index <= DEFLATE || is_reporting(dev, index)) {
+		if (serve_queue(b, index))
+			loop_timer_set(&b->again, 1, 0);
+	} else if (index == STATS && virtio_has(dev, VIRTIO_BALLOON_F_STATS_VQ)) {
+		take_stats(b);
+	}
+}
+
+static void on_again(struct loop_timer *t)
+{
+	struct virtio_balloon *b = container_of(t, struct virtio_balloon, again);
+	struct virtio_device *dev = &b->dev;
+
+	pthread_mutex_lock(&dev->lock);
+	for (unsigned i = 0; i < NR_QUEUES; i++)
+		if (i != STATS && dev->driver_ok && dev->queue[i].ready)
+			balloon_kick(dev, i);
+	if (dev->driver_ok && is_reporting(dev, STATS) && dev->queue[STATS].ready)
+		balloon_kick(dev, STATS);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+static void balloon_queue_reset(struct virtio_device *dev, unsigned index)
+{
+	struct virtio_balloon *b = container_of(dev, struct virtio_balloon, dev);
+
+	b->done[index] = 0;
+	if (index == STATS)
+		b->stats_held = false;
+}
+
+static void balloon_reset(struct virtio_device *dev)
+{
+	struct virtio_balloon *b = container_of(dev, struct virtio_balloon, dev);
+
+	for (unsigned i = 0; i < NR_QUEUES; i++)
+		balloon_queue_reset(dev, i);
+	b->actual = b->poison = 0;
+}
+
+/* 5.5.4: struct virtio_balloon_config: num_pages, actual, free_page_hint_cmd_id, poison_val */
+#define CONFIG_SIZE   16
+#define CONFIG_ACTUAL 4
+#define CONFIG_POISON 12
+
+static void balloon_config_read(struct virtio_device *dev, uint32_t offset, void *data, unsigned len)
+{
+	const struct virtio_balloon *b = container_of(dev, struct virtio_balloon, dev);
+	uint8_t config[CONFIG_SIZE] = {0};
+
+	le32_put(config, b->target);
+	le32_put(config + CONFIG_ACTUAL, b->actual);
+	le32_put(config + CONFIG_POISON, b->poison);
+	virtio_config_copy(config, sizeof(config), offset, data, len);
+}
+
+static void balloon_config_write(struct virtio_device *dev, uint32_t offset, const void *data, unsigned len)
+{
+	struct virtio_balloon *b = container_of(dev, struct virtio_balloon, dev);
+
+	if (len != 4)
+		return;
+	if (offset == CONFIG_ACTUAL)
+		b->actual = le32_get(data);
+	else if (offset == CONFIG_POISON && virtio_has(dev, VIRTIO_BALLOON_F_PAGE_POISON))
+		b->poison = le32_get(data);
+}
+
+/* Linux kicks its first buffer of statistics before DRIVER_OK, when a kick is not heard (3.1.1). */
+static void balloon_activate(struct virtio_device *dev)
+{
+	if (virtio_has(dev, VIRTIO_BALLOON_F_STATS_VQ))
+		take_stats(container_of(dev, struct virtio_balloon, dev));
+}
+
+static const struct virtio_ops balloon_ops = {
+	.activate = balloon_activate,
+	.reset = balloon_reset,
+	.queue_reset = balloon_queue_reset,
+	.kick = balloon_kick,
+	.config_read = balloon_config_read,
+	.config_write = balloon_config_write,
+};
+
+void virtio_balloon_set_target(struct virtio_balloon *b, uint64_t bytes)
+{
+	bytes = MIN(bytes, gmem_size(b->dev.queue[INFLATE].mem));
+	pthread_mutex_lock(&b->dev.lock);
+	b->target = (uint32_t)MIN(bytes >> PFN_SHIFT, (uint64_t)UINT32_MAX);
+	b->dev.transport->config_changed(b->dev.transport);
+	pthread_mutex_unlock(&b->dev.lock);
+}
+
+int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t poll_ns, const struct gmem *mem,
+	struct loop *loop, struct trace *trace)
+{
+	int r;
+
+	*b = (struct virtio_balloon){.page_bytes = page_bytes, .poll_ns = poll_ns};
+	r = loop_timer_init(loop, &b->again, on_again);
+	if (r == 0)
+		r = loop_timer_init(loop, &b->poll, on_poll);
+	if (r == 0)
+		r = loop_timer_set(&b->poll, poll_ns, poll_ns);
+	if (r == 0)
+		r = virtio_device_init(&b->dev, &balloon_ops, "virtio-balloon", VIRTIO_ID_BALLOON, NR_QUEUES,
+			QUEUE_SIZE, mem, loop, trace);
+	if (r < 0) {
+		loop_timer_destroy(&b->again);
+		loop_timer_destroy(&b->poll);
+		return r;
+	}
+	b->dev.features = VIRTIO_BALLOON_F_STATS_VQ | VIRTIO_BALLOON_F_DEFLATE_ON_OOM | VIRTIO_BALLOON_F_PAGE_POISON |
+		VIRTIO_BALLOON_F_PAGE_REPORTING;
+	b->dev.config_size = CONFIG_SIZE;
+	return 0;
+}
+
+void virtio_balloon_destroy(struct virtio_balloon *b)
+{
+	if (!b || !b->dev.ops)
+		return;
+	loop_timer_destroy(&b->again);
+	loop_timer_destroy(&b->poll);
+	virtio_device_destroy(&b->dev);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio-blk (virtio 1.2, 5.2): requests of a driver, on a disk (disk.h).
+ */
+#ifndef DEVICES_VIRTIO_BLK_H
+#define DEVICES_VIRTIO_BLK_H
+
+#include "devices/virtio/disk.h"
+#include "devices/virtio/virtio.h"
+
+#define BLK_QUEUE_SIZE  256
+#define BLK_ID_MAX      20 /* 5.2.6: the device ID string; no NUL when it is that long */
+#define BLK_CONFIG_SIZE 60
+
+/**
+ * struct blk_params - borrowed for the call, but what is said to be borrowed longer
+ * @index: which disk, for its name
+ * @disk: borrowed until blk_destroy()
+ * @id: at most BLK_ID_MAX bytes; NULL: its name
+ * @queues: 1 to VIRTIO_QUEUES_MAX
+ * @rate_bytes: bytes per second that are read and written, 0: no limit
+ * @mem, @trace: borrowed until blk_destroy()
+ * @loop: one for each queue, each in a thread where it may block; several queues may name the same one, and those of
+ *        an overlay have to. Borrowed until blk_destroy().
+ */
+struct blk_params {
+	unsigned index;
+	struct disk *disk;
+	const char *id;
+	unsigned queues;
+	uint64_t rate_bytes;
+	const struct gmem *mem;
+	struct trace *trace;
+	struct loop *loop[VIRTIO_QUEUES_MAX];
+};
+
+/**
+ * struct blk_queue - what the thread of a queue works with; nobody else touches it
+ */
+struct blk_queue {
+	struct vq_chain chain;
+	struct disk_io io;
+};
+
+/**
+ * struct blk - owns its queues; guarded by dev.lock
+ * @writeback: what the driver set in the configuration (5.2.5)
+ * @quit: no request is begun any more, and none that is under way is answered
+ * @wake: whoever waits for the rate looks again
+ * @free_at_ns: when the rate lets the next request through
+ */
+struct blk {
+	struct virtio_device dev;
+	struct disk *disk;
+	struct blk_queue *queue;
+	char name[16];
+	char id[BLK_ID_MAX];
+	uint8_t config[BLK_CONFIG_SIZE];
+	bool writeback;
+	bool quit;
+	pthread_cond_t wake;
+	uint64_t rate_bytes;
+	uint64_t free_at_ns;
+};
+
+/**
+ * blk_init() - a disk for the guest
+ *
+ * Return: 0 or a negative errno; then there is nothing to destroy.
+ */
+int blk_init(struct blk *b, const struct blk_params *p);
+
+/**
+ * blk_quit() - before the threads of its loops are stopped: begin nothing new, wake who waits
+ *
+ * Afterwards a thread that comes back from a system call touches nothing but @b.
+ */
+void blk_quit(struct blk *b);
+
+/** blk_destroy() - takes NULL and a zeroed struct; its threads are gone */
+void blk_destroy(struct blk *b);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Console device (virtio 1.2, 5.3) with one port and no features: the guest's hvc0. Between a host end and the guest it
+ * does what a UART does, with one kick a line rather than one exit a byte.
+ *
+ * System calls after the start: timerfd_settime; those of the host end's tx. No paths.
+ */
+#ifndef DEVICES_VIRTIO_CONSOLE_H
+#define DEVICES_VIRTIO_CONSOLE_H
+
+#include "devices/virtio/virtio.h"
+#include "vmm/base/chardev.h"
+
+/**
+ * struct virtio_console
+ * @guest: for the host end
+ * @host: borrowed
+ * @tx_done: bytes of the first waiting chain that the host has taken already
+ * @rx_refused: input was not taken: the host end is waiting for rx_room
+ * @again: continues a turn that was cut short
+ */
+struct virtio_console {
+	struct virtio_device dev;
+	struct char_guest guest;
+	struct char_host *host;
+	uint32_t tx_done;
+	bool rx_refused;
+	struct loop_timer again;
+	struct vq_chain chain;
+};
+
+/**
+ * virtio_console_init()
+ * @host, @mem, @loop, @trace: borrowed until virtio_console_destroy()
+ *
+ * Return: 0 or a negative errno; then there is nothing to destroy.
+ */
+int virtio_console_init(struct virtio_console *c, struct char_host *host, const struct gmem *mem, struct loop *loop,
+	struct trace *trace);
+
+/** virtio_console_active() - a driver is there to take input. Any thread, lock not held. */
+bool virtio_console_active(struct virtio_console *c);
+
+/** virtio_console_destroy() - takes NULL and a zeroed struct */
+void virtio_console_destroy(struct virtio_console *c);
+
+#endif

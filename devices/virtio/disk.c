@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. Without an overlay each request is one preadv or pwritev on the guest's own windows. Two cases
+ * go through a buffer of ours: O_DIRECT when the guest's buffers are not aligned, and zeroes that the file system
+ * cannot make by itself.
+ *
+ * The overlay is a sparse unlinked file of the image's size and a map with a bit for each OVERLAY_BLOCK: set, the block
+ * lies in the overlay; clear, in the image. A write that covers a block only in part first copies the rest of it. The
+ * bit is set last. Nobody else writes the map: an overlay's queues share one thread.
+ */
+#include "devices/virtio/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/base/util.h"
+
+#define OVERLAY_BLOCK UINT64_C(4096)
+
+/* --- Opening ---------------------------------------------------------------------------------------------------- */
+
+static int open_image(const struct disk_params *p, struct err *e)
+{
+	bool write = !p->ro && !p->overlay;
+	/* A FIFO must not hang us, hence O_NONBLOCK, which files and block devices ignore. */
+	int flags = (write ? O_RDWR : O_RDONLY) | (p->direct ? O_DIRECT : 0) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	int fd = open(p->path, flags), r = -errno;
+
+	if (fd >= 0)
+		return fd;
+	if (write && (r == -EACCES || r == -EPERM || r == -EROFS || r == -ETXTBSY))
+		return err_set(e, r, "cannot open %s for writing: %s; with ro or overlay the guest can still read it",
+			p->path, strerror(-r));
+	if (r == -EISDIR)
+		return err_set(e, r, "%s is a directory; a disk is a file or a block device", p->path);
+	if (p->direct && r == -EINVAL)
+		return err_set(e, r,
+			"%s: its file system cannot bypass the page cache (O_DIRECT); leave cache=none out", p->path);
+	return err_sys(e, r, "cannot open %s", p->path);
+}
+
+static int image_size(int fd, const struct disk_params *p, uint64_t *ret, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "cannot stat %s", p->path);
+	if (S_ISDIR(st.st_mode))
+		return err_set(e, -EISDIR, "%s is a directory; a disk is a file or a block device", p->path);
+	if (S_ISREG(st.st_mode))
+		*ret = (uint64_t)st.st_size;
+	else if (!S_ISBLK(st.st_mode))
+		return err_set(e, -EINVAL, "%s is neither a file nor a block device", p->path);
+	else if (ioctl(fd, BLKGETSIZE64, ret) < 0)
+		return err_sys(e, -errno, "cannot tell the size of %s", p->path);
+	if (!*ret)
+		return err_set(e, -ENODATA, "%s is empty; `truncate -s 1G FILE` makes a disk of 1 GiB", p->path);
+	if (*ret % p->logical)
+		return err_set(e, -EINVAL,
+			"%s has %" PRIu64
+			" bytes, which is not a multiple of its sectors of %u; `truncate -s %%%u FILE` pads it",
+			p->path, *ret, p->logical, p->logical);
+	return 0;
+}
+
+static int lock_image(int fd, const struct disk_params *p, struct err *e)
+{
+	bool shared = p->ro || p->overlay;
+	struct flock whole = {.l_type = shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+		return 0;
+	if (errno == EAGAIN || errno == EACCES)
+		return err_set(e, -EBUSY, "%s is in use: %s", p->path,
+			shared ? "another machine writes to it"
+			       : "another machine or disk has it; two writers would destroy it");
+	return err_sys(e, -errno, "cannot lock %s", p->path);
+}
+
+/* What O_DIRECT wants of this file is found by trying: not every kernel tells. */
+static int direct_alignment(int fd, const struct disk_params *p, uint64_t size, unsigned *ret, struct err *e)
+{
+	void *buf;
+	int r = -EINVAL;
+
+	for (unsigned align = 512; align <= 4096; align *= 2) {
+		/* Aligned to this much, and no better. */
+		if (posix_memalign(&buf, 8192, 16384))
+			return err_sys(e, -ENOMEM, "cannot allocate a buffer");
+		r = pread(fd, (uint8_t *)buf + align, align, size >= 2 * align ? align : 0) < 0 ? -errno : 0;
+		free(buf);
+		if (r == 0 && align > p->logical)
+			return err_set(e, -EINVAL,
+				"%s: cache=none needs logical=4096 here, since its sectors have %u bytes", p->path,
+				align);
+		if (r == 0)
+			*ret = align;
+		if (r != -EINVAL)
+			break;
+	}
+	return r < 0 ? err_sys(e, r, "cannot read %s with cache=none", p->path) : 0;
+}
+
+static int unlinked_file(void)
+{
+	const char *const dirs[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		int fd = dirs[i] ? open(dirs[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+
+		if (fd >= 0)
+			return fd;
+	}
+	return memfd_create("vmm-overlay", MFD_CLOEXEC);
+}
+
+static int open_overlay(struct disk *d, const struct disk_params *p, struct err *e)
+{
+	uint64_t blocks = (d->size_bytes + OVERLAY_BLOCK - 1) / OVERLAY_BLOCK;
+
+	d->map = calloc((blocks + 63) / 64, sizeof(*d->map));
+	if (!d->map)
+		return err_sys(e, -ENOMEM, "cannot allocate the map of the overlay for %s", p->path);
+	d->overlay_fd = unlinked_file();
+	if (d->overlay_fd < 0 || ftruncate(d->overlay_fd, (off_t)d->size_bytes) < 0)
+		return err_sys(e, -errno, "cannot make the overlay for %s; TMPDIR names another place for it", p->path);
+	return 0;
+}
+
+int disk_open(const struct disk_params *p, struct disk *ret, struct err *e)
+{
+	struct disk d = {.overlay_fd = -1, .logical = p->logical, .ro = p->ro, .align = 1};
+	int r;
+
+	d.fd = open_image(p, e);
+	if (d.fd < 0)
+		return d.fd;
+	r = image_size(d.fd, p, &d.size_bytes, e);
+	if (r == 0)
+		r = lock_image(d.fd, p, e);
+	if (r == 0 && p->direct)
+		r = direct_alignment(d.fd, p, d.size_bytes, &d.align, e);
+	if (r == 0 && p->overlay)
+		r = open_overlay(&d, p, e);
+	if (r < 0) {
+		disk_close(&d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+void disk_close(struct disk *d)
+{
+	if (!d || d->fd < 0)
+		return;
+	close(d->fd);
+	if (d->overlay_fd >= 0)
+		close(d->overlay_fd);
+	free(d->map);
+	*d = (struct disk){.fd = -1, .overlay_fd = -1};
+}
+
+int disk_io_init(struct disk_io *io)
+{
+	io->bounce = NULL;
+	return -posix_memalign(&io->bounce, 4096, DISK_BOUNCE_SIZE);
+}
+
+void disk_io_destroy(struct disk_io *io)
+{
+	if (!io)
+		return;
+	free(io->bounce);
+	io->bounce = NULL;
+}
+
+/* --- Moving bytes ------------------------------------------------------------------------------------------------ */
+
+enum direction { READ, WRITE, WRITE_DURABLE };
+
+/* Moves all of the windows, which it uses up. */
+static int move(int fd, enum direction dir, struct iovec *iov, size_t nr, uint64_t offset)
+{
+	while (nr) {
+		ssize_t n = dir == READ
+			? preadv(fd, iov, (int)nr, (off_t)offset)
+			: pwritev2(fd, iov, (int)nr, (off_t)offset, dir == WRITE_DURABLE ? RWF_DSYNC : 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		offset += (uint64_t)n;
+		while (nr && (size_t)n >= iov->iov_len) {
+			n -= (ssize_t)iov->iov_len;
+			iov++;
+			nr--;
+		}
+		if (nr) {
+			iov->iov_base = (uint8_t *)iov->iov_base + n;
+			iov->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int move_buffer(int fd, enum direction dir, void *buf, size_t len, uint64_t offset)
+{
+	struct iovec one = {.iov_base = buf, .iov_len = len};
+
+	return move(fd, dir, &one, 1, offset);
+}
+
+/* The windows of [skip, skip + len) of a list. Return: how many. */
+static size_t cut(const struct iovec *iov, size_t nr, uint64_t skip, uint64_t len, struct iovec *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < nr && len; i++) {
+		uint64_t part;
+
+		if (skip >= iov[i].iov_len) {
+			skip -= iov[i].iov_len;
+			continue;
+		}
+		part = MIN(iov[i].iov_len - skip, len);
+		out[n++] = (struct iovec){.iov_base = (uint8_t *)iov[i].iov_base + skip, .iov_len = part};
+		len -= part;
+		skip = 0;
+	}
+	return n;
+}
+
+static bool aligned(const struct iovec *iov, size_t nr, unsigned align)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!is_aligned((uintptr_t)iov[i].iov_base | iov[i].iov_len, align))
+			return false;
+	return true;
+}
+
+/* O_DIRECT with buffers that it does not take: by way of ours. */
+static int move_bounced(int fd, enum direction dir, struct disk_io *io, const struct iovec *iov, size_t nr,
+	uint64_t offset, uint64_t len)
+{
+	for (uint64_t done = 0; done < len;) {
+		size_t n = MIN(len - done, DISK_BOUNCE_SIZE);
+		int r;
+
+		if (dir != READ)
+			vq_read(iov, nr, done, io->bounce, n);
+		r = move_buffer(fd, dir, io->bounce, n, offset + done);
+		if (r < 0)
+			return r;
+		if (dir == READ)
+			vq_write(iov, nr, done, io->bounce, n);
+		done += n;
+	}
+	return 0;
+}
+
+static int move_image(const struct disk *d, enum direction dir, struct disk_io *io, const struct iovec *iov, size_t nr,
+	uint64_t offset, uint64_t len)
+{
+	size_t n = cut(iov, nr, 0, len, io->slice);
+
+	if (unlikely(d->align > 1) && !aligned(io->slice, n, d->align))
+		return move_bounced(d->fd, dir, io, iov, nr, offset, len);
+	return move(d->fd, dir, io->slice, n, offset);
+}
+
+/* --- The overlay ------------------------------------------------------------------------------------------------- */
+
+static bool in_overlay(const struct disk *d, uint64_t block)
+{
+	return d->map[block / 64] & BIT(block % 64);
+}
+
+/* The bytes from `offset` on, at most `len`, whose blocks all lie in the same place. */
+static uint64_t run_of(const struct disk *d, uint64_t offset, uint64_t len, bool *ret_in_overlay)
+{
+	uint64_t block = offset / OVERLAY_BLOCK, end = (offset + len - 1) / OVERLAY_BLOCK, next = block + 1;
+
+	*ret_in_overlay = in_overlay(d, block);
+	while (next <= end && in_overlay(d, next) == *ret_in_overlay)
+		next++;
+	return MIN(next * OVERLAY_BLOCK - offset, len);
+}
+
+static int overlay_read(
+	const struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len)
+{
+	for (uint64_t done = 0, n; done < len; done += n) {
+		bool written;
+		int r;
+
+		n = run_of(d, offset + done, len - done, &written);
+		r = move(written ? d->overlay_fd : d->fd, READ, io->slice, cut(iov, nr, done, n, io->slice),
+			offset + done);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Before a write that covers only a part of the block at `at`: the rest comes from the image. */
+static int copy_block(struct disk *d, struct disk_io *io, uint64_t at)
+{
+	uint64_t start = align_down(at, OVERLAY_BLOCK), len = MIN(OVERLAY_BLOCK, d->size_bytes - start);
+	int r;
+
+	if (in_overlay(d, start / OVERLAY_BLOCK))
+		return 0;
+	r = move_buffer(d->fd, READ, io->bounce, len, start);
+	return r < 0 ? r : move_buffer(d->overlay_fd, WRITE, io->bounce, len, start);
+}
+
+static int copy_edges(struct disk *d, struct disk_io *io, uint64_t offset, uint64_t len)
+{
+	int r = 0;
+
+	if (!is_aligned(offset, OVERLAY_BLOCK))
+		r = copy_block(d, io, offset);
+	if (r == 0 && !is_aligned(offset + len, OVERLAY_BLOCK) && offset + len < d->size_bytes)
+		r = copy_block(d, io, offset + len);
+	return r;
+}
+
+static void mark(struct disk *d, uint64_t offset, uint64_t len)
+{
+	for (uint64_t b = offset / OVERLAY_BLOCK; b <= (offset + len - 1) / OVERLAY_BLOCK; b++)
+		d->map[b / 64] |= BIT(b % 64);
+}
+
+static int overlay_write(
+	struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len)
+{
+	int r = copy_edges(d, io, offset, len);
+
+	if (r == 0)
+		r = move(d->overlay_fd, WRITE, io->slice, cut(iov, nr, 0, len, io->slice), offset);
+	if (r == 0)
+		mark(d, offset, len);
+	return r;
+}
+
+/* --- Requests ---------------------------------------------------------------------------------------------------- */
+
+int disk_read(
+	const struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len)
+{
+	if (d->map)
+		return overlay_read(d, io, iov, nr, offset, len);
+	return move_image(d, READ, io, iov, nr, offset, len);
+}
+
+int disk_write(struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len,
+	bool durable)
+{
+	if (!len)
+		return 0;
+	if (d->map)
+		return overlay_write(d, io, iov, nr, offset, len);
+	return move_image(d, durable ? WRITE_DURABLE : WRITE, io, iov, nr, offset, len);
+}
+
+int disk_flush(const struct disk *d)
+{
+	int r;
+
+	if (d->map || d->ro)
+		return 0;
+	do
+		r = fdatasync(d->fd);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+static int allocate(int fd, int mode, uint64_t offset, uint64_t len)
+{
+	int r;
+
+	do
+		r = fallocate(fd, mode, (off_t)offset, (off_t)len);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+static bool unsupported(int r)
+{
+	return r == -EOPNOTSUPP || r == -ENOSYS || r == -ENODEV;
+}
+
+int disk_discard(struct disk *d, uint64_t offset, uint64_t len)
+{
+	uint64_t start, end;
+	int r = 0;
+
+	if (!d->map) {
+		/* It is a hint: a file system that cannot make holes keeps the bytes. */
+		r = allocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+		return unsupported(r) ? 0 : r;
+	}
+	start = align_up(offset, OVERLAY_BLOCK);
+	end = align_down(offset + len, OVERLAY_BLOCK);
+	for (uint64_t at = start, n; at < end && r == 0; at += n) {
+		bool written;
+
+		n = run_of(d, at, end - at, &written);
+		if (written)
+			r = allocate(d->overlay_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, n);
+	}
+	return unsupported(r) ? 0 : r;
+}
+
+static int write_zeroes(int fd, enum direction dir, struct disk_io *io, uint64_t offset, uint64_t len)
+{
+	memset(io->bounce, 0, MIN(len, DISK_BOUNCE_SIZE));
+	for (uint64_t done = 0; done < len;) {
+		size_t n = MIN(len - done, DISK_BOUNCE_SIZE);
+		int r = move_buffer(fd, dir, io->bounce, n, offset + done);
+
+		if (r < 0)
+			return r;
+		done += n;
+	}
+	return 0;
+}
+
+int disk_zero(struct disk *d, struct disk_io *io, uint64_t offset, uint64_t len, bool unmap, bool durable)
+{
+	int fd = d->map ? d->overlay_fd : d->fd;
+	int r = 0;
+
+	if (d->map)
+		r = copy_edges(d, io, offset, len);
+	if (r < 0)
+		return r;
+	r = allocate(fd,
+		unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset,
+		len);
+	if (unsupported(r))
+		r = write_zeroes(fd, durable ? WRITE_DURABLE : WRITE, io, offset, len);
+	else if (r == 0 && durable)
+		r = disk_flush(d);
+	if (r == 0 && d->map)
+		mark(d, offset, len);
+	return r;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A disk image as blk.c sees it: bytes at offsets, in a raw file or a block device, or in an overlay that keeps what is
+ * written beside an image that stays as it is.
+ */
+#ifndef DEVICES_VIRTIO_DISK_H
+#define DEVICES_VIRTIO_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "devices/virtio/virtqueue.h"
+#include "vmm/base/err.h"
+
+#define DISK_BOUNCE_SIZE (UINT64_C(64) << 10)
+
+/**
+ * struct disk_params - borrowed for the call
+ * @ro: opened for reading only
+ * @overlay: opened for reading only; writes go to an unlinked temporary file
+ * @direct: past the host's page cache (O_DIRECT)
+ * @logical: bytes of a sector, 512 or 4096; the image's size is a multiple
+ */
+struct disk_params {
+	const char *path;
+	bool ro;
+	bool overlay;
+	bool direct;
+	unsigned logical;
+};
+
+/**
+ * struct disk - owns its descriptors and the map; plain reads and writes may come from several threads at once, those
+ * of an overlay from one
+ * @fd: the image, locked (OFD) for as long as it is open; -1: not open
+ * @overlay_fd: -1: none
+ * @align: direct: of buffers, offsets and lengths; else 1
+ * @map: overlay: a bit for each block that lies in the overlay
+ */
+struct disk {
+	int fd;
+	int overlay_fd;
+	uint64_t size_bytes;
+	unsigned logical;
+	unsigned align;
+	bool ro;
+	uint64_t *map;
+};
+
+/**
+ * struct disk_io - what one thread needs for a request; nothing is allocated later
+ * @slice: parts of the guest's windows
+ * @bounce: DISK_BOUNCE_SIZE bytes, page-aligned; owned
+ */
+struct disk_io {
+	struct iovec slice[VQ_IOV_MAX];
+	void *bounce;
+};
+
+/**
+ * disk_open() - open, look, lock
+ * @ret: owned by the caller; untouched on failure
+ * @e: one sentence that names the file and what to do
+ *
+ * Return: 0 or a negative errno.
+ * Errors: those of open; -EISDIR, -ENODATA (empty), -EINVAL (odd size, no image), -EBUSY (locked by somebody else).
+ * Context: OPEN stage. Trust: operator.
+ */
+int disk_open(const struct disk_params *p, struct disk *ret, struct err *e);
+
+/** disk_close() - takes NULL and a disk whose fd is -1 */
+void disk_close(struct disk *d);
+
+/** disk_io_init() - Return: 0 or -ENOMEM */
+int disk_io_init(struct disk_io *io);
+
+/** disk_io_destroy() - takes NULL and a zeroed struct */
+void disk_io_destroy(struct disk_io *io);
+
+/**
+ * disk_read(), disk_write() - whole requests: all of @len bytes at @offset, or an error
+ * @iov, @nr: windows of @len bytes in all; left as they are
+ * @offset, @len: multiples of the logical sector, inside the disk
+ * @durable: on stable storage when the call returns
+ *
+ * Return: 0 or a negative errno (-EIO: the image has become shorter).
+ * Context: blocks.
+ */
+int disk_read(
+	const struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len);
+int disk_write(struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len,
+	bool durable);
+
+/** disk_flush() - fdatasync; nothing for an overlay, which dies with the machine. Return: 0 or a negative errno. */
+int disk_flush(const struct disk *d);
+
+/** disk_discard() - give the range back to the file system where that is possible. Return: 0 or a negative errno. */
+int disk_discard(struct disk *d, uint64_t offset, uint64_t len);
+
+/**
+ * disk_zero() - the range reads as zeroes afterwards
+ * @unmap: it may be given back to the file system as well
+ *
+ * Return: 0 or a negative errno.
+ */
+int disk_zero(struct disk *d, struct disk_io *io, uint64_t offset, uint64_t len, bool unmap, bool durable);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A network device (virtio 1.2, 5.1): one receive and one transmit queue, no control queue. It passes frames between
+ * the queues and a backend (net_backend.h), and looks at nothing but the 12-byte header in front of each.
+ *
+ * For the sandbox: after the start this file itself makes no system call but read and write of an eventfd and
+ * epoll_ctl; those of the backends stand in vmm/net_tap.h and vmm/net_passt.h.
+ */
+#ifndef DEVICES_VIRTIO_NET_H
+#define DEVICES_VIRTIO_NET_H
+
+#include "devices/virtio/net_backend.h"
+#include "devices/virtio/virtio.h"
+
+#define NET_MAC_SIZE  6
+#define NET_QUEUE_MAX 256
+/* readv() and writev() take 1,024; the header and the spill take two. */
+#define NET_WINDOWS 1022
+
+enum { NET_RX, NET_TX, NET_QUEUES }; /* 5.1.2 */
+
+/* 5.1.4, struct virtio_net_config */
+struct net_config {
+	uint8_t mac[NET_MAC_SIZE];
+	uint16_t status;
+	uint16_t max_virtqueue_pairs;
+	uint16_t mtu;
+};
+
+/**
+ * struct net_stats - since the start; "dropped" is every frame that came in on one side and did not leave on the other
+ */
+struct net_stats {
+	uint64_t rx_frames;
+	uint64_t rx_bytes;
+	uint64_t rx_dropped;
+	uint64_t tx_frames;
+	uint64_t tx_bytes;
+	uint64_t tx_dropped;
+};
+
+/** struct net_buffer - a receive buffer of the driver that we hold; it spans @windows entries of net_rx.window */
+struct net_buffer {
+	uint16_t head;
+	uint16_t windows;
+	uint32_t bytes;
+};
+
+/**
+ * struct net_rx - receive side
+ * @buffer, @first_buffer, @nr_buffers: buffers taken from the queue, in its order; those before the first are used up
+ * @window, @first_window, @nr_windows: their windows on guest RAM
+ * @bytes: room in all of them
+ * @hdr: header of the frame at hand
+ * @frame: bytes of a frame that waits for more buffers, with its header; 0: none
+ * @direct: of these, bytes (with the header's) that lie in the windows already; the rest is in @spill
+ * @last: size of the frame before
+ * @spill: NET_FRAME_MAX bytes
+ * @starved: no buffer for the next frame; a kick ends it
+ */
+struct net_rx {
+	struct net_buffer buffer[NET_QUEUE_MAX];
+	unsigned first_buffer;
+	unsigned nr_buffers;
+	struct iovec window[NET_WINDOWS];
+	unsigned first_window;
+	unsigned nr_windows;
+	uint64_t bytes;
+	struct net_hdr hdr;
+	uint32_t frame;
+	uint32_t direct;
+	uint32_t last;
+	uint8_t *spill;
+	bool starved;
+};
+
+/**
+ * struct net - owns its backend
+ * @link: the backend's other side is there
+ * @running: offloads are set, frames flow; from DRIVER_OK to reset, seen by the loop
+ * @epoch: counts activations and resets
+ * @again_fd: work left for another round of the loop
+ */
+struct net {
+	struct virtio_device dev;
+	struct net_config config;
+	struct net_backend *backend;
+	bool link;
+	bool running;
+	uint32_t epoch;
+	int again_fd;
+	struct loop_source again;
+	struct loop_source frames;
+	struct net_stats stats;
+	struct net_rx rx;
+	struct vq_chain chain;
+	struct iovec iov[NET_WINDOWS + 2];
+	char name[16];
+};
+
+/**
+ * net_init() - a device in front of a backend
+ * @index: which network device of the machine, from 0: "net0"
+ * @mac: what the guest is to use
+ * @backend: takes it, also on failure
+ * @mem, @loop, @trace: borrowed until net_destroy()
+ *
+ * Return: 0 or a negative errno; then there is nothing to destroy.
+ * Context: the loop's thread, before the guest runs.
+ */
+int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], struct net_backend *backend,
+	const struct gmem *mem, struct loop *loop, struct trace *trace);
+
+/** net_destroy() - takes NULL and a zeroed struct; the transport is gone, the vCPUs are stopped */
+void net_destroy(struct net *n);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtio device without its transport. The transport (virtio_mmio.c) owns registers, feature negotiation, the status
+ * machine and the queues' configuration; a device owns what its requests mean. Neither knows the other's inside.
+ *
+ * Threads. A device lives in one loop, most in the control loop; a device that blocks (a disk) has loops of its own,
+ * one for each queue if it likes. vCPU threads enter through register accesses, the loop through kicks and host fds.
+ * One mutex,
+ * @lock, guards the device, its queues and the transport's registers; it is never held across a blocking call. All ops
+ * below are called with the lock held and do not block, with one exception: @kick of a device that has loops of its own
+ * may drop the lock while it works on a request (virtio_begin(), unlock, work, lock, virtio_done()).
+ *
+ * The usual kick of a queue that the driver fills with requests:
+ *
+ *	do {
+ *		vq_quiet(q);
+ *		while (virtio_pop(dev, i, &c))
+ *			virtio_push(dev, i, c.head, serve(&c));
+ *	} while (vq_listen(q));
+ *	virtio_flush(dev, i);
+ *
+ * A queue of empty buffers (receive) needs no work in @kick beyond retrying what waits for a buffer; a device that runs
+ * out of buffers calls vq_listen() before it waits for the next kick, since with EVENT_IDX no kick comes otherwise.
+ *
+ * Broken rules. virtio_pop() and virtio_broke() set DEVICE_NEEDS_RESET, and @driver_ok falls: nothing is popped any
+ * more and no kick is delivered, on any queue of this device, until the driver resets it. Other devices do not notice.
+ *
+ * Reset. The driver may reset the device or a queue at any moment. The queue's generation goes on and ops->reset is
+ * called; requests that are being worked on keep their windows on RAM, so the status (or QueueReset, QueueReady)
+ * register goes on reading non-zero until none is left: only then may the driver use that memory for something else
+ * (2.4.1, 2.6.1).
+ */
+#ifndef DEVICES_VIRTIO_VIRTIO_H
+#define DEVICES_VIRTIO_VIRTIO_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "devices/virtio/virtqueue.h"
+#include "vmm/base/loop.h"
+#include "vmm/base/trace.h"
+
+#define VIRTIO_QUEUES_MAX 8
+
+/* Device types; 5 */
+#define VIRTIO_ID_NET     1
+#define VIRTIO_ID_BLOCK   2
+#define VIRTIO_ID_CONSOLE 3
+#define VIRTIO_ID_ENTROPY 4
+#define VIRTIO_ID_BALLOON 5
+#define VIRTIO_ID_VSOCK   19
+
+/*
+ * Feature bits of all devices; 6. The transport offers RING_INDIRECT_DESC, RING_EVENT_IDX, VERSION_1 and RING_RESET
+ * itself.
+ */
+#define VIRTIO_F_INDIRECT_DESC BIT(28)
+#define VIRTIO_F_EVENT_IDX     BIT(29)
+#define VIRTIO_F_VERSION_1     BIT(32)
+#define VIRTIO_F_RING_RESET    BIT(40)
+
+struct virtio_device;
+
+/**
+ * struct virtio_ops - what a device does; called with the device's lock held, never blocking
+ * @activate: DRIVER_OK was set; @dev->driver_features and the queues are final
+ * @reset: forget everything the driver configured; cancel what can be cancelled. What is in flight finishes later with
+ *         virtio_done(), its result unseen.
+ * @queue_reset: as @reset, for one queue (2.6.1)
+ * @kick: the driver has work in queue @index. From the queue's loop, while @driver_ok and only when the queue is ready.
+ * @config_read: fill @len bytes of device-specific configuration from @offset; outside of it: zeroes
+ * @config_write: take @len bytes; registers that are read-only ignore the write
+ *
+ * All but @kick may be NULL: nothing to do, or no configuration.
+ */
+struct virtio_ops {
+	void (*activate)(struct virtio_device *dev);
+	void (*reset)(struct virtio_device *dev);
+	void (*queue_reset)(struct virtio_device *dev, unsigned index);
+	void (*kick)(struct virtio_device *dev, unsigned index);
+	void (*config_read)(struct virtio_device *dev, uint32_t offset, void *data, unsigned len);
+	void (*config_write)(struct virtio_device *dev, uint32_t offset, const void *data, unsigned len);
+};
+
+/**
+ * struct virtio_transport - what a device asks of its transport; lock held, any thread, never blocking
+ * @interrupt: used-buffer notification for a queue
+ * @config_changed: configuration-change notification; bumps the generation
+ * @needs_reset: DEVICE_NEEDS_RESET (2.1.2) and a configuration-change notification; @rule: which rule the driver broke
+ */
+struct virtio_transport {
+	void (*interrupt)(struct virtio_transport *t, unsigned queue);
+	void (*config_changed)(struct virtio_transport *t);
+	void (*needs_reset)(struct virtio_transport *t, const char *rule);
+};
+
+/**
+ * struct virtio_device - embedded by every device; filled by virtio_device_init() and by the device's own init
+ * @ops, @name, @id: static
+ * @features: device-specific bits it offers
+ * @config_size: bytes of configuration
+ * @nr_queues, @queue: with .mem and .max set
+ * @driver_features: what the driver accepted; 0 before FEATURES_OK
+ * @driver_ok: between activate and reset, and no rule broken
+ * @transport, @trace: borrowed
+ * @loop: where each queue's kicks arrive; borrowed. virtio_device_init() sets all to the same one.
+ * @lock: see above
+ */
+struct virtio_device {
+	const struct virtio_ops *ops;
+	const char *name;
+	uint32_t id;
+	uint64_t features;
+	uint32_t config_size;
+	unsigned nr_queues;
+	struct virtqueue queue[VIRTIO_QUEUES_MAX];
+	uint64_t driver_features;
+	bool driver_ok;
+	struct virtio_transport *transport;
+	struct loop *loop[VIRTIO_QUEUES_MAX];
+	struct trace *trace;
+	pthread_mutex_t lock;
+};
+
+/**
+ * virtio_device_init() - common part of a device's own init, which sets @features and @config_size after it
+ * @name: for logs; borrowed
+ * @nr_queues: 1 to VIRTIO_QUEUES_MAX
+ * @queue_max: size of each queue, a power of two up to VQ_SIZE_MAX
+ * @mem, @loop, @trace: borrowed
+ *
+ * Return: 0 or a negative errno; then there is nothing to destroy.
+ */
+int virtio_device_init(struct virtio_device *dev, const struct virtio_ops *ops, const char *name, uint32_t id,
+	unsigned nr_queues, uint16_t queue_max, const struct gmem *mem, struct loop *loop, struct trace *trace);
+
+/** virtio_device_destroy() - the lock; takes NULL and a zeroed struct */
+void virtio_device_destroy(struct virtio_device *dev);
+
+/** virtio_has() - true when the driver accepted feature @bit (a mask such as VIRTIO_F_EVENT_IDX) */
+static inline bool virtio_has(const struct virtio_device *dev, uint64_t bit)
+{
+	return dev->driver_features & bit;
+}
+
+/**
+ * virtio_pop() - vq_pop() that turns a broken rule into DEVICE_NEEDS_RESET
+ *
+ * Return: true and *@c, or false when there is nothing (more) to do, or not @driver_ok. Lock held.
+ */
+bool virtio_pop(struct virtio_device *dev, unsigned queue, struct vq_chain *c);
+
+/** virtio_push() - vq_push(); the interrupt is virtio_flush()'s. Lock held. */
+void virtio_push(struct virtio_device *dev, unsigned queue, uint16_t head, uint32_t written);
+
+/** virtio_flush() - interrupt the driver if it wants one for what was pushed. Lock held. */
+void virtio_flush(struct virtio_device *dev, unsigned queue);
+
+/** virtio_broke() - the driver broke a rule of the device's own: DEVICE_NEEDS_RESET. Lock held. */
+void virtio_broke(struct virtio_device *dev, const char *rule);
+
+/**
+ * virtio_begin(), virtio_done() - around work outside the lock; both with the lock held
+ *
+ * virtio_begin() returns the generation to hand to virtio_done(), which returns true when the result may be pushed: no
+ * reset came between.
+ */
+uint32_t virtio_begin(struct virtio_device *dev, unsigned queue);
+bool virtio_done(struct virtio_device *dev, unsigned queue, uint32_t generation);
+
+/** virtio_config_copy() - for config_read: copy from a struct of @size bytes, zeroes outside */
+void virtio_config_copy(const void *config, uint32_t size, uint32_t offset, void *data, unsigned len);
+
+#endif

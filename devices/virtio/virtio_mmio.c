@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. Register accesses come from vCPU threads, kicks from the device's loop; both take the device's
+ * lock, so a reset and a kick never run at once. A kick that was on its way when the reset came finds driver_ok
+ * clear and does nothing.
+ *
+ * What a driver may get wrong, and what happens then:
+ * - a control register accessed with another width or misaligned (4.2.2.2): reads as 0, writes are dropped
+ * - features that were not offered, or without VERSION_1: FEATURES_OK does not stick (3.1.1, 6.1)
+ * - a status bit cleared other than by reset, DRIVER_OK before FEATURES_OK: the write is dropped (2.1.1, 3.1.1)
+ * - queue registers written before FEATURES_OK or while the queue is ready: dropped
+ * - a queue whose size or rings are impossible made ready: DEVICE_NEEDS_RESET
+ * - a kick before DRIVER_OK, or of a queue that is not ready: dropped (2.1.2, 4.2.2.2)
+ */
+#include "devices/virtio/virtio_mmio.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/base/le.h"
+
+/* 4.2.2, table 4.1 */
+#define REG_MAGIC               0x000
+#define REG_VERSION             0x004
+#define REG_DEVICE_ID           0x008
+#define REG_VENDOR_ID           0x00c
+#define REG_DEVICE_FEATURES     0x010
+#define REG_DEVICE_FEATURES_SEL 0x014
+#define REG_DRIVER_FEATURES     0x020
+#define REG_DRIVER_FEATURES_SEL 0x024
+#define REG_QUEUE_SEL           0x030
+#define REG_QUEUE_SIZE_MAX      0x034
+#define REG_QUEUE_SIZE          0x038
+#define REG_QUEUE_READY         0x044
+#define REG_QUEUE_NOTIFY        VIRTIO_MMIO_QUEUE_NOTIFY
+#define REG_INTERRUPT_STATUS    0x060
+#define REG_INTERRUPT_ACK       0x064
+#define REG_STATUS              0x070
+#define REG_QUEUE_DESC_LOW      0x080
+#define REG_QUEUE_DESC_HIGH     0x084
+#define REG_QUEUE_DRIVER_LOW    0x090
+#define REG_QUEUE_DRIVER_HIGH   0x094
+#define REG_QUEUE_DEVICE_LOW    0x0a0
+#define REG_QUEUE_DEVICE_HIGH   0x0a4
+#define REG_SHM_LEN_LOW         0x0b0
+#define REG_SHM_BASE_HIGH       0x0bc
+#define REG_QUEUE_RESET         0x0c0
+#define REG_CONFIG_GENERATION   0x0fc
+#define REG_CONFIG              0x100
+
+#define MAGIC   0x74726976 /* "virt" */
+#define VERSION 2
+#define VENDOR  0x004d4d56 /* "VMM" */
+
+/* 2.1 */
+#define STATUS_ACKNOWLEDGE 1
+#define STATUS_DRIVER      2
+#define STATUS_DRIVER_OK   4
+#define STATUS_FEATURES_OK 8
+#define STATUS_NEEDS_RESET 64
+#define STATUS_FAILED      128
+#define STATUS_OF_DRIVER   (STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK | STATUS_FEATURES_OK | STATUS_FAILED)
+
+/* 4.2.2, InterruptStatus */
+#define INTERRUPT_VRING  1
+#define INTERRUPT_CONFIG 2
+
+#define TRANSPORT_FEATURES (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET)
+
+static uint64_t offered(const struct virtio_mmio *t)
+{
+	return t->device->features | TRANSPORT_FEATURES;
+}
+
+static struct virtqueue *selected(struct virtio_mmio *t)
+{
+	return t->regs.queue_sel < t->device->nr_queues ? &t->device->queue[t->regs.queue_sel] : NULL;
+}
+
+static unsigned total_working(const struct virtio_device *d)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < d->nr_queues; i++)
+		n += d->queue[i].working;
+	return n;
+}
+
+/* --- What the device asks for (struct virtio_transport) ------------------------------------------------------- */
+
+static void raise(struct virtio_mmio *t, uint32_t why)
+{
+	t->regs.interrupt_status |= why;
+	irq_raise(t->irq);
+}
+
+static void on_interrupt(struct virtio_transport *tr, unsigned queue)
+{
+	raise(container_of(tr, struct virtio_mmio, transport), INTERRUPT_VRING);
+}
+
+static void on_config_changed(struct virtio_transport *tr)
+{
+	struct virtio_mmio *t = container_of(tr, struct virtio_mmio, transport);
+
+	t->regs.config_generation++;
+	/* 2.1.2: no notification before DRIVER_OK. */
+	if (t->regs.status & STATUS_DRIVER_OK)
+		raise(t, INTERRUPT_CONFIG);
+}
+
+static void on_needs_reset(struct virtio_transport *tr, const char *rule)
+{
+	struct virtio_mmio *t = container_of(tr, struct virtio_mmio, transport);
+
+	t->regs.status |= STATUS_NEEDS_RESET;
+	on_config_changed(tr);
+}
+
+/* --- Status ---------------------------------------------------------------------------------------------------- */
+
+static void reset(struct virtio_mmio *t)
+{
+	struct virtio_device *d = t->device;
+
+	d->driver_ok = false;
+	d->driver_features = 0;
+	for (unsigned i = 0; i < d->nr_queues; i++)
+		vq_reset(&d->queue[i]);
+	if (d->ops->reset)
+		d->ops->reset(d);
+	t->regs = (struct virtio_mmio_regs){.config_generation = t->regs.config_generation};
+	t->regs.reset_pending = total_working(d) > 0;
+}
+
+static void write_status(struct virtio_mmio *t, uint32_t value)
+{
+	struct virtio_device *d = t->device;
+	uint32_t old = t->regs.status, set;
+
+	if (!value) {
+		reset(t);
+		return;
+	}
+	if (old & STATUS_OF_DRIVER & ~value)
+		return;
+	set = value & STATUS_OF_DRIVER & ~old;
+	if (set & STATUS_FEATURES_OK) {
+		if (!(value & STATUS_DRIVER) || (t->regs.driver_features & ~offered(t)) ||
+			!(t->regs.driver_features & VIRTIO_F_VERSION_1))
+			set &= ~(uint32_t)STATUS_FEATURES_OK;
+		else
+			d->driver_features = t->regs.driver_features;
+	}
+	if ((set & STATUS_DRIVER_OK) && !((old | set) & STATUS_FEATURES_OK))
+		set &= ~(uint32_t)STATUS_DRIVER_OK;
+	t->regs.status |= set;
+	if (set)
+		t->regs.reset_pending = false;
+	if ((set & STATUS_DRIVER_OK) && !(old & STATUS_NEEDS_RESET)) {
+		d->driver_ok = true;
+		if (d->ops->activate)
+			d->ops->activate(d);
+	}
+}
+
+static uint32_t read_status(struct virtio_mmio *t)
+{
+	if (t->regs.reset_pending) {
+		if (total_working(t->device))
+			return STATUS_NEEDS_RESET; /* anything but 0: the reset is not complete */
+		t->regs.reset_pending = false;
+	}
+	return t->regs.status;
+}
+
+/* --- Queues ---------------------------------------------------------------------------------------------------- */
+
+static void start_queue(struct virtio_mmio *t, struct virtqueue *q)
+{
+	q->event_idx = virtio_has(t->device, VIRTIO_F_EVENT_IDX);
+	q->indirect = virtio_has(t->device, VIRTIO_F_INDIRECT_DESC);
+	if (vq_start(q) < 0)
+		virtio_broke(t->device, q->rule);
+}
+
+/* Stops one queue, by QueueReset or by QueueReady = 0. Work in flight ends unseen; the register reads 1 until then. */
+static void stop_queue(struct virtio_mmio *t, struct virtqueue *q)
+{
+	struct virtio_device *d = t->device;
+
+	vq_reset(q);
+	if (d->ops->queue_reset)
+		d->ops->queue_reset(d, (unsigned)(q - d->queue));
+}
+
+static void set_half(uint64_t *address, bool high, uint32_t value)
+{
+	*address = high ? (*address & UINT32_MAX) | (uint64_t)value << 32 : (*address & ~(uint64_t)UINT32_MAX) | value;
+}
+
+static void write_queue(struct virtio_mmio *t, uint32_t reg, uint32_t value)
+{
+	struct virtqueue *q = selected(t);
+
+	if (!q || !(t->regs.status & STATUS_FEATURES_OK))
+		return;
+	if (reg == REG_QUEUE_READY) {
+		/*
+		 * Even with work of an earlier life in flight: a driver that does not wait for 0 here or in Status
+		 * (Linux's does not) has said that the memory is no longer its own.
+		 */
+		if (value == 1 && !q->ready && !q->broken && !(t->regs.status & STATUS_NEEDS_RESET))
+			start_queue(t, q);
+		else if (!value && q->ready)
+			stop_queue(t, q);
+		return;
+	}
+	if (reg == REG_QUEUE_RESET) {
+		if (value == 1 && q->ready && virtio_has(t->device, VIRTIO_F_RING_RESET))
+			stop_queue(t, q);
+		return;
+	}
+	if (q->ready || q->broken)
+		return;
+	switch (reg) {
+	/* Kept as it is, however wrong: vq_start() judges. */
+	case REG_QUEUE_SIZE: q->size = (uint16_t)MIN(value, (uint32_t)UINT16_MAX); break;
+	case REG_QUEUE_DESC_LOW:
+	case REG_QUEUE_DESC_HIGH: set_half(&q->desc, reg == REG_QUEUE_DESC_HIGH, value); break;
+	case REG_QUEUE_DRIVER_LOW:
+	case REG_QUEUE_DRIVER_HIGH: set_half(&q->avail, reg == REG_QUEUE_DRIVER_HIGH, value); break;
+	case REG_QUEUE_DEVICE_LOW:
+	case REG_QUEUE_DEVICE_HIGH: set_half(&q->used, reg == REG_QUEUE_DEVICE_HIGH, value); break;
+	}
+}
+
+/* --- Registers ------------------------------------------------------------------------------------------------- */
+
+static uint32_t read_register(struct virtio_mmio *t, uint32_t reg)
+{
+	struct virtio_mmio_regs *r = &t->regs;
+	struct virtqueue *q = selected(t);
+
+	switch (reg) {
+	case REG_MAGIC: return MAGIC;
+	case REG_VERSION: return VERSION;
+	case REG_DEVICE_ID: return t->device->id;
+	case REG_VENDOR_ID: return VENDOR;
+	case REG_DEVICE_FEATURES:
+		return r->device_features_sel > 1 ? 0 : (uint32_t)(offered(t) >> (32 * r->device_features_sel));
+	case REG_QUEUE_SIZE_MAX: return q ? q->max : 0;
+	case REG_QUEUE_READY: return q && (q->ready || q->working);
+	case REG_QUEUE_RESET: return q && !q->ready && q->working;
+	case REG_INTERRUPT_STATUS: return r->interrupt_status;
+	case REG_STATUS: return read_status(t);
+	case REG_CONFIG_GENERATION: return r->config_generation;
+	default:
+		/* 4.2.2: no shared memory region has this id: its length and base read as -1. */
+		return reg >= REG_SHM_LEN_LOW && reg <= REG_SHM_BASE_HIGH ? UINT32_MAX : 0;
+	}
+}
+
+static void write_register(struct virtio_mmio *t, uint32_t reg, uint32_t value)
+{
+	struct virtio_mmio_regs *r = &t->regs;
+
+	switch (reg) {
+	case REG_DEVICE_FEATURES_SEL: r->device_features_sel = value; break;
+	case REG_DRIVER_FEATURES_SEL: r->driver_features_sel = value; break;
+	case REG_DRIVER_FEATURES:
+		if (r->driver_features_sel <= 1 && !(r->status & STATUS_FEATURES_OK))
+			set_half(&r->driver_features, r->driver_features_sel, value);
+		/* Bits above 63 do not exist: asking for one must make FEATURES_OK fail, so it is remembered as one. */
+		else if (value && !(r->status & STATUS_FEATURES_OK))
+			r->driver_features |= BIT(63);
+		break;
+	case REG_QUEUE_SEL: r->queue_sel = value; break;
+	case REG_INTERRUPT_ACK: r->interrupt_status &= ~value; break;
+	case REG_STATUS: write_status(t, value); break;
+	default: write_queue(t, reg, value); break;
+	}
+}
+
+static void mmio_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+{
+	struct virtio_mmio *t = container_of(dev, struct virtio_mmio, dev);
+	struct virtio_device *d = t->device;
+
+	memset(data, 0, len);
+	pthread_mutex_lock(&d->lock);
+	if (offset >= REG_CONFIG && d->ops->config_read)
+		d->ops->config_read(d, (uint32_t)(offset - REG_CONFIG), data, len);
+	else if (offset < REG_CONFIG && len == 4 && is_aligned(offset, 4))
+		le32_put(data, read_register(t, (uint32_t)offset));
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void kick(const struct virtio_mmio *t, uint32_t queue)
+{
+	uint64_t one = 1;
+
+	if (queue < t->device->nr_queues)
+		while (write(t->kick_fd[queue], &one, sizeof(one)) < 0 && errno == EINTR)
+			;
+}
+
+static void mmio_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+{
+	struct virtio_mmio *t = container_of(dev, struct virtio_mmio, dev);
+	struct virtio_device *d = t->device;
+
+	if (offset < REG_CONFIG && (len != 4 || !is_aligned(offset, 4)))
+		return;
+	/* KVM's ioeventfd takes this write where one is attached; without, the path is the same from here on. */
+	if (offset == REG_QUEUE_NOTIFY) {
+		kick(t, le32_get(data));
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	if (offset < REG_CONFIG)
+		write_register(t, (uint32_t)offset, le32_get(data));
+	else if (d->ops->config_write)
+		d->ops->config_write(d, (uint32_t)(offset - REG_CONFIG), data, len);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static const struct device_ops mmio_ops = {.read = mmio_read, .write = mmio_write};
+
+static void on_kick(struct loop_source *s, uint32_t events)
+{
+	struct virtio_kick *k = container_of(s, struct virtio_kick, source);
+	struct virtio_device *d = k->transport->device;
+	unsigned i = (unsigned)(k - k->transport->kick);
+	uint64_t n;
+
+	while (read(s->fd, &n, sizeof(n)) < 0 && errno == EINTR)
+		;
+	pthread_mutex_lock(&d->lock);
+	if (d->driver_ok && d->queue[i].ready && !d->queue[i].broken)
+		d->ops->kick(d, i);
+	pthread_mutex_unlock(&d->lock);
+}
+
+int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct irq_line *irq)
+{
+	int r = 0;
+
+	*t = (struct virtio_mmio){
+		.dev = {.ops = &mmio_ops, .name = device->name},
+		.transport = {.interrupt = on_interrupt,
+			.config_changed = on_config_changed,
+			.needs_reset = on_needs_reset},
+		.device = device,
+		.irq = irq,
+	};
+	device->transport = &t->transport;
+	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
+		t->kick_fd[i] = -1;
+	for (unsigned i = 0; r == 0 && i < device->nr_queues; i++) {
+		struct virtio_kick *k = &t->kick[i];
+
+		t->kick_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (t->kick_fd[i] < 0) {
+			r = -errno;
+			break;
+		}
+		*k = (struct virtio_kick){.source = {.fd = t->kick_fd[i], .ready = on_kick}, .transport = t};
+		r = loop_add(device->loop[i], &k->source, EPOLLIN);
+	}
+	if (r < 0)
+		virtio_mmio_destroy(t);
+	return r;
+}
+
+void virtio_mmio_destroy(struct virtio_mmio *t)
+{
+	if (!t || !t->device)
+		return;
+	for (unsigned i = 0; i < t->device->nr_queues; i++) {
+		loop_remove(&t->kick[i].source);
+		if (t->kick_fd[i] >= 0)
+			close(t->kick_fd[i]);
+	}
+	t->device = NULL;
+}

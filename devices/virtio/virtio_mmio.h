@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio over MMIO, version 2 (virtio 1.2, 4.2): registers, status machine, feature negotiation.
+ */
+#ifndef DEVICES_VIRTIO_VIRTIO_MMIO_H
+#define DEVICES_VIRTIO_VIRTIO_MMIO_H
+
+#include "devices/virtio/virtio.h"
+#include "vmm/base/device.h"
+#include "vmm/base/irq.h"
+
+#define VIRTIO_MMIO_SIZE         0x1000
+#define VIRTIO_MMIO_QUEUE_NOTIFY 0x050 /* 4 bytes; the machine attaches an ioeventfd per queue, data-matched */
+
+/**
+ * struct virtio_mmio_regs - plain register state, apart from handles, so that it can be saved by copy
+ */
+struct virtio_mmio_regs {
+	uint32_t device_features_sel;
+	uint32_t driver_features_sel;
+	uint64_t driver_features;
+	uint32_t queue_sel;
+	uint32_t status;
+	uint32_t interrupt_status;
+	uint32_t config_generation;
+	bool reset_pending; /* reset asked for, requests still in flight: status reads as before */
+};
+
+struct virtio_mmio;
+
+/** struct virtio_kick - a queue's kick eventfd in the loop */
+struct virtio_kick {
+	struct loop_source source;
+	struct virtio_mmio *transport;
+};
+
+/**
+ * struct virtio_mmio - owns its kick eventfds; borrows the device and the interrupt line
+ * @dev: the register page, for the bus
+ * @kick_fd: an eventfd per queue, -1 beyond the last; the machine attaches ioeventfds, the loop reads them
+ */
+struct virtio_mmio {
+	struct device dev;
+	struct virtio_transport transport;
+	struct virtio_device *device;
+	struct irq_line *irq;
+	struct virtio_mmio_regs regs;
+	int kick_fd[VIRTIO_QUEUES_MAX];
+	struct virtio_kick kick[VIRTIO_QUEUES_MAX];
+};
+
+/**
+ * virtio_mmio_init() - connect a device to registers, interrupt and its loop
+ * @device, @irq: borrowed until virtio_mmio_destroy()
+ *
+ * Return: 0 or a negative errno.
+ */
+int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct irq_line *irq);
+
+/** virtio_mmio_destroy() - takes NULL and a zeroed struct; the vCPUs are stopped */
+void virtio_mmio_destroy(struct virtio_mmio *t);
+
+#endif

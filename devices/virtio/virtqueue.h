@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device's side of a split virtqueue (virtio 1.2, 2.7), with indirect descriptors and EVENT_IDX.
+ *
+ * The driver is hostile: it may change any descriptor at any time. vq_pop() copies each descriptor once, checks the
+ * copy, and bounds the chain by the queue's size; what a device gets is a list of windows on guest RAM that were
+ * checked and no longer depend on the rings. Payload behind the windows may still change under the device: it copies
+ * headers before it looks at them.
+ */
+#ifndef DEVICES_VIRTIO_VIRTQUEUE_H
+#define DEVICES_VIRTIO_VIRTQUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "vmm/base/gmem.h"
+
+#define VQ_SIZE_MAX 256 /* of any queue of ours; a power of two */
+/*
+ * A chain has at most the queue's size of descriptors, and a descriptor may cross from one region of RAM to the next.
+ */
+#define VQ_IOV_MAX (VQ_SIZE_MAX + GMEM_REGIONS_MAX)
+
+/**
+ * struct virtqueue - plain state; the transport fills what the driver configures
+ * @mem: guest RAM; borrowed
+ * @max: what QueueNumMax says, a power of two, at most VQ_SIZE_MAX
+ * @size: what the driver chose
+ * @ready: the driver enabled it, and vq_start() found its rings inside RAM
+ * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
+ * @indirect: VIRTIO_F_INDIRECT_DESC was negotiated
+ * @broken: the driver broke the rules (@rule says which); nothing is popped any more until a reset
+ * @desc, @avail, @used: guest-physical addresses
+ * @next_avail, @next_used: free-running ring positions
+ * @signalled_used: @next_used at the last interrupt, for EVENT_IDX
+ * @in_flight: chains popped and not pushed yet
+ * @working: of these, requests that a device works on outside its lock (virtio_begin())
+ * @generation: counts resets of this queue: work begun under another one is not pushed
+ * @ring: host windows on the three rings, desc, avail, used; NULL: copied through gmem, since a file backs them
+ */
+struct virtqueue {
+	const struct gmem *mem;
+	uint16_t max;
+	uint16_t size;
+	bool ready;
+	bool event_idx;
+	bool indirect;
+	bool broken;
+	bool signalled_valid;
+	const char *rule;
+	uint64_t desc;
+	uint64_t avail;
+	uint64_t used;
+	uint16_t next_avail;
+	uint16_t next_used;
+	uint16_t signalled_used;
+	uint32_t in_flight;
+	uint32_t working;
+	uint32_t generation;
+	uint8_t *ring[3];
+};
+
+/**
+ * struct vq_chain - one request, as windows on guest RAM
+ * @head: names it for vq_push()
+ * @out, @out_nr, @out_bytes: what the device reads, in order
+ * @in, @in_nr, @in_bytes: what the device writes, in order
+ * Both lists share @iov: @out points to its start, @in behind the last of @out. Sums do not wrap 32 bits (2.7.5.3.1).
+ */
+struct vq_chain {
+	uint16_t head;
+	struct iovec *out;
+	size_t out_nr;
+	uint32_t out_bytes;
+	struct iovec *in;
+	size_t in_nr;
+	uint32_t in_bytes;
+	struct iovec iov[VQ_IOV_MAX];
+};
+
+/**
+ * vq_start() - the driver wrote QueueReady: check size, alignment and that all three rings are RAM, without overlap
+ *
+ * Return: 0, or -EINVAL with @q->broken and @q->rule set.
+ * Trust: guest. Spec: 2.7, 2.7.10.1
+ */
+int vq_start(struct virtqueue *q);
+
+/** vq_reset() - back to the state after a reset; @mem, @max and @working stay, @generation goes on */
+void vq_reset(struct virtqueue *q);
+
+/**
+ * vq_pop() - take the next available chain
+ *
+ * Return: 1 and *@c, 0 when there is none, -EPROTO when the driver broke the rules (@q->broken, @q->rule).
+ * Context: the owner of the device's lock; no allocation. Trust: guest.
+ */
+int vq_pop(struct virtqueue *q, struct vq_chain *c);
+
+/**
+ * vq_push() - return a chain
+ * @written: bytes the device wrote into the in windows, from the first on
+ *
+ * Does not interrupt: see vq_wants_interrupt().
+ */
+void vq_push(struct virtqueue *q, uint16_t head, uint32_t written);
+
+/**
+ * vq_fill(), vq_publish() - vq_push() in two steps
+ *
+ * What vq_fill() returns, the driver sees only with vq_publish(): all of it at once, as a frame in several buffers
+ * wants it (5.1.6.4.1).
+ */
+void vq_fill(struct virtqueue *q, uint16_t head, uint32_t written);
+void vq_publish(struct virtqueue *q);
+
+/** vq_unpop() - undo the last vq_pop() of a chain that the device cannot serve yet */
+void vq_unpop(struct virtqueue *q);
+
+/** vq_wants_interrupt() - after pushes: true when the driver asked to be interrupted for them (2.7.7) */
+bool vq_wants_interrupt(struct virtqueue *q);
+
+/** vq_quiet() - ask the driver not to kick: a hint, kicks may still come */
+void vq_quiet(struct virtqueue *q);
+
+/**
+ * vq_listen() - ask the driver to kick again
+ *
+ * Return: true when a chain came in meanwhile: go on popping, no kick will come for it.
+ */
+bool vq_listen(struct virtqueue *q);
+
+/** vq_read(), vq_write() - copy between a buffer and a list of windows from byte @offset; return the bytes copied */
+size_t vq_read(const struct iovec *iov, size_t nr, size_t offset, void *buf, size_t len);
+size_t vq_write(const struct iovec *iov, size_t nr, size_t offset, const void *buf, size_t len);
+
+#endif

@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. Everything happens in turns: a kick, an event of a socket or a timer starts one. A turn takes
+ * packets of the guest (tx), then hands out what there is to say (rx): RSTs for what does not exist, and, connection
+ * after connection, one packet each, until nothing is left, the guest has no buffer, or the turn is long enough; then
+ * the loop's other sources have their share first, and an eventfd starts the next turn.
+ *
+ * A packet of a connection is made at the moment when it goes into a buffer, from the state at that moment: struct
+ * vsock_conn.want says which are due, and data is read from the socket straight into the buffer. So nothing that waits
+ * for a slow guest takes memory. In the other direction the guest's data goes straight to the socket; what the socket
+ * does not take goes to the connection's ring, which cannot overflow, since a guest that sends more than the credit it
+ * was given loses the connection.
+ *
+ * A socket is watched for input only while nothing is known to be readable: when the guest has no room, it is left
+ * alone until the guest says so.
+ */
+#include "devices/virtio/vsock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "devices/virtio/vsock_conn.h"
+#include "vmm/base/le.h"
+
+/* 5.10.2 */
+#define RX         0
+#define TX         1
+#define EVENT      2
+#define NR_QUEUES  3
+#define QUEUE_SIZE 128
+
+#define TURN_PACKETS 64
+#define SECOND_NS    UINT64_C(1000000000)
+#define PATIENCE_NS  (10 * SECOND_NS)
+
+struct header {
+	uint64_t src_cid;
+	uint64_t dst_cid;
+	uint32_t src_port;
+	uint32_t dst_port;
+	uint32_t len;
+	uint16_t type;
+	uint16_t op;
+	uint32_t flags;
+	uint32_t buf_alloc;
+	uint32_t fwd_cnt;
+};
+
+static void header_get(const uint8_t *raw, struct header *h)
+{
+	*h = (struct header){
+		.src_cid = le64_get(raw),
+		.dst_cid = le64_get(raw + 8),
+		.src_port = le32_get(raw + 16),
+		.dst_port = le32_get(raw + 20),
+		.len = le32_get(raw + 24),
+		.type = le16_get(raw + 28),
+		.op = le16_get(raw + 30),
+		.flags = le32_get(raw + 32),
+		.buf_alloc = le32_get(raw + 36),
+		.fwd_cnt = le32_get(raw + 40),
+	};
+}
+
+static void header_put(uint8_t *raw, const struct header *h)
+{
+	le64_put(raw, h->src_cid);
+	le64_put(raw + 8, h->dst_cid);
+	le32_put(raw + 16, h->src_port);
+	le32_put(raw + 20, h->dst_port);
+	le32_put(raw + 24, h->len);
+	le16_put(raw + 28, h->type);
+	le16_put(raw + 30, h->op);
+	le32_put(raw + 32, h->flags);
+	le32_put(raw + 36, h->buf_alloc);
+	le32_put(raw + 40, h->fwd_cnt);
+}
+
+/* --- Connections -------------------------------------------------------------------------------------------------- */
+
+static struct vsock_conn *find(struct virtio_vsock *v, uint32_t guest_port, uint32_t host_port)
+{
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
+		struct vsock_conn *c = &v->conn[i];
+
+		if (c->state != VSOCK_FREE && c->state != VSOCK_ORPHAN && c->guest_port == guest_port &&
+			c->host_port == host_port)
+			return c;
+	}
+	return NULL;
+}
+
+static void arm_deadline(struct virtio_vsock *v, struct vsock_conn *c)
+{
+	c->deadline_ns = trace_now_ns() + PATIENCE_NS;
+	if (!v->deadlines_armed)
+		v->deadlines_armed = !loop_timer_set(&v->deadlines, SECOND_NS, SECOND_NS);
+}
+
+static void on_socket(struct loop_source *s, uint32_t events);
+
+/* Takes `fd`, in any case. NULL: all connections are in use, or the loop cannot watch one more. */
+static struct vsock_conn *conn_new(struct virtio_vsock *v, int fd, uint32_t guest_port, uint32_t host_port)
+{
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
+		struct vsock_conn *c = &v->conn[i];
+
+		if (c->state != VSOCK_FREE)
+			continue;
+		*c = (struct vsock_conn){
+			.device = v,
+			.source = {.fd = fd, .ready = on_socket},
+			.guest_port = guest_port,
+			.host_port = host_port,
+			.buffer = v->buffers + i * VIRTIO_VSOCK_BUFFER,
+		};
+		if (loop_add(v->dev.loop[RX], &c->source, EPOLLHUP) < 0)
+			break;
+		return c;
+	}
+	close(fd);
+	return NULL;
+}
+
+/* --- From the guest ----------------------------------------------------------------------------------------------- */
+
+static void refuse(struct virtio_vsock *v, const struct header *h)
+{
+	assert(v->nr_rsts < VIRTIO_VSOCK_RSTS_MAX);
+	v->rst[v->nr_rsts++] = (struct vsock_rst){h->dst_cid, h->dst_port, h->src_port};
+}
+
+static void on_request(struct virtio_vsock *v, const struct header *h)
+{
+	int fd = v->host->connect(v->host, h->dst_port);
+	struct vsock_conn *c = fd < 0 ? NULL : conn_new(v, fd, h->src_port, h->dst_port);
+
+	if (!c) {
+		refuse(v, h);
+		return;
+	}
+	c->state = VSOCK_OPEN;
+	c->want = WANTS(RESPONSE);
+	c->peer_alloc = h->buf_alloc;
+	c->peer_fwd = h->fwd_cnt;
+	vsock_conn_watch(c);
+}
+
+/* 5.10.6.3, .4, .6 */
+static void on_packet(struct virtio_vsock *v, const struct header *h)
+{
+	struct vsock_conn *c;
+
+	if (h->src_cid != v->cid)
+		return; /* not an address to answer to */
+	c = find(v, h->src_port, h->dst_port);
+	if (h->dst_cid != VIRTIO_VSOCK_HOST_CID || h->type != VIRTIO_VSOCK_TYPE_STREAM ||
+		(!c && h->op != VIRTIO_VSOCK_OP_REQUEST)) {
+		if (h->op != VIRTIO_VSOCK_OP_RST)
+			refuse(v, h);
+		return;
+	}
+	if (!c) {
+		on_request(v, h);
+		return;
+	}
+	c->peer_alloc = h->buf_alloc;
+	c->peer_fwd = h->fwd_cnt;
+	switch (h->op) {
+	case VIRTIO_VSOCK_OP_RST: vsock_conn_guest_rst(c); break;
+	case VIRTIO_VSOCK_OP_SHUTDOWN: vsock_conn_guest_shutdown(c, h->flags); break;
+	case VIRTIO_VSOCK_OP_RW: vsock_conn_guest_data(c, v->chain.out, v->chain.out_nr, h->len); break;
+	case VIRTIO_VSOCK_OP_CREDIT_UPDATE: break;
+	case VIRTIO_VSOCK_OP_CREDIT_REQUEST:
+		if (c->state == VSOCK_OPEN)
+			c->want |= WANTS(CREDIT_UPDATE);
+		break;
+	case VIRTIO_VSOCK_OP_RESPONSE:
+		/* Before we have asked, or twice, it is an answer to nothing. */
+		if (c->state == VSOCK_DIALING && !(c->want & WANTS(REQUEST))) {
+			c->state = VSOCK_OPEN;
+			v->host->answered(v->host, c->source.fd, c->host_port);
+			vsock_conn_watch(c);
+			break;
+		}
+		vsock_conn_reset(c);
+		break;
+	default: vsock_conn_reset(c); break;
+	}
+}
+
+/* Returns true when packets may be left. */
+static bool take_tx(struct virtio_vsock *v)
+{
+	struct virtqueue *q = &v->dev.queue[TX];
+	unsigned taken = 0;
+
+	do {
+		vq_quiet(q);
+		for (; taken < TURN_PACKETS && v->nr_rsts < VIRTIO_VSOCK_RSTS_MAX; taken++) {
+			uint8_t raw[VIRTIO_VSOCK_HDR_SIZE];
+			struct header h;
+
+			if (!virtio_pop(&v->dev, TX, &v->chain))
+				break;
+			if (vq_read(v->chain.out, v->chain.out_nr, 0, raw, sizeof(raw)) < sizeof(raw)) {
+				virtio_broke(&v->dev, "a packet is shorter than its header");
+				return false;
+			}
+			header_get(raw, &h);
+			if (h.len > v->chain.out_bytes - VIRTIO_VSOCK_HDR_SIZE) {
+				virtio_broke(&v->dev, "a packet is shorter than its header says");
+				return false;
+			}
+			on_packet(v, &h);
+			virtio_push(&v->dev, TX, v->chain.head, 0);
+		}
+		if (taken == TURN_PACKETS || v->nr_rsts == VIRTIO_VSOCK_RSTS_MAX)
+			return true;
+	} while (v->dev.driver_ok && vq_listen(q));
+	return false;
+}
+
+/* --- To the guest ------------------------------------------------------------------------------------------------- */
+
+/* A buffer for a packet, in v->chain. */
+static bool get_buffer(struct virtio_vsock *v)
+{
+	if (!virtio_pop(&v->dev, RX, &v->chain))
+		return false;
+	if (v->chain.out_nr || v->chain.in_bytes <= VIRTIO_VSOCK_HDR_SIZE) {
+		virtio_broke(&v->dev, "a receive buffer has no room for a packet");
+		return false;
+	}
+	return true;
+}
+
+static void put_packet(struct virtio_vsock *v, const struct header *h)
+{
+	uint8_t raw[VIRTIO_VSOCK_HDR_SIZE];
+
+	header_put(raw, h);
+	vq_write(v->chain.in, v->chain.in_nr, 0, raw, sizeof(raw));
+	virtio_push(&v->dev, RX, v->chain.head, VIRTIO_VSOCK_HDR_SIZE + h->len);
+}
+
+static void put_rst(struct virtio_vsock *v)
+{
+	const struct vsock_rst *r = &v->rst[0];
+	const struct header h = {
+		.src_cid = r->from_cid,
+		.dst_cid = v->cid,
+		.src_port = r->from_port,
+		.dst_port = r->to_port,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = VIRTIO_VSOCK_OP_RST,
+	};
+
+	put_packet(v, &h);
+	memmove(&v->rst[0], &v->rst[1], --v->nr_rsts * sizeof(v->rst[0]));
+}
+
+/* Which packet of `c` is next; VIRTIO_VSOCK_OP_INVALID: none. */
+static enum virtio_vsock_op next_op(const struct vsock_conn *c)
+{
+	if (c->want & WANTS(RST))
+		return VIRTIO_VSOCK_OP_RST;
+	if (c->want & WANTS(REQUEST))
+		return VIRTIO_VSOCK_OP_REQUEST;
+	if (c->want & WANTS(RESPONSE))
+		return VIRTIO_VSOCK_OP_RESPONSE;
+	if (vsock_conn_readable(c) && vsock_conn_credit(c))
+		return VIRTIO_VSOCK_OP_RW;
+	if (c->want & WANTS(SHUTDOWN))
+		return VIRTIO_VSOCK_OP_SHUTDOWN;
+	return c->want & WANTS(CREDIT_UPDATE) ? VIRTIO_VSOCK_OP_CREDIT_UPDATE : VIRTIO_VSOCK_OP_INVALID;
+}
+
+/* Puts the next packet of `c` into the buffer at hand. Returns false when there was none after all. */
+static bool put_next(struct virtio_vsock *v, struct vsock_conn *c)
+{
+	enum virtio_vsock_op op = next_op(c);
+	struct header h = {
+		.src_cid = VIRTIO_VSOCK_HOST_CID,
+		.dst_cid = v->cid,
+		.src_port = c->host_port,
+		.dst_port = c->guest_port,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = (uint16_t)op,
+		.flags = op == VIRTIO_VSOCK_OP_SHUTDOWN ? c->host_shut : 0,
+		.buf_alloc = VIRTIO_VSOCK_BUFFER,
+		.fwd_cnt = c->fwd,
+	};
+
+	if (op == VIRTIO_VSOCK_OP_RW) {
+		h.len = vsock_conn_read(c, v->chain.in, v->chain.in_nr);
+		if (!h.len)
+			return false;
+		c->sent += h.len;
+	}
+	put_packet(v, &h);
+	c->fwd_told = c->fwd;
+	c->want &= ~(UINT32_C(1) << op | WANTS(CREDIT_UPDATE));
+	if (op == VIRTIO_VSOCK_OP_RST) {
+		vsock_conn_free(c);
+	} else if (op == VIRTIO_VSOCK_OP_SHUTDOWN &&
+		c->host_shut == (VIRTIO_VSOCK_SHUTDOWN_SEND | VIRTIO_VSOCK_SHUTDOWN_RECEIVE)) {
+		vsock_conn_close(c);
+		c->state = VSOCK_LEAVING;
+		arm_deadline(v, c);
+	}
+	return true;
+}
+
+static struct vsock_conn *next_conn(struct virtio_vsock *v)
+{
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
+		struct vsock_conn *c = &v->conn[(v->next_conn + i) % VIRTIO_VSOCK_CONNS_MAX];
+
+		if (c->state != VSOCK_FREE && next_op(c) != VIRTIO_VSOCK_OP_INVALID) {
+			v->next_conn = (unsigned)(c - v->conn) + 1;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+/* Returns true when there is more to say, and a buffer for it. */
+static bool fill_rx(struct virtio_vsock *v)
+{
+	struct virtqueue *q = &v->dev.queue[RX];
+
+	vq_quiet(q);
+	for (unsigned i = 0; i < TURN_PACKETS; i++) {
+		struct vsock_conn *c = v->nr_rsts ? NULL : next_conn(v);
+
+		if (!v->nr_rsts && !c)
+			return false;
+		if (!get_buffer(v)) {
+			if (!v->dev.driver_ok || !vq_listen(q))
+				return false;
+		} else if (!c) {
+			put_rst(v);
+		} else if (!put_next(v, c)) {
+			vq_unpop(q);
+		}
+	}
+	return true;
+}
+
+/* --- Turns -------------------------------------------------------------------------------------------------------- */
+
+static void close_all(struct virtio_vsock *v)
+{
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++)
+		if (v->conn[i].state != VSOCK_FREE)
+			vsock_conn_free(&v->conn[i]);
+	v->nr_rsts = 0;
+}
+
+/* Another turn, after the loop's other sources had theirs. Any thread. */
+static void wake(struct virtio_vsock *v)
+{
+	uint64_t one = 1;
+
+	while (write(v->wake.fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* What a reset has left behind: it came from a vCPU's thread, and sockets are the loop's. */
+static void clean_up(struct virtio_vsock *v)
+{
+	if (v->was_reset)
+		close_all(v);
+	v->was_reset = false;
+}
+
+static void turn(struct virtio_vsock *v)
+{
+	bool more_tx = false, more_rx = false;
+
+	clean_up(v);
+	if (v->dev.driver_ok)
+		more_tx = take_tx(v);
+	if (v->dev.driver_ok)
+		more_rx = fill_rx(v);
+	if (!v->dev.driver_ok) {
+		close_all(v);
+		return;
+	}
+	virtio_flush(&v->dev, TX);
+	virtio_flush(&v->dev, RX);
+	if (more_rx || (more_tx && v->nr_rsts < VIRTIO_VSOCK_RSTS_MAX))
+		wake(v);
+}
+
+static void on_socket(struct loop_source *s, uint32_t events)
+{
+	struct vsock_conn *c = container_of(s, struct vsock_conn, source);
+	struct virtio_vsock *v = c->device;
+
+	pthread_mutex_lock(&v->dev.lock);
+	c->hung_up |= (events & (EPOLLHUP | EPOLLERR)) != 0;
+	if (c->hung_up && (c->state != VSOCK_OPEN || (c->host_shut & VIRTIO_VSOCK_SHUTDOWN_SEND)))
+		vsock_conn_host_shut(c, VIRTIO_VSOCK_SHUTDOWN_RECEIVE | VIRTIO_VSOCK_SHUTDOWN_SEND);
+	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		c->readable = true;
+	if (events & EPOLLOUT)
+		vsock_conn_drain(c);
+	vsock_conn_watch(c);
+	turn(v);
+	pthread_mutex_unlock(&v->dev.lock);
+}
+
+static void on_wake(struct loop_source *s, uint32_t events)
+{
+	struct virtio_vsock *v = container_of(s, struct virtio_vsock, wake);
+	uint64_t n;
+
+	while (read(s->fd, &n, sizeof(n)) < 0 && errno == EINTR)
+		;
+	pthread_mutex_lock(&v->dev.lock);
+	turn(v);
+	pthread_mutex_unlock(&v->dev.lock);
+}
+
+static void on_deadlines(struct loop_timer *t)
+{
+	struct virtio_vsock *v = container_of(t, struct virtio_vsock, deadlines);
+	uint64_t now = trace_now_ns();
+	bool any = false;
+
+	pthread_mutex_lock(&v->dev.lock);
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
+		struct vsock_conn *c = &v->conn[i];
+		bool waits = c->state == VSOCK_DIALING || c->state == VSOCK_LEAVING;
+
+		if (waits && now >= c->deadline_ns)
+			vsock_conn_reset(c);
+		any |= waits;
+	}
+	if (!any)
+		v->deadlines_armed = loop_timer_set(&v->deadlines, 0, 0) < 0;
+	turn(v);
+	pthread_mutex_unlock(&v->dev.lock);
+}
+
+/* --- The device --------------------------------------------------------------------------------------------------- */
+
+static void vsock_kick(struct virtio_device *dev, unsigned index)
+{
+	if (index != EVENT) /* its buffers are for a migration that never comes (5.10.6.7) */
+		turn(container_of(dev, struct virtio_vsock, dev));
+}
+
+static void vsock_reset(struct virtio_device *dev)
+{
+	struct virtio_vsock *v = container_of(dev, struct virtio_vsock, dev);
+
+	v->was_reset = true;
+	wake(v);
+}
+
+/* 5.10.4: struct virtio_vsock_config */
+static void vsock_config_read(struct virtio_device *dev, uint32_t offset, void *data, unsigned len)
+{
+	uint8_t config[8];
+
+	le64_put(config, container_of(dev, struct virtio_vsock, dev)->cid);
+	virtio_config_copy(config, sizeof(config), offset, data, len);
+}
+
+static const struct virtio_ops vsock_ops = {
+	.reset = vsock_reset,
+	.kick = vsock_kick,
+	.config_read = vsock_config_read,
+};
+
+int virtio_vsock_dial(struct virtio_vsock *v, int fd, uint32_t port)
+{
+	struct vsock_conn *c;
+	int r = 0;
+
+	pthread_mutex_lock(&v->dev.lock);
+	clean_up(v);
+	if (!v->dev.driver_ok) {
+		close(fd);
+		r = -ENOTCONN;
+		goto out;
+	}
+	do {
+		v->next_port = v->next_port < VIRTIO_VSOCK_PORT_FIRST || v->next_port == UINT32_MAX
+			? VIRTIO_VSOCK_PORT_FIRST
+			: v->next_port + 1;
+	} while (find(v, port, v->next_port));
+	c = conn_new(v, fd, port, v->next_port);
+	if (!c) {
+		r = -EMFILE;
+		goto out;
+	}
+	c->state = VSOCK_DIALING;
+	c->want = WANTS(REQUEST);
+	arm_deadline(v, c);
+	turn(v);
+out:
+	pthread_mutex_unlock(&v->dev.lock);
+	return r;
+}
+
+/* All but the connections and the common part. */
+static void release(struct virtio_vsock *v)
+{
+	loop_timer_destroy(&v->deadlines);
+	loop_remove(&v->wake);
+	if (v->wake.fd >= 0)
+		close(v->wake.fd);
+	munmap(v->buffers, VIRTIO_VSOCK_CONNS_MAX * VIRTIO_VSOCK_BUFFER);
+}
+
+int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *host, const struct gmem *mem,
+	struct loop *loop, struct trace *trace)
+{
+	const size_t size = VIRTIO_VSOCK_CONNS_MAX * VIRTIO_VSOCK_BUFFER;
+	int r;
+
+	memset(v, 0, sizeof(*v));
+	v->host = host;
+	v->cid = cid;
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++)
+		v->conn[i].source.fd = -1;
+	/* Untouched pages cost nothing. */
+	v->buffers = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (v->buffers == MAP_FAILED)
+		return -errno;
+	v->wake = (struct loop_source){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = on_wake};
+	r = v->wake.fd < 0 ? -errno : loop_add(loop, &v->wake, EPOLLIN);
+	if (r == 0)
+		r = loop_timer_init(loop, &v->deadlines, on_deadlines);
+	if (r == 0)
+		r = virtio_device_init(
+			&v->dev, &vsock_ops, "virtio-vsock", VIRTIO_ID_VSOCK, NR_QUEUES, QUEUE_SIZE, mem, loop, trace);
+	if (r < 0) {
+		release(v);
+		return r;
+	}
+	v->dev.config_size = 8;
+	return 0;
+}
+
+void virtio_vsock_destroy(struct virtio_vsock *v)
+{
+	if (!v || !v->dev.ops)
+		return;
+	close_all(v);
+	release(v);
+	virtio_device_destroy(&v->dev);
+}

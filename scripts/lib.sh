@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Helpers that the scripts share. Source it; it runs nothing by itself.
+#
+# The cache holds only what can be made again: Debian packages, kernels taken
+# out of them, the lab's base image. Everything in it is written under another
+# name and then renamed, and made under a lock, so that two scripts at once
+# never see half a file. `rm -r` of the whole cache is always safe.
+
+prog=${0##*/}
+
+# die MESSAGE...: one line on stderr, exit 1. A script that must tell its own
+# failures from those of what it runs sets die_status.
+die() {
+	printf '%s: %s\n' "$prog" "$*" >&2
+	exit "${die_status:-1}"
+}
+
+# usage_error MESSAGE...: one line on stderr, exit 2.
+usage_error() {
+	printf "%s: %s (see '%s --help')\n" "$prog" "$*" "$prog" >&2
+	exit 2
+}
+
+note() {
+	printf '%s: %s\n' "$prog" "$*" >&2
+}
+
+# cache_dir [SUB]: prints the cache directory, made if it is not there.
+cache_dir() {
+	local dir
+	if [ -n "${VMM_CACHE:-}" ]; then
+		dir=$VMM_CACHE
+	elif [ -n "${XDG_CACHE_HOME:-}" ]; then
+		dir=$XDG_CACHE_HOME/vmm
+	elif [ -n "${HOME:-}" ]; then
+		dir=$HOME/.cache/vmm
+	else
+		die "no cache directory: set VMM_CACHE, XDG_CACHE_HOME or HOME"
+	fi
+	case $dir in
+	/*) ;;
+	*) dir=$PWD/$dir ;;
+	esac
+	dir=$dir${1:+/$1}
+	mkdir -p "$dir" || die "cannot make the cache directory $dir"
+	printf '%s\n' "$dir"
+}
+
+# Temporary files and directories, removed when the script ends. Add to it, not
+# from a subshell.
+scratch=()
+remove_scratch() {
+	[ ${#scratch[@]} = 0 ] || rm -rf "${scratch[@]}"
+}
+
+# lock NAME: holds the cache's lock NAME until the script ends or unlock.
+# One lock at a time. Children must not keep it: start them with
+# {lock_fd}>&- where they may outlive the script.
+lock_fd=
+lock() {
+	local file
+	file=$(cache_dir locks)/${1//[^A-Za-z0-9._+-]/_} || exit
+	exec {lock_fd}>"$file" || die "cannot open the lock $file"
+	if ! flock -n "$lock_fd"; then
+		note "waiting for another run that holds $file"
+		flock "$lock_fd" || die "cannot lock $file"
+	fi
+}
+
+unlock() {
+	[ -z "$lock_fd" ] || exec {lock_fd}>&-
+	lock_fd=
+}
+
+# as_root CMD...: runs CMD as root, by sudo when we are not root.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1; then
+		sudo "$@"
+	else
+		return 125
+	fi
+}
+
+# apt_quiet CMD...: apt's chatter is shown only when it fails, and never on
+# stdout, which belongs to the script's result.
+apt_quiet() {
+	local log status=0
+	log=$(mktemp) || die "cannot make a temporary file"
+	"$@" >"$log" 2>&1 || status=$?
+	[ "$status" = 0 ] || tail -n 20 "$log" >&2
+	rm -f "$log"
+	return "$status"
+}
+
+# need_packages NAME...: installs the Debian packages that are missing.
+need_packages() {
+	local missing=() name
+	for name; do
+		# shellcheck disable=SC2016 # dpkg-query expands it
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] ||
+			missing+=("$name")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	command -v apt-get >/dev/null 2>&1 ||
+		die "this needs Debian's packages ${missing[*]}; there is no apt-get here, install them by hand"
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 ||
+		die "packages are missing: as root, run: apt-get install ${missing[*]}"
+	note "installing ${missing[*]}"
+	local get=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600)
+	if ! apt_quiet as_root "${get[@]}" install --no-install-recommends "${missing[@]}" 2>/dev/null; then
+		# The lists may be old or missing.
+		apt_quiet as_root "${get[@]}" update || die "apt-get update failed"
+		apt_quiet as_root "${get[@]}" install --no-install-recommends "${missing[@]}" ||
+			die "cannot install ${missing[*]}"
+	fi
+}
+
+# apt_update_once: refreshes the package lists, once in a run.
+apt_updated=
+apt_update_once() {
+	[ -z "$apt_updated" ] || return 1
+	apt_updated=yes
+	note "refreshing apt's package lists"
+	apt_quiet as_root apt-get -q -o DPkg::Lock::Timeout=600 update
+}
+
+# unpack_package PACKAGE VERSION DIR: fetches the package by apt-get download
+# and unpacks it, without installing it, into DIR, which must not exist.
+unpack_package() {
+	local tmp
+	tmp=$(mktemp -d "$(cache_dir)/tmp.XXXXXX") || die "cannot make a temporary directory"
+	scratch+=("$tmp")
+	# apt warns when its own user cannot write here; it matters to nobody.
+	if ! (cd "$tmp" && apt_quiet apt-get -q -o APT::Sandbox::User=root download "$1=$2"); then
+		rm -rf "$tmp"
+		return 1
+	fi
+	if ! dpkg-deb -x "$tmp"/*.deb "$tmp/root" || ! mkdir -p "${3%/*}" || ! mv -T "$tmp/root" "$3"; then
+		rm -rf "$tmp"
+		die "cannot unpack $1 into $3"
+	fi
+	rm -rf "$tmp"
+}
+
+# What a build of vmm needs, as Debian packages.
+build_packages=(gcc meson ninja-build pkg-config libc6-dev linux-libc-dev zlib1g-dev libinih-dev libseccomp-dev)
+
+# build_vmm: builds vmm in build/ of this tree, setting it up and installing what is missing first, and prints the
+# binary's path. Two at once wait for each other.
+build_vmm() {
+	local root build log
+	root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+	build=$root/build
+	need_packages "${build_packages[@]}"
+	# Called as $(build_vmm), so that the list in `scratch` is out of reach: the log goes by hand.
+	log=$(mktemp) || die "cannot make a temporary file"
+	lock "build-$(printf %s "$build" | cksum | tr ' ' -)"
+	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" >"$log" 2>&1 {lock_fd}>&- ||
+		{ tail -n 20 "$log" >&2; rm -f "$log"; die "meson setup failed"; }
+	ninja -C "$build" cmd/vmm >"$log" 2>&1 {lock_fd}>&- ||
+		{ tail -n 20 "$log" >&2; rm -f "$log"; die "the build failed (ninja -C $build)"; }
+	rm -f "$log"
+	unlock
+	printf '%s\n' "$build/cmd/vmm"
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a jailer does, in the process itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "security/stages.h"
+
+#define NETNS_DIR "/run/netns"
+
+/* What asks for a privilege and does not have it. */
+static int failed(int code, const char *option, const char *what, struct err *e)
+{
+	if (code == -EPERM)
+		return err_set(e, code, "%s: %s: permission denied: only root can", option, what);
+	return err_sys(e, code, "%s: %s", option, what);
+}
+
+int jail_enter_cgroup(const char *dir, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	char path[4096];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/cgroup.procs", dir) >= sizeof(path))
+		return err_sys(e, -ENAMETOOLONG, "--cgroup %s", dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, -ENOENT,
+			"--cgroup %s: not a control group (it has no cgroup.procs): name its directory, as in "
+			"/sys/fs/cgroup/NAME, and make it first",
+			dir);
+	/* 0: whoever writes. */
+	if (fd < 0 || write(fd, "0", 1) < 0)
+		return err_sys(e, -errno, "--cgroup %s", dir);
+	return 0;
+}
+
+int jail_enter_netns(const char *name, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	char path[4096];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : NETNS_DIR "/", name) >= sizeof(path))
+		return err_sys(e, -ENAMETOOLONG, "--netns %s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return err_sys(e, -errno, "--netns %s", path);
+	if (setns(fd, CLONE_NEWNET) == 0)
+		return 0;
+	if (errno == EINVAL)
+		return err_set(e, -EINVAL, "--netns %s: not a network namespace", path);
+	return failed(-errno, "--netns", path, e);
+}
+
+int jail_new_netns(struct err *e)
+{
+	return unshare(CLONE_NEWNET) < 0 ? failed(-errno, "--netns", "a new network namespace", e) : 0;
+}
+
+int jail_change_root(const char *dir, struct err *e)
+{
+	if (chdir(dir) < 0)
+		return err_sys(e, -errno, "--chroot %s", dir);
+	if (chroot(".") < 0)
+		return failed(-errno, "--chroot", dir, e);
+	return 0;
+}
+
+/* An empty tmpfs that nobody can write, in the place of everything. */
+int jail_empty_root(struct err *e)
+{
+	/* Any directory serves to mount it on, for the moment before it becomes the root. */
+	static const char *const places[] = {"/tmp", "/run", "/proc", "/dev"};
+	int r = -ENOENT;
+
+	if (unshare(CLONE_NEWNS) < 0)
+		return failed(-errno, "--chroot", "a mount namespace", e);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return failed(-errno, "--chroot", "a private mount namespace", e);
+	for (size_t i = 0; i < ARRAY_SIZE(places) && r < 0; i++) {
+		r = mount("tmpfs", places[i], "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
+			"nr_inodes=2,mode=0555");
+		r = r < 0 ? -errno : chdir(places[i]) < 0 ? -errno : 0;
+	}
+	if (r < 0)
+		return err_sys(e, r, "--chroot: an empty root");
+	/* The old root ends up on top of the new one, and is taken off (pivot_root(2), "pivot_root(".", ".")"). */
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return errno == EINVAL ? err_set(e, -EINVAL,
+						 "--chroot: pivot_root: this system's root is an initramfs, which "
+						 "cannot be left: use --chroot=DIR")
+				       : failed(-errno, "--chroot", "pivot_root", e);
+	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return err_sys(e, -errno, "--chroot: leaving the old root");
+	return 0;
+}
+
+int jail_become(uid_t uid, gid_t gid, struct err *e)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%u:%u", (unsigned)uid, (unsigned)gid);
+	/* An ordinary user who names himself is there already. */
+	if (setgroups(0, NULL) < 0 && !(errno == EPERM && geteuid() == uid && getegid() == gid && geteuid()))
+		return failed(-errno, "--user", text, e);
+	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return failed(-errno, "--user", text, e);
+	return 0;
+}

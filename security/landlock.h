@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Landlock: after landlock_restrict() the calling thread, and those it starts, reach no path but the ones named, no TCP
+ * port, and no process outside. What was open before stays open.
+ *
+ * Constants up to ABI 7 (Linux include/uapi/linux/landlock.h), since the headers of distributions stop earlier and no
+ * library is packaged. Rights that the host's ABI does not know are left out, and can be listed.
+ */
+#ifndef SECURITY_LANDLOCK_H
+#define SECURITY_LANDLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+
+#define LANDLOCK_ABI_KNOWN 7
+
+/* struct landlock_allow.rights */
+#define LL_EXECUTE     (UINT64_C(1) << 0)
+#define LL_WRITE_FILE  (UINT64_C(1) << 1)
+#define LL_READ_FILE   (UINT64_C(1) << 2)
+#define LL_READ_DIR    (UINT64_C(1) << 3)
+#define LL_REMOVE_DIR  (UINT64_C(1) << 4)
+#define LL_REMOVE_FILE (UINT64_C(1) << 5)
+#define LL_MAKE_CHAR   (UINT64_C(1) << 6)
+#define LL_MAKE_DIR    (UINT64_C(1) << 7)
+#define LL_MAKE_REG    (UINT64_C(1) << 8)
+#define LL_MAKE_SOCK   (UINT64_C(1) << 9)
+#define LL_MAKE_FIFO   (UINT64_C(1) << 10)
+#define LL_MAKE_BLOCK  (UINT64_C(1) << 11)
+#define LL_MAKE_SYM    (UINT64_C(1) << 12)
+#define LL_REFER       (UINT64_C(1) << 13) /* ABI 2 */
+#define LL_TRUNCATE    (UINT64_C(1) << 14) /* ABI 3 */
+#define LL_IOCTL_DEV   (UINT64_C(1) << 15) /* ABI 5 */
+
+/**
+ * struct landlock_allow - what stays reachable
+ * @fd: O_PATH fd of a file, or of a directory and all below it; borrowed
+ * @rights: LL_ bits; those that the host does not know are left out
+ */
+struct landlock_allow {
+	int fd;
+	uint64_t rights;
+};
+
+/**
+ * landlock_abi() - of the host: 1 or more, or a negative errno (-ENOSYS: not built in, -EOPNOTSUPP: not switched on)
+ */
+int landlock_abi(void);
+
+/**
+ * landlock_missing() - words for what an ABI cannot deny: "truncation, device ioctls"
+ * @abi: 0: nothing at all
+ * @buf, @size: at least 1; empty when nothing is missing
+ */
+void landlock_missing(int abi, char *buf, size_t size);
+
+/**
+ * landlock_restrict() - deny everything that the host's ABI knows, but what @allow names
+ *
+ * Return: 0 or a negative errno, with words.
+ * Context: no_new_privs is set; before any thread exists, since other threads keep their access.
+ */
+int landlock_restrict(const struct landlock_allow *allow, size_t nr, struct err *e);
+
+#endif

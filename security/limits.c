@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "security/stages.h"
+
+/* Linux 5.9; not in every C library */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+static int close_range_of(unsigned first, unsigned last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return 0;
+	return -errno;
+}
+
+/* The next fd to keep that is at least `from`; UINT32_MAX: there is none. */
+static unsigned next_kept(const int *keep, size_t nr, unsigned from)
+{
+	unsigned best = UINT32_MAX;
+
+	for (size_t i = 0; i < nr; i++)
+		if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < best)
+			best = (unsigned)keep[i];
+	return best;
+}
+
+int limits_close_fds(const int *keep, size_t nr, struct err *e)
+{
+	unsigned from = STDERR_FILENO + 1;
+	int r = 0;
+
+	while (r == 0) {
+		unsigned kept = next_kept(keep, nr, from);
+
+		r = close_range_of(from, kept == UINT32_MAX ? UINT32_MAX : kept - 1);
+		if (kept == UINT32_MAX)
+			break;
+		from = kept + 1;
+	}
+	return r < 0 ? err_sys(e, r, "close_range") : 0;
+}
+
+/*
+ * A closed standard stream must not become the number of something that we open: the guest's console would go there.
+ * An O_PATH fd can neither be read nor written, so the stream counts as closed all the same.
+ */
+int limits_fill_standard_fds(struct err *e)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* open takes the lowest number, which is this one. */
+		if (open("/dev/null", O_PATH) < 0 && open("/", O_PATH) < 0)
+			return err_sys(e, -errno, "cannot stand in for the closed standard stream %d", fd);
+	}
+	return 0;
+}
+
+/* Lowers a limit, soft and hard; one that is lower already stays. */
+static int lower(int resource, uint64_t value, const char *name, struct err *e)
+{
+	struct rlimit now, want;
+
+	if (getrlimit((__rlimit_resource_t)resource, &now) < 0)
+		return err_sys(e, -errno, "getrlimit(%s)", name);
+	want.rlim_cur = now.rlim_cur < value ? now.rlim_cur : value;
+	want.rlim_max = now.rlim_max < value ? now.rlim_max : value;
+	if (setrlimit((__rlimit_resource_t)resource, &want) < 0)
+		return err_sys(e, -errno, "setrlimit(%s)", name);
+	return 0;
+}
+
+int limits_set(const struct sandbox_plan *plan, struct err *e)
+{
+	int r;
+
+	/* RLIMIT_NPROC stays: KVM starts a thread in our name at the first KVM_RUN. */
+	r = lower(RLIMIT_CORE, 0, "RLIMIT_CORE", e);
+	if (r == 0 && plan->max_fds)
+		r = lower(RLIMIT_NOFILE, plan->max_fds, "RLIMIT_NOFILE", e);
+	if (r == 0 && plan->max_file_bytes)
+		r = lower(RLIMIT_FSIZE, plan->max_file_bytes, "RLIMIT_FSIZE", e);
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = err_sys(e, -errno, "prctl(PR_SET_DUMPABLE)");
+	return r;
+}

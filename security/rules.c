@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "security/rules.h"
+
+#include <asm/ioctls.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/if_tun.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+/*
+ * Only vmm/ knows KVM, so its requests have their numbers here. Linux include/uapi/linux/kvm.h; a unit test compares.
+ * KVM_GET_* and KVM_TRANSLATE only read.
+ */
+#define REQUEST_KVM_RUN          0xae80
+#define REQUEST_KVM_GET_REGS     0x8090ae81
+#define REQUEST_KVM_GET_SREGS    0x8138ae83
+#define REQUEST_KVM_SET_SREGS    0x4138ae84
+#define REQUEST_KVM_TRANSLATE    0xc018ae85
+#define REQUEST_KVM_GET_MP_STATE 0x8004ae98
+
+/* Linux include/uapi/linux/fcntl.h: not with every feature set of the C library */
+#define COMMAND_DUPFD_CLOEXEC 1030
+
+/* The kernel looks at 32 bits of an int; at all of a long. */
+#define INT(n, v)                                                                                                      \
+	{                                                                                                              \
+		n, UINT32_MAX, (uint32_t)(v)                                                                           \
+	}
+#define LONG(n, v)                                                                                                     \
+	{                                                                                                              \
+		n, UINT64_MAX, (v)                                                                                     \
+	}
+#define BITS(n, m, v)                                                                                                  \
+	{                                                                                                              \
+		n, (m), (v)                                                                                            \
+	}
+#define NONE                                                                                                           \
+	{                                                                                                              \
+		-1, 0, 0                                                                                               \
+	}
+
+/* The private flag and the clock do no harm; requeueing and priority inheritance stay out. */
+#define FUTEX(op) BITS(1, UINT32_MAX & ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), op)
+
+/* A row is a line. */
+/* clang-format off */
+
+#define RULE(role, device, call, what, why, ...) \
+	{SANDBOX_##role, SANDBOX_DEVICE_##device, SYS_##call, #call, false, {__VA_ARGS__}, what, why}
+#define ANY(role, device, call, why)             RULE(role, device, call, "", why, NONE, NONE)
+#define IF(role, device, call, what, c, why)     RULE(role, device, call, what, why, c, NONE)
+#define IF2(role, device, call, what, c, d, why) RULE(role, device, call, what, why, c, d)
+#define REFUSED(role, device, call, why) \
+	{SANDBOX_##role, SANDBOX_DEVICE_##device, SYS_##call, #call, true, {NONE, NONE}, "refused", why}
+
+/* What each thread of ours needs, whatever it does. */
+#define EVERY(role) \
+	ANY(role, ALWAYS, write, "wakes another loop or the guest through an eventfd; the log"), \
+	IF(role, ALWAYS, futex, "WAIT", FUTEX(FUTEX_WAIT), "a mutex of a device is taken"), \
+	IF(role, ALWAYS, futex, "WAKE", FUTEX(FUTEX_WAKE), "a mutex of a device is given back"), \
+	IF(role, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for the start or for a thread's end"), \
+	ANY(role, ALWAYS, clock_gettime, "the time, where the vDSO does not tell it; CPU time of a thread"), \
+	ANY(role, ALWAYS, rt_sigreturn, "comes back from a signal handler"), \
+	ANY(role, ALWAYS, exit_group, "ends the process after a trapped call"), \
+	/* The way out when something goes wrong: the operator gets a sane terminal back. */ \
+	IF(role, TERMINAL, ioctl, "TIOCGPGRP", INT(1, TIOCGPGRP), "is the terminal still ours?"), \
+	IF(role, TERMINAL, ioctl, "TCSETS", INT(1, TCSETS), "raw mode and back"), \
+	IF(role, TERMINAL, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a terminal is taken back"), \
+	IF(role, TERMINAL, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a terminal is taken back")
+
+/* A loop of vmm/base/loop.h and the C library's allocator. */
+#define EVERY_LOOP(role) \
+	ANY(role, ALWAYS, epoll_wait, "waits for the next event"), \
+	ANY(role, ALWAYS, epoll_ctl, "watches, pauses or forgets an fd"), \
+	ANY(role, ALWAYS, read, \
+		"an eventfd, a timer, a signal; what comes from the console, passt, the host's randomness"), \
+	ANY(role, ALWAYS, timerfd_settime, "time limit, grace, pauses, rate limits"), \
+	IF2(role, ALWAYS, mmap, "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS", \
+		LONG(2, PROT_READ | PROT_WRITE), LONG(3, MAP_PRIVATE | MAP_ANONYMOUS), "malloc"), \
+	ANY(role, ALWAYS, munmap, "free of something large; guest RAM at the end"), \
+	REFUSED(role, ALWAYS, brk, "malloc asks for mmap then")
+
+/* A thread that ends by itself. */
+#define EVERY_ENDING(role) \
+	ANY(role, ALWAYS, rt_sigprocmask, "the C library blocks signals while a thread ends"), \
+	IF(role, ALWAYS, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), \
+		"the C library gives an ended thread's stack back"), \
+	ANY(role, ALWAYS, exit, "the thread ends")
+
+/*
+ * Sanitizers allocate, unwind, look at their own maps and report. Their leak check, which traces, is off behind a
+ * filter.
+ */
+#define EVERY_SANITIZED(role) \
+	ANY(role, SANITIZER, mmap, "shadow memory"), \
+	ANY(role, SANITIZER, munmap, "shadow memory"), \
+	ANY(role, SANITIZER, mprotect, "shadow memory"), \
+	ANY(role, SANITIZER, madvise, "shadow memory"), \
+	ANY(role, SANITIZER, read, "/proc/self/maps"), \
+	ANY(role, SANITIZER, close, "/proc/self/maps"), \
+	ANY(role, SANITIZER, open, "/proc/self/maps"), \
+	ANY(role, SANITIZER, openat, "/proc/self/maps"), \
+	ANY(role, SANITIZER, readlink, "/proc/self/exe"), \
+	ANY(role, SANITIZER, newfstatat, "/proc/self/maps"), \
+	ANY(role, SANITIZER, fstat, "/proc/self/maps"), \
+	ANY(role, SANITIZER, stat, "the program, to symbolize"), \
+	ANY(role, SANITIZER, getdents64, "/proc/self/task"), \
+	ANY(role, SANITIZER, getpid, "reports"), \
+	ANY(role, SANITIZER, gettid, "reports"), \
+	ANY(role, SANITIZER, getrlimit, "the stack's bounds"), \
+	ANY(role, SANITIZER, prlimit64, "the stack's bounds"), \
+	ANY(role, SANITIZER, sched_getaffinity, "the stack's bounds"), \
+	ANY(role, SANITIZER, sched_yield, "spin locks"), \
+	ANY(role, SANITIZER, nanosleep, "spin locks"), \
+	ANY(role, SANITIZER, clock_nanosleep, "spin locks"), \
+	ANY(role, SANITIZER, sigaltstack, "each thread's signal stack"), \
+	ANY(role, SANITIZER, rt_sigaction, "handlers of the runtime"), \
+	ANY(role, SANITIZER, tgkill, "abort()"), \
+	ANY(role, SANITIZER, uname, "reports"), \
+	ANY(role, SANITIZER, exit, "threads of the runtime"), \
+	ANY(role, SANITIZER, lseek, "reports"), \
+	ANY(role, SANITIZER, pipe2, "reports"), \
+	ANY(role, SANITIZER, ioctl, "is the log a terminal?"), \
+	ANY(role, SANITIZER, access, "the program, to symbolize")
+
+const struct sandbox_rule sandbox_rules[] = {
+	/* The control loop */
+	EVERY(LOOP),
+	EVERY_LOOP(LOOP),
+	ANY(LOOP, ALWAYS, close, "what a machine had open, at its end; clients of a console"),
+	ANY(LOOP, ALWAYS, ppoll, "a reader that is slow to take the last output"),
+	ANY(LOOP, ALWAYS, pread64, "the kernel's symbols for the report"),
+	IF2(LOOP, ALWAYS, tgkill, "own process, SIGRTMIN", INT(0, SANDBOX_OWN_PID), INT(2, 34),
+		"kicks a vCPU out of the guest"),
+	IF(LOOP, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS), "where each CPU stood, for the report"),
+	IF(LOOP, ALWAYS, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where each CPU stood, for the report"),
+	IF(LOOP, ALWAYS, ioctl, "KVM_SET_SREGS", INT(1, REQUEST_KVM_SET_SREGS),
+		"KVM_TRANSLATE reads a program's page only with SMAP off; the vCPUs have stopped"),
+	IF(LOOP, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE),
+		"where each CPU stood, for the report"),
+	IF(LOOP, ALWAYS, ioctl, "KVM_TRANSLATE", INT(1, REQUEST_KVM_TRANSLATE), "the code at its RIP, for the report"),
+	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
+	IF(LOOP, FILES, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a stream is taken back"),
+	IF(LOOP, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the settings to go back to"),
+	IF(LOOP, TERMINAL, tgkill, "own process", INT(0, SANDBOX_OWN_PID),
+		"Ctrl-Z stops us, a signal ends us, with the terminal set back"),
+	IF(LOOP, PTY, ioctl, "TIOCGPTPEER", INT(1, TIOCGPTPEER), "does anybody have the pty open?"),
+	IF(LOOP, PTY, ioctl, "FIONREAD", INT(1, FIONREAD), "has the reader taken the last output?"),
+	ANY(LOOP, SOCKET, accept4, "a client connects"),
+	IF(LOOP, SOCKET, fcntl, "F_DUPFD_CLOEXEC", INT(1, COMMAND_DUPFD_CLOEXEC),
+		"a client's two directions are watched apart"),
+	ANY(LOOP, SOCKET, newfstatat, "is the socket's path still ours to remove?"),
+	ANY(LOOP, SOCKET, unlinkat, "removes the socket (Landlock: from its directory only)"),
+	ANY(LOOP, STREAM, sendto, "output that must not block"),
+	ANY(LOOP, STREAM, recvfrom, "input that must not block"),
+	ANY(LOOP, TAP, readv, "a frame for the guest"),
+	ANY(LOOP, TAP, writev, "a frame from the guest"),
+	IF(LOOP, TAP, ioctl, "TUNSETOFFLOAD", INT(1, TUNSETOFFLOAD),
+		"what the guest's driver lets the host leave undone"),
+	ANY(LOOP, PASST, writev, "a frame from the guest"),
+	ANY(LOOP, PASST, wait4, "passt ends with us"),
+	ANY(LOOP, VSOCK, accept4, "a program of the host connects"),
+	ANY(LOOP, VSOCK, recvfrom, "the line that says where it wants to"),
+	ANY(LOOP, VSOCK, sendto, "data of the guest; the line that says that it is connected"),
+	IF2(LOOP, VSOCK, socket, "AF_UNIX, SOCK_STREAM", INT(0, AF_UNIX), BITS(1, 0xf, SOCK_STREAM),
+		"the guest connects to a program of the host"),
+	ANY(LOOP, VSOCK, connect, "the guest connects to a program of the host"),
+	ANY(LOOP, VSOCK, readv, "data for the guest"),
+	ANY(LOOP, VSOCK, shutdown, "the guest will send no more"),
+	ANY(LOOP, VSOCK, newfstatat, "is the socket's path still ours to remove?"),
+	ANY(LOOP, VSOCK, unlinkat, "removes the socket (Landlock: from its directory only)"),
+	IF(LOOP, BALLOON, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), "the guest gives memory back"),
+	IF(LOOP, BALLOON, madvise, "MADV_REMOVE", INT(2, MADV_REMOVE), "the guest gives memory back that a file holds"),
+	EVERY_SANITIZED(LOOP),
+
+	/* The loop of the disks */
+	EVERY(DISK),
+	EVERY_LOOP(DISK),
+	EVERY_ENDING(DISK),
+	ANY(DISK, ALWAYS, preadv, "the guest reads"),
+	ANY(DISK, ALWAYS, pwritev2, "the guest writes"),
+	ANY(DISK, ALWAYS, fdatasync, "the guest flushes"),
+	ANY(DISK, ALWAYS, fallocate, "the guest discards or writes zeroes"),
+	EVERY_SANITIZED(DISK),
+
+	/* A vCPU */
+	EVERY(VCPU),
+	EVERY_ENDING(VCPU),
+	IF(VCPU, ALWAYS, ioctl, "KVM_RUN", INT(1, REQUEST_KVM_RUN), "runs the guest"),
+	IF(VCPU, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS), "is the CPU halted for good?"),
+	IF(VCPU, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE), "is the CPU halted for good?"),
+	EVERY_SANITIZED(VCPU),
+};
+
+/* clang-format on */
+
+const size_t sandbox_rules_nr = sizeof(sandbox_rules) / sizeof(sandbox_rules[0]);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which system calls a thread may make once the guest runs, each with its reason. One table (rules.c): the filters are
+ * made from it while vmm is built (gen_filters.c, with libseccomp), scripts/seccomp-report prints it, the tests try
+ * every row.
+ *
+ * A row belongs to a role and to a device; it is in force on a machine that has the device. Several rows for one call
+ * allow what any of them allows. What no row allows traps, see seccomp.h.
+ */
+#ifndef SECURITY_RULES_H
+#define SECURITY_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(id, name, what the thread does) */
+#define SANDBOX_ROLES(X)                                                                                               \
+	X(LOOP, "loop", "the control loop: signals, timers, console, and the report at the end")                       \
+	X(DISK, "disk", "the loop of a disk")                                                                          \
+	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")
+
+/* X(id, name, when a machine has it) */
+#define SANDBOX_DEVICES(X)                                                                                             \
+	X(ALWAYS, "", "every machine")                                                                                 \
+	X(FILES, "files", "a standard stream is a pipe, a terminal or another device")                                 \
+	X(TERMINAL, "terminal", "the console is on a terminal")                                                        \
+	X(PTY, "pty", "the console is a pty of ours")                                                                  \
+	X(SOCKET, "socket", "the console is a listening socket")                                                       \
+	X(STREAM, "stream", "a standard stream is a socket")                                                           \
+	X(TAP, "tap", "a network device has a TAP interface behind it")                                                \
+	X(PASST, "passt", "a network device has passt behind it")                                                      \
+	X(VSOCK, "vsock", "there is a socket device")                                                                  \
+	X(BALLOON, "balloon", "there is a memory balloon")                                                             \
+	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
+
+enum sandbox_role {
+#define X(id, name, text) SANDBOX_##id,
+	SANDBOX_ROLES(X)
+#undef X
+		SANDBOX_ROLE_COUNT
+};
+
+enum sandbox_device {
+#define X(id, name, text) SANDBOX_DEVICE_##id,
+	SANDBOX_DEVICES(X)
+#undef X
+		SANDBOX_DEVICE_COUNT
+};
+
+/* A set of devices; ALWAYS is in every set. */
+#define SANDBOX_HAS(device) (1u << SANDBOX_DEVICE_##device)
+
+/* In the place of a number: the id of the process itself, filled in when a filter is installed. */
+#define SANDBOX_OWN_PID UINT32_C(0x7ffe51d0)
+
+#define SANDBOX_CONDS_MAX 2
+
+/**
+ * struct sandbox_cond - (argument & mask) == value
+ * @arg: 0 to 5; -1: no condition
+ */
+struct sandbox_cond {
+	int arg;
+	uint64_t mask;
+	uint64_t value;
+};
+
+/**
+ * struct sandbox_rule - a row
+ * @nr, @call: the system call's number and name
+ * @refused: not allowed, but answered with 0 instead of a trap: of brk, a break that did not move
+ * @cond: all of them have to hold
+ * @what: the conditions in words; empty when any argument goes
+ * @why: what the thread needs it for
+ */
+struct sandbox_rule {
+	enum sandbox_role role;
+	enum sandbox_device device;
+	int nr;
+	const char *call;
+	bool refused;
+	struct sandbox_cond cond[SANDBOX_CONDS_MAX];
+	const char *what;
+	const char *why;
+};
+
+extern const struct sandbox_rule sandbox_rules[];
+extern const size_t sandbox_rules_nr;
+
+#endif

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "security/sandbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "security/landlock.h"
+#include "security/seccomp.h"
+#include "security/sigsys.h"
+#include "security/stages.h"
+
+#if SANITIZED
+static _Atomic bool leaks_unchecked;
+
+/*
+ * <sanitizer/lsan_interface.h>: a leak check attaches a tracer to every thread, which no filter of ours would let it.
+ */
+int __lsan_is_turned_off(void);
+
+int __lsan_is_turned_off(void)
+{
+	return leaks_unchecked;
+}
+#endif
+
+static const char *const stages[] = {
+	[SANDBOX_STAGE_EARLY] = "early",
+	[SANDBOX_STAGE_OPEN] = "open",
+	[SANDBOX_STAGE_CONFINE] = "confine",
+	[SANDBOX_STAGE_BUILD] = "build",
+	[SANDBOX_STAGE_LOCK] = "lock",
+};
+
+static const char *const modes[] = {
+	[SANDBOX_STRICT] = "strict",
+	[SANDBOX_BEST_EFFORT] = "best-effort",
+	[SANDBOX_OFF] = "off",
+};
+
+const char *sandbox_mode_name(enum sandbox_mode mode)
+{
+	return modes[mode];
+}
+
+static void enter(struct sandbox *s, enum sandbox_stage stage)
+{
+	assert(s->stage == (int)stage - 1);
+	s->stage = (int)stage;
+}
+
+static void told(struct sandbox *s, enum sandbox_stage stage, uint64_t since)
+{
+	trace_sandbox_stage(s->trace, stages[stage], since ? trace_now_ns() - since : 0);
+}
+
+/* Best effort: remember what was not to be had. Strict: the words go up. */
+static int shortage(struct sandbox *s, int r, struct err *e)
+{
+	char *missing = s->got.missing;
+	size_t n = strlen(missing);
+
+	if (r >= 0 || s->plan->mode == SANDBOX_STRICT)
+		return r < 0 ? err_wrap(e, r, "--sandbox strict") : 0;
+	snprintf(missing + n, sizeof(s->got.missing) - n, "%s%s", n ? "; " : "", e->text);
+	e->text[0] = '\0';
+	return 0;
+}
+
+static int landlock_words(int abi, struct err *e)
+{
+	if (abi == -EOPNOTSUPP)
+		return err_set(e, -ENOTSUP,
+			"this host's Landlock is built in but not switched on: add landlock to its lsm= "
+			"parameter, or use --sandbox best-effort");
+	return err_set(e, -ENOTSUP,
+		"this host's kernel has no Landlock (5.13 or later has it, with CONFIG_SECURITY_LANDLOCK): "
+		"update it, or use --sandbox best-effort");
+}
+
+int sandbox_missing(enum sandbox_mode mode, struct err *e)
+{
+	int abi;
+
+	if (mode != SANDBOX_STRICT)
+		return 0;
+	abi = landlock_abi();
+	if (abi < 0)
+		return err_wrap(e, landlock_words(abi, e), "--sandbox strict");
+	if (!seccomp_available())
+		return err_set(e, -ENOTSUP,
+			"--sandbox strict: this host's kernel has no seccomp filters "
+			"(CONFIG_SECCOMP_FILTER): use another, or use --sandbox best-effort");
+	return 0;
+}
+
+int sandbox_early(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
+{
+	uint64_t since = trace_now_ns();
+	int r;
+
+	s->plan = plan;
+	s->got.mode = plan->mode;
+	enter(s, SANDBOX_STAGE_EARLY);
+	r = sandbox_missing(plan->mode, e);
+	if (r < 0)
+		return r;
+	r = limits_fill_standard_fds(e);
+	if (r < 0)
+		return r;
+	if (plan->jail.cgroup) {
+		/* First of all, so that what we take from here on is on its account. */
+		r = jail_enter_cgroup(plan->jail.cgroup, e);
+		if (r < 0)
+			return r;
+		s->got.cgroup = true;
+	}
+	if (plan->jail.netns && *plan->jail.netns) {
+		r = jail_enter_netns(plan->jail.netns, e);
+		if (r < 0)
+			return r;
+		s->got.netns = true;
+	}
+	if (plan->mode != SANDBOX_OFF) {
+		r = shortage(s, limits_close_fds(plan->keep, plan->nr_keep, e), e);
+		if (r < 0)
+			return r;
+		r = limits_set(plan, e);
+		s->got.not_dumpable = r == 0;
+		r = shortage(s, r, e);
+		if (r < 0)
+			return r;
+	}
+	s->took_ns = trace_now_ns() - since;
+	return 0;
+}
+
+void sandbox_open(struct sandbox *s, struct trace *trace)
+{
+	enter(s, SANDBOX_STAGE_OPEN);
+	s->trace = trace;
+	trace_sandbox_stage(trace, stages[SANDBOX_STAGE_EARLY], s->took_ns);
+}
+
+static int jail(struct sandbox *s, struct err *e)
+{
+	const struct sandbox_jail *j = &s->plan->jail;
+	int r = 0;
+
+	if (j->netns && !*j->netns) {
+		r = jail_new_netns(e);
+		s->got.netns = r == 0;
+	}
+	if (r == 0 && j->chroot) {
+		r = *j->chroot ? jail_change_root(j->chroot, e) : jail_empty_root(e);
+		s->got.own_root = r == 0;
+	}
+	if (r == 0 && j->user)
+		r = jail_become(j->uid, j->gid, e);
+	return r;
+}
+
+static int restrict_paths(struct sandbox *s, const struct landlock_allow *allow, size_t nr, struct err *e)
+{
+	int abi = landlock_abi(), r;
+
+	if (abi < 0)
+		return shortage(s, landlock_words(abi, e), e);
+	r = landlock_restrict(allow, nr, e);
+	if (r < 0)
+		return shortage(s, r, e);
+	s->got.landlock_abi = abi;
+	landlock_missing(abi, s->got.unhandled, sizeof(s->got.unhandled));
+	return 0;
+}
+
+static int give_up(struct sandbox *s, const struct landlock_allow *allow, size_t nr, struct err *e)
+{
+	int r;
+
+	/* no_new_privs before Landlock, which wants it. */
+	r = confine_drop_capabilities(e);
+	s->got.no_capabilities = r == 0;
+	r = shortage(s, r, e);
+	if (r < 0)
+		return r;
+	r = confine_no_new_privs(e);
+	s->got.no_new_privs = r == 0;
+	r = shortage(s, r, e);
+	if (r == 0)
+		r = restrict_paths(s, allow, nr, e);
+	if (r < 0)
+		return r;
+	s->got.seccomp = seccomp_available();
+	if (!s->got.seccomp)
+		return shortage(s, err_set(e, -ENOTSUP, "this host's kernel has no seccomp filters"), e);
+	r = sigsys_install(s->plan->report_fd, s->plan->last_words);
+	return r < 0 ? err_sys(e, r, "sigaction") : 0;
+}
+
+/* A path has to be found while it can be: before the root changes. One that is not there needs no rule. */
+static size_t open_paths(const struct sandbox_plan *plan, struct landlock_allow *allow)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < plan->nr_paths; i++) {
+		int fd = open(plan->path[i].path, O_PATH | O_CLOEXEC);
+
+		if (fd >= 0)
+			allow[nr++] = (struct landlock_allow){.fd = fd, .rights = plan->path[i].rights};
+	}
+	if (SANITIZED) {
+		/* Reports read the maps of the process. */
+		int fd = open("/proc", O_PATH | O_CLOEXEC);
+
+		if (fd >= 0)
+			allow[nr++] = (struct landlock_allow){.fd = fd, .rights = LL_READ_FILE | LL_READ_DIR};
+	}
+	return nr;
+}
+
+int sandbox_confine(struct sandbox *s, struct err *e)
+{
+	struct landlock_allow allow[SANDBOX_PATHS_MAX + 1];
+	uint64_t since = trace_now_ns();
+	size_t nr;
+	int r;
+
+	enter(s, SANDBOX_STAGE_CONFINE);
+	nr = open_paths(s->plan, allow);
+	if (s->plan->mode != SANDBOX_OFF)
+		s->got.bounding_empty = confine_empty_bounding_set();
+	r = jail(s, e);
+	if (r == 0 && s->plan->mode != SANDBOX_OFF)
+		r = give_up(s, allow, nr, e);
+	for (size_t i = 0; i < nr; i++)
+		close(allow[i].fd);
+	if (r < 0)
+		return r;
+	s->got.uid = getuid();
+	s->got.gid = getgid();
+	told(s, SANDBOX_STAGE_CONFINE, since);
+	return 0;
+}
+
+void sandbox_build(struct sandbox *s)
+{
+	char line[SANDBOX_LINE_MAX];
+
+	enter(s, SANDBOX_STAGE_BUILD);
+	sandbox_summary(&s->got, line, sizeof(line));
+	trace_sandbox_summary(s->trace, line);
+	if (*s->got.unhandled)
+		trace_sandbox_unhandled(s->trace, s->got.landlock_abi, s->got.unhandled);
+}
+
+int sandbox_lock(struct sandbox *s, enum sandbox_role role)
+{
+	uint64_t since;
+	int r;
+
+	if (!s)
+		return 0;
+	assert(s->stage == SANDBOX_STAGE_BUILD || s->stage == SANDBOX_STAGE_LOCK);
+	s->stage = SANDBOX_STAGE_LOCK;
+	if (!s->got.seccomp)
+		return 0;
+#if SANITIZED
+	leaks_unchecked = true;
+#endif
+	since = trace_now_ns();
+	sigsys_set_role(role);
+	trace_thread_id();
+	r = seccomp_install(role, s->plan->devices | (SANITIZED ? SANDBOX_HAS(SANITIZER) : 0));
+	if (r == 0 && role == SANDBOX_LOOP)
+		told(s, SANDBOX_STAGE_LOCK, since);
+	return r;
+}
+
+void sandbox_summary(const struct sandbox_achieved *got, char *buf, size_t size)
+{
+	size_t n = (size_t)snprintf(buf, size, "%s", modes[got->mode]);
+
+	if (got->mode == SANDBOX_OFF)
+		return;
+	if (n < size && got->landlock_abi)
+		n += (size_t)snprintf(buf + n, size - n, ", Landlock ABI %d", got->landlock_abi);
+	if (n < size)
+		snprintf(buf + n, size - n, "%s%s, user %u:%u%s%s%s", got->seccomp ? ", seccomp" : "",
+			got->no_capabilities ? ", no capabilities" : "", (unsigned)got->uid, (unsigned)got->gid,
+			got->own_root ? ", root" : "", got->netns ? ", network" : "", got->cgroup ? ", cgroup" : "");
+}

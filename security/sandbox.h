@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way into the sandbox: five stages, each once and in this order, none of them ever undone.
+ *
+ * EARLY    Should: close fds that nobody passed on purpose; set limits; make us invisible to debuggers; join the
+ * network
+ *          namespace in which OPEN is to find its devices. Mustn't: open what the machine needs.
+ * OPEN     Should: open everything that has a path. Mustn't: read what the files contain.
+ * CONFINE  Should: leave root, the file system, other processes and the network behind: control group, namespaces, root
+ *          directory, user, capabilities, no_new_privs, Landlock. Mustn't: come after the first thread, which would
+ *          keep its access.
+ * BUILD    Should: parse the kernel, make the machine and its threads. Mustn't: open a path (but what CONFINE left).
+ * LOCK     Should: put a filter of system calls on every thread, then let the guest run. Mustn't: let a guest run while
+ *          a thread has no filter.
+ *
+ * What is allowed is a plan that the running program hands over. With SANDBOX_STRICT what cannot be had is an error;
+ * with SANDBOX_BEST_EFFORT it is told in struct sandbox_achieved; SANDBOX_OFF does nothing but what --user, --chroot,
+ * --netns and --cgroup ask for, which are errors in every mode when they fail.
+ */
+#ifndef SECURITY_SANDBOX_H
+#define SECURITY_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "security/rules.h"
+#include "vmm/base/err.h"
+#include "vmm/base/trace.h"
+
+enum sandbox_mode { SANDBOX_STRICT, SANDBOX_BEST_EFFORT, SANDBOX_OFF };
+
+enum sandbox_stage {
+	SANDBOX_STAGE_NONE,
+	SANDBOX_STAGE_EARLY,
+	SANDBOX_STAGE_OPEN,
+	SANDBOX_STAGE_CONFINE,
+	SANDBOX_STAGE_BUILD,
+	SANDBOX_STAGE_LOCK,
+};
+
+#define SANDBOX_PATHS_MAX 4
+#define SANDBOX_KEEP_MAX  32
+
+/**
+ * struct sandbox_path - a path that has to work after CONFINE
+ * @path: borrowed; a file, or a directory and all below it
+ * @rights: LL_ bits of security/landlock.h
+ */
+struct sandbox_path {
+	const char *path;
+	uint64_t rights;
+};
+
+/**
+ * struct sandbox_jail - what the operator asked for by name; strings are borrowed
+ * @user: true: become @uid and @gid, without further groups
+ * @chroot: directory to become the root; "" for an empty one in a mount namespace of its own; NULL: no
+ * @netns: network namespace to enter, a path or a name of ip-netns(8); "" for a new, empty one; NULL: no
+ * @cgroup: directory of the control group to enter, or NULL
+ */
+struct sandbox_jail {
+	bool user;
+	uid_t uid;
+	gid_t gid;
+	const char *chroot;
+	const char *netns;
+	const char *cgroup;
+};
+
+/**
+ * struct sandbox_plan - what this program needs
+ * @keep, @nr_keep: fds above 2 that EARLY leaves open
+ * @max_fds: how many fds the process may have open; 0: leave the limit alone
+ * @max_file_bytes: how large a file it may write; 0: leave the limit alone
+ * @devices: SANDBOX_HAS() bits; choose the rules of the filters
+ * @path, @nr_paths: what stays reachable
+ * @report_fd: where a trapped call is told, -1: nowhere; should not block
+ * @last_words: as of sigsys_install()
+ *
+ * What EARLY does not use may be filled in until CONFINE.
+ */
+struct sandbox_plan {
+	enum sandbox_mode mode;
+	struct sandbox_jail jail;
+	int keep[SANDBOX_KEEP_MAX];
+	size_t nr_keep;
+	uint64_t max_fds;
+	uint64_t max_file_bytes;
+	uint32_t devices;
+	struct sandbox_path path[SANDBOX_PATHS_MAX];
+	size_t nr_paths;
+	int report_fd;
+	void (*last_words)(void);
+};
+
+/**
+ * struct sandbox_achieved - what was got
+ * @landlock_abi: 0: none
+ * @unhandled: what that ABI cannot deny, in words
+ * @no_capabilities: none in any set but the bounding one
+ * @bounding_empty: that one too
+ * @uid, @gid: as which we run
+ * @missing: best effort: what was not to be had, in words; empty: nothing
+ */
+struct sandbox_achieved {
+	enum sandbox_mode mode;
+	int landlock_abi;
+	char unhandled[160];
+	bool seccomp;
+	bool no_new_privs;
+	bool no_capabilities;
+	bool bounding_empty;
+	bool not_dumpable;
+	bool netns;
+	bool own_root;
+	bool cgroup;
+	uid_t uid;
+	gid_t gid;
+	char missing[256];
+};
+
+/**
+ * struct sandbox - private; zero-initialise
+ * @took_ns: time spent in EARLY
+ */
+struct sandbox {
+	struct sandbox_plan *plan;
+	struct trace *trace;
+	struct sandbox_achieved got;
+	_Atomic int stage;
+	uint64_t took_ns;
+};
+
+/** sandbox_mode_name() - "strict" and so on */
+const char *sandbox_mode_name(enum sandbox_mode mode);
+
+/**
+ * sandbox_missing() - what @mode lacks on this host, before anything is done
+ *
+ * Return: 0, or -ENOTSUP with words that name what is missing and the way out.
+ */
+int sandbox_missing(enum sandbox_mode mode, struct err *e);
+
+/**
+ * sandbox_early() - stage EARLY; in strict mode it first looks whether all of it can be had
+ * @plan: borrowed for as long as @s is used
+ *
+ * Return: 0 or a negative errno, with words.
+ */
+int sandbox_early(struct sandbox *s, struct sandbox_plan *plan, struct err *e);
+
+/** sandbox_open() - stage OPEN begins; @trace hears of the stages, and may be NULL */
+void sandbox_open(struct sandbox *s, struct trace *trace);
+
+/**
+ * sandbox_confine() - stage CONFINE
+ *
+ * Return: 0 or a negative errno, with words; the process can then only end.
+ * Context: the process has one thread.
+ */
+int sandbox_confine(struct sandbox *s, struct err *e);
+
+/** sandbox_build() - stage BUILD begins */
+void sandbox_build(struct sandbox *s);
+
+/**
+ * sandbox_lock() - stage LOCK for the calling thread: from now on it makes the calls of @role and no other
+ * @s: NULL or one without seccomp: does nothing
+ *
+ * Return: 0 or a negative errno.
+ * Context: each thread for itself; the control loop last.
+ */
+int sandbox_lock(struct sandbox *s, enum sandbox_role role);
+
+#define SANDBOX_LINE_MAX 128
+
+/** sandbox_summary() - half a line on what was achieved; SANDBOX_LINE_MAX holds any */
+void sandbox_summary(const struct sandbox_achieved *got, char *buf, size_t size);
+
+#endif

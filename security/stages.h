@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of the stages: steps that sandbox.c puts in order. Each returns 0 or a negative errno with words.
+ */
+#ifndef SECURITY_STAGES_H
+#define SECURITY_STAGES_H
+
+#include "security/sandbox.h"
+
+/* A build with a sanitizer, whose runtime needs more than a release: see SANITIZER in rules.c. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* limits.c: EARLY */
+int limits_close_fds(const int *keep, size_t nr, struct err *e);
+int limits_fill_standard_fds(struct err *e);
+int limits_set(const struct sandbox_plan *plan, struct err *e);
+
+/* jail.c: what the operator asked for by name */
+int jail_enter_cgroup(const char *dir, struct err *e);
+int jail_enter_netns(const char *name, struct err *e);
+int jail_new_netns(struct err *e);
+int jail_change_root(const char *dir, struct err *e);
+int jail_empty_root(struct err *e);
+int jail_become(uid_t uid, gid_t gid, struct err *e);
+
+/* confine.c: what every machine gives up */
+int confine_no_new_privs(struct err *e);
+/* Return: whether it is empty now; that takes CAP_SETPCAP, so it comes before another user. */
+bool confine_empty_bounding_set(void);
+int confine_drop_capabilities(struct err *e);
+
+#endif

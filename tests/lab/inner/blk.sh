@@ -1,0 +1,84 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154,SC2317 # conditions are called by name; kernels and images come as KEY=VALUE
+# shellcheck source=tests/lab/inner/lib.sh
+. tests/lab/inner/lib.sh
+
+# guest WHAT ARG...
+guest() {
+	what=$1
+	shift
+	boot --kernel "$kernel" --initrd "$guest" --mem 192M --append "quiet blk=$what" "$@"
+}
+
+said() {
+	out_has "^blk: $1"
+}
+
+unsaid() {
+	! out_has "$1"
+}
+
+# The image is carried in on a read-only file system, or is somebody else's.
+work=$TEST_TMP/root.img
+cp "$image" "$work"
+chmod 644 "$work"
+
+guest write --disk "path=$work,id=the-first-disk"
+check "Debian's virtio_mmio and virtio_blk drive it" said 'modules virtio_blk virtio_mmio'
+check "size, sectors, serial, cache" said 'vda size 196608 logical 512 ro 0 serial the-first-disk queues 1 cache write-back'
+check "an ext4 made by mke2fs is mounted and right" said 'sums are right'
+check "32 MB are written and read back" all_of status_is 0 -- said 'what was written is there'
+check "the file system trims" said trimmed
+run "$e2fsck" -fn "$work"
+check "fsck finds the image in order" status_is 0
+
+before=$(sha256sum <"$work")
+guest again --disk "path=$work,ro" --disk "path=$work,overlay"
+check "the next machine finds what was written" all_of status_is 0 -- said 'what the last machine wrote is there'
+check "a read-only disk says so" said 'vda size [0-9]* logical 512 ro 1'
+check "a read-only disk cannot be written" unsaid 'a read-only disk was written'
+check "an overlay can be written" all_of said 'wrote to the overlay' -- said 'the overlay kept it' -- \
+	said 'wrote past the file system'
+check "the image is as it was" [ "$(sha256sum <"$work")" = "$before" ]
+
+boot --kernel "$kernel" --initrd "$disk" --mem 192M --disk "path=$work" --append 'quiet root=/dev/vda'
+check "Debian's kernel runs from the disk" all_of status_is 0 -- out_has '^root: /dev/vda ext4' -- \
+	out_has '^root: wrote'
+boot --kernel "$kernel" --initrd "$disk" --mem 192M --disk "path=$work,overlay,queues=2" --cpus 2 --append quiet
+check "and again, from an overlay" all_of status_is 0 -- out_has '^root: found the first boot'
+
+set --
+for n in 0 1 2 3 4 5 6 7; do
+	truncate -s 16M "$TEST_TMP/disk$n"
+done
+# One of each kind.
+guest eight --cpus 2 --disk "path=$TEST_TMP/disk0" --disk "path=$TEST_TMP/disk1,queues=2" \
+	--disk "path=$TEST_TMP/disk2,logical=4096" --disk "path=$TEST_TMP/disk3,rate=8M" --disk "path=$TEST_TMP/disk4,overlay" \
+	--disk "path=$TEST_TMP/disk5,overlay,queues=2" --disk "path=$TEST_TMP/disk6,logical=4096,queues=2" \
+	--disk "path=$TEST_TMP/disk7,id=12345678901234567890"
+check "eight disks at once" all_of status_is 0 -- said '8 disks kept what was written'
+check "two queues" said 'vdb size 32768 logical 512 ro 0 serial disk1 queues 2'
+check "sectors of 4096" said 'vdc size 32768 logical 4096'
+check "a serial number of 20 characters" said 'vdh .*serial 12345678901234567890 '
+check "unbind and bind, ten times" said 'bound 10 times'
+check "discard" said 'discarded'
+check "what an overlay took is gone" [ -z "$(tr -d '\000' <"$TEST_TMP/disk4" | head -c 1)" ]
+
+# --- Found by the kernel's command line, with a kernel that reads it -----------
+
+echo 'hello, disk 0!' >"$TEST_TMP/small"
+truncate -s 4096 "$TEST_TMP/small"
+for how in 'acpi=off' 'by option' 'by acpi'; do
+	set -- --kernel "$tiny" --initrd "$guest" --mem 128M --disk "path=$TEST_TMP/small" --append 'quiet blk=first'
+	words=2
+	case $how in
+	acpi=off) set -- "$@" --append acpi=off ;;
+	'by option') set -- "$@" --discovery cmdline ;;
+	*) words=0 ;;
+	esac
+	boot "$@"
+	[ "$words" = 0 ] || check "$how: the command line tells of both" said "cmdline [12]"
+	check "$how: the disk is there, once" all_of said 'disks 1$' -- said 'first hello, disk 0!'
+done
+finish

@@ -1,0 +1,32 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # the kernels come as KEY=VALUE
+# shellcheck source=tests/lab/inner/lib.sh
+. tests/lab/inner/lib.sh
+
+# The first words of the README's promise, as issue 2 has them: no initrd, no option but the memory.
+boot --kernel "$cloud61" --mem 128M
+check "Debian 6.1 vmlinux without a root: status 34, and its last words" all_of status_is 34 -- \
+	out_has 'Linux version 6\.1\.[0-9]+-[0-9]+-cloud-amd64' -- \
+	out_has 'Kernel panic - not syncing: VFS: Unable to mount root fs' -- \
+	err_has '^vmm: the guest panicked \(console text.*\): Kernel panic - not syncing: VFS'
+
+# loads WHAT FORMAT KERNEL ARG...: to init, and the trace says how the image was taken.
+loads() {
+	local what=$1 format=$2 kernel=$3
+	shift 3
+	boot --kernel "$kernel" --initrd "$root" --log-level trace --append quiet "$@"
+	check "$what" all_of status_is 0 -- greeted -- out_has '^lab: cpus 1 online 1$' -- \
+		err_has "kernel loaded \\($format, "
+}
+
+loads "Debian 6.1 vmlinux, mapped" 'ELF' "$cloud61" --mem 128M --kernel-load map
+loads "Debian 6.1 bzImage, unpacked by its own LZ4" 'bzImage' "$cloud61_bz" --mem 160M
+loads "Debian 6.12 vmlinux" 'ELF' "$cloud612" --mem 160M
+check "it is a 6.12" out_has '^vmm guest: Linux 6\.12\.'
+loads "tiny vmlinux, read" 'ELF' "$tiny" --kernel-load read
+loads "tiny vmlinux, mapped" 'ELF' "$tiny" --kernel-load map
+loads "tiny vmlinux in gzip" 'ELF, gzip' "$tiny_gz"
+loads "tiny bzImage in gzip, inflated on the host" 'bzImage, payload inflated on the host' "$tiny_bz_gzip"
+loads "tiny bzImage in ZSTD, unpacked by the guest" 'bzImage' "$tiny_bz_zstd"
+finish

@@ -1,0 +1,101 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: Apache-2.0
+#
+# For the suites of this directory, which run in the lab: under busybox in an inner host, or on a host with hardware
+# virtualization as it is. Source it with "$@"; then call `boot` and the checks of tests/support/tap.sh.
+#
+# shellcheck disable=SC2034,SC2154 # suites use what is set here; tap.sh has the rest
+
+# shellcheck source=tests/support/tap.sh
+. tests/support/tap.sh
+for setting; do
+	eval "${setting%%=*}=\${setting#*=}"
+done
+TEST_TMP=$(mktemp -d /tmp/suite.XXXXXX) || exit
+trap 'rm -rf "$TEST_TMP"' EXIT
+# No boot takes this long: it is there so that one that hangs does not take all the others with it.
+LIMIT=150s
+
+# Programs may print while the kernel does: a fact has a line of its own, which ends in CR LF.
+load_run() {
+	out=$(tr -d '\000\r' <"$TEST_TMP/out")
+	err=$(tr -d '\000' <"$TEST_TMP/err")
+}
+
+# boot ARG...: vmm to its end; then $status, $out and $err are as `run` leaves them.
+boot() {
+	status=0
+	: >"$TEST_TMP/out"
+	: >"$TEST_TMP/err"
+	# The outer redirection is for the shell, which says "Killed" when a test kills.
+	{
+		sh -c 'echo $$ >"$0"; exec "$@"' "$TEST_TMP/pid" "$VMM" --timeout "$LIMIT" "$@" \
+			>"$TEST_TMP/out" 2>"$TEST_TMP/err" </dev/null || status=$?
+	} 2>/dev/null
+	load_run
+}
+
+# wait_for FILE REGEX [SECONDS]
+wait_for() {
+	local left=$((${3:-120} * 5))
+	until grep -qE -- "$2" "$1" 2>/dev/null; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+# meanwhile CMD...: runs CMD beside the next boot, which must not be in the background: a shell's background jobs ignore
+# SIGINT. `beside` waits for it. CMD finds vmm's process in $(vmm_pid).
+meanwhile() {
+	rm -f "$TEST_TMP/pid"
+	: >"$TEST_TMP/out"
+	"$@" >"$TEST_TMP/beside" 2>&1 &
+	beside_pid=$!
+}
+
+beside() {
+	beside_status=0
+	wait "$beside_pid" || beside_status=$?
+	seen=$(cat "$TEST_TMP/beside")
+}
+
+vmm_pid() {
+	wait_for "$TEST_TMP/pid" . 20
+	cat "$TEST_TMP/pid"
+}
+
+# Conditions.
+seen_has() {
+	printf '%s\n' "$seen" | grep -qE -- "$1"
+}
+
+# The guest's kernel spoke, and init's script: the boot went all the way.
+greeted() {
+	out_has '^vmm guest: Linux '
+}
+
+# ram_is BYTES: what e820 gave the guest, but for the 384 KiB below 1 MiB and a page or two.
+ram_is() {
+	local bytes
+	bytes=$(printf '%s\n' "$out" | sed -n 's/^lab: ram \([0-9]*\)$/\1/p')
+	[ -n "$bytes" ] && [ "$bytes" -le "$1" ] && [ "$bytes" -gt $(($1 - 1048576)) ]
+}
+
+# memory_above KIB: MemTotal.
+memory_above() {
+	local kib
+	kib=$(printf '%s\n' "$out" | sed -n 's/^lab: memory \([0-9]*\) kB$/\1/p')
+	[ -n "$kib" ] && [ "$kib" -gt "$1" ]
+}
+
+# cpus_are N: in /proc/cpuinfo, online, and each has run a program.
+cpus_are() {
+	local i=0
+	out_has "^lab: cpus $1 online $1\$" || return
+	while [ "$i" -lt "$1" ]; do
+		out_has "^lab: ran on CPU $i\$" || return
+		i=$((i + 1))
+	done
+	! out_has "^lab: ran on CPU $1\$"
+}

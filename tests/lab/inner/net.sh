@@ -1,0 +1,38 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # net-host.sh has them
+# shellcheck source=tests/lab/inner/net-host.sh
+. tests/lab/inner/net-host.sh
+
+# --- a TAP, with every offload
+
+meanwhile receive
+boot --kernel "$kernel" --initrd "$root" --mem 256M --append 'quiet net=tap' --net tap=vm0,mac=02:00:00:00:07:02
+beside
+check "TAP: Debian's virtio_net found the device" all_of status_is 0 -- \
+	out_has '^net: modules .*\<virtio_mmio\>.*\<virtio_net\>' -- \
+	out_has '^net: eth0 mac 02:00:00:00:07:02 carrier 1 driver virtio_net$'
+# Bits 0 1 5 7 8 9 11 12 13 15 16, INDIRECT_DESC, EVENT_IDX, VERSION_1 (the file has them from bit 0 on).
+check "TAP: it took the offloads and mergeable buffers" out_has '^net: eth0 features 11000101110111011'
+check "TAP: ping" out_has '^net: eth0 ping 3 packets transmitted, 3 packets received'
+check "TAP: 64 MB to the guest" out_has "^net: down $blob\$"
+check "TAP: 64 MB from the guest" seen_has "^$blob\$"
+check "TAP: unbound and bound ten times, it still works" \
+	out_has '^net: rebound ping 3 packets transmitted, 3 packets received'
+check "TAP: nothing to say on stderr" [ -z "$err" ]
+
+# --- passt, started by us, by an ordinary user
+
+VMM=$user_vmm
+
+meanwhile receive
+boot --kernel "$kernel" --initrd "$root" --mem 256M --append "quiet net=passt gateway=$gateway" --net passt
+beside
+check "passt: no root, and the guest gets its address by DHCP" all_of status_is 0 -- \
+	out_has "^net: eth0 lease 10\\.9\\.0\\.2 router $gateway mtu 65520\$"
+check "passt: ping" out_has '^net: eth0 ping 3 packets transmitted, 3 packets received'
+check "passt: 64 MB to the guest" out_has "^net: down $blob\$"
+check "passt: 64 MB from the guest" seen_has "^$blob\$"
+check "passt: nothing to say on stderr" [ -z "$err" ]
+check "passt: it went with the machine" [ -z "$(pidof passt passt.avx2)" ]
+finish

@@ -1,0 +1,141 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # kernels and programs come as KEY=VALUE
+# shellcheck source=tests/lab/inner/lib.sh
+. tests/lab/inner/lib.sh
+# shellcheck source=tests/lab/inner/storm-lib.sh
+. tests/lab/inner/storm-lib.sh
+
+export VMM_TEST_REQUIRED=1
+for program in "$landlock" "$stages" "$rules"; do
+	run "$program"
+	check "${program##*/} on this kernel" status_is 0
+done
+
+run "$VMM" check
+check "vmm check: Landlock, and what it cannot deny" out_has 'Landlock  *ABI [0-9]'
+
+# hold ARG...: a guest that waits; a test looks at it meanwhile and ends it.
+hold() {
+	boot --kernel "$tiny" --initrd "$root" --append lab=hold --append quiet "$@"
+}
+
+# What every thread is like, and the process. KVM's own worker has no filter, which it does not need.
+look() {
+	local pid task
+	pid=$(vmm_pid) || return
+	wait_for "$TEST_TMP/out" '^lab: holding' || return
+	for task in /proc/"$pid"/task/*; do
+		awk -v name="$(cat "$task/comm")" '
+			/^(NoNewPrivs|Seccomp|CapInh|CapPrm|CapEff|CapAmb):/ { sub(/:/, "", $1); s = s " " $1 "=" $2 }
+			END { print "thread " name s }' "$task/status"
+	done
+	awk '/^(Uid|Gid|Groups|CapBnd):/ { $1 = "process " $1; print }' "/proc/$pid/status"
+	awk '/^Max (core|open)/ { print "limit " $2, $(NF - 1) }' "/proc/$pid/limits"
+	echo "root $(ls -A "/proc/$pid/root" 2>&1 | wc -l)"
+	[ "$(readlink "/proc/$pid/ns/net")" = "$(readlink /proc/self/ns/net)" ] || echo "network of its own"
+	kill -TERM "$pid"
+}
+
+CLEAN='CapInh=0000000000000000 CapPrm=0000000000000000 CapEff=0000000000000000 CapAmb=0000000000000000 NoNewPrivs=1 Seccomp=2'
+
+# threads_are NAME...: these are there, and every thread but KVM's worker is locked.
+threads_are() {
+	local name
+	for name; do
+		seen_has "^thread $name $CLEAN\$" || return
+	done
+	! printf '%s\n' "$seen" | grep '^thread' | grep -v '^thread kvm-' | grep -vq " $CLEAN\$"
+}
+
+truncate -s 8M "$TEST_TMP/disk"
+meanwhile look
+hold --cpus 2 --grace 0s --disk "path=$TEST_TMP/disk" --log-level trace
+beside
+check "every thread: no new privileges, no capability, a filter" threads_are vmm vcpu0 vcpu1 disk0.0
+check "no core, few files" all_of seen_has '^limit core 0' -- seen_has '^limit open [0-9]{2,3}$'
+check "root's bounding set is empty" seen_has '^process CapBnd: 0+$'
+first_before() {
+	[ "$(printf '%s\n' "$err" | grep -n "$1" | head -n 1 | cut -d: -f1)" -lt "$(printf '%s\n' "$err" | grep -n "$2" | head -n 1 | cut -d: -f1)" ]
+}
+check "locked before the guest runs" first_before 'sandbox: stage lock' 'enters KVM_RUN'
+check "what this Landlock lacks is in the log" err_has 'Landlock ABI 2 of this host cannot deny .*truncation'
+sandbox_ms() {
+	printf '%s\n' "$err" | awk '/sandbox: stage .* took/ { for (i = 1; i < NF; i++) if ($i == "took") s += $(i + 1) } END { print s }'
+}
+printf '# the stages took %s ms here (TCG)\n' "$(sandbox_ms)"
+
+meanwhile look
+hold --grace 0s --user 1234:2345 --chroot --netns
+beside
+check "--user: another user, in no group" all_of seen_has '^process Uid: 1234 1234 1234 1234$' -- \
+	seen_has '^process Gid: 2345 2345 2345 2345$' -- seen_has '^process Groups: *$' -- threads_are vmm vcpu0
+check "--chroot: an empty root" seen_has '^root 0$'
+check "--netns: another network" seen_has '^network of its own$'
+
+in_cgroup() {
+	local pid
+	pid=$(vmm_pid) && wait_for "$TEST_TMP/out" '^lab: holding' && cat "/proc/$pid/cgroup"
+	kill -TERM "$pid"
+}
+run mkdir "$TEST_TMP/cgroup"
+run mount -t cgroup2 cgroup2 "$TEST_TMP/cgroup"
+check "control groups are there" status_is 0
+run mkdir "$TEST_TMP/cgroup/machine"
+meanwhile in_cgroup
+hold --grace 0s --cgroup "$TEST_TMP/cgroup/machine"
+beside
+check "--cgroup" seen_has ':/machine$'
+umount "$TEST_TMP/cgroup"
+
+# An ordinary user in group kvm.
+chmod 660 /dev/kvm
+chown 0:108 /dev/kvm
+root_vmm=$VMM
+printf '#!/bin/sh\nexec %s --reuid 1234 --regid 1234 --groups 108 %s "$@"\n' "$setpriv" "$root_vmm" >"$TEST_TMP/as-user"
+chmod 755 "$TEST_TMP" "$TEST_TMP/as-user"
+VMM=$TEST_TMP/as-user
+meanwhile look
+hold --grace 0s
+beside
+check "an ordinary user in group kvm, strict" all_of threads_are vmm vcpu0 -- seen_has '^process Uid: 1234 1234 1234 1234$'
+run "$VMM" --kernel "$tiny" --chroot
+check "an ordinary user is told what only root can" all_of status_is 125 -- err_has '^vmm: --chroot: .*only root can' -- err_is_one_line
+VMM=$root_vmm
+
+boot --kernel "$tiny" --mem 64M --sandbox off
+check "--sandbox off says so" err_has '^vmm: warning: --sandbox off: '
+
+# Killed: what is left is the path of a listening socket, which the next machine takes over.
+kill_it() {
+	local pid
+	pid=$(vmm_pid) && wait_for "$TEST_TMP/place/log" '^lab: holding' && kill -KILL "$pid"
+}
+# Processes of ours, and KVM's workers, one of which is the lab's own: its name ends in its maker's number.
+ours() {
+	grep -hE '^(vmm|vcpu|disk|kvm-nx)' /proc/[0-9]*/comm 2>/dev/null | sort
+}
+mkdir "$TEST_TMP/place"
+ours >"$TEST_TMP/before"
+meanwhile kill_it
+hold --console "file=$TEST_TMP/place/log" --disk "path=$TEST_TMP/disk,overlay"
+beside
+check "killed: status 137" status_is 137
+processes_gone() {
+	local left=25
+	# The kernel takes a moment to take a large process apart. The name of a process is its first thread's.
+	until ours >"$TEST_TMP/left" && cmp -s "$TEST_TMP/left" "$TEST_TMP/before"; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return
+		sleep 0.2
+	done
+}
+nothing_left() {
+	processes_gone && [ "$(ls -A "$TEST_TMP/place")" = log ] &&
+		[ "$(find /tmp /var/tmp -newer "$TEST_TMP/before" -type f ! -path "$TEST_TMP/*" 2>/dev/null)" = '' ]
+}
+check "killed: no process and no file is left" nothing_left
+sed 's/^/# left: /' "$TEST_TMP/left"
+
+storm_for "$seconds"
+finish

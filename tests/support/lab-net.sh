@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# For the network's tests in tests/lab: source it, and end with `net_suite`.
+
+# shellcheck source=tests/support/lab.sh
+. tests/support/lab.sh
+
+# net_suite NAME: runs tests/lab/inner/NAME.sh, which sources net-host.sh, with all that it needs.
+net_suite() {
+	local passt setpriv
+	passt=$(command -v passt) || {
+		echo "passt is missing (apt-get install passt)"
+		exit 77
+	}
+	setpriv=$(command -v setpriv)
+	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/tap-launch" tests/support/tap-launch.c
+	scripts/initramfs --run 'sh /net-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/net-guest.sh:/net-guest.sh \
+		module:virtio_mmio module:virtio_net module:af_packet
+	suite "$1" --timeout 600 --mem 3G --file "$passt" --file "$setpriv" -- kernel="$(kernel_of --format vmlinux)" \
+		root="$TEST_TMP/root.cpio" launch="$TEST_TMP/tap-launch" passt="$passt" setpriv="$setpriv"
+}

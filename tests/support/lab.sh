@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# For tests/lab/*.test whose checks run inside the lab: source it, make what the guests need, and end with `suite`.
+
+# guest_root OUT [ARG...]: an initramfs that runs tests/lab/inner/guest.sh; ARG as for scripts/initramfs.
+guest_root() {
+	local out=$1
+	shift
+	scripts/initramfs --run 'sh /guest.sh' "$out" tests/lab/inner/guest.sh:/guest.sh "$@" || exit
+}
+
+# kernel_of ARG...: prints the path of a kernel, or ends the test: a command substitution alone would go on without.
+kernel_of() {
+	scripts/kernel "$@" || kill -TERM $$
+}
+
+# suite NAME [LAB-OPTION...] -- KEY=VALUE...: runs tests/lab/inner/NAME.sh in the lab, which prints the TAP and sees
+# each KEY as a variable. A VALUE that names a file is carried in. Ends the test.
+#
+# Now and then an inner host spins for ever in QEMU's emulated SVM, and the lab ends it. Then, and only if all was well up
+# to there, the suite is started once more, which a line of the TAP tells.
+suite() {
+	local name=$1 options=() status=0 out=$TEST_TMP/suite.out err=$TEST_TMP/suite.err
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	for attempt in 1 2; do
+		status=0
+		"$LAB" --no-stdin --file tests/support/tap.sh --file tests/lab/inner --file configs "${options[@]}" -- \
+			sh "tests/lab/inner/$name.sh" "$@" >"$out" 2>"$err" || status=$?
+		if [ "$attempt" = 1 ] && [ "$status" = 125 ] && grep -q 'it is spinning' "$err" && ! grep -q '^not ok' "$out"; then
+			echo "# attempt 1 of 2: $(grep 'it is spinning' "$err"), after $(grep -c '^ok' "$out") tests"
+			continue
+		fi
+		break
+	done
+	cat "$out"
+	cat "$err" >&2
+	exit "$status"
+}

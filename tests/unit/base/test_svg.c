@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Every label of a drawing lies on the sheet, and no two overlap; what goes in is escaped.
+ */
+#include "vmm/base/svg.h"
+
+#include <string.h>
+
+#include "tests/support/unit.h"
+#include "vmm/base/util.h"
+
+#define LABELS_MAX 128
+
+struct box {
+	double left, top, right, bottom;
+	char text[128];
+};
+
+/* Finds the <text> elements as svg_text() writes them. */
+static size_t labels(const char *svg, struct box *ret)
+{
+	const char *p = svg;
+	size_t n = 0;
+
+	while ((p = strstr(p, "<text "))) {
+		double x, y, size, w;
+		char anchor[16], text[128];
+
+		assert_int_equal(
+			sscanf(p, "<text x=\"%lf\" y=\"%lf\" font-size=\"%lf\" text-anchor=\"%15[a-z]\">%127[^<]", &x,
+				&y, &size, anchor, text),
+			5);
+		w = svg_text_width(text, size);
+		x -= !strcmp(anchor, "end") ? w : !strcmp(anchor, "middle") ? w / 2 : 0;
+		assert_true(n < LABELS_MAX);
+		ret[n] = (struct box){.left = x, .top = y - size, .right = x + w, .bottom = y + size / 4};
+		memcpy(ret[n++].text, text, sizeof(text));
+		p++;
+	}
+	return n;
+}
+
+static void check(char *svg)
+{
+	struct box b[LABELS_MAX];
+	size_t n = labels(svg, b);
+
+	assert_true(n > 4);
+	for (size_t i = 0; i < n; i++) {
+		if (b[i].left < 0 || b[i].right > 801 || b[i].top < 0 || b[i].bottom > 480)
+			fail_msg("off the sheet: %s", b[i].text);
+		for (size_t j = 0; j < i; j++)
+			if (b[i].left < b[j].right && b[j].left < b[i].right && b[i].top < b[j].bottom &&
+				b[j].top < b[i].bottom)
+				fail_msg("\"%s\" and \"%s\" overlap", b[j].text, b[i].text);
+	}
+	assert_null(strstr(svg, "nan"));
+	assert_null(strstr(svg, "inf"));
+	free(svg);
+}
+
+static char *drawn(const struct svg_plot *p)
+{
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	svg_plot(f, p);
+	fclose(f);
+	return text;
+}
+
+static void test_plots(void **state)
+{
+	static const double ranges[] = {1e-3, 0.7, 1, 5.957, 13, 13000, 123456, 9999999, 4e9};
+	const char *long_name =
+		"a name that nobody would give to a series, since it goes on and on, past the end of the "
+		"sheet, until somebody cuts it";
+
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(ranges); j++) {
+			double x[] = {0, ranges[i] / 3, ranges[i]}, y[] = {0, ranges[j] / 2, ranges[j]};
+			struct svg_plot p = {
+				.title = long_name, .subtitle = long_name, .x_label = long_name, .y_label = long_name};
+
+			for (p.nr = 0; p.nr < SVG_SERIES_MAX; p.nr++)
+				p.series[p.nr] = (struct svg_series){.name = long_name, .x = x, .y = y, .nr = 3};
+			check(drawn(&p));
+		}
+	}
+}
+
+static void test_one_point(void **state)
+{
+	const double zero = 0;
+	const struct svg_plot p = {.title = "t",
+		.x_label = "x",
+		.y_label = "y",
+		.nr = 1,
+		.series = {{.name = "s", .x = &zero, .y = &zero, .nr = 1}}};
+
+	check(drawn(&p));
+}
+
+static void test_escaped(void **state)
+{
+	const double v[] = {1, 2};
+	const struct svg_plot p = {.title = "a<b & \"c\"\n",
+		.x_label = "x",
+		.y_label = "y",
+		.nr = 1,
+		.series = {{.name = "s", .x = v, .y = v, .nr = 2, .dashed = true}}};
+	char *text = drawn(&p);
+
+	assert_non_null(strstr(text, ">a&lt;b &amp; &quot;c&quot; </text>"));
+	assert_non_null(strstr(text, "stroke-dasharray"));
+	free(text);
+}
+
+static void test_histograms(void **state)
+{
+	for (double scale = 1e-2; scale < 1e8; scale *= 7) {
+		double v[500];
+		struct histogram h;
+		char *text;
+		size_t size;
+		FILE *f = open_memstream(&text, &size);
+
+		for (size_t i = 0; i < 500; i++)
+			v[i] = scale * (double)(1000 + i * i % 97);
+		stats_of(v, 500);
+		h = histogram_of(v, 500, 40);
+		svg_histogram(f, "round trip", "host", "cycles", &h);
+		fclose(f);
+		check(text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plots),
+		cmocka_unit_test(test_one_point),
+		cmocka_unit_test(test_escaped),
+		cmocka_unit_test(test_histograms),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What stands behind `vmm bench boot`: the ratios, the watching of a console, the words of a command, the runs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "cmd/bench_boot.h"
+#include "cmd/bench_launch.h"
+#include "cmd/bench_ratio.h"
+#include "tests/support/unit.h"
+#include "vmm/base/trace.h"
+
+static void near(double got, double want)
+{
+	if (fabs(got - want) > 1e-9)
+		fail_msg("%.12f, and not %.12f", got, want);
+}
+
+/* Against the binomial distribution by hand: 1 - 2 * (C(n,0) + ... + C(n,k-1)) / 2^n. */
+static void the_sign_test_is_exact(void **state)
+{
+	static const struct {
+		size_t nr, k;
+		double confidence;
+	} cases[] = {
+		{1, 1, 0},
+		{2, 1, 0.5},
+		{5, 1, 1 - 2.0 / 32},
+		{6, 1, 1 - 2.0 / 64},
+		{8, 1, 1 - 2.0 / 256},
+		{9, 2, 1 - 2.0 * (1 + 9) / 512},
+		{10, 2, 1 - 2.0 * (1 + 10) / 1024},
+		{20, 6, 1 - 2.0 * (1 + 20 + 190 + 1140 + 4845 + 15504) / 1048576},
+	};
+	double a[20], b[20], scratch[20];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ratio r;
+
+		/* Ratios 1 to nr, in an order that is none. */
+		for (size_t n = 0; n < cases[i].nr; n++) {
+			b[n] = (double)(n + 3);
+			a[n] = b[n] * (double)((n * 7 + 3) % cases[i].nr + 1);
+		}
+		r = ratio_paired(a, b, scratch, cases[i].nr);
+		near(r.lo, (double)cases[i].k);
+		near(r.hi, (double)(cases[i].nr + 1 - cases[i].k));
+		near(r.value, (double)(cases[i].nr + 1) / 2);
+		near(r.confidence, cases[i].confidence);
+	}
+}
+
+static void many_pairs_do_not_overflow(void **state)
+{
+	enum { NR = 20000 };
+	static double a[NR], b[NR], scratch[NR];
+	struct ratio r;
+
+	for (size_t i = 0; i < NR; i++) {
+		b[i] = 1;
+		a[i] = (double)(i + 1);
+	}
+	r = ratio_paired(a, b, scratch, NR);
+	assert_true(r.confidence >= 0.95 && r.confidence < 0.952);
+	/* n/2 - 1.96 * sqrt(n)/2 */
+	assert_true(fabs(r.lo - 9861.4) < 3);
+	assert_true(fabs(r.hi - 10139.6) < 3);
+}
+
+static void the_bootstrap_holds_what_it_should(void **state)
+{
+	double a[40], b[40], same_a[40], scratch[40];
+	struct ratio r, again;
+
+	for (size_t i = 0; i < 40; i++) {
+		a[i] = same_a[i] = 110 + (double)(i * 13 % 40) / 4;
+		b[i] = 100 + (double)(i * 7 % 40) / 4;
+	}
+	r = ratio_unpaired(a, 40, b, 40, scratch);
+	assert_true(r.lo < r.value && r.value < r.hi);
+	assert_true(r.lo > 1.05 && r.hi < 1.15);
+	again = ratio_unpaired(same_a, 40, b, 40, scratch);
+	near(r.lo, again.lo);
+	near(r.hi, again.hi);
+	/* One run each: a point. */
+	r = ratio_unpaired((double[]){3}, 1, (double[]){2}, 1, scratch);
+	near(r.lo, 1.5);
+	near(r.hi, 1.5);
+}
+
+/* Feeds @text in chunks of @chunk; the k-th byte arrives at time k + 1. */
+static bool feed(const char *text, const char *marker, unsigned chunk, struct timing *t)
+{
+	struct line_watch w = {.marker = marker, .timing = t};
+	bool done = false;
+
+	*t = (struct timing){0};
+	for (size_t at = 0; text[at] && !done; at += MIN(chunk, strlen(text + at))) {
+		w.now = at + 1;
+		done = line_watch_feed(&w, text + at, (unsigned)MIN(chunk, strlen(text + at)));
+	}
+	return done;
+}
+
+static void a_marker_is_found_however_it_arrives(void **state)
+{
+	static const char text[] = "[    0.000000] Linux version 6.1\r\nclock=1.269123456 init-up\n";
+	struct timing t;
+
+	for (unsigned chunk = 1; chunk < sizeof(text); chunk++) {
+		assert_true(feed(text, "init-up", chunk, &t));
+		assert_int_equal(t.first_byte, 1);
+		assert_int_equal(t.guest_clock, UINT64_C(1269123456));
+		assert_true(t.banner >= 1 && t.banner <= 28 && t.marker >= t.banner);
+		assert_string_equal(t.tail, "clock=1.269123456 init-up");
+	}
+	assert_true(feed(text, "init-up", 1, &t));
+	assert_int_equal(t.banner, strlen("[    0.000000] Linux version"));
+	assert_int_equal(t.marker, sizeof(text) - 2);
+	assert_false(feed(text, "init-down", 7, &t));
+	/* Not across lines. */
+	assert_false(feed("ini\nt-up\n", "init-up", 3, &t));
+}
+
+static void the_clock_of_a_line(void **state)
+{
+	struct timing t;
+
+	assert_true(feed("[    1.500001] Kernel panic", "panic", 99, &t));
+	assert_int_equal(t.guest_clock, 1500001000);
+	assert_true(feed("[x] panic", "panic", 99, &t));
+	assert_int_equal(t.guest_clock, 0);
+	assert_true(feed("clock=12 panic", "panic", 99, &t));
+	assert_int_equal(t.guest_clock, 0);
+	assert_true(feed("clock=99999999999999999999999999.5 panic", "panic", 99, &t));
+}
+
+/* A guest that never ends its line costs no more than the buffer, and its marker is found still. */
+static void a_line_without_end(void **state)
+{
+	struct timing t;
+	struct line_watch w = {.marker = "init-up", .timing = &t, .now = 1};
+
+	t = (struct timing){0};
+	for (int i = 0; i < 5000; i++)
+		assert_false(line_watch_feed(&w, "x\0y", 3));
+	assert_true(line_watch_feed(&w, "init-up", 7));
+}
+
+static void words_of_a_command(void **state)
+{
+	CLEANUP_FREE char **w = NULL;
+	struct err e = {0};
+
+	assert_int_equal(split_words(" a  'b c' \"d 'e'\" f\\ g '' h\"i\"j ", &w, &e), 0);
+	assert_string_equal(w[0], "a");
+	assert_string_equal(w[1], "b c");
+	assert_string_equal(w[2], "d 'e'");
+	assert_string_equal(w[3], "f g");
+	assert_string_equal(w[4], "");
+	assert_string_equal(w[5], "hij");
+	assert_null(w[6]);
+	free(TAKE_PTR(w));
+	/* The densest there is: the table must hold it. */
+	assert_int_equal(split_words("a b c d e f g", &w, &e), 0);
+	assert_string_equal(w[6], "g");
+	assert_null(w[7]);
+	free(TAKE_PTR(w));
+	assert_int_equal(split_words("''''", &w, &e), 0);
+	assert_string_equal(w[0], "");
+	assert_null(w[1]);
+	assert_int_equal(split_words("a 'b", NULL, &e), -EINVAL);
+	assert_int_equal(split_words(" \t", NULL, &e), -EINVAL);
+}
+
+static struct timing run(const char *script, const char *marker, uint64_t timeout_ns)
+{
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)script, NULL};
+	CLEANUP_FD int err_fd = memfd_create("err", MFD_CLOEXEC);
+	struct launch l = {.argv = argv,
+		.marker = marker,
+		.end_signal = SIGKILL,
+		.timeout_ns = timeout_ns,
+		.wake_fd = -1,
+		.err_fd = err_fd};
+	struct timing t;
+
+	assert_int_equal(launch_run(&l, &t, NULL), 0);
+	return t;
+}
+
+#define SECOND UINT64_C(1000000000)
+
+static void runs_end_as_they_should(void **state)
+{
+	struct timing t;
+
+	t = run("echo hi; sleep 0.2; echo mark; sleep 100", "mark", 20 * SECOND);
+	assert_int_equal(t.end, LAUNCH_MARKER);
+	assert_true(t.first_byte && t.first_byte < t.marker && t.marker >= SECOND / 5 && t.marker < 20 * SECOND);
+	assert_true(t.cpu > 0 && t.rss_bytes > 0);
+	assert_int_equal(run("echo mark >&2; sleep 100", "mark", 20 * SECOND).end, LAUNCH_MARKER);
+	t = run("echo no; exit 7", "mark", 20 * SECOND);
+	assert_int_equal(t.end, LAUNCH_ENDED);
+	assert_int_equal(WEXITSTATUS(t.status), 7);
+	assert_string_equal(t.tail, "no");
+	t = run("sleep 0.1; exit 3", NULL, 20 * SECOND);
+	assert_int_equal(t.end, LAUNCH_MARKER);
+	assert_true(t.marker >= SECOND / 10);
+	assert_int_equal(run("sleep 100", "mark", SECOND / 5).end, LAUNCH_TIMEOUT);
+}
+
+/* What the command started goes with it. */
+static void nothing_is_left_behind(void **state)
+{
+	struct timing t = run("sleep 1000 & echo clock=$!.0 mark; wait", "mark", 20 * SECOND);
+	pid_t pid = (pid_t)(t.guest_clock / SECOND);
+
+	assert_true(pid > 1);
+	/* Its new parent may take a moment to reap it; a zombie is gone enough. */
+	for (int i = 0; i < 1000; i++) {
+		char path[64], text[256] = "";
+		CLEANUP_FD int fd = -1;
+
+		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || strstr(text, ") Z"))
+			return;
+		usleep(10000);
+	}
+	fail_msg("process %d is alive", (int)pid);
+}
+
+/* The command learns when its exec was, and that is before anything it does itself. */
+static void exec_is_handed_in(void **state)
+{
+	uint64_t before = trace_now_ns();
+	struct timing t = run("echo \"exec $VMM_EXEC_NS mark\"", "mark", 20 * SECOND);
+	unsigned long long exec_ns;
+
+	assert_int_equal(sscanf(t.tail, "exec %llu mark", &exec_ns), 1);
+	assert_true(exec_ns > before && exec_ns < trace_now_ns());
+}
+
+static void a_program_that_cannot_run(void **state)
+{
+	char *argv[] = {(char *)"/nonexistent", NULL};
+	struct launch l = {.argv = argv, .timeout_ns = SECOND, .wake_fd = -1, .err_fd = -1};
+	struct timing t;
+	struct err e = {0};
+
+	assert_int_equal(launch_run(&l, &t, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "/nonexistent"));
+}
+
+static int baseline(const char *text, double **ret, size_t *nr, struct err *e)
+{
+	CLEANUP_FD int fd = memfd_create("baseline", MFD_CLOEXEC);
+	char path[64];
+
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return bench_baseline_read(path, ret, nr, e);
+}
+
+static void baselines(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"{}",
+		"{\"schema\": \"vmm-bench-boot-2\", \"vmm\": {\"marker_ms\": [1]}}",
+		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {\"marker_ms\": []}}",
+		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {\"marker_ms\": [1, -2]}}",
+		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {\"marker_ms\": [1, nan]}}",
+		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {\"marker_ms\": [1, 2",
+		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {\"marker_ms\": 1}}",
+		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {}}",
+	};
+	CLEANUP_FREE double *s = NULL;
+	size_t nr = 0;
+
+	/* As another program would write it. */
+	assert_int_equal(baseline("{\"schema\":\"vmm-bench-boot-1\",\"vmm\":{\"command\":[\"marker_ms\"],\n"
+				  "\"marker_ms\" :[ 1.5,2e1 ]},\"versus\":{\"marker_ms\":[9]}}",
+				 &s, &nr, NULL),
+		0);
+	assert_int_equal(nr, 2);
+	near(s[0], 1.5);
+	near(s[1], 20);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct err e = {0};
+
+		assert_true(baseline(bad[i], NULL, NULL, &e) < 0);
+		assert_true(*e.text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_sign_test_is_exact),
+		cmocka_unit_test(many_pairs_do_not_overflow),
+		cmocka_unit_test(the_bootstrap_holds_what_it_should),
+		cmocka_unit_test(a_marker_is_found_however_it_arrives),
+		cmocka_unit_test(the_clock_of_a_line),
+		cmocka_unit_test(a_line_without_end),
+		cmocka_unit_test(words_of_a_command),
+		cmocka_unit_test(runs_end_as_they_should),
+		cmocka_unit_test(nothing_is_left_behind),
+		cmocka_unit_test(exec_is_handed_in),
+		cmocka_unit_test(a_program_that_cannot_run),
+		cmocka_unit_test(baselines),
+	};
+
+	return run_group(tests);
+}

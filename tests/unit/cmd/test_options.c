@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of settings agrees with itself, with struct config, and with everything that is made from it. Arguments:
+ * the two manual pages and the completion, as the build made them.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "cmd/commands.h"
+#include "cmd/help.h"
+#include "cmd/list.h"
+#include "cmd/options.h"
+#include "cmd/settings.h"
+#include "tests/support/unit.h"
+#include "vmm/base/outcome.h"
+
+static const char *man1_path, *man5_path, *completion_path;
+
+static void names_are_unique(void **state)
+{
+	for_each_option(o) {
+		assert_non_null(o->name);
+		assert_ptr_equal(option_find(o->name, strlen(o->name)), o);
+		for (const char *p = o->name; *p; p++)
+			assert_true(islower((unsigned char)*p) || *p == '-');
+		/* --no-NAME would be ambiguous. */
+		assert_int_not_equal(strncmp(o->name, "no-", 3), 0);
+		for (const struct option_def *p = options; p < o; p++) {
+			assert_string_not_equal(p->name, o->name);
+			assert_false(o->letter && p->letter == o->letter);
+		}
+	}
+	assert_null(option_find("mem ", 4));
+	assert_ptr_equal(option_find("memory", 3), option_find("mem", 3));
+	assert_null(option_find("", 0));
+}
+
+static void rows_are_complete(void **state)
+{
+	for_each_option(o) {
+		size_t len = strlen(o->man);
+
+		assert_true(o->section < SECTIONS);
+		assert_true(len > 20 && o->man[len - 1] == '.');
+		assert_true(strlen(o->help) > 10 && o->help[strlen(o->help) - 1] != '.');
+		assert_int_equal(option_metavar(o) == NULL, o->type == OPT_FLAG);
+		/* What may stand in a file needs a place to go; a flag has none. */
+		if (option_section_name(o->section))
+			assert_true(o->store || o->type == OPT_BOOL || o->type == OPT_UINT || o->type == OPT_SIZE ||
+				o->type == OPT_DURATION || o->type == OPT_STRING || o->type == OPT_PATH ||
+				o->type == OPT_LIST);
+		if (o->type == OPT_CHOICE)
+			assert_non_null(o->choices && o->choices[0] ? o->choices[0] : NULL);
+		if (o->type == OPT_UINT || o->type == OPT_SIZE || o->type == OPT_DURATION || o->type == OPT_PORT)
+			assert_true(o->max > o->min);
+		if (o->type == OPT_BOOL)
+			assert_true(o->deflt && o->bare && !strcmp(o->bare, "on"));
+	}
+}
+
+/* Keys of devices are rows of the same kind, with a text for the manual only. */
+static void keys_of_devices_are_complete(void **state)
+{
+	for_each_option(o) {
+		assert_int_equal(o->type == OPT_LIST, o->keys != NULL);
+		if (o->type != OPT_LIST)
+			continue;
+		assert_true(o->add && o->nr_keys && o->nr_keys <= LIST_KEYS_MAX);
+		for_each_key(k, o)
+		{
+			struct option_value v;
+			size_t len = strlen(k->man);
+
+			assert_ptr_equal(list_key(o, k->name, strlen(k->name)), k);
+			assert_true(len > 20 && k->man[len - 1] == '.');
+			assert_non_null(option_metavar(k));
+			assert_false(k->required && k->deflt);
+			if (k->deflt)
+				assert_int_equal(option_parse(k, k->deflt, &v, NULL), 0);
+			if (k->bare)
+				assert_int_equal(option_parse(k, k->bare, &v, NULL), 0);
+		}
+	}
+}
+
+static void disks_of_a_command_line(void **state)
+{
+	const struct option_def *o = option_find("disk", 4);
+	struct config c;
+	struct err e = {0};
+	static const struct {
+		const char *text, *words;
+	} wrong[] = {
+		{"", "a key is missing; the keys are path, "},
+		{"ro", "path=FILE is missing"},
+		{"path=", "path=: an empty file name"},
+		{"path", "path: needs a value: path=FILE"},
+		{"disk.img", "disk.img: unknown key; did you mean path=disk.img?"},
+		{"path=a,rp", "rp: unknown key; did you mean ro?"},
+		{"path=a,nonsense=1", "nonsense: unknown key; the keys are"},
+		{"path=a,path=b", "path: given twice"},
+		{"path=a,", "a key is missing"},
+		{"path=a,queues=0", "queues=0: too small; valid is 1 to 8"},
+		{"path=a,logical=513", "logical=513: not known; valid is one of 512, 4096"},
+		{"path=a,rate=fast", "rate=fast: not a size"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_equal(list_check(o, wrong[i].text, &e), -EINVAL);
+		if (strncmp(e.text, wrong[i].words, strlen(wrong[i].words)))
+			fail_msg("%s: %s", wrong[i].text, e.text);
+	}
+	config_init(&c);
+	assert_int_equal(list_check(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &e), 0);
+	assert_int_equal(list_store(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &c), 0);
+	assert_int_equal(list_store(o, "path=second,overlay", &c), 0);
+	assert_int_equal(c.nr_disks, 2);
+	assert_string_equal(c.disk[0].path, "a,b=c");
+	assert_string_equal(c.disk[0].id, "x");
+	assert_true(c.disk[0].ro && !c.disk[0].overlay);
+	assert_int_equal(c.disk[0].cache, DISK_CACHE_NONE);
+	assert_int_equal(c.disk[0].rate_bytes, 1024 * 1024);
+	assert_int_equal(c.disk[0].logical, 4096);
+	assert_int_equal(c.disk[0].queues, 3);
+	assert_string_equal(c.disk[1].path, "second");
+	assert_null(c.disk[1].id);
+	assert_true(!c.disk[1].ro && c.disk[1].overlay);
+	assert_int_equal(c.disk[1].cache, DISK_CACHE_WRITEBACK);
+	assert_int_equal(c.disk[1].rate_bytes, 0);
+	assert_int_equal(c.disk[1].logical, 512);
+	assert_int_equal(c.disk[1].queues, 1);
+	config_destroy(&c);
+}
+
+static void defaults_parse(void **state)
+{
+	for_each_option(o) {
+		struct option_value v;
+		struct err e = {0};
+
+		if (o->deflt && option_parse(o, o->deflt, &v, &e))
+			fail_msg("default of %s: %s", o->name, e.text);
+		if (o->bare && option_parse(o, o->bare, &v, &e))
+			fail_msg("bare value of %s: %s", o->name, e.text);
+		if (o->bare && option_parse(o, "on", &v, &e))
+			fail_msg("%s = on: %s", o->name, e.text);
+		if (option_takes_off(o)) {
+			assert_int_equal(option_parse(o, "off", &v, &e), 0);
+			assert_int_equal(v.n, 0);
+		}
+	}
+}
+
+/* config_init() is for those who use vmm/ without cmd/: both have to be the same machine. */
+static void defaults_are_those_of_config_init(void **state)
+{
+	struct settings none = {0};
+	struct config a, b;
+	struct err e = {0};
+
+	config_init(&a);
+	assert_int_equal(settings_apply(&none, &none, &b, &e), 0);
+	assert_null(b.kernel);
+	assert_null(b.initrd);
+	assert_null(b.cmdline);
+	assert_null(b.append);
+	assert_null(b.console_path);
+	assert_int_equal(a.kernel_load, b.kernel_load);
+	assert_int_equal(a.mem_bytes, b.mem_bytes);
+	assert_int_equal(a.backing, b.backing);
+	assert_int_equal(a.prefault, b.prefault);
+	assert_int_equal(a.cpus, b.cpus);
+	assert_int_equal(a.nested, b.nested);
+	assert_int_equal(a.pmu, b.pmu);
+	assert_int_equal(a.acpi, b.acpi);
+	assert_int_equal(a.console, b.console);
+	assert_int_equal(a.console_cap_bytes, b.console_cap_bytes);
+	assert_int_equal(a.debug_exit, b.debug_exit);
+	assert_int_equal(a.debug_exit_port, b.debug_exit_port);
+	assert_int_equal(a.debugcon_port, b.debugcon_port);
+	assert_int_equal(a.pvpanic, b.pvpanic);
+	assert_int_equal(a.discovery, b.discovery);
+	assert_int_equal(a.nr_disks, b.nr_disks);
+	assert_int_equal(a.timeout_ns, b.timeout_ns);
+	assert_int_equal(a.grace_ns, b.grace_ns);
+	assert_int_equal(a.log_level, b.log_level);
+	config_destroy(&a);
+	config_destroy(&b);
+	config_destroy(&b);
+	config_destroy(NULL);
+}
+
+static void exclusions_are_mutual(void **state)
+{
+	unsigned found = 0;
+
+	for_each_option(o) {
+		const struct option_def *other;
+
+		if (!o->excludes)
+			continue;
+		other = option_find(o->excludes, strlen(o->excludes));
+		assert_non_null(other);
+		assert_non_null(other->excludes);
+		assert_string_equal(other->excludes, o->name);
+		assert_true(option_takes_off(o) && option_takes_off(other));
+		found++;
+	}
+	assert_int_equal(found, 2);
+}
+
+static void numbers_keep_their_range(void **state)
+{
+	char valid[OPTION_VALID_MAX], text[32];
+
+	for_each_option(o) {
+		struct option_value v = {.n = 4711};
+		struct err e = {0};
+
+		if (o->type != OPT_UINT && o->type != OPT_SIZE && o->type != OPT_PORT)
+			continue;
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)o->max);
+		assert_int_equal(option_parse(o, text, &v, &e), 0);
+		assert_int_equal(v.n, o->max);
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)o->max + 1);
+		assert_int_equal(option_parse(o, text, &v, &e), -EINVAL);
+		assert_int_equal(v.n, o->max);
+		assert_non_null(strstr(e.text, option_valid(o, valid)));
+		assert_true(*valid);
+		if (o->min) {
+			snprintf(text, sizeof(text), "%llu", (unsigned long long)o->min - 1);
+			assert_int_equal(option_parse(o, text, &v, &e), -EINVAL);
+		}
+		assert_int_equal(option_parse(o, "-1", &v, &e), -EINVAL);
+		assert_int_equal(option_parse(o, "", &v, &e), -EINVAL);
+		assert_int_equal(option_parse(o, " 64M", &v, &e), -EINVAL);
+		/* Nobody wants the words. */
+		assert_int_equal(option_parse(o, "x", &v, NULL), -EINVAL);
+	}
+}
+
+static unsigned distance(const char *a, const char *b)
+{
+	return edit_distance(a, strlen(a), b, strlen(b), 5);
+}
+
+static void distances(void **state)
+{
+	char long_word[200];
+
+	assert_int_equal(distance("", ""), 0);
+	assert_int_equal(distance("mem", "mem"), 0);
+	assert_int_equal(distance("mem", ""), 3);
+	assert_int_equal(distance("", "mem"), 3);
+	assert_int_equal(distance("memm", "mem"), 1);
+	assert_int_equal(distance("kenrel", "kernel"), 1);
+	assert_int_equal(distance("kitten", "sitting"), 3);
+	assert_int_equal(distance("aaaaaaaa", "bbbbbbbb"), 6);
+	memset(long_word, 'x', sizeof(long_word));
+	assert_int_equal(edit_distance("mem", 3, long_word, sizeof(long_word), 500), 501);
+	assert_int_equal(edit_distance(long_word, sizeof(long_word), "mem", 3, 5), 6);
+}
+
+static void nearest(void **state)
+{
+	static const struct {
+		const char *typed;
+		const char *meant;
+	} cases[] = {
+		{"memory", "mem"},
+		{"mme", "mem"},
+		{"kernal", "kernel"},
+		{"cmd-line", "cmdline"},
+		{"hugepage", "hugepages"},
+		{"no-apci", "acpi"},
+		{"pre", "prefault"},
+		{"x", NULL},
+		{"", NULL},
+		{"no-", NULL},
+		{"quiet", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct option_def *o = option_nearest(cases[i].typed, strlen(cases[i].typed));
+
+		if (!o != !cases[i].meant || (o && strcmp(o->name, cases[i].meant)))
+			fail_msg("%s: %s", cases[i].typed, o ? o->name : "nothing");
+	}
+}
+
+static char *printed(void (*print)(FILE *out))
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	print(out);
+	fclose(out);
+	return text;
+}
+
+static void help_fits_and_is_complete(void **state)
+{
+	char *text = printed(help_print);
+
+	for_each_option(o) {
+		char name[64];
+
+		snprintf(name, sizeof(name), o->type == OPT_BOOL ? "--[no-]%s" : "--%s", o->name);
+		if (!strstr(text, name))
+			fail_msg("%s is not in --help", name);
+	}
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strlen(line) >= HELP_COLUMNS)
+			fail_msg("too long: %s", line);
+		assert_int_not_equal(line[strlen(line) - 1], ' ');
+	}
+	free(text);
+}
+
+static void version_starts_with_the_number(void **state)
+{
+	char *text = printed(help_version);
+
+	assert_int_equal(strncmp(text, "vmm 0.1.0\n", 10), 0);
+	assert_non_null(strstr(text, "built from "));
+	free(text);
+}
+
+static char *read_text(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!f)
+		fail_msg("%s: %s", path, strerror(errno));
+	if (getdelim(&text, &size, '\0', f) < 0)
+		fail_msg("%s: empty", path);
+	fclose(f);
+	return text;
+}
+
+/* "kernel-load" as a manual page writes it. */
+static const char *escaped(const char *prefix, const char *name, char buf[64])
+{
+	size_t n = (size_t)snprintf(buf, 64, "%s", prefix);
+
+	for (; *name; name++)
+		n += (size_t)snprintf(buf + n, 64 - n, "%s%c", *name == '-' ? "\\" : "", *name);
+	return buf;
+}
+
+static void documents_have_every_option(void **state)
+{
+	char *man1 = read_text(man1_path), *man5 = read_text(man5_path), *completion = read_text(completion_path);
+	char buf[64];
+
+	for_each_option(o) {
+		if (!strstr(man1, escaped("Fl \\-", o->name, buf)))
+			fail_msg("%s is not in vmm(1)", o->name);
+		if (!strstr(man5, escaped(o->type == OPT_LIST ? "\n.Ss Section " : "\n.It Cm ", o->name, buf)) !=
+			!option_section_name(o->section))
+			fail_msg("%s: %s in vmm.conf(5)", o->name, option_section_name(o->section) ? "not" : "is");
+		snprintf(buf, sizeof(buf), "\t--%s", o->name);
+		if (!strstr(completion, buf))
+			fail_msg("%s is not in the completion", o->name);
+	}
+#define X(id, name, status, text)                                                                                      \
+	if ((status) >= 0) {                                                                                           \
+		snprintf(buf, sizeof(buf), "\n.It %d\n", (status));                                                    \
+		assert_non_null(strstr(man1, buf));                                                                    \
+	}
+	OUTCOMES(X)
+#undef X
+#define X(name, help)                                                                                                  \
+	assert_non_null(strstr(man1, "\n.It Cm " #name "\n"));                                                         \
+	assert_non_null(strstr(completion, "\t" #name "\n"));
+	COMMANDS(X)
+#undef X
+	assert_non_null(strstr(man1, "\n.It 2\n"));
+	/* No placeholder is left. */
+	assert_null(strchr(man1, '@'));
+	assert_null(strchr(man5, '@'));
+	assert_null(strstr(completion, "@BASH"));
+	free(man1);
+	free(man5);
+	free(completion);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_unique),
+		cmocka_unit_test(rows_are_complete),
+		cmocka_unit_test(keys_of_devices_are_complete),
+		cmocka_unit_test(disks_of_a_command_line),
+		cmocka_unit_test(defaults_parse),
+		cmocka_unit_test(defaults_are_those_of_config_init),
+		cmocka_unit_test(exclusions_are_mutual),
+		cmocka_unit_test(numbers_keep_their_range),
+		cmocka_unit_test(distances),
+		cmocka_unit_test(nearest),
+		cmocka_unit_test(help_fits_and_is_complete),
+		cmocka_unit_test(version_starts_with_the_number),
+		cmocka_unit_test(documents_have_every_option),
+	};
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: test-cmd-options vmm.1 vmm.conf.5 vmm.bash\n");
+		return 1;
+	}
+	man1_path = argv[1];
+	man5_path = argv[2];
+	completion_path = argv[3];
+	return run_group(tests);
+}

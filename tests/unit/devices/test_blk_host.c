@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The host's side of virtio-blk: overlays, what errors of the host become, threads, the rate, and no allocation.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <time.h>
+
+#include "tests/unit/devices/blk_bench.h"
+
+static void an_overlay_leaves_the_image_alone(void **state)
+{
+	struct bench *b = make(&(struct setup){.overlay = true, .queues = 2});
+	uint8_t *data;
+
+	alive(b, UINT64_MAX);
+	data = vqd_ptr(&b->d, b->data);
+	/* A part of a block, across a block, whole blocks. */
+	memset(data, 0xaa, SECTOR);
+	assert_int_equal(request(b, OUT, 3, SECTOR), OK);
+	memset(data, 0xbb, 2 * SECTOR);
+	assert_int_equal(request_on(b, 1, OUT, 15, 2 * SECTOR, NULL), OK);
+	memset(data, 0xcc, 8192);
+	assert_int_equal(request(b, OUT, 32, 8192), OK);
+	put_segment(b, 0, 50, 20, 1);
+	assert_int_equal(request(b, WRITE_ZEROES, 0, 16), OK);
+	put_segment(b, 0, 32, 8, 0);
+	assert_int_equal(request(b, DISCARD, 0, 16), OK);
+	put_segment(b, 0, 200, 16, 0);
+	assert_int_equal(request(b, DISCARD, 0, 16), OK);
+	assert_int_equal(request(b, FLUSH, 0, 0), OK);
+
+	assert_int_equal(request(b, IN, 0, 100 * SECTOR), OK);
+	for (unsigned n = 0; n < 100; n++) {
+		uint8_t byte = (uint8_t)n;
+
+		if (n == 3)
+			byte = 0xaa;
+		else if (n == 15 || n == 16)
+			byte = 0xbb;
+		else if (n >= 40 && n < 48)
+			byte = 0xcc;
+		else if (n >= 50 && n < 70)
+			byte = 0;
+		if (n < 32 || n >= 40) /* the rest was discarded */
+			data_is(b, n * SECTOR, SECTOR, byte);
+	}
+	assert_int_equal(request(b, IN, DISK_SIZE / SECTOR - 2, 2 * SECTOR), OK);
+	data_is(b, SECTOR, SECTOR, 0xff);
+	for (unsigned n = 0; n < DISK_SIZE / SECTOR; n++)
+		image_is(b, n, (uint8_t)n);
+	drop(b);
+}
+
+/* The host fails: the guest sees it, and goes on. */
+static void errors_of_the_host(void **state)
+{
+	struct bench *b = started();
+	int null = open("/dev/null", O_RDWR), full = open("/dev/full", O_RDWR), fd = b->disk.fd;
+
+	assert_true(null >= 0 && full >= 0);
+	/* The image has become shorter. */
+	assert_int_equal(ftruncate(b->file, 4096), 0);
+	assert_int_equal(request(b, IN, 0, 4096), OK);
+	assert_int_equal(request(b, IN, 4, 4096), IOERR);
+	data_is(b, 0, 4096, 0);
+	/* ENOSPC, EINVAL, EBADF. */
+	b->disk.fd = full;
+	assert_int_equal(request(b, OUT, 0, SECTOR), IOERR);
+	b->disk.fd = null;
+	assert_int_equal(request(b, FLUSH, 0, 0), IOERR);
+	assert_int_equal(request(b, IN, 0, SECTOR), IOERR);
+	b->disk.fd = fd;
+	close(null);
+	null = open("/dev/null", O_RDONLY);
+	b->disk.fd = null;
+	assert_int_equal(request(b, OUT, 0, SECTOR), IOERR);
+	b->disk.fd = fd;
+	assert_int_equal(request(b, IN, 0, SECTOR), OK);
+	close(null);
+	close(full);
+	drop(b);
+}
+
+/* A file system without holes: zeroes are written, discards are forgotten. Pipes know no fallocate, nor do devices. */
+static void without_fallocate(void **state)
+{
+	struct bench *b = started();
+	int zero = open("/dev/null", O_RDWR), fd = b->disk.fd;
+
+	b->disk.fd = zero;
+	put_segment(b, 0, 0, 256, 1);
+	assert_int_equal(request(b, WRITE_ZEROES, 0, 16), OK);
+	put_segment(b, 0, 0, 256, 0);
+	assert_int_equal(request(b, DISCARD, 0, 16), OK);
+	b->disk.fd = fd;
+	close(zero);
+	drop(b);
+}
+
+/* The linker puts these in front of the allocator: --wrap. */
+static unsigned allocations;
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	__atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+	return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	__atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+	return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	__atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+	return __real_realloc(p, size);
+}
+
+static void no_request_allocates(void **state)
+{
+	for (int overlay = 0; overlay < 2; overlay++) {
+		struct bench *b = make(&(struct setup){.overlay = overlay, .rate = GIB});
+		unsigned before = allocations;
+
+		assert_true(before > 0); /* the wrapping works: make() allocates */
+		alive(b, UINT64_MAX);
+		for (unsigned i = 0; i < 100; i++) {
+			assert_int_equal(request(b, IN, i, 2 * SECTOR), OK);
+			assert_int_equal(request(b, OUT, i + 1, SECTOR), OK);
+			assert_int_equal(request(b, FLUSH, 0, 0), OK);
+			assert_int_equal(request(b, GET_ID, 0, 20), OK);
+			put_segment(b, 0, i, 4, 0);
+			assert_int_equal(request(b, WRITE_ZEROES, 0, 16), OK);
+			assert_int_equal(request(b, DISCARD, 0, 16), OK);
+			assert_int_equal(request(b, 99, 0, 0), UNSUPP);
+		}
+		assert_int_equal(allocations, before);
+		drop(b);
+	}
+}
+
+static uint64_t now_ms(void)
+{
+	return trace_now_ns() / 1000000;
+}
+
+static void a_rate_is_kept(void **state)
+{
+	struct bench *b = make(&(struct setup){.rate = 640 * KIB});
+	uint64_t begin;
+
+	alive(b, UINT64_MAX);
+	begin = now_ms();
+	/* 256 KiB at 640 KiB/s take 400 ms, of which 100 are given in advance, and nobody waits after the last. */
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(request(b, IN, 0, 64 * KIB), OK);
+	assert_in_range(now_ms() - begin, 190, 1000);
+	/* What moves no data is free. */
+	begin = now_ms();
+	assert_int_equal(request(b, FLUSH, 0, 0), OK);
+	assert_in_range(now_ms() - begin, 0, 50);
+	drop(b);
+}
+
+/* --- In a thread of its own, as the machine runs it -------------------------------------------------------------- */
+
+static void *run_loop(void *arg)
+{
+	assert_int_equal(loop_run(arg), 0);
+	return NULL;
+}
+
+static bool wait_used(struct bench *b, uint32_t *len)
+{
+	uint16_t head;
+
+	for (int i = 0; i < 5000; i++) {
+		if (vqd_used(&b->d, 0, &head, len))
+			return true;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return false;
+}
+
+static void start_read(struct bench *b, uint32_t len)
+{
+	struct vqd_buf buf[] = {{b->header, 16, false}, {b->data, len, true}, {b->status, 1, true}};
+
+	put_header(b, IN, 0);
+	vqd_offer(&b->d, 0, vqd_add(&b->d, 0, buf, 3, false));
+	vqd_kick(&b->d, 0);
+}
+
+/* A request that waits (here for the rate) is cancelled by a reset, which is complete when nothing is in flight. */
+static void a_reset_while_a_request_waits(void **state)
+{
+	struct bench *b = make(&(struct setup){.rate = 4 * KIB});
+	pthread_t thread;
+	uint32_t len;
+
+	alive(b, UINT64_MAX);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, b->d.loop), 0);
+	start_read(b, 64 * KIB);
+	assert_true(wait_used(b, &len));
+	/* The next would wait for 16 s. */
+	start_read(b, SECTOR);
+	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	vqd_set(&b->d, VQD_STATUS, 0);
+	for (int i = 0; vqd_get(&b->d, VQD_STATUS) && i < 2000; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	assert_int_equal(vqd_get(&b->d, VQD_STATUS), 0);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), NOT_WRITTEN);
+	/* And quitting wakes it as well. */
+	alive(b, UINT64_MAX);
+	start_read(b, SECTOR);
+	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	blk_quit(&b->blk);
+	loop_stop(b->d.loop);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	drop(b);
+}
+
+static void resets_against_a_busy_thread(void **state)
+{
+	struct bench *b = make(&(struct setup){0});
+	pthread_t thread;
+	uint32_t len;
+
+	alive(b, UINT64_MAX);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, b->d.loop), 0);
+	for (int i = 0; i < 300; i++) {
+		start_read(b, 64 * KIB);
+		if (i % 3 == 0)
+			assert_true(wait_used(b, &len));
+		vqd_set(&b->d, VQD_STATUS, 0);
+		while (vqd_get(&b->d, VQD_STATUS))
+			sched_yield();
+		alive(b, UINT64_MAX);
+	}
+	start_read(b, SECTOR);
+	assert_true(wait_used(b, &len));
+	assert_int_equal(len, SECTOR + 1);
+	blk_quit(&b->blk);
+	loop_stop(b->d.loop);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	drop(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_overlay_leaves_the_image_alone),
+		cmocka_unit_test(errors_of_the_host),
+		cmocka_unit_test(without_fallocate),
+		cmocka_unit_test(no_request_allocates),
+		cmocka_unit_test(a_rate_is_kept),
+		cmocka_unit_test(a_reset_while_a_request_waits),
+		cmocka_unit_test(resets_against_a_busy_thread),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The balloon, on RAM that is mapped as a machine's is: what is given back has to have left it (mincore).
+ */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "devices/virtio/balloon.h"
+#include "tests/support/unit.h"
+#include "tests/support/vq_driver.h"
+#include "vmm/base/le.h"
+
+#define INFLATE 0
+#define DEFLATE 1
+#define STATS   2
+#define PAGE    VIRTIO_BALLOON_PAGE
+
+/* A second region: the driver's rings stay out of the way. */
+#define BIG_GPA   (UINT64_C(1) << 32)
+#define BIG_PAGES 2048
+#define BIG_SIZE  ((uint64_t)BIG_PAGES * PAGE)
+
+struct bench {
+	struct vq_driver d;
+	struct virtio_balloon balloon;
+	uint8_t *big;
+};
+
+static void up_with(struct bench *b, uint64_t page_bytes, uint64_t features)
+{
+	memset(b, 0, sizeof(*b));
+	vqd_init(&b->d, 2 * MIB);
+	/* At a multiple of 2 MiB, and in small pages. */
+	b->big = mmap(NULL, BIG_SIZE + 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(b->big, MAP_FAILED);
+	madvise(b->big, BIG_SIZE + 2 * MIB, MADV_NOHUGEPAGE);
+	b->big = (uint8_t *)align_up((uintptr_t)b->big, 2 * MIB);
+	memset(b->big, 'x', BIG_SIZE);
+	assert_int_equal(
+		gmem_add(&b->d.mem, &(struct gmem_region){.gpa = BIG_GPA, .size = BIG_SIZE, .host = b->big, .fd = -1}),
+		0);
+	assert_int_equal(virtio_balloon_init(&b->balloon, page_bytes, 0, &b->d.mem, b->d.loop, b->d.trace), 0);
+	vqd_attach(&b->d, &b->balloon.dev);
+	assert_true(vqd_start(&b->d, features | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC));
+}
+
+static void up(struct bench *b)
+{
+	up_with(b, PAGE, VIRTIO_BALLOON_F_STATS_VQ | VIRTIO_BALLOON_F_PAGE_REPORTING);
+}
+
+static void down(struct bench *b)
+{
+	vqd_detach(&b->d);
+	virtio_balloon_destroy(&b->balloon);
+	vqd_destroy(&b->d);
+	munmap(b->big, BIG_SIZE);
+}
+
+static bool resident(struct bench *b, unsigned page)
+{
+	unsigned char in;
+
+	assert_int_equal(mincore(b->big + (uint64_t)page * PAGE, PAGE, &in), 0);
+	return in & 1;
+}
+
+static unsigned resident_in(struct bench *b, unsigned first, unsigned n)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += resident(b, first + i);
+	return sum;
+}
+
+/* `n` page numbers from `first` on, `step` apart; -1 goes down. */
+static void give(struct bench *b, unsigned queue, unsigned first, unsigned n, int step)
+{
+	struct vqd_buf buf = {vqd_alloc(&b->d, (uint64_t)n * 4, 4), n * 4, false};
+
+	for (unsigned i = 0; i < n; i++)
+		le32_put((uint8_t *)vqd_ptr(&b->d, buf.gpa) + (size_t)4 * i,
+			(uint32_t)((BIG_GPA >> 12) + first + (uint64_t)((int)i * step)));
+	vqd_offer(&b->d, queue, vqd_add(&b->d, queue, &buf, 1, false));
+	vqd_kick(&b->d, queue);
+	vqd_run(&b->d);
+}
+
+static void inflate_returns_memory(void **state)
+{
+	struct bench b;
+	uint16_t head;
+	uint32_t len;
+
+	up(&b);
+	assert_int_equal(vqd_get(&b.d, VQD_DEVICE_ID), 5);
+	give(&b, INFLATE, 10, 100, 1);
+	give(&b, INFLATE, 499, 100, -1);
+	give(&b, INFLATE, 1000, 50, 2);
+	assert_true(vqd_used(&b.d, INFLATE, &head, &len));
+	assert_int_equal(resident_in(&b, 10, 100), 0);
+	assert_int_equal(resident_in(&b, 400, 100), 0);
+	assert_int_equal(resident_in(&b, 1000, 100), 50);
+	assert_int_equal(resident_in(&b, 0, BIG_PAGES), BIG_PAGES - 250);
+	assert_int_equal(b.balloon.returned_bytes, 250 * PAGE);
+	/* Back, and zeroes. */
+	give(&b, DEFLATE, 10, 100, 1);
+	assert_true(vqd_used(&b.d, DEFLATE, &head, &len));
+	assert_int_equal(b.big[10 * PAGE], 0);
+	assert_int_equal(b.big[9 * PAGE], 'x');
+	assert_int_equal(b.big[110 * PAGE], 'x');
+	down(&b);
+}
+
+/* A request with more runs than a turn returns: it goes on, and all of it is returned once. */
+static void a_long_list_takes_turns(void **state)
+{
+	struct bench b;
+	uint16_t head;
+	uint32_t len;
+
+	up(&b);
+	give(&b, INFLATE, 0, BIG_PAGES / 2, 2);
+	for (unsigned i = 0; i < 10; i++)
+		b.balloon.again.fired(&b.balloon.again);
+	assert_true(vqd_used(&b.d, INFLATE, &head, &len));
+	assert_int_equal(resident_in(&b, 0, BIG_PAGES), BIG_PAGES / 2);
+	assert_int_equal(b.balloon.returned_bytes, BIG_SIZE / 2);
+	down(&b);
+}
+
+static void pages_outside_ram(void **state)
+{
+	struct bench b;
+
+	up(&b);
+	give(&b, INFLATE, BIG_PAGES, 1, 1);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	assert_int_equal(resident_in(&b, 0, BIG_PAGES), BIG_PAGES);
+	assert_true(vqd_start(&b.d, 0));
+	give(&b, DEFLATE, UINT32_MAX / 2, 1, 1);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	down(&b);
+}
+
+static void what_the_kernel_file_backs_stays(void **state)
+{
+	struct bench b;
+
+	up(&b);
+	gmem_set_file_window(&b.d.mem, BIG_GPA + 20 * PAGE, 10 * PAGE);
+	give(&b, INFLATE, 10, 30, 1);
+	assert_int_equal(resident_in(&b, 10, 10), 0);
+	assert_int_equal(resident_in(&b, 20, 10), 10);
+	assert_int_equal(resident_in(&b, 30, 10), 0);
+	assert_int_equal(b.balloon.kept_bytes, 10 * PAGE);
+	down(&b);
+}
+
+static void of_huge_pages_only_whole_ones(void **state)
+{
+	struct bench b;
+
+	up_with(&b, 2 * MIB, 0);
+	give(&b, INFLATE, 0, 511, 1);
+	assert_int_equal(b.balloon.returned_bytes, 0);
+	give(&b, INFLATE, 500, 600, 1);
+	assert_int_equal(resident_in(&b, 0, BIG_PAGES), BIG_PAGES - 512);
+	assert_int_equal(resident_in(&b, 512, 512), 0);
+	down(&b);
+}
+
+static void report(struct bench *b, unsigned queue, unsigned first, unsigned n)
+{
+	struct vqd_buf buf = {BIG_GPA + (uint64_t)first * PAGE, n * PAGE, true};
+	uint16_t head;
+	uint32_t len;
+
+	vqd_offer(&b->d, queue, vqd_add(&b->d, queue, &buf, 1, true));
+	vqd_kick(&b->d, queue);
+	vqd_run(&b->d);
+	assert_true(vqd_used(&b->d, queue, &head, &len));
+}
+
+/* 5.5.2 counts five queues; Linux before 6.11 leaves out those that it does not use. */
+static void free_pages_are_reported(void **state)
+{
+	static const struct {
+		uint64_t features;
+		unsigned queue;
+		bool poison;
+		bool stays;
+	} cases[] = {
+		{VIRTIO_BALLOON_F_PAGE_REPORTING, 4, false, false},
+		{VIRTIO_BALLOON_F_PAGE_REPORTING, 2, false, false},
+		{VIRTIO_BALLOON_F_PAGE_REPORTING | VIRTIO_BALLOON_F_STATS_VQ, 3, false, false},
+		{VIRTIO_BALLOON_F_PAGE_REPORTING | VIRTIO_BALLOON_F_STATS_VQ, 4, false, false},
+		{VIRTIO_BALLOON_F_PAGE_REPORTING | VIRTIO_BALLOON_F_PAGE_POISON, 4, false, false},
+		{VIRTIO_BALLOON_F_PAGE_REPORTING | VIRTIO_BALLOON_F_PAGE_POISON, 4, true, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bench b;
+
+		up_with(&b, PAGE, cases[i].features);
+		vqd_set(&b.d, VQD_CONFIG + 12, cases[i].poison ? 0xaaaaaaaa : 0);
+		report(&b, cases[i].queue, 512, 512);
+		assert_int_equal(resident_in(&b, 512, 512), cases[i].stays ? 512 : 0);
+		assert_int_equal(resident_in(&b, 0, 512), 512);
+		down(&b);
+	}
+}
+
+static void statistics(void **state)
+{
+	struct bench b;
+	struct vqd_buf buf = {.len = 30};
+	uint8_t *p;
+	uint16_t head;
+	uint32_t len;
+
+	up(&b);
+	buf.gpa = vqd_alloc(&b.d, buf.len, 1);
+	p = vqd_ptr(&b.d, buf.gpa);
+	le16_put(p, VIRTIO_BALLOON_S_MEMFREE);
+	le64_put(p + 2, 123456);
+	le16_put(p + 10, 999); /* one that we do not know */
+	le64_put(p + 12, UINT64_MAX);
+	le16_put(p + 20, VIRTIO_BALLOON_S_MEMTOT);
+	le64_put(p + 22, 654321);
+	vqd_offer(&b.d, STATS, vqd_add(&b.d, STATS, &buf, 1, false));
+	vqd_kick(&b.d, STATS);
+	vqd_run(&b.d);
+	assert_int_equal(b.balloon.stat[VIRTIO_BALLOON_S_MEMFREE], 123456);
+	assert_int_equal(b.balloon.stat[VIRTIO_BALLOON_S_MEMTOT], 654321);
+	/* The buffer is kept until new ones are wanted. */
+	assert_false(vqd_used(&b.d, STATS, &head, &len));
+	b.balloon.poll.fired(&b.balloon.poll);
+	assert_true(vqd_used(&b.d, STATS, &head, &len));
+	b.balloon.poll.fired(&b.balloon.poll);
+	assert_false(vqd_used(&b.d, STATS, &head, &len));
+	down(&b);
+}
+
+/* As Linux does it: the first buffer, and its kick, come before DRIVER_OK. */
+static void statistics_before_driver_ok(void **state)
+{
+	struct bench b;
+	struct vqd_buf buf = {.len = 10};
+
+	up(&b);
+	assert_true(vqd_negotiate(&b.d, VIRTIO_BALLOON_F_STATS_VQ));
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(vqd_queue_setup(&b.d, i, 16));
+	buf.gpa = vqd_alloc(&b.d, buf.len, 1);
+	le16_put(vqd_ptr(&b.d, buf.gpa), VIRTIO_BALLOON_S_AVAIL);
+	le64_put((uint8_t *)vqd_ptr(&b.d, buf.gpa) + 2, 77);
+	vqd_offer(&b.d, STATS, vqd_add(&b.d, STATS, &buf, 1, false));
+	vqd_kick(&b.d, STATS);
+	vqd_run(&b.d);
+	assert_int_equal(b.balloon.stat[VIRTIO_BALLOON_S_AVAIL], 0);
+	vqd_set(&b.d, VQD_STATUS, VQD_ACKNOWLEDGE | VQD_DRIVER | VQD_FEATURES_OK | VQD_DRIVER_OK);
+	assert_int_equal(b.balloon.stat[VIRTIO_BALLOON_S_AVAIL], 77);
+	down(&b);
+}
+
+static void the_target(void **state)
+{
+	struct bench b;
+
+	up(&b);
+	vqd_interrupted(&b.d);
+	virtio_balloon_set_target(&b.balloon, 10 * MIB);
+	assert_true(vqd_interrupted(&b.d));
+	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), 10 * MIB / PAGE);
+	vqd_set(&b.d, VQD_CONFIG, 7); /* the target is ours */
+	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), 10 * MIB / PAGE);
+	vqd_set(&b.d, VQD_CONFIG + 4, 99);
+	assert_int_equal(b.balloon.actual, 99);
+	/* At most what there is. */
+	virtio_balloon_set_target(&b.balloon, UINT64_MAX);
+	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), gmem_size(&b.d.mem) / PAGE);
+	assert_int_equal(vqd_get(&b.d, VQD_CONFIG + 16), 0);
+	/* The driver's part is gone with the driver. */
+	vqd_set(&b.d, VQD_STATUS, 0);
+	assert_int_equal(b.balloon.actual, 0);
+	down(&b);
+	virtio_balloon_destroy(NULL);
+}
+
+static void a_list_that_is_none(void **state)
+{
+	struct bench b;
+	struct vqd_buf buf = {.len = 7};
+
+	up(&b);
+	buf.gpa = vqd_alloc(&b.d, buf.len, 1);
+	vqd_offer(&b.d, INFLATE, vqd_add(&b.d, INFLATE, &buf, 1, false));
+	vqd_kick(&b.d, INFLATE);
+	vqd_run(&b.d);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	down(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(inflate_returns_memory),
+		cmocka_unit_test(a_long_list_takes_turns),
+		cmocka_unit_test(pages_outside_ram),
+		cmocka_unit_test(what_the_kernel_file_backs_stays),
+		cmocka_unit_test(of_huge_pages_only_whole_ones),
+		cmocka_unit_test(free_pages_are_reported),
+		cmocka_unit_test(statistics),
+		cmocka_unit_test(statistics_before_driver_ok),
+		cmocka_unit_test(the_target),
+		cmocka_unit_test(a_list_that_is_none),
+	};
+
+	return run_group(tests);
+}

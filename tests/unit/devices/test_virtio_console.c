@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The console device between a driver and a host end that takes as much as a test likes.
+ */
+#include <string.h>
+
+#include "devices/virtio/console.h"
+#include "tests/support/unit.h"
+#include "tests/support/vq_driver.h"
+
+#define RX 0
+#define TX 1
+
+struct bench {
+	struct vq_driver d;
+	struct virtio_console console;
+	struct char_host host;
+	uint8_t out[4096];
+	size_t nr_out, total;
+	size_t room;
+	unsigned calls, rx_rooms;
+};
+
+static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
+{
+	struct bench *b = container_of(h, struct bench, host);
+
+	n = MIN(n, b->room);
+	for (size_t i = 0; i < n && b->nr_out < sizeof(b->out); i++)
+		b->out[b->nr_out++] = data[i];
+	if (b->room != SIZE_MAX)
+		b->room -= n;
+	b->total += n;
+	b->calls++;
+	return n;
+}
+
+static void host_rx_room(struct char_host *h)
+{
+	container_of(h, struct bench, host)->rx_rooms++;
+}
+
+static void up(struct bench *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->room = SIZE_MAX;
+	b->host = (struct char_host){.tx = host_tx, .rx_room = host_rx_room};
+	vqd_init(&b->d, 4 * MIB);
+	assert_int_equal(virtio_console_init(&b->console, &b->host, &b->d.mem, b->d.loop, b->d.trace), 0);
+	vqd_attach(&b->d, &b->console.dev);
+	assert_true(vqd_start(&b->d, VIRTIO_F_EVENT_IDX));
+}
+
+static void down(struct bench *b)
+{
+	vqd_detach(&b->d);
+	virtio_console_destroy(&b->console);
+	vqd_destroy(&b->d);
+}
+
+static void offer(struct bench *b, unsigned q, const char *text, uint32_t len)
+{
+	struct vqd_buf buf = {vqd_alloc(&b->d, len, 1), len, q == RX};
+
+	if (text)
+		memcpy(vqd_ptr(&b->d, buf.gpa), text, len);
+	vqd_offer(&b->d, q, vqd_add(&b->d, q, &buf, 1, false));
+	vqd_kick(&b->d, q);
+	vqd_run(&b->d);
+}
+
+static void a_line_is_one_call(void **state)
+{
+	struct bench b;
+	uint16_t head;
+	uint32_t len;
+
+	up(&b);
+	assert_int_equal(vqd_get(&b.d, VQD_DEVICE_ID), 3);
+	offer(&b, TX, "hello, world\n", 13);
+	assert_int_equal(b.calls, 1);
+	assert_memory_equal(b.out, "hello, world\n", 13);
+	assert_true(vqd_used(&b.d, TX, &head, &len));
+	assert_int_equal(len, 0);
+	down(&b);
+}
+
+/* A full host end: the chain stays, goes on where it stopped, and nothing is lost, doubled or moved. */
+static void waits_for_room(void **state)
+{
+	struct bench b;
+	uint16_t head;
+	uint32_t len;
+
+	up(&b);
+	b.room = 3;
+	offer(&b, TX, "hello", 5);
+	offer(&b, TX, " again", 6);
+	assert_int_equal(b.nr_out, 3);
+	assert_false(vqd_used(&b.d, TX, &head, &len));
+	b.room = 4;
+	b.console.guest.tx_room(&b.console.guest);
+	assert_true(vqd_used(&b.d, TX, &head, &len));
+	assert_false(vqd_used(&b.d, TX, &head, &len));
+	b.room = 100;
+	b.console.guest.tx_room(&b.console.guest);
+	assert_true(vqd_used(&b.d, TX, &head, &len));
+	assert_int_equal(b.nr_out, 11);
+	assert_memory_equal(b.out, "hello again", 11);
+	down(&b);
+}
+
+/* A host end that takes everything, and 64 MB to take: the loop gets its turns between. */
+static void a_turn_ends(void **state)
+{
+	struct bench b;
+	struct vqd_buf buf[32];
+
+	up(&b);
+	for (unsigned i = 0; i < 32; i++)
+		buf[i] = (struct vqd_buf){VQD_RAM_START + MIB, 2 * MIB, false};
+	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, buf, 32, false));
+	pthread_mutex_lock(&b.console.dev.lock);
+	b.console.dev.ops->kick(&b.console.dev, TX);
+	pthread_mutex_unlock(&b.console.dev.lock);
+	assert_in_range(b.total, 1, MIB);
+	for (unsigned i = 0; i < 1000 && b.total < 64 * MIB; i++)
+		b.console.again.fired(&b.console.again);
+	assert_int_equal(b.total, 64 * MIB);
+	down(&b);
+}
+
+static void input_goes_to_buffers(void **state)
+{
+	struct bench b;
+	struct char_guest *g;
+	uint16_t head;
+	uint32_t len;
+
+	up(&b);
+	g = &b.console.guest;
+	assert_true(virtio_console_active(&b.console));
+	assert_int_equal(g->rx(g, (const uint8_t *)"early", 5), 0);
+	offer(&b, RX, NULL, 4);
+	assert_int_equal(b.rx_rooms, 1);
+	assert_int_equal(g->rx(g, (const uint8_t *)"early", 5), 4);
+	assert_true(vqd_used(&b.d, RX, &head, &len));
+	assert_int_equal(len, 4);
+	assert_true(vqd_interrupted(&b.d));
+	assert_int_equal(b.rx_rooms, 1);
+	offer(&b, RX, NULL, 64);
+	assert_int_equal(b.rx_rooms, 2);
+	assert_int_equal(g->rx(g, (const uint8_t *)"y", 1), 1);
+	down(&b);
+}
+
+/* What is typed before there is a driver stays with the host end, which is told when there is one. */
+static void input_waits_for_a_driver(void **state)
+{
+	struct bench b;
+	struct char_guest *g;
+
+	up(&b);
+	g = &b.console.guest;
+	vqd_set(&b.d, VQD_STATUS, 0);
+	assert_false(virtio_console_active(&b.console));
+	assert_int_equal(g->rx(g, (const uint8_t *)"x", 1), 0);
+	assert_true(vqd_start(&b.d, 0));
+	assert_int_equal(b.rx_rooms, 1);
+	down(&b);
+}
+
+static void bad_buffers(void **state)
+{
+	struct bench b;
+	struct char_guest *g;
+
+	up(&b);
+	g = &b.console.guest;
+	offer(&b, RX, NULL, 0);
+	assert_int_equal(g->rx(g, (const uint8_t *)"x", 1), 0);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	/* An empty one to send is only odd. */
+	assert_true(vqd_start(&b.d, 0));
+	offer(&b, TX, NULL, 0);
+	assert_true(vqd_get(&b.d, VQD_STATUS) == 15);
+	down(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_is_one_call),
+		cmocka_unit_test(waits_for_room),
+		cmocka_unit_test(a_turn_ends),
+		cmocka_unit_test(input_goes_to_buffers),
+		cmocka_unit_test(input_waits_for_a_driver),
+		cmocka_unit_test(bad_buffers),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,687 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The network device between the driver mock and a backend whose other side is a datagram socket of the test: one
+ * datagram is a frame with its header. Its queue is short, so that a slow host blocks for real.
+ */
+#include "tests/support/unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "devices/virtio/net.h"
+#include "tests/support/vq_driver.h"
+#include "vmm/base/le.h"
+
+#define ALL (NET_OFFLOADS | VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF)
+
+/* What the linker puts in front of the C library: work on frames must not get here. */
+static unsigned allocations;
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+	allocations++;
+	return __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	allocations++;
+	return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	allocations++;
+	return __real_realloc(p, n);
+}
+
+struct fake {
+	struct net_backend backend;
+	uint64_t offloads_set;
+	unsigned sends, receives;
+};
+
+static int fake_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t bytes)
+{
+	struct fake *f = container_of(b, struct fake, backend);
+
+	f->sends++;
+	if (writev(b->fd, iov, (int)nr) >= 0)
+		return 0;
+	b->blocked = errno == EAGAIN;
+	return errno == EPIPE || errno == ECONNRESET ? -ENOTCONN : -errno;
+}
+
+static ssize_t fake_receive(struct net_backend *b, const struct iovec *iov, size_t nr)
+{
+	struct fake *f = container_of(b, struct fake, backend);
+	ssize_t r = readv(b->fd, iov, (int)nr);
+
+	f->receives++;
+	return r > 0 ? r : r == 0 ? -ENOTCONN : -errno;
+}
+
+static int fake_flush(struct net_backend *b)
+{
+	b->blocked = false;
+	return 0;
+}
+
+static void fake_set_offload(struct net_backend *b, uint64_t features)
+{
+	container_of(b, struct fake, backend)->offloads_set = features;
+}
+
+static void fake_destroy(struct net_backend *b)
+{
+	close(b->fd);
+}
+
+static const struct net_backend_ops fake_ops = {
+	.send = fake_send,
+	.receive = fake_receive,
+	.flush = fake_flush,
+	.set_offload = fake_set_offload,
+	.destroy = fake_destroy,
+};
+
+struct bench {
+	struct vq_driver d;
+	struct fake fake;
+	struct net net;
+	int host; /* the other side */
+	uint8_t sent[NET_HDR_SIZE + NET_FRAME_MAX];
+	uint8_t got[NET_HDR_SIZE + NET_FRAME_MAX];
+};
+
+static const uint8_t mac[NET_MAC_SIZE] = {2, 1, 2, 3, 4, 5};
+
+static struct bench *open_bench(uint64_t offload)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	int pair[2];
+
+	assert_non_null(b);
+	vqd_init(&b->d, 4 * MIB);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	b->fake.backend = (struct net_backend){.ops = &fake_ops, .peer = "the test", .fd = pair[0], .offload = offload};
+	b->host = pair[1];
+	assert_int_equal(net_init(&b->net, 3, mac, &b->fake.backend, &b->d.mem, b->d.loop, b->d.trace), 0);
+	vqd_attach(&b->d, &b->net.dev);
+	return b;
+}
+
+static void rounds(struct bench *b, unsigned n)
+{
+	while (n--)
+		vqd_run(&b->d);
+}
+
+static struct bench *start_bench(uint64_t features)
+{
+	struct bench *b = open_bench(NET_OFFLOADS);
+
+	assert_true(vqd_start(&b->d, features));
+	rounds(b, 2);
+	return b;
+}
+
+static void close_bench(struct bench *b)
+{
+	vqd_detach(&b->d);
+	net_destroy(&b->net);
+	vqd_destroy(&b->d);
+	if (b->host >= 0)
+		close(b->host);
+	free(b);
+}
+
+/* A frame of `size` bytes with a header of zeroes in front, in b->sent. */
+static void make_frame(struct bench *b, size_t size)
+{
+	memset(b->sent, 0, NET_HDR_SIZE);
+	for (size_t i = 0; i < size; i++)
+		b->sent[NET_HDR_SIZE + i] = (uint8_t)(i * 7 + size);
+}
+
+/* Offers b->sent to the transmit queue, in descriptors of these sizes, the last with the rest; kicks. */
+static void tx(struct bench *b, size_t size, const uint32_t *cut, unsigned cuts, bool indirect)
+{
+	uint64_t gpa = vqd_alloc(&b->d, NET_HDR_SIZE + size, 16);
+	struct vqd_buf buf[16];
+	uint32_t at = 0;
+
+	memcpy(vqd_ptr(&b->d, gpa), b->sent, NET_HDR_SIZE + size);
+	for (unsigned i = 0; i < cuts; at += cut[i++])
+		buf[i] = (struct vqd_buf){gpa + at, cut[i], false};
+	buf[cuts] = (struct vqd_buf){gpa + at, (uint32_t)(NET_HDR_SIZE + size) - at, false};
+	vqd_offer(&b->d, NET_TX, vqd_add(&b->d, NET_TX, buf, cuts + 1, indirect));
+	vqd_kick(&b->d, NET_TX);
+}
+
+static unsigned drain_used(struct bench *b, unsigned queue)
+{
+	uint16_t head;
+	uint32_t len;
+	unsigned n = 0;
+
+	for (; vqd_used(&b->d, queue, &head, &len); n++)
+		;
+	return n;
+}
+
+static void assert_host_gets(struct bench *b, size_t size)
+{
+	assert_int_equal(read(b->host, b->got, sizeof(b->got)), NET_HDR_SIZE + size);
+	assert_memory_equal(b->got, b->sent, NET_HDR_SIZE + size);
+}
+
+static void assert_host_gets_nothing(struct bench *b)
+{
+	assert_int_equal(read(b->host, b->got, sizeof(b->got)), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/*
+ * Gives the driver's receive queue `nr` buffers of `size` bytes, in `pieces` descriptors each. Return: the first's
+ * address.
+ */
+static uint64_t post(struct bench *b, unsigned nr, uint32_t size, unsigned pieces)
+{
+	uint64_t first = vqd_alloc(&b->d, (uint64_t)nr * size, 16);
+
+	for (unsigned i = 0; i < nr; i++) {
+		struct vqd_buf buf[16];
+		uint32_t part = size / pieces;
+
+		for (unsigned p = 0; p < pieces; p++)
+			buf[p] = (struct vqd_buf){
+				first + i * size + p * part, p + 1 < pieces ? part : size - p * part, true};
+		vqd_offer(&b->d, NET_RX, vqd_add(&b->d, NET_RX, buf, pieces, false));
+	}
+	vqd_kick(&b->d, NET_RX);
+	rounds(b, 2);
+	return first;
+}
+
+static void host_sends(struct bench *b, size_t size)
+{
+	make_frame(b, size);
+	assert_int_equal(write(b->host, b->sent, NET_HDR_SIZE + size), NET_HDR_SIZE + size);
+}
+
+/* The next `k` used buffers, which follow each other in RAM from `gpa`, hold b->sent. */
+static void assert_guest_has(struct bench *b, uint64_t gpa, uint32_t buffer, unsigned k, size_t size)
+{
+	const uint8_t *at = vqd_ptr(&b->d, gpa);
+	uint32_t left = NET_HDR_SIZE + (uint32_t)size, len;
+	uint16_t head;
+
+	for (unsigned i = 0; i < k; i++) {
+		assert_true(vqd_used(&b->d, NET_RX, &head, &len));
+		assert_int_equal(len, MIN(left, buffer));
+		left -= len;
+	}
+	assert_int_equal(left, 0);
+	assert_int_equal(le16_get(at + 10), k);
+	assert_memory_equal(at + NET_HDR_SIZE, b->sent + NET_HDR_SIZE, size);
+}
+
+static uint16_t link_status(struct bench *b)
+{
+	return (uint16_t)vqd_in(&b->d, VQD_CONFIG + 6, 2);
+}
+
+static void what_it_offers(void **state)
+{
+	struct bench *b = open_bench(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_STATUS << 20);
+	uint64_t f = vqd_features(&b->d);
+
+	/* Bits of 5.1.3, by number. */
+	assert_int_equal(f & 0xfffff, 1 << 0 | 1 << 5 | 1 << 15 | 1 << 16);
+	assert_int_equal(vqd_get(&b->d, VQD_DEVICE_ID), 1);
+	for (unsigned i = 0; i < NET_MAC_SIZE; i++)
+		assert_int_equal(vqd_in(&b->d, VQD_CONFIG + i, 1), mac[i]);
+	assert_int_equal(link_status(b), 1);
+	close_bench(b);
+	b = open_bench(NET_OFFLOADS);
+	assert_int_equal(vqd_features(&b->d) & 0xfffff, 0x1bba3);
+	close_bench(b);
+}
+
+static void sends_whatever_the_cuts(void **state)
+{
+	static const uint32_t header[] = {12}, split[] = {5, 3, 1, 9}, bytes[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+	struct bench *b = start_bench(ALL | VIRTIO_F_INDIRECT_DESC);
+
+	make_frame(b, 1514);
+	for (unsigned indirect = 0; indirect < 2; indirect++) {
+		tx(b, 1514, NULL, 0, indirect);
+		rounds(b, 2);
+		assert_host_gets(b, 1514);
+		tx(b, 1514, header, 1, indirect);
+		tx(b, 1514, split, 4, indirect);
+		tx(b, 1514, bytes, 12, indirect);
+		rounds(b, 2);
+		for (int i = 0; i < 3; i++)
+			assert_host_gets(b, 1514);
+	}
+	make_frame(b, NET_FRAME_MAX);
+	tx(b, NET_FRAME_MAX, split, 4, false);
+	make_frame(b, NET_FRAME_MIN);
+	tx(b, NET_FRAME_MIN, NULL, 0, false);
+	rounds(b, 2);
+	make_frame(b, NET_FRAME_MAX);
+	assert_host_gets(b, NET_FRAME_MAX);
+	make_frame(b, NET_FRAME_MIN);
+	assert_host_gets(b, NET_FRAME_MIN);
+	assert_int_equal(drain_used(b, NET_TX), 10);
+	assert_int_equal(b->net.stats.tx_frames, 10);
+	assert_int_equal(b->net.stats.tx_dropped, 0);
+	close_bench(b);
+}
+
+static void the_header_reaches_the_host_checked(void **state)
+{
+	static const struct {
+		struct net_hdr h;
+		bool sent;
+	} row[] = {
+		{{.flags = NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16}, true},
+		{{.flags = NET_HDR_F_NEEDS_CSUM, .csum_start = 98, .csum_offset = 0}, true},
+		{{.flags = NET_HDR_F_NEEDS_CSUM, .csum_start = 98, .csum_offset = 1}, false},
+		{{.flags = NET_HDR_F_NEEDS_CSUM, .csum_start = 0xffff, .csum_offset = 0xffff}, false},
+		{{.flags = 1, .gso_type = NET_HDR_GSO_TCPV4, .gso_size = 1448, .csum_start = 34, .csum_offset = 16},
+			true},
+		{{.flags = 1, .gso_type = NET_HDR_GSO_TCPV6 | NET_HDR_GSO_ECN, .gso_size = 9, .csum_start = 34}, true},
+		{{.flags = 1, .gso_type = NET_HDR_GSO_TCPV4, .gso_size = 0, .csum_start = 34}, false},
+		{{.flags = 0, .gso_type = NET_HDR_GSO_TCPV4, .gso_size = 1448}, false},
+		{{.flags = 1, .gso_type = 3 /* UDP */, .gso_size = 1448}, false},
+		{{.flags = 1, .gso_type = NET_HDR_GSO_ECN, .gso_size = 1448}, false},
+		{{.flags = 1, .gso_type = 0x7f, .gso_size = 1448}, false},
+	};
+	struct bench *b = start_bench(ALL);
+	unsigned dropped = 0;
+
+	make_frame(b, 100);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		memcpy(b->sent, &row[i].h, NET_HDR_SIZE);
+		tx(b, 100, NULL, 0, false);
+		rounds(b, 2);
+		if (row[i].sent)
+			assert_host_gets(b, 100);
+		else
+			assert_host_gets_nothing(b);
+		dropped += !row[i].sent;
+		assert_int_equal(drain_used(b, NET_TX), 1);
+	}
+	assert_int_equal(b->net.stats.tx_dropped, dropped);
+	/* Bits that mean nothing to us, and the count of buffers, which is the driver's to ignore. */
+	memset(b->sent, 0, NET_HDR_SIZE);
+	b->sent[0] = 0xfe;
+	b->sent[10] = 0x55;
+	tx(b, 100, NULL, 0, false);
+	rounds(b, 2);
+	memset(b->sent, 0, NET_HDR_SIZE);
+	assert_host_gets(b, 100);
+	close_bench(b);
+
+	/* Nothing negotiated: nothing may be asked for. */
+	b = start_bench(0);
+	make_frame(b, 100);
+	b->sent[0] = NET_HDR_F_NEEDS_CSUM;
+	tx(b, 100, NULL, 0, false);
+	rounds(b, 2);
+	assert_host_gets_nothing(b);
+	assert_int_equal(drain_used(b, NET_TX), 1);
+	close_bench(b);
+}
+
+static void frames_of_no_size(void **state)
+{
+	struct bench *b = start_bench(ALL);
+
+	make_frame(b, NET_FRAME_MAX);
+	tx(b, 0, NULL, 0, false);
+	tx(b, NET_FRAME_MIN - 1, NULL, 0, false);
+	rounds(b, 2);
+	assert_int_equal(drain_used(b, NET_TX), 2);
+	/* One byte more than the largest: the same memory twice. */
+	{
+		uint64_t gpa = vqd_alloc(&b->d, NET_FRAME_MAX, 16);
+		struct vqd_buf buf[2] = {{gpa, NET_FRAME_MAX, false}, {gpa, NET_HDR_SIZE + 1, false}};
+
+		assert_int_equal(vqd_request(&b->d, NET_TX, buf, 2, false), 0);
+	}
+	assert_int_equal(b->net.stats.tx_dropped, 3);
+	assert_host_gets_nothing(b);
+	assert_int_equal(vqd_get(&b->d, VQD_STATUS) & VQD_NEEDS_RESET, 0);
+	close_bench(b);
+}
+
+static void rules_of_the_device(void **state)
+{
+	struct bench *b = start_bench(ALL);
+	struct vqd_buf buf = {vqd_alloc(&b->d, 64, 16), NET_HDR_SIZE - 1, false};
+
+	vqd_offer(&b->d, NET_TX, vqd_add(&b->d, NET_TX, &buf, 1, false));
+	vqd_kick(&b->d, NET_TX);
+	rounds(b, 2);
+	assert_true(vqd_get(&b->d, VQD_STATUS) & VQD_NEEDS_RESET);
+	/* A reset heals it. */
+	assert_true(vqd_start(&b->d, ALL));
+	rounds(b, 2);
+	make_frame(b, 60);
+	tx(b, 60, NULL, 0, false);
+	rounds(b, 2);
+	assert_host_gets(b, 60);
+	buf.write = true;
+	vqd_offer(&b->d, NET_RX, vqd_add(&b->d, NET_RX, &buf, 1, false));
+	vqd_kick(&b->d, NET_RX);
+	rounds(b, 2);
+	assert_true(vqd_get(&b->d, VQD_STATUS) & VQD_NEEDS_RESET);
+	close_bench(b);
+}
+
+static void a_slow_host_holds_the_driver_up(void **state)
+{
+	struct bench *b = start_bench(ALL | VIRTIO_F_EVENT_IDX);
+	unsigned at_host = 0, sends;
+
+	make_frame(b, 1000);
+	for (unsigned i = 0; i < 250; i++)
+		tx(b, 1000, NULL, 0, false);
+	rounds(b, 8);
+	assert_true(b->fake.backend.blocked);
+	sends = b->fake.sends;
+	rounds(b, 20);
+	assert_int_equal(b->fake.sends, sends); /* it waits, and does not try again and again */
+	for (unsigned i = 0; i < 2000 && at_host < 250; i++) {
+		while (read(b->host, b->got, sizeof(b->got)) == NET_HDR_SIZE + 1000)
+			at_host++;
+		rounds(b, 1);
+	}
+	assert_int_equal(at_host, 250);
+	assert_int_equal(drain_used(b, NET_TX), 250);
+	assert_int_equal(b->net.stats.tx_dropped, 0);
+	close_bench(b);
+}
+
+static void receives_into_one_buffer_or_many(void **state)
+{
+	struct bench *b = start_bench(ALL);
+	uint64_t gpa = post(b, 64, 2048, 1);
+
+	host_sends(b, 60);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 2048, 1, 60);
+	assert_true(vqd_interrupted(&b->d));
+	gpa += 2048;
+	/* Ten times what was offered to the backend at once, and then what it is offered after a large frame. */
+	for (unsigned i = 0; i < 2; i++) {
+		host_sends(b, 40000);
+		rounds(b, 2);
+		assert_guest_has(b, gpa, 2048, 20, 40000);
+		gpa += (uint64_t)20 * 2048;
+	}
+	/* To the last byte of a buffer, and one more. */
+	host_sends(b, 2048 - NET_HDR_SIZE);
+	host_sends(b, 2048 - NET_HDR_SIZE + 1);
+	rounds(b, 2);
+	make_frame(b, 2048 - NET_HDR_SIZE);
+	assert_guest_has(b, gpa, 2048, 1, 2048 - NET_HDR_SIZE);
+	make_frame(b, 2048 - NET_HDR_SIZE + 1);
+	assert_guest_has(b, gpa + 2048, 2048, 2, 2048 - NET_HDR_SIZE + 1);
+	assert_int_equal(b->net.stats.rx_frames, 5);
+	assert_int_equal(b->net.stats.rx_dropped, 0);
+	close_bench(b);
+}
+
+static void tiny_pieces(void **state)
+{
+	struct bench *b = start_bench(ALL);
+	uint64_t gpa = post(b, 18, 13, 13); /* each buffer thirteen descriptors of one byte */
+
+	host_sends(b, 100);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 13, 9, 100);
+	close_bench(b);
+}
+
+static void a_frame_waits_for_buffers(void **state)
+{
+	struct bench *b = start_bench(ALL | VIRTIO_F_EVENT_IDX);
+	uint64_t gpa = vqd_alloc(&b->d, 0, 16);
+	uint16_t head;
+	uint32_t len;
+	unsigned receives;
+
+	/* Nothing at all, then too few, then enough; the addresses follow each other. */
+	host_sends(b, 9000);
+	rounds(b, 2);
+	receives = b->fake.receives;
+	rounds(b, 20);
+	assert_int_equal(b->fake.receives, receives); /* no busy loop */
+	gpa = post(b, 2, 2048, 1);
+	assert_false(vqd_used(&b->d, NET_RX, &head, &len));
+	receives = b->fake.receives;
+	rounds(b, 20);
+	assert_int_equal(b->fake.receives, receives);
+	post(b, 2, 2048, 1);
+	assert_false(vqd_used(&b->d, NET_RX, &head, &len));
+	post(b, 1, 2048, 1);
+	assert_guest_has(b, gpa, 2048, 5, 9000);
+	assert_int_equal(b->net.stats.rx_dropped, 0);
+	close_bench(b);
+}
+
+static void what_never_fits_is_dropped(void **state)
+{
+	struct bench *b = open_bench(NET_OFFLOADS);
+	uint64_t gpa;
+
+	/* A queue of four small buffers: mergeable, and still not enough. */
+	assert_true(vqd_negotiate(&b->d, ALL));
+	assert_true(vqd_queue_setup(&b->d, NET_RX, 4) && vqd_queue_setup(&b->d, NET_TX, 4));
+	vqd_set(&b->d, VQD_STATUS, vqd_get(&b->d, VQD_STATUS) | VQD_DRIVER_OK);
+	rounds(b, 2);
+	gpa = post(b, 4, 100, 1);
+	host_sends(b, 5000);
+	host_sends(b, 150);
+	rounds(b, 3);
+	assert_int_equal(b->net.stats.rx_dropped, 1);
+	assert_guest_has(b, gpa, 100, 2, 150);
+	close_bench(b);
+
+	/* Not mergeable: one buffer has to do. */
+	b = start_bench(ALL & ~VIRTIO_NET_F_MRG_RXBUF);
+	gpa = post(b, 4, 1526, 2);
+	host_sends(b, 1515);
+	host_sends(b, 1514);
+	rounds(b, 3);
+	assert_int_equal(b->net.stats.rx_dropped, 1);
+	assert_guest_has(b, gpa, 1526, 1, 1514);
+	close_bench(b);
+}
+
+static void offloads_that_were_not_taken(void **state)
+{
+	struct net_hdr h = {
+		.flags = 1, .gso_type = NET_HDR_GSO_TCPV4, .gso_size = 1448, .csum_start = 34, .csum_offset = 16};
+	struct bench *b = start_bench(ALL & ~VIRTIO_NET_F_GUEST_TSO4);
+	uint64_t gpa = post(b, 8, 2048, 1);
+
+	assert_int_equal(b->fake.offloads_set, NET_OFFLOADS_TO_GUEST & ~VIRTIO_NET_F_GUEST_TSO4);
+	make_frame(b, 200);
+	memcpy(b->sent, &h, sizeof(h));
+	assert_int_equal(write(b->host, b->sent, NET_HDR_SIZE + 200), NET_HDR_SIZE + 200);
+	rounds(b, 2);
+	assert_int_equal(b->net.stats.rx_dropped, 1);
+	h.gso_type = NET_HDR_GSO_TCPV6;
+	memcpy(b->sent, &h, sizeof(h));
+	assert_int_equal(write(b->host, b->sent, NET_HDR_SIZE + 200), NET_HDR_SIZE + 200);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 2048, 1, 200);
+	assert_memory_equal(vqd_ptr(&b->d, gpa), &h, 10);
+	close_bench(b);
+
+	/* "Data valid" is for who took the checksum only. */
+	b = start_bench(VIRTIO_NET_F_MRG_RXBUF);
+	gpa = post(b, 8, 2048, 1);
+	make_frame(b, 200);
+	b->sent[0] = NET_HDR_F_DATA_VALID;
+	assert_int_equal(write(b->host, b->sent, NET_HDR_SIZE + 200), NET_HDR_SIZE + 200);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 2048, 1, 200);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, gpa), 0);
+	close_bench(b);
+}
+
+static void the_other_side_goes(void **state)
+{
+	struct bench *b = start_bench(ALL);
+	uint32_t generation = vqd_get(&b->d, VQD_CONFIG_GENERATION);
+
+	post(b, 8, 2048, 1);
+	make_frame(b, 1000);
+	for (unsigned i = 0; i < 250; i++)
+		tx(b, 1000, NULL, 0, false);
+	rounds(b, 8);
+	assert_true(b->fake.backend.blocked);
+	close(b->host);
+	b->host = -1;
+	rounds(b, 8);
+	assert_int_equal(link_status(b), 0);
+	assert_int_not_equal(vqd_get(&b->d, VQD_CONFIG_GENERATION), generation);
+	assert_true(vqd_get(&b->d, VQD_INTERRUPT_STATUS) & 2);
+	/* The driver's frames come back all the same, those of the future too. */
+	assert_int_equal(drain_used(b, NET_TX), 250);
+	tx(b, 1000, NULL, 0, false);
+	rounds(b, 2);
+	assert_int_equal(drain_used(b, NET_TX), 1);
+	close_bench(b);
+}
+
+static void resets_let_go_of_everything(void **state)
+{
+	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
+	uint64_t gpa;
+
+	/* Held buffers, and a frame that waits for more. */
+	post(b, 2, 2048, 1);
+	host_sends(b, 9000);
+	rounds(b, 2);
+	assert_true(vqd_start(&b->d, ALL | VIRTIO_F_RING_RESET));
+	rounds(b, 2);
+	gpa = post(b, 64, 1024, 1);
+	host_sends(b, 3000);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 1024, 3, 3000);
+
+	/* The same for the queue alone (2.6.1). */
+	vqd_set(&b->d, VQD_QUEUE_SEL, NET_RX);
+	vqd_set(&b->d, VQD_QUEUE_RESET, 1);
+	assert_int_equal(vqd_get(&b->d, VQD_QUEUE_RESET), 0);
+	host_sends(b, 3000);
+	rounds(b, 4);
+	assert_true(vqd_queue_setup(&b->d, NET_RX, 256));
+	gpa = post(b, 64, 1024, 1);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 1024, 3, 3000);
+	close_bench(b);
+}
+
+/* Another source of the loop, always ready: how much happens between two turns of it. */
+struct neighbour {
+	struct loop_source source;
+	const struct net_stats *stats;
+	uint64_t last;
+	uint64_t most;
+};
+
+static void on_neighbour(struct loop_source *s, uint32_t events)
+{
+	struct neighbour *nb = container_of(s, struct neighbour, source);
+	uint64_t now = nb->stats->rx_frames + nb->stats->tx_frames;
+
+	nb->most = MAX(nb->most, now - nb->last);
+	nb->last = now;
+}
+
+static void a_busy_direction_leaves_the_loop(void **state)
+{
+	struct neighbour nb = {.source = {.ready = on_neighbour}};
+	struct bench *b = start_bench(ALL | VIRTIO_F_EVENT_IDX);
+	int size = 1 << 20;
+
+	setsockopt(b->host, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(b->fake.backend.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	post(b, 250, 256, 1);
+	nb.stats = &b->net.stats;
+	nb.source.fd = eventfd(1, 0);
+	assert_int_equal(loop_add(b->d.loop, &nb.source, EPOLLIN), 0);
+	for (unsigned i = 0; i < 150; i++)
+		host_sends(b, 60);
+	for (unsigned i = 0; i < 150; i++)
+		tx(b, 60, NULL, 0, false);
+	rounds(b, 10);
+	assert_int_equal(b->net.stats.rx_frames, 150);
+	assert_int_equal(b->net.stats.tx_frames, 150);
+	assert_in_range(nb.most, 1, 3 * 64); /* a kick, frames and leftovers may meet */
+	loop_remove(&nb.source);
+	close(nb.source.fd);
+	close_bench(b);
+}
+
+static void no_allocation_on_the_way(void **state)
+{
+	struct bench *b = start_bench(ALL);
+	unsigned before;
+
+	post(b, 200, 2048, 1);
+	make_frame(b, 1514);
+	before = allocations;
+	for (unsigned i = 0; i < 50; i++) {
+		tx(b, 1514, NULL, 0, false);
+		rounds(b, 2);
+		assert_host_gets(b, 1514);
+		host_sends(b, 1514);
+		rounds(b, 2);
+	}
+	assert_int_equal(b->net.stats.rx_frames, 50);
+	assert_int_equal(b->net.stats.tx_frames, 50);
+	assert_int_equal(allocations, before);
+	close_bench(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_it_offers),
+		cmocka_unit_test(sends_whatever_the_cuts),
+		cmocka_unit_test(the_header_reaches_the_host_checked),
+		cmocka_unit_test(frames_of_no_size),
+		cmocka_unit_test(rules_of_the_device),
+		cmocka_unit_test(a_slow_host_holds_the_driver_up),
+		cmocka_unit_test(receives_into_one_buffer_or_many),
+		cmocka_unit_test(tiny_pieces),
+		cmocka_unit_test(a_frame_waits_for_buffers),
+		cmocka_unit_test(what_never_fits_is_dropped),
+		cmocka_unit_test(offloads_that_were_not_taken),
+		cmocka_unit_test(the_other_side_goes),
+		cmocka_unit_test(resets_let_go_of_everything),
+		cmocka_unit_test(a_busy_direction_leaves_the_loop),
+		cmocka_unit_test(no_allocation_on_the_way),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The socket device between a driver, written as the specification says (virtio 1.2, 5.10.6), and socket pairs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "devices/virtio/vsock.h"
+#include "tests/support/unit.h"
+#include "tests/support/vq_driver.h"
+#include "vmm/base/le.h"
+
+#define RX     0
+#define TX     1
+#define CID    42
+#define RXBUF  4096
+#define RXBUFS 32
+#define ALLOC  65536
+
+struct bench {
+	struct vq_driver d;
+	struct vsock_host host;
+	struct virtio_vsock vsock;
+	int peer;        /* the host's program */
+	int error;       /* connect() fails with this */
+	uint32_t asked;  /* the port that was connected to */
+	uint32_t opened; /* what answered() was told */
+	bool keep;       /* packets stay in the queue for a while */
+	uint64_t rx[RXBUFS];
+	uint16_t rx_head[RXBUFS];
+};
+
+/* A packet as the guest sees it. */
+struct packet {
+	uint64_t src_cid;
+	uint32_t src_port, dst_port, len, flags, alloc, fwd;
+	uint16_t type, op;
+	uint8_t data[RXBUF];
+};
+
+static int pair(struct bench *b)
+{
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+	b->peer = fd[0];
+	return fd[1];
+}
+
+static int host_connect(struct vsock_host *h, uint32_t port)
+{
+	struct bench *b = container_of(h, struct bench, host);
+
+	b->asked = port;
+	return b->error ? -b->error : pair(b);
+}
+
+static void host_answered(struct vsock_host *h, int fd, uint32_t port)
+{
+	container_of(h, struct bench, host)->opened = port;
+}
+
+static void give_rx(struct bench *b, unsigned i)
+{
+	struct vqd_buf buf = {b->rx[i], RXBUF, true};
+
+	b->rx_head[i] = vqd_add(&b->d, RX, &buf, 1, false);
+	vqd_offer(&b->d, RX, b->rx_head[i]);
+}
+
+static void up(struct bench *b, unsigned rx_buffers)
+{
+	memset(b, 0, sizeof(*b));
+	b->peer = -1;
+	b->host = (struct vsock_host){.connect = host_connect, .answered = host_answered};
+	vqd_init(&b->d, 4 * MIB);
+	assert_int_equal(virtio_vsock_init(&b->vsock, CID, &b->host, &b->d.mem, b->d.loop, b->d.trace), 0);
+	vqd_attach(&b->d, &b->vsock.dev);
+	assert_true(vqd_start(&b->d, VIRTIO_F_EVENT_IDX));
+	for (unsigned i = 0; i < RXBUFS; i++)
+		b->rx[i] = vqd_alloc(&b->d, RXBUF, 16);
+	for (unsigned i = 0; i < rx_buffers; i++)
+		give_rx(b, i);
+	vqd_kick(&b->d, RX);
+	vqd_run(&b->d);
+}
+
+static void down(struct bench *b)
+{
+	if (b->peer >= 0)
+		close(b->peer);
+	vqd_detach(&b->d);
+	virtio_vsock_destroy(&b->vsock);
+	vqd_destroy(&b->d);
+}
+
+static void post(struct bench *b, const struct packet *p, uint64_t src, uint64_t dst, const void *data, uint32_t len)
+{
+	struct vqd_buf buf[2] = {
+		{vqd_alloc(&b->d, VIRTIO_VSOCK_HDR_SIZE, 8), VIRTIO_VSOCK_HDR_SIZE, false},
+		{len ? vqd_alloc(&b->d, len, 1) : 0, len, false},
+	};
+	uint8_t *raw = vqd_ptr(&b->d, buf[0].gpa);
+	uint16_t head;
+	uint32_t used;
+
+	le64_put(raw, src);
+	le64_put(raw + 8, dst);
+	le32_put(raw + 16, p->src_port);
+	le32_put(raw + 20, p->dst_port);
+	le32_put(raw + 24, p->len);
+	le16_put(raw + 28, p->type ? p->type : VIRTIO_VSOCK_TYPE_STREAM);
+	le16_put(raw + 30, p->op);
+	le32_put(raw + 32, p->flags);
+	le32_put(raw + 36, p->alloc ? p->alloc : ALLOC);
+	le32_put(raw + 40, p->fwd);
+	if (len)
+		memcpy(vqd_ptr(&b->d, buf[1].gpa), data, len);
+	vqd_offer(&b->d, TX, vqd_add(&b->d, TX, buf, len ? 2 : 1, false));
+	vqd_kick(&b->d, TX);
+	vqd_run(&b->d);
+	while (vqd_used(&b->d, TX, &head, &used))
+		;
+	if (!b->keep)
+		b->d.next = b->rx[RXBUFS - 1] + RXBUF; /* what was sent is not needed any more */
+}
+
+/* From guest port 1000 to host port 80. */
+static void say(struct bench *b, uint16_t op, uint32_t flags)
+{
+	const struct packet p = {.src_port = 1000, .dst_port = 80, .op = op, .flags = flags};
+
+	post(b, &p, CID, VIRTIO_VSOCK_HOST_CID, NULL, 0);
+}
+
+static void say_data(struct bench *b, const void *data, uint32_t len)
+{
+	const struct packet p = {.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_RW, .len = len};
+
+	post(b, &p, CID, VIRTIO_VSOCK_HOST_CID, data, len);
+}
+
+/* The next packet; the buffer goes back. False: none. */
+static bool hear(struct bench *b, struct packet *p)
+{
+	uint16_t head;
+	uint32_t len;
+
+	vqd_run(&b->d);
+	if (!vqd_used(&b->d, RX, &head, &len))
+		return false;
+	for (unsigned i = 0; i < RXBUFS; i++) {
+		const uint8_t *raw = vqd_ptr(&b->d, b->rx[i]);
+
+		if (b->rx_head[i] != head)
+			continue;
+		p->src_cid = le64_get(raw);
+		assert_int_equal(le64_get(raw + 8), CID);
+		p->src_port = le32_get(raw + 16);
+		p->dst_port = le32_get(raw + 20);
+		p->len = le32_get(raw + 24);
+		p->type = le16_get(raw + 28);
+		p->op = le16_get(raw + 30);
+		p->flags = le32_get(raw + 32);
+		p->alloc = le32_get(raw + 36);
+		p->fwd = le32_get(raw + 40);
+		assert_int_equal(p->type, VIRTIO_VSOCK_TYPE_STREAM);
+		assert_int_equal(len, VIRTIO_VSOCK_HDR_SIZE + p->len);
+		memcpy(p->data, raw + VIRTIO_VSOCK_HDR_SIZE, p->len);
+		give_rx(b, i);
+		vqd_kick(&b->d, RX);
+		return true;
+	}
+	fail();
+	return false;
+}
+
+static void expect(struct bench *b, uint16_t op)
+{
+	struct packet p;
+
+	assert_true(hear(b, &p));
+	assert_int_equal(p.op, op);
+}
+
+static void connected(struct bench *b)
+{
+	say(b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	assert_int_equal(b->asked, 80);
+	expect(b, VIRTIO_VSOCK_OP_RESPONSE);
+}
+
+static void the_guest_connects(void **state)
+{
+	struct bench b;
+	struct packet p;
+	char buf[16];
+
+	up(&b, RXBUFS);
+	assert_int_equal(vqd_get(&b.d, VQD_DEVICE_ID), 19);
+	assert_int_equal(vqd_in(&b.d, VQD_CONFIG, 8), CID);
+	connected(&b);
+	say_data(&b, "ping", 4);
+	assert_int_equal(read(b.peer, buf, sizeof(buf)), 4);
+	assert_memory_equal(buf, "ping", 4);
+	assert_int_equal(write(b.peer, "pong!", 5), 5);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_RW);
+	assert_int_equal(p.src_cid, VIRTIO_VSOCK_HOST_CID);
+	assert_int_equal(p.len, 5);
+	assert_int_equal(p.fwd, 4);
+	assert_memory_equal(p.data, "pong!", 5);
+	/* An orderly end: the host sees the end, the guest its RST. */
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, 3);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(read(b.peer, buf, sizeof(buf)), 0);
+	down(&b);
+}
+
+static void half_closed_still_works(void **state)
+{
+	struct bench b;
+	struct packet p;
+	char buf[16];
+
+	up(&b, RXBUFS);
+	/* The guest first. */
+	connected(&b);
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_SEND);
+	assert_int_equal(read(b.peer, buf, sizeof(buf)), 0);
+	assert_int_equal(write(b.peer, "late", 4), 4);
+	close(b.peer);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.len, 4);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_SHUTDOWN);
+	assert_int_equal(p.flags, 3);
+	say(&b, VIRTIO_VSOCK_OP_RST, 0);
+	assert_false(hear(&b, &p));
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
+	/* The host first. */
+	connected(&b);
+	shutdown(b.peer, SHUT_WR);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_SHUTDOWN);
+	assert_int_equal(p.flags, VIRTIO_VSOCK_SHUTDOWN_SEND);
+	say_data(&b, "later", 5);
+	assert_int_equal(read(b.peer, buf, sizeof(buf)), 5);
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, 3);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(read(b.peer, buf, sizeof(buf)), 0);
+	down(&b);
+}
+
+static void the_host_connects(void **state)
+{
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), 0);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_REQUEST);
+	assert_int_equal(p.dst_port, 5000);
+	assert_in_range(p.src_port, VIRTIO_VSOCK_PORT_FIRST, UINT32_MAX);
+	post(&b, &(struct packet){.src_port = 5000, .dst_port = p.src_port, .op = VIRTIO_VSOCK_OP_RESPONSE}, CID, 2,
+		NULL, 0);
+	assert_int_equal(b.opened, p.src_port);
+	assert_int_equal(write(b.peer, "hi", 2), 2);
+	expect(&b, VIRTIO_VSOCK_OP_RW);
+	close(b.peer);
+	expect(&b, VIRTIO_VSOCK_OP_SHUTDOWN);
+	/* And one that nobody listens for. */
+	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5001), 0);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_REQUEST);
+	b.opened = 0;
+	post(&b, &(struct packet){.src_port = 5001, .dst_port = p.src_port, .op = VIRTIO_VSOCK_OP_RST}, CID, 2, NULL,
+		0);
+	assert_int_equal(b.opened, 0);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	/* Without a driver it is refused at once. */
+	vqd_set(&b.d, VQD_STATUS, 0);
+	close(b.peer);
+	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), -ENOTCONN);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	down(&b);
+}
+
+static void refusals(void **state)
+{
+	static const struct {
+		struct packet p;
+		uint64_t src, dst;
+		bool rst;
+	} cases[] = {
+		{{.op = VIRTIO_VSOCK_OP_RW}, CID, 2, true},                 /* no such connection */
+		{{.op = VIRTIO_VSOCK_OP_RST}, CID, 2, false},               /* RST is not answered by RST */
+		{{.op = VIRTIO_VSOCK_OP_REQUEST}, CID, 3, true},            /* nobody has this CID */
+		{{.op = VIRTIO_VSOCK_OP_REQUEST}, 7, 2, false},             /* not the guest's own */
+		{{.op = VIRTIO_VSOCK_OP_REQUEST, .type = 2}, CID, 2, true}, /* SEQPACKET */
+		{{.op = 999}, CID, 2, true},
+	};
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		post(&b, &cases[i].p, cases[i].src, cases[i].dst, NULL, 0);
+		assert_int_equal(hear(&b, &p), cases[i].rst);
+		if (cases[i].rst) {
+			assert_int_equal(p.op, VIRTIO_VSOCK_OP_RST);
+			assert_int_equal(p.src_cid, cases[i].dst);
+		}
+	}
+	assert_int_equal(b.asked, 0);
+	b.error = ECONNREFUSED;
+	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	down(&b);
+}
+
+/* What breaks a connection breaks that connection only. */
+static void broken_connections(void **state)
+{
+	static const uint16_t ops[] = {VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE, 999, 0};
+	struct bench b;
+	char buf[4];
+
+	up(&b, RXBUFS);
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		connected(&b);
+		say(&b, ops[i], 0);
+		expect(&b, VIRTIO_VSOCK_OP_RST);
+		assert_int_equal(read(b.peer, buf, sizeof(buf)), 0);
+		close(b.peer);
+	}
+	/* Data after its own SHUTDOWN. */
+	connected(&b);
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_SEND);
+	say_data(&b, "x", 1);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(vqd_get(&b.d, VQD_STATUS), 15);
+	down(&b);
+}
+
+/* A program that does not read: the guest may send what it was given credit for, and not a byte more. */
+static void credit_for_the_guest(void **state)
+{
+	static uint8_t block[32768], back[32768];
+	struct bench b;
+	struct packet p;
+	uint64_t sent = 0, got = 0;
+	ssize_t n;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = (uint8_t)(i * 31 + (i >> 8));
+	/* The socket's own buffer, then ours. */
+	while (b.vsock.conn[0].taken - b.vsock.conn[0].fwd <= VIRTIO_VSOCK_BUFFER - sizeof(block)) {
+		say_data(&b, block, sizeof(block));
+		sent += sizeof(block);
+		while (hear(&b, &p))
+			assert_int_equal(p.op, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	}
+	/* All of it arrives, in order, and the guest is told of the room. */
+	while (got < sent) {
+		n = read(b.peer, back, sizeof(back) - got % sizeof(block));
+		if (n < 0) {
+			vqd_run(&b.d);
+			continue;
+		}
+		assert_memory_equal(back, block + got % sizeof(block), n);
+		got += (uint64_t)n;
+		vqd_run(&b.d);
+	}
+	while (hear(&b, &p))
+		assert_int_equal(p.op, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	assert_int_equal(b.vsock.conn[0].fwd, (uint32_t)sent);
+	say(&b, VIRTIO_VSOCK_OP_CREDIT_REQUEST, 0);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	assert_int_equal(p.fwd, (uint32_t)sent);
+	/* More than that: over. */
+	do {
+		say_data(&b, block, sizeof(block));
+	} while (b.vsock.conn[0].state == VSOCK_OPEN);
+	do {
+		assert_true(hear(&b, &p));
+	} while (p.op == VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_RST);
+	down(&b);
+}
+
+/* A guest that says it has no room gets nothing, and the loop does not spin on the socket. */
+static void credit_of_the_guest(void **state)
+{
+	struct bench b;
+	struct packet p = {.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_REQUEST, .alloc = 10};
+
+	up(&b, RXBUFS);
+	post(&b, &p, CID, 2, NULL, 0);
+	expect(&b, VIRTIO_VSOCK_OP_RESPONSE);
+	assert_int_equal(write(b.peer, "0123456789abcdef", 16), 16);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.len, 10);
+	assert_false(hear(&b, &p));
+	assert_false(b.vsock.conn[0].source.events & EPOLLIN);
+	p = (struct packet){
+		.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_CREDIT_UPDATE, .alloc = 10, .fwd = 4};
+	post(&b, &p, CID, 2, NULL, 0);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.len, 4);
+	/* One that claims to have forwarded what it never got. */
+	p = (struct packet){
+		.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_CREDIT_UPDATE, .alloc = 10, .fwd = 1000};
+	post(&b, &p, CID, 2, NULL, 0);
+	assert_false(hear(&b, &p));
+	down(&b);
+}
+
+/* A guest without buffers: what there is to say waits, and so do the guest's packets once that is enough. */
+static void no_buffers(void **state)
+{
+	struct bench b;
+	struct packet p = {.dst_port = 1, .op = VIRTIO_VSOCK_OP_RW};
+	unsigned n = 0;
+
+	up(&b, 0);
+	b.keep = true;
+	for (p.src_port = 0; p.src_port < 100; p.src_port++)
+		post(&b, &p, CID, 2, NULL, 0);
+	assert_int_equal(b.vsock.nr_rsts, VIRTIO_VSOCK_RSTS_MAX);
+	for (unsigned i = 0; i < RXBUFS; i++)
+		give_rx(&b, i);
+	vqd_kick(&b.d, RX);
+	while (hear(&b, &p)) {
+		assert_int_equal(p.op, VIRTIO_VSOCK_OP_RST);
+		assert_int_equal(p.dst_port, n++);
+	}
+	assert_int_equal(n, 100);
+	down(&b);
+}
+
+static void many_connections(void **state)
+{
+	struct bench b;
+	struct packet p = {.dst_port = 80, .op = VIRTIO_VSOCK_OP_REQUEST};
+	int peer[VIRTIO_VSOCK_CONNS_MAX];
+
+	up(&b, RXBUFS);
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
+		p = (struct packet){.src_port = i, .dst_port = 80, .op = VIRTIO_VSOCK_OP_REQUEST};
+		post(&b, &p, CID, 2, NULL, 0);
+		expect(&b, VIRTIO_VSOCK_OP_RESPONSE);
+		peer[i] = b.peer;
+	}
+	p = (struct packet){.src_port = 5555, .dst_port = 80, .op = VIRTIO_VSOCK_OP_REQUEST};
+	post(&b, &p, CID, 2, NULL, 0);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	close(b.peer);
+	b.peer = -1;
+	/* A reset closes them all. */
+	vqd_set(&b.d, VQD_STATUS, 0);
+	vqd_run(&b.d);
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
+		assert_int_equal(read(peer[i], &p, 1), 0);
+		close(peer[i]);
+		assert_int_equal(b.vsock.conn[i].state, VSOCK_FREE);
+	}
+	down(&b);
+}
+
+/* What the guest sent before it lost patience is still the host's. */
+static void closed_but_not_forgotten(void **state)
+{
+	static uint8_t block[32768], back[65536];
+	struct bench b;
+	struct packet p;
+	uint64_t sent = 0, got = 0;
+	ssize_t n;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	while (b.vsock.conn[0].taken == b.vsock.conn[0].fwd) {
+		say_data(&b, block, sizeof(block));
+		sent += sizeof(block);
+		while (hear(&b, &p))
+			;
+	}
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, 3);
+	assert_false(hear(&b, &p));
+	say(&b, VIRTIO_VSOCK_OP_RST, 0);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_ORPHAN);
+	for (unsigned i = 0; i < 1000; i++) {
+		n = read(b.peer, back, sizeof(back));
+		if (n == 0)
+			break;
+		if (n > 0)
+			got += (uint64_t)n;
+		vqd_run(&b.d);
+	}
+	assert_int_equal(got, sent);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
+	down(&b);
+}
+
+static void patience_ends(void **state)
+{
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), 0);
+	expect(&b, VIRTIO_VSOCK_OP_REQUEST);
+	b.vsock.deadlines.fired(&b.vsock.deadlines);
+	assert_false(hear(&b, &p));
+	b.vsock.conn[0].deadline_ns = trace_now_ns() - 1;
+	b.vsock.deadlines.fired(&b.vsock.deadlines);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	down(&b);
+}
+
+static void bad_packets(void **state)
+{
+	struct bench b;
+	struct packet p = {.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_RW, .len = 100};
+	struct vqd_buf buf = {.len = 20};
+
+	up(&b, RXBUFS);
+	connected(&b);
+	post(&b, &p, CID, 2, "short", 5);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	assert_true(vqd_start(&b.d, 0));
+	buf.gpa = vqd_alloc(&b.d, buf.len, 1);
+	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, &buf, 1, false));
+	vqd_kick(&b.d, TX);
+	vqd_run(&b.d);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	/* A buffer that holds a header and nothing else. */
+	assert_true(vqd_start(&b.d, 0));
+	buf = (struct vqd_buf){vqd_alloc(&b.d, VIRTIO_VSOCK_HDR_SIZE, 1), VIRTIO_VSOCK_HDR_SIZE, true};
+	vqd_offer(&b.d, RX, vqd_add(&b.d, RX, &buf, 1, false));
+	say(&b, VIRTIO_VSOCK_OP_RW, 0);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	down(&b);
+	virtio_vsock_destroy(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_guest_connects),
+		cmocka_unit_test(half_closed_still_works),
+		cmocka_unit_test(the_host_connects),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(broken_connections),
+		cmocka_unit_test(credit_for_the_guest),
+		cmocka_unit_test(credit_of_the_guest),
+		cmocka_unit_test(no_buffers),
+		cmocka_unit_test(many_connections),
+		cmocka_unit_test(closed_but_not_forgotten),
+		cmocka_unit_test(patience_ends),
+		cmocka_unit_test(bad_packets),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Landlock by trying: what a confined child can no longer do, as far as this host's ABI goes, and what was left to it.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "security/landlock.h"
+#include "tests/support/unit.h"
+
+static char dir[64];
+
+static void path_of(char *buf, size_t size, const char *name)
+{
+	snprintf(buf, size, "%s/%s", dir, name);
+}
+
+/* errno of what was tried, 0: it worked */
+static int open_of(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static int try_read(void)
+{
+	return open_of("/etc/passwd", O_RDONLY);
+}
+
+static int try_list(void)
+{
+	return open_of("/", O_RDONLY | O_DIRECTORY);
+}
+
+static int try_create(void)
+{
+	char path[128];
+
+	path_of(path, sizeof(path), "new");
+	return open_of(path, O_WRONLY | O_CREAT);
+}
+
+static int try_remove(void)
+{
+	char path[128];
+
+	path_of(path, sizeof(path), "file");
+	return unlink(path) ? errno : 0;
+}
+
+static int try_execute(void)
+{
+	static char *const argv[] = {(char *)"true", NULL};
+
+	execv("/bin/true", argv);
+	return errno;
+}
+
+static int try_link(void)
+{
+	char from[128], to[128];
+	int r;
+
+	path_of(from, sizeof(from), "file");
+	path_of(to, sizeof(to), "sub/file");
+	r = link(from, to) ? errno : 0;
+	unlink(to);
+	return r;
+}
+
+static int try_truncate(void)
+{
+	char path[128];
+
+	path_of(path, sizeof(path), "file");
+	return truncate(path, 0) ? errno : 0;
+}
+
+static int try_tcp(bool connecting)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd < 0)
+		return errno;
+	if (!connecting)
+		to.sin_port = htons(49999);
+	r = connecting ? connect(fd, (struct sockaddr *)&to, sizeof(to)) : bind(fd, (struct sockaddr *)&to, sizeof(to));
+	r = r ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static int try_bind(void)
+{
+	return try_tcp(false);
+}
+
+static int try_connect(void)
+{
+	return try_tcp(true);
+}
+
+static int try_ioctl(void)
+{
+	/* The pty multiplexer is everywhere; opening it was left to us for this. */
+	int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), n;
+
+	if (fd < 0)
+		return errno;
+	n = ioctl(fd, TIOCGPTN, &n) ? errno : 0;
+	close(fd);
+	return n;
+}
+
+static int try_signal(void)
+{
+	return kill(getppid(), 0) ? errno : 0;
+}
+
+static int try_abstract(void)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd < 0)
+		return errno;
+	snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "vmm-test-%d", getppid());
+	r = connect(fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static const struct attempt {
+	const char *what;
+	int abi;
+	int (*what_if)(void);
+	int refused;
+	int otherwise;
+} attempts[] = {
+	{"reads a file", 1, try_read, EACCES, 0},
+	{"lists a directory", 1, try_list, EACCES, 0},
+	{"makes a file", 1, try_create, EACCES, 0},
+	{"removes a file", 1, try_remove, EACCES, 0},
+	{"executes", 1, try_execute, EACCES, 0},
+	{"links into another directory", 1, try_link, EXDEV, 0}, /* ABI 1 denies it always, as EXDEV */
+	{"truncates", 3, try_truncate, EACCES, 0},
+	{"binds a TCP port", 4, try_bind, EACCES, 0},
+	{"connects to a TCP port", 4, try_connect, EACCES, ECONNREFUSED},
+	{"speaks to a device", 5, try_ioctl, EACCES, 0},
+	{"signals", 6, try_signal, EPERM, 0},
+	{"connects to an abstract socket", 6, try_abstract, EPERM, 0},
+};
+
+/* In a child that allowed itself what `allow` says, or is not confined at all. */
+static int child(int (*what)(void), const struct landlock_allow *allow, size_t nr, bool confined)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct err e = {0};
+
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (confined && landlock_restrict(allow, nr, &e) < 0) {
+			fprintf(stderr, "%s\n", e.text);
+			_exit(255);
+		}
+		_exit(what());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void nothing_is_left(void **state)
+{
+	int abi = landlock_abi();
+	int ptmx = open("/dev/ptmx", O_PATH | O_CLOEXEC);
+	/* To be able to open the device whose ioctls are tried. */
+	const struct landlock_allow device = {ptmx, LL_READ_FILE | LL_WRITE_FILE};
+	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+	snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "vmm-test-%d", getpid());
+	assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listening, 100), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		const struct attempt *a = &attempts[i];
+		bool on_device = a->what_if == try_ioctl;
+		int got = child(a->what_if, on_device ? &device : NULL, on_device, true);
+		int want = abi >= a->abi ? a->refused : a->otherwise;
+
+		if (a->what_if == try_link && abi >= 2)
+			want = EACCES; /* neither making nor linking is allowed there */
+		if (a->what_if == try_link && (got == EXDEV || got == EACCES))
+			continue;
+		if (got != want)
+			fail_msg("%s under ABI %d: %s, wanted %s", a->what, abi, strerror(got), strerror(want));
+	}
+	close(listening);
+	close(ptmx);
+}
+
+/* The attempts are worth something only if they succeed when nothing stands in their way. */
+static void without_it_all_work(void **state)
+{
+	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+	snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "vmm-test-%d", getpid());
+	assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listening, 100), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		int got = child(attempts[i].what_if, NULL, 0, false);
+
+		if (got != attempts[i].otherwise)
+			fail_msg("%s: %s", attempts[i].what, strerror(got));
+		if (attempts[i].what_if == try_remove) {
+			char path[128];
+
+			path_of(path, sizeof(path), "file");
+			assert_int_equal(open_of(path, O_WRONLY | O_CREAT), 0);
+		}
+	}
+	close(listening);
+}
+
+/* What a socket console keeps: removal in one directory, and nothing else there. */
+static void what_is_allowed_works(void **state)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct landlock_allow allow = {fd, LL_REMOVE_FILE};
+	char path[128];
+
+	path_of(path, sizeof(path), "file");
+	assert_int_equal(open_of(path, O_WRONLY | O_CREAT), 0);
+	assert_int_equal(child(try_remove, &allow, 1, true), 0);
+	assert_int_equal(child(try_create, &allow, 1, true), EACCES);
+	assert_int_equal(child(try_read, &allow, 1, true), EACCES);
+	assert_int_equal(open_of(path, O_WRONLY | O_CREAT), 0);
+	close(fd);
+}
+
+static int read_what_is_open(void)
+{
+	char byte;
+
+	/* Opened before: 100, by the test. */
+	return read(100, &byte, 1) == 1 ? 0 : errno;
+}
+
+static void what_is_open_stays_open(void **state)
+{
+	int fd = open("/etc/passwd", O_RDONLY);
+
+	assert_int_equal(dup2(fd, 100), 100);
+	close(fd);
+	assert_int_equal(child(read_what_is_open, NULL, 0, true), 0);
+	close(100);
+}
+
+/* An fd that is no path: the words say which call, and nothing is confined by half. */
+static void failures_are_told(void **state)
+{
+	struct landlock_allow bad = {-1, LL_READ_FILE};
+	struct err e = {0};
+
+	assert_true(landlock_restrict(&bad, 1, &e) < 0);
+	assert_non_null(strstr(e.text, "landlock_add_rule"));
+	assert_int_equal(try_read(), 0);
+}
+
+static void missing_rights_are_named(void **state)
+{
+	char buf[160];
+
+	landlock_missing(LANDLOCK_ABI_KNOWN, buf, sizeof(buf));
+	assert_string_equal(buf, "");
+	landlock_missing(2, buf, sizeof(buf));
+	assert_string_equal(buf, "truncation, TCP bind and connect, device ioctls, signals and abstract sockets");
+	landlock_missing(5, buf, sizeof(buf));
+	assert_string_equal(buf, "signals and abstract sockets");
+	landlock_missing(0, buf, sizeof(buf));
+	assert_true(!strncmp(buf, "files, ", 7));
+	landlock_missing(0, buf, 4);
+	assert_string_equal(buf, "fil");
+}
+
+static int set_up(void **state)
+{
+	char path[128];
+
+	snprintf(dir, sizeof(dir), "/tmp/vmm-landlock-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	path_of(path, sizeof(path), "sub");
+	mkdir(path, 0700);
+	path_of(path, sizeof(path), "file");
+	return open_of(path, O_WRONLY | O_CREAT);
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = {"sub/file", "file", "new"};
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		path_of(path, sizeof(path), names[i]);
+		unlink(path);
+	}
+	path_of(path, sizeof(path), "sub");
+	rmdir(path);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_it_all_work),
+		cmocka_unit_test(nothing_is_left),
+		cmocka_unit_test(what_is_allowed_works),
+		cmocka_unit_test(what_is_open_stays_open),
+		cmocka_unit_test(failures_are_told),
+		cmocka_unit_test(missing_rights_are_named),
+	};
+
+	if (landlock_abi() < 0)
+		return skip_program("this kernel has no Landlock");
+	return cmocka_run_group_tests(tests, set_up, tear_down) ? 1 : 0;
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The filters as they are installed: for each role, a child per system call. What a row allows lives; every other call
+ * of the table of the kernel dies, with its report. Calls are made with arguments that the kernel refuses, so that
+ * those that get through do nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/kvm.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "security/filters.h"
+#include "security/seccomp.h"
+#include "security/sigsys.h"
+#include "tests/support/unit.h"
+#include "vmm/base/util.h"
+
+#define CALLS 462 /* of Linux 6.9, about; later ones have no name here */
+#define ALL   ((1u << SANDBOX_DEVICE_SANITIZER) - 1)
+#define ALIVE 42
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define EXTRA SANDBOX_HAS(SANITIZER)
+#else
+#define EXTRA 0
+#endif
+
+/* A system call that hardly touches anything around it: not the C library's, which may do more. */
+static long call(long nr, const uint64_t *arg)
+{
+	register uint64_t r10 __asm__("r10") = arg[3];
+	register uint64_t r8 __asm__("r8") = arg[4];
+	register uint64_t r9 __asm__("r9") = arg[5];
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(arg[0]), "S"(arg[1]), "d"(arg[2]), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+struct end {
+	int status;
+	char text[512];
+};
+
+/* A child behind the filter of `role` that makes one call and then says that it lives. */
+static void try(enum sandbox_role role, uint32_t devices, long nr, const uint64_t *arg, struct end *ret)
+{
+	static const uint64_t alive[6] = {ALIVE};
+	size_t used = 0;
+	ssize_t n;
+	int fd[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(fd), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		signal(SIGALRM, SIG_DFL);
+		alarm(10);
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		sigsys_set_role(role);
+		if (sigsys_install(fd[1], NULL) < 0 || seccomp_install(role, devices) < 0)
+			_exit(1);
+		call(nr, arg);
+		call(SYS_exit_group, alive);
+	}
+	close(fd[1]);
+	while ((n = read(fd[0], ret->text + used, sizeof(ret->text) - 1 - used)) > 0)
+		used += (size_t)n;
+	ret->text[used] = '\0';
+	close(fd[0]);
+	assert_int_equal(waitpid(pid, &ret->status, 0), pid);
+}
+
+static void must_live(enum sandbox_role role, uint32_t devices, const struct sandbox_rule *rule)
+{
+	/* -1 is no fd, no address and no id; a length of 0 writes nothing. */
+	uint64_t arg[6] = {(uint64_t)-1, 0, 0, 0, 0, 0};
+	struct end end;
+
+	for (size_t i = 0; i < SANDBOX_CONDS_MAX; i++)
+		if (rule->cond[i].arg >= 0)
+			arg[rule->cond[i].arg] = rule->cond[i].value == SANDBOX_OWN_PID ? 0 : rule->cond[i].value;
+	/* Of too many fds, since it waits for none of them for ever. */
+	if (rule->nr == SYS_ppoll)
+		arg[1] = UINT32_MAX;
+	try(role, devices, rule->nr, arg, &end);
+	if (!WIFEXITED(end.status) || WEXITSTATUS(end.status) != ALIVE)
+		fail_msg("%s: %s %s: status 0x%x, '%s'", seccomp_role_name(role), rule->call, rule->what, end.status,
+			end.text);
+}
+
+/* Those that end or move the caller when they are allowed, or that need the process's own id: tried otherwise. */
+static bool is_special(const struct sandbox_rule *rule)
+{
+	return rule->nr == SYS_exit || rule->nr == SYS_exit_group || rule->nr == SYS_rt_sigreturn ||
+		rule->nr == SYS_tgkill;
+}
+
+static void every_row_lives(void **state)
+{
+	size_t tried = 0;
+
+	for (size_t i = 0; i < sandbox_rules_nr; i++) {
+		const struct sandbox_rule *rule = &sandbox_rules[i];
+
+		if (rule->device == SANDBOX_DEVICE_SANITIZER || is_special(rule))
+			continue;
+		must_live(rule->role, SANDBOX_HAS(ALWAYS) | 1u << rule->device | EXTRA, rule);
+		tried++;
+	}
+	assert_true(tried > 50);
+}
+
+static bool has_rule(enum sandbox_role role, uint32_t devices, long nr)
+{
+	for (size_t i = 0; i < sandbox_rules_nr; i++)
+		if (sandbox_rules[i].role == role && sandbox_rules[i].nr == nr &&
+			(devices & (1u << sandbox_rules[i].device)))
+			return true;
+	return false;
+}
+
+static void must_die(enum sandbox_role role, uint32_t devices, long nr, const uint64_t *arg)
+{
+	char want[128];
+	struct end end;
+
+	try(role, devices, nr, arg, &end);
+	if (!WIFEXITED(end.status) || WEXITSTATUS(end.status) != SIGSYS_EXIT_STATUS)
+		fail_msg("%s: call %ld: status 0x%x, '%s'", seccomp_role_name(role), nr, end.status, end.text);
+	snprintf(want, sizeof(want), "vmm: sandbox: the %s thread may not call %s (%ld): 0x%llx, ",
+		seccomp_role_name(role), seccomp_call_name(nr), nr, (unsigned long long)arg[0]);
+	if (strncmp(end.text, want, strlen(want)))
+		fail_msg("wanted '%s', got '%s'", want, end.text);
+}
+
+static void every_other_call_dies(void **state)
+{
+	static const uint64_t arg[6] = {(uint64_t)-1};
+
+	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++)
+		for (long nr = 0; nr < CALLS; nr++)
+			if (strcmp(seccomp_call_name(nr), "?") && !has_rule((enum sandbox_role)role, ALL | EXTRA, nr))
+				must_die((enum sandbox_role)role, ALL | EXTRA, nr, arg);
+}
+
+/* Without its device a call is not allowed. */
+static void devices_do_not_mix(void **state)
+{
+	static const uint64_t arg[6] = {(uint64_t)-1};
+	size_t tried = 0;
+
+	for (size_t i = 0; i < sandbox_rules_nr; i++) {
+		const struct sandbox_rule *rule = &sandbox_rules[i];
+
+		if (rule->device == SANDBOX_DEVICE_ALWAYS || rule->device == SANDBOX_DEVICE_SANITIZER)
+			continue;
+		if (has_rule(rule->role, SANDBOX_HAS(ALWAYS) | EXTRA, rule->nr))
+			continue;
+		must_die(rule->role, SANDBOX_HAS(ALWAYS) | EXTRA, rule->nr, arg);
+		tried++;
+	}
+	assert_true(tried > 5);
+}
+
+/* Calls that are allowed with some arguments die with others. */
+static void arguments_are_looked_at(void **state)
+{
+	static const struct {
+		enum sandbox_role role;
+		long nr;
+		uint64_t arg[6];
+	} calls[] = {
+		{SANDBOX_VCPU, SYS_ioctl, {(uint64_t)-1, KVM_CREATE_VM}},
+		{SANDBOX_VCPU, SYS_ioctl, {(uint64_t)-1, KVM_SET_USER_MEMORY_REGION}},
+		{SANDBOX_VCPU, SYS_ioctl, {(uint64_t)-1, 0x5412 /* TIOCSTI */}},
+		{SANDBOX_VCPU, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},
+		{SANDBOX_VCPU, SYS_futex, {0, 3 /* FUTEX_REQUEUE */}},
+		{SANDBOX_VCPU, SYS_fcntl, {(uint64_t)-1, F_DUPFD}},
+		{SANDBOX_LOOP, SYS_ioctl, {(uint64_t)-1, KVM_RUN}},
+		{SANDBOX_LOOP, SYS_ioctl, {(uint64_t)-1, 0x5412 /* TIOCSTI */}},
+		{SANDBOX_LOOP, SYS_mmap, {0, 4096, 7 /* RWX */, 0x22, (uint64_t)-1}},
+		{SANDBOX_LOOP, SYS_mmap, {0, 4096, 5 /* RX */, 0x22, (uint64_t)-1}},
+		{SANDBOX_LOOP, SYS_mmap, {0, 4096, 3, 0x32 /* MAP_FIXED */, (uint64_t)-1}},
+		{SANDBOX_LOOP, SYS_mmap, {0, 4096, 3, 0x01 /* MAP_SHARED */, 0}},
+		{SANDBOX_LOOP, SYS_mmap, {0, 4096, 3 | UINT64_C(1) << 32, 0x22, (uint64_t)-1}},
+		{SANDBOX_LOOP, SYS_fcntl, {0, F_SETOWN}},
+		{SANDBOX_LOOP, SYS_tgkill, {1, 1, 34}},
+		{SANDBOX_LOOP, SYS_tgkill, {SANDBOX_OWN_PID, 1, 34}},
+		{SANDBOX_DISK, SYS_mmap, {0, 4096, 7, 0x22, (uint64_t)-1}},
+	};
+
+	if (EXTRA)
+		return; /* every_other_call_dies has tried what a sanitizer leaves */
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		must_die(calls[i].role, ALL, calls[i].nr, calls[i].arg);
+}
+
+/* Memory that could be executed is to be had from nobody. */
+static void own_process_only(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		uint64_t self[6] = {(uint64_t)getpid(), (uint64_t)getpid(), 34};
+		static const uint64_t alive[6] = {ALIVE};
+
+		signal(34, SIG_IGN);
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA) < 0)
+			_exit(1);
+		if (call(SYS_tgkill, self) != 0)
+			call(SYS_exit_group, self);
+		call(SYS_exit_group, alive);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), ALIVE);
+}
+
+/* malloc is refused brk and lives from mmap. */
+static void malloc_without_brk(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		static const uint64_t alive[6] = {ALIVE};
+		char *p;
+
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA) < 0)
+			_exit(1);
+		for (int i = 0; i < 400; i++) {
+			p = malloc(10000);
+			if (!p)
+				_exit(2);
+			memset(p, 1, 10000);
+		}
+		call(SYS_exit_group, alive);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), ALIVE);
+}
+
+/* Another architecture's numbers are another filter's business: the end, without a handler. */
+static void calls_of_32_bits_kill(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		long ret;
+
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA) < 0)
+			_exit(1);
+		__asm__ volatile("int $0x80" : "=a"(ret) : "a"(20 /* getpid */) : "memory");
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	/* SIGSEGV: this kernel has no 32-bit calls at all. */
+	assert_true(WIFSIGNALED(status) && (WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV));
+}
+
+/* The numbers of requests are copies, since only vmm/ knows KVM. */
+static void requests_are_those_of_kvm(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t number;
+	} requests[] = {
+		{"KVM_RUN", KVM_RUN},
+		{"KVM_GET_REGS", KVM_GET_REGS},
+		{"KVM_GET_SREGS", KVM_GET_SREGS},
+		{"KVM_GET_MP_STATE", KVM_GET_MP_STATE},
+		{"KVM_TRANSLATE", KVM_TRANSLATE},
+	};
+	size_t seen = 0;
+
+	for (size_t i = 0; i < sandbox_rules_nr; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(requests); j++)
+			if (!strcmp(sandbox_rules[i].what, requests[j].what)) {
+				assert_int_equal(sandbox_rules[i].cond[0].value, requests[j].number);
+				seen |= 1u << j;
+			}
+	assert_int_equal(seen, (1u << ARRAY_SIZE(requests)) - 1);
+}
+
+/*
+ * The marks: at most 25 calls for a loop and 10 for a vCPU, with all devices on but two. Sockets have to be made and
+ * connected while the guest runs (socket, connect, shutdown), and memory to be given back (madvise).
+ */
+static void few_calls(void **state)
+{
+	static const unsigned most[] = {[SANDBOX_LOOP] = 25 + 4, [SANDBOX_DISK] = 25, [SANDBOX_VCPU] = 10};
+
+	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++) {
+		unsigned nr = 0;
+
+		for (long i = 0; i < CALLS; i++) {
+			bool allowed = false;
+
+			for (size_t j = 0; j < sandbox_rules_nr; j++)
+				allowed |= sandbox_rules[j].role == (enum sandbox_role)role &&
+					sandbox_rules[j].nr == i && !sandbox_rules[j].refused &&
+					sandbox_rules[j].device != SANDBOX_DEVICE_SANITIZER;
+			nr += allowed;
+		}
+		if (nr > most[role])
+			fail_msg(
+				"%s: %u calls, at most %u", seccomp_role_name((enum sandbox_role)role), nr, most[role]);
+	}
+}
+
+/* All devices at once fit the program's room, and every row has its reason. */
+static void the_table_is_whole(void **state)
+{
+	struct sock_filter code[1024];
+
+	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++)
+		assert_true(seccomp_compose((enum sandbox_role)role, UINT32_MAX, code, ARRAY_SIZE(code)) > 10);
+	assert_int_equal(seccomp_compose(SANDBOX_LOOP, 0, code, 4), -E2BIG);
+	for (size_t i = 0; i < sandbox_rules_nr; i++) {
+		assert_true(strlen(sandbox_rules[i].why) > 4);
+		assert_string_equal(seccomp_call_name(sandbox_rules[i].nr), sandbox_rules[i].call);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_lives),
+		cmocka_unit_test(every_other_call_dies),
+		cmocka_unit_test(devices_do_not_mix),
+		cmocka_unit_test(arguments_are_looked_at),
+		cmocka_unit_test(own_process_only),
+		cmocka_unit_test(malloc_without_brk),
+		cmocka_unit_test(calls_of_32_bits_kill),
+		cmocka_unit_test(requests_are_those_of_kvm),
+		cmocka_unit_test(few_calls),
+		cmocka_unit_test(the_table_is_whole),
+	};
+
+	if (!seccomp_available())
+		return skip_program("this kernel has no seccomp filters");
+	return run_group(tests);
+}

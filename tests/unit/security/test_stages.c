@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The stages, each run in a child that then looks at itself: through /proc, by trying, and by what was reported.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "security/landlock.h"
+#include "security/sandbox.h"
+#include "security/seccomp.h"
+#include "tests/support/unit.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+/* In the child: ends it with the line as its status, and says it on stderr. */
+#define must(what)                                                                                                     \
+	do {                                                                                                           \
+		if (!(what)) {                                                                                         \
+			dprintf(2, "%s:%d: %s\n", __FILE__, __LINE__, #what);                                          \
+			_exit(99);                                                                                     \
+		}                                                                                                      \
+	} while (0)
+
+static int status_of(void (*what)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		signal(SIGABRT, SIG_DFL);
+		what();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void in_child(void (*what)(void))
+{
+	assert_int_equal(status_of(what), 0);
+}
+
+static struct sandbox_plan plan_of(enum sandbox_mode mode)
+{
+	return (struct sandbox_plan){.mode = mode, .max_fds = 64, .max_file_bytes = 4096, .report_fd = 2};
+}
+
+/* A number of /proc/self/status, which is opened before it cannot be any more. */
+static unsigned long long proc_number(int fd, const char *key, int base)
+{
+	char text[8192];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	const char *at;
+
+	must(n > 0);
+	text[n] = '\0';
+	at = strstr(text, key);
+	must(at != NULL);
+	return strtoull(at + strlen(key), NULL, base);
+}
+
+static int run_stages(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
+{
+	int r = sandbox_early(s, plan, e);
+
+	if (r < 0)
+		return r;
+	sandbox_open(s, NULL);
+	r = sandbox_confine(s, e);
+	if (r == 0)
+		sandbox_build(s);
+	return r;
+}
+
+static void *locked_thread(void *arg)
+{
+	struct sandbox *s = arg;
+
+	return (void *)(intptr_t)sandbox_lock(s, SANDBOX_VCPU);
+}
+
+static void strict_is_all_of_it(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+	struct rlimit rl;
+	pthread_t thread;
+	void *ret;
+	int fd;
+
+	must(sandbox_early(&s, &plan, &e) == 0);
+	sandbox_open(&s, NULL);
+	fd = open("/proc/self/status", O_RDONLY);
+	must(fd >= 0);
+	must(sandbox_confine(&s, &e) == 0);
+	must(proc_number(fd, "NoNewPrivs:", 10) == 1);
+	must(proc_number(fd, "CapEff:", 16) == 0);
+	must(proc_number(fd, "CapPrm:", 16) == 0);
+	must(proc_number(fd, "CapInh:", 16) == 0);
+	must(proc_number(fd, "CapAmb:", 16) == 0);
+	must(!s.got.bounding_empty || proc_number(fd, "CapBnd:", 16) == 0);
+	must(geteuid() || s.got.bounding_empty);
+	must(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	must(getrlimit(RLIMIT_CORE, &rl) == 0 && rl.rlim_max == 0);
+	must(getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_max == 64);
+	must(getrlimit(RLIMIT_FSIZE, &rl) == 0 && rl.rlim_max == 4096);
+	must(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES);
+	must(s.got.landlock_abi > 0 && s.got.seccomp && s.got.no_new_privs && s.got.no_capabilities &&
+		s.got.not_dumpable);
+	must(!*s.got.missing);
+	sandbox_build(&s);
+	must(pthread_create(&thread, NULL, locked_thread, &s) == 0);
+	must(pthread_join(thread, &ret) == 0 && ret == NULL);
+	must(proc_number(fd, "Seccomp:", 10) == 0); /* the other thread's is its own */
+	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+	must(proc_number(fd, "Seccomp:", 10) == 2);
+}
+
+static void strict(void **state)
+{
+	in_child(strict_is_all_of_it);
+}
+
+static void forbidden_call(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	must(run_stages(&s, &plan, &e) == 0);
+	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+	syscall(SYS_reboot, 0, 0, 0, 0);
+}
+
+static void a_forbidden_call_is_159(void **state)
+{
+	int status = status_of(forbidden_call);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 159);
+}
+
+static void off_does_nothing(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_OFF);
+	struct sandbox s = {0};
+	struct err e = {0};
+	int stray = open("/dev/null", O_RDONLY);
+	char line[SANDBOX_LINE_MAX];
+
+	must(run_stages(&s, &plan, &e) == 0);
+	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+	must(fcntl(stray, F_GETFD) >= 0);
+	must(open("/etc/passwd", O_RDONLY) >= 0);
+	must(!s.got.landlock_abi && !s.got.seccomp);
+	sandbox_summary(&s.got, line, sizeof(line));
+	must(!strcmp(line, "off"));
+}
+
+static void off(void **state)
+{
+	in_child(off_does_nothing);
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void stray_fds_are_closed(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	for (int fd = 20; fd < 30; fd++)
+		must(dup2(2, fd) == fd);
+	plan.keep[0] = 25;
+	plan.keep[1] = 22;
+	plan.keep[2] = -1;
+	plan.nr_keep = 3;
+	must(sandbox_early(&s, &plan, &e) == 0);
+	for (int fd = 3; fd < 30; fd++)
+		must(is_open(fd) == (fd == 22 || fd == 25));
+}
+
+static void closed_streams_are_filled(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+	char byte = 0;
+
+	close(0);
+	close(1);
+	must(sandbox_early(&s, &plan, &e) == 0);
+	must(is_open(0) && is_open(1));
+	must(read(0, &byte, 1) < 0 && errno == EBADF);
+	must(write(1, &byte, 1) < 0 && errno == EBADF);
+	must(open("/dev/null", O_RDONLY) > 2);
+}
+
+static void fds(void **state)
+{
+	if (!SANITIZED) /* whose runtimes may hold one */
+		in_child(stray_fds_are_closed);
+	in_child(closed_streams_are_filled);
+}
+
+static void lower_limits_stay(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct rlimit low = {.rlim_cur = 32, .rlim_max = 48}, now;
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
+	must(sandbox_early(&s, &plan, &e) == 0);
+	must(getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == 32 && now.rlim_max == 48);
+}
+
+static void limits(void **state)
+{
+	in_child(lower_limits_stay);
+}
+
+static void twice(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_OFF);
+	struct sandbox s = {0};
+
+	close(2); /* the words of the assertion */
+	sandbox_early(&s, &plan, NULL);
+	sandbox_early(&s, &plan, NULL);
+}
+
+static void out_of_order(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_OFF);
+	struct sandbox s = {0};
+
+	close(2);
+	sandbox_early(&s, &plan, NULL);
+	sandbox_confine(&s, NULL);
+}
+
+static void each_stage_once_and_in_order(void **state)
+{
+	int status = status_of(twice);
+
+	assert_true(!WIFEXITED(status) || WEXITSTATUS(status));
+	status = status_of(out_of_order);
+	assert_true(!WIFEXITED(status) || WEXITSTATUS(status));
+}
+
+/* As root: out of it, into an empty root, without a network. */
+static void the_whole_jail(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+	struct stat st;
+	int net, mine;
+
+	plan.jail = (struct sandbox_jail){.user = true, .uid = 1234, .gid = 2345, .chroot = "", .netns = ""};
+	must(sandbox_early(&s, &plan, &e) == 0);
+	sandbox_open(&s, NULL);
+	net = open("/proc/self/net/dev", O_RDONLY);
+	mine = open("/proc/self/status", O_RDONLY);
+	must(net >= 0 && mine >= 0);
+	if (sandbox_confine(&s, &e) < 0) {
+		dprintf(2, "%s\n", e.text);
+		_exit(strstr(e.text, "initramfs") ? 0 : 98);
+	}
+	must(getuid() == 1234 && geteuid() == 1234 && getgid() == 2345 && getegid() == 2345);
+	must(getgroups(0, NULL) == 0);
+	must(setuid(0) < 0);
+	must(s.got.own_root && s.got.netns && s.got.uid == 1234 && s.got.gid == 2345);
+	must(proc_number(mine, "CapEff:", 16) == 0 && proc_number(mine, "CapBnd:", 16) == 0);
+	must(stat("/", &st) == 0 && st.st_nlink == 2 && (st.st_mode & 07777) == 0555);
+	must(stat("/etc", &st) < 0 && errno == ENOENT);
+	must(stat("..", &st) == 0 && stat("../etc", &st) < 0);
+}
+
+static void wrong_jails(void)
+{
+	static const struct {
+		struct sandbox_jail jail;
+		const char *words;
+	} wrong[] = {
+		{{.chroot = "/nowhere"}, "--chroot /nowhere: No such file"},
+		{{.netns = "/nowhere"}, "--netns /nowhere: No such file"},
+		{{.netns = "/dev/null"}, "--netns /dev/null: not a network namespace"},
+		{{.netns = "none-such"}, "--netns /run/netns/none-such: No such file"},
+		{{.cgroup = "/tmp"}, "--cgroup /tmp: not a control group"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct sandbox_plan plan = plan_of(SANDBOX_OFF);
+		struct sandbox s = {0};
+		struct err e = {0};
+
+		plan.jail = wrong[i].jail;
+		must(run_stages(&s, &plan, &e) < 0);
+		if (strncmp(e.text, wrong[i].words, strlen(wrong[i].words))) {
+			dprintf(2, "'%s' is not '%s'\n", e.text, wrong[i].words);
+			_exit(97);
+		}
+	}
+}
+
+/* An ordinary user is told what only root can. */
+static void a_users_jail(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	must(setresgid(2345, 2345, 2345) == 0 && setresuid(1234, 1234, 1234) == 0);
+	plan.jail = (struct sandbox_jail){.chroot = "/"};
+	must(run_stages(&s, &plan, &e) == -EPERM);
+	must(strstr(e.text, "--chroot: /: permission denied: only root can") != NULL);
+}
+
+static void a_user_needs_nothing(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	if (!getuid())
+		must(setgroups(0, NULL) == 0 && setresgid(2345, 2345, 2345) == 0 && setresuid(1234, 1234, 1234) == 0);
+	must(run_stages(&s, &plan, &e) == 0);
+	must(!s.got.bounding_empty && s.got.no_capabilities && s.got.landlock_abi > 0);
+	must(sandbox_lock(&s, SANDBOX_VCPU) == 0);
+}
+
+static void jails(void **state)
+{
+	in_child(wrong_jails);
+	in_child(a_user_needs_nothing);
+	if (getuid()) {
+		print_message("not root: what only root can is left out\n");
+		return;
+	}
+	in_child(the_whole_jail);
+	in_child(a_users_jail);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(strict),
+		cmocka_unit_test(a_forbidden_call_is_159),
+		cmocka_unit_test(off),
+		cmocka_unit_test(fds),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(each_stage_once_and_in_order),
+		cmocka_unit_test(jails),
+	};
+
+	if (landlock_abi() < 0 || !seccomp_available())
+		return skip_program("this kernel has no Landlock or no seccomp filters");
+	return run_group(tests);
+}

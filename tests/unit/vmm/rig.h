@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A console with a loop in a thread of its own and a device made of a FIFO of 16 bytes, for the console's tests. The
+ * test's thread plays the vCPU.
+ */
+#ifndef TESTS_UNIT_VMM_RIG_H
+#define TESTS_UNIT_VMM_RIG_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/console.h"
+
+#define MS       UINT64_C(1000000)
+#define RIG_FIFO 16
+#define RIG_WAIT 10000 /* ms until a test gives up waiting */
+
+/**
+ * struct rig
+ * @fifo: what the device took and the guest has not read
+ * @starved: the device took less than offered and will call rx_room
+ * @rooms: how often tx_room was called
+ * @lost, @lost_events, @caps, @failures, @banners, @firsts, @panics: from the trace
+ */
+struct rig {
+	struct console *c;
+	struct char_host *host;
+	struct loop *loop;
+	struct trace *trace;
+	struct trace_sink sink;
+	struct char_guest guest;
+	pthread_t thread;
+	bool running;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint8_t fifo[RIG_FIFO];
+	size_t fifo_nr;
+	bool starved;
+	unsigned rooms;
+
+	uint64_t lost;
+	unsigned lost_events, caps, failures, banners, firsts, panics;
+	char why[TRACE_STRING_MAX];
+	char panic[TRACE_STRING_MAX];
+};
+
+/** rig_open() - console_open() with the rig's trace; returns what it returns */
+int rig_open(struct rig *r, const struct console_params *p, struct err *e);
+
+/** rig_start() - attach and run the loop */
+void rig_start(struct rig *r);
+
+/** rig_stop() - end the loop's thread; the console is as the loop left it */
+void rig_stop(struct rig *r);
+
+/** rig_close() - stop, destroy all */
+void rig_close(struct rig *r);
+
+/** rig_stdio() - open and start a console on two fds */
+void rig_stdio(struct rig *r, int in_fd, int out_fd);
+
+/** rig_send() - all of it, waiting for room as a guest does; fails the test after RIG_WAIT without any */
+void rig_send(struct rig *r, const void *data, size_t n);
+
+/** rig_receive() - up to @n bytes as the guest reads them, until @n are there or @timeout_ms went by with none */
+size_t rig_receive(struct rig *r, void *buf, size_t n, int timeout_ms);
+
+/** rig_expect_input() - the guest receives exactly this text */
+void rig_expect_input(struct rig *r, const char *text);
+
+/** rig_stats() */
+struct console_stats rig_stats(struct rig *r);
+
+/** rig_wait_written() - until @n bytes were written, or fail */
+void rig_wait_written(struct rig *r, uint64_t n);
+
+/** rig_cpu_ms() - CPU time of the whole process during @ms of sleep */
+unsigned rig_cpu_ms(unsigned ms);
+
+/** fill() - bytes that depend on their place and on @seed */
+void fill(uint8_t *buf, size_t n, uint64_t at, unsigned seed);
+
+/** read_all() - @n bytes of @fd, waiting for RIG_WAIT at most for each part; returns how many there were */
+size_t read_all(int fd, void *buf, size_t n);
+
+/** expect_read() - exactly this text comes out of @fd */
+void expect_read(int fd, const char *text);
+
+/** sleep_ms() */
+void sleep_ms(unsigned ms);
+
+#endif

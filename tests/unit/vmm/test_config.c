@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * config_check() for those who fill a struct config without the option table.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tests/support/unit.h"
+#include "vmm/base/board.h"
+#include "vmm/config.h"
+
+static void check(const struct config *c, int code, const char *words)
+{
+	struct err e = {0};
+
+	assert_int_equal(config_check(c, &e), code);
+	assert_int_equal(config_check(c, NULL), code);
+	if (words && !strstr(e.text, words))
+		fail_msg("no \"%s\" in \"%s\"", words, e.text);
+}
+
+static void defaults_are_valid(void **state)
+{
+	struct config c;
+
+	config_init(&c);
+	check(&c, 0, NULL);
+	assert_null(c.kernel);
+	config_destroy(&c);
+}
+
+static void memory(void **state)
+{
+	struct config c;
+
+	config_init(&c);
+	c.mem_bytes = CONFIG_MEM_MIN;
+	check(&c, 0, NULL);
+	c.mem_bytes = CONFIG_MEM_MIN - CONFIG_MEM_STEP;
+	check(&c, -EINVAL, "at least 32M");
+	c.mem_bytes = 0;
+	check(&c, -EINVAL, "--mem 0");
+	c.mem_bytes = CONFIG_MEM_MAX + CONFIG_MEM_STEP;
+	check(&c, -EINVAL, "at most 64T");
+	c.mem_bytes = UINT64_MAX;
+	check(&c, -EINVAL, "at most 64T");
+	c.mem_bytes = CONFIG_MEM_MAX;
+	check(&c, -EINVAL, "this host has");
+	c.mem_bytes = CONFIG_MEM_MIN + 1;
+	check(&c, -EINVAL, "not a multiple of 4K");
+	c.mem_bytes = CONFIG_MEM_MIN + CONFIG_MEM_STEP;
+	check(&c, 0, NULL);
+	c.backing = BACKING_THP;
+	check(&c, 0, NULL);
+	c.backing = BACKING_HUGE_2M;
+	check(&c, -EINVAL, "not a multiple of 2M");
+	c.mem_bytes = CONFIG_MEM_MIN + 2 * MIB;
+	check(&c, 0, NULL);
+	c.backing = BACKING_HUGE_1G;
+	check(&c, -EINVAL, "not a multiple of 1G");
+}
+
+static void cpus(void **state)
+{
+	struct config c;
+
+	config_init(&c);
+	c.cpus = 0;
+	check(&c, -EINVAL, "--cpus 0");
+	c.cpus = BOARD_CPUS_MAX + 1;
+	check(&c, -EINVAL, "1 to 254");
+	c.cpus = BOARD_CPUS_MAX;
+	check(&c, 0, NULL);
+}
+
+static void console_paths(void **state)
+{
+	struct config c;
+
+	config_init(&c);
+	c.console = CONSOLE_FILE;
+	check(&c, -EINVAL, "needs a path");
+	c.console = CONSOLE_SOCKET;
+	c.console_path = strdup("");
+	check(&c, -EINVAL, "needs a path");
+	free(c.console_path);
+	c.console_path = strdup("x");
+	check(&c, 0, NULL);
+	config_destroy(&c);
+	assert_null(c.console_path);
+}
+
+static void ports(void **state)
+{
+	struct config c;
+
+	config_init(&c);
+	c.debugcon_port = 0xe9;
+	c.debug_exit = true;
+	c.debug_exit_port = 0xe6;
+	check(&c, -EEXIST, "debug");
+	c.debug_exit_port = 0xe5;
+	check(&c, 0, NULL);
+	/* The port of what is switched off does not count. */
+	c.debug_exit_port = 0xe6;
+	c.debug_exit = false;
+	check(&c, 0, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_valid),
+		cmocka_unit_test(memory),
+		cmocka_unit_test(cpus),
+		cmocka_unit_test(console_paths),
+		cmocka_unit_test(ports),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The way of input: whole, in order, unchanged, at the guest's own speed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "tests/support/unit.h"
+#include "tests/unit/vmm/rig.h"
+
+#define PASTE 65536
+
+static void make_pipe(int p[2])
+{
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+}
+
+struct writer {
+	int fd;
+	const uint8_t *data;
+	size_t n;
+};
+
+static void *write_all(void *arg)
+{
+	struct writer *w = arg;
+
+	while (w->n) {
+		ssize_t r = write(w->fd, w->data, w->n);
+
+		if (r <= 0)
+			break;
+		w->data += r;
+		w->n -= (size_t)r;
+	}
+	return NULL;
+}
+
+/* 64 KiB at once through a FIFO of 16 bytes. */
+static void paste_into(int in, int far)
+{
+	static uint8_t want[PASTE], got[PASTE];
+	struct writer w = {.fd = far, .data = want, .n = PASTE};
+	pthread_t thread;
+	struct rig r;
+
+	fill(want, PASTE, 0, 3);
+	rig_stdio(&r, in, -1);
+	assert_int_equal(pthread_create(&thread, NULL, write_all, &w), 0);
+	assert_int_equal(rig_receive(&r, got, PASTE, RIG_WAIT), PASTE);
+	pthread_join(thread, NULL);
+	assert_memory_equal(got, want, PASTE);
+	rig_stop(&r);
+	assert_int_equal(rig_stats(&r).input, PASTE);
+	rig_close(&r);
+	assert_false(fcntl(in, F_GETFL) & O_NONBLOCK);
+}
+
+static void a_paste_through_a_pipe(void **state)
+{
+	int p[2];
+
+	make_pipe(p);
+	paste_into(p[0], p[1]);
+	close(p[0]);
+	close(p[1]);
+}
+
+static void a_paste_through_a_socket(void **state)
+{
+	int s[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	paste_into(s[0], s[1]);
+	close(s[0]);
+	close(s[1]);
+}
+
+static void a_paste_through_a_terminal(void **state)
+{
+	struct termios tio;
+	int master, slave;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	tcgetattr(slave, &tio);
+	cfmakeraw(&tio);
+	tcsetattr(slave, TCSANOW, &tio);
+	paste_into(slave, master);
+	close(slave);
+	close(master);
+}
+
+static void a_file_as_stdin(void **state)
+{
+	static uint8_t want[PASTE], got[PASTE];
+	char path[] = "/tmp/vmm-console-XXXXXX";
+	int fd = mkstemp(path);
+	struct rig r;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	fill(want, PASTE, 0, 4);
+	assert_int_equal(write(fd, want, PASTE), PASTE);
+	lseek(fd, 0, SEEK_SET);
+	rig_stdio(&r, fd, -1);
+	assert_int_equal(rig_receive(&r, got, PASTE, RIG_WAIT), PASTE);
+	assert_memory_equal(got, want, PASTE);
+	/* The end of the file is no reason to spin. */
+	assert_true(rig_cpu_ms(200) < 50);
+	rig_close(&r);
+	close(fd);
+}
+
+static void an_end_of_input_leaves_the_guest_running(void **state)
+{
+	int in[2], out[2];
+	struct rig r;
+
+	make_pipe(in);
+	make_pipe(out);
+	rig_stdio(&r, in[0], out[1]);
+	assert_int_equal(write(in[1], "last", 4), 4);
+	close(in[1]);
+	rig_expect_input(&r, "last");
+	rig_send(&r, "still here", 10);
+	expect_read(out[0], "still here");
+	assert_true(rig_cpu_ms(200) < 50);
+	rig_close(&r);
+	close(in[0]);
+	close(out[0]);
+	close(out[1]);
+}
+
+static void dev_null_and_a_closed_stdin_are_no_input(void **state)
+{
+	int fd = open("/dev/null", O_RDONLY), out[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct rig r;
+
+		make_pipe(out);
+		if (i)
+			close(fd);
+		rig_stdio(&r, fd, out[1]);
+		rig_send(&r, "ok", 2);
+		expect_read(out[0], "ok");
+		assert_true(rig_cpu_ms(100) < 50);
+		rig_close(&r);
+		close(out[0]);
+		close(out[1]);
+	}
+}
+
+/* The guest does not read, and the writer has hung up meanwhile: epoll tells of that all the time if it is asked. */
+static void paused_input_does_not_spin(void **state)
+{
+	uint8_t data[3 * RIG_FIFO], got[3 * RIG_FIFO];
+	struct rig r;
+	int in[2];
+
+	make_pipe(in);
+	fill(data, sizeof(data), 0, 5);
+	rig_stdio(&r, in[0], -1);
+	assert_int_equal(write(in[1], data, sizeof(data)), sizeof(data));
+	close(in[1]);
+	assert_true(rig_cpu_ms(200) < 50);
+	assert_int_equal(rig_receive(&r, got, sizeof(got), RIG_WAIT), sizeof(got));
+	assert_memory_equal(got, data, sizeof(got));
+	rig_close(&r);
+	close(in[0]);
+}
+
+static void bytes_pass_unchanged_without_a_filter(void **state)
+{
+	struct rig r;
+	int in[2];
+
+	make_pipe(in);
+	rig_stdio(&r, in[0], -1);
+	assert_int_equal(write(in[1], "\1x\1h\r\n\x03\x04\x1a", 9), 9);
+	rig_expect_input(&r, "\1x\1h\r\n\x03\x04\x1a");
+	rig_close(&r);
+	close(in[0]);
+	close(in[1]);
+}
+
+struct dropper {
+	struct console_filter filter;
+	unsigned prepared;
+};
+
+static void prepare(struct console_filter *f)
+{
+	container_of(f, struct dropper, filter)->prepared++;
+}
+
+/* Takes every 'x' out. */
+static size_t filter(struct console_filter *f, uint8_t *data, size_t n)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (data[i] != 'x')
+			data[out++] = data[i];
+	return out;
+}
+
+static void a_filter_may_take_bytes_out(void **state)
+{
+	struct dropper d = {.filter = {.prepare = prepare, .filter = filter}};
+	struct console_params p = {.kind = CONSOLE_STDIO, .out_fd = -1, .filter = &d.filter};
+	struct rig r;
+	int in[2];
+
+	make_pipe(in);
+	p.in_fd = in[0];
+	assert_int_equal(rig_open(&r, &p, NULL), 0);
+	/* Nothing is prepared before the loop runs: errors of the set-up find the terminal as it was. */
+	assert_int_equal(console_attach(r.c, r.loop, &r.guest), 0);
+	assert_int_equal(d.prepared, 0);
+	rig_close(&r);
+
+	assert_int_equal(rig_open(&r, &p, NULL), 0);
+	rig_start(&r);
+	assert_int_equal(write(in[1], "xxx", 3), 3);
+	sleep_ms(20);
+	assert_int_equal(write(in[1], "axbxc", 5), 5);
+	rig_expect_input(&r, "abc");
+	rig_close(&r);
+	assert_true(d.prepared > 0);
+	close(in[0]);
+	close(in[1]);
+}
+
+/* In a session of its own: reads a terminal from a background group; status 0 when it was neither stopped nor fed. */
+static int background_child(int slave)
+{
+	int go[2];
+	pid_t pid;
+
+	if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) < 0 || pipe(go) < 0)
+		return 2;
+	pid = fork();
+	if (pid == 0) {
+		struct console_params p = {.kind = CONSOLE_STDIO, .in_fd = slave, .out_fd = -1};
+		struct rig r;
+		char buf[4];
+		size_t before;
+
+		setpgid(0, 0);
+		assert_int_equal(rig_open(&r, &p, NULL), 0);
+		rig_start(&r);
+		before = rig_receive(&r, buf, 1, 300);
+		/* Brought to the foreground, the input that waited arrives. */
+		signal(SIGTTOU, SIG_IGN);
+		tcsetpgrp(slave, getpgrp());
+		if (rig_receive(&r, buf, 4, 3000) != 4)
+			_exit(4);
+		rig_close(&r);
+		_exit(before ? 3 : memcmp(buf, "abc\n", 4) != 0);
+	}
+	for (int i = 0; i < 500; i++) {
+		int status;
+
+		if (waitpid(pid, &status, WNOHANG | WUNTRACED) == pid) {
+			kill(pid, SIGKILL);
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 5;
+		}
+		sleep_ms(10);
+	}
+	kill(pid, SIGKILL);
+	return 6;
+}
+
+static void a_terminal_in_the_background_is_left_alone(void **state)
+{
+	int master, slave, status;
+	pid_t pid;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(master);
+		_exit(background_child(slave));
+	}
+	assert_int_equal(write(master, "abc\n", 4), 4);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(master);
+	close(slave);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* First: TSan refuses a thread in the child of a process that has had threads. */
+		cmocka_unit_test(a_terminal_in_the_background_is_left_alone),
+		cmocka_unit_test(a_paste_through_a_pipe),
+		cmocka_unit_test(a_paste_through_a_socket),
+		cmocka_unit_test(a_paste_through_a_terminal),
+		cmocka_unit_test(a_file_as_stdin),
+		cmocka_unit_test(an_end_of_input_leaves_the_guest_running),
+		cmocka_unit_test(dev_null_and_a_closed_stdin_are_no_input),
+		cmocka_unit_test(paused_input_does_not_spin),
+		cmocka_unit_test(bytes_pass_unchanged_without_a_filter),
+		cmocka_unit_test(a_filter_may_take_bytes_out),
+	};
+
+	return run_group(tests);
+}

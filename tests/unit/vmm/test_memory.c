@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/support/unit.h"
+#include "vmm/base/board.h"
+#include "vmm/memory.h"
+
+static void small_ram_is_one_region(void **state)
+{
+	struct memory m = {0};
+
+	assert_int_equal(memory_create(128 * MIB, BACKING_ANON, false, &m, NULL), 0);
+	assert_int_equal(m.gmem.nr, 1);
+	assert_int_equal(m.gmem.region[0].gpa, 0);
+	assert_int_equal(gmem_size(&m.gmem), 128 * MIB);
+	memory_destroy(&m);
+	assert_null(m.host);
+	memory_destroy(&m);
+	memory_destroy(NULL);
+}
+
+static void large_ram_goes_around_the_hole(void **state)
+{
+	struct memory m = {0};
+	uint8_t b = 0x5a;
+
+	assert_int_equal(memory_create(5 * GIB, BACKING_ANON, false, &m, NULL), 0);
+	assert_int_equal(m.gmem.nr, 2);
+	assert_int_equal(m.gmem.region[0].size, BOARD_HOLE_START);
+	assert_int_equal(m.gmem.region[1].gpa, BOARD_HOLE_END);
+	assert_int_equal(m.gmem.region[1].size, 5 * GIB - BOARD_HOLE_START);
+	assert_int_equal(gmem_write(&m.gmem, BOARD_HOLE_END, &b, 1), 0);
+	assert_int_equal(gmem_write(&m.gmem, BOARD_HOLE_END + 2 * GIB - 1, &b, 1), 0);
+	assert_int_equal(gmem_write(&m.gmem, BOARD_HOLE_END + 2 * GIB, &b, 1), -EFAULT);
+	assert_int_equal(gmem_write(&m.gmem, BOARD_HOLE_START, &b, 1), -EFAULT);
+	memory_destroy(&m);
+}
+
+/* Or neither the host nor KVM could use huge pages. */
+static void ram_lies_as_in_the_guest_modulo_a_huge_page(void **state)
+{
+	static const uint64_t sizes[] = {32 * MIB, 32 * MIB + 4 * KIB, 128 * MIB, 5 * GIB};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		/* Something odd in between, so that no address is right by luck. */
+		void *odd = mmap(NULL, (i + 1) * 12 * KIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		struct memory m = {0};
+
+		assert_int_equal(memory_create(sizes[i], BACKING_ANON, false, &m, NULL), 0);
+		for (size_t k = 0; k < m.gmem.nr; k++)
+			assert_int_equal(((uintptr_t)m.gmem.region[k].host - m.gmem.region[k].gpa) % (2 * MIB), 0);
+		memory_destroy(&m);
+		munmap(odd, (i + 1) * 12 * KIB);
+	}
+}
+
+static void ram_is_left_out_of_core_dumps(void **state)
+{
+	struct memory m = {0};
+	char line[512], range[64];
+	bool in = false, dd = false;
+	FILE *f;
+
+	assert_int_equal(memory_create(64 * MIB, BACKING_ANON, false, &m, NULL), 0);
+	snprintf(range, sizeof(range), "%lx-", (unsigned long)m.host);
+	f = fopen("/proc/self/smaps", "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (strchr(line, '-') && strstr(line, "-p "))
+			in = false;
+		if (!strncmp(line, range, strlen(range)))
+			in = true;
+		if (in && !strncmp(line, "VmFlags:", 8)) {
+			dd = strstr(line, " dd") != NULL;
+			break;
+		}
+	}
+	fclose(f);
+	assert_true(dd);
+	memory_destroy(&m);
+}
+
+static size_t resident(const struct memory *m)
+{
+	size_t pages = m->size / 4096, n = 0;
+	unsigned char *vec = malloc(pages);
+
+	assert_non_null(vec);
+	assert_int_equal(mincore(m->host, m->size, vec), 0);
+	for (size_t i = 0; i < pages; i++)
+		n += vec[i] & 1;
+	free(vec);
+	return n;
+}
+
+static void prefault_takes_every_page(void **state)
+{
+	struct memory m = {0};
+
+	assert_int_equal(memory_create(32 * MIB, BACKING_ANON, true, &m, NULL), 0);
+	assert_int_equal(resident(&m), 32 * MIB / 4096);
+	memory_destroy(&m);
+	assert_int_equal(memory_create(32 * MIB, BACKING_ANON, false, &m, NULL), 0);
+	assert_int_equal(resident(&m), 0);
+	memory_destroy(&m);
+}
+
+static void more_than_the_host_has_is_refused_with_both_numbers(void **state)
+{
+	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * 4096;
+	struct memory m = {0};
+	struct err e = {0};
+
+	assert_int_equal(memory_create(align_up(host, GIB) + GIB, BACKING_ANON, false, &m, &e), -ENOMEM);
+	assert_non_null(strstr(e.text, "more than this host has"));
+	assert_null(m.host);
+}
+
+static void missing_hugepages_name_the_remedy(void **state)
+{
+	struct memory m = {0};
+	struct err e = {0};
+
+	/* Half of all RAM is never reserved on a machine that runs tests. */
+	uint64_t size = align_down((uint64_t)sysconf(_SC_PHYS_PAGES) * 4096 / 2, 2 * MIB);
+
+	assert_true(memory_create(size, BACKING_HUGE_2M, false, &m, &e) < 0);
+	assert_true(strstr(e.text, "vm.nr_hugepages") || strstr(e.text, "no 2M huge pages"));
+	assert_true(memory_create(GIB, BACKING_HUGE_1G, false, &m, &e) < 0);
+	assert_true(strstr(e.text, "hugepages-1048576kB") != NULL);
+	assert_int_equal(memory_create(33 * MIB, BACKING_HUGE_2M, false, &m, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "multiple of 2M"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_ram_is_one_region),
+		cmocka_unit_test(large_ram_goes_around_the_hole),
+		cmocka_unit_test(ram_lies_as_in_the_guest_modulo_a_huge_page),
+		cmocka_unit_test(ram_is_left_out_of_core_dumps),
+		cmocka_unit_test(prefault_takes_every_page),
+		cmocka_unit_test(more_than_the_host_has_is_refused_with_both_numbers),
+		cmocka_unit_test(missing_hugepages_name_the_remedy),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "tests/support/unit.h"
+#include "vmm/base/util.h"
+#include "vmm/escape.h"
+#include "vmm/watch.h"
+
+static uint32_t feed(struct watch *w, const char *text)
+{
+	return watch_feed(w, (const uint8_t *)text, strlen(text), 1);
+}
+
+static uint32_t found(const char *text)
+{
+	struct watch w = {0};
+
+	return feed(&w, text);
+}
+
+static const struct {
+	const char *text;
+	uint32_t found;
+} lines[] = {
+	{"Linux version 6.1.0\n", WATCH_BANNER},
+	{"[    0.000000] Linux version 6.1.0", WATCH_BANNER},
+	{"<5>[    0.000000] Linux version 6.1.0", WATCH_BANNER},
+	{"[    0.000000][    T0] Linux version 6.12", WATCH_BANNER},
+	{"[    0.000000] [T1] Linux version 6.12", WATCH_BANNER},
+	{"[12345678.123456][  C254] Linux version 6.12", WATCH_BANNER},
+	{"SeaBIOS\r\n\r\nLinux version 6", WATCH_BANNER},
+	{"half a line\rLinux version 6", WATCH_BANNER},
+	{"my Linux version 6\n", 0},
+	{" Linux version 6\n", 0},
+	{"[    0.000000] my Linux version 6", 0},
+	{"Linux versions differ\n", 0},
+	{"Linux version", 0},
+	{"LLinux version 6", 0},
+	{"[0][0][0] Linux version 6", 0},
+	{"[hello] Linux version 6", 0},
+	{"<1234>Linux version 6", 0},
+	{"<>Linux version 6", WATCH_BANNER},
+	{"[                                   ] Linux version 6", 0},
+	{"[    1.5] Kernel panic - not syncing: VFS\n", WATCH_PANIC | WATCH_PANIC_LINE},
+	{"[    1.5] Kernel panic - not syncing: VFS", WATCH_PANIC},
+	{"[    1.5] Kernel panic - not syncin\n", 0},
+	{"echo Kernel panic - not syncing: no\n", 0},
+	{"[    1.5] ---[ end Kernel panic - not syncing: VFS ]---\r\n", WATCH_PANIC_END},
+	{"---[ end trace 0000000000000000 ]---\n", 0},
+	{"---[ end Kernel panic", WATCH_PANIC_END},
+	{"Kernel panic - not syncing: a\n---[ end Kernel panic\nLinux version 2\n",
+		WATCH_PANIC | WATCH_PANIC_LINE | WATCH_PANIC_END | WATCH_BANNER},
+};
+
+static void finds_what_the_table_says(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (found(lines[i].text) != lines[i].found)
+			fail_msg("%s: %#x, not %#x", lines[i].text, found(lines[i].text), lines[i].found);
+}
+
+static void cuts_make_no_difference(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct watch w = {0};
+		uint32_t bits = 0;
+
+		for (const char *p = lines[i].text; *p; p++)
+			bits |= watch_feed(&w, (const uint8_t *)p, 1, 1);
+		assert_int_equal(bits, lines[i].found);
+	}
+}
+
+static void tells_each_thing_once(void **state)
+{
+	struct watch w = {0};
+
+	assert_false(watch_banner_seen(&w));
+	assert_int_equal(feed(&w, "Linux version 1\n"), WATCH_BANNER);
+	assert_int_equal(feed(&w, "Linux version 1\n"), 0);
+	assert_true(watch_banner_seen(&w));
+	assert_false(watch_panic_seen(&w));
+	assert_int_equal(feed(&w, "Kernel panic - not syncing: first\n"), WATCH_PANIC | WATCH_PANIC_LINE);
+	assert_int_equal(feed(&w, "Kernel panic - not syncing: second\n"), 0);
+	assert_true(watch_panic_seen(&w));
+	assert_false(watch_panic_ended(&w));
+	feed(&w, "[ 9.9] ---[ end Kernel panic");
+	assert_true(watch_panic_ended(&w));
+}
+
+static void keeps_the_first_panic_line_escaped(void **state)
+{
+	struct watch w = {0};
+	char buf[4 * WATCH_LINE_MAX + 1];
+
+	assert_int_equal(watch_panic_line(&w, buf, sizeof(buf)), 0);
+	feed(&w, "[    1.0] Kernel panic - not syncing: \033[2J\x07 over\r\nKernel panic - not syncing: 2\n");
+	watch_panic_line(&w, buf, sizeof(buf));
+	assert_string_equal(buf, "Kernel panic - not syncing: \\x1b[2J\\x07 over");
+	assert_int_equal(watch_panic_line(&w, buf, 7), 6);
+	assert_string_equal(buf, "Kernel");
+}
+
+static void an_endless_panic_line_is_bounded(void **state)
+{
+	struct watch w = {0};
+	char buf[4 * WATCH_LINE_MAX + 1];
+	uint32_t bits = feed(&w, "Kernel panic - not syncing: ");
+
+	for (int i = 0; i < 100000; i++)
+		bits |= feed(&w, "A");
+	assert_int_equal(bits, WATCH_PANIC | WATCH_PANIC_LINE);
+	assert_int_equal(watch_panic_line(&w, buf, sizeof(buf)), WATCH_LINE_MAX);
+	assert_int_equal(feed(&w, "\nLinux version 5"), WATCH_BANNER);
+}
+
+static void remembers_the_time_of_the_last_byte(void **state)
+{
+	struct watch w = {0};
+
+	watch_feed(&w, (const uint8_t *)"a", 1, 7);
+	watch_feed(&w, (const uint8_t *)"", 0, 9);
+	assert_int_equal(watch_last_byte_ns(&w), 7);
+}
+
+static void escapes(void **state)
+{
+	char buf[64];
+
+	escape_text(buf, sizeof(buf), "a\tb\x1b[0m\xff\\x\n", 11, ESCAPE_LINE);
+	assert_string_equal(buf, "a\\x09b\\x1b[0m\\xff\\x\\x0a");
+	escape_text(buf, sizeof(buf), "a\tb\r\nc\rd\n", 9, ESCAPE_LINES);
+	assert_string_equal(buf, "a\tb\nc\\x0dd\n");
+	assert_int_equal(escape_text(buf, 1, "abc", 3, ESCAPE_LINE), 0);
+	assert_string_equal(buf, "");
+}
+
+static void never_cuts_within_an_escape(void **state)
+{
+	char buf[16];
+
+	for (size_t size = 1; size < 13; size++) {
+		assert_int_equal(escape_text(buf, size, "\1\2\3", 3, ESCAPE_LINE), (size - 1) / 4 * 4);
+		assert_int_equal(escape_tail(buf, size, "\1\2\3", 3, ESCAPE_LINE), (size - 1) / 4 * 4);
+	}
+	assert_int_equal(escape_tail(buf, 7, "one\ttwo\1", 8, ESCAPE_LINES), 6);
+	assert_string_equal(buf, "wo\\x01");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_what_the_table_says),
+		cmocka_unit_test(cuts_make_no_difference),
+		cmocka_unit_test(tells_each_thing_once),
+		cmocka_unit_test(keeps_the_first_panic_line_escaped),
+		cmocka_unit_test(an_endless_panic_line_is_bounded),
+		cmocka_unit_test(remembers_the_time_of_the_last_byte),
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(never_cuts_within_an_escape),
+	};
+
+	return run_group(tests);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The board: a plan that reads like a parts list. vmm/board.c draws it from the configuration; ACPI and the MP table
+ * (boot/), the wiring (vmm/machine.c) and the guest's command line are all derived from it, so none of them can
+ * disagree with another.
+ */
+#ifndef VMM_BASE_BOARD_H
+#define VMM_BASE_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BOARD_PARTS_MAX   48
+#define BOARD_CPUS_MAX    254 /* 8-bit APIC ids: 0 to 253, 254 is the I/O APIC, 255 is broadcast */
+#define BOARD_GSI_MAX     24  /* pins of KVM's in-kernel I/O APIC */
+#define BOARD_GSI_NONE    UINT32_MAX
+#define BOARD_VIRTIO_MAX  16 /* virtio devices: what the I/O APIC has pins for, see vmm/board.c */
+#define BOARD_IOAPIC_ADDR UINT64_C(0xfec00000)
+#define BOARD_LAPIC_ADDR  UINT64_C(0xfee00000)
+
+/* The 32-bit hole: no RAM in [BOARD_HOLE_START, 4 GiB). */
+#define BOARD_HOLE_START UINT64_C(0xc0000000)
+#define BOARD_HOLE_END   UINT64_C(0x100000000)
+
+enum board_kind {
+	BOARD_UART,        /* 16550A; 8 ports */
+	BOARD_I8042,       /* ports 0x60 and 0x64, one part each: 0x61 belongs to the PIT */
+	BOARD_RTC,         /* MC146818: ports 0x70, 0x71 */
+	BOARD_DEBUG_EXIT,  /* QEMU's isa-debug-exit */
+	BOARD_DEBUGCON,    /* Bochs/QEMU debug console, 0xe9 */
+	BOARD_PVPANIC,     /* one port */
+	BOARD_POWER,       /* ACPI sleep control, sleep status, reset, and the event register of the GED: POWER_* */
+	BOARD_VIRTIO_MMIO, /* one register page */
+	BOARD_BOOT_MARKER, /* ports, or a register in the 32-bit hole */
+};
+
+/*
+ * Registers of BOARD_POWER, one byte each, as offsets into its range. ACPI 6.5, 4.8.3.7 and 4.8.3.6; the event register
+ * is ours.
+ */
+#define POWER_SLEEP_CONTROL 0 /* SLP_TYPx in bits 2 to 4, SLP_EN in bit 5 */
+#define POWER_SLEEP_STATUS  1
+#define POWER_RESET         2 /* write POWER_RESET_VALUE */
+#define POWER_EVENT         3 /* read: pending events of the GED, cleared by the read */
+#define POWER_SIZE          4
+#define POWER_RESET_VALUE   0x01
+#define POWER_SLP_TYP_S5    5
+#define POWER_EVENT_BUTTON  0x01
+
+enum board_space { BOARD_PIO, BOARD_MMIO };
+
+/**
+ * struct board_part - one device on the board
+ * @kind: which chip
+ * @space: where its registers are
+ * @index: which of its kind, from 0
+ * @base, @size: its registers, ports or guest-physical bytes
+ * @gsi: its interrupt (edge-triggered, active high), or BOARD_GSI_NONE
+ */
+struct board_part {
+	enum board_kind kind;
+	enum board_space space;
+	unsigned index;
+	uint64_t base;
+	uint64_t size;
+	uint32_t gsi;
+};
+
+/**
+ * struct board - the whole plan
+ * @cpus: 1 to BOARD_CPUS_MAX; APIC id n is CPU n (SMP topology is flat: one thread a core, one socket)
+ * @ram_size: bytes of guest RAM in all; what exceeds BOARD_HOLE_START continues at 4 GiB
+ * @virtio_on_cmdline: virtio-mmio devices are told on the guest's command line and therefore not in ACPI: a guest that
+ *                     learns of a device from both probes it twice
+ */
+struct board {
+	unsigned cpus;
+	uint64_t ram_size;
+	bool virtio_on_cmdline;
+	struct board_part part[BOARD_PARTS_MAX];
+	size_t nr;
+};
+
+#define for_each_part(p, board) for (const struct board_part *p = (board)->part; p < (board)->part + (board)->nr; p++)
+
+/** board_find() - the @index-th part of a kind, or NULL */
+static inline const struct board_part *board_find(const struct board *b, enum board_kind kind, unsigned index)
+{
+	for_each_part(p, b)
+		if (p->kind == kind && p->index == index)
+			return p;
+	return NULL;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two ends of a character line: a guest-facing device (UART, virtio console) and the host end (a console that
+ * writes to stdout, a pty, a file or a socket). Each end implements one struct and borrows the other's.
+ */
+#ifndef VMM_BASE_CHARDEV_H
+#define VMM_BASE_CHARDEV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct char_host - implemented by the host end, called by the device
+ * @tx: take up to @n bytes from the guest. Returns how many were taken; fewer than @n means that the buffer is full,
+ *      and that guest->tx_room will be called once there is room again. Never blocks. Any thread, device lock held.
+ * @rx_room: the device can take input again after rx took less than offered. Any thread, device lock held: it
+ *      only wakes the host's loop, and never calls back into the device.
+ * @tx_lost: @n bytes the guest had sent could not be kept (it wrote while the transmitter was not ready)
+ */
+struct char_host {
+	size_t (*tx)(struct char_host *h, const uint8_t *data, size_t n);
+	void (*rx_room)(struct char_host *h);
+	void (*tx_lost)(struct char_host *h, size_t n);
+};
+
+/**
+ * struct char_guest - implemented by the device, called by the host end from its loop, with no host lock held
+ * @rx: offer @n bytes of input; returns how many the device took
+ * @tx_room: the host's buffer has room again
+ * @rx_end: no input will come any more, all that came was taken; NULL: the device does not care
+ */
+struct char_guest {
+	size_t (*rx)(struct char_guest *g, const uint8_t *data, size_t n);
+	void (*tx_room)(struct char_guest *g);
+	void (*rx_end)(struct char_guest *g);
+};
+
+#endif

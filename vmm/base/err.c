@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/base/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#undef err_set
+#undef err_sys
+#undef err_wrap
+
+/* Room for two texts and the longest path, so that the middle is cut once, at the end. */
+#define LONG_MAX_TEXT (2 * ERR_TEXT_MAX + 4096)
+
+/* What failed stands first and why stands last: what is too long loses its middle. Control characters of a file name
+ * would break the line or drive the terminal. */
+static void keep(struct err *e, const char *s)
+{
+	static const char gap[] = "...";
+	const size_t head = (ERR_TEXT_MAX - sizeof(gap)) / 2, tail = ERR_TEXT_MAX - sizeof(gap) - head;
+	size_t n = strlen(s);
+
+	if (n < ERR_TEXT_MAX)
+		memcpy(e->text, s, n + 1);
+	else
+		snprintf(e->text, sizeof(e->text), "%.*s%s%s", (int)head, s, gap, s + n - tail);
+	for (char *p = e->text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+}
+
+int err_set(struct err *e, int code, const char *fmt, ...)
+{
+	char s[LONG_MAX_TEXT];
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(s, sizeof(s), fmt, ap);
+	va_end(ap);
+	keep(e, s);
+	return code;
+}
+
+/* Appends ": tail" to the text in s; an overlong s gives way to it. */
+static void append(char *s, size_t size, const char *tail)
+{
+	size_t n = MIN(strlen(s), size - strlen(tail) - 3);
+
+	snprintf(s + n, size - n, ": %s", tail);
+}
+
+int err_sys(struct err *e, int code, const char *fmt, ...)
+{
+	char s[LONG_MAX_TEXT];
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(s, sizeof(s), fmt, ap);
+	va_end(ap);
+	append(s, sizeof(s), strerror(-code));
+	keep(e, s);
+	return code;
+}
+
+int err_wrap(struct err *e, int code, const char *fmt, ...)
+{
+	char s[LONG_MAX_TEXT];
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(s, sizeof(s), fmt, ap);
+	va_end(ap);
+	if (e->text[0])
+		append(s, sizeof(s), e->text);
+	keep(e, s);
+	return code;
+}

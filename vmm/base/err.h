@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Words for an error on the set-up path. A function that can fail returns 0 or a negative errno; on failure it also
+ * leaves a sentence in the caller's `struct err`, and each caller on the way up may put what it was doing in front.
+ * cmd/ prints the result once. On the run path there are no words: see trace.h.
+ */
+#ifndef VMM_BASE_ERR_H
+#define VMM_BASE_ERR_H
+
+#include <stdarg.h>
+
+#include "vmm/base/util.h"
+
+#define ERR_TEXT_MAX 1024
+
+/**
+ * struct err - what went wrong, in words; lives on the caller's stack, zero-initialised
+ * @text: one line: control characters show as `?`, and what is too long loses its middle, not its end
+ */
+struct err {
+	char text[ERR_TEXT_MAX];
+};
+
+/**
+ * err_set() - replace the words
+ * @e: may be NULL: then only the code counts
+ * @code: negative errno; the text does not repeat it unless the format says so
+ * @fmt: what failed, on which file or value, why, and what to do about it
+ *
+ * Return: @code, so that a failing function can end in `return err_set(...)`.
+ */
+int err_set(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
+
+/**
+ * err_sys() - as err_set(), with ": " and strerror(-code) appended
+ */
+int err_sys(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
+
+/**
+ * err_wrap() - put words in front of those already there, separated by ": "
+ *
+ * Return: @code.
+ */
+int err_wrap(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
+
+/* The analyzer does not look into err.c, and would follow a failed call as if it had returned 0. */
+#ifdef __clang_analyzer__
+#define err_set(e, code, ...)  ((err_set)(e, code, __VA_ARGS__), (code))
+#define err_sys(e, code, ...)  ((err_sys)(e, code, __VA_ARGS__), (code))
+#define err_wrap(e, code, ...) ((err_wrap)(e, code, __VA_ARGS__), (code))
+#endif
+
+#endif

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. Regions are few and sorted, so a look-up is a short walk. A copy may cross from one region to
+ * the next when they touch. RAM that maps the kernel file privately can raise SIGBUS if someone truncates the file
+ * while the guest runs; copies that touch that window run with a per-thread recovery point armed, and the handler
+ * jumps to it. All other copies pay two compares for this.
+ */
+#include "vmm/base/gmem.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "vmm/base/util.h"
+
+/* A recovery point belongs to the thread that copies, not to a VM: hence thread-local and not in struct gmem. */
+static _Thread_local sigjmp_buf *volatile recovery;
+
+int gmem_add(struct gmem *g, const struct gmem_region *r)
+{
+	size_t at = 0;
+
+	if (!r->size || range_wraps(r->gpa, r->size))
+		return -EINVAL;
+	if (g->nr == GMEM_REGIONS_MAX)
+		return -ENOSPC;
+	for (size_t i = 0; i < g->nr; i++)
+		if (ranges_overlap(g->region[i].gpa, g->region[i].size, r->gpa, r->size))
+			return -EEXIST;
+	while (at < g->nr && g->region[at].gpa < r->gpa)
+		at++;
+	memmove(&g->region[at + 1], &g->region[at], (g->nr - at) * sizeof(g->region[0]));
+	g->region[at] = *r;
+	g->nr++;
+	return 0;
+}
+
+/* The bytes from gpa on that one region holds, at most len; 0 when gpa is not RAM. */
+static uint64_t window(const struct gmem *g, uint64_t gpa, uint64_t len, uint8_t **ret_host)
+{
+	for (size_t i = 0; i < g->nr; i++) {
+		const struct gmem_region *r = &g->region[i];
+		uint64_t offset = gpa - r->gpa;
+
+		if (gpa < r->gpa || offset >= r->size)
+			continue;
+		*ret_host = (uint8_t *)r->host + offset;
+		return MIN(len, r->size - offset);
+	}
+	return 0;
+}
+
+bool gmem_contains(const struct gmem *g, uint64_t gpa, uint64_t len)
+{
+	uint8_t *host;
+
+	if (range_wraps(gpa, len))
+		return false;
+	do {
+		uint64_t n = window(g, gpa, len ? len : 1, &host);
+
+		if (!n)
+			return false;
+		if (n >= len)
+			return true;
+		gpa += n;
+		len -= n;
+	} while (len);
+	return true;
+}
+
+uint64_t gmem_size(const struct gmem *g)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < g->nr; i++)
+		sum += g->region[i].size;
+	return sum;
+}
+
+void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len)
+{
+	uint8_t *host = NULL;
+	uint64_t n = window(g, gpa, len ? len : 1, &host);
+
+	return n && n >= len ? host : NULL;
+}
+
+int gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov, size_t max, size_t *ret_nr)
+{
+	size_t nr = 0;
+
+	if (range_wraps(gpa, len))
+		return -EFAULT;
+	while (len) {
+		uint8_t *host;
+		uint64_t n = window(g, gpa, len, &host);
+
+		if (!n)
+			return -EFAULT;
+		if (nr == max)
+			return -ENOSPC;
+		iov[nr++] = (struct iovec){.iov_base = host, .iov_len = n};
+		gpa += n;
+		len -= n;
+	}
+	*ret_nr = nr;
+	return 0;
+}
+
+enum copy_kind { COPY_OUT, COPY_IN, COPY_ZERO };
+
+static void copy_bytes(enum copy_kind kind, uint8_t *host, uint8_t *buf, uint64_t n)
+{
+	switch (kind) {
+	case COPY_OUT: memcpy(buf, host, n); break;
+	case COPY_IN: memcpy(host, buf, n); break;
+	case COPY_ZERO: memset(host, 0, n); break;
+	}
+}
+
+static int copy_guarded(enum copy_kind kind, uint8_t *host, uint8_t *buf, uint64_t n)
+{
+	sigjmp_buf here;
+
+	/* No mask to save: the handler does not return, and runs with nothing blocked (SA_NODEFER). */
+	if (sigsetjmp(here, 0)) {
+		recovery = NULL;
+		return -EFAULT;
+	}
+	/* The fences keep the compiler from moving the copy out from between the two stores. */
+	recovery = &here;
+	atomic_signal_fence(memory_order_seq_cst);
+	copy_bytes(kind, host, buf, n);
+	atomic_signal_fence(memory_order_seq_cst);
+	recovery = NULL;
+	return 0;
+}
+
+static int copy(const struct gmem *g, enum copy_kind kind, uint64_t gpa, uint8_t *buf, uint64_t len)
+{
+	if (!len)
+		return 0;
+	if (kind != COPY_OUT && !gmem_contains(g, gpa, len))
+		return -EFAULT;
+	while (len) {
+		uint8_t *host;
+		uint64_t n = window(g, gpa, len, &host);
+
+		if (!n)
+			return -EFAULT;
+		if (unlikely(ranges_overlap(gpa, n, g->file_lo, g->file_hi - g->file_lo))) {
+			int r = copy_guarded(kind, host, buf, n);
+
+			if (r < 0)
+				return r;
+		} else {
+			copy_bytes(kind, host, buf, n);
+		}
+		if (buf)
+			buf += n;
+		gpa += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int gmem_read(const struct gmem *g, uint64_t gpa, void *buf, size_t len)
+{
+	if (range_wraps(gpa, len))
+		return -EFAULT;
+	return copy(g, COPY_OUT, gpa, buf, len);
+}
+
+int gmem_write(const struct gmem *g, uint64_t gpa, const void *buf, size_t len)
+{
+	/* copy() takes one pointer for both directions; COPY_IN only reads it. */
+	return copy(g, COPY_IN, gpa, (uint8_t *)(uintptr_t)buf, len);
+}
+
+int gmem_zero(const struct gmem *g, uint64_t gpa, uint64_t len)
+{
+	return copy(g, COPY_ZERO, gpa, NULL, len);
+}
+
+void gmem_set_file_window(struct gmem *g, uint64_t gpa, uint64_t len)
+{
+	if (!len)
+		return;
+	if (g->file_lo == g->file_hi) {
+		g->file_lo = gpa;
+		g->file_hi = gpa + len;
+		return;
+	}
+	g->file_lo = MIN(g->file_lo, gpa);
+	g->file_hi = MAX(g->file_hi, gpa + len);
+}
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *interrupted = context;
+	sigjmp_buf *to = recovery;
+
+	/* A code of 0 or less says that somebody sent it: that is no fault of the copy that happens to run. */
+	if (info->si_code <= 0) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+		return;
+	}
+	if (to)
+		siglongjmp(*to, 1);
+	/*
+	 * Not ours. A sandboxed process may not go back to the default action; but a fault whose signal is blocked is
+	 * not held back: it ends the process as that action would. So the access that faulted is repeated like that.
+	 */
+	sigaddset(&interrupted->uc_sigmask, sig);
+}
+
+int gmem_install_sigbus(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+	sigemptyset(&sa.sa_mask);
+	return sigaction(SIGBUS, &sa, NULL) < 0 ? -errno : 0;
+}

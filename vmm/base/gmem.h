@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest-physical memory as the rest of the program may touch it: checked copies and checked windows.
+ * Nothing here knows where the bytes come from; vmm/memory maps the real ones, tests use the heap.
+ */
+#ifndef VMM_BASE_GMEM_H
+#define VMM_BASE_GMEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define GMEM_REGIONS_MAX 8
+
+/**
+ * struct gmem_region - a run of guest RAM that is contiguous on both sides
+ * @gpa: first guest-physical address
+ * @size: bytes, not 0; gpa + size does not wrap
+ * @host: where it is mapped here; borrowed
+ * @fd: backing file or -1; borrowed
+ * @fd_offset: offset of @gpa in @fd
+ * @shared: stores are visible to other mappings of @fd
+ */
+struct gmem_region {
+	uint64_t gpa;
+	uint64_t size;
+	void *host;
+	int fd;
+	uint64_t fd_offset;
+	bool shared;
+};
+
+/**
+ * struct gmem - sorted regions of guest RAM, and the one window in them that a file backs
+ * @region: sorted by @gpa, disjoint
+ * @nr: how many
+ * @file_lo: first address that a mapped kernel file backs; equal to @file_hi when there is none
+ * @file_hi: end of that window. The file can shrink under us: copies in the window go through gmem_guarded().
+ */
+struct gmem {
+	struct gmem_region region[GMEM_REGIONS_MAX];
+	size_t nr;
+	uint64_t file_lo;
+	uint64_t file_hi;
+};
+
+/**
+ * gmem_add() - add a region
+ *
+ * Return: 0, -EINVAL (empty or wraps), -EEXIST (overlaps), -ENOSPC.
+ * Context: before the guest runs, or while it is stopped.
+ */
+int gmem_add(struct gmem *g, const struct gmem_region *r);
+
+/**
+ * gmem_read() - copy out of guest memory
+ * @gpa: any address the guest chose
+ * @len: bytes; may cross regions that touch
+ *
+ * Return: 0, or -EFAULT when a byte lies outside RAM (then @buf is undefined).
+ * Context: any thread; the guest may change the bytes at any time, so copy once and check the copy.
+ * Trust: guest.
+ */
+int gmem_read(const struct gmem *g, uint64_t gpa, void *buf, size_t len);
+
+/**
+ * gmem_write() - copy into guest memory
+ *
+ * Return: 0, or -EFAULT when a byte lies outside RAM (nothing is written then), or when the file behind it shrank
+ * (what came before the missing page is written).
+ * Trust: guest.
+ */
+int gmem_write(const struct gmem *g, uint64_t gpa, const void *buf, size_t len);
+
+/**
+ * gmem_zero() - clear guest memory; as gmem_write()
+ */
+int gmem_zero(const struct gmem *g, uint64_t gpa, uint64_t len);
+
+/**
+ * gmem_ptr() - a host window on one region
+ *
+ * Return: the host address of @gpa when [@gpa, @gpa + @len) lies in one region, else NULL. A window on file-backed
+ * RAM may raise SIGBUS: use it for system calls (which answer EFAULT) and before the guest runs, else use gmem_read().
+ */
+void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len);
+
+/**
+ * gmem_iov() - the host windows of a guest range, for readv() and writev()
+ * @max: entries in @iov
+ * @ret_nr: entries used, 0 for an empty range wherever it is; untouched on failure
+ *
+ * Return: 0, -EFAULT (outside RAM), -ENOSPC (needs more than @max entries).
+ */
+int gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov, size_t max, size_t *ret_nr);
+
+/** gmem_contains() - true when every byte of [@gpa, @gpa + @len) is RAM; an empty range is inside when @gpa is */
+bool gmem_contains(const struct gmem *g, uint64_t gpa, uint64_t len);
+
+/** gmem_size() - bytes of RAM in all */
+uint64_t gmem_size(const struct gmem *g);
+
+/** gmem_set_file_window() - widen the file-backed window to cover [@gpa, @gpa + @len) */
+void gmem_set_file_window(struct gmem *g, uint64_t gpa, uint64_t len);
+
+/**
+ * gmem_install_sigbus() - let a copy in the file-backed window survive a file that shrank
+ *
+ * A copy that faults returns -EFAULT; a SIGBUS from anywhere else ends the process as it always did. Process-wide,
+ * since signal handlers are; call it once, from cmd/.
+ *
+ * Return: 0 or a negative errno.
+ */
+int gmem_install_sigbus(void);
+
+#endif

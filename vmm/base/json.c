@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * RFC 8259. Layout is for people: a member of an object takes a line, numbers in an array share one.
+ */
+#include "vmm/base/json.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+
+static void indent(struct json *j)
+{
+	fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");
+}
+
+/* Overlong forms, surrogates and what lies past U+10FFFF are none. A NUL ends every comparison below. */
+int json_utf8_length(const unsigned char *s)
+{
+	unsigned char lo = 0x80, hi = 0xbf;
+	int n;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (s[0] == 0xe0)
+		lo = 0xa0;
+	if (s[0] == 0xed)
+		hi = 0x9f;
+	if (s[0] == 0xf0)
+		lo = 0x90;
+	if (s[0] == 0xf4)
+		hi = 0x8f;
+	if (s[1] < lo || s[1] > hi)
+		return 0;
+	for (int i = 2; i < n; i++)
+		if (s[i] < 0x80 || s[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+static void put_quoted(FILE *out, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	fputc('"', out);
+	while (*s) {
+		int n = json_utf8_length(s);
+
+		if (*s == '"' || *s == '\\')
+			fprintf(out, "\\%c", *s);
+		else if (*s == '\n')
+			fputs("\\n", out);
+		else if (*s == '\t')
+			fputs("\\t", out);
+		else if (*s < 0x20 || *s == 0x7f)
+			fprintf(out, "\\u%04x", *s);
+		else if (n)
+			fwrite(s, 1, (size_t)n, out);
+		else
+			fputs("\\ufffd", out);
+		s += n ? n : 1;
+	}
+	fputc('"', out);
+}
+
+/* What stands before a value: a comma, a line, the name. */
+static void lead(struct json *j, const char *key, bool short_value)
+{
+	bool *some = &j->some[j->depth];
+
+	/* At the top there is one value; in an object each has a name, elsewhere none has. */
+	assert(j->depth || !*some);
+	assert(!j->depth ? !key : j->object[j->depth] == !!key);
+	if (*some)
+		fputc(',', j->out);
+	if (j->depth && j->depth <= j->line_depth && (key || !short_value))
+		indent(j);
+	else if (*some)
+		fputc(' ', j->out);
+	*some = true;
+	if (key) {
+		put_quoted(j->out, key);
+		fputs(": ", j->out);
+	}
+}
+
+static void open_level(struct json *j, const char *key, bool object)
+{
+	lead(j, key, false);
+	assert(j->depth < JSON_DEPTH_MAX);
+	j->depth++;
+	j->object[j->depth] = object;
+	j->some[j->depth] = false;
+	fputc(object ? '{' : '[', j->out);
+}
+
+void json_begin(struct json *j, FILE *out)
+{
+	*j = (struct json){.out = out, .line_depth = JSON_DEPTH_MAX};
+}
+
+void json_object(struct json *j, const char *key)
+{
+	open_level(j, key, true);
+}
+
+void json_array(struct json *j, const char *key)
+{
+	open_level(j, key, false);
+}
+
+void json_end(struct json *j)
+{
+	bool object, some;
+
+	assert(j->depth);
+	object = j->object[j->depth];
+	some = j->some[j->depth];
+	j->depth--;
+	/* The level that closes is one deeper than we are now. */
+	if (object && some && j->depth < j->line_depth)
+		indent(j);
+	fputc(object ? '}' : ']', j->out);
+}
+
+void json_string(struct json *j, const char *key, const char *text)
+{
+	lead(j, key, true);
+	if (text)
+		put_quoted(j->out, text);
+	else
+		fputs("null", j->out);
+}
+
+void json_u64(struct json *j, const char *key, uint64_t n)
+{
+	lead(j, key, true);
+	fprintf(j->out, "%" PRIu64, n);
+}
+
+void json_i64(struct json *j, const char *key, int64_t n)
+{
+	lead(j, key, true);
+	fprintf(j->out, "%" PRId64, n);
+}
+
+void json_double(struct json *j, const char *key, double x)
+{
+	lead(j, key, true);
+	if (isfinite(x))
+		fprintf(j->out, "%.15g", x);
+	else
+		fputs("null", j->out);
+}
+
+void json_bool(struct json *j, const char *key, bool b)
+{
+	lead(j, key, true);
+	fputs(b ? "true" : "false", j->out);
+}
+
+void json_null(struct json *j, const char *key)
+{
+	lead(j, key, true);
+	fputs("null", j->out);
+}
+
+int json_finish(struct json *j)
+{
+	assert(!j->depth && j->some[0]);
+	errno = 0;
+	fputc('\n', j->out);
+	if (fflush(j->out) == 0 && !ferror(j->out))
+		return 0;
+	return errno ? -errno : -EIO;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes JSON as it goes: nothing is kept but where we are. What can be written is well-formed by construction.
+ *
+ *	json_begin(&j, out);
+ *	json_object(&j, NULL);
+ *	json_string(&j, "host", name);
+ *	json_array(&j, "runs");
+ *	json_u64(&j, NULL, 42);
+ *	json_end(&j);
+ *	json_end(&j);
+ *	r = json_finish(&j);
+ */
+#ifndef VMM_BASE_JSON_H
+#define VMM_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define JSON_DEPTH_MAX 16
+
+/**
+ * struct json - a document under way
+ * @out: borrowed
+ * @depth: objects and arrays that are open
+ * @object: per level: an object (its members have names) or an array (they have none)
+ * @some: per level: a member is there already
+ * @line_depth: what lies deeper than this stays on one line; json_begin() sets JSON_DEPTH_MAX, the caller may lower it
+ */
+struct json {
+	FILE *out;
+	unsigned depth;
+	bool object[JSON_DEPTH_MAX + 1];
+	bool some[JSON_DEPTH_MAX + 1];
+	unsigned line_depth;
+};
+
+/** json_begin() - start a document of one value on @out, which is borrowed until json_finish() */
+void json_begin(struct json *j, FILE *out);
+
+/**
+ * json_object(), json_array() - open one; json_end() closes it
+ * @key: its name in the object around it; NULL in an array and at the top. The same for every function below.
+ */
+void json_object(struct json *j, const char *key);
+void json_array(struct json *j, const char *key);
+
+/** json_end() - close the innermost object or array */
+void json_end(struct json *j);
+
+/**
+ * json_string() - a string; NULL is written as null
+ * @text: any bytes: control characters are escaped, and what is not UTF-8 becomes U+FFFD
+ */
+void json_string(struct json *j, const char *key, const char *text);
+
+/** json_u64() - exactly; readers that only know doubles round numbers above 2^53 */
+void json_u64(struct json *j, const char *key, uint64_t n);
+
+/** json_i64() - as json_u64() */
+void json_i64(struct json *j, const char *key, int64_t n);
+
+/** json_double() - 15 significant digits; what is no number (infinite, NaN) is null, since JSON has no word for it */
+void json_double(struct json *j, const char *key, double x);
+
+/** json_bool() */
+void json_bool(struct json *j, const char *key, bool b);
+
+/** json_null() */
+void json_null(struct json *j, const char *key);
+
+/**
+ * json_finish() - end the document, with a newline, and flush
+ *
+ * Return: 0, or a negative errno when a write failed. That everything was closed is the caller's business (assert).
+ */
+int json_finish(struct json *j);
+
+/**
+ * json_utf8_length() - bytes of the UTF-8 sequence at @s, 0 when it is none (RFC 3629, section 4)
+ * @s: ended by a NUL, past which nothing is read
+ */
+int json_utf8_length(const unsigned char *s);
+
+#endif

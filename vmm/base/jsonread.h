@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads JSON as RFC 8259 has it, and nothing more lenient: what our own reader takes, every reader takes. The document
+ * is an array of nodes in the order of the text; strings stay in the text, which is unescaped in place.
+ */
+#ifndef VMM_BASE_JSONREAD_H
+#define VMM_BASE_JSONREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+
+#define JSON_READ_DEPTH_MAX 32
+
+enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+/**
+ * struct json_node - a value
+ * @key: its name in the object around it, else NULL
+ * @text: of a string; UTF-8 without a NUL in it
+ * @number: of a number or a boolean
+ * @n: the same, exactly, where it is a whole number from 0 to 2^64 - 1; @whole says so
+ * @end: index of the first node behind it and all that is in it
+ */
+struct json_node {
+	enum json_type type;
+	bool whole;
+	const char *key;
+	const char *text;
+	double number;
+	uint64_t n;
+	size_t end;
+};
+
+/**
+ * struct json_doc - owns its nodes; borrows the text
+ * @node: @nr of them, the first is the document
+ */
+struct json_doc {
+	struct json_node *node;
+	size_t nr;
+	size_t room;
+};
+
+/**
+ * json_read() - read a document
+ * @text: @size bytes and a NUL behind them; changed, and borrowed until json_doc_destroy()
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Return: 0, -EINVAL with the line and what was wrong there, -ENOMEM.
+ * Trust: operator (a file of unknown origin).
+ */
+int json_read(char *text, size_t size, struct json_doc *ret, struct err *e);
+
+/** json_doc_destroy() - takes a zeroed struct */
+void json_doc_destroy(struct json_doc *d);
+
+/** json_get() - the member @key of an object; NULL when @at is NULL or no object, or has none. Of two, the first. */
+const struct json_node *json_get(const struct json_doc *d, const struct json_node *at, const char *key);
+
+/** json_first(), json_next() - walk the members of @in; NULL at the end, and for what has none */
+const struct json_node *json_first(const struct json_doc *d, const struct json_node *in);
+const struct json_node *json_next(const struct json_doc *d, const struct json_node *in, const struct json_node *at);
+
+/** json_text() - of a string, else @other */
+const char *json_text(const struct json_node *at, const char *other);
+
+/** json_count() - of a whole number, else 0 */
+uint64_t json_count(const struct json_node *at);
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. epoll hands back pointers to sources. A callback may remove another source whose event is
+ * already in the batch at hand, so the batch is part of the loop and loop_remove() strikes the source out of it. One
+ * that is paused or watched for something else meanwhile is not called for what it no longer asks for.
+ *
+ * epoll reports a hang-up whether it was asked for or not, and would spin on a paused source whose peer is gone. So a
+ * source with no events is not in the epoll set at all.
+ */
+#include "vmm/base/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "vmm/base/util.h"
+
+#define BATCH 16
+
+struct loop {
+	int epoll_fd;
+	int stop_fd;
+	struct loop_source stop;
+	bool stopping;
+	struct epoll_event batch[BATCH];
+	int batch_nr;
+};
+
+static void on_stop(struct loop_source *s, uint32_t events)
+{
+	uint64_t n;
+
+	(void)events;
+	/* Drained, so that the loop can run again. */
+	if (read(s->fd, &n, sizeof(n)) == sizeof(n))
+		s->loop->stopping = true;
+}
+
+int loop_new(struct loop **ret)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->epoll_fd < 0 || l->stop_fd < 0) {
+		r = -errno;
+		goto fail;
+	}
+	l->stop = (struct loop_source){.fd = l->stop_fd, .ready = on_stop};
+	r = loop_add(l, &l->stop, EPOLLIN);
+	if (r < 0)
+		goto fail;
+	*ret = l;
+	return 0;
+fail:
+	loop_free(l);
+	return r;
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
+	if (loop->stop_fd >= 0)
+		close(loop->stop_fd);
+	free(loop);
+}
+
+int loop_add(struct loop *loop, struct loop_source *s, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = s};
+
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) < 0)
+		return -errno;
+	if (!events)
+		epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+	s->loop = loop;
+	s->events = events;
+	return 0;
+}
+
+int loop_modify(struct loop_source *s, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = s};
+	int op = !events ? EPOLL_CTL_DEL : !s->events ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+
+	if (s->events == events)
+		return 0;
+	if (epoll_ctl(s->loop->epoll_fd, op, s->fd, &ev) < 0)
+		return -errno;
+	s->events = events;
+	return 0;
+}
+
+void loop_remove(struct loop_source *s)
+{
+	if (!s->loop)
+		return;
+	if (s->events)
+		epoll_ctl(s->loop->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+	for (int i = 0; i < s->loop->batch_nr; i++)
+		if (s->loop->batch[i].data.ptr == s)
+			s->loop->batch[i].data.ptr = NULL;
+	s->loop = NULL;
+}
+
+int loop_run(struct loop *loop)
+{
+	while (!loop->stopping) {
+		int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, -1);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		loop->batch_nr = n;
+		for (int i = 0; i < n && !loop->stopping; i++) {
+			struct loop_source *s = loop->batch[i].data.ptr;
+			uint32_t events = loop->batch[i].events;
+
+			if (!s || !s->events)
+				continue;
+			events &= s->events | EPOLLERR | EPOLLHUP;
+			if (events)
+				s->ready(s, events);
+		}
+		loop->batch_nr = 0;
+	}
+	loop->stopping = false;
+	return 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	while (write(loop->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	errno = saved;
+}
+
+static void on_timer(struct loop_source *s, uint32_t events)
+{
+	struct loop_timer *t = container_of(s, struct loop_timer, source);
+	uint64_t expirations;
+
+	(void)events;
+	/* EAGAIN: the timer was set anew after epoll saw it fire. */
+	if (read(s->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		t->fired(t);
+}
+
+int loop_timer_init(struct loop *loop, struct loop_timer *t, void (*fired)(struct loop_timer *t))
+{
+	int r;
+
+	t->fired = fired;
+	t->source = (struct loop_source){.ready = on_timer};
+	t->source.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (t->source.fd < 0)
+		return -errno;
+	r = loop_add(loop, &t->source, EPOLLIN);
+	if (r < 0) {
+		close(t->source.fd);
+		t->source.fd = -1;
+	}
+	return r;
+}
+
+static struct timespec to_timespec(uint64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+}
+
+int loop_timer_set(struct loop_timer *t, uint64_t first_ns, uint64_t every_ns)
+{
+	struct itimerspec its = {.it_value = to_timespec(first_ns), .it_interval = to_timespec(every_ns)};
+
+	return timerfd_settime(t->source.fd, 0, &its, NULL) < 0 ? -errno : 0;
+}
+
+void loop_timer_destroy(struct loop_timer *t)
+{
+	if (!t->source.loop)
+		return;
+	loop_remove(&t->source);
+	close(t->source.fd);
+	t->source.fd = -1;
+}

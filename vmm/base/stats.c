@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Without the mathematical library: it would be one more shared object for every start of the program to load.
+ */
+#include "vmm/base/stats.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "vmm/base/util.h"
+
+#define MARKS_MAX 50
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double stats_percentile(const double *sorted, size_t nr, double percent)
+{
+	double exact = percent * (double)nr / 100;
+	size_t rank;
+
+	assert(nr && percent >= 0 && percent <= 100);
+	/* Rounded up. Decimal fractions such as 99.9 are not exact: a rank that is whole but for that is whole. */
+	rank = (size_t)exact;
+	rank += exact - (double)rank > 1e-9;
+	return sorted[rank < 1 ? 0 : rank - 1];
+}
+
+struct stats stats_of(double *samples, size_t nr)
+{
+	struct stats s = {.nr = nr};
+
+	if (!nr)
+		return s;
+	qsort(samples, nr, sizeof(*samples), compare);
+	s.min = samples[0];
+	s.max = samples[nr - 1];
+	s.p25 = stats_percentile(samples, nr, 25);
+	s.median = nr % 2 ? samples[nr / 2] : samples[nr / 2 - 1] / 2 + samples[nr / 2] / 2;
+	s.p75 = stats_percentile(samples, nr, 75);
+	s.p90 = stats_percentile(samples, nr, 90);
+	s.p99 = stats_percentile(samples, nr, 99);
+	s.p999 = stats_percentile(samples, nr, 99.9);
+	s.spread = s.p75 - s.p25;
+	for (size_t i = 0; i < nr; i++)
+		s.mean += (samples[i] - s.mean) / (double)(i + 1);
+	return s;
+}
+
+void stats_json(struct json *j, const char *key, const struct stats *s)
+{
+	json_object(j, key);
+	json_u64(j, "count", s->nr);
+	json_double(j, "min", s->min);
+	json_double(j, "p25", s->p25);
+	json_double(j, "median", s->median);
+	json_double(j, "p75", s->p75);
+	json_double(j, "p90", s->p90);
+	json_double(j, "p99", s->p99);
+	json_double(j, "p99.9", s->p999);
+	json_double(j, "max", s->max);
+	json_double(j, "mean", s->mean);
+	json_end(j);
+}
+
+double stats_round_step(double x)
+{
+	double power = 1;
+
+	assert(x > 0 && x <= 1e300);
+	while (power > x)
+		power /= 10;
+	/* Powers below 1 are not exact. */
+	x /= 1 + 1e-9;
+	for (;; power *= 10) {
+		if (x <= power)
+			return power;
+		if (x <= 2 * power)
+			return 2 * power;
+		if (x <= 5 * power)
+			return 5 * power;
+	}
+}
+
+/* The largest multiple of @step that is at most @x, for numbers that fit 64 bits. */
+static double multiple_below(double x, double step)
+{
+	double n = (double)(int64_t)(x / step);
+
+	return (n * step > x ? n - 1 : n) * step;
+}
+
+struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars)
+{
+	double hi = stats_percentile(sorted, nr, 99);
+	struct histogram h = {0};
+
+	assert(bars && bars <= HISTOGRAM_BARS_MAX);
+	h.width = hi > sorted[0] ? stats_round_step((hi - sorted[0]) / bars) : 1;
+	/* Bars start at multiples of their width, which may take one more of them. */
+	for (;; h.width = stats_round_step(h.width * 1.5)) {
+		h.lo = multiple_below(sorted[0], h.width);
+		h.nr = (unsigned)((hi - h.lo) / h.width) + 1;
+		if (h.nr <= bars)
+			break;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		double bar = (sorted[i] - h.lo) / h.width;
+
+		if (bar < h.nr)
+			h.count[bar < 0 ? 0 : (size_t)bar]++;
+		else
+			h.above++;
+	}
+	return h;
+}
+
+void histogram_print(const struct histogram *h, FILE *out, int indent)
+{
+	size_t most = 1;
+	int digits = 0;
+
+	for (double w = h->width; w < 1 - 1e-9; w *= 10)
+		digits++;
+	for (unsigned i = 0; i < h->nr; i++)
+		most = MAX(most, h->count[i]);
+	for (unsigned i = 0; i < h->nr; i++) {
+		/* A bar that is not empty shows. */
+		int marks = (int)((h->count[i] * MARKS_MAX + most - 1) / most);
+
+		fprintf(out, "%*s%12.*f %9zu ", indent, "", digits, h->lo + i * h->width, h->count[i]);
+		for (int m = 0; m < marks; m++)
+			fputc('#', out);
+		fputc('\n', out);
+	}
+	if (h->above)
+		fprintf(out, "%*s%12s %9zu\n", indent, "", "beyond", h->above);
+}
+
+void histogram_json(struct json *j, const char *key, const struct histogram *h)
+{
+	json_object(j, key);
+	json_double(j, "lo", h->lo);
+	json_double(j, "width", h->width);
+	json_array(j, "count");
+	for (unsigned i = 0; i < h->nr; i++)
+		json_u64(j, NULL, h->count[i]);
+	json_end(j);
+	json_u64(j, "above", h->above);
+	json_end(j);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a set of measurements comes to. Percentiles, not means: what disturbs a measurement only ever makes it longer.
+ */
+#ifndef VMM_BASE_STATS_H
+#define VMM_BASE_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "vmm/base/json.h"
+
+/**
+ * struct stats - a summary; the unit is that of the samples
+ * @nr: how many there were; all else is 0 when there were none
+ * @p90 and so on: nearest rank: a value that was measured, the smallest that so many percent do not exceed
+ * @median: the middle one, or half way between the two
+ * @spread: between the first and third quartile: the width of the middle half
+ */
+struct stats {
+	size_t nr;
+	double min;
+	double p25;
+	double median;
+	double p75;
+	double p90;
+	double p99;
+	double p999;
+	double max;
+	double mean;
+	double spread;
+};
+
+/**
+ * stats_of() - sum up
+ * @samples: @nr finite numbers; sorted on return
+ */
+struct stats stats_of(double *samples, size_t nr);
+
+/**
+ * stats_percentile() - nearest rank
+ * @sorted: as stats_of() leaves it, @nr of them, at least 1
+ * @percent: 0 to 100; 0 gives the smallest
+ */
+double stats_percentile(const double *sorted, size_t nr, double percent);
+
+/** stats_json() - all of it as an object named @key */
+void stats_json(struct json *j, const char *key, const struct stats *s);
+
+#define HISTOGRAM_BARS_MAX 64
+
+/**
+ * struct histogram - counts in bars of equal width
+ * @lo: where the first bar starts
+ * @width: of a bar; bar i holds lo + i * width <= x < lo + (i + 1) * width
+ * @nr: bars, 1 to HISTOGRAM_BARS_MAX
+ * @count: per bar
+ * @above: how many lie past the last bar, which stands for none of them
+ */
+struct histogram {
+	double lo;
+	double width;
+	unsigned nr;
+	size_t count[HISTOGRAM_BARS_MAX];
+	size_t above;
+};
+
+/**
+ * histogram_of() - from the smallest sample to the 99th percentile, in bars of a round width (1, 2 or 5 times 10^n)
+ * @sorted: as stats_of() leaves it, @nr of them, at least 1
+ * @bars: about how many, 1 to HISTOGRAM_BARS_MAX; a round width may make it fewer, and never more
+ */
+struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars);
+
+/**
+ * histogram_print() - a line a bar: where it starts, how many, and a row of marks
+ * @indent: blanks before each line
+ */
+void histogram_print(const struct histogram *h, FILE *out, int indent);
+
+/** histogram_json() - as an object named @key: lo, width, count, above */
+void histogram_json(struct json *j, const char *key, const struct histogram *h);
+
+/** stats_round_step() - the smallest of 1, 2, 5, 10, 20, ... (and 0.5, 0.2, ...) that is at least @x; @x above 0 */
+double stats_round_step(double x);
+
+#endif

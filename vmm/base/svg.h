@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plots as SVG files that a browser shows and a person can read: lines over a common axis, or the bars of a histogram.
+ * Labels are laid out so that none overlaps another: ticks are thinned until they fit, and series are named in a legend
+ * with a row each, not at their lines.
+ */
+#ifndef VMM_BASE_SVG_H
+#define VMM_BASE_SVG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "vmm/base/stats.h"
+
+#define SVG_SERIES_MAX 6
+
+/**
+ * struct svg_series - points joined by lines
+ * @x, @y: @nr finite numbers each, borrowed; x does not fall
+ * @dashed: for what the others are compared with
+ */
+struct svg_series {
+	const char *name;
+	const double *x;
+	const double *y;
+	size_t nr;
+	bool dashed;
+};
+
+/**
+ * struct svg_plot - what to draw
+ * @title, @subtitle: @subtitle may be NULL; host and date belong there. What is too wide is cut.
+ * @x_label, @y_label: with their units
+ * @series: 1 to SVG_SERIES_MAX with at least a point each
+ */
+struct svg_plot {
+	const char *title;
+	const char *subtitle;
+	const char *x_label;
+	const char *y_label;
+	struct svg_series series[SVG_SERIES_MAX];
+	size_t nr;
+};
+
+/** svg_plot() - draw lines; both axes start at 0 or below. Errors of @out are the caller's to look at (ferror). */
+void svg_plot(FILE *out, const struct svg_plot *p);
+
+/**
+ * svg_histogram() - draw the bars of @h
+ * @x_label: what was measured, with its unit
+ */
+void svg_histogram(FILE *out, const char *title, const char *subtitle, const char *x_label, const struct histogram *h);
+
+/*
+ * For pictures of another kind, such as a time line: a sheet, and text on it. Sizes are in pixels.
+ */
+#define SVG_FONT 12
+
+/** svg_begin() - a sheet of this size, white, with the styles that svg_text() uses; svg_end() closes it */
+void svg_begin(FILE *out, double width, double height);
+void svg_end(FILE *out);
+
+enum svg_anchor { SVG_LEFT, SVG_MIDDLE, SVG_RIGHT };
+
+/** svg_text() - one line of text, escaped, with its baseline at @y; cut with an ellipsis to @max_width (0: never) */
+void svg_text(FILE *out, double x, double y, enum svg_anchor anchor, double size, double max_width, const char *text);
+
+/** svg_text_width() - about how wide a line is: never less than it will be in a usual sans-serif font */
+double svg_text_width(const char *text, double size);
+
+/** svg_color() - of the n-th series: told apart also by who does not see red or green */
+const char *svg_color(size_t n);
+
+#endif

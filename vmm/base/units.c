@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/base/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "vmm/base/util.h"
+
+/* Digits of `base` from *p on; -EINVAL when there is none. */
+static int digits(const char **p, unsigned base, uint64_t *ret)
+{
+	const char *s = *p;
+	uint64_t v = 0;
+
+	for (;; s++) {
+		unsigned d;
+
+		if (*s >= '0' && *s <= '9')
+			d = (unsigned)(*s - '0');
+		else if (base == 16 && (*s | 0x20) >= 'a' && (*s | 0x20) <= 'f')
+			d = (unsigned)((*s | 0x20) - 'a') + 10;
+		else
+			break;
+		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
+			return -ERANGE;
+	}
+	if (s == *p)
+		return -EINVAL;
+	*p = s;
+	*ret = v;
+	return 0;
+}
+
+int parse_u64(const char *text, uint64_t *ret_value)
+{
+	unsigned base = 10;
+	uint64_t v;
+	int r;
+
+	if (text[0] == '0' && (text[1] | 0x20) == 'x') {
+		base = 16;
+		text += 2;
+	}
+	r = digits(&text, base, &v);
+	if (r < 0)
+		return r;
+	if (*text)
+		return -EINVAL;
+	*ret_value = v;
+	return 0;
+}
+
+int parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const char units[] = "KMGT";
+	uint64_t v;
+	int r;
+
+	r = digits(&text, 10, &v);
+	if (r < 0)
+		return r;
+	if (*text) {
+		const char *u = strchr(units, *text & ~0x20);
+
+		if (u && *u) {
+			if (__builtin_mul_overflow(v, BIT(10 * (u - units + 1)), &v))
+				return -ERANGE;
+			text++;
+			if (*text == 'i')
+				text += text[1] == 'B' ? 2 : 0;
+			else if (*text == 'B')
+				text++;
+		}
+	}
+	if (*text)
+		return -EINVAL;
+	*ret_bytes = v;
+	return 0;
+}
+
+static const struct time_unit {
+	const char *name;
+	uint64_t ns;
+} time_units[] = {
+	{"h", UINT64_C(3600000000000)},
+	{"m", UINT64_C(60000000000)},
+	{"s", UINT64_C(1000000000)},
+	{"ms", UINT64_C(1000000)},
+	{"us", UINT64_C(1000)},
+	{"ns", 1},
+};
+
+int parse_duration(const char *text, uint64_t *ret_ns)
+{
+	uint64_t whole, frac = 0, scale = 1, ns;
+	int r;
+
+	r = digits(&text, 10, &whole);
+	if (r < 0)
+		return r;
+	if (*text == '.') {
+		const char *start = ++text;
+
+		r = digits(&text, 10, &frac);
+		if (r < 0)
+			return r;
+		if (text - start > 9)
+			return -ERANGE;
+		for (const char *p = start; p < text; p++)
+			scale *= 10;
+	}
+	if (!*text && !whole && !frac) {
+		*ret_ns = 0;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(time_units); i++) {
+		const struct time_unit *u = &time_units[i];
+		uint64_t part;
+
+		if (strcmp(text, u->name))
+			continue;
+		/* frac < 10^9 and u->ns < 10^13: the product needs the wide type. */
+		if ((unsigned __int128)frac * u->ns % scale)
+			return -ERANGE;
+		part = (uint64_t)((unsigned __int128)frac * u->ns / scale);
+		if (__builtin_mul_overflow(whole, u->ns, &ns) || __builtin_add_overflow(ns, part, &ns))
+			return -ERANGE;
+		*ret_ns = ns;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+const char *format_size(uint64_t bytes, char *buf)
+{
+	static const char units[] = "TGMK";
+
+	for (unsigned i = 0; i < 4 && bytes; i++) {
+		unsigned shift = 40 - 10 * i;
+
+		if (is_aligned(bytes, BIT(shift))) {
+			snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "%c", bytes >> shift, units[i]);
+			return buf;
+		}
+	}
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64, bytes);
+	return buf;
+}
+
+const char *format_duration(uint64_t ns, char *buf)
+{
+	if (!ns) {
+		snprintf(buf, UNITS_TEXT_MAX, "0s");
+		return buf;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(time_units); i++) {
+		const struct time_unit *u = &time_units[i];
+
+		if (ns % u->ns == 0) {
+			snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "%s", ns / u->ns, u->name);
+			break;
+		}
+	}
+	return buf;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/board.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "devices/boot_marker.h"
+#include "vmm/virtio_misc.h"
+
+/* Where a PC has them. */
+#define PORT_I8042_DATA    0x60
+#define PORT_I8042_COMMAND 0x64
+#define PORT_RTC           0x70
+#define PORT_COM1          0x3f8
+#define PORT_PVPANIC       0x505
+#define PORT_POWER         0x600
+
+/* A page each, from the middle of the 32-bit hole on. */
+#define VIRTIO_MMIO_BASE UINT64_C(0xd0000000)
+#define VIRTIO_MMIO_STEP UINT64_C(0x1000)
+
+#define GSI_COM1  4
+#define GSI_POWER 9 /* where a PC has its ACPI interrupt */
+
+/*
+ * Interrupts of virtio devices, in the order in which they are handed out. First the pins that ISA never had, then
+ * those of ISA cards that are not here. Left alone: timer 0, keyboard 1, cascade 2, RTC 8, mouse 12 and FPU 13, which
+ * kernels without ACPI claim unasked.
+ */
+static const uint8_t virtio_gsis[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 10, 11, 6, 7, 3, 14, 15};
+
+_Static_assert(ARRAY_SIZE(virtio_gsis) == BOARD_VIRTIO_MAX, "an interrupt for each");
+
+static const char *const names[] = {
+	[BOARD_UART] = "serial port",
+	[BOARD_I8042] = "8042 keyboard controller",
+	[BOARD_RTC] = "real-time clock",
+	[BOARD_DEBUG_EXIT] = "debug-exit port",
+	[BOARD_DEBUGCON] = "debugcon port",
+	[BOARD_PVPANIC] = "pvpanic device",
+	[BOARD_POWER] = "ACPI power block",
+	[BOARD_VIRTIO_MMIO] = "virtio-mmio device",
+	[BOARD_BOOT_MARKER] = "boot marker",
+};
+
+const char *board_part_name(enum board_kind kind)
+{
+	return names[kind];
+}
+
+/* Ports that KVM's in-kernel chips answer: an access there never reaches a part of ours. */
+static const struct {
+	uint16_t port, size;
+	const char *chip;
+} kernel_ports[] = {
+	{0x20, 2, "PIC"},
+	{0x40, 4, "PIT"},
+	{0x61, 1, "PIT"},
+	{0xa0, 2, "PIC"},
+	{0x4d0, 2, "PIC"},
+};
+
+static int add(struct board *b, struct board_part part, struct err *e)
+{
+	for_each_part(p, b) {
+		if (p->space == part.space && ranges_overlap(p->base, p->size, part.base, part.size))
+			return err_set(e, -EEXIST, "the %s at 0x%" PRIx64 " collides with the %s at 0x%" PRIx64,
+				names[part.kind], part.base, names[p->kind], p->base);
+		part.index += p->kind == part.kind;
+	}
+	if (b->nr == BOARD_PARTS_MAX)
+		return err_set(e, -ENOSPC, "the board has places for %d parts; the %s is one too many", BOARD_PARTS_MAX,
+			names[part.kind]);
+	b->part[b->nr++] = part;
+	return 0;
+}
+
+static int add_port(struct board *b, enum board_kind kind, uint16_t port, unsigned size, uint32_t gsi, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_ports); i++)
+		if (ranges_overlap(kernel_ports[i].port, kernel_ports[i].size, port, size))
+			return err_set(e, -EEXIST, "the %s at 0x%x collides with KVM's %s at 0x%x", names[kind], port,
+				kernel_ports[i].chip, kernel_ports[i].port);
+	if (port + size > 0x10000)
+		return err_set(e, -EINVAL, "the %s at 0x%x runs past the last I/O port 0xffff", names[kind], port);
+	return add(b, (struct board_part){.kind = kind, .space = BOARD_PIO, .base = port, .size = size, .gsi = gsi}, e);
+}
+
+/* How many virtio devices: the same, in the same order, as vmm/virtio_slots.c makes. */
+static size_t count_virtio(const struct config *c)
+{
+	return c->nr_disks + c->nr_nets + virtio_misc_count(c);
+}
+
+static int add_virtio(struct board *b, const struct config *c, struct err *e)
+{
+	size_t n = count_virtio(c);
+	int r = 0;
+
+	if (n > BOARD_VIRTIO_MAX)
+		return err_set(e, -ENOSPC,
+			"%zu virtio devices (%zu disks, %zu networks): the board has interrupts for %d; take %zu away",
+			n, c->nr_disks, c->nr_nets, BOARD_VIRTIO_MAX, n - BOARD_VIRTIO_MAX);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add(b,
+			(struct board_part){
+				.kind = BOARD_VIRTIO_MMIO,
+				.space = BOARD_MMIO,
+				.base = VIRTIO_MMIO_BASE + i * VIRTIO_MMIO_STEP,
+				.size = VIRTIO_MMIO_STEP,
+				.gsi = virtio_gsis[i],
+			},
+			e);
+	return r;
+}
+
+/* Ports end where memory addresses of the hole are far from beginning, so one number says which it is. */
+static int add_boot_marker(struct board *b, uint64_t addr, struct err *e)
+{
+	struct board_part part = {
+		.kind = BOARD_BOOT_MARKER,
+		.space = BOARD_MMIO,
+		.base = addr,
+		.size = BOOT_MARKER_MMIO_SIZE,
+		.gsi = BOARD_GSI_NONE,
+	};
+
+	if (addr <= UINT16_MAX)
+		return add_port(b, BOARD_BOOT_MARKER, (uint16_t)addr, BOOT_MARKER_PORT_SIZE, BOARD_GSI_NONE, e);
+	if (addr < BOARD_HOLE_START || addr > BOARD_IOAPIC_ADDR - part.size || !is_aligned(addr, part.size))
+		return err_set(e, -EINVAL,
+			"the boot marker at 0x%" PRIx64 ": no port, and no multiple of %" PRIu64 " from 0x%" PRIx64
+			" to below 0x%" PRIx64 ", where addresses of devices are",
+			addr, part.size, BOARD_HOLE_START, BOARD_IOAPIC_ADDR);
+	return add(b, part, e);
+}
+
+/* True when a kernel that reads this line leaves ACPI alone. */
+static bool says_acpi_off(const char *line)
+{
+	static const char word[] = "acpi=off";
+
+	for (const char *at = line ? strstr(line, word) : NULL; at; at = strstr(at + 1, word))
+		if ((at == line || at[-1] == ' ') && (!at[sizeof(word) - 1] || at[sizeof(word) - 1] == ' '))
+			return true;
+	return false;
+}
+
+static bool virtio_on_cmdline(const struct config *c)
+{
+	if (c->discovery != DISCOVERY_AUTO)
+		return c->discovery == DISCOVERY_CMDLINE;
+	return !c->acpi || says_acpi_off(c->cmdline) || says_acpi_off(c->append);
+}
+
+char *board_cmdline(const struct config *config, const struct board *board)
+{
+	const char *deflt = config->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
+	const char *base = config->cmdline ? config->cmdline : deflt;
+	const char *append = config->append ? config->append : "";
+	char *line = NULL;
+	size_t size;
+	FILE *f = open_memstream(&line, &size);
+
+	if (!f)
+		return NULL;
+	/* In front: what stands behind "--" is for init. */
+	for_each_part(p, board)
+		if (p->kind == BOARD_VIRTIO_MMIO && board->virtio_on_cmdline)
+			fprintf(f, "virtio_mmio.device=0x%" PRIx64 "@0x%" PRIx64 ":%u ", p->size, p->base, p->gsi);
+	fprintf(f, "%s%s%s", base, *append && *base ? " " : "", append);
+	if (fclose(f)) {
+		free(line);
+		return NULL;
+	}
+	return line;
+}
+
+int board_draw(const struct config *config, struct board *ret, struct err *e)
+{
+	struct board b = {.cpus = config->cpus, .ram_size = config->mem_bytes};
+	int r;
+
+	r = add_port(&b, BOARD_UART, PORT_COM1, 8, GSI_COM1, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_I8042, PORT_I8042_DATA, 1, BOARD_GSI_NONE, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_I8042, PORT_I8042_COMMAND, 1, BOARD_GSI_NONE, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_RTC, PORT_RTC, 2, BOARD_GSI_NONE, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_POWER, PORT_POWER, POWER_SIZE, GSI_POWER, e);
+	if (r == 0 && config->pvpanic)
+		r = add_port(&b, BOARD_PVPANIC, PORT_PVPANIC, 1, BOARD_GSI_NONE, e);
+	/* Last, so that an error names the port that the operator chose. */
+	if (r == 0 && config->debug_exit)
+		r = add_port(&b, BOARD_DEBUG_EXIT, config->debug_exit_port, 4, BOARD_GSI_NONE, e);
+	if (r == 0 && config->debugcon_port)
+		r = add_port(&b, BOARD_DEBUGCON, config->debugcon_port, 1, BOARD_GSI_NONE, e);
+	b.virtio_on_cmdline = virtio_on_cmdline(config);
+	if (r == 0)
+		r = add_virtio(&b, config, e);
+	if (r == 0 && config->boot_marker)
+		r = add_boot_marker(&b, config->boot_marker, e);
+	if (r == 0)
+		*ret = b;
+	return r;
+}

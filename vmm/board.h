@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Draws the board of a Linux machine from the configuration: which parts, where, on which interrupt.
+ */
+#ifndef VMM_BOARD_H
+#define VMM_BOARD_H
+
+#include "vmm/base/board.h"
+#include "vmm/base/err.h"
+#include "vmm/config.h"
+
+/**
+ * board_draw() - the parts list of @config
+ * @ret: plain data; untouched on failure
+ *
+ * Return: 0, -EEXIST (two parts on one port: the operator chose the port), -ENOSPC (more parts than places or
+ * interrupts), with words.
+ */
+int board_draw(const struct config *config, struct board *ret, struct err *e);
+
+/**
+ * board_cmdline() - the guest's kernel command line: what the operator asked for, and where the virtio devices are when
+ * ACPI does not tell
+ * @config: for cmdline and append
+ *
+ * Return: a string that the caller frees, NULL when memory ran out.
+ */
+char *board_cmdline(const struct config *config, const struct board *board);
+
+/** board_part_name() - for logs and errors */
+const char *board_part_name(enum board_kind kind);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads along what a guest prints, for the timeline: milestones of a Linux boot, the initcalls of `initcall_debug`,
+ * marks that the guest sets (`vmm-mark=NAME`), and how the guest's clock lies on ours. A second reader beside
+ * vmm/watch.h, which decides how a run ended; nothing is decided here. What it finds it tells as trace events, each
+ * dated to the first byte of its line. Programs in the guest can print the same lines: what is told is what the console
+ * said.
+ */
+#ifndef VMM_BOOTLOG_H
+#define VMM_BOOTLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/trace.h"
+
+#define BOOTLOG_LINE_MAX  256 /* what is behind it in a line is not looked at */
+#define BOOTLOG_MARKS_MAX 256 /* further ones are counted */
+#define BOOTLOG_CALLS_MAX 16  /* initcalls under way at once, of several tasks or nested */
+#define BOOTLOG_NEAREST   8
+#define BOOTLOG_NAME_MAX  64
+
+/**
+ * struct guest_clock - where the guest's printk clock lies on CLOCK_MONOTONIC
+ * @lines: how many lines carried a time that was running
+ * @zero_ns: our time at which the guest's clock read 0, as the line that came with the least delay has it: never
+ *           earlier than the truth, and later by that delay
+ * @spread_ns: how much later the BOOTLOG_NEAREST-th nearest line has it; 0 while there are fewer lines
+ */
+struct guest_clock {
+	uint64_t lines;
+	int64_t zero_ns;
+	uint64_t spread_ns;
+};
+
+/** struct bootlog_call - an initcall that has begun */
+struct bootlog_call {
+	char name[BOOTLOG_NAME_MAX];
+	uint64_t task;
+	uint64_t guest_ns;
+	uint64_t host_ns;
+};
+
+/**
+ * struct bootlog - zero-initialise, then set @trace; the rest is private
+ * @trace: borrowed, may be NULL
+ * @marks_lost: marks beyond BOOTLOG_MARKS_MAX
+ */
+struct bootlog {
+	struct trace *trace;
+	uint64_t marks_lost;
+	unsigned marks;
+	unsigned found;
+	uint64_t line_ns;
+	size_t len;
+	bool in_line;
+	struct bootlog_call call[BOOTLOG_CALLS_MAX];
+	uint64_t lines;
+	int64_t nearest[BOOTLOG_NEAREST];
+	char line[BOOTLOG_LINE_MAX + 1];
+};
+
+/**
+ * bootlog_feed() - the next @n bytes; how they are cut into calls makes no difference but to their time
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * Context: one thread at a time; takes the trace's lock and nothing else, never blocks. Trust: guest.
+ */
+void bootlog_feed(struct bootlog *b, const uint8_t *data, size_t n, uint64_t now_ns);
+
+/** bootlog_clock() - Return: false when no line had a time. Context: as bootlog_feed(). */
+bool bootlog_clock(const struct bootlog *b, struct guest_clock *ret);
+
+/**
+ * bootlog_name() - a name as a mark may have it: up to the first blank or control character, at most
+ * BOOTLOG_NAME_MAX - 1 bytes
+ * @ret: at least BOOTLOG_NAME_MAX bytes
+ *
+ * Return: false when nothing is left.
+ */
+bool bootlog_name(const char *text, char *ret);
+
+#endif

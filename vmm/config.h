@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A machine as the operator wants it: plain data. cmd/ fills it from the option table, vmm/ builds what it says.
+ */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "security/sandbox.h"
+#include "vmm/base/err.h"
+#include "vmm/base/trace.h"
+
+#define CONFIG_MEM_MIN  (32 * MIB)
+#define CONFIG_MEM_MAX  (UINT64_C(1) << 46) /* Linux with four-level page tables maps 64 TiB */
+#define CONFIG_MEM_STEP (4 * KIB)
+
+/** enum backing - where guest RAM comes from */
+enum backing { BACKING_ANON, BACKING_THP, BACKING_HUGE_2M, BACKING_HUGE_1G };
+
+enum kernel_load { KERNEL_LOAD_MAP, KERNEL_LOAD_READ };
+
+/** enum discovery - how the guest learns of its virtio devices; AUTO: from ACPI, if the guest will have it */
+enum discovery { DISCOVERY_AUTO, DISCOVERY_ACPI, DISCOVERY_CMDLINE };
+
+enum disk_cache { DISK_CACHE_WRITEBACK, DISK_CACHE_NONE };
+
+/**
+ * struct config_disk - one disk; strings are owned
+ * @path: image file or block device
+ * @id: what the guest reads as its serial number, at most 20 bytes; NULL: disk0 and so on
+ * @ro: the guest cannot write
+ * @overlay: what the guest writes is kept beside the image, and dies with the machine
+ * @cache: DISK_CACHE_NONE goes past the host's page cache
+ * @rate_bytes: bytes per second, 0: no limit
+ * @logical: bytes of a sector as the guest sees it, 512 or 4096
+ * @queues: 1 to CONFIG_DISK_QUEUES_MAX, each with a thread
+ */
+struct config_disk {
+	char *path;
+	char *id;
+	bool ro;
+	bool overlay;
+	enum disk_cache cache;
+	uint64_t rate_bytes;
+	unsigned logical;
+	unsigned queues;
+};
+
+#define CONFIG_DISK_QUEUES_MAX 8
+#define CONFIG_DISK_ID_MAX     20
+
+/* NONE and TWO are what config_check() refuses. */
+enum config_net_kind { CONFIG_NET_NONE, CONFIG_NET_TAP, CONFIG_NET_FD, CONFIG_NET_PASST, CONFIG_NET_TWO };
+
+/**
+ * struct config_net - one network device; strings are owned
+ * @name: TAP: the interface; PASST: the socket it listens on, NULL: one is started
+ * @fd: FD: number of a TAP that was passed to us
+ * @mac: what the guest uses; all zero: net_default_mac()
+ */
+struct config_net {
+	enum config_net_kind kind;
+	char *name;
+	int fd;
+	uint8_t mac[6];
+};
+
+enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_SOCKET, CONSOLE_NULL };
+
+/**
+ * struct config_vsock - the socket device; strings are owned
+ * @cid: the guest's context id
+ * @path: of the socket on the host; NULL: there is no such device
+ * @dir: the directory in which that is
+ */
+struct config_vsock {
+	unsigned cid;
+	char *path;
+	char *dir;
+};
+
+/**
+ * struct config_balloon - the memory balloon
+ * @on: there is one
+ * @size_bytes: how much the guest is asked to give back at first
+ * @step_bytes: by how much a signal changes that, 0: an eighth of RAM
+ * @stats_ns: how often statistics are asked for, 0: never
+ */
+struct config_balloon {
+	bool on;
+	uint64_t size_bytes;
+	uint64_t step_bytes;
+	uint64_t stats_ns;
+};
+
+/**
+ * struct config - strings are owned; config_init() gives the defaults, config_destroy() frees
+ * @kernel: path, required to run
+ * @initrd: path or NULL
+ * @cmdline: replaces the default command line when not NULL
+ * @append: added after a blank when not NULL
+ * @mem_bytes: guest RAM, a multiple of 4 KiB, at least CONFIG_MEM_MIN
+ * @prefault: every page of RAM is touched before the guest starts
+ * @cpus: 1 to BOARD_CPUS_MAX
+ * @nested: the guest sees SVM or VMX
+ * @pmu: the guest sees performance counters
+ * @acpi: tables are offered (the guest can still ignore them)
+ * @console: where the serial port goes, and hvc0
+ * @console_virtio: there is a virtio console beside the serial port
+ * @console_path: file or socket path
+ * @console_cap_bytes: size cap for a console file, 0: none
+ * @debug_exit: the port is there
+ * @debug_exit_port, @debugcon_port: I/O ports; a debugcon port of 0 means off
+ * @pvpanic: the device is there
+ * @rng: the virtio entropy device is there
+ * @vsock: the socket device
+ * @balloon: the memory balloon
+ * @discovery: of virtio devices
+ * @disk, @nr_disks: owned array, in the order in which the guest numbers them
+ * @net, @nr_nets: owned array, in the order in which the guest numbers them
+ * @boot_marker: port (up to 0xffff) or address of the boot marker, 0: off
+ * @timeout_ns: wall-clock limit from main, 0: none
+ * @grace_ns: how long the guest has after the power button
+ * @log_level: what goes to stderr
+ * @sandbox: how much of the sandbox has to be there
+ * @user: become @uid and @gid
+ * @chroot, @netns, @cgroup: as in struct sandbox_jail, or NULL
+ * @report: file for the report, or NULL
+ * @trace: file for the trace, or NULL
+ */
+struct config {
+	char *kernel;
+	char *initrd;
+	char *cmdline;
+	char *append;
+	enum kernel_load kernel_load;
+	uint64_t mem_bytes;
+	enum backing backing;
+	bool prefault;
+	unsigned cpus;
+	bool nested;
+	bool pmu;
+	bool acpi;
+	enum console_kind console;
+	bool console_virtio;
+	char *console_path;
+	uint64_t console_cap_bytes;
+	bool debug_exit;
+	uint16_t debug_exit_port;
+	uint16_t debugcon_port;
+	bool pvpanic;
+	bool rng;
+	struct config_vsock vsock;
+	struct config_balloon balloon;
+	enum discovery discovery;
+	struct config_disk *disk;
+	size_t nr_disks;
+	struct config_net *net;
+	size_t nr_nets;
+	uint64_t boot_marker;
+	uint64_t timeout_ns;
+	uint64_t grace_ns;
+	enum trace_level log_level;
+	enum sandbox_mode sandbox;
+	bool user;
+	uid_t uid;
+	gid_t gid;
+	char *chroot;
+	char *netns;
+	char *cgroup;
+	char *report;
+	char *trace;
+};
+
+#define CONFIG_DEFAULT_CMDLINE "console=ttyS0 reboot=k panic=1 pci=off"
+/* The serial port speaks until hvc0 is there, which takes over from a boot console without repeating it. */
+#define CONFIG_DEFAULT_CMDLINE_HVC "earlycon=uart8250,io,0x3f8 console=hvc0 reboot=k panic=1 pci=off"
+
+/** config_init() - a machine of defaults, without a kernel */
+void config_init(struct config *ret);
+
+/** config_destroy() - free the strings; takes NULL, and leaves a struct that can be destroyed again */
+void config_destroy(struct config *c);
+
+/**
+ * config_check() - refuse what no machine can be
+ * @c: borrowed
+ * @e: which setting and value, and why; a setting is called by its option, also when a file has set it
+ *
+ * Checks each value, how they go together, RAM against what this host has, and that the board can be drawn. Opens no
+ * file and does not ask for a kernel: the run does.
+ *
+ * Return: 0, -EINVAL, or what board_draw() returns.
+ * Trust: operator.
+ */
+int config_check(const struct config *c, struct err *e);
+
+#endif

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. Bytes have one way: tx (any thread) appends to the ring under the lock, the loop's thread takes
+ * them out again. The loop's thread writes from the ring without the lock: tx only ever touches the free part, and
+ * only the loop moves the head. When the ring runs empty the head goes back to 0, so that a console that keeps up
+ * stays within the first pages of it.
+ *
+ * Waking the loop costs a system call on a vCPU's thread, so it happens only when the ring was empty for a while:
+ * `scheduled` says that the loop will come anyway: a timer a millisecond after its last write, a reader to wait for,
+ * a turn that is not over. One more wake is due when the ring is half full meanwhile.
+ *
+ * The watch and the tail see a byte when the guest wrote it, not when a reader took it.
+ */
+#include "vmm/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "vmm/base/outcome.h"
+#include "vmm/console_internal.h"
+#include "vmm/escape.h"
+
+/*
+ * A kernel worker moves the bytes from a pty's master to its slave: the slave is empty when it was found empty for
+ * so many rounds.
+ */
+#define PTY_IDLE_ROUNDS 6
+#define PTY_ROUND_US    2000
+
+static const char *const loss_words[LOSS_COUNT] = {
+#define X(id, text) [LOSS_##id] = text,
+	CONSOLE_LOSSES(X)
+#undef X
+};
+
+/* The host's functions, called by the device */
+
+static void ring_put(struct console *c, const uint8_t *data, size_t n)
+{
+	size_t at = (c->head + c->used) % CONSOLE_RING_BYTES, first = MIN(n, CONSOLE_RING_BYTES - at);
+
+	memcpy(c->ring + at, data, first);
+	memcpy(c->ring, data + first, n - first);
+	c->used += n;
+}
+
+static void tail_put(struct console *c, const uint8_t *data, size_t n)
+{
+	size_t first;
+
+	if (n > CONSOLE_TAIL_BYTES) {
+		data += n - CONSOLE_TAIL_BYTES;
+		n = CONSOLE_TAIL_BYTES;
+	}
+	first = MIN(n, CONSOLE_TAIL_BYTES - c->tail_at);
+	memcpy(c->tail + c->tail_at, data, first);
+	memcpy(c->tail, data + first, n - first);
+	c->tail_full |= c->tail_at + n >= CONSOLE_TAIL_BYTES;
+	c->tail_at = (c->tail_at + n) % CONSOLE_TAIL_BYTES;
+}
+
+/* Lock held. Returns whether the loop has to be woken. */
+static bool keep(struct console *c, const uint8_t *data, size_t n)
+{
+	if (c->dead) {
+		c->lost[c->dead] += n;
+		return false;
+	}
+	if (c->discard)
+		return false;
+	ring_put(c, data, n);
+	if (!c->scheduled) {
+		c->scheduled = true;
+		return true;
+	}
+	if (!c->urgent && c->used >= CONSOLE_RING_BYTES / 2) {
+		c->urgent = true;
+		return true;
+	}
+	return false;
+}
+
+static void tell(struct console *c, bool first, uint64_t now, uint32_t news)
+{
+	char line[WATCH_LINE_MAX * 4 + 1];
+
+	if (first)
+		trace_first_byte_at(c->trace, now);
+	if (news & WATCH_BANNER)
+		trace_banner(c->trace);
+	if (news & WATCH_PANIC)
+		trace_panicked_at(c->trace, now, detector_text(DETECTOR_CONSOLE));
+	if (news & WATCH_PANIC_LINE) {
+		console_panic_line(c, line, sizeof(line));
+		trace_cmdline_text_panic(c->trace, line);
+	}
+}
+
+static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
+{
+	struct console *c = container_of(h, struct console, host);
+	uint64_t now = trace_now_ns();
+	bool first, wake = false;
+	size_t take = n;
+	uint32_t news = 0;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->dead && !c->discard)
+		take = MIN(n, CONSOLE_RING_BYTES - c->used);
+	if (take < n)
+		c->starved = true;
+	first = take && !c->stats.taken;
+	if (take) {
+		if (first)
+			c->stats.first_byte_ns = now;
+		c->stats.taken += take;
+		tail_put(c, data, take);
+		news = watch_feed(&c->watch, data, take, now);
+		if (news & WATCH_BANNER)
+			c->stats.banner_ns = now;
+		bootlog_feed(&c->bootlog, data, take, now);
+		wake = keep(c, data, take);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (wake)
+		console_wake(c);
+	if (unlikely(first || news))
+		tell(c, first, now, news);
+	return take;
+}
+
+static void host_rx_room(struct char_host *h)
+{
+	struct console *c = container_of(h, struct console, host);
+
+	if (!atomic_exchange(&c->rx_room, true))
+		console_wake(c);
+}
+
+static void host_tx_lost(struct char_host *h, size_t n)
+{
+	struct console *c = container_of(h, struct console, host);
+
+	pthread_mutex_lock(&c->lock);
+	c->lost[LOSS_NOT_READY] += n;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Opening */
+
+static int open_stdio(struct console *c, const struct console_params *p, struct err *e)
+{
+	int r;
+
+	c->name = strdup("standard output");
+	if (!c->name)
+		return -ENOMEM;
+	r = nbio_open(&c->out, p->out_fd, NBIO_OUT);
+	if (r == -EBADF)
+		c->dead = LOSS_CLOSED;
+	else if (r < 0)
+		return err_sys(e, r, "standard output");
+	/* A closed stdin, or one that is open for writing only, is one without input. */
+	r = p->in_fd < 0 ? -EBADF : nbio_open(&c->in, p->in_fd, NBIO_IN);
+	if (r == -EBADF)
+		c->in_ended = true;
+	else if (r < 0)
+		return err_sys(e, r, "standard input");
+	return 0;
+}
+
+static int open_file(struct console *c, const struct console_params *p, struct err *e)
+{
+	int fd;
+
+	c->name = strdup(p->path);
+	if (!c->name)
+		return -ENOMEM;
+	/* O_NONBLOCK is for a path that names a FIFO or a terminal. */
+	fd = open(p->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	if (fd < 0 && errno == ENXIO)
+		return err_set(e, -ENXIO, "console file %s: a FIFO or device that nobody reads", p->path);
+	if (fd < 0)
+		return err_sys(e, -errno, "console file %s", p->path);
+	nbio_take(&c->out, fd);
+	c->cap_bytes = p->cap_bytes;
+	return 0;
+}
+
+static int pty_open_slave(int master)
+{
+	return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+}
+
+static int open_pty(struct console *c, struct err *e)
+{
+	CLEANUP_FD int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	struct termios tio;
+	char name[64];
+	int fd;
+
+	if (master < 0)
+		return err_sys(e, -errno, "console pty: open /dev/ptmx");
+	if (grantpt(master) < 0 || unlockpt(master) < 0)
+		return err_sys(e, -errno, "console pty");
+	if (ptsname_r(master, name, sizeof(name)))
+		return err_sys(e, -errno, "console pty: its name");
+	c->name = strdup(name);
+	if (!c->name)
+		return -ENOMEM;
+	c->pty_slave = pty_open_slave(master);
+	if (c->pty_slave < 0)
+		return err_sys(e, -errno, "console pty %s", name);
+	/* Else the terminal would echo the guest's output back to it as input. */
+	if (tcgetattr(c->pty_slave, &tio) < 0)
+		return err_sys(e, -errno, "console pty %s: settings", name);
+	cfmakeraw(&tio);
+	if (tcsetattr(c->pty_slave, TCSANOW, &tio) < 0)
+		return err_sys(e, -errno, "console pty %s: settings", name);
+	fd = fcntl(master, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_sys(e, -errno, "console pty %s", name);
+	nbio_take(&c->out, fd);
+	nbio_take(&c->in, TAKE_FD(master));
+	return 0;
+}
+
+static int open_kind(struct console *c, const struct console_params *p, struct err *e)
+{
+	switch (p->kind) {
+	case CONSOLE_STDIO: return open_stdio(c, p, e);
+	case CONSOLE_FILE: return open_file(c, p, e);
+	case CONSOLE_PTY: return open_pty(c, e);
+	case CONSOLE_SOCKET: return console_socket_open(c, p->path, e);
+	case CONSOLE_NULL: c->discard = true; return 0;
+	}
+	return err_set(e, -EINVAL, "console: unknown kind %d", (int)p->kind);
+}
+
+int console_open(const struct console_params *p, struct console **ret, struct err *e)
+{
+	struct console *c;
+	int r = -ENOMEM;
+
+	if ((p->kind == CONSOLE_FILE || p->kind == CONSOLE_SOCKET) && (!p->path || !*p->path))
+		return err_set(e, -EINVAL, "console: this kind needs a path, as in file=PATH or socket=PATH");
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return err_sys(e, -ENOMEM, "console");
+	c->host = (struct char_host){.tx = host_tx, .rx_room = host_rx_room, .tx_lost = host_tx_lost};
+	c->kind = p->kind;
+	c->trace = c->bootlog.trace = p->trace;
+	c->filter = p->kind == CONSOLE_STDIO ? p->filter : NULL;
+	c->in = c->out = NBIO_CLOSED;
+	c->wake_fd = c->pty_slave = c->listen_fd = c->listen_dir = -1;
+	pthread_mutex_init(&c->lock, NULL);
+	/* Untouched pages cost nothing: calloc() gets this much from mmap. */
+	c->ring = calloc(1, CONSOLE_RING_BYTES);
+	if (!c->ring) {
+		err_sys(e, r, "console");
+		goto fail;
+	}
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->wake_fd < 0) {
+		r = err_sys(e, -errno, "console: eventfd");
+		goto fail;
+	}
+	/* Now, for whatever a client brings later: behind the filter no disposition changes any more. */
+	nbio_ignore_signals();
+	r = open_kind(c, p, e);
+	if (r == -ENOMEM)
+		err_sys(e, r, "console");
+	if (r < 0)
+		goto fail;
+	*ret = c;
+	return 0;
+fail:
+	console_destroy(c);
+	return r;
+}
+
+/* Looking at it */
+
+struct char_host *console_host(struct console *c)
+{
+	return &c->host;
+}
+
+const char *console_pty_name(const struct console *c)
+{
+	return c->kind == CONSOLE_PTY ? c->name : NULL;
+}
+
+const char *console_socket_dir(const struct console *c)
+{
+	return c->listen_path;
+}
+
+const struct watch *console_watch(const struct console *c)
+{
+	return &c->watch;
+}
+
+void console_stats(struct console *c, struct console_stats *ret)
+{
+	pthread_mutex_lock(&c->lock);
+	*ret = c->stats;
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		ret->lost += c->lost[i];
+	ret->marks_lost = c->bootlog.marks_lost;
+	bootlog_clock(&c->bootlog, &ret->clock);
+	pthread_mutex_unlock(&c->lock);
+	ret->last_byte_ns = watch_last_byte_ns(&c->watch);
+}
+
+size_t console_panic_line(struct console *c, char *buf, size_t size)
+{
+	size_t n;
+
+	pthread_mutex_lock(&c->lock);
+	n = watch_panic_line(&c->watch, buf, size);
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+size_t console_tail(struct console *c, char *buf, size_t size)
+{
+	uint8_t text[CONSOLE_TAIL_BYTES], *start = text, *newline;
+	size_t n, old;
+
+	pthread_mutex_lock(&c->lock);
+	old = c->tail_full ? CONSOLE_TAIL_BYTES - c->tail_at : 0;
+	memcpy(text, c->tail + c->tail_at, old);
+	memcpy(text + old, c->tail, c->tail_at);
+	n = old + c->tail_at;
+	pthread_mutex_unlock(&c->lock);
+	/* A first line that lost its beginning is left out, unless that would be much of it all. */
+	newline = old ? memchr(text, '\n', n / 2) : NULL;
+	if (newline)
+		start = newline + 1;
+	return escape_tail(buf, size, start, n - (size_t)(start - text), ESCAPE_LINES);
+}
+
+/* The end */
+
+/* The master tells only while no slave of our own is open. If we may open none again, somebody may be there. */
+static bool pty_has_reader(struct console *c)
+{
+	int probe = pty_open_slave(c->out.fd);
+	bool hung_up;
+
+	if (probe < 0)
+		return true;
+	close(probe);
+	close(c->pty_slave);
+	hung_up = nbio_hung_up(&c->out);
+	c->pty_slave = pty_open_slave(c->out.fd);
+	return !hung_up;
+}
+
+/* Not usleep(): ppoll is allowed anyway, and a stop and go in the middle of it needs no restart_syscall. */
+static void pause_a_while(void)
+{
+	ppoll(NULL, 0, &(struct timespec){.tv_nsec = PTY_ROUND_US * 1000}, NULL);
+}
+
+/* Nobody will read what the terminal's own buffer holds: count it as not delivered. */
+static void pty_take_back(struct console *c)
+{
+	uint64_t back = 0, written = c->stats.written;
+	uint8_t buf[4096];
+
+	for (int idle = 0; c->pty_slave >= 0 && back < written && idle < PTY_IDLE_ROUNDS;) {
+		ssize_t n = read(c->pty_slave, buf, sizeof(buf));
+
+		if (n > 0) {
+			back += (uint64_t)n;
+			idle = 0;
+		} else {
+			pause_a_while();
+			idle++;
+		}
+	}
+	pthread_mutex_lock(&c->lock);
+	c->stats.written -= MIN(back, written);
+	c->lost[LOSS_NO_READER] += MIN(back, written);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static bool pty_is_empty(struct console *c)
+{
+	int n;
+
+	return c->pty_slave < 0 || ioctl(c->pty_slave, FIONREAD, &n) < 0 || !n;
+}
+
+/* The pty's buffer goes away with us: give who reads it the time to take it. */
+static void pty_settle(struct console *c, uint64_t deadline)
+{
+	for (int empty = 0; empty < PTY_IDLE_ROUNDS && trace_now_ns() < deadline;) {
+		empty = pty_is_empty(c) ? empty + 1 : 0;
+		pause_a_while();
+	}
+}
+
+static enum console_loss write_rest(struct console *c, uint64_t timeout_ns)
+{
+	uint64_t now = trace_now_ns(), deadline = now + timeout_ns, patience = now + timeout_ns / 2;
+	ssize_t r;
+
+	if (c->kind == CONSOLE_PTY && !pty_has_reader(c)) {
+		pty_take_back(c);
+		return LOSS_NO_READER;
+	}
+	if (c->out.fd < 0)
+		return LOSS_NO_READER;
+	while ((r = console_write_some(c)) != 0) {
+		now = trace_now_ns();
+		if (r > 0)
+			patience = now + timeout_ns / 2;
+		/* What the device still holds comes now, into the room that the write made. */
+		console_tell_room(c);
+		if (now >= MIN(patience, deadline))
+			return LOSS_STUCK;
+		if (r < 0)
+			nbio_wait_writable(&c->out, MIN(patience, deadline) - now);
+		if (c->out.fd < 0)
+			return LOSS_NO_READER;
+	}
+	if (c->kind == CONSOLE_PTY)
+		pty_settle(c, MIN(patience, deadline));
+	return LOSS_FINISHED;
+}
+
+static void detach(struct console *c)
+{
+	loop_remove(&c->wake_src);
+	loop_remove(&c->in_src);
+	loop_remove(&c->out_src);
+	loop_remove(&c->listen_src);
+	loop_timer_destroy(&c->batch);
+	loop_timer_destroy(&c->retry);
+}
+
+void console_finish(struct console *c, uint64_t timeout_ns)
+{
+	uint64_t lost[LOSS_COUNT];
+
+	if (c->finished)
+		return;
+	c->finished = true;
+	console_die(c, c->dead || c->discard ? LOSS_FINISHED : write_rest(c, timeout_ns));
+	console_tell_room(c);
+	detach(c);
+	pthread_mutex_lock(&c->lock);
+	memcpy(lost, c->lost, sizeof(lost));
+	pthread_mutex_unlock(&c->lock);
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		if (lost[i])
+			trace_console_lost(c->trace, lost[i], loss_words[i]);
+}
+
+void console_destroy(struct console *c)
+{
+	if (!c)
+		return;
+	detach(c);
+	console_socket_close(c);
+	nbio_close(&c->in);
+	nbio_close(&c->out);
+	if (c->pty_slave >= 0)
+		close(c->pty_slave);
+	if (c->wake_fd >= 0)
+		close(c->wake_fd);
+	pthread_mutex_destroy(&c->lock);
+	free(c->ring);
+	free(c->name);
+	free(c);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared by console*.c only.
+ */
+#ifndef VMM_CONSOLE_INTERNAL_H
+#define VMM_CONSOLE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "vmm/console.h"
+#include "vmm/nbio.h"
+
+#define CONSOLE_INPUT_BYTES 4096
+
+/* Why output was lost, and the words for it. */
+#define CONSOLE_LOSSES(X)                                                                                              \
+	X(CLOSED, "the reader closed it")                                                                              \
+	X(FAILED, "writing failed")                                                                                    \
+	X(CAP, "the file reached its size cap")                                                                        \
+	X(STUCK, "the reader did not take it in time")                                                                 \
+	X(NO_READER, "nobody was connected")                                                                           \
+	X(FINISHED, "it came after the end")                                                                           \
+	X(NOT_READY, "the guest wrote while the port was not ready")
+
+enum console_loss {
+	LOSS_NONE,
+#define X(id, text) LOSS_##id,
+	CONSOLE_LOSSES(X)
+#undef X
+		LOSS_COUNT
+};
+
+/**
+ * struct console
+ *
+ * Of the loop's thread alone: everything from @loop to @finished. Set by console_open() and constant afterwards:
+ * everything before it. Under @lock: everything after it.
+ *
+ * @wake_fd: eventfd, readable when a vCPU's thread has something for the loop
+ * @pty_slave: held open, so that the master never sees a hang-up and the settings stay raw
+ * @listen_dir: the directory of the socket, @listen_path: as it was given, @listen_name: its name there; @listen_dev,
+ *         @listen_ino: what we made
+ * @in_ended: nothing more to read from @in
+ * @rx_room: look for input when woken: the device asked for it, or @in is a file, which epoll cannot watch
+ * @scheduled: the loop will look at the ring without being woken
+ * @urgent: the loop was woken because the ring is more than half full
+ * @starved: tx took less than it was offered
+ * @dead: not LOSS_NONE: drop everything, for this reason
+ * @discard: CONSOLE_NULL
+ */
+struct console {
+	struct char_host host;
+	enum console_kind kind;
+	struct trace *trace;
+	struct console_filter *filter;
+	uint64_t cap_bytes;
+	char *name;
+	int wake_fd;
+	int pty_slave;
+	int listen_fd;
+	int listen_dir;
+	char *listen_path;
+	char *listen_name;
+	dev_t listen_dev;
+	ino_t listen_ino;
+
+	struct loop *loop;
+	struct char_guest *guest;
+	struct nbio in, out;
+	struct loop_source wake_src, in_src, out_src, listen_src;
+	struct loop_timer batch, retry;
+	uint8_t in_buf[CONSOLE_INPUT_BYTES];
+	size_t in_at, in_nr;
+	bool in_ended;
+	bool cap_told;
+	bool has_client;
+	bool finished;
+
+	_Atomic bool rx_room;
+
+	pthread_mutex_t lock;
+	uint8_t *ring;
+	size_t head, used;
+	bool scheduled, urgent, starved, discard;
+	enum console_loss dead;
+	uint64_t lost[LOSS_COUNT];
+	struct console_stats stats;
+	struct watch watch;
+	struct bootlog bootlog;
+	size_t tail_at;
+	bool tail_full;
+	uint8_t tail[CONSOLE_TAIL_BYTES];
+};
+
+/* console_io.c: the loop's side */
+
+/** console_wake() - make the loop call console_pump(); any thread */
+void console_wake(struct console *c);
+
+/** console_watch_source() - watch @s->fd for @events, or not at all for 0. Return: 0 or -EPERM: not for epoll. */
+int console_watch_source(struct console *c, struct loop_source *s, uint32_t events);
+
+/** console_drain() - write what the ring holds, as far as the reader takes it, and arrange for the rest */
+void console_drain(struct console *c);
+
+/** console_input() - read and offer input, as far as the guest takes it, and arrange for the rest */
+void console_input(struct console *c);
+
+/** console_write_some() - one write. Return: bytes, 0: the ring is empty or dropped, -EAGAIN */
+ssize_t console_write_some(struct console *c);
+
+/** console_tell_room() - let the device go on when it waits and half the ring is free */
+void console_tell_room(struct console *c);
+
+/** console_die() - the output is gone for good */
+void console_die(struct console *c, enum console_loss why);
+
+/* console_socket.c */
+
+int console_socket_open(struct console *c, const char *path, struct err *e);
+int console_socket_attach(struct console *c);
+/** console_socket_retry() - accept again after a failure */
+void console_socket_retry(struct console *c);
+/** console_socket_leave() - the client is gone; output waits for the next */
+void console_socket_leave(struct console *c);
+void console_socket_close(struct console *c);
+
+#endif

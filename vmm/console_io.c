@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The loop's side of a console: see console.c for how a byte travels.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "vmm/console_internal.h"
+
+/* After a write, so much later is looked again without being woken. A person at a terminal does not see it. */
+#define BATCH_NS 1000000
+/* A terminal in the background, or a listener without fds, is tried again so often. */
+#define RETRY_NS 500000000
+/* One write, and what one turn writes before other sources have theirs. */
+#define WRITE_MAX (64 * KIB)
+#define TURN_MAX  (256 * KIB)
+
+void console_wake(struct console *c)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	while (write(c->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	errno = saved;
+}
+
+int console_watch_source(struct console *c, struct loop_source *s, uint32_t events)
+{
+	if (!c->loop)
+		return 0;
+	if (!events) {
+		/* Not loop_modify(): epoll tells of a hang-up even where no event was asked for. */
+		loop_remove(s);
+		return 0;
+	}
+	return s->loop ? loop_modify(s, events) : loop_add(c->loop, s, events);
+}
+
+/* Output */
+
+void console_die(struct console *c, enum console_loss why)
+{
+	pthread_mutex_lock(&c->lock);
+	c->lost[why] += c->used;
+	c->head = c->used = 0;
+	if (!c->dead)
+		c->dead = why;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static ssize_t failed(struct console *c, int r)
+{
+	char words[TRACE_STRING_MAX];
+	bool gone = r == -EPIPE || r == -ECONNRESET || (r == -EIO && c->out.tty);
+
+	if (c->kind == CONSOLE_SOCKET) {
+		/* The input side may still have something; its end is the client's end. */
+		console_watch_source(c, &c->out_src, 0);
+		nbio_close(&c->out);
+		return -EAGAIN;
+	}
+	if (!gone) {
+		snprintf(words, sizeof(words), "console: writing to %s: %s", c->name, strerror(-r));
+		trace_host_failed(c->trace, words);
+	}
+	console_die(c, gone ? LOSS_CLOSED : LOSS_FAILED);
+	return 0;
+}
+
+ssize_t console_write_some(struct console *c)
+{
+	const uint8_t *data;
+	uint64_t written;
+	ssize_t r;
+	size_t n;
+
+	pthread_mutex_lock(&c->lock);
+	data = c->ring + c->head;
+	n = MIN(MIN(c->used, CONSOLE_RING_BYTES - c->head), WRITE_MAX);
+	written = c->stats.written;
+	pthread_mutex_unlock(&c->lock);
+	if (!n)
+		return 0;
+	if (c->cap_bytes) {
+		n = MIN(n, c->cap_bytes - written);
+		if (!n) {
+			trace_console_cap(c->trace, c->cap_bytes);
+			console_die(c, LOSS_CAP);
+			return 0;
+		}
+	}
+	if (c->out.fd < 0)
+		return -EAGAIN;
+	r = nbio_write(&c->out, data, n);
+	if (r < 0)
+		return r == -EAGAIN ? r : failed(c, (int)r);
+	pthread_mutex_lock(&c->lock);
+	c->stats.written += (size_t)r;
+	c->used -= (size_t)r;
+	c->head = c->used ? (c->head + (size_t)r) % CONSOLE_RING_BYTES : 0;
+	pthread_mutex_unlock(&c->lock);
+	/* Nothing written and no error: as if it blocked. */
+	return r ? r : -EAGAIN;
+}
+
+void console_tell_room(struct console *c)
+{
+	bool room;
+
+	pthread_mutex_lock(&c->lock);
+	room = c->starved && c->used <= CONSOLE_RING_BYTES / 2;
+	if (room)
+		c->starved = false;
+	pthread_mutex_unlock(&c->lock);
+	if (room && c->guest)
+		c->guest->tx_room(c->guest);
+}
+
+static bool ring_is_idle(struct console *c)
+{
+	bool idle;
+
+	pthread_mutex_lock(&c->lock);
+	idle = !c->used;
+	c->scheduled = !idle;
+	pthread_mutex_unlock(&c->lock);
+	return idle;
+}
+
+void console_drain(struct console *c)
+{
+	size_t written = 0;
+	ssize_t r;
+
+	pthread_mutex_lock(&c->lock);
+	c->urgent = false;
+	c->scheduled = true;
+	pthread_mutex_unlock(&c->lock);
+	while ((r = console_write_some(c)) > 0 && written < TURN_MAX)
+		written += (size_t)r;
+	console_tell_room(c);
+	if (r == -EAGAIN) {
+		/* Without a reader, whoever connects next starts it again. */
+		if (c->out.fd >= 0 && console_watch_source(c, &c->out_src, EPOLLOUT) < 0)
+			loop_timer_set(&c->batch, BATCH_NS, 0);
+		return;
+	}
+	console_watch_source(c, &c->out_src, 0);
+	if (r > 0)
+		console_wake(c);
+	else if (written)
+		loop_timer_set(&c->batch, BATCH_NS, 0);
+	else if (!ring_is_idle(c))
+		console_wake(c);
+}
+
+/* Input */
+
+/* True when the guest took all there was. */
+static bool offer(struct console *c)
+{
+	size_t n;
+
+	if (c->in_at == c->in_nr)
+		return true;
+	n = c->guest->rx(c->guest, c->in_buf + c->in_at, c->in_nr - c->in_at);
+	c->in_at += n;
+	pthread_mutex_lock(&c->lock);
+	c->stats.input += n;
+	pthread_mutex_unlock(&c->lock);
+	return c->in_at == c->in_nr;
+}
+
+static void end_input(struct console *c, ssize_t r)
+{
+	c->in_ended = true;
+	console_watch_source(c, &c->in_src, 0);
+	if (c->kind != CONSOLE_SOCKET) {
+		if (c->guest->rx_end)
+			c->guest->rx_end(c->guest);
+		return;
+	}
+	if (r < 0 || c->out.fd < 0 || nbio_hung_up(&c->in))
+		console_socket_leave(c);
+	else
+		/* A client that only shut its sending side: epoll still tells when it hangs up. */
+		loop_add(c->loop, &c->in_src, 0);
+}
+
+void console_input(struct console *c)
+{
+	ssize_t r;
+
+	if (!offer(c)) {
+		console_watch_source(c, &c->in_src, 0);
+		return;
+	}
+	if (!c->in_ended && c->in.fd < 0 && c->kind != CONSOLE_SOCKET)
+		end_input(c, 0);
+	if (c->in_ended || c->in.fd < 0)
+		return;
+	if (nbio_in_background(&c->in)) {
+		console_watch_source(c, &c->in_src, 0);
+		loop_timer_set(&c->retry, RETRY_NS, 0);
+		return;
+	}
+	if (c->filter)
+		c->filter->prepare(c->filter);
+	r = nbio_read(&c->in, c->in_buf, sizeof(c->in_buf));
+	if (r == 0 || (r < 0 && r != -EAGAIN)) {
+		end_input(c, r);
+		return;
+	}
+	if (r > 0) {
+		c->in_at = 0;
+		c->in_nr = c->filter ? c->filter->filter(c->filter, c->in_buf, (size_t)r) : (size_t)r;
+		if (!offer(c)) {
+			console_watch_source(c, &c->in_src, 0);
+			return;
+		}
+	}
+	if (console_watch_source(c, &c->in_src, EPOLLIN) < 0)
+		c->host.rx_room(&c->host);
+}
+
+/* Events */
+
+static void on_wake(struct loop_source *s, uint32_t events)
+{
+	struct console *c = container_of(s, struct console, wake_src);
+	uint64_t n;
+
+	if (read(s->fd, &n, sizeof(n)) < 0)
+		return;
+	if (atomic_exchange(&c->rx_room, false))
+		console_input(c);
+	console_drain(c);
+}
+
+static void on_in(struct loop_source *s, uint32_t events)
+{
+	struct console *c = container_of(s, struct console, in_src);
+
+	if (c->in_ended && c->kind == CONSOLE_SOCKET)
+		console_socket_leave(c);
+	else
+		console_input(c);
+}
+
+static void on_out(struct loop_source *s, uint32_t events)
+{
+	console_drain(container_of(s, struct console, out_src));
+}
+
+static void on_batch(struct loop_timer *t)
+{
+	console_drain(container_of(t, struct console, batch));
+}
+
+static void on_retry(struct loop_timer *t)
+{
+	struct console *c = container_of(t, struct console, retry);
+
+	console_socket_retry(c);
+	console_input(c);
+}
+
+int console_attach(struct console *c, struct loop *loop, struct char_guest *guest)
+{
+	int r;
+
+	c->loop = loop;
+	c->guest = guest;
+	c->wake_src = (struct loop_source){.fd = c->wake_fd, .ready = on_wake};
+	c->in_src = (struct loop_source){.fd = c->in.fd, .ready = on_in};
+	c->out_src = (struct loop_source){.fd = c->out.fd, .ready = on_out};
+	r = loop_add(loop, &c->wake_src, EPOLLIN);
+	if (!r)
+		r = loop_timer_init(loop, &c->batch, on_batch);
+	if (!r)
+		r = loop_timer_init(loop, &c->retry, on_retry);
+	if (!r && c->kind == CONSOLE_SOCKET)
+		r = console_socket_attach(c);
+	if (r < 0)
+		return r;
+	/* The loop's first turn reads input and writes what the ring holds already. */
+	atomic_store(&c->rx_room, true);
+	console_wake(c);
+	return 0;
+}

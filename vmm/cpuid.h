@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest sees of its processor. KVM_GET_SUPPORTED_CPUID says what the host can do; the policy, driven by the
+ * table in cpuid_table.c, turns that into what the guest gets: one socket of `cpus` cores, one thread each, APIC id =
+ * number of the CPU, and only features that this VMM stands for.
+ *
+ *	cpuid_supported(&kvm, &host, e);		once a process or a VM
+ *	cpuid_policy(&host, &opts, &template, e);	once a VM
+ *	set = template; cpuid_for_cpu(&set, n, cpus);	once a vCPU
+ *	vcpu_set_cpuid(vcpu, &set, e);
+ */
+#ifndef VMM_CPUID_H
+#define VMM_CPUID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/kvm.h>
+
+#include "vmm/base/err.h"
+#include "vmm/cpuid_table.h"
+
+struct kvm;
+
+/* What KVM accepts at most: KVM_MAX_CPUID_ENTRIES of arch/x86/include/asm/kvm_host.h since Linux 5.11. */
+#define CPUID_ENTRIES_MAX 256
+
+/**
+ * struct cpuid_set - leaves, plain data (10 KiB)
+ * @nr: entries in use, at most CPUID_ENTRIES_MAX
+ * @entry: what cpuid_policy() returns is sorted by function and index, without duplicates
+ */
+struct cpuid_set {
+	uint32_t nr;
+	struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX];
+};
+
+/**
+ * struct cpuid_opts - what the operator and the host decide
+ * @cpus: 1 to BOARD_CPUS_MAX
+ * @nested: the guest sees VMX or SVM
+ * @pmu: the guest sees performance counters
+ * @tsc_deadline: the host has KVM_CAP_TSC_DEADLINE_TIMER
+ */
+struct cpuid_opts {
+	unsigned cpus;
+	bool nested;
+	bool pmu;
+	bool tsc_deadline;
+};
+
+/**
+ * cpuid_supported() - what the host's KVM offers
+ * @ret: filled on success only
+ *
+ * One ioctl with room for all that KVM ever returns: each leaf costs an exit on a host that is a guest itself, so
+ * asking twice to learn the number is not free.
+ *
+ * Errors: what ioctl says; -E2BIG when KVM offers more than CPUID_ENTRIES_MAX entries.
+ */
+int cpuid_supported(struct kvm *kvm, struct cpuid_set *ret, struct err *e);
+
+/**
+ * cpuid_policy() - the template for all CPUs of a VM
+ * @host: what KVM offers; may be hostile: duplicates, any order, any leaf
+ * @o: options
+ * @ret: filled on success only; may be @host
+ *
+ * A pure function. Applied to its own result with the same options it changes nothing.
+ *
+ * Errors: -EINVAL for options out of range or a @host without leaves 0 and 1, -ENOSPC when the result has no room.
+ */
+int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struct cpuid_set *ret, struct err *e);
+
+/**
+ * cpuid_for_cpu() - put the APIC id of one CPU into the template (leaves 1, 0xB, 0x1F, 0x8000001E)
+ * @set: what cpuid_policy() returned
+ * @cpu: number of the CPU, below @cpus; equals its APIC id
+ * @cpus: as in the options of the template
+ */
+void cpuid_for_cpu(struct cpuid_set *set, unsigned cpu, unsigned cpus);
+
+/** cpuid_find() - the entry of a sub-leaf or NULL; @index is ignored for a leaf without sub-leaves */
+const struct kvm_cpuid_entry2 *cpuid_find(const struct cpuid_set *set, uint32_t leaf, uint32_t index);
+
+/** cpuid_vendor() - CPUID_INTEL or CPUID_AMD, from leaf 0 */
+unsigned cpuid_vendor(const struct cpuid_set *set);
+
+/** cpuid_read() - a register of an entry by number, enum cpuid_reg below CPUID_REGS */
+uint32_t cpuid_read(const struct kvm_cpuid_entry2 *entry, unsigned reg);
+
+/**
+ * cpuid_rule_find() - the row that speaks about one bit
+ * @vendor: CPUID_INTEL or CPUID_AMD
+ *
+ * Return: never NULL; cpuid_rule_unknown when no row does.
+ */
+const struct cpuid_rule *cpuid_rule_find(uint32_t leaf, uint32_t index, unsigned reg, unsigned bit, unsigned vendor);
+
+/**
+ * struct cpuid_change - a field in which host and guest differ
+ * @leaf, @index, @reg: where
+ * @mask: the bits of @rule that differ
+ * @host, @guest: the whole register, 0 where there is no entry
+ * @rule: the row that did it, never NULL
+ */
+struct cpuid_change {
+	uint32_t leaf;
+	uint32_t index;
+	unsigned reg;
+	uint32_t mask;
+	uint32_t host;
+	uint32_t guest;
+	const struct cpuid_rule *rule;
+};
+
+/**
+ * cpuid_diff() - call @fn for each field that differs, sorted by leaf, index, register and bit
+ * @host: what went into cpuid_policy()
+ * @guest: what came out
+ *
+ * Return: 0, or the first non-zero value of @fn, which ends the walk.
+ */
+int cpuid_diff(const struct cpuid_set *host, const struct cpuid_set *guest,
+	int (*fn)(const struct cpuid_change *c, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where every CPU stood when a run ended badly. The threads are gone by now; the vCPUs are still there to be asked.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/machine_internal.h"
+#include "vmm/symbols.h"
+
+#define CODE_BYTES 16
+
+/* SDM 3, 2.2.1, 2.5, 3.4.5 */
+#define CR0_PE    BIT(0)
+#define CR4_SMAP  BIT(21)
+#define EFER_LMA  BIT(10)
+#define RFLAGS_VM BIT(17)
+#define RFLAGS_IF BIT(9)
+#define RESET_RIP 0xfff0 /* APM 2, 14.1.3 */
+
+static const char *mode_name(const struct kvm_sregs *s, uint64_t rflags)
+{
+	if (!(s->cr0 & CR0_PE))
+		return "real mode";
+	if (rflags & RFLAGS_VM)
+		return "virtual-8086 mode";
+	if (s->efer & EFER_LMA)
+		return s->cs.l ? "64-bit mode" : "compatibility mode";
+	return s->cs.db ? "32-bit protected mode" : "16-bit protected mode";
+}
+
+static const char *state_name(struct machine *m, struct vcpu *v)
+{
+	struct kvm_mp_state mp;
+
+	if (kvm_ioctl(&m->kvm, v->fd, KVM_GET_MP_STATE, &mp) < 0)
+		return "unknown state";
+	switch (mp.mp_state) {
+	case KVM_MP_STATE_RUNNABLE: return "running";
+	case KVM_MP_STATE_UNINITIALIZED: return "never started";
+	case KVM_MP_STATE_INIT_RECEIVED: return "waits for SIPI";
+	case KVM_MP_STATE_SIPI_RECEIVED: return "got SIPI";
+	case KVM_MP_STATE_HALTED: return "halted";
+	default: return "unknown state";
+	}
+}
+
+/*
+ * KVM_TRANSLATE reads as a supervisor does, so that with SMAP (SDM 3, 4.6.1) a program's pages look unmapped. The run
+ * is over: the bit can go.
+ */
+static void open_user_pages(struct machine *m, struct vcpu *v, struct kvm_sregs *s)
+{
+	if (!(s->cr4 & CR4_SMAP))
+		return;
+	s->cr4 &= ~CR4_SMAP;
+	kvm_ioctl(&m->kvm, v->fd, KVM_SET_SREGS, s);
+}
+
+static void print_code(struct machine *m, struct vcpu *v, uint64_t linear, FILE *out)
+{
+	struct kvm_translation t = {.linear_address = linear};
+	uint8_t code[CODE_BYTES];
+	size_t len;
+
+	if (kvm_ioctl(&m->kvm, v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid) {
+		fprintf(out, "  code: not mapped\n");
+		return;
+	}
+	/* Not across the page: the next one may be anywhere. */
+	len = MIN((uint64_t)sizeof(code), 4096 - (t.physical_address & 4095));
+	if (gmem_read(&m->vm.memory.gmem, t.physical_address, code, len) < 0) {
+		fprintf(out, "  code: not in RAM (guest-physical 0x%" PRIx64 ")\n", (uint64_t)t.physical_address);
+		return;
+	}
+	fprintf(out, "  code:");
+	for (size_t i = 0; i < len; i++)
+		fprintf(out, " %02x", code[i]);
+	fprintf(out, "\n");
+}
+
+static void print_cpu(struct machine *m, struct vcpu *v, const struct symbol *sym, FILE *out)
+{
+	struct kvm_sregs s;
+	struct kvm_regs r;
+
+	if (kvm_ioctl(&m->kvm, v->fd, KVM_GET_REGS, &r) < 0 || kvm_ioctl(&m->kvm, v->fd, KVM_GET_SREGS, &s) < 0) {
+		fprintf(out, "CPU %u: its registers cannot be read\n", v->id);
+		return;
+	}
+	fprintf(out, "CPU %u: %s, %s, RIP 0x%" PRIx64, v->id, state_name(m, v), mode_name(&s, r.rflags),
+		(uint64_t)r.rip);
+	if (sym->name[0])
+		fprintf(out, " (%s+0x%" PRIx64 ")", sym->name, sym->offset);
+	fprintf(out, ", RSP 0x%" PRIx64 ", CR3 0x%" PRIx64 ", interrupts %s\n", (uint64_t)r.rsp, (uint64_t)s.cr3,
+		r.rflags & RFLAGS_IF ? "on" : "off");
+	if (m->verdict.by == DETECTOR_TRIPLE_FAULT && r.rip == RESET_RIP && !(s.cr0 & CR0_PE)) {
+		fprintf(out, "  KVM on AMD resets a CPU that triple-faults: where it stood is lost\n");
+		return;
+	}
+	open_user_pages(m, v, &s);
+	print_code(m, v, s.cs.l ? r.rip : s.cs.base + r.rip, out);
+}
+
+/* The kernel's symbols name its own code: in 64-bit mode, and not that of a program. */
+static bool in_kernel(struct machine *m, struct vcpu *v)
+{
+	struct kvm_sregs s;
+
+	return kvm_ioctl(&m->kvm, v->fd, KVM_GET_SREGS, &s) == 0 && s.cs.l && s.ss.dpl == 0;
+}
+
+/* Names only where addresses in the file are those in the guest: an ELF that we entered ourselves is not moved. */
+static void resolve(struct machine *m, struct symbol *sym)
+{
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
+		struct kvm_regs r;
+
+		sym[i].name[0] = 0;
+		if (kvm_ioctl(&m->kvm, m->vm.vcpu[i].fd, KVM_GET_REGS, &r) == 0)
+			sym[i].address = r.rip;
+	}
+	if (m->kernel.format == KERNEL_ELF)
+		symbols_resolve(m->kernel_fd, sym, m->vm.nr_vcpus);
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
+		if (!in_kernel(m, &m->vm.vcpu[i]))
+			sym[i].name[0] = 0;
+}
+
+void machine_report(struct machine *m, FILE *out)
+{
+	CLEANUP_FREE struct symbol *sym = calloc(MAX(m->vm.nr_vcpus, 1u), sizeof(*sym));
+	CLEANUP_FREE char *tail = malloc(CONSOLE_TAIL_TEXT);
+
+	if (m->failure[0])
+		fprintf(out, "%s\n", m->failure);
+	if (m->verdict.by == DETECTOR_INTERNAL_ERROR) {
+		for (uint64_t i = 0; i < m->error_detail.ndata; i++)
+			fprintf(out, "%s0x%" PRIx64 "%s", i ? " " : "KVM says: ", m->error_detail.data[i],
+				i + 1 == m->error_detail.ndata ? "\n" : "");
+		if (!kvm_hardware())
+			fprintf(out,
+				"This host's processor has neither SVM nor VMX: its KVM emulates, and cannot run a "
+				"stock "
+				"kernel. `scripts/lab -- vmm ...` can.\n");
+	}
+	if (!sym || !tail)
+		return;
+	resolve(m, sym);
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
+		print_cpu(m, &m->vm.vcpu[i], &sym[i], out);
+	console_tail(m->console, tail, CONSOLE_TAIL_TEXT);
+	if (tail[0])
+		fprintf(out, "last console output:\n%s\n", tail);
+}

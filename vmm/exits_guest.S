@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# The guest of `vmm bench exits`: for each path a loop that times one instruction, fenced, and stores the cycles.
+#
+#	%r12	where the next sample goes, 32 bits each
+#	%r13	iterations left
+#	%r14	address of the MMIO store
+#
+# A loop ends in HLT. In ring 3 that is a general protection fault at this very place, by which the VMM knows the end.
+	.section .rodata
+	.globl	exits_guest_start, exits_guest_end
+	.code64
+	.set	PORT, 0xe9
+	.set	MSR, 0x10		# the time stamp counter: KVM answers, in every KVM
+
+	.macro now_rdtscp to
+	lfence
+	rdtscp
+	lfence
+	shl	$32, %rdx
+	or	%rdx, %rax
+	mov	%rax, \to
+	.endm
+
+	.macro now_rdtsc to
+	lfence
+	rdtsc
+	lfence
+	shl	$32, %rdx
+	or	%rdx, %rax
+	mov	%rax, \to
+	.endm
+
+	.macro do_empty
+	.endm
+	.macro do_cpuid
+	xor	%eax, %eax
+	xor	%ecx, %ecx
+	cpuid
+	.endm
+	.macro do_rdmsr
+	mov	$MSR, %ecx
+	rdmsr
+	.endm
+	# KVM_HC_VAPIC_POLL_IRQ: does nothing
+	.macro do_vmcall
+	mov	$1, %eax
+	vmcall
+	.endm
+	.macro do_vmmcall
+	mov	$1, %eax
+	vmmcall
+	.endm
+	.macro do_out
+	out	%al, $PORT
+	.endm
+	.macro do_mmio
+	mov	%eax, (%r14)
+	.endm
+	.macro do_syscall
+	syscall
+	.endm
+
+	.macro timed how, clock
+	.globl	exits_\how\()_\clock
+	.balign	64
+exits_\how\()_\clock:
+1:	now_\clock %r8
+	do_\how
+	now_\clock %r9
+	sub	%r8, %r9
+	mov	%r9d, (%r12)
+	add	$4, %r12
+	dec	%r13
+	jnz	1b
+	hlt
+	.endm
+
+	# What a system call does in the guest's kernel
+	.macro handler how
+	.globl	exits_handler_\how
+	.balign	64
+exits_handler_\how:
+	mov	%rcx, %r10
+	do_\how
+	mov	%r10, %rcx
+	sysretq
+	.endm
+
+	.balign	4096
+exits_guest_start:
+	.irp how, empty, cpuid, rdmsr, vmcall, vmmcall, out, mmio, syscall
+	timed \how, rdtscp
+	timed \how, rdtsc
+	.endr
+	.irp how, empty, cpuid, rdmsr, vmcall, vmmcall, out, mmio
+	handler \how
+	.endr
+exits_guest_end:
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs without a kernel: each a vCPU and a window of RAM, many of them in one VM, or a VM each.
+ *
+ *	flat_open(&config, &stdio, trace, loop, &f, e);	OPEN: everything that has a path
+ *	flat_build(f, e);				VMs, memory, programs, processors
+ *	flat_run(f, e);					until all have ended, or flat_end()
+ *	flat_result(f, i, &result);
+ *	flat_destroy(f);
+ */
+#ifndef VMM_FLAT_H
+#define VMM_FLAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot/flat_image.h"
+#include "vmm/base/err.h"
+#include "vmm/base/loop.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/trace.h"
+#include "vmm/console.h"
+#include "vmm/vcpu.h"
+
+/**
+ * struct flat_source - one program as the operator names it
+ * @path: borrowed until flat_destroy()
+ */
+struct flat_source {
+	const char *path;
+	struct flat_wish wish;
+};
+
+/**
+ * struct flat_config - borrowed until flat_open() returns
+ * @source, @nr: at least one
+ * @mem_bytes: of each window, see flat_layout.h
+ * @isolate: a VM for each program; in real mode each has one anyhow
+ * @timed: measure time in the guest: two readings of the clock per exit
+ * @deadline_ns: CLOCK_MONOTONIC, 0: none
+ */
+struct flat_config {
+	const struct flat_source *source;
+	unsigned nr;
+	uint64_t mem_bytes;
+	bool isolate;
+	bool timed;
+	uint64_t deadline_ns;
+};
+
+/**
+ * struct flat_stdio - borrowed until flat_destroy()
+ * @in_fd: the keyboard of the first program, -1: none
+ * @out_fd: what all of them print. With more than one, by lines, each with the program's name in front.
+ * @filter: of a terminal, or NULL
+ * @raw: the output is a terminal in raw mode: a newline needs a carriage return
+ */
+struct flat_stdio {
+	int in_fd;
+	int out_fd;
+	struct console_filter *filter;
+	bool raw;
+};
+
+/**
+ * struct flat_result - how a program ended, and what it took
+ * @name: file name; with #N behind it when it is not the first of that name; borrowed
+ * @verdict: OUTCOME_POWEROFF after a HLT
+ * @words: what to add to outcome_text(), or empty; borrowed
+ * @create_ns: its vCPU: made, and given its state
+ * @exits: returns of KVM_RUN, by event
+ * @guest_ns, @vmm_ns: inside KVM_RUN, and between; 0 unless timed
+ */
+struct flat_result {
+	const char *name;
+	enum entry_mode mode;
+	struct verdict verdict;
+	const char *words;
+	uint64_t create_ns;
+	uint64_t exits[VCPU_EVENTS];
+	uint64_t guest_ns;
+	uint64_t vmm_ns;
+};
+
+struct flat;
+
+/**
+ * flat_open() - open KVM, the programs and the console
+ * @trace, @loop: borrowed until flat_destroy()
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Return: 0 or a negative errno. -EINVAL and what open() gives for a program mean that the operator is to blame.
+ * Context: OPEN stage. Trust: operator.
+ */
+int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, struct trace *trace, struct loop *loop,
+	struct flat **ret, struct err *e);
+
+/**
+ * flat_build() - make everything, up to the first instruction
+ * @ret_usage: true when a program or what was said about it is wrong; false: the host failed
+ */
+int flat_build(struct flat *f, bool *ret_usage, struct err *e);
+
+/**
+ * flat_run() - run all programs at once, a thread each, until every one has ended or was ended
+ *
+ * Return: 0, or a negative errno when a thread could not be started.
+ * Context: the loop's thread; blocks.
+ */
+int flat_run(struct flat *f, struct err *e);
+
+/** flat_end() - end those that still run, with this verdict. Any thread, no lock held. */
+void flat_end(struct flat *f, enum outcome outcome, enum detector by, uint64_t value);
+
+/** flat_vms() - how many VMs the programs are in */
+unsigned flat_vms(const struct flat *f);
+
+/** flat_result() - of program @i, after flat_run() */
+void flat_result(const struct flat *f, unsigned i, struct flat_result *ret);
+
+/**
+ * flat_exit_status() - of the process: that of the first program that did not end in 0, but EXIT_FAILED if the host
+ * failed any of them, and a signal's if one ended the run
+ */
+int flat_exit_status(const struct flat *f);
+
+/** flat_destroy() - takes NULL and what was only opened */
+void flat_destroy(struct flat *f);
+
+#endif

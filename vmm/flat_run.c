@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Running flat programs: a thread each, started together, and the loop's thread that waits for the last one.
+ *
+ * Theory of operation. A program's thread alone writes its verdict, so that none needs a lock until it has been joined.
+ * flat_end() says in `end` why those that still run are stopped; they are then made to leave the guest (vcpu.c says
+ * how) or to stop waiting, see `stop`, and take that verdict. The last one to end stops the loop.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "vmm/flat_internal.h"
+
+#define STACK_SIZE  (128 * KIB)
+#define KICK_SIGNAL SIGRTMIN
+
+static void PRINTF(4, 5) ended(struct flat_program *p, enum outcome outcome, enum detector by, const char *fmt, ...)
+{
+	va_list ap;
+
+	p->verdict = (struct verdict){outcome, by, 0};
+	va_start(ap, fmt);
+	vsnprintf(p->words, sizeof(p->words), fmt, ap);
+	va_end(ap);
+}
+
+static bool get_state(const struct flat_program *p, struct flat_state *ret)
+{
+	struct kvm_sregs s;
+	struct kvm_regs r;
+
+	if (kvm_ioctl(p->vcpu->kvm, p->vcpu->fd, KVM_GET_SREGS, &s) < 0 ||
+		kvm_ioctl(p->vcpu->kvm, p->vcpu->fd, KVM_GET_REGS, &r) < 0)
+		return false;
+	*ret = (struct flat_state){
+		.cs = s.cs.selector,
+		.cs_base = s.cs.base,
+		.ss_base = s.ss.base,
+		.rip = r.rip,
+		.rsp = r.rsp,
+		.cr2 = s.cr2,
+	};
+	return true;
+}
+
+/* Ended by us: where it was. */
+static void stopped(struct flat_program *p)
+{
+	struct flat_state s;
+
+	pthread_mutex_lock(&p->flat->lock);
+	p->verdict = p->flat->end;
+	pthread_mutex_unlock(&p->flat->lock);
+	if (get_state(p, &s))
+		snprintf(p->words, sizeof(p->words), "CS 0x%x, RIP 0x%" PRIx64, s.cs, s.rip);
+}
+
+static void halted(struct flat_program *p)
+{
+	struct flat *f = p->flat;
+	char text[FLAT_FAULT_TEXT_MAX];
+	struct flat_fault fault;
+	struct flat_state s;
+
+	if (!get_state(p, &s))
+		ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "cannot read its registers");
+	else if (flat_find_fault(&f->vm[p->vm].memory.gmem, p->slot, f->mem_bytes, p->mode, &s, &fault))
+		ended(p, OUTCOME_CRASH, DETECTOR_FAULT, "%s", flat_fault_text(&fault, text));
+	else
+		ended(p, OUTCOME_POWEROFF, DETECTOR_PROGRAM, "%s", "");
+}
+
+static void internal_error(struct flat_program *p, uint64_t suberror)
+{
+	struct flat_state s = {0};
+
+	get_state(p, &s);
+	ended(p, OUTCOME_CRASH, DETECTOR_INTERNAL_ERROR, "suberror %" PRIu64 "%s, CS 0x%x, RIP 0x%" PRIx64, suberror,
+		suberror == KVM_INTERNAL_ERROR_EMULATION ? ", an instruction that KVM cannot emulate, or none at all"
+							 : "",
+		s.cs, s.rip);
+}
+
+static void on_step(struct flat_program *p, const struct vcpu_exit *x)
+{
+	switch (x->what) {
+	case VCPU_PIO: flat_access(p, x); break;
+	case VCPU_MMIO:
+		/* Nothing is there: a read finds ones. */
+		if (!x->mmio.write)
+			memset(x->mmio.data, 0xff, x->mmio.len);
+		trace_mmio_unclaimed(p->flat->trace, x->mmio.gpa, x->mmio.len, x->mmio.write ? "write" : "read");
+		break;
+	case VCPU_HLT: halted(p); break;
+	case VCPU_KICKED:
+		if (!p->flat->stop)
+			vcpu_clear_request(p->vcpu);
+		break;
+	case VCPU_TRIPLE_FAULT:
+		ended(p, OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT,
+			"a fault that could not be delivered: its stack or its tables were not usable");
+		break;
+	case VCPU_INTERNAL_ERROR: internal_error(p, x->error); break;
+	case VCPU_ENTRY_FAILED:
+		ended(p, OUTCOME_FAILURE, DETECTOR_ENTRY_FAILED, "hardware reason 0x%" PRIx64, x->error);
+		break;
+	default: ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "KVM left the guest for reason %" PRIu64, x->error); break;
+	}
+}
+
+/* Until it has a verdict. */
+static void run_program(struct flat_program *p)
+{
+	bool timed = p->flat->timed;
+	uint64_t t = timed ? trace_now_ns() : 0;
+
+	while (p->verdict.outcome == OUTCOME_NONE) {
+		struct vcpu_exit x;
+		uint64_t now;
+		int r;
+
+		if (unlikely(p->flat->stop)) {
+			stopped(p);
+			break;
+		}
+		r = vcpu_step(p->vcpu, &x);
+		if (unlikely(r < 0)) {
+			ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "KVM_RUN: %s", strerror(-r));
+			break;
+		}
+		if (timed) {
+			now = trace_now_ns();
+			p->guest_ns += now - t;
+			t = now;
+		}
+		on_step(p, &x);
+		if (timed) {
+			now = trace_now_ns();
+			p->vmm_ns += now - t;
+			t = now;
+		}
+	}
+}
+
+static void *program_main(void *arg)
+{
+	struct flat_program *p = arg;
+	struct flat *f = p->flat;
+
+	pthread_setname_np(pthread_self(), "program");
+	pthread_mutex_lock(&f->lock);
+	while (!f->gate_open)
+		pthread_cond_wait(&f->gate, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+	run_program(p);
+	flat_print_rest(p);
+	if (atomic_fetch_sub(&f->running, 1) == 1)
+		loop_stop(f->loop);
+	return NULL;
+}
+
+static void nothing(int sig)
+{
+}
+
+/* Threads of programs take no signal but the kick and those that an instruction of theirs raises. */
+static int start_threads(struct flat *f, struct err *e)
+{
+	const int kept[] = {KICK_SIGNAL, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+	struct sigaction sa = {.sa_handler = nothing};
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int r = 0;
+
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(KICK_SIGNAL, &sa, NULL) < 0)
+		return err_sys(e, -errno, "sigaction");
+	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		sigdelset(&all, kept[i]);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	f->running = f->nr;
+	for (unsigned i = 0; r == 0 && i < f->nr; i++) {
+		r = -pthread_create(&f->program[i].thread, &attr, program_main, &f->program[i]);
+		f->program[i].started = r == 0;
+		if (r < 0)
+			err_sys(e, r, "cannot start thread %u of %u, one for each program", i + 1, f->nr);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+static void stop_all(struct flat *f)
+{
+	f->stop = true;
+	pthread_mutex_lock(&f->lock);
+	f->gate_open = true;
+	pthread_cond_broadcast(&f->gate);
+	pthread_mutex_unlock(&f->lock);
+	flat_wake(f);
+	for (unsigned i = 0; i < f->nr; i++) {
+		struct flat_program *p = &f->program[i];
+
+		if (!p->started)
+			continue;
+		vcpu_request_exit(p->vcpu);
+		pthread_kill(p->thread, KICK_SIGNAL);
+	}
+	for (unsigned i = 0; i < f->nr; i++) {
+		if (f->program[i].started)
+			pthread_join(f->program[i].thread, NULL);
+		f->program[i].started = false;
+	}
+}
+
+void flat_end(struct flat *f, enum outcome outcome, enum detector by, uint64_t value)
+{
+	pthread_mutex_lock(&f->lock);
+	if (f->end.outcome == OUTCOME_NONE)
+		f->end = (struct verdict){outcome, by, value};
+	pthread_mutex_unlock(&f->lock);
+	loop_stop(f->loop);
+}
+
+static void on_limit(struct loop_timer *t)
+{
+	flat_end(container_of(t, struct flat, limit), OUTCOME_TIMEOUT, DETECTOR_TIMER, 0);
+}
+
+static int arm_limit(struct flat *f)
+{
+	uint64_t now = trace_now_ns();
+	int r = loop_timer_init(f->loop, &f->limit, on_limit);
+
+	if (r == 0 && f->deadline_ns)
+		r = loop_timer_set(&f->limit, f->deadline_ns > now ? f->deadline_ns - now : 1, 0);
+	return r;
+}
+
+int flat_run(struct flat *f, struct err *e)
+{
+	int r = console_attach(f->console, f->loop, &f->keyboard);
+
+	if (r == 0)
+		r = arm_limit(f);
+	if (r < 0) {
+		err_sys(e, r, "cannot set up");
+	} else {
+		r = start_threads(f, e);
+		if (r < 0)
+			flat_end(f, OUTCOME_FAILURE, DETECTOR_VMM, 0);
+	}
+	if (r == 0) {
+		pthread_mutex_lock(&f->lock);
+		f->gate_open = true;
+		pthread_cond_broadcast(&f->gate);
+		pthread_mutex_unlock(&f->lock);
+		r = loop_run(f->loop);
+		if (r < 0)
+			err_sys(e, r, "epoll_wait");
+	}
+	stop_all(f);
+	loop_timer_destroy(&f->limit);
+	if (f->console)
+		console_finish(f->console, CONSOLE_FINISH_NS);
+	return r;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/hostcheck.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include "vmm/kvm.h"
+#include "vmm/probe.h"
+
+/* Linux include/uapi/linux/landlock.h and the x86-64 system call table; not in every C library's headers. */
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#endif
+#define LANDLOCK_CREATE_RULESET_VERSION 1
+
+static const struct cap {
+	int id;
+	const char *name;
+	bool needed;
+	const char *why;
+} caps[] = {
+	{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY", true, "guest RAM is memory of ours"},
+	{KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP", true, "the interrupt controllers are KVM's"},
+	{KVM_CAP_PIT2, "KVM_CAP_PIT2", true, "the interval timer is KVM's"},
+	{KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID", true, "the guest's CPUID is set by a table"},
+	{KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE", true, "a halted CPU is told from a running one"},
+	{KVM_CAP_IRQFD, "KVM_CAP_IRQFD", true, "devices raise interrupts through eventfds"},
+	{KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD", true, "queue kicks arrive through eventfds"},
+	{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT", true, "a vCPU can be stopped without a race"},
+	{KVM_CAP_NR_MEMSLOTS, "KVM_CAP_NR_MEMSLOTS", true, "RAM above and below the 32-bit hole"},
+	{KVM_CAP_TSC_DEADLINE_TIMER, "KVM_CAP_TSC_DEADLINE_TIMER", false,
+		"guests have no high-resolution timer without it"},
+	{KVM_CAP_ADJUST_CLOCK, "KVM_CAP_ADJUST_CLOCK", false, "kvm-clock"},
+	{KVM_CAP_GET_TSC_KHZ, "KVM_CAP_GET_TSC_KHZ", false, "the TSC's frequency is known"},
+	{KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR", false, "real mode on older Intel processors"},
+	{KVM_CAP_PMU_CAPABILITY, "KVM_CAP_PMU_CAPABILITY", false, "the PMU is hidden by CPUID alone without it"},
+	{KVM_CAP_BINARY_STATS_FD, "KVM_CAP_BINARY_STATS_FD", false, "KVM's own exit counters"},
+};
+
+static struct host_item *PRINTF(5, 6)
+	add(struct host_items *h, enum host_grade grade, const char *group, const char *name, const char *fmt, ...)
+{
+	struct host_item *i;
+	va_list ap;
+
+	if (h->nr == HOST_ITEMS_MAX)
+		return NULL;
+	i = &h->item[h->nr++];
+	*i = (struct host_item){.grade = grade, .group = group, .name = name};
+	va_start(ap, fmt);
+	vsnprintf(i->text, sizeof(i->text), fmt, ap);
+	va_end(ap);
+	return i;
+}
+
+static void check_processor(struct host_items *h)
+{
+	const char *hardware = kvm_hardware();
+	struct utsname u;
+
+	if (uname(&u) == 0)
+		add(h, HOST_OK, "host", "kernel", "%s %s", u.sysname, u.release);
+	if (hardware)
+		add(h, HOST_OK, "host", "virtualization", "%s", hardware);
+	else
+		add(h, HOST_NOTE, "host", "virtualization",
+			"the processor shows neither VMX nor SVM: a KVM here is a software one; `scripts/lab` has a "
+			"real one");
+}
+
+static void check_probes(struct host_items *h, struct kvm *kvm)
+{
+	struct probe_result result[PROBES_MAX];
+	struct err e = {0};
+	size_t nr;
+
+	if (probe_run(kvm, result, &nr, &e) < 0) {
+		add(h, HOST_BAD, "probe guest", "start", "%s", e.text);
+		return;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		enum probe_outcome o = result[i].outcome;
+
+		add(h, o == PROBE_WORKS || o == PROBE_NOT_OFFERED ? HOST_OK : HOST_BAD, "probe guest", result[i].name,
+			"%s", probe_outcome_text(o));
+	}
+}
+
+static void check_kvm(struct host_items *h)
+{
+	struct err e = {0};
+	struct kvm kvm;
+
+	if (kvm_open(NULL, &kvm, &e) < 0) {
+		add(h, HOST_BAD, "kvm", KVM_DEVICE, "%s", e.text);
+		return;
+	}
+	add(h, HOST_OK, "kvm", KVM_DEVICE, "API %d, at most %u vCPUs", kvm.api, kvm.max_vcpus);
+	for (size_t i = 0; i < ARRAY_SIZE(caps); i++) {
+		int value = kvm_check(&kvm, caps[i].id);
+
+		if (value)
+			add(h, HOST_OK, "kvm", caps[i].name, "%d", value);
+		else
+			add(h, caps[i].needed ? HOST_BAD : HOST_NOTE, "kvm", caps[i].name, "missing: %s", caps[i].why);
+	}
+	check_probes(h, &kvm);
+	kvm_close(&kvm);
+}
+
+static void check_isolation(struct host_items *h)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	uint32_t action = SECCOMP_RET_TRAP;
+
+	if (abi > 0)
+		add(h, HOST_OK, "isolation", "Landlock", "ABI %ld", abi);
+	else
+		add(h, HOST_NOTE, "isolation", "Landlock", "%s",
+			errno == EOPNOTSUPP ? "built in but not on: add landlock to the host's lsm= parameter"
+					    : "not in this kernel (5.13 or later has it)");
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
+		add(h, HOST_OK, "isolation", "seccomp", "filters, with SECCOMP_RET_TRAP");
+	else
+		add(h, HOST_NOTE, "isolation", "seccomp", "no filters: %s", strerror(errno));
+}
+
+static long read_number(const char *path)
+{
+	CLEANUP_FCLOSE FILE *f = fopen(path, "re");
+	long n;
+
+	return f && fscanf(f, "%ld", &n) == 1 ? n : -1;
+}
+
+static void check_hugepages(struct host_items *h)
+{
+	static const struct {
+		const char *name;
+		unsigned kb;
+	} pools[] = {{"2M huge pages", 2048}, {"1G huge pages", 1048576}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pools); i++) {
+		char path[128];
+		long all, idle;
+
+		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%ukB/nr_hugepages", pools[i].kb);
+		all = read_number(path);
+		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages", pools[i].kb);
+		idle = read_number(path);
+		if (all > 0)
+			add(h, HOST_OK, "memory", pools[i].name, "%ld reserved, %ld free", all, idle);
+		else
+			add(h, HOST_NOTE, "memory", pools[i].name, "%s", all == 0 ? "none reserved" : "not supported");
+	}
+}
+
+static void check_tun(struct host_items *h)
+{
+	CLEANUP_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0)
+		add(h, HOST_OK, "network", "TUN", "/dev/net/tun opens");
+	else
+		add(h, HOST_NOTE, "network", "TUN", "/dev/net/tun: %s: no tap devices", strerror(errno));
+}
+
+void host_check(struct host_items *ret)
+{
+	ret->nr = 0;
+	check_processor(ret);
+	check_kvm(ret);
+	check_isolation(ret);
+	check_hugepages(ret);
+	check_tun(ret);
+}
+
+bool host_boots(const struct host_items *items)
+{
+	for (size_t i = 0; i < items->nr; i++)
+		if (items->item[i].grade == HOST_BAD)
+			return false;
+	return true;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /dev/kvm: opening it with words that help, and ioctls that are timed.
+ */
+#ifndef VMM_KVM_H
+#define VMM_KVM_H
+
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+#include "vmm/base/trace.h"
+
+#define KVM_DEVICE     "/dev/kvm"
+#define KVM_API_WANTED 12
+
+/* An ioctl that takes longer than this is told in the trace by name: KVM can stall for tens of ms on some hosts. */
+#define KVM_SLOW_NS UINT64_C(1000000)
+
+/**
+ * struct kvm - the system handle; shared by every VM of the process
+ * @fd: owned
+ * @trace: borrowed, may be NULL
+ * @api, @max_vcpus, @run_size: what the host said
+ * @ioctl_ns: time spent in kvm_ioctl() by the set-up thread, so that start-up time can be told apart from KVM's
+ */
+struct kvm {
+	int fd;
+	struct trace *trace;
+	int api;
+	unsigned max_vcpus;
+	size_t run_size;
+	uint64_t ioctl_ns;
+};
+
+/**
+ * kvm_open() - open KVM_DEVICE and check what every VM needs
+ * @ret: untouched on failure
+ *
+ * Return: 0; -ENOENT, -EACCES and so on of open, with what to do about it; -ENOTSUP (API version).
+ * Context: OPEN stage: the only place that names the device.
+ */
+int kvm_open(struct trace *trace, struct kvm *ret, struct err *e);
+
+/** kvm_close() - takes NULL, and a zeroed struct whose fd is -1 */
+void kvm_close(struct kvm *kvm);
+
+/**
+ * kvm_ioctl() - an ioctl of the set-up and teardown path, on the system, a VM or a vCPU
+ * @arg: as the ioctl takes it; cast integers through KVM_ARG()
+ *
+ * Return: the ioctl's result, or a negative errno. EINTR is retried.
+ * Context: the set-up thread; vCPU threads call ioctl(KVM_RUN) themselves.
+ */
+#define kvm_ioctl(kvm, fd, request, arg) kvm_ioctl_named(kvm, fd, request, #request, arg)
+#define KVM_ARG(n)                       ((void *)(uintptr_t)(n))
+int kvm_ioctl_named(struct kvm *kvm, int fd, unsigned long request, const char *name, void *arg);
+
+/** kvm_check() - KVM_CHECK_EXTENSION on the system: 0 when absent or on error */
+int kvm_check(struct kvm *kvm, int capability);
+
+/**
+ * kvm_hardware() - "Intel VMX" or "AMD SVM" as this processor shows; NULL: neither, so a KVM that answers is a software
+ * one and cannot run a stock kernel
+ */
+const char *kvm_hardware(void);
+
+#endif

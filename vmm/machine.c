@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Building a Linux machine, from the board plan. Reads like a recipe; machine_run.c runs it.
+ */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "boot/acpi.h"
+#include "boot/layout.h"
+#include "boot/linux.h"
+#include "boot/mptable.h"
+#include "boot/resetvec.h"
+#include "vmm/board.h"
+#include "vmm/cpuid.h"
+#include "vmm/machine_internal.h"
+
+/* Opens a regular file to read. A FIFO must not hang us, hence O_NONBLOCK, which regular files ignore. */
+static int open_regular(const char *what, const char *path, int *ret, struct err *e)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot open %s %s", what, path);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "cannot stat %s %s", what, path);
+	if (S_ISDIR(st.st_mode))
+		return err_set(e, -EISDIR, "%s %s is a directory; name a file", what, path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "%s %s is not a regular file", what, path);
+	if (!st.st_size)
+		return err_set(e, -ENODATA, "%s %s is empty", what, path);
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+int machine_open(const struct config *config, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop,
+	struct machine **ret, struct err *e)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	const struct console_params console = {
+		.kind = config->console,
+		.path = config->console_path,
+		.cap_bytes = config->console_cap_bytes,
+		.in_fd = stdio->in_fd,
+		.out_fd = stdio->out_fd,
+		.filter = stdio->filter,
+		.trace = trace,
+	};
+	int r;
+
+	if (!m)
+		return err_sys(e, -ENOMEM, "cannot allocate a machine");
+	m->config = config;
+	m->trace = trace;
+	m->loop = loop;
+	m->pid = getpid();
+	m->kvm.fd = m->vm.fd = m->kernel_fd = m->initrd_fd = -1;
+	m->uart_irq.fd = m->power_irq.fd = -1;
+	m->events.raise = machine_guest_event;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->gate, NULL);
+	pthread_cond_init(&m->ready, NULL);
+
+	r = open_regular("kernel", config->kernel, &m->kernel_fd, e);
+	if (r == 0 && config->initrd)
+		r = open_regular("initrd", config->initrd, &m->initrd_fd, e);
+	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
+	if (r == 0)
+		r = virtio_slots_open(config, &m->virtio, e);
+	if (r == 0)
+		r = kvm_open(trace, &m->kvm, e);
+	if (r == 0)
+		r = console_open(&console, &m->console, e);
+	if (r < 0) {
+		machine_destroy(m);
+		return r;
+	}
+	trace_files_opened(trace);
+	*ret = m;
+	return 0;
+}
+
+void machine_set_sandbox(struct machine *m, struct sandbox *s)
+{
+	m->sandbox = s;
+}
+
+void machine_balloon(struct machine *m, bool more)
+{
+	virtio_misc_balloon(&m->virtio->misc, m->config, more);
+}
+
+struct console *machine_console(struct machine *m)
+{
+	return m->console;
+}
+
+static int build_memory(struct machine *m, struct err *e)
+{
+	const struct config *c = m->config;
+	struct memory memory = {0};
+	int r;
+
+	r = memory_create(c->mem_bytes, c->backing, c->prefault, &memory, e);
+	if (r < 0)
+		return err_wrap(e, r, "--mem");
+	r = vm_set_memory(&m->vm, &memory, e);
+	memory_destroy(&memory); /* empty when the VM took it */
+	if (r == 0)
+		trace_memory_ready(m->trace, c->mem_bytes, backing_name(c->backing));
+	return r;
+}
+
+/* ACPI and MP tables into the BIOS area; *ret_rsdp is 0 when the operator switched ACPI off. */
+static int build_tables(struct machine *m, uint64_t *ret_rsdp, struct err *e)
+{
+	const struct gmem *g = &m->vm.memory.gmem;
+	CLEANUP(acpi_blob_destroy) struct acpi_blob acpi = {0};
+	CLEANUP(mptable_blob_destroy) struct mptable_blob mp = {0};
+	uint8_t reset[RESETVEC_SIZE];
+	int r;
+
+	*ret_rsdp = 0;
+	/*
+	 * Devices on the command line have interrupts by number, and Linux has none of those where ACPI is
+	 * hardware-reduced: it would find the devices and not get them to work.
+	 */
+	if (m->config->acpi && m->config->discovery != DISCOVERY_CMDLINE) {
+		r = acpi_build(&m->board, BOOT_ACPI_START, BOOT_ACPI_SIZE, &acpi, e);
+		if (r == 0)
+			r = gmem_write(g, acpi.gpa, acpi.data, acpi.size);
+		if (r < 0)
+			return err_wrap(e, r, "ACPI tables");
+		*ret_rsdp = acpi.rsdp_gpa;
+	}
+	r = mptable_build(&m->board, BOOT_MPCONFIG_START, BOOT_MPCONFIG_SIZE, &mp, e);
+	if (r == 0)
+		r = gmem_write(g, BOOT_MPTABLE_START, mp.floating, sizeof(mp.floating));
+	if (r == 0)
+		r = gmem_write(g, BOOT_MPCONFIG_START, mp.config, mp.size);
+	/* A hardware-reduced kernel without reboot= jumps to the firmware's reset vector: have something there. */
+	resetvec_build(&m->board, reset);
+	if (r == 0)
+		r = gmem_write(g, BOOT_RESET_VECTOR, reset, sizeof(reset));
+	return r < 0 ? err_wrap(e, r, "MP table") : 0;
+}
+
+static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e)
+{
+	const struct config *c = m->config;
+	struct gmem *g = &m->vm.memory.gmem;
+	/* Only small pages can be replaced by pages of the kernel's file. */
+	bool map = c->kernel_load == KERNEL_LOAD_MAP && c->backing == BACKING_ANON;
+	CLEANUP_FREE char *cmdline = board_cmdline(c, &m->board);
+	struct linux_boot boot = {
+		.board = &m->board,
+		.kernel = &m->kernel,
+		.cmdline = cmdline,
+		.initrd_fd = m->initrd_fd,
+		.initrd_name = c->initrd,
+	};
+	struct linux_placed placed;
+	int r;
+
+	if (!cmdline)
+		return err_sys(e, -ENOMEM, "cannot allocate the command line");
+	if (getrandom(boot.rng_seed, sizeof(boot.rng_seed), 0) != sizeof(boot.rng_seed))
+		return err_sys(e, -EIO, "getrandom");
+
+	trace_kernel_loading(m->trace, c->kernel);
+	r = kernel_load(g, m->kernel_fd, map ? KERNEL_MAP : KERNEL_READ, &m->kernel, e);
+	if (r < 0)
+		return err_wrap(e, r, "kernel %s", c->kernel);
+	trace_kernel_loaded(m->trace, kernel_format_name(m->kernel.format), m->kernel.load_start, m->kernel.load_end,
+		m->kernel.entry);
+
+	r = build_tables(m, &boot.acpi_rsdp, e);
+	if (r < 0)
+		return r;
+	r = linux_boot_setup(g, &boot, ret_entry, &placed, e);
+	if (r < 0)
+		return r;
+	if (c->initrd)
+		trace_initrd_loaded(m->trace, placed.initrd_size, placed.initrd_gpa);
+	trace_tables_ready(m->trace);
+	return 0;
+}
+
+/* The device behind each part of the board. NULL: not a part of this machine. */
+static struct device *device_of(struct machine *m, const struct board_part *p)
+{
+	switch (p->kind) {
+	case BOARD_UART: return &m->uart.dev;
+	case BOARD_I8042: return p->index == 0 ? &m->i8042.data : &m->i8042.cmd;
+	case BOARD_RTC: return &m->rtc.dev;
+	case BOARD_DEBUG_EXIT: return &m->debug_exit.dev;
+	case BOARD_DEBUGCON: return &m->debugcon.dev;
+	case BOARD_PVPANIC: return &m->pvpanic.dev;
+	case BOARD_BOOT_MARKER: return &m->boot_marker.dev;
+	case BOARD_POWER: return &m->power.dev;
+	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].mmio.dev;
+	}
+	return NULL;
+}
+
+/* The interrupt line of a part that has one. */
+static const struct irq_line *irq_of(const struct machine *m, const struct board_part *p)
+{
+	if (p->kind == BOARD_VIRTIO_MMIO)
+		return &m->virtio->slot[p->index].irq;
+	return p->kind == BOARD_UART ? &m->uart_irq : &m->power_irq;
+}
+
+static int init_devices(struct machine *m, struct err *e)
+{
+	struct char_host *host = console_host(m->console);
+	const struct virtio_env env = {
+		.config = m->config,
+		.mem = &m->vm.memory.gmem,
+		.loop = m->loop,
+		.trace = m->trace,
+		.console = host,
+	};
+	int r;
+
+	console_split_init(&m->split, &m->uart.guest, m->config->console_virtio ? &m->virtio->misc.console : NULL);
+	r = irq_line_init(&m->uart_irq);
+	if (r == 0)
+		r = irq_line_init(&m->power_irq);
+	if (r == 0)
+		r = uart_init(&m->uart, &m->uart_irq, host);
+	if (r == 0)
+		r = i8042_init(&m->i8042, &m->events);
+	if (r == 0)
+		r = rtc_init(&m->rtc, m->config->mem_bytes);
+	if (r == 0)
+		r = debug_exit_init(&m->debug_exit, &m->events);
+	if (r == 0)
+		r = debugcon_init(&m->debugcon, host);
+	if (r == 0)
+		r = pvpanic_init(&m->pvpanic, &m->events);
+	if (r == 0)
+		r = boot_marker_init(&m->boot_marker, &m->events);
+	if (r == 0)
+		r = power_init(&m->power, &m->power_irq, &m->events);
+	if (r == 0)
+		r = console_attach(m->console, m->loop, &m->split.guest);
+	if (r < 0)
+		return err_sys(e, r, "cannot set up the devices");
+	return virtio_slots_init(m->virtio, &env, e);
+}
+
+static int wire_board(struct machine *m, struct err *e)
+{
+	int r;
+
+	for_each_part(p, &m->board) {
+		struct bus *bus = p->space == BOARD_PIO ? &m->vm.pio : &m->vm.mmio;
+		struct device *dev = device_of(m, p);
+
+		r = bus_add(bus, p->base, p->size, dev);
+		if (r < 0)
+			return err_sys(e, r, "cannot put the %s on the bus", board_part_name(p->kind));
+		if (p->gsi == BOARD_GSI_NONE)
+			continue;
+		r = vm_attach_irq(&m->vm, irq_of(m, p), p->gsi, e);
+		if (r == 0 && p->kind == BOARD_VIRTIO_MMIO)
+			r = virtio_slots_attach(m->virtio, p, &m->vm, e);
+		if (r < 0)
+			return r;
+	}
+	bus_seal(&m->vm.pio);
+	bus_seal(&m->vm.mmio);
+	trace_serial_ready(m->trace, board_find(&m->board, BOARD_UART, 0)->base);
+	trace_devices_ready(m->trace, m->board.nr);
+	return 0;
+}
+
+/* What the report and the trace want counted. KVM before Linux 5.14 has no counters to read: then they are left out. */
+static int build_counters(struct machine *m, struct err *e)
+{
+	if (m->config->report)
+		kvm_stats_open(&m->kvm, m->vm.fd, &m->vm_stats);
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
+		if (m->config->report)
+			kvm_stats_open(&m->kvm, m->vm.vcpu[i].fd, &m->cpu[i].stats);
+		if (m->config->trace && exitlog_new(i, &m->cpu[i].exits) < 0)
+			return err_sys(e, -ENOMEM, "--trace: no memory for the exits of CPU %u", i);
+	}
+	return 0;
+}
+
+static int build_cpus(struct machine *m, struct cpuid_set *cpuid, const struct entry *entry, struct err *e)
+{
+	const struct config *c = m->config;
+	int r;
+
+	if (c->cpus > m->kvm.max_vcpus)
+		return err_set(e, -EINVAL, "--cpus %u: this host's KVM allows at most %u CPUs in a VM", c->cpus,
+			m->kvm.max_vcpus);
+	r = vm_add_vcpus(&m->vm, c->cpus, e);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < c->cpus; i++) {
+		struct vcpu *v = &m->vm.vcpu[i];
+
+		cpuid_for_cpu(cpuid, i, c->cpus);
+		r = vcpu_set_cpuid(v, cpuid, e);
+		if (r == 0)
+			r = vcpu_set_platform(v, e);
+		/* The others wait for the startup interrupt that the guest's kernel sends. */
+		if (r == 0 && i == 0)
+			r = vcpu_set_entry(v, entry, e);
+		if (r < 0)
+			return r;
+		trace_vcpu_configured(m->trace, i, i == 0 ? "64-bit long mode" : "waits for SIPI");
+	}
+	m->cpu = calloc(c->cpus, sizeof(*m->cpu));
+	if (!m->cpu)
+		return err_sys(e, -ENOMEM, "cannot allocate %u CPUs", c->cpus);
+	for (unsigned i = 0; i < c->cpus; i++)
+		m->cpu[i] = (struct cpu){.m = m, .vcpu = &m->vm.vcpu[i]};
+	return build_counters(m, e);
+}
+
+static int build_cpuid(struct machine *m, struct cpuid_set *ret, struct err *e)
+{
+	const struct cpuid_opts opts = {
+		.cpus = m->config->cpus,
+		.nested = m->config->nested,
+		.pmu = m->config->pmu,
+		.tsc_deadline = kvm_check(&m->kvm, KVM_CAP_TSC_DEADLINE_TIMER),
+	};
+	CLEANUP_FREE struct cpuid_set *host = malloc(sizeof(*host));
+	int r;
+
+	if (!host)
+		return err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
+	r = cpuid_supported(&m->kvm, host, e);
+	if (r == 0)
+		r = cpuid_policy(host, &opts, ret, e);
+	if (r == 0)
+		trace_cpuid_ready(m->trace, ret->nr);
+	return r;
+}
+
+int machine_build(struct machine *m, struct err *e)
+{
+	CLEANUP_FREE struct cpuid_set *cpuid = malloc(sizeof(*cpuid));
+	struct entry entry;
+	int r;
+
+	if (!cpuid)
+		return err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
+	r = board_draw(m->config, &m->board, e);
+	if (r == 0)
+		r = build_cpuid(m, cpuid, e);
+	if (r == 0)
+		r = vm_create(&m->kvm, &m->vm, e);
+	if (r == 0)
+		r = build_memory(m, e);
+	if (r == 0)
+		r = build_guest(m, &entry, e);
+	if (r == 0 && !m->config->pmu)
+		r = vm_hide_pmu(&m->vm, e);
+	if (r == 0)
+		r = vm_add_irqchip(&m->vm, e);
+	if (r == 0)
+		r = init_devices(m, e);
+	if (r == 0)
+		r = wire_board(m, e);
+	if (r == 0)
+		r = build_cpus(m, cpuid, &entry, e);
+	return r;
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (!m)
+		return;
+	/* The CPU threads are gone: machine_run() joins them. */
+	loop_timer_destroy(&m->tick);
+	loop_timer_destroy(&m->limit);
+	loop_timer_destroy(&m->grace);
+	console_destroy(m->console);
+	uart_destroy(&m->uart);
+	power_destroy(&m->power);
+	i8042_destroy(&m->i8042);
+	rtc_destroy(&m->rtc);
+	debugcon_destroy(&m->debugcon);
+	/* A disk's thread that hangs in the host may still write to guest RAM: that has to stay mapped then. */
+	if (!virtio_slots_destroy(m->virtio))
+		m->vm.memory = (struct memory){0};
+	vm_destroy(&m->vm);
+	irq_line_destroy(&m->uart_irq);
+	irq_line_destroy(&m->power_irq);
+	kvm_close(&m->kvm);
+	if (m->kernel_fd >= 0)
+		close(m->kernel_fd);
+	if (m->initrd_fd >= 0)
+		close(m->initrd_fd);
+	for (unsigned i = 0; m->cpu && i < m->config->cpus; i++) {
+		exitlog_free(m->cpu[i].exits);
+		kvm_stats_close(&m->cpu[i].stats);
+	}
+	kvm_stats_close(&m->vm_stats);
+	free(m->cpu);
+	pthread_cond_destroy(&m->gate);
+	pthread_cond_destroy(&m->ready);
+	pthread_mutex_destroy(&m->lock);
+	trace_torn_down(m->trace);
+	free(m);
+}

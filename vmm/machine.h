@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Linux machine: a VM with the board of vmm/board.c, a thread per CPU, and a verdict at the end.
+ *
+ * Life: machine_open() (everything that has a path), machine_build() (parse the kernel, make the machine: no path is
+ * opened any more), machine_run(), machine_destroy(). All from the control thread.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <stdio.h>
+
+#include "vmm/base/err.h"
+#include "vmm/base/loop.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/trace.h"
+#include "vmm/config.h"
+
+struct console;
+struct console_filter;
+struct hostfiles;
+struct machine;
+struct sandbox;
+struct measures;
+
+/**
+ * struct machine_stdio - for a console on stdio; all borrowed until machine_destroy()
+ * @in_fd: input, or -1
+ * @out_fd: output
+ * @filter: stands between keyboard and guest, or NULL
+ */
+struct machine_stdio {
+	int in_fd;
+	int out_fd;
+	struct console_filter *filter;
+};
+
+/**
+ * machine_open() - open /dev/kvm, the kernel, the initrd and the console
+ * @config, @stdio, @trace, @loop: borrowed until machine_destroy()
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Should: open everything that has a path. Mustn't: read what the files contain.
+ *
+ * Return: 0 or a negative errno, with words.
+ */
+int machine_open(const struct config *config, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop,
+	struct machine **ret, struct err *e);
+
+/**
+ * machine_build() - parse the kernel, create and fill the VM, wire the board, create the CPUs
+ *
+ * Should: work on file descriptors only. Mustn't: start a thread, run the guest.
+ *
+ * Return: 0 or a negative errno, with words; the machine can then only be destroyed.
+ */
+int machine_build(struct machine *m, struct err *e);
+
+/**
+ * machine_set_sandbox() - what every thread locks itself with before the guest runs
+ * @s: borrowed until machine_destroy(); in stage BUILD. Without one no thread is locked.
+ */
+void machine_set_sandbox(struct machine *m, struct sandbox *s);
+
+/**
+ * machine_run() - start the CPUs, run the loop until something ends the run, stop and join the CPUs, drain the console
+ * @ret: how it ended; set when 0 is returned
+ *
+ * Return: 0 (also for a guest that crashed), or a negative errno when the run could not start.
+ */
+int machine_run(struct machine *m, struct verdict *ret, struct err *e);
+
+/**
+ * machine_end() - end the run with this verdict, unless it has one already
+ *
+ * Context: any thread.
+ */
+void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value);
+
+/**
+ * machine_terminate() - a request from outside to end: press the power button, wait the grace time, then end
+ * @signo: the signal that said so. A second call ends at once.
+ *
+ * Context: the loop.
+ */
+void machine_terminate(struct machine *m, int signo);
+
+/**
+ * machine_balloon() - ask the guest to give back a step more of its memory, or a step less; nothing without --balloon
+ *
+ * Context: the loop.
+ */
+void machine_balloon(struct machine *m, bool more);
+
+/** machine_console() - borrowed; for the terminal of cmd/ */
+struct console *machine_console(struct machine *m);
+
+/**
+ * machine_report() - where every CPU stood: for time limits and crashes, after machine_run()
+ *
+ * RIP with its symbol when the kernel file has a symbol table, processor mode, instruction bytes, and the last lines of
+ * the console. Everything the guest wrote is escaped.
+ */
+void machine_report(struct machine *m, FILE *out);
+
+/**
+ * machine_measure() - what the run came to: vmm/measure.h
+ * @ret: owned by the caller: measures_destroy()
+ *
+ * Context: after machine_run(), or after a step before it failed.
+ */
+void machine_measure(struct machine *m, const struct hostfiles *files, struct measures *ret);
+
+/** machine_destroy() - takes NULL and a half-built machine; knows the order of teardown */
+void machine_destroy(struct machine *m);
+
+#endif

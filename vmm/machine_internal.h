@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of struct machine, shared by machine.c (building), machine_run.c (running) and crash.c (reporting).
+ */
+#ifndef VMM_MACHINE_INTERNAL_H
+#define VMM_MACHINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "boot/kernel.h"
+#include "devices/boot_marker.h"
+#include "devices/debug_exit.h"
+#include "devices/debugcon.h"
+#include "devices/i8042.h"
+#include "devices/power.h"
+#include "devices/pvpanic.h"
+#include "devices/rtc.h"
+#include "devices/uart16550.h"
+#include "vmm/base/board.h"
+#include "vmm/console.h"
+#include "vmm/console_split.h"
+#include "vmm/exitlog.h"
+#include "vmm/kvmstats.h"
+#include "vmm/machine.h"
+#include "vmm/virtio_slots.h"
+#include "vmm/vm.h"
+
+/**
+ * enum cpu_probe - what a look at a CPU found (see the theory of operation in machine_run.c)
+ */
+enum cpu_probe { CPU_NOT_PROBED, CPU_PROBING, CPU_ALIVE, CPU_DEAD };
+
+/**
+ * struct cpu - a vCPU's thread
+ * @vcpu: borrowed from the VM
+ * @tid: of @thread; set by it before it says that it is ready
+ * @exits: where to note every exit, or NULL
+ * @stats: KVM's counters, empty without --report
+ * @cpu_ns: CPU time of the thread when the tick last looked
+ * @probe: enum cpu_probe; set to PROBING by the tick, answered by the thread
+ */
+struct cpu {
+	struct machine *m;
+	struct vcpu *vcpu;
+	pthread_t thread;
+	pid_t tid;
+	bool started;
+	struct exitlog *exits;
+	struct kvm_stats stats;
+	uint64_t cpu_ns;
+	_Atomic int probe;
+};
+
+/**
+ * struct machine
+ * @lock: guards @verdict, @panic_ns, @failure; taken last, never held across a blocking call
+ * @verdict: the first one wins
+ * @stop: CPU threads leave as soon as they see it
+ * @gate: CPU threads wait here until all of them are locked
+ * @ready: the control loop waits here until then
+ * @nr_ready: CPU threads that wait at the gate
+ * @lock_error: why one could not lock itself, 0: all could; guarded by @lock, as @nr_ready and @gate_open
+ */
+struct machine {
+	const struct config *config;
+	struct trace *trace;
+	struct loop *loop;
+	struct sandbox *sandbox;
+	pid_t pid;
+
+	/* OPEN */
+	struct kvm kvm;
+	int kernel_fd;
+	int initrd_fd;
+	struct console *console;
+
+	/* BUILD */
+	struct board board;
+	struct kernel kernel;
+	struct vm vm;
+	struct irq_line uart_irq;
+	struct irq_line power_irq;
+	struct uart uart;
+	struct console_split split;
+	struct i8042 i8042;
+	struct rtc rtc;
+	struct debug_exit debug_exit;
+	struct debugcon debugcon;
+	struct pvpanic pvpanic;
+	struct boot_marker boot_marker;
+	struct power power;
+	struct virtio_slots *virtio; /* from OPEN on: it holds the disks' files */
+	struct guest_events events;
+
+	/* RUN */
+	struct cpu *cpu;
+	pthread_mutex_t lock;
+	pthread_cond_t gate;
+	bool gate_open;
+	pthread_cond_t ready;
+	unsigned nr_ready;
+	int lock_error;
+	struct verdict verdict;
+	uint64_t panic_ns;
+	_Atomic bool stop;
+	bool terminating;
+	int dead_rounds;
+	struct loop_timer tick;
+	struct loop_timer limit;
+	struct loop_timer grace;
+	int term_signal;
+	_Atomic unsigned marks;
+	uint64_t startup_ioctl_ns;
+	struct kvm_stats vm_stats;
+	char failure[ERR_TEXT_MAX];
+	struct {
+		uint64_t reason, ndata, data[4];
+	} error_detail;
+};
+
+/** machine_guest_event() - struct guest_events.raise of the machine */
+void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value);
+
+#endif

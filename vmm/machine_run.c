@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Running a machine: a thread per CPU, the control loop, and the verdict.
+ *
+ * Theory of operation.
+ *
+ * Ending. Whoever sees the end first calls machine_end(): it stores the verdict, sets `stop` and stops the loop. The
+ * loop's thread then asks every CPU to leave (vcpu_request_exit() and a signal; vcpu.c says why both) and joins.
+ *
+ * Panic. pvpanic speaks in the middle of the kernel's panic(): the guest still has words to print and perhaps a reset
+ * to ask for. So its verdict waits until the guest resets, or its console has been quiet for PANIC_QUIET_NS, at most
+ * PANIC_LINGER_NS. Console text alone proves nothing, since any program can print it: it only names a reset or a
+ * triple fault that follows a panic, or ends a guest that printed the kernel's end-of-panic line and then went silent.
+ *
+ * The gate. A CPU thread locks itself into its filter of system calls and waits; when all have, the control loop locks
+ * itself and opens the gate. So no instruction of the guest runs while any thread is still without a filter.
+ *
+ * Halted for good. With the interrupt controller in KVM a halted CPU never comes back to us, so the tick looks: when no
+ * CPU thread used any CPU time since the last tick, each is asked once to step out and look at its own state. A CPU
+ * is dead when it is halted with interrupts off or never started. All dead in two rounds without progress between them
+ * means that nothing is left that could wake any of them. A guest that makes progress is never disturbed.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "security/sandbox.h"
+#include "vmm/machine_internal.h"
+
+#define TICK_NS         UINT64_C(250000000)
+#define PANIC_QUIET_NS  UINT64_C(200000000)
+#define PANIC_LINGER_NS UINT64_C(5000000000)
+#define PANIC_TEXT_NS   UINT64_C(1000000000)
+#define DEAD_ROUNDS     2
+#define CPU_STACK_SIZE  (256 * KIB)
+#define KICK_SIGNAL     SIGRTMIN
+
+#define RFLAGS_IF BIT(9)
+
+void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value)
+{
+	pthread_mutex_lock(&m->lock);
+	if (m->verdict.outcome == OUTCOME_NONE)
+		m->verdict = (struct verdict){outcome, by, value};
+	m->stop = true;
+	pthread_mutex_unlock(&m->lock);
+	loop_stop(m->loop);
+}
+
+/* The host failed, or KVM did what nobody asked for: words for the report, and the end. */
+static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&m->lock);
+	if (!m->failure[0])
+		memcpy(m->failure, text, sizeof(m->failure));
+	pthread_mutex_unlock(&m->lock);
+	machine_end(m, by == DETECTOR_INTERNAL_ERROR ? OUTCOME_CRASH : OUTCOME_FAILURE, by, 0);
+}
+
+/* A reset or triple fault: the end of a panic when one was under way, else what it looks like. */
+static void end_or_panic(struct machine *m, enum outcome outcome, enum detector by)
+{
+	bool pvpanic;
+
+	pthread_mutex_lock(&m->lock);
+	pvpanic = m->panic_ns != 0;
+	pthread_mutex_unlock(&m->lock);
+	if (pvpanic)
+		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
+	else if (watch_panic_seen(console_watch(m->console)))
+		machine_end(m, OUTCOME_PANIC, DETECTOR_CONSOLE, 0);
+	else
+		machine_end(m, outcome, by, 0);
+}
+
+/*
+ * The number that was written is the mark's name. Bounded, so that no guest fills our memory; what is over is counted.
+ */
+static void on_mark(struct machine *m, uint64_t value)
+{
+	char name[24];
+
+	if (atomic_fetch_add_explicit(&m->marks, 1, memory_order_relaxed) >= BOOTLOG_MARKS_MAX)
+		return;
+	snprintf(name, sizeof(name), "%" PRIu64, value);
+	trace_mark(m->trace, name, "boot marker");
+}
+
+void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value)
+{
+	struct machine *m = container_of(ev, struct machine, events);
+
+	switch (what) {
+	case GUEST_POWEROFF:
+		trace_guest_event(m->trace, "power-off", value);
+		machine_end(m, OUTCOME_POWEROFF, DETECTOR_ACPI, 0);
+		break;
+	case GUEST_RESET:
+		trace_guest_event(m->trace, "reset", value);
+		end_or_panic(m, OUTCOME_RESET, value == GUEST_RESET_ACPI ? DETECTOR_ACPI : DETECTOR_I8042);
+		break;
+	case GUEST_MARK: on_mark(m, value); break;
+	case GUEST_PANIC:
+		trace_guest_event(m->trace, "panic", value);
+		trace_panicked(m->trace, detector_text(DETECTOR_PVPANIC));
+		pthread_mutex_lock(&m->lock);
+		if (!m->panic_ns)
+			m->panic_ns = trace_now_ns();
+		pthread_mutex_unlock(&m->lock);
+		break;
+	case GUEST_CRASH_LOADED: trace_guest_event(m->trace, "panic with a crash kernel loaded", value); break;
+	case GUEST_DEBUG_EXIT:
+		trace_guest_event(m->trace, "debug exit", value);
+		machine_end(m, OUTCOME_DEBUG_EXIT, DETECTOR_DEBUG_PORT, value);
+		break;
+	}
+}
+
+/* --- CPU threads --------------------------------------------------------------------------------------------- */
+
+static enum cpu_probe look(struct cpu *c)
+{
+	struct kvm_mp_state mp;
+	struct kvm_regs regs;
+
+	if (ioctl(c->vcpu->fd, KVM_GET_MP_STATE, &mp) < 0 || ioctl(c->vcpu->fd, KVM_GET_REGS, &regs) < 0)
+		return CPU_ALIVE;
+	switch (mp.mp_state) {
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_INIT_RECEIVED: return CPU_DEAD;
+	case KVM_MP_STATE_HALTED: return regs.rflags & RFLAGS_IF ? CPU_ALIVE : CPU_DEAD;
+	default: return CPU_ALIVE;
+	}
+}
+
+static void on_kick(struct cpu *c)
+{
+	int probing = CPU_PROBING;
+
+	vcpu_clear_request(c->vcpu);
+	if (atomic_load(&c->probe) == CPU_PROBING)
+		atomic_compare_exchange_strong(&c->probe, &probing, (int)look(c));
+}
+
+static void on_internal_error(struct cpu *c, uint64_t suberror)
+{
+	const struct kvm_run *run = c->vcpu->run;
+	struct machine *m = c->m;
+
+	pthread_mutex_lock(&m->lock);
+	m->error_detail.reason = suberror;
+	m->error_detail.ndata = MIN(run->internal.ndata, (uint32_t)ARRAY_SIZE(m->error_detail.data));
+	for (uint64_t i = 0; i < m->error_detail.ndata; i++)
+		m->error_detail.data[i] = run->internal.data[i];
+	pthread_mutex_unlock(&m->lock);
+	fail(m, DETECTOR_INTERNAL_ERROR, "KVM internal error on CPU %u, suberror %" PRIu64 "%s", c->vcpu->id, suberror,
+		suberror == KVM_INTERNAL_ERROR_EMULATION ? " (an instruction KVM cannot emulate)" : "");
+}
+
+static void on_exit_reason(struct cpu *c, const struct vcpu_exit *x)
+{
+	struct machine *m = c->m;
+
+	switch (x->what) {
+	case VCPU_PIO:
+	case VCPU_MMIO: vm_access(&m->vm, x); break;
+	case VCPU_KICKED: on_kick(c); break;
+	case VCPU_TRIPLE_FAULT: end_or_panic(m, OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT); break;
+	case VCPU_INTERNAL_ERROR: on_internal_error(c, x->error); break;
+	case VCPU_ENTRY_FAILED:
+		fail(m, DETECTOR_ENTRY_FAILED, "KVM could not enter the guest on CPU %u: hardware reason 0x%" PRIx64,
+			c->vcpu->id, x->error);
+		break;
+	case VCPU_SYSTEM_EVENT:
+		if (x->error == KVM_SYSTEM_EVENT_SHUTDOWN)
+			machine_end(m, OUTCOME_POWEROFF, DETECTOR_VMM, 0);
+		else
+			end_or_panic(m, OUTCOME_RESET, DETECTOR_VMM);
+		break;
+	default:
+		fail(m, DETECTOR_VMM, "KVM left the guest on CPU %u for a reason nobody asked for (%" PRIu64 ")",
+			c->vcpu->id, x->what == VCPU_HLT ? (uint64_t)KVM_EXIT_HLT : x->error);
+		break;
+	}
+}
+
+/* vcpu_step(), noted for the trace file. */
+static int logged_step(struct cpu *c, struct vcpu_exit *x)
+{
+	uint64_t enter = trace_now_ns();
+	int r = vcpu_step(c->vcpu, x);
+
+	if (r == 0)
+		exitlog_add(c->exits, enter, trace_now_ns(), x);
+	return r;
+}
+
+static void *cpu_main(void *arg)
+{
+	struct cpu *c = arg;
+	struct machine *m = c->m;
+	char name[16];
+
+	int r;
+
+	snprintf(name, sizeof(name), "vcpu%u", c->vcpu->id);
+	pthread_setname_np(pthread_self(), name);
+	c->tid = trace_thread_id();
+	if (c->exits)
+		c->exits->tid = c->tid;
+	r = sandbox_lock(m->sandbox, SANDBOX_VCPU);
+
+	pthread_mutex_lock(&m->lock);
+	m->nr_ready++;
+	if (r < 0)
+		m->lock_error = r;
+	pthread_cond_signal(&m->ready);
+	while (!m->gate_open)
+		pthread_cond_wait(&m->gate, &m->lock);
+	pthread_mutex_unlock(&m->lock);
+
+	if (c->vcpu->id == 0)
+		trace_first_run(m->trace, c->vcpu->id);
+	while (!m->stop) {
+		struct vcpu_exit x;
+
+		r = unlikely(c->exits) ? logged_step(c, &x) : vcpu_step(c->vcpu, &x);
+
+		if (unlikely(r < 0)) {
+			fail(m, DETECTOR_VMM, "KVM_RUN of CPU %u: %s%s", c->vcpu->id, strerror(-r),
+				r == -EFAULT ? " (guest memory has gone; was the kernel file cut while the guest ran?)"
+					     : "");
+			break;
+		}
+		on_exit_reason(c, &x);
+	}
+	return NULL;
+}
+
+static void nothing(int sig)
+{
+}
+
+/* Kicks only need to interrupt KVM_RUN: no SA_RESTART. The disposition is the process's, and the same for every VM. */
+static int install_kick(void)
+{
+	struct sigaction sa = {.sa_handler = nothing};
+
+	sigemptyset(&sa.sa_mask);
+	return sigaction(KICK_SIGNAL, &sa, NULL) < 0 ? -errno : 0;
+}
+
+static void kick(struct cpu *c)
+{
+	vcpu_request_exit(c->vcpu);
+	/* Not pthread_kill(), which asks for the process's id each time. A thread that has gone is no error. */
+	syscall(SYS_tgkill, c->m->pid, c->tid, KICK_SIGNAL);
+}
+
+static int start_cpus(struct machine *m, struct err *e)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	int r = 0;
+
+	/* CPU threads take no signal but the kick and those that an instruction of theirs raises. */
+	sigfillset(&all);
+	sigdelset(&all, KICK_SIGNAL);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGILL);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGABRT);
+	sigdelset(&all, SIGSYS);
+	sigdelset(&all, SIGTRAP);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, CPU_STACK_SIZE);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (unsigned i = 0; r == 0 && i < m->vm.nr_vcpus; i++) {
+		r = -pthread_create(&m->cpu[i].thread, &attr, cpu_main, &m->cpu[i]);
+		m->cpu[i].started = r == 0;
+		if (r < 0)
+			err_sys(e, r, "cannot start a thread for CPU %u", i);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+/* Every thread has its filter before any of them lets the guest run; this one comes last. */
+static int lock_threads(struct machine *m, struct err *e)
+{
+	int r;
+
+	pthread_mutex_lock(&m->lock);
+	while (m->nr_ready < m->vm.nr_vcpus)
+		pthread_cond_wait(&m->ready, &m->lock);
+	r = m->lock_error;
+	pthread_mutex_unlock(&m->lock);
+	if (r == 0)
+		r = sandbox_lock(m->sandbox, SANDBOX_LOOP);
+	return r < 0 ? err_sys(e, r, "cannot install a filter of system calls") : 0;
+}
+
+static void open_gate(struct machine *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->gate_open = true;
+	pthread_cond_broadcast(&m->gate);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void stop_cpus(struct machine *m)
+{
+	m->stop = true;
+	open_gate(m);
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
+		if (m->cpu[i].started)
+			kick(&m->cpu[i]);
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
+		if (m->cpu[i].started)
+			pthread_join(m->cpu[i].thread, NULL);
+		m->cpu[i].started = false;
+	}
+}
+
+/* --- The tick ------------------------------------------------------------------------------------------------ */
+
+static uint64_t thread_cpu_ns(const struct cpu *c)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	/* Unknown counts as progress: then no CPU is ever called dead. */
+	if (pthread_getcpuclockid(c->thread, &clock) || clock_gettime(clock, &ts) < 0)
+		return trace_now_ns();
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static bool made_progress(struct machine *m)
+{
+	bool progress = false;
+
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
+		uint64_t now = thread_cpu_ns(&m->cpu[i]);
+
+		progress |= now != m->cpu[i].cpu_ns;
+		m->cpu[i].cpu_ns = now;
+	}
+	return progress;
+}
+
+/* Asks every CPU to look at itself; the tick after next reads the answers. */
+static void probe_all(struct machine *m)
+{
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
+		atomic_store(&m->cpu[i].probe, CPU_PROBING);
+		kick(&m->cpu[i]);
+	}
+}
+
+static void forget_probe(struct machine *m)
+{
+	m->dead_rounds = 0;
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
+		atomic_store(&m->cpu[i].probe, CPU_NOT_PROBED);
+}
+
+static void check_halted(struct machine *m)
+{
+	unsigned asked = 0, dead = 0, answered = 0;
+
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
+		int p = atomic_load(&m->cpu[i].probe);
+
+		asked += p != CPU_NOT_PROBED;
+		answered += p == CPU_DEAD || p == CPU_ALIVE;
+		dead += p == CPU_DEAD;
+	}
+	if (asked && answered == m->vm.nr_vcpus && m->dead_rounds >= 0) {
+		/* The look itself used CPU time: take the new baseline before judging progress again. */
+		made_progress(m);
+		if (dead != m->vm.nr_vcpus) {
+			m->dead_rounds = -1; /* idle, not dead: leave it alone until it has made progress */
+			return;
+		}
+		if (++m->dead_rounds == DEAD_ROUNDS)
+			machine_end(m, OUTCOME_HALT, DETECTOR_HLT, 0);
+		else
+			probe_all(m);
+		return;
+	}
+	if (asked && answered != m->vm.nr_vcpus)
+		return;
+	if (made_progress(m))
+		forget_probe(m);
+	else if (m->dead_rounds == 0)
+		probe_all(m);
+}
+
+static void check_panic(struct machine *m)
+{
+	const struct watch *w = console_watch(m->console);
+	uint64_t now = trace_now_ns(), quiet = now - watch_last_byte_ns(w), since;
+
+	pthread_mutex_lock(&m->lock);
+	since = m->panic_ns ? now - m->panic_ns : 0;
+	pthread_mutex_unlock(&m->lock);
+	if (since && (since > PANIC_LINGER_NS || (quiet > PANIC_QUIET_NS && since > PANIC_QUIET_NS)))
+		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
+	else if (watch_panic_ended(w) && quiet > PANIC_TEXT_NS)
+		machine_end(m, OUTCOME_PANIC, DETECTOR_CONSOLE, 0);
+}
+
+static void on_tick(struct loop_timer *t)
+{
+	struct machine *m = container_of(t, struct machine, tick);
+
+	check_panic(m);
+	check_halted(m);
+}
+
+static void on_limit(struct loop_timer *t)
+{
+	machine_end(container_of(t, struct machine, limit), OUTCOME_TIMEOUT, DETECTOR_TIMER, 0);
+}
+
+static void on_grace(struct loop_timer *t)
+{
+	struct machine *m = container_of(t, struct machine, grace);
+
+	machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)m->term_signal);
+}
+
+void machine_terminate(struct machine *m, int signo)
+{
+	uint64_t grace = m->config->grace_ns;
+
+	if (m->terminating || !grace) {
+		machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
+		return;
+	}
+	m->terminating = true;
+	m->term_signal = signo;
+	trace_power_button(m->trace, strsignal(signo), grace);
+	power_press_button(&m->power);
+	loop_timer_set(&m->grace, grace, 0);
+}
+
+static int start_timers(struct machine *m, struct err *e)
+{
+	uint64_t limit = m->config->timeout_ns, used = trace_elapsed_ns(m->trace);
+	int r;
+
+	r = loop_timer_init(m->loop, &m->tick, on_tick);
+	if (r == 0)
+		r = loop_timer_init(m->loop, &m->limit, on_limit);
+	if (r == 0)
+		r = loop_timer_init(m->loop, &m->grace, on_grace);
+	if (r == 0)
+		r = loop_timer_set(&m->tick, TICK_NS, TICK_NS);
+	/* Time zero is main: what start-up took counts. 1 ns when nothing is left, since 0 disarms. */
+	if (r == 0 && limit)
+		r = loop_timer_set(&m->limit, limit > used ? limit - used : 1, 0);
+	return r < 0 ? err_sys(e, r, "cannot start the timers") : 0;
+}
+
+int machine_run(struct machine *m, struct verdict *ret, struct err *e)
+{
+	int r;
+
+	trace_starting(m->trace);
+	r = install_kick();
+	if (r < 0)
+		return err_sys(e, r, "sigaction");
+	r = start_timers(m, e);
+	if (r < 0)
+		return r;
+	r = virtio_slots_start(m->virtio, m->sandbox, e);
+	if (r == 0)
+		r = start_cpus(m, e);
+	if (r == 0)
+		r = lock_threads(m, e);
+	if (r < 0) {
+		stop_cpus(m);
+		virtio_slots_stop(m->virtio);
+		return r;
+	}
+	m->startup_ioctl_ns = m->kvm.ioctl_ns;
+	trace_running(m->trace);
+	open_gate(m);
+	r = loop_run(m->loop);
+	if (r < 0)
+		fail(m, DETECTOR_VMM, "the control loop failed: %s", strerror(-r));
+	trace_stopping(m->trace, outcome_name(m->verdict.outcome), detector_text(m->verdict.by));
+	stop_cpus(m);
+	virtio_slots_stop(m->virtio);
+	console_finish(m->console, CONSOLE_FINISH_NS);
+	trace_stopped(m->trace);
+	*ret = m->verdict;
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run came to, in numbers: plain data for the report, taken from a machine while it still exists.
+ */
+#ifndef VMM_MEASURE_H
+#define VMM_MEASURE_H
+
+#include "vmm/base/board.h"
+#include "vmm/base/bus.h"
+#include "vmm/console.h"
+#include "vmm/hostfiles.h"
+#include "vmm/kvmstats.h"
+#include "vmm/machine.h"
+#include "vmm/vcpu.h"
+
+/** struct measure_counter - a counter of KVM, summed over CPUs where it is one of a vCPU */
+struct measure_counter {
+	char name[64];
+	uint64_t value;
+};
+
+/** struct measure_counters - in KVM's order */
+struct measure_counters {
+	struct measure_counter *counter;
+	size_t nr;
+};
+
+/** struct measure_device - accesses to the registers of a part of the board */
+struct measure_device {
+	struct board_part part;
+	uint64_t reads;
+	uint64_t writes;
+	uint64_t bytes;
+};
+
+/**
+ * struct measures - owns its arrays; measures_destroy()
+ * @kvm_api: 0 when KVM was not reached
+ * @startup_ioctl_ns: of the time to the first KVM_RUN, inside KVM's ioctls
+ * @exits: @cpus rows of VCPU_EVENTS counts
+ * @vm, @vcpu: KVM's counters; empty where KVM has none
+ * @memory_known: @memory could be read
+ * @ram_bytes: of guest RAM
+ * @marks_lost: marks of the guest that were too many
+ * @failure: what the host did wrong, or empty
+ * @panic_line: the kernel's words, escaped, or empty
+ * @exitlog: one per CPU, owned; NULL without --trace
+ */
+struct measures {
+	int kvm_api;
+	uint64_t startup_ioctl_ns;
+	unsigned cpus;
+	uint64_t (*exits)[VCPU_EVENTS];
+	struct measure_counters vm;
+	struct measure_counters vcpu;
+	struct measure_device device[BOARD_PARTS_MAX];
+	size_t nr_devices;
+	struct console_stats console;
+	bool memory_known;
+	struct memory_use memory;
+	uint64_t ram_bytes;
+	uint64_t marks_lost;
+	char failure[ERR_TEXT_MAX];
+	char panic_line[WATCH_LINE_MAX * 4 + 1];
+	struct exitlog **exitlog;
+};
+
+/** measures_destroy() - takes a zeroed struct */
+void measures_destroy(struct measures *m);
+
+/** vcpu_event_name() - a word for the report */
+const char *vcpu_event_name(enum vcpu_event what);
+
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/memory.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/mman.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "vmm/base/board.h"
+#include "vmm/base/units.h"
+
+/* Not in the headers of older C libraries; Linux 5.14, include/uapi/asm-generic/mman-common.h */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+static const struct backing_def {
+	const char *name;
+	uint64_t page_size;
+	int map_flags;
+} backings[] = {
+	[BACKING_ANON] = {"anonymous", 4 * KIB, 0},
+	[BACKING_THP] = {"transparent huge pages", 4 * KIB, 0},
+	[BACKING_HUGE_2M] = {"2M huge pages", 2 * MIB, MAP_HUGETLB | MAP_HUGE_2MB},
+	[BACKING_HUGE_1G] = {"1G huge pages", GIB, MAP_HUGETLB | MAP_HUGE_1GB},
+};
+
+const char *backing_name(enum backing b)
+{
+	return backings[b].name;
+}
+
+/* Free pages of the pool as sysfs tells, or -1 when the host has no such pool. */
+static long free_hugepages(uint64_t page_size)
+{
+	char path[128];
+	CLEANUP_FCLOSE FILE *f = NULL;
+	long n = -1;
+
+	snprintf(
+		path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/free_hugepages", page_size / KIB);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%ld", &n) != 1)
+		n = -1;
+	return n;
+}
+
+static int hugepages_missing(int code, uint64_t size, uint64_t page_size, struct err *e)
+{
+	uint64_t need = size / page_size;
+	long have = free_hugepages(page_size);
+	char text[UNITS_TEXT_MAX];
+
+	format_size(page_size, text);
+	if (have < 0)
+		return err_set(e, code,
+			"this host has no %s huge pages (no hugepages-%" PRIu64 "kB in /sys/kernel/mm/hugepages)", text,
+			page_size / KIB);
+	if (page_size == 2 * MIB)
+		return err_set(e, code,
+			"%" PRIu64
+			" huge pages of %s are needed and %ld are free: raise sysctl vm.nr_hugepages by %" PRIu64,
+			need, text, have, need > (uint64_t)have ? need - (uint64_t)have : need);
+	return err_set(e, code,
+		"%" PRIu64
+		" huge pages of %s are needed and %ld are free: sysctl vm.nr_hugepages governs the default size only; "
+		"write the number to /sys/kernel/mm/hugepages/hugepages-%" PRIu64
+		"kB/nr_hugepages, or boot the host with "
+		"hugepagesz=%s hugepages=%" PRIu64,
+		need, text, have, page_size / KIB, text, need);
+}
+
+static int populate(void *host, uint64_t size)
+{
+	volatile uint8_t *p = host;
+
+	if (madvise(host, size, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	for (uint64_t at = 0; at < size; at += 4 * KIB)
+		p[at] = 0;
+	return 0;
+}
+
+/*
+ * KVM maps a slot by huge pages only where guest and host address agree in their low 21 bits, and the host makes huge
+ * pages at aligned addresses only. Linux aligns anonymous mappings by itself from 6.7 on; until then one starts
+ * wherever the last one ended. So take 2 MiB too much and give back what is around the aligned part.
+ */
+static void *map_aligned(uint64_t size, int map_flags)
+{
+	uint64_t align = 2 * MIB, head;
+	uint8_t *p;
+
+	if (map_flags & MAP_HUGETLB || size > UINT64_MAX - align)
+		return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | map_flags, -1, 0);
+	p = mmap(NULL, size + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | map_flags, -1, 0);
+	if (p == MAP_FAILED)
+		return p;
+	head = -(uintptr_t)p & (align - 1);
+	/* Should these fail, address space is lost and nothing else: it was never touched. */
+	if (head)
+		munmap(p, head);
+	munmap(p + head + size, align - head);
+	return p + head;
+}
+
+int memory_create(uint64_t size, enum backing backing, bool prefault, struct memory *ret, struct err *e)
+{
+	const struct backing_def *def = &backings[backing];
+	uint64_t low = MIN(size, BOARD_HOLE_START);
+	uint64_t host_ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	char text[UNITS_TEXT_MAX], text2[UNITS_TEXT_MAX];
+	struct memory m = {.size = size};
+	int r;
+
+	if (!size || !is_aligned(size, def->page_size))
+		return err_set(e, -EINVAL, "guest memory of %s is not a multiple of %s (%s)", format_size(size, text),
+			format_size(def->page_size, text2), def->name);
+	if (size > host_ram)
+		return err_set(e, -ENOMEM, "guest memory of %s is more than this host has (%" PRIu64 "M)",
+			format_size(size, text), host_ram / MIB);
+	m.host = map_aligned(size, def->map_flags);
+	if (m.host == MAP_FAILED) {
+		r = -errno;
+		if (def->map_flags)
+			return hugepages_missing(r, size, def->page_size, e);
+		return err_sys(e, r, "cannot map %s of guest memory", format_size(size, text));
+	}
+	/* Best effort: a host without one of these still boots the guest, only not as asked in the first case. */
+	if (backing == BACKING_THP && madvise(m.host, size, MADV_HUGEPAGE) < 0) {
+		r = err_sys(e, -errno, "this host has no transparent huge pages (madvise)");
+		goto fail;
+	}
+	if (madvise(m.host, size, MADV_DONTDUMP) < 0) {
+		r = err_sys(e, -errno, "cannot keep guest memory out of core dumps (madvise)");
+		goto fail;
+	}
+	if (prefault) {
+		r = populate(m.host, size);
+		if (r < 0) {
+			err_sys(e, r, "cannot prefault %s of guest memory", format_size(size, text));
+			goto fail;
+		}
+	}
+	r = gmem_add(&m.gmem, &(struct gmem_region){.gpa = 0, .size = low, .host = m.host, .fd = -1});
+	if (r == 0 && size > low)
+		r = gmem_add(&m.gmem,
+			&(struct gmem_region){
+				.gpa = BOARD_HOLE_END, .size = size - low, .host = (uint8_t *)m.host + low, .fd = -1});
+	if (r < 0) {
+		err_sys(e, r, "cannot lay out guest memory");
+		goto fail;
+	}
+	*ret = m;
+	return 0;
+fail:
+	memory_destroy(&m);
+	return r;
+}
+
+void memory_destroy(struct memory *m)
+{
+	if (!m || !m->host)
+		return;
+	munmap(m->host, m->size);
+	*m = (struct memory){0};
+}
+
+int memory_attach(const struct memory *m, struct kvm *kvm, int vm_fd, struct err *e)
+{
+	for (size_t i = 0; i < m->gmem.nr; i++) {
+		const struct gmem_region *g = &m->gmem.region[i];
+		struct kvm_userspace_memory_region slot = {
+			.slot = (uint32_t)i,
+			.guest_phys_addr = g->gpa,
+			.memory_size = g->size,
+			.userspace_addr = (uintptr_t)g->host,
+		};
+		int r = kvm_ioctl(kvm, vm_fd, KVM_SET_USER_MEMORY_REGION, &slot);
+
+		if (r < 0)
+			return err_sys(e, r, "KVM_SET_USER_MEMORY_REGION of %" PRIu64 "M at 0x%" PRIx64, g->size / MIB,
+				g->gpa);
+	}
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest RAM: mapping it, and telling KVM about it.
+ */
+#ifndef VMM_MEMORY_H
+#define VMM_MEMORY_H
+
+#include "vmm/base/err.h"
+#include "vmm/base/gmem.h"
+#include "vmm/config.h"
+#include "vmm/kvm.h"
+
+/**
+ * struct memory - owns the mapping that @gmem's regions point into
+ * @host, @size: the one mapping; NULL when there is none
+ */
+struct memory {
+	struct gmem gmem;
+	void *host;
+	uint64_t size;
+};
+
+/**
+ * memory_create() - map @size bytes of guest RAM, split around the 32-bit hole
+ * @size: bytes, a multiple of 4 KiB (of the huge page's size for BACKING_HUGE_*)
+ * @prefault: touch every page now
+ * @ret: owned by the caller; untouched on failure
+ *
+ * The mapping is left out of core dumps.
+ *
+ * Return: 0 or a negative errno, with words that name the sysctl where huge pages are missing.
+ * Trust: operator.
+ */
+int memory_create(uint64_t size, enum backing backing, bool prefault, struct memory *ret, struct err *e);
+
+/** memory_destroy() - takes NULL and a zeroed struct; no VM uses the memory any more */
+void memory_destroy(struct memory *m);
+
+/**
+ * memory_attach() - give every region a KVM memory slot, from slot 0
+ *
+ * Context: before KVM_CREATE_IRQCHIP: a slot added after it costs milliseconds (SRCU).
+ */
+int memory_attach(const struct memory *m, struct kvm *kvm, int vm_fd, struct err *e);
+
+/** backing_name() - for logs: `anonymous`, `2M hugepages` and so on */
+const char *backing_name(enum backing b);
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/net_open.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/net_passt.h"
+#include "vmm/net_tap.h"
+
+int net_open(const struct config_net *c, struct net_backend **ret, struct err *e)
+{
+	int r;
+
+	switch (c->kind) {
+	case CONFIG_NET_TAP:
+		r = net_tap_open(c->name, ret, e);
+		return r < 0 ? err_wrap(e, r, "--net tap=%s", c->name) : 0;
+	case CONFIG_NET_FD: r = net_tap_adopt(c->fd, ret, e); return r < 0 ? err_wrap(e, r, "--net fd=%d", c->fd) : 0;
+	case CONFIG_NET_PASST:
+		r = c->name ? net_passt_connect(c->name, ret, e) : net_passt_start(ret, e);
+		return r < 0 ? err_wrap(e, r, "--net passt%s%s", c->name ? "=" : "", c->name ? c->name : "") : 0;
+	case CONFIG_NET_NONE:
+	case CONFIG_NET_TWO: break;
+	}
+	return err_set(e, -EINVAL, "--net: unknown kind");
+}
+
+void net_default_mac(const char *peer, unsigned index, uint8_t ret_mac[NET_MAC_SIZE])
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (const char *c = peer; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+	hash = (hash ^ (index & 0xff)) * UINT64_C(0x100000001b3);
+	ret_mac[0] = 0x02;
+	for (unsigned i = 1; i < NET_MAC_SIZE; i++)
+		ret_mac[i] = (uint8_t)(hash >> (8 * i));
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames to and from passt, which turns them into sockets of an ordinary user: a stream Unix socket, each frame behind
+ * its length in 4 bytes, big-endian. There are no offloads on this way.
+ *
+ * For the sandbox: before the start connect() to the socket's path, or posix_spawnp("passt") and waitpid; a passt of
+ * ours has to be started before Landlock, no_new_privs and seccomp, which it would inherit. After it, on the loop's
+ * thread: write, writev and read on the socket, read on a pipe; at the end wait4 and ppoll.
+ */
+#ifndef VMM_NET_PASST_H
+#define VMM_NET_PASST_H
+
+#include "devices/virtio/net_backend.h"
+#include "vmm/base/err.h"
+
+/**
+ * net_passt_connect() - to a passt that listens on @path. @ret: owned by the caller; untouched on failure. Return: 0 or
+ * -errno.
+ */
+int net_passt_connect(const char *path, struct net_backend **ret, struct err *e);
+
+/**
+ * net_passt_start() - start a passt of our own, which ends with the backend
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Found on PATH; returns without waiting for its set-up: net_backend_ready() does, for at most some seconds.
+ *
+ * Return: 0 or a negative errno, with words.
+ */
+int net_passt_start(struct net_backend **ret, struct err *e);
+
+/**
+ * net_passt_wrap() - a backend on a connected stream socket, which it takes; for tests. NULL: no memory, @fd is closed.
+ */
+struct net_backend *net_passt_wrap(int fd);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Each probe is entered anew with full register state, so that one that KVM gives up on does not spoil the next.
+ */
+#include "vmm/probe.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vmm/base/le.h"
+#include "vmm/cpuid.h"
+#include "vmm/vm.h"
+
+#define PROBE_RAM      (2 * MIB)
+#define PROBE_GDT      0x1000
+#define PROBE_IDT      0x2000
+#define PROBE_PML4     0x3000
+#define PROBE_PDPT     0x4000
+#define PROBE_PD       0x5000
+#define PROBE_CODE     0x10000
+#define PROBE_STACK    0x20000
+#define PROBE_GOOD     0x600d
+#define PROBE_LIMIT_NS 2000000000L
+
+/* SDM 3, 4.5: present, writable, and for the last level a 2 MiB page */
+#define PTE_TABLE 0x3
+#define PTE_2M    0x83
+
+/* SDM 3, 3.4.5: 64-bit code and flat data, ring 0, accessed */
+#define GDT_CODE UINT64_C(0x00af9b000000ffff)
+#define GDT_DATA UINT64_C(0x00cf93000000ffff)
+#define SEL_CODE 0x10
+#define SEL_DATA 0x18
+
+/* SDM 3, 2.5: SSE needs OSFXSR and OSXMMEXCPT; x87 without EM and with MP */
+#define CR4_OSFXSR     BIT(9)
+#define CR4_OSXMMEXCPT BIT(10)
+#define CR0_MP         BIT(1)
+#define CR0_NE         BIT(5)
+
+#define IDT_INTERRUPT_GATE 0x8e
+
+extern const uint8_t probe_guest_start[], probe_guest_end[], probe_int3_handler[];
+extern const uint8_t probe_baseline[], probe_int3[], probe_cmpxchg16b[], probe_popcnt[], probe_rdtscp[], probe_sse[],
+	probe_xsave[], probe_smap[], probe_lar[], probe_fwait[];
+
+/* reg: 0 EAX, 1 EBX, 2 ECX, 3 EDX; bit -1: every x86-64 processor has it */
+static const struct probe {
+	const char *name;
+	const uint8_t *code;
+	uint32_t leaf;
+	int reg;
+	int bit;
+} probes[] = {
+	{"64-bit mode in ring 0", probe_baseline, 0, 0, -1},
+	{"INT3 and IRETQ", probe_int3, 0, 0, -1},
+	{"FWAIT", probe_fwait, 0, 0, -1},
+	{"LAR", probe_lar, 0, 0, -1},
+	{"SSE2 arithmetic", probe_sse, 0, 0, -1},
+	{"CMPXCHG16B", probe_cmpxchg16b, 1, 2, 13},
+	{"POPCNT", probe_popcnt, 1, 2, 23},
+	{"XSAVE and XRSTOR", probe_xsave, 1, 2, 26},
+	{"STAC and CLAC", probe_smap, 7, 1, 20},
+	{"RDTSCP", probe_rdtscp, 0x80000001, 3, 27},
+};
+
+static const char *const outcome_texts[] = {
+	[PROBE_WORKS] = "works",
+	[PROBE_NOT_OFFERED] = "not offered to guests",
+	[PROBE_BROKEN] = "KVM cannot run it",
+	[PROBE_HANGS] = "hangs",
+	[PROBE_WRONG] = "gives a wrong result",
+};
+
+const char *probe_outcome_text(enum probe_outcome o)
+{
+	return outcome_texts[o];
+}
+
+static uint64_t guest_address(const uint8_t *label)
+{
+	return PROBE_CODE + (uint64_t)(label - probe_guest_start);
+}
+
+static void write_tables(const struct gmem *g)
+{
+	const uint64_t handler = guest_address(probe_int3_handler);
+	uint8_t gate[16] = {0};
+	uint64_t q;
+
+	/* All addresses below are inside PROBE_RAM, so that no write can fail. */
+	q = GDT_CODE;
+	gmem_write(g, PROBE_GDT + SEL_CODE, &q, sizeof(q));
+	q = GDT_DATA;
+	gmem_write(g, PROBE_GDT + SEL_DATA, &q, sizeof(q));
+	q = PROBE_PDPT | PTE_TABLE;
+	gmem_write(g, PROBE_PML4, &q, sizeof(q));
+	q = PROBE_PD | PTE_TABLE;
+	gmem_write(g, PROBE_PDPT, &q, sizeof(q));
+	q = PTE_2M;
+	gmem_write(g, PROBE_PD, &q, sizeof(q));
+	/* SDM 3, 6.14.1: offset 15..0, selector, type, offset 31..16 */
+	le16_put(gate, (uint16_t)handler);
+	le16_put(gate + 2, SEL_CODE);
+	gate[5] = IDT_INTERRUPT_GATE;
+	le16_put(gate + 6, (uint16_t)(handler >> 16));
+	gmem_write(g, PROBE_IDT + 3 * sizeof(gate), gate, sizeof(gate));
+	gmem_write(g, PROBE_CODE, probe_guest_start, (size_t)(probe_guest_end - probe_guest_start));
+}
+
+static int enter_at(struct vcpu *v, uint64_t rip, struct err *e)
+{
+	const struct entry entry = {
+		.mode = ENTRY_LONG,
+		.rip = rip,
+		.rsp = PROBE_STACK,
+		.cr3 = PROBE_PML4,
+		.gdt_base = PROBE_GDT,
+		.gdt_limit = SEL_DATA + 7,
+		.cs = SEL_CODE,
+		.ds = SEL_DATA,
+	};
+	struct kvm_sregs s;
+	int r = vcpu_set_entry(v, &entry, e);
+
+	if (r == 0)
+		r = kvm_ioctl(v->kvm, v->fd, KVM_GET_SREGS, &s);
+	if (r < 0)
+		return r;
+	s.cr0 |= CR0_MP | CR0_NE;
+	s.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	s.idt.base = PROBE_IDT;
+	s.idt.limit = 4 * 16 - 1;
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_SREGS, &s);
+	return r < 0 ? err_sys(e, r, "KVM_SET_SREGS") : 0;
+}
+
+static enum probe_outcome step_probe(struct vcpu *v, timer_t timer)
+{
+	const struct itimerspec limit = {.it_value = {.tv_sec = PROBE_LIMIT_NS / 1000000000L}}, off = {0};
+	struct vcpu_exit x;
+	struct kvm_regs regs;
+	int r;
+
+	timer_settime(timer, 0, &limit, NULL);
+	r = vcpu_step(v, &x);
+	timer_settime(timer, 0, &off, NULL);
+	if (r < 0)
+		return PROBE_BROKEN;
+	if (x.what == VCPU_KICKED)
+		return PROBE_HANGS;
+	if (x.what != VCPU_HLT || kvm_ioctl(v->kvm, v->fd, KVM_GET_REGS, &regs) < 0)
+		return PROBE_BROKEN;
+	return regs.rax == PROBE_GOOD ? PROBE_WORKS : PROBE_WRONG;
+}
+
+static bool offered(const struct cpuid_set *set, const struct probe *p)
+{
+	if (p->bit < 0)
+		return true;
+	for (uint32_t i = 0; i < set->nr; i++) {
+		const struct kvm_cpuid_entry2 *c = &set->entry[i];
+		const uint32_t reg[] = {c->eax, c->ebx, c->ecx, c->edx};
+
+		if (c->function == p->leaf && c->index == 0)
+			return reg[p->reg] & BIT(p->bit);
+	}
+	return false;
+}
+
+static void nothing(int sig)
+{
+}
+
+static int run_all(struct vm *vm, const struct cpuid_set *set, struct probe_result *ret, struct err *e)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+	struct sigaction sa = {.sa_handler = nothing}, old;
+	timer_t timer;
+	int r = 0;
+
+	if (sigaction(SIGRTMIN, &sa, &old) < 0 || timer_create(CLOCK_MONOTONIC, &ev, &timer) < 0)
+		return err_sys(e, -errno, "cannot set up the probe's time limit");
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(probes); i++) {
+		ret[i] = (struct probe_result){.name = probes[i].name, .outcome = PROBE_NOT_OFFERED};
+		if (!offered(set, &probes[i]))
+			continue;
+		r = enter_at(&vm->vcpu[0], guest_address(probes[i].code), e);
+		if (r == 0)
+			ret[i].outcome = step_probe(&vm->vcpu[0], timer);
+	}
+	timer_delete(timer);
+	sigaction(SIGRTMIN, &old, NULL);
+	return r;
+}
+
+int probe_run(struct kvm *kvm, struct probe_result *ret, size_t *ret_nr, struct err *e)
+{
+	const struct cpuid_opts opts = {.cpus = 1};
+	CLEANUP_FREE struct cpuid_set *host = malloc(sizeof(*host)), *set = malloc(sizeof(*set));
+	CLEANUP(vm_destroy) struct vm vm = {.fd = -1};
+	CLEANUP(memory_destroy) struct memory memory = {0};
+	int r;
+
+	_Static_assert(ARRAY_SIZE(probes) <= PROBES_MAX, "PROBES_MAX is too small");
+	if (!host || !set)
+		return err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
+	r = cpuid_supported(kvm, host, e);
+	if (r == 0)
+		r = cpuid_policy(host, &opts, set, e);
+	if (r == 0)
+		r = vm_create(kvm, &vm, e);
+	if (r == 0)
+		r = memory_create(PROBE_RAM, BACKING_ANON, false, &memory, e);
+	if (r == 0)
+		r = vm_set_memory(&vm, &memory, e);
+	if (r == 0)
+		r = vm_add_vcpus(&vm, 1, e);
+	if (r == 0)
+		r = vcpu_set_cpuid(&vm.vcpu[0], set, e);
+	if (r < 0)
+		return err_wrap(e, r, "the probe guest");
+	write_tables(&vm.memory.gmem);
+	r = run_all(&vm, set, ret, e);
+	if (r == 0)
+		*ret_nr = ARRAY_SIZE(probes);
+	return r;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio_ext.h>
+#include <string.h>
+#include <time.h>
+
+#include "vmm/report_internal.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* A FIFO that nobody reads must not hang us, hence O_NONBLOCK; what is written at the end may wait for its reader. */
+static int open_out(const char *option, const char *path, char *buffer, FILE **ret, struct err *e)
+{
+	CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	int flags;
+	FILE *out;
+
+	if (fd < 0)
+		return err_sys(e, -errno, "%s: cannot write %s", option, path);
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return err_sys(e, -errno, "%s: %s", option, path);
+	out = fdopen(fd, "w");
+	if (!out)
+		return err_sys(e, -errno, "%s: %s", option, path);
+	fd = -1;
+	/* stdio would look at the file when it makes a buffer of its own. */
+	setvbuf(out, buffer, _IOFBF, REPORT_BUFFER_BYTES);
+	*ret = out;
+	return 0;
+}
+
+/* Now, while the time zone may still be looked up, which the C library does even for UTC. */
+static void note_start(struct report *r)
+{
+	struct timespec ts;
+	uint64_t ns;
+	struct tm tm;
+	time_t s;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec - trace_elapsed_ns(r->trace);
+	s = (time_t)(ns / NS_PER_S);
+	gmtime_r(&s, &tm);
+	n = strftime(r->started, sizeof(r->started), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(r->started + n, sizeof(r->started) - n, ".%06uZ", (unsigned)(ns % NS_PER_S / 1000));
+}
+
+int report_new(const struct config *c, const struct report_info *info, struct trace *trace, struct report **ret)
+{
+	struct report *r;
+
+	if (!c->report && !c->trace) {
+		*ret = NULL;
+		return 0;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->config = c;
+	r->info = info;
+	r->trace = trace;
+	r->files = (struct hostfiles){.thp = -1, .smaps = -1, .status = -1, .stat = -1};
+	r->main_tid = gettid();
+	note_start(r);
+	if (recorder_init(&r->recorder) < 0) {
+		free(r);
+		return -ENOMEM;
+	}
+	trace_add_sink(trace, &r->recorder.sink);
+	*ret = r;
+	return 0;
+}
+
+int report_open(struct report *r, struct err *e)
+{
+	int code = 0;
+
+	if (!r)
+		return 0;
+	if (r->config->report)
+		code = open_out("--report", r->config->report, r->buffer, &r->out, e);
+	if (code == 0 && r->config->trace)
+		code = open_out("--trace", r->config->trace, r->trace_buffer, &r->trace_out, e);
+	if (code < 0)
+		return code;
+	hostfiles_open(&r->files);
+	trace_report_ready(r->trace);
+	return 0;
+}
+
+void report_collect(struct report *r, struct machine *m)
+{
+	if (!r || !m)
+		return;
+	machine_measure(m, &r->files, &r->measures);
+	r->measured = true;
+}
+
+/* What is there is cut short, and so no JSON: nobody takes it for a report. */
+static int give_up(FILE *out, int code, const char *option, const char *path, struct err *e)
+{
+	__fpurge(out);
+	return err_sys(e, code, "%s: cannot write %s, which is not complete now", option, path);
+}
+
+int report_write(struct report *r, const struct report_end *end, struct err *e)
+{
+	struct err other = {0};
+	int code = 0, second = 0;
+
+	if (!r)
+		return 0;
+	trace_drain(r->trace);
+	recorder_sort(&r->recorder);
+	phases_of(&r->recorder, &r->phases);
+	r->sandbox = end->sandbox;
+	if (r->out)
+		code = report_json(r, end, r->out);
+	if (code < 0)
+		give_up(r->out, code, "--report", r->config->report, e);
+	if (r->trace_out)
+		second = report_trace(r, r->trace_out);
+	if (second < 0)
+		give_up(r->trace_out, second, "--trace", r->config->trace, code < 0 ? &other : e);
+	return code < 0 ? code : second;
+}
+
+void report_free(struct report *r)
+{
+	if (!r)
+		return;
+	if (r->out)
+		fclose(r->out);
+	if (r->trace_out)
+		fclose(r->trace_out);
+	hostfiles_close(&r->files);
+	measures_destroy(&r->measures);
+	recorder_destroy(&r->recorder);
+	free(r);
+}
+
+bool report_clock_zero(const struct report *r, int64_t *ret)
+{
+	if (!r->measures.console.clock.lines)
+		return false;
+	*ret = r->measures.console.clock.zero_ns - (int64_t)trace_zero_ns(r->trace);
+	return true;
+}
+
+uint64_t report_initcall_start(const struct report *r, const struct trace_record *rec)
+{
+	uint64_t guest = rec->arg[1], took = rec->arg[2];
+	int64_t zero, at;
+
+	if (!guest || !report_clock_zero(r, &zero))
+		return rec->t_ns > took ? rec->t_ns - took : 0;
+	at = zero + (int64_t)guest;
+	return at > 0 ? (uint64_t)at : 0;
+}
+
+uint64_t report_dropped(const struct report *r)
+{
+	uint64_t n = r->recorder.lost;
+
+	for (size_t i = 0; i < TRACE_EV_COUNT; i++)
+		n += trace_suppressed(r->trace, (enum trace_event)i);
+	return n;
+}

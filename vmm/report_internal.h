@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of struct report, shared by report.c, report_json.c and report_trace.c.
+ */
+#ifndef VMM_REPORT_INTERNAL_H
+#define VMM_REPORT_INTERNAL_H
+
+#include "vmm/exitlog.h"
+#include "vmm/measure.h"
+#include "vmm/phases.h"
+#include "vmm/recorder.h"
+#include "vmm/report.h"
+
+#define REPORT_BUFFER_BYTES 65536
+
+/**
+ * struct report
+ * @out: of --report, @trace_out: of --trace; NULL: not wanted. With buffers already: writing must not need more calls.
+ * @started: when time zero was, UTC
+ * @sandbox: as achieved; NULL: not known
+ * @measured: report_collect() was called
+ */
+struct report {
+	const struct config *config;
+	const struct report_info *info;
+	struct trace *trace;
+	FILE *out;
+	FILE *trace_out;
+	char buffer[REPORT_BUFFER_BYTES];
+	char trace_buffer[REPORT_BUFFER_BYTES];
+	int main_tid;
+	char started[32];
+	const struct sandbox_achieved *sandbox;
+	struct hostfiles files;
+	struct recorder recorder;
+	struct phases phases;
+	bool measured;
+	struct measures measures;
+};
+
+/** report_clock_zero() - where the guest's clock read 0, in ns since time zero; false: not known */
+bool report_clock_zero(const struct report *r, int64_t *ret);
+
+/** report_initcall_start() - of a TRACE_EV_initcall, on our axis */
+uint64_t report_initcall_start(const struct report *r, const struct trace_record *rec);
+
+/** report_dropped() - events that no file has */
+uint64_t report_dropped(const struct report *r);
+
+/** report_json(), report_trace() - write the document and flush. Return: 0 or a negative errno. */
+int report_json(const struct report *r, const struct report_end *end, FILE *out);
+int report_trace(const struct report *r, FILE *out);
+
+#endif

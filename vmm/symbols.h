@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names for addresses, from the symbol table of an ELF64 file.
+ */
+#ifndef VMM_SYMBOLS_H
+#define VMM_SYMBOLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SYMBOL_NAME_MAX 64
+
+/**
+ * struct symbol - an address to be named, and its name
+ * @address: in, a virtual address
+ * @name: out, cut at SYMBOL_NAME_MAX - 1, printable characters only; empty when nothing was found
+ * @offset: out, @address less the symbol's value
+ */
+struct symbol {
+	uint64_t address;
+	char name[SYMBOL_NAME_MAX];
+	uint64_t offset;
+};
+
+/**
+ * symbols_resolve() - name @n addresses in one pass over the table
+ * @fd: borrowed; read with pread() only. Its content is not trusted.
+ *
+ * Return: 0 (names found or not), -ENOENT (no symbol table), -ENOEXEC (not an ELF64 file), or a read error.
+ */
+int symbols_resolve(int fd, struct symbol *sym, size_t n);
+
+#endif

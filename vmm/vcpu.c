@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. A kick that comes between two steps must not be lost: vcpu_request_exit() first stores
+ * immediate_exit, which KVM reads on entry, then the caller sends a signal, which ends a KVM_RUN already under way.
+ * One of the two always hits.
+ */
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "vmm/base/le.h"
+
+/* SDM 4, table 2-2 */
+#define MSR_MISC_ENABLE          0x1a0
+#define MISC_ENABLE_FAST_STRING  BIT(0)
+#define MSR_MTRR_DEF_TYPE        0x2ff
+#define MTRR_DEF_TYPE_ENABLE     BIT(11)
+#define MTRR_DEF_TYPE_WRITE_BACK 6
+
+/* SDM 3, 11.5.1: offsets into the APIC page, delivery modes */
+#define APIC_LVT_LINT0   0x350
+#define APIC_LVT_LINT1   0x360
+#define APIC_MODE_NMI    (4u << 8)
+#define APIC_MODE_EXTINT (7u << 8)
+
+#define CR0_PE         BIT(0)
+#define CR0_MP         BIT(1)
+#define CR0_ET         BIT(4)
+#define CR0_NE         BIT(5)
+#define CR0_PG         BIT(31)
+#define CR4_PAE        BIT(5)
+#define CR4_OSFXSR     BIT(9)
+#define CR4_OSXMMEXCPT BIT(10)
+#define EFER_LME       BIT(8)
+#define EFER_LMA       BIT(10)
+#define RFLAGS_1       BIT(1)
+
+/* SDM 3, 3.5 and 8.7 */
+#define SEG_TYPE_BUSY_TSS 11
+#define TSS_SIZE          104
+
+int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	void *run;
+	int r;
+
+	r = kvm_ioctl(kvm, vm_fd, KVM_CREATE_VCPU, KVM_ARG(id));
+	if (r < 0)
+		return err_sys(e, r, "KVM_CREATE_VCPU of CPU %u", id);
+	fd = r;
+	run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (run == MAP_FAILED)
+		return err_sys(e, -errno, "cannot map the run area of CPU %u", id);
+	*ret = (struct vcpu){.kvm = kvm, .fd = TAKE_FD(fd), .id = id, .run = run};
+	return 0;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	if (!v || !v->run)
+		return;
+	munmap(v->run, v->kvm->run_size);
+	close(v->fd);
+	v->run = NULL;
+	v->fd = -1;
+}
+
+int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX];
+	} c;
+	int r;
+
+	memset(&c.head, 0, sizeof(c.head));
+	c.head.nent = set->nr;
+	memcpy(c.entry, set->entry, set->nr * sizeof(set->entry[0]));
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_CPUID2, &c);
+	return r < 0 ? err_sys(e, r, "KVM_SET_CPUID2 of CPU %u", v->id) : 0;
+}
+
+static int set_msrs(struct vcpu *v, struct err *e)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry[2];
+	} m = {
+		.head.nmsrs = 2,
+		.entry =
+			{
+				/* Linux drops its fast string copies on Intel when firmware left this off. */
+				{.index = MSR_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING},
+				/*
+				 * Linux takes PAT only when MTRRs are on; everything is RAM or a trapped device, so
+				 * write-back.
+				 */
+				{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_DEF_TYPE_ENABLE | MTRR_DEF_TYPE_WRITE_BACK},
+			},
+	};
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, &m);
+
+	if (r < 0)
+		return err_sys(e, r, "KVM_SET_MSRS of CPU %u", v->id);
+	if (r != (int)m.head.nmsrs)
+		return err_set(e, -EIO, "KVM_SET_MSRS of CPU %u: KVM refused MSR 0x%x", v->id, m.entry[r].index);
+	return 0;
+}
+
+int vcpu_set_platform(struct vcpu *v, struct err *e)
+{
+	struct kvm_lapic_state lapic;
+	int r;
+
+	r = set_msrs(v, e);
+	if (r < 0)
+		return r;
+	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_LAPIC, &lapic);
+	if (r < 0)
+		return err_sys(e, r, "KVM_GET_LAPIC of CPU %u", v->id);
+	le32_put(lapic.regs + APIC_LVT_LINT0, APIC_MODE_EXTINT);
+	le32_put(lapic.regs + APIC_LVT_LINT1, APIC_MODE_NMI);
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_LAPIC, &lapic);
+	return r < 0 ? err_sys(e, r, "KVM_SET_LAPIC of CPU %u", v->id) : 0;
+}
+
+/* A flat 4 GiB segment; type and flags as the CPU holds them in its hidden part (SDM 3, 3.4.5). */
+static struct kvm_segment flat(uint16_t selector, uint8_t type, bool code, bool is_long)
+{
+	return (struct kvm_segment){
+		.base = 0,
+		.limit = UINT32_MAX,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.s = 1,
+		.g = 1,
+		.db = !(code && is_long),
+		.l = code && is_long,
+	};
+}
+
+static void set_segments(struct kvm_sregs *s, const struct entry *en)
+{
+	bool is_long = en->mode == ENTRY_LONG;
+	struct kvm_segment code = flat(en->cs, 11, true, is_long);
+	struct kvm_segment data = flat(en->ds, 3, false, is_long);
+
+	if (en->mode == ENTRY_REAL) {
+		/* Real mode: the reset values are right but for the code segment, which starts at the reset vector. */
+		s->cs.base = 0;
+		s->cs.selector = 0;
+		return;
+	}
+	if (en->seg_size) {
+		code.base = data.base = en->seg_base;
+		code.limit = data.limit = (uint32_t)(en->seg_size - 1);
+	}
+	s->cs = code;
+	s->ds = s->es = s->fs = s->gs = s->ss = data;
+	s->gdt.base = en->gdt_base;
+	s->gdt.limit = en->gdt_limit;
+	s->cr0 = CR0_PE | CR0_ET;
+	if (is_long) {
+		s->cr0 |= CR0_PG;
+		s->cr3 = en->cr3;
+		s->cr4 = CR4_PAE;
+		s->efer = EFER_LME | EFER_LMA;
+	}
+	if (en->tss)
+		s->tr = (struct kvm_segment){
+			.base = en->tss_base,
+			.limit = TSS_SIZE - 1,
+			.selector = en->tss,
+			.type = SEG_TYPE_BUSY_TSS,
+			.present = 1,
+		};
+}
+
+static void set_system(struct kvm_sregs *s, const struct entry *en)
+{
+	if (en->idt_limit) {
+		s->idt.base = en->idt_base;
+		s->idt.limit = en->idt_limit;
+	}
+	if (en->fpu) {
+		/* SDM 3, 2.5: x87 without EM and with MP; SSE needs both bits of CR4. */
+		s->cr0 |= CR0_MP | CR0_NE;
+		s->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	}
+}
+
+int vcpu_set_entry(struct vcpu *v, const struct entry *en, struct err *e)
+{
+	struct kvm_regs regs = {
+		.rip = en->rip,
+		.rsp = en->rsp,
+		.rbp = en->rbp,
+		.rsi = en->rsi,
+		.rbx = en->rbx,
+		.rdi = en->rdi,
+		.rflags = RFLAGS_1,
+	};
+	struct kvm_sregs sregs;
+	int r;
+
+	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_SREGS, &sregs);
+	if (r < 0)
+		return err_sys(e, r, "KVM_GET_SREGS of CPU %u", v->id);
+	set_segments(&sregs, en);
+	set_system(&sregs, en);
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_SREGS, &sregs);
+	if (r < 0)
+		return err_sys(e, r, "KVM_SET_SREGS of CPU %u", v->id);
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_REGS, &regs);
+	return r < 0 ? err_sys(e, r, "KVM_SET_REGS of CPU %u", v->id) : 0;
+}
+
+static enum vcpu_event decode(struct kvm_run *run, struct vcpu_exit *x)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		x->pio.port = run->io.port;
+		x->pio.len = run->io.size;
+		x->pio.write = run->io.direction == KVM_EXIT_IO_OUT;
+		x->pio.count = run->io.count;
+		x->pio.data = (uint8_t *)run + run->io.data_offset;
+		return VCPU_PIO;
+	case KVM_EXIT_MMIO:
+		x->mmio.gpa = run->mmio.phys_addr;
+		x->mmio.len = (uint8_t)MIN(run->mmio.len, sizeof(run->mmio.data));
+		x->mmio.write = run->mmio.is_write;
+		x->mmio.data = run->mmio.data;
+		return VCPU_MMIO;
+	case KVM_EXIT_HLT: return VCPU_HLT;
+	case KVM_EXIT_INTR: return VCPU_KICKED;
+	case KVM_EXIT_SHUTDOWN: return VCPU_TRIPLE_FAULT;
+	case KVM_EXIT_INTERNAL_ERROR: x->error = run->internal.suberror; return VCPU_INTERNAL_ERROR;
+	case KVM_EXIT_FAIL_ENTRY: x->error = run->fail_entry.hardware_entry_failure_reason; return VCPU_ENTRY_FAILED;
+	case KVM_EXIT_SYSTEM_EVENT: x->error = run->system_event.type; return VCPU_SYSTEM_EVENT;
+	default: x->error = run->exit_reason; return VCPU_UNKNOWN;
+	}
+}
+
+int vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
+{
+	for (;;) {
+		if (likely(ioctl(v->fd, KVM_RUN, 0) == 0)) {
+			ret->what = decode(v->run, ret);
+			break;
+		}
+		if (errno == EINTR) {
+			ret->what = VCPU_KICKED;
+			break;
+		}
+		if (errno != EAGAIN)
+			return -errno;
+	}
+	v->exits[ret->what]++;
+	return 0;
+}
+
+void vcpu_request_exit(struct vcpu *v)
+{
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+}
+
+void vcpu_clear_request(struct vcpu *v)
+{
+	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual CPU. Running it is a step: vcpu_step() runs the guest until something happens and returns what happened.
+ * Threads, loops and signals are their owner's business (machine.c for Linux); a thousand small guests do without.
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/entry.h"
+#include "vmm/base/err.h"
+#include "vmm/base/gmem.h"
+#include "vmm/cpuid.h"
+#include "vmm/kvm.h"
+
+/**
+ * enum vcpu_event - why vcpu_step() returned
+ * @VCPU_PIO, @VCPU_MMIO: a device access; its data is to be filled (reads) before the next step
+ * @VCPU_HLT: HLT, without an in-kernel interrupt controller only
+ * @VCPU_KICKED: another thread wanted the vCPU back (vcpu_kick())
+ * @VCPU_TRIPLE_FAULT: shutdown state
+ * @VCPU_INTERNAL_ERROR: KVM gave up; see struct kvm_run
+ * @VCPU_ENTRY_FAILED: the processor refused the guest's state
+ * @VCPU_SYSTEM_EVENT: KVM reports a reset or shutdown by a paravirtual interface
+ * @VCPU_UNKNOWN: an exit this program does not ask for
+ */
+enum vcpu_event {
+	VCPU_PIO,
+	VCPU_MMIO,
+	VCPU_HLT,
+	VCPU_KICKED,
+	VCPU_TRIPLE_FAULT,
+	VCPU_INTERNAL_ERROR,
+	VCPU_ENTRY_FAILED,
+	VCPU_SYSTEM_EVENT,
+	VCPU_UNKNOWN,
+	VCPU_EVENTS,
+};
+
+/**
+ * struct vcpu_exit - what happened
+ * @pio: @count accesses of @len bytes each, one after the other in @data (string I/O)
+ * @mmio: one access
+ * @error: suberror (INTERNAL_ERROR), hardware reason (ENTRY_FAILED), type (SYSTEM_EVENT), exit reason (UNKNOWN)
+ * @data: in struct kvm_run, valid until the next step
+ */
+struct vcpu_exit {
+	enum vcpu_event what;
+	union {
+		struct {
+			uint16_t port;
+			uint8_t len;
+			bool write;
+			uint32_t count;
+			uint8_t *data;
+		} pio;
+		struct {
+			uint64_t gpa;
+			uint8_t len;
+			bool write;
+			uint8_t *data;
+		} mmio;
+		uint64_t error;
+	};
+};
+
+/**
+ * struct vcpu - owns its fd and the mapping of struct kvm_run
+ * @exits: by event, written by the thread that steps
+ */
+struct vcpu {
+	struct kvm *kvm;
+	int fd;
+	unsigned id;
+	struct kvm_run *run;
+	uint64_t exits[VCPU_EVENTS];
+};
+
+/** vcpu_create() - KVM_CREATE_VCPU with APIC id @id; @ret is owned by the caller */
+int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struct err *e);
+
+/** vcpu_destroy() - takes NULL and a zeroed or half-built struct */
+void vcpu_destroy(struct vcpu *v);
+
+/** vcpu_set_cpuid() - @set already patched for this CPU, see cpuid_for_cpu() */
+int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e);
+
+/**
+ * vcpu_set_platform() - what firmware leaves behind on every CPU: MTRRs on and write-back, fast strings, virtual wire
+ *
+ * Spec: MP 1.4, 3.6.2.2 (virtual wire mode); SDM 3, 12.11 (MTRRs).
+ * Context: needs the in-kernel APIC.
+ */
+int vcpu_set_platform(struct vcpu *v, struct err *e);
+
+/** vcpu_set_entry() - load the state that @entry describes; the guest's tables are in RAM already */
+int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
+
+/**
+ * vcpu_step() - run until something happens
+ *
+ * Return: 0, or a negative errno of KVM_RUN (-EFAULT: guest memory has gone; -ENOMEM...). EAGAIN, which KVM gives when
+ * an application processor wakes from wait-for-SIPI, is retried.
+ * Context: one thread at a time. Trust: guest (every number in @ret).
+ */
+int vcpu_step(struct vcpu *v, struct vcpu_exit *ret);
+
+/**
+ * vcpu_request_exit() - make the current or next step return VCPU_KICKED; the caller then also signals the thread
+ * that steps, without SA_RESTART, in case it is inside the guest
+ *
+ * Context: any thread.
+ */
+void vcpu_request_exit(struct vcpu *v);
+
+/** vcpu_clear_request() - the thread that steps, after VCPU_KICKED */
+void vcpu_clear_request(struct vcpu *v);
+
+#endif

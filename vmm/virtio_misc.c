@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/virtio_misc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/virtio_slots.h"
+#include "vmm/vsock_host.h"
+
+/* Without a step of the operator's own, eight of them are all of RAM. */
+#define BALLOON_STEPS 8
+
+size_t virtio_misc_count(const struct config *c)
+{
+	return (size_t)c->rng + (c->vsock.path != NULL) + c->console_virtio + c->balloon.on;
+}
+
+int virtio_misc_check(const struct config *c, struct err *e)
+{
+	if (c->vsock.path && (c->vsock.cid < VIRTIO_VSOCK_CID_MIN || c->vsock.cid > VIRTIO_VSOCK_CID_MAX))
+		return err_set(e, -EINVAL, "--vsock cid=%u: reserved; a guest's is %d to %" PRIu64, c->vsock.cid,
+			VIRTIO_VSOCK_CID_MIN, VIRTIO_VSOCK_CID_MAX);
+	if (c->vsock.path && strlen(c->vsock.path) > VSOCK_PATH_MAX)
+		return err_set(e, -EINVAL,
+			"--vsock path=%s: the path is %zu bytes long; with _PORT behind it, at most %d fit",
+			c->vsock.path, strlen(c->vsock.path), VSOCK_PATH_MAX);
+	if (c->balloon.on && c->balloon.size_bytes > c->mem_bytes)
+		return err_set(e, -EINVAL, "--balloon size=%" PRIu64 "M: the guest has only %" PRIu64 "M (--mem)",
+			c->balloon.size_bytes / MIB, c->mem_bytes / MIB);
+	return 0;
+}
+
+int virtio_misc_open(struct virtio_misc *m, const struct config *c, struct err *e)
+{
+	int r;
+
+	if (c->rng) {
+		m->random_fd = open("/dev/random", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		if (m->random_fd < 0)
+			return err_sys(
+				e, -errno, "cannot open /dev/random for the entropy device (--no-rng does without)");
+	}
+	r = c->vsock.path ? vsock_end_open(c->vsock.path, &m->vsock_end, e) : 0;
+	return r < 0 ? err_wrap(e, r, "--vsock") : 0;
+}
+
+static int init_vsock(struct virtio_slots *s, const struct virtio_env *env)
+{
+	struct virtio_misc *m = &s->misc;
+	int r;
+
+	r = virtio_vsock_init(
+		&m->vsock, env->config->vsock.cid, vsock_end_host(m->vsock_end), env->mem, env->loop, env->trace);
+	if (r == 0)
+		r = vsock_end_attach(m->vsock_end, &m->vsock, env->loop);
+	return r < 0 ? r : virtio_slots_add(s, &m->vsock.dev);
+}
+
+static int init_console(struct virtio_slots *s, const struct virtio_env *env)
+{
+	int r = virtio_console_init(&s->misc.console, env->console, env->mem, env->loop, env->trace);
+
+	return r < 0 ? r : virtio_slots_add(s, &s->misc.console.dev);
+}
+
+static uint64_t backing_page(enum backing b)
+{
+	return b == BACKING_HUGE_1G ? GIB : b == BACKING_HUGE_2M ? 2 * MIB : 4 * KIB;
+}
+
+static int init_balloon(struct virtio_slots *s, const struct virtio_env *env)
+{
+	const struct config_balloon *c = &env->config->balloon;
+	struct virtio_misc *m = &s->misc;
+	int r;
+
+	r = virtio_balloon_init(
+		&m->balloon, backing_page(env->config->backing), c->stats_ns, env->mem, env->loop, env->trace);
+	if (r == 0)
+		r = virtio_slots_add(s, &m->balloon.dev);
+	if (r == 0) {
+		m->balloon_target = c->size_bytes;
+		virtio_balloon_set_target(&m->balloon, c->size_bytes);
+	}
+	return r;
+}
+
+int virtio_misc_init(struct virtio_slots *s, const struct virtio_env *env)
+{
+	const struct config *c = env->config;
+	struct virtio_misc *m = &s->misc;
+	int r = 0;
+
+	if (c->rng) {
+		r = virtio_rng_init(&m->rng, m->random_fd, env->mem, env->loop, env->trace);
+		if (r == 0)
+			r = virtio_slots_add(s, &m->rng.dev);
+	}
+	if (r == 0 && c->vsock.path)
+		r = init_vsock(s, env);
+	if (r == 0 && c->console_virtio)
+		r = init_console(s, env);
+	if (r == 0 && c->balloon.on)
+		r = init_balloon(s, env);
+	return r;
+}
+
+void virtio_misc_balloon(struct virtio_misc *m, const struct config *c, bool more)
+{
+	uint64_t step = c->balloon.step_bytes ? c->balloon.step_bytes : c->mem_bytes / BALLOON_STEPS;
+
+	if (!c->balloon.on)
+		return;
+	if (more)
+		m->balloon_target += MIN(step, c->mem_bytes - m->balloon_target);
+	else
+		m->balloon_target -= MIN(step, m->balloon_target);
+	trace_balloon_target(m->balloon.dev.trace, m->balloon_target);
+	virtio_balloon_set_target(&m->balloon, m->balloon_target);
+}
+
+void virtio_misc_destroy(struct virtio_misc *m)
+{
+	virtio_rng_destroy(&m->rng);
+	if (m->random_fd >= 0)
+		close(m->random_fd);
+	m->random_fd = -1;
+	vsock_end_close(m->vsock_end);
+	virtio_vsock_destroy(&m->vsock);
+	virtio_console_destroy(&m->console);
+	virtio_balloon_destroy(&m->balloon);
+}

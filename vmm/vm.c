@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "vmm/base/board.h"
+
+/*
+ * Intel's KVM keeps four pages of its own in the guest's address space for real mode: three for a TSS, one for an
+ * identity map. They lie at the end of the 32-bit hole, below the 256 KiB where a PC has its BIOS. KVM API, 4.45, 4.98.
+ */
+#define KVM_IDENTITY_MAP_ADDR UINT64_C(0xfffbc000)
+#define KVM_TSS_ADDR          UINT64_C(0xfffbd000)
+
+int vm_create(struct kvm *kvm, struct vm *vm, struct err *e)
+{
+	uint64_t identity = KVM_IDENTITY_MAP_ADDR;
+	int r;
+
+	*vm = (struct vm){.kvm = kvm, .fd = -1};
+	trace_vm_creating(kvm->trace);
+	r = kvm_ioctl(kvm, kvm->fd, KVM_CREATE_VM, KVM_ARG(0));
+	if (r < 0)
+		return err_sys(e, r, "KVM_CREATE_VM");
+	vm->fd = r;
+	if (kvm_check(kvm, KVM_CAP_SET_IDENTITY_MAP_ADDR)) {
+		r = kvm_ioctl(kvm, vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+		if (r < 0)
+			return err_sys(e, r, "KVM_SET_IDENTITY_MAP_ADDR");
+	}
+	if (kvm_check(kvm, KVM_CAP_SET_TSS_ADDR)) {
+		r = kvm_ioctl(kvm, vm->fd, KVM_SET_TSS_ADDR, KVM_ARG(KVM_TSS_ADDR));
+		if (r < 0)
+			return err_sys(e, r, "KVM_SET_TSS_ADDR");
+	}
+	trace_vm_created(kvm->trace);
+	return 0;
+}
+
+int vm_set_memory(struct vm *vm, struct memory *memory, struct err *e)
+{
+	int r = memory_attach(memory, vm->kvm, vm->fd, e);
+
+	if (r < 0)
+		return r;
+	vm->memory = *memory;
+	*memory = (struct memory){0};
+	return 0;
+}
+
+/*
+ * Both 8259s masked, as firmware leaves them. KVM's come out of reset unmasked with vectors from 0 on: an edge before
+ * the guest has set them up would arrive as an exception.
+ */
+static int mask_pics(struct vm *vm, struct err *e)
+{
+	static const uint32_t pics[] = {KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pics); i++) {
+		struct kvm_irqchip chip = {.chip_id = pics[i]};
+		int r = kvm_ioctl(vm->kvm, vm->fd, KVM_GET_IRQCHIP, &chip);
+
+		if (r < 0)
+			return err_sys(e, r, "KVM_GET_IRQCHIP");
+		chip.chip.pic.imr = 0xff;
+		r = kvm_ioctl(vm->kvm, vm->fd, KVM_SET_IRQCHIP, &chip);
+		if (r < 0)
+			return err_sys(e, r, "KVM_SET_IRQCHIP");
+	}
+	return 0;
+}
+
+int vm_add_irqchip(struct vm *vm, struct err *e)
+{
+	/* The speaker port 0x61 stays in KVM: kernels calibrate timers through its gate bit. */
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	int r;
+
+	r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_IRQCHIP, NULL);
+	if (r < 0)
+		return err_sys(e, r, "KVM_CREATE_IRQCHIP");
+	r = mask_pics(vm, e);
+	if (r < 0)
+		return r;
+	r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_PIT2, &pit);
+	if (r < 0)
+		return err_sys(e, r, "KVM_CREATE_PIT2");
+	trace_irqchip_ready(vm->kvm->trace);
+	return 0;
+}
+
+int vm_hide_pmu(struct vm *vm, struct err *e)
+{
+	struct kvm_enable_cap cap = {.cap = KVM_CAP_PMU_CAPABILITY, .args = {KVM_PMU_CAP_DISABLE}};
+	int r;
+
+	if (!(kvm_check(vm->kvm, KVM_CAP_PMU_CAPABILITY) & KVM_PMU_CAP_DISABLE))
+		return 0; /* Linux before 5.18: the CPUID policy hides it all the same */
+	r = kvm_ioctl(vm->kvm, vm->fd, KVM_ENABLE_CAP, &cap);
+	return r < 0 ? err_sys(e, r, "KVM_ENABLE_CAP of KVM_CAP_PMU_CAPABILITY") : 0;
+}
+
+int vm_attach_irq(struct vm *vm, const struct irq_line *line, uint32_t gsi, struct err *e)
+{
+	struct kvm_irqfd irqfd = {.fd = (uint32_t)line->fd, .gsi = gsi};
+	int r = kvm_ioctl(vm->kvm, vm->fd, KVM_IRQFD, &irqfd);
+
+	return r < 0 ? err_sys(e, r, "KVM_IRQFD of interrupt %u", gsi) : 0;
+}
+
+int vm_attach_kick(struct vm *vm, uint64_t gpa, uint32_t value, int fd, struct err *e)
+{
+	struct kvm_ioeventfd kick = {
+		.datamatch = value,
+		.addr = gpa,
+		.len = 4,
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+	int r = kvm_ioctl(vm->kvm, vm->fd, KVM_IOEVENTFD, &kick);
+
+	return r < 0 ? err_sys(e, r, "KVM_IOEVENTFD at 0x%" PRIx64, gpa) : 0;
+}
+
+int vm_add_vcpus(struct vm *vm, unsigned n, struct err *e)
+{
+	vm->vcpu = calloc(n, sizeof(*vm->vcpu));
+	if (!vm->vcpu)
+		return err_sys(e, -ENOMEM, "cannot allocate %u CPUs", n);
+	for (; vm->nr_vcpus < n; vm->nr_vcpus++) {
+		int r;
+
+		trace_vcpu_creating(vm->kvm->trace, vm->nr_vcpus);
+		r = vcpu_create(vm->kvm, vm->fd, vm->nr_vcpus, &vm->vcpu[vm->nr_vcpus], e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void access_pio(struct vm *vm, const struct vcpu_exit *x)
+{
+	for (uint32_t i = 0; i < x->pio.count; i++) {
+		uint8_t *data = x->pio.data + (size_t)i * x->pio.len;
+		bool hit = x->pio.write ? bus_write(&vm->pio, x->pio.port, data, x->pio.len)
+					: bus_read(&vm->pio, x->pio.port, data, x->pio.len);
+
+		if (unlikely(!hit))
+			trace_pio_unclaimed(vm->kvm->trace, x->pio.port, x->pio.len, x->pio.write ? "write" : "read");
+	}
+}
+
+void vm_access(struct vm *vm, const struct vcpu_exit *x)
+{
+	bool hit;
+
+	if (x->what == VCPU_PIO) {
+		access_pio(vm, x);
+		return;
+	}
+	hit = x->mmio.write ? bus_write(&vm->mmio, x->mmio.gpa, x->mmio.data, x->mmio.len)
+			    : bus_read(&vm->mmio, x->mmio.gpa, x->mmio.data, x->mmio.len);
+	if (unlikely(!hit))
+		trace_mmio_unclaimed(vm->kvm->trace, x->mmio.gpa, x->mmio.len, x->mmio.write ? "write" : "read");
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_destroy(&vm->vcpu[i]);
+	free(vm->vcpu);
+	vm->vcpu = NULL;
+	vm->nr_vcpus = 0;
+	/* The VM goes before its memory: KVM must not hold slots on addresses that are no longer ours. */
+	if (vm->fd >= 0)
+		close(vm->fd);
+	vm->fd = -1;
+	memory_destroy(&vm->memory);
+}

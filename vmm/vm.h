@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A KVM virtual machine without an opinion on what runs in it: RAM, interrupt controllers, CPUs, two buses. machine.c
+ * makes a Linux machine of it.
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include "vmm/base/bus.h"
+#include "vmm/base/irq.h"
+#include "vmm/memory.h"
+#include "vmm/vcpu.h"
+
+/**
+ * struct vm - owns everything in it but @kvm; zero-initialised, then vm_create()
+ * @fd: the VM, or -1
+ * @vcpu: @nr_vcpus of them, in an array that does not move
+ */
+struct vm {
+	struct kvm *kvm;
+	int fd;
+	struct memory memory;
+	struct bus pio;
+	struct bus mmio;
+	struct vcpu *vcpu;
+	unsigned nr_vcpus;
+};
+
+/**
+ * vm_create() - KVM_CREATE_VM
+ *
+ * Return: 0 or a negative errno. @vm can be destroyed either way.
+ */
+int vm_create(struct kvm *kvm, struct vm *vm, struct err *e);
+
+/**
+ * vm_set_memory() - hand RAM over; @memory is empty afterwards
+ *
+ * Context: before vm_add_irqchip(), see memory_attach().
+ */
+int vm_set_memory(struct vm *vm, struct memory *memory, struct err *e);
+
+/**
+ * vm_add_irqchip() - in-kernel PIC, I/O APIC, local APICs and PIT (with port 0x61)
+ *
+ * Context: before any vCPU.
+ */
+int vm_add_irqchip(struct vm *vm, struct err *e);
+
+/** vm_hide_pmu() - no performance counters for the guest, where KVM can (KVM_CAP_PMU_CAPABILITY); before any vCPU */
+int vm_hide_pmu(struct vm *vm, struct err *e);
+
+/** vm_attach_irq() - pulses of @line raise @gsi (KVM_IRQFD, edge) */
+int vm_attach_irq(struct vm *vm, const struct irq_line *line, uint32_t gsi, struct err *e);
+
+/**
+ * vm_attach_kick() - a guest's write of @value to the 4 bytes at @gpa signals @fd and does not leave KVM
+ * (KVM_IOEVENTFD)
+ * @fd: an eventfd; borrowed, may be closed once the VM is gone
+ */
+int vm_attach_kick(struct vm *vm, uint64_t gpa, uint32_t value, int fd, struct err *e);
+
+/** vm_add_vcpus() - create @n CPUs with APIC ids from 0 */
+int vm_add_vcpus(struct vm *vm, unsigned n, struct err *e);
+
+/** vm_access() - serve a VCPU_PIO or VCPU_MMIO exit from the buses. Any vCPU thread. Trust: guest. */
+void vm_access(struct vm *vm, const struct vcpu_exit *x);
+
+/** vm_destroy() - takes NULL and a half-built VM; no thread steps its vCPUs any more */
+void vm_destroy(struct vm *vm);
+
+#endif

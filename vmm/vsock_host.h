@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host end of the socket device: Unix sockets, in the way that users of Firecracker and Cloud Hypervisor know.
+ *
+ * A program of the host connects to PATH and writes "CONNECT PORT\n" (PORT decimal). When a program of the guest
+ * listens on that port, it reads "OK HOSTPORT\n", and from then on is connected to it; otherwise its connection is
+ * closed. A program of the guest that connects to CID 2, port P, is connected to whoever listens on PATH_P.
+ *
+ * Paths after the start: connect() to PATH_P, in the directory of PATH; removal of PATH. System calls after the start,
+ * control loop: accept4, recvfrom, sendto, socket, connect, close, epoll_ctl, timerfd_settime; those of
+ * devices/virtio/vsock.h and vmm/listener.h.
+ */
+#ifndef VMM_VSOCK_HOST_H
+#define VMM_VSOCK_HOST_H
+
+#include "devices/virtio/vsock.h"
+#include "vmm/base/err.h"
+
+/* The longest PATH: PATH_4294967295 has to fit into the address of a socket. */
+#define VSOCK_PATH_MAX 96
+
+struct vsock_end;
+
+/**
+ * vsock_end_open() - listen at @path
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Return: 0 or a negative errno, with words. Context: OPEN stage. Trust: operator.
+ */
+int vsock_end_open(const char *path, struct vsock_end **ret, struct err *e);
+
+/** vsock_end_host() - for virtio_vsock_init(); lives as long as @end */
+struct vsock_host *vsock_end_host(struct vsock_end *end);
+
+/**
+ * vsock_end_attach() - serve clients from @loop
+ * @device, @loop: borrowed until vsock_end_close()
+ *
+ * Return: 0 or a negative errno.
+ */
+int vsock_end_attach(struct vsock_end *end, struct virtio_vsock *device, struct loop *loop);
+
+/** vsock_end_close() - takes NULL; before the device is destroyed */
+void vsock_end_close(struct vsock_end *end);
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. One byte at a time, no line buffer: a line is in its prefix (level, bracket groups, blanks),
+ * then in its text, where each pattern that still fits is a bit in `candidates`, then of no interest until it ends.
+ * The patterns differ in their first byte, and none starts with a byte a prefix can hold, so nothing is ever re-read.
+ * Only the panic line is kept, once.
+ */
+#include "vmm/watch.h"
+
+#include <string.h>
+
+#include "vmm/base/util.h"
+#include "vmm/escape.h"
+
+/* Longer than "[4294967295.123456]" and "[CPU254]", short enough that text in brackets is soon given up. */
+#define GROUP_MAX  24
+#define GROUPS_MAX 2
+
+enum { AT_START, IN_LEVEL, IN_GROUP, AFTER_GROUP, IN_TEXT, IGNORED };
+
+static const struct {
+	const char *text;
+	uint32_t bit;
+} patterns[] = {
+	{"Linux version ", WATCH_BANNER},
+	{"Kernel panic - not syncing", WATCH_PANIC},
+	{"---[ end Kernel panic", WATCH_PANIC_END},
+};
+
+static uint32_t find(struct watch *w, uint32_t bit)
+{
+	if (atomic_load_explicit(&w->found, memory_order_relaxed) & bit)
+		return 0;
+	atomic_fetch_or(&w->found, bit);
+	return bit;
+}
+
+static uint32_t text_byte(struct watch *w, uint8_t c)
+{
+	uint32_t news = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		if (!(w->candidates & BIT(i)))
+			continue;
+		if ((uint8_t)patterns[i].text[w->at] != c) {
+			w->candidates &= (uint8_t)~BIT(i);
+			continue;
+		}
+		if (patterns[i].text[w->at + 1])
+			continue;
+		w->candidates = 0;
+		news = find(w, patterns[i].bit);
+		if (news == WATCH_PANIC) {
+			w->line_len = strlen(patterns[i].text);
+			memcpy(w->line, patterns[i].text, w->line_len);
+			w->capturing = true;
+		}
+		break;
+	}
+	w->at++;
+	if (!w->candidates)
+		w->state = IGNORED;
+	return news;
+}
+
+static bool in_group_ok(uint8_t c)
+{
+	/* Digits, the point, padding; T and C mark a task or a CPU as the caller. */
+	return (c >= '0' && c <= '9') || c == '.' || c == ' ' || c == 'T' || c == 'C';
+}
+
+static uint32_t prefix_byte(struct watch *w, uint8_t c)
+{
+	switch (w->state) {
+	case AT_START:
+		if (c == '<') {
+			w->state = IN_LEVEL;
+			w->in_group = 0;
+			return 0;
+		}
+		break;
+	case IN_LEVEL:
+		if (c == '>')
+			w->state = AFTER_GROUP;
+		else if (c < '0' || c > '9' || ++w->in_group > 3)
+			w->state = IGNORED;
+		return 0;
+	case IN_GROUP:
+		if (c == ']')
+			w->state = AFTER_GROUP;
+		else if (!in_group_ok(c) || ++w->in_group > GROUP_MAX)
+			w->state = IGNORED;
+		return 0;
+	case AFTER_GROUP:
+		if (c == ' ')
+			return 0;
+		break;
+	}
+	if (c == '[' && w->groups < GROUPS_MAX) {
+		w->state = IN_GROUP;
+		w->groups++;
+		w->in_group = 0;
+		return 0;
+	}
+	w->state = IN_TEXT;
+	w->at = 0;
+	w->candidates = (uint8_t)(BIT(ARRAY_SIZE(patterns)) - 1);
+	return text_byte(w, c);
+}
+
+static uint32_t capture_done(struct watch *w)
+{
+	w->capturing = false;
+	return find(w, WATCH_PANIC_LINE);
+}
+
+static uint32_t feed_byte(struct watch *w, uint8_t c)
+{
+	uint32_t news = 0;
+
+	if (c == '\n' || c == '\r') {
+		if (w->capturing)
+			news = capture_done(w);
+		w->state = AT_START;
+		w->groups = 0;
+		return news;
+	}
+	if (w->capturing) {
+		w->line[w->line_len++] = (char)c;
+		return w->line_len == sizeof(w->line) ? capture_done(w) : 0;
+	}
+	if (w->state == IGNORED)
+		return 0;
+	return w->state == IN_TEXT ? text_byte(w, c) : prefix_byte(w, c);
+}
+
+uint32_t watch_feed(struct watch *w, const uint8_t *data, size_t n, uint64_t now_ns)
+{
+	uint32_t news = 0;
+
+	if (!n)
+		return 0;
+	atomic_store_explicit(&w->last_ns, now_ns, memory_order_relaxed);
+	for (size_t i = 0; i < n; i++)
+		news |= feed_byte(w, data[i]);
+	return news;
+}
+
+bool watch_panic_seen(const struct watch *w)
+{
+	return atomic_load(&w->found) & WATCH_PANIC;
+}
+
+bool watch_panic_ended(const struct watch *w)
+{
+	return atomic_load(&w->found) & WATCH_PANIC_END;
+}
+
+bool watch_banner_seen(const struct watch *w)
+{
+	return atomic_load(&w->found) & WATCH_BANNER;
+}
+
+uint64_t watch_last_byte_ns(const struct watch *w)
+{
+	return atomic_load_explicit(&w->last_ns, memory_order_relaxed);
+}
+
+size_t watch_panic_line(const struct watch *w, char *buf, size_t size)
+{
+	return escape_text(buf, size, w->line, w->line_len, ESCAPE_LINE);
+}

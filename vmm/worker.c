@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/worker.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "vmm/base/util.h"
+
+#define WORKER_STACK_SIZE (256 * KIB)
+
+int worker_init(struct worker *w, const char *name)
+{
+	*w = (struct worker){0};
+	snprintf(w->name, sizeof(w->name), "%s", name);
+	sem_init(&w->ready, 0, 0);
+	return loop_new(&w->loop);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_setname_np(pthread_self(), w->name);
+	w->lock_error = sandbox_lock(w->sandbox, SANDBOX_DISK);
+	sem_post(&w->ready);
+	if (w->lock_error < 0)
+		return NULL;
+	/* It fails only when epoll does, which a loop that is its own cannot bring about. */
+	loop_run(w->loop);
+	return NULL;
+}
+
+int worker_start(struct worker *w, struct sandbox *sandbox)
+{
+	static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+	sigset_t set, old;
+	pthread_attr_t attr;
+	int r;
+
+	sigfillset(&set);
+	w->sandbox = sandbox;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		sigdelset(&set, own[i]);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WORKER_STACK_SIZE);
+	pthread_sigmask(SIG_SETMASK, &set, &old);
+	r = -pthread_create(&w->thread, &attr, worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	w->started = r == 0;
+	if (r < 0)
+		return r;
+	while (sem_wait(&w->ready) < 0)
+		;
+	return w->lock_error;
+}
+
+bool worker_stop(struct worker *w, uint64_t deadline_ns)
+{
+	const struct timespec until = {
+		.tv_sec = (time_t)(deadline_ns / 1000000000),
+		.tv_nsec = (long)(deadline_ns % 1000000000),
+	};
+
+	if (!w->started)
+		return true;
+	loop_stop(w->loop);
+	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until))
+		return false;
+	w->started = false;
+	return true;
+}
+
+void worker_destroy(struct worker *w)
+{
+	if (!w)
+		return;
+	assert(!w->started);
+	loop_free(w->loop);
+	w->loop = NULL;
+}

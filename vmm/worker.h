@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A loop in a thread of its own, for devices that block: the control loop must never wait for a disk.
+ */
+#ifndef VMM_WORKER_H
+#define VMM_WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+
+#include "security/sandbox.h"
+#include "vmm/base/loop.h"
+
+/**
+ * struct worker - owns its loop and its thread
+ * @name: of the thread, as ps shows it
+ * @ready: posted once the thread is locked
+ */
+struct worker {
+	struct loop *loop;
+	pthread_t thread;
+	bool started;
+	sem_t ready;
+	int lock_error;
+	struct sandbox *sandbox;
+	char name[16];
+};
+
+/** worker_init() - the loop, without a thread yet. Return: 0 or a negative errno. */
+int worker_init(struct worker *w, const char *name);
+
+/**
+ * worker_start() - the thread, with every signal blocked but those that its own instructions raise
+ * @sandbox: borrowed; the thread is behind its filter of system calls when this returns. NULL: it has none.
+ *
+ * Return: 0 or a negative errno.
+ */
+int worker_start(struct worker *w, struct sandbox *sandbox);
+
+/**
+ * worker_stop() - end the loop and join the thread
+ * @deadline_ns: on the monotonic clock
+ *
+ * Return: true when the thread has gone, or never was; false when it still hangs in a system call: it can be stopped
+ * again later, and nothing that it uses may be freed.
+ */
+bool worker_stop(struct worker *w, uint64_t deadline_ns);
+
+/** worker_destroy() - takes NULL and a zeroed struct; the thread has gone */
+void worker_destroy(struct worker *w);
+
+#endif
