@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vfork, not fork: the moment of exec is read in the child, and until its exec succeeds the child lives in our memory,
- * so that it can leave the moment there, write it into its own environment, and tell why exec failed. What the child
- * does is therefore limited to system calls and stores to variables that the parent does not cache.
+ * clone() as vfork does it, not fork: the moment of exec is read in the child, and until its exec succeeds the child
+ * lives in our memory, so that it can leave the moment there, write it into its own environment, and tell why exec
+ * failed. What the child does is therefore limited to system calls and stores to variables that the parent does not
+ * cache. vfork() itself would share the stack as well.
  */
 #include "cmd/bench_launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +105,7 @@ bool line_watch_feed(struct line_watch *w, const char *data, unsigned len)
 
 /* --- Running -------------------------------------------------------------------------------------------------- */
 
-/* Digits into a field of fixed width: nothing here may allocate or lock, since it runs between vfork and exec. */
+/* Digits into a field of fixed width: nothing here may allocate or lock, since it runs between clone and exec. */
 static void put_ns(char *field, size_t width, uint64_t ns)
 {
 	while (width--) {
@@ -112,29 +114,42 @@ static void put_ns(char *field, size_t width, uint64_t ns)
 	}
 }
 
-#define NS_DIGITS 20
+#define NS_DIGITS   20
+#define SPAWN_STACK 16384
 
-/* noinline: vfork returns twice, so no variable of the caller may live in this frame. */
-__attribute__((noinline)) static pid_t spawn(char *const *argv, const int *fds, char *const *envp, char *ns_field,
-	volatile uint64_t *exec_ns, volatile int *why)
+/* What parent and child share. The child writes the moment of its exec, into the environment too, or why it failed. */
+struct start {
+	char *const *argv;
+	char *const *envp;
+	int fds[3];
+	char *ns_field;
+	volatile uint64_t exec_ns;
+	volatile int why;
+};
+
+static int start_command(void *arg)
 {
+	struct start *s = arg;
 	sigset_t none;
-	pid_t pid;
 
 	sigemptyset(&none);
-	pid = vfork();
-	if (pid)
-		return pid;
 	/* The command's own process group, so that all it starts goes with it. */
-	if (setpgid(0, 0) < 0 || dup2(fds[0], STDIN_FILENO) < 0 || dup2(fds[1], STDOUT_FILENO) < 0 ||
-		dup2(fds[2], STDERR_FILENO) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+	if (setpgid(0, 0) < 0 || dup2(s->fds[0], STDIN_FILENO) < 0 || dup2(s->fds[1], STDOUT_FILENO) < 0 ||
+		dup2(s->fds[2], STDERR_FILENO) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		goto fail;
-	*exec_ns = trace_now_ns();
-	put_ns(ns_field, NS_DIGITS, *exec_ns);
-	execve(argv[0], argv, envp);
+	s->exec_ns = trace_now_ns();
+	put_ns(s->ns_field, NS_DIGITS, s->exec_ns);
+	execve(s->argv[0], s->argv, s->envp);
 fail:
-	*why = errno;
+	s->why = errno;
 	_exit(127);
+}
+
+static pid_t spawn(struct start *s)
+{
+	_Alignas(16) char stack[SPAWN_STACK];
+
+	return clone(start_command, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, s);
 }
 
 /* Our environment and the moment of exec. */
@@ -272,9 +287,8 @@ int launch_run(const struct launch *l, struct timing *ret, struct err *e)
 	CLEANUP_FREE char **envp = make_env(ns_entry);
 	CLEANUP_FD int out_fd = -1, out_read_fd = -1;
 	CLEANUP_FD int err_fd = -1, err_read_fd = -1;
-	volatile uint64_t exec_ns = 0;
+	struct start start = {.argv = l->argv, .envp = envp, .ns_field = ns_entry + strlen(BENCH_EXEC_ENV "=")};
 	struct timing t = {0};
-	volatile int why = 0;
 	uint64_t end_ns;
 	int pipes[2], r;
 	pid_t pid;
@@ -292,23 +306,25 @@ int launch_run(const struct launch *l, struct timing *ret, struct err *e)
 	err_read_fd = pipes[0];
 	err_fd = pipes[1];
 	fcntl(err_read_fd, F_SETFL, O_NONBLOCK);
-	pid = spawn(l->argv, (const int[]){in_fd, out_fd, err_fd}, envp, ns_entry + strlen(BENCH_EXEC_ENV "="),
-		&exec_ns, &why);
+	start.fds[0] = in_fd;
+	start.fds[1] = out_fd;
+	start.fds[2] = err_fd;
+	pid = spawn(&start);
 	if (pid < 0)
 		return err_sys(e, -errno, "cannot start %s", l->argv[0]);
 	close(TAKE_FD(out_fd));
 	close(TAKE_FD(err_fd));
-	if (why) {
+	if (start.why) {
 		reap(pid, 0, &t, &end_ns, NULL);
-		return err_sys(e, -why, "cannot run %s", l->argv[0]);
+		return err_sys(e, -start.why, "cannot run %s", l->argv[0]);
 	}
-	t.end = watch(l, out_read_fd, err_read_fd, exec_ns, &t);
+	t.end = watch(l, out_read_fd, err_read_fd, start.exec_ns, &t);
 	r = reap(pid, t.end == LAUNCH_MARKER ? l->end_signal : t.end == LAUNCH_ENDED ? 0 : SIGKILL, &t, &end_ns, e);
 	if (r < 0)
 		return r;
 	if (t.end == LAUNCH_ENDED && !l->marker) {
 		t.end = LAUNCH_MARKER;
-		t.marker = end_ns - exec_ns;
+		t.marker = end_ns - start.exec_ns;
 	}
 	*ret = t;
 	return 0;

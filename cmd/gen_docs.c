@@ -5,6 +5,7 @@
  * placeholder, such as @OPTIONS@, is replaced by what the table below says; all others are copied, with @VERSION@
  * replaced inside them.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,24 +17,41 @@
 
 #define TEXT_COLUMNS 72
 
-/* A word as mdoc text: a dash stays a dash, and *NAME* stands out. */
-static void put_escaped(const char *text, int len)
+/*
+ * A word as mdoc text, into @out of at least 4 * len + 1 bytes: a dash stays a dash, and *NAME* stands out. Return: how
+ * many bytes were written.
+ */
+static int escape(char *out, const char *text, int len)
 {
 	bool bold = false;
+	char *at = out;
 
 	for (int i = 0; i < len; i++) {
 		switch (text[i]) {
 		case '*':
 			bold = !bold;
-			fputs(bold ? "\\fB" : "\\fP", stdout);
+			at = stpcpy(at, bold ? "\\fB" : "\\fP");
 			break;
-		case '\\': fputs("\\e", stdout); break;
-		case '-': fputs("\\-", stdout); break;
-		case '\'': fputs("\\(aq", stdout); break;
-		case '"': fputs("\\(dq", stdout); break;
-		default: putchar(text[i]);
+		case '\\': at = stpcpy(at, "\\e"); break;
+		case '-': at = stpcpy(at, "\\-"); break;
+		case '\'': at = stpcpy(at, "\\(aq"); break;
+		case '"': at = stpcpy(at, "\\(dq"); break;
+		default: *at++ = text[i];
 		}
 	}
+	*at = '\0';
+	return (int)(at - out);
+}
+
+#define WORD_MAX 256
+
+static void put_escaped(const char *text, int len)
+{
+	char out[4 * WORD_MAX + 1];
+
+	assert(len <= WORD_MAX);
+	escape(out, text, len);
+	fputs(out, stdout);
 }
 
 /* mdoc: a sentence ends its line, and no line is long. */
@@ -42,9 +60,12 @@ static void put_text(const char *text)
 	int at = 0;
 
 	while (*text) {
-		int len = (int)strcspn(text, " \n");
+		int len = (int)strcspn(text, " \n"), wide;
+		char word[4 * WORD_MAX + 1];
 
-		if (at && at + 1 + len >= TEXT_COLUMNS) {
+		assert(len <= WORD_MAX);
+		wide = escape(word, text, len);
+		if (at && at + 1 + wide >= TEXT_COLUMNS) {
 			putchar('\n');
 			at = 0;
 		}
@@ -52,8 +73,7 @@ static void put_text(const char *text)
 			at += printf(" ");
 		else if (*text == '.')
 			fputs("\\&", stdout);
-		put_escaped(text, len);
-		at += len;
+		at += printf("%s", word);
 		text += len;
 		if (*text == '\n') {
 			putchar('\n');

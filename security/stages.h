@@ -6,18 +6,10 @@
 #define SECURITY_STAGES_H
 
 #include "security/sandbox.h"
+#include "vmm/base/util.h"
 
 /* A build with a sanitizer, whose runtime needs more than a release: see SANITIZER in rules.c. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#define SANITIZED (WITH_ASAN || WITH_TSAN)
 
 /* limits.c: EARLY */
 int limits_close_fds(const int *keep, size_t nr, struct err *e);

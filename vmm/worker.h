@@ -16,12 +16,13 @@
  * struct worker - owns its loop and its thread
  * @name: of the thread, as ps shows it
  * @ready: posted once the thread is locked
+ * @ended: posted when the thread is about to return
  */
 struct worker {
 	struct loop *loop;
 	pthread_t thread;
 	bool started;
-	sem_t ready;
+	sem_t ready, ended;
 	int lock_error;
 	struct sandbox *sandbox;
 	char name[16];

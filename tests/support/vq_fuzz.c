@@ -16,16 +16,7 @@
 #define INDIRECT  0x04
 #define FEATURES  0x08 /* of the device, too */
 
-#if defined(__SANITIZE_THREAD__)
-#define CAN_RACE false
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CAN_RACE false
-#endif
-#endif
-#ifndef CAN_RACE
-#define CAN_RACE true
-#endif
+#define CAN_RACE (!WITH_TSAN)
 
 struct steps {
 	const uint8_t *at, *end;

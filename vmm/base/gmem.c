@@ -8,6 +8,7 @@
 #include "vmm/base/gmem.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -210,8 +211,12 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 		raise(sig);
 		return;
 	}
-	if (to)
+	if (to) {
+		/* ThreadSanitizer runs every handler with all signals blocked, in spite of SA_NODEFER. */
+		if (WITH_TSAN)
+			pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
 		siglongjmp(*to, 1);
+	}
 	/*
 	 * Not ours. A sandboxed process may not go back to the default action; but a fault whose signal is blocked is
 	 * not held back: it ends the process as that action would. So the access that faulted is repeated like that.

@@ -21,6 +21,23 @@
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NONNULL           __attribute__((nonnull))
 
+/* Which sanitizer this is built with, as gcc and clang say it. */
+#ifdef __has_feature
+#define CLANG_HAS(feature) __has_feature(feature)
+#else
+#define CLANG_HAS(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || CLANG_HAS(address_sanitizer)
+#define WITH_ASAN 1
+#else
+#define WITH_ASAN 0
+#endif
+#if defined(__SANITIZE_THREAD__) || CLANG_HAS(thread_sanitizer)
+#define WITH_TSAN 1
+#else
+#define WITH_TSAN 0
+#endif
+
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define KIB (UINT64_C(1) << 10)

@@ -25,6 +25,7 @@ storm_for() {
 	truncate -s 8M "$TEST_TMP/disk"
 	while now=$(date +%s) && [ "$now" -lt "$end" ]; do
 		meanwhile watch_memory
+		# shellcheck disable=SC2034 # of lib.sh
 		LIMIT=$((end - now))s
 		boot --kernel "$storm" --mem 64M --cpus 2 --debug-exit --debugcon --grace 1s \
 			--disk "path=$TEST_TMP/disk" --console "file=$TEST_TMP/console" --console-cap 1M
@@ -43,7 +44,7 @@ storm_for() {
 		[ -z "$bad" ] || break
 	done
 	printf '# %s guests in %s s; ended with%s; %s KiB at most with the 64 MiB of the guest, %s bytes of log\n' "$runs" "$1" \
-		"$(printf '%s\n' $ends | sort -n | uniq -c | awk '{ printf " %sx%s", $1, $2 }')" "$most" "$longest"
+		"$(printf '%s\n' "${ends# }" | tr ' ' '\n' | sort -n | uniq -c | awk '{ printf " %sx%s", $1, $2 }')" "$most" "$longest"
 	check "a hostile guest: vmm stays what it is for $1 s" all_of test "$runs" -gt 0 -- test -z "$bad"
 	check "a hostile guest: its memory is bounded" all_of test "$most" -gt 0 -- test "$most" -le $((STORM_MEMORY + 65536))
 	check "a hostile guest: its log is bounded" test "$longest" -le "$STORM_LOG"

@@ -180,7 +180,9 @@ static void every_signal_that_ends_us_restores(void **state)
 		SIGUSR2, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++)
-		killed_by(sigs[i]);
+		/* ThreadSanitizer puts off what others send until its own work is done, but not a SIGSYS. */
+		if (!WITH_TSAN || sigs[i] != SIGSYS)
+			killed_by(sigs[i]);
 	killed_by(SIGRTMIN + 3);
 	killed_by(SIGRTMAX);
 }

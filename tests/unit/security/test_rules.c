@@ -19,6 +19,7 @@
 #include "security/filters.h"
 #include "security/seccomp.h"
 #include "security/sigsys.h"
+#include "security/stages.h"
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
 
@@ -26,11 +27,7 @@
 #define ALL   ((1u << SANDBOX_DEVICE_SANITIZER) - 1)
 #define ALIVE 42
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define EXTRA SANDBOX_HAS(SANITIZER)
-#else
-#define EXTRA 0
-#endif
+#define EXTRA (SANITIZED ? SANDBOX_HAS(SANITIZER) : 0)
 
 /* A system call that hardly touches anything around it: not the C library's, which may do more. */
 static long call(long nr, const uint64_t *arg)

@@ -20,18 +20,8 @@
 #include "security/landlock.h"
 #include "security/sandbox.h"
 #include "security/seccomp.h"
+#include "security/stages.h"
 #include "tests/support/unit.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
 
 /* In the child: ends it with the line as its status, and says it on stderr. */
 #define must(what)                                                                                                     \
