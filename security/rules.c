@@ -161,18 +161,8 @@ const struct sandbox_rule sandbox_rules[] = {
 		"what the guest's driver lets the host leave undone"),
 	ANY(LOOP, PASST, writev, "a frame from the guest"),
 	ANY(LOOP, PASST, wait4, "passt ends with us"),
-	ANY(LOOP, VSOCK, accept4, "a program of the host connects"),
-	ANY(LOOP, VSOCK, recvfrom, "the line that says where it wants to"),
-	ANY(LOOP, VSOCK, sendto, "data of the guest; the line that says that it is connected"),
-	IF2(LOOP, VSOCK, socket, "AF_UNIX, SOCK_STREAM", INT(0, AF_UNIX), BITS(1, 0xf, SOCK_STREAM),
-		"the guest connects to a program of the host"),
-	ANY(LOOP, VSOCK, connect, "the guest connects to a program of the host"),
-	ANY(LOOP, VSOCK, readv, "data for the guest"),
-	ANY(LOOP, VSOCK, shutdown, "the guest will send no more"),
 	ANY(LOOP, VSOCK, newfstatat, "is the socket's path still ours to remove?"),
 	ANY(LOOP, VSOCK, unlinkat, "removes the socket (Landlock: from its directory only)"),
-	IF(LOOP, BALLOON, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), "the guest gives memory back"),
-	IF(LOOP, BALLOON, madvise, "MADV_REMOVE", INT(2, MADV_REMOVE), "the guest gives memory back that a file holds"),
 	EVERY_SANITIZED(LOOP),
 
 	/* The loop of the disks */
@@ -184,6 +174,23 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(DISK, ALWAYS, fdatasync, "the guest flushes"),
 	ANY(DISK, ALWAYS, fallocate, "the guest discards or writes zeroes"),
 	EVERY_SANITIZED(DISK),
+
+	/* The loop of the socket device and the balloon */
+	EVERY(MISC),
+	EVERY_LOOP(MISC),
+	EVERY_ENDING(MISC),
+	ANY(MISC, VSOCK, accept4, "a program of the host connects"),
+	ANY(MISC, VSOCK, close, "a connection ends"),
+	ANY(MISC, VSOCK, recvfrom, "the line that says where it wants to"),
+	ANY(MISC, VSOCK, sendto, "data of the guest; the line that says that it is connected"),
+	IF2(MISC, VSOCK, socket, "AF_UNIX, SOCK_STREAM", INT(0, AF_UNIX), BITS(1, 0xf, SOCK_STREAM),
+		"the guest connects to a program of the host"),
+	ANY(MISC, VSOCK, connect, "the guest connects to a program of the host"),
+	ANY(MISC, VSOCK, readv, "data for the guest"),
+	ANY(MISC, VSOCK, shutdown, "the guest will send no more"),
+	IF(MISC, BALLOON, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), "the guest gives memory back"),
+	IF(MISC, BALLOON, madvise, "MADV_REMOVE", INT(2, MADV_REMOVE), "the guest gives memory back that a file holds"),
+	EVERY_SANITIZED(MISC),
 
 	/* A vCPU */
 	EVERY(VCPU),

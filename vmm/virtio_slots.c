@@ -57,7 +57,7 @@ static int init_disk(struct disk_unit *u, unsigned index, const struct virtio_en
 		char name[32]; /* the kernel shows 15 of it */
 
 		snprintf(name, sizeof(name), "disk%u.%u", index, u->nr_workers);
-		r = worker_init(&u->worker[u->nr_workers], name);
+		r = worker_init(&u->worker[u->nr_workers], name, SANDBOX_DISK);
 	}
 	if (r < 0)
 		return r;
@@ -243,7 +243,7 @@ int virtio_slots_start(struct virtio_slots *s, struct sandbox *sandbox, struct e
 		if (r < 0)
 			return err_sys(e, r, "cannot start the threads of disk %zu", i);
 	}
-	return 0;
+	return virtio_misc_start(&s->misc, sandbox, e);
 }
 
 static bool stop(struct virtio_slots *s, uint64_t deadline_ns)
@@ -252,7 +252,7 @@ static bool stop(struct virtio_slots *s, uint64_t deadline_ns)
 
 	for (size_t i = 0; i < s->nr_disks; i++)
 		gone &= stop_disk(&s->disk[i], deadline_ns);
-	return gone;
+	return virtio_misc_stop(&s->misc, deadline_ns) && gone;
 }
 
 void virtio_slots_stop(struct virtio_slots *s)

@@ -7,8 +7,8 @@
  * closed. A program of the guest that connects to CID 2, port P, is connected to whoever listens on PATH_P.
  *
  * Paths after the start: connect() to PATH_P, in the directory of PATH; removal of PATH. System calls after the start,
- * control loop: accept4, recvfrom, sendto, socket, connect, close, epoll_ctl, timerfd_settime; those of
- * devices/virtio/vsock.h and vmm/listener.h.
+ * of the device's loop: accept4, recvfrom, sendto, socket, connect, close, epoll_ctl, timerfd_settime; those of
+ * devices/virtio/vsock.h. At the end, of the control loop: those of vmm/listener.h.
  */
 #ifndef VMM_VSOCK_HOST_H
 #define VMM_VSOCK_HOST_H
@@ -40,7 +40,7 @@ struct vsock_host *vsock_end_host(struct vsock_end *end);
  */
 int vsock_end_attach(struct vsock_end *end, struct virtio_vsock *device, struct loop *loop);
 
-/** vsock_end_close() - takes NULL; before the device is destroyed */
+/** vsock_end_close() - takes NULL; its loop has stopped; before the device is destroyed */
 void vsock_end_close(struct vsock_end *end);
 
 #endif

@@ -11,9 +11,9 @@
 
 #define WORKER_STACK_SIZE (256 * KIB)
 
-int worker_init(struct worker *w, const char *name)
+int worker_init(struct worker *w, const char *name, enum sandbox_role role)
 {
-	*w = (struct worker){0};
+	*w = (struct worker){.role = role};
 	snprintf(w->name, sizeof(w->name), "%s", name);
 	sem_init(&w->ready, 0, 0);
 	sem_init(&w->ended, 0, 0);
@@ -25,7 +25,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 
 	pthread_setname_np(pthread_self(), w->name);
-	w->lock_error = sandbox_lock(w->sandbox, SANDBOX_DISK);
+	w->lock_error = sandbox_lock(w->sandbox, w->role);
 	sem_post(&w->ready);
 	/* It fails only when epoll does, which a loop that is its own cannot bring about. */
 	if (!w->lock_error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop in a thread of its own, for devices that block: the control loop must never wait for a disk.
+ * A loop in a thread of its own, behind a filter of its own: for devices that block, since the control loop must never
+ * wait for a disk, and for those that need calls which the control loop does without.
  */
 #ifndef VMM_WORKER_H
 #define VMM_WORKER_H
@@ -15,6 +16,7 @@
 /**
  * struct worker - owns its loop and its thread
  * @name: of the thread, as ps shows it
+ * @role: which filter of system calls its thread gets
  * @ready: posted once the thread is locked
  * @ended: posted when the thread is about to return
  */
@@ -24,12 +26,13 @@ struct worker {
 	bool started;
 	sem_t ready, ended;
 	int lock_error;
+	enum sandbox_role role;
 	struct sandbox *sandbox;
 	char name[16];
 };
 
 /** worker_init() - the loop, without a thread yet. Return: 0 or a negative errno. */
-int worker_init(struct worker *w, const char *name);
+int worker_init(struct worker *w, const char *name, enum sandbox_role role);
 
 /**
  * worker_start() - the thread, with every signal blocked but those that its own instructions raise

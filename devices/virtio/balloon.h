@@ -10,7 +10,7 @@
  * - the guest wants another pattern than zeroes in reported pages (PAGE_POISON).
  * A page outside RAM is a broken rule.
  *
- * System calls after the start, control loop: madvise (MADV_DONTNEED, MADV_REMOVE), timerfd_settime. No paths.
+ * System calls after the start, of its loop: madvise (MADV_DONTNEED, MADV_REMOVE), timerfd_settime. No paths.
  */
 #ifndef DEVICES_VIRTIO_BALLOON_H
 #define DEVICES_VIRTIO_BALLOON_H

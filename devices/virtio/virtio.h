@@ -3,12 +3,12 @@
  * A virtio device without its transport. The transport (virtio_mmio.c) owns registers, feature negotiation, the status
  * machine and the queues' configuration; a device owns what its requests mean. Neither knows the other's inside.
  *
- * Threads. A device lives in one loop, most in the control loop; a device that blocks (a disk) has loops of its own,
- * one for each queue if it likes. vCPU threads enter through register accesses, the loop through kicks and host fds.
- * One mutex,
- * @lock, guards the device, its queues and the transport's registers; it is never held across a blocking call. All ops
- * below are called with the lock held and do not block, with one exception: @kick of a device that has loops of its own
- * may drop the lock while it works on a request (virtio_begin(), unlock, work, lock, virtio_done()).
+ * Threads. A device lives in one loop: the control loop, or one that it shares with others; a device that blocks (a
+ * disk) has loops of its own, one for each queue if it likes. vCPU threads enter through register accesses, the loop
+ * through kicks and host fds. One mutex, @lock, guards the device, its queues and the transport's registers; it is
+ * never held across a blocking call. All ops below are called with the lock held and do not block, with one exception:
+ * @kick of a device that has loops of its own may drop the lock while it works on a request (virtio_begin(), unlock,
+ * work, lock, virtio_done()).
  *
  * The usual kick of a queue that the driver fills with requests:
  *

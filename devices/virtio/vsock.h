@@ -9,9 +9,8 @@
  * VIRTIO_VSOCK_BUFFER bytes for what the guest has sent and the host has not taken. In the other direction nothing is
  * buffered: the host's socket is read when the guest has given both room (credit) and a buffer.
  *
- * System calls after the start, control loop: sendto, readv, shutdown, close, epoll_ctl, timerfd_settime, read and
- * write on an eventfd; of a vCPU: write on an eventfd. Those of the
- * host end. No paths.
+ * System calls after the start, of its loop: sendto, readv, shutdown, close, epoll_ctl, timerfd_settime, read and write
+ * on an eventfd; of a vCPU: write on an eventfd. Those of the host end. No paths.
  */
 #ifndef DEVICES_VIRTIO_VSOCK_H
 #define DEVICES_VIRTIO_VSOCK_H

@@ -38,7 +38,7 @@ static void a_worker_that_hangs(void **state)
 	uint64_t begin;
 
 	assert_int_equal(pipe(st.pipe), 0);
-	assert_int_equal(worker_init(&w, "stalled"), 0);
+	assert_int_equal(worker_init(&w, "stalled", SANDBOX_DISK), 0);
 	assert_int_equal(loop_add(w.loop, &st.source, EPOLLIN), 0);
 	assert_int_equal(worker_start(&w, NULL), 0);
 	while (!st.inside)
@@ -63,7 +63,7 @@ static void a_worker_that_idles(void **state)
 {
 	struct worker w;
 
-	assert_int_equal(worker_init(&w, "a name that is longer than the kernel likes"), 0);
+	assert_int_equal(worker_init(&w, "a name that is longer than the kernel likes", SANDBOX_DISK), 0);
 	assert_true(worker_stop(&w, 0));
 	assert_int_equal(worker_start(&w, NULL), 0);
 	assert_true(worker_stop(&w, trace_now_ns() + 5000 * MS));

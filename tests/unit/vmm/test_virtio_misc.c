@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The thread of the socket device and the balloon, behind its real filter: nothing here runs the control loop, so what
+ * happens is that thread's work. The test plays the vCPU and the programs of the host.
+ */
+#include <dirent.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "security/seccomp.h"
+#include "security/sigsys.h"
+#include "tests/support/unit.h"
+#include "tests/support/vq_driver.h"
+#include "vmm/base/le.h"
+#include "vmm/virtio_slots.h"
+
+#define WAIT_MS 10000
+
+/* The socket device's queues, and the balloon's */
+#define RX      0
+#define TX      1
+#define INFLATE 0
+
+#define BIG_GPA  (UINT64_C(1) << 32)
+#define BIG_SIZE (2 * MIB)
+
+struct bench {
+	char dir[32];
+	char path[64];
+	struct config config;
+	struct vq_driver d; /* its loop is the control loop, which never runs */
+	uint8_t *big;
+	struct virtio_slots *s;
+	struct sandbox_plan plan;
+	struct sandbox sandbox;
+};
+
+static void sleep_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
+
+/* How many threads of ours have this name. */
+static unsigned threads(const char *name)
+{
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *de;
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while ((de = readdir(d))) {
+		char path[300], comm[32] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", de->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fgets(comm, sizeof(comm), f))
+			comm[strcspn(comm, "\n")] = '\0';
+		n += !strcmp(comm, name);
+		fclose(f);
+	}
+	closedir(d);
+	return n;
+}
+
+/* @fd: the file behind RAM, or -1 */
+static void up_on(struct bench *b, bool vsock, bool balloon, int fd)
+{
+	struct gmem_region big = {.gpa = BIG_GPA, .size = BIG_SIZE, .fd = fd, .shared = fd >= 0};
+	struct virtio_env env;
+	struct err e = {0};
+
+	memset(b, 0, sizeof(*b));
+	strcpy(b->dir, "/tmp/vmm-misc-XXXXXX");
+	assert_non_null(mkdtemp(b->dir));
+	snprintf(b->path, sizeof(b->path), "%s/guest", b->dir);
+	config_init(&b->config);
+	b->config.vsock = (struct config_vsock){.cid = 42, .path = vsock ? strdup(b->path) : NULL};
+	b->config.balloon.on = balloon;
+	vqd_init(&b->d, 2 * MIB);
+	b->big = mmap(
+		NULL, BIG_SIZE, PROT_READ | PROT_WRITE, fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd, 0);
+	assert_ptr_not_equal(b->big, MAP_FAILED);
+	memset(b->big, 'x', BIG_SIZE);
+	big.host = b->big;
+	assert_int_equal(gmem_add(&b->d.mem, &big), 0);
+	env = (struct virtio_env){.config = &b->config, .mem = &b->d.mem, .loop = b->d.loop, .trace = b->d.trace};
+	assert_int_equal(virtio_slots_open(&b->config, &b->s, &e), 0);
+	assert_int_equal(virtio_slots_init(b->s, &env, &e), 0);
+
+	/* As CONFINE leaves it: what is not allowed ends this program with status 159 and its name. */
+	b->plan.devices = (vsock ? SANDBOX_HAS(VSOCK) : 0) | (balloon ? SANDBOX_HAS(BALLOON) : 0);
+	b->sandbox = (struct sandbox){.plan = &b->plan, .got.seccomp = true, .stage = SANDBOX_STAGE_BUILD};
+	assert_int_equal(sigsys_install(STDERR_FILENO, NULL), 0);
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+}
+
+static void up(struct bench *b, bool vsock, bool balloon)
+{
+	up_on(b, vsock, balloon, -1);
+}
+
+static void start(struct bench *b)
+{
+	struct err e = {0};
+
+	assert_int_equal(virtio_slots_start(b->s, &b->sandbox, &e), 0);
+}
+
+static void down(struct bench *b)
+{
+	virtio_slots_stop(b->s);
+	vqd_detach(&b->d);
+	assert_true(virtio_slots_destroy(b->s));
+	assert_int_equal(threads("misc"), 0);
+	vqd_destroy(&b->d);
+	munmap(b->big, BIG_SIZE);
+	config_destroy(&b->config);
+	assert_int_equal(rmdir(b->dir), 0); /* the socket is gone */
+}
+
+static int unix_socket(const char *path, struct sockaddr_un *ret)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(ret->sun_path, sizeof(ret->sun_path), "%s", path);
+	return fd;
+}
+
+/* A program of the host that wants to `port` of the guest. */
+static int dial(const struct bench *b, unsigned port)
+{
+	struct sockaddr_un addr;
+	int fd = unix_socket(b->path, &addr);
+	char line[32];
+	int n = snprintf(line, sizeof(line), "CONNECT %u\n", port);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(write(fd, line, (size_t)n), n);
+	return fd;
+}
+
+/* A program of the host that the guest can connect to as `port`. */
+static int listen_at(const struct bench *b, unsigned port, char *path, size_t size)
+{
+	struct sockaddr_un addr;
+	int fd;
+
+	snprintf(path, size, "%s_%u", b->path, port);
+	fd = unix_socket(path, &addr);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+/* What arrives: bytes, or 0 at the end. */
+static ssize_t receive(int fd, char *buf, size_t size)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	return read(fd, buf, size);
+}
+
+static uint32_t await_used(struct bench *b, unsigned queue)
+{
+	uint16_t head;
+	uint32_t len = 0;
+
+	for (unsigned i = 0; !vqd_used(&b->d, queue, &head, &len); i++) {
+		assert_true(i < WAIT_MS);
+		sleep_ms(1);
+	}
+	return len;
+}
+
+/* --- The socket device -------------------------------------------------------------------------------------------- */
+
+static uint64_t give_rx(struct bench *b)
+{
+	struct vqd_buf buf = {vqd_alloc(&b->d, 4096, 16), 4096, true};
+
+	vqd_offer(&b->d, RX, vqd_add(&b->d, RX, &buf, 1, false));
+	vqd_kick(&b->d, RX);
+	return buf.gpa;
+}
+
+static void say(struct bench *b, uint32_t guest_port, uint32_t host_port, uint16_t op, uint32_t flags, const char *data)
+{
+	uint32_t len = (uint32_t)strlen(data);
+	struct vqd_buf buf = {vqd_alloc(&b->d, VIRTIO_VSOCK_HDR_SIZE + len, 8), VIRTIO_VSOCK_HDR_SIZE + len, false};
+	uint8_t *raw = vqd_ptr(&b->d, buf.gpa);
+
+	le64_put(raw, 42);
+	le64_put(raw + 8, VIRTIO_VSOCK_HOST_CID);
+	le32_put(raw + 16, guest_port);
+	le32_put(raw + 20, host_port);
+	le32_put(raw + 24, len);
+	le16_put(raw + 28, VIRTIO_VSOCK_TYPE_STREAM);
+	le16_put(raw + 30, op);
+	le32_put(raw + 32, flags);
+	le32_put(raw + 36, 65536);
+	memcpy(raw + VIRTIO_VSOCK_HDR_SIZE, data, len);
+	vqd_offer(&b->d, TX, vqd_add(&b->d, TX, &buf, 1, false));
+	vqd_kick(&b->d, TX);
+	await_used(b, TX);
+}
+
+static uint16_t op_of(struct bench *b, uint64_t packet)
+{
+	return le16_get((uint8_t *)vqd_ptr(&b->d, packet) + 30);
+}
+
+static void drive_vsock(struct bench *b)
+{
+	vqd_attach(&b->d, &b->s->misc.vsock.dev);
+	start(b);
+	assert_int_equal(threads("misc"), 1);
+	assert_true(vqd_start(&b->d, VIRTIO_F_EVENT_IDX));
+}
+
+static void no_thread_without_need(void **state)
+{
+	struct bench b;
+
+	up(&b, false, false);
+	start(&b);
+	assert_int_equal(threads("misc"), 0);
+	down(&b);
+}
+
+/* Built and never started, as `vmm check` does it. */
+static void never_started(void **state)
+{
+	struct bench b;
+
+	up(&b, true, true);
+	down(&b);
+}
+
+static void a_client_before_the_driver(void **state)
+{
+	struct bench b;
+	char buf[8];
+	int fd;
+
+	up(&b, true, false);
+	start(&b);
+	fd = dial(&b, 5);
+	assert_int_equal(receive(fd, buf, sizeof(buf)), 0);
+	close(fd);
+	down(&b);
+}
+
+static void a_client_talks_to_the_guest(void **state)
+{
+	uint64_t packet[3];
+	struct bench b;
+	char buf[32];
+	ssize_t n;
+	uint32_t host_port;
+	int fd;
+
+	up(&b, true, true);
+	drive_vsock(&b);
+	for (size_t i = 0; i < ARRAY_SIZE(packet); i++)
+		packet[i] = give_rx(&b);
+	fd = dial(&b, 5);
+	await_used(&b, RX);
+	assert_int_equal(op_of(&b, packet[0]), VIRTIO_VSOCK_OP_REQUEST);
+	host_port = le32_get((uint8_t *)vqd_ptr(&b.d, packet[0]) + 16);
+	say(&b, 5, host_port, VIRTIO_VSOCK_OP_RESPONSE, 0, "");
+	n = receive(fd, buf, sizeof(buf) - 1);
+	assert_true(n > 3);
+	buf[n] = '\0';
+	assert_memory_equal(buf, "OK ", 3);
+	assert_int_equal(strtoul(buf + 3, NULL, 10), host_port);
+	say(&b, 5, host_port, VIRTIO_VSOCK_OP_RW, 0, "from the guest");
+	assert_int_equal(receive(fd, buf, sizeof(buf)), 14);
+	assert_memory_equal(buf, "from the guest", 14);
+	assert_int_equal(write(fd, "to it", 5), 5);
+	assert_int_equal(await_used(&b, RX), VIRTIO_VSOCK_HDR_SIZE + 5);
+	assert_memory_equal((char *)vqd_ptr(&b.d, packet[1]) + VIRTIO_VSOCK_HDR_SIZE, "to it", 5);
+	/* The end of the machine is the end of the connection. */
+	down(&b);
+	assert_int_equal(receive(fd, buf, sizeof(buf)), 0);
+	close(fd);
+}
+
+/* The guest connects, sends, says that it will send no more; then it resets the device, from a vCPU's thread. */
+static void the_guest_connects_and_resets(void **state)
+{
+	uint64_t packet;
+	struct bench b;
+	char path[80], buf[32];
+	int listener, fd;
+
+	up(&b, true, false);
+	listener = listen_at(&b, 80, path, sizeof(path));
+	drive_vsock(&b);
+	for (unsigned round = 0; round < 20; round++) {
+		packet = give_rx(&b);
+		say(&b, 1000, 80, VIRTIO_VSOCK_OP_REQUEST, 0, "");
+		fd = accept(listener, NULL, NULL);
+		assert_true(fd >= 0);
+		await_used(&b, RX);
+		assert_int_equal(op_of(&b, packet), VIRTIO_VSOCK_OP_RESPONSE);
+		if (round % 2) {
+			say(&b, 1000, 80, VIRTIO_VSOCK_OP_RW, 0, "bye");
+			say(&b, 1000, 80, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_SEND, "");
+			assert_int_equal(receive(fd, buf, sizeof(buf)), 3);
+			assert_int_equal(receive(fd, buf, sizeof(buf)), 0);
+			assert_int_equal(write(fd, "still", 5), 5);
+		}
+		vqd_set(&b.d, VQD_STATUS, 0);
+		b.d.next = VQD_RAM_START;
+		memset(b.d.ram, 0, MIB);
+		assert_true(vqd_start(&b.d, VIRTIO_F_EVENT_IDX));
+		assert_int_equal(receive(fd, buf, sizeof(buf)), 0);
+		close(fd);
+	}
+	close(listener);
+	unlink(path);
+	down(&b);
+}
+
+/* --- The balloon -------------------------------------------------------------------------------------------------- */
+
+static unsigned resident(const struct bench *b)
+{
+	unsigned char in[BIG_SIZE / 4096];
+	unsigned n = 0;
+
+	assert_int_equal(mincore(b->big, BIG_SIZE, in), 0);
+	for (size_t i = 0; i < sizeof(in); i++)
+		n += in[i] & 1;
+	return n;
+}
+
+static void balloon_on(int fd)
+{
+	struct vqd_buf buf;
+	struct bench b;
+
+	up_on(&b, false, true, fd);
+	b.config.mem_bytes = 2 * MIB + BIG_SIZE;
+	vqd_attach(&b.d, &b.s->misc.balloon.dev);
+	start(&b);
+	assert_int_equal(threads("misc"), 1);
+	assert_true(vqd_start(&b.d, VIRTIO_F_EVENT_IDX));
+	assert_int_equal(resident(&b), BIG_SIZE / 4096);
+	buf = (struct vqd_buf){vqd_alloc(&b.d, BIG_SIZE / 4096 * 4, 4), BIG_SIZE / 4096 * 4, false};
+	for (uint32_t i = 0; i < BIG_SIZE / 4096; i++)
+		le32_put((uint8_t *)vqd_ptr(&b.d, buf.gpa) + (size_t)4 * i, (uint32_t)(BIG_GPA >> 12) + i);
+	vqd_offer(&b.d, INFLATE, vqd_add(&b.d, INFLATE, &buf, 1, false));
+	vqd_kick(&b.d, INFLATE);
+	/* Meanwhile the operator asks for more, and for less: the control loop's part. */
+	for (unsigned i = 0; i < 8; i++)
+		virtio_misc_balloon(&b.s->misc, &b.config, true);
+	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), (2 * MIB + BIG_SIZE) / 4096);
+	virtio_misc_balloon(&b.s->misc, &b.config, false);
+	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), (2 * MIB + BIG_SIZE) / 4096 * 7 / 8);
+	await_used(&b, INFLATE);
+	assert_int_equal(resident(&b), 0);
+	down(&b);
+}
+
+static void the_balloon_takes_and_is_asked(void **state)
+{
+	balloon_on(-1);
+}
+
+static void the_balloon_takes_from_a_file(void **state)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, BIG_SIZE), 0);
+	balloon_on(fd);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_thread_without_need),
+		cmocka_unit_test(never_started),
+		cmocka_unit_test(a_client_before_the_driver),
+		cmocka_unit_test(a_client_talks_to_the_guest),
+		cmocka_unit_test(the_guest_connects_and_resets),
+		cmocka_unit_test(the_balloon_takes_and_is_asked),
+		cmocka_unit_test(the_balloon_takes_from_a_file),
+	};
+
+	if (!seccomp_available())
+		return skip_program("this kernel has no seccomp filters");
+	return run_group(tests);
+}
