@@ -132,17 +132,17 @@ static int read_segment(int fd, const struct header *h, unsigned i, struct load 
 	uint32_t type;
 	int r;
 
-	if (h->is64) {
-		r = image_pread(fd, h->phoff + i * sizeof(p64), &p64, sizeof(p64), e);
-		type = r < 0 ? PT_NULL : p64.p_type;
-		*ret = (struct load){p64.p_offset, p64.p_vaddr, p64.p_filesz, p64.p_memsz};
-	} else {
-		r = image_pread(fd, h->phoff + i * sizeof(p32), &p32, sizeof(p32), e);
-		type = r < 0 ? PT_NULL : p32.p_type;
-		*ret = (struct load){p32.p_offset, p32.p_vaddr, p32.p_filesz, p32.p_memsz};
-	}
+	r = h->is64 ? image_pread(fd, h->phoff + i * sizeof(p64), &p64, sizeof(p64), e)
+		    : image_pread(fd, h->phoff + i * sizeof(p32), &p32, sizeof(p32), e);
 	if (r < 0)
 		return r;
+	if (h->is64) {
+		type = p64.p_type;
+		*ret = (struct load){p64.p_offset, p64.p_vaddr, p64.p_filesz, p64.p_memsz};
+	} else {
+		type = p32.p_type;
+		*ret = (struct load){p32.p_offset, p32.p_vaddr, p32.p_filesz, p32.p_memsz};
+	}
 	if (type == PT_INTERP)
 		return err_set(e, -ENOEXEC, "a dynamically linked program: nothing here could load its libraries");
 	*ret_load = type == PT_LOAD && ret->mem_size;
@@ -155,7 +155,8 @@ static int load_elf(int fd, uint64_t file_size, const struct header *h, struct g
 	char what[32];
 	int r;
 
-	if (h->phoff > file_size || h->phnum * sizeof(Elf64_Phdr) > INT64_MAX - h->phoff)
+	if (h->phoff > file_size ||
+		h->phnum * (h->is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) > file_size - h->phoff)
 		return err_set(e, -ENOEXEC, "truncated or broken: its program headers lie past its end");
 	img->start = UINT64_MAX;
 	img->end = 0;
