@@ -337,11 +337,12 @@ int split_words(const char *text, char ***ret, struct err *e)
 	/* At most one word for every two characters, and no word is longer than its source. */
 	size_t len = strlen(text), max = len / 2 + 2, nr = 0;
 	char **words = malloc(max * sizeof(*words) + len + 1);
-	char *out = (char *)(words + max), quote = 0;
+	char *out, quote = 0;
 	bool in = false;
 
 	if (!words)
 		return err_sys(e, -ENOMEM, "cannot split a command");
+	out = (char *)(words + max);
 	for (const char *s = text; *s; s++) {
 		bool blank = *s == ' ' || *s == '\t' || *s == '\n';
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static bool against_baseline(const struct bench_session *s, struct ratio *ret)
 
 void bench_print(const struct bench_session *s, FILE *out)
 {
+	assert(s->nr_sides <= BENCH_SIDES);
 	fprintf(out, "%-12s %9s %9s %9s %9s %9s %9s\n", "", "min", "median", "p90", "p99", "max", "spread");
 	for (unsigned m = 0; m < BENCH_METRICS; m++) {
 		struct ratio r;

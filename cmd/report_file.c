@@ -180,7 +180,8 @@ static int read_report(const char *path, struct run_report *r, struct err *e)
 		code = read_spans(r, "marks", "t_ns", &r->mark, &r->nr_marks);
 	if (code < 0)
 		return err_sys(e, code, "cannot read it");
-	qsort(r->initcall, r->nr_initcalls, sizeof(r->initcall[0]), by_length);
+	if (r->nr_initcalls)
+		qsort(r->initcall, r->nr_initcalls, sizeof(r->initcall[0]), by_length);
 	write_lines(r);
 	set_title(r, path);
 	return 0;

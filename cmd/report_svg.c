@@ -75,8 +75,8 @@ static void axis(struct sheet *s, uint64_t span, double top, double bottom)
 	double ms = (double)span / 1e6, step = stats_round_step(MAX(ms, 1e-6) / TICKS_MAX);
 	char text[32];
 
-	for (double t = 0; t <= ms * 1.0001; t += step) {
-		double x = LEFT + (ms > 0 ? t / ms : 0) * (RIGHT - LEFT);
+	for (unsigned i = 0; i * step <= ms * 1.0001; i++) {
+		double t = i * step, x = LEFT + (ms > 0 ? t / ms : 0) * (RIGHT - LEFT);
 
 		line(s->out, x, top, x, bottom, "#dddddd");
 		snprintf(text, sizeof(text), "%.6g%s", t, t > 0 ? "" : " ms");

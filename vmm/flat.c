@@ -141,6 +141,7 @@ static int build_vm(struct flat *f, unsigned index, const struct cpuid_set *cpui
 
 	for (unsigned i = 0; i < f->nr; i++)
 		nr += f->program[i].vm == index;
+	assert(nr);
 	r = vm_create(&f->kvm, vm, e);
 	if (r == 0)
 		r = memory_create(nr * flat_slot_size(f->mem_bytes), BACKING_ANON, false, &memory, e);

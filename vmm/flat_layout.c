@@ -53,6 +53,8 @@
 #define PTE_P  BIT(0)
 #define PTE_RW (BIT(0) | BIT(1))
 
+#define PDPT_INDEX(va) ((va) >> 30) /* SDM 3, figure 4-8 */
+
 #define GATE_INTERRUPT 0x8e /* SDM 3, 6.11 and 6.14.1: present, ring 0, 32- or 64-bit interrupt gate */
 
 /* The exceptions that push an error code: SDM 3, table 6-1; AMD APM 2, 8.2 (21, 29, 30). */
@@ -152,7 +154,7 @@ static int put_page_tables(const struct gmem *mem, uint64_t slot, uint64_t mem_b
 	t[0] = (ours + PAGE_PDPT * PAGE) | PTE_RW;
 	r = put_table(mem, ours + PAGE_PML4 * PAGE, t);
 	t[0] = (ours + PAGE_PD * PAGE) | PTE_RW;
-	t[FLAT_MONITOR / GIB] = (ours + PAGE_MON_PD * PAGE) | PTE_RW;
+	t[PDPT_INDEX(FLAT_MONITOR)] = (ours + PAGE_MON_PD * PAGE) | PTE_RW;
 	if (r == 0)
 		r = put_table(mem, ours + PAGE_PDPT * PAGE, t);
 	t[0] = (ours + PAGE_MON_PT * PAGE) | PTE_RW;

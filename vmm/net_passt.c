@@ -41,6 +41,7 @@ extern char **environ;
  * struct net_passt
  * @in, @in_start, @in_end: received and not passed on yet
  * @out, @out_start, @out_end: the rest of a frame that was sent in part
+ * @length: what goes in front of a frame: here, since the caller's iovec points to it when passt_send() has returned
  * @pid: of a passt that we started, else 0
  * @words: what it prints, a line at a time; the last line survives until the next
  */
@@ -52,6 +53,7 @@ struct net_passt {
 	uint8_t out[LENGTH_SIZE + PASST_FRAME_MAX];
 	size_t out_start;
 	size_t out_end;
+	uint32_t length;
 	pid_t pid;
 	struct loop_source said;
 	struct trace *trace;
@@ -92,14 +94,14 @@ static int passt_flush(struct net_backend *b)
 static int passt_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t bytes)
 {
 	struct net_passt *p = to_passt(b);
-	uint32_t length = htonl((uint32_t)bytes);
 	size_t want = LENGTH_SIZE + bytes, sent;
 	ssize_t r;
 
 	if (bytes > PASST_FRAME_MAX)
 		return -EMSGSIZE;
 	/* The length takes the place of the header. */
-	iov[0] = (struct iovec){&length, sizeof(length)};
+	p->length = htonl((uint32_t)bytes);
+	iov[0] = (struct iovec){&p->length, sizeof(p->length)};
 	do {
 		r = writev(b->fd, iov, (int)nr);
 	} while (r < 0 && errno == EINTR);

@@ -187,7 +187,7 @@ int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
 	r = make(fd, &ifr, ret, e);
 	if (r < 0)
 		return err_wrap(e, r, "interface %s", name);
-	fd = -1;
+	(void)TAKE_FD(fd);
 	to_tap(*ret)->made = !exists;
 	return 0;
 }

@@ -26,7 +26,7 @@ static int open_out(const char *option, const char *path, char *buffer, FILE **r
 	out = fdopen(fd, "w");
 	if (!out)
 		return err_sys(e, -errno, "%s: %s", option, path);
-	fd = -1;
+	(void)TAKE_FD(fd);
 	/* stdio would look at the file when it makes a buffer of its own. */
 	setvbuf(out, buffer, _IOFBF, REPORT_BUFFER_BYTES);
 	*ret = out;

@@ -86,6 +86,15 @@ double stats_round_step(double x)
 	}
 }
 
+int stats_decimals(double step)
+{
+	int digits = 0;
+
+	for (; digits < 9 && step < 1 - 1e-9; digits++)
+		step *= 10;
+	return digits;
+}
+
 /* The largest multiple of @step that is at most @x, for numbers that fit 64 bits. */
 static double multiple_below(double x, double step)
 {
@@ -121,11 +130,9 @@ struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars)
 
 void histogram_print(const struct histogram *h, FILE *out, int indent)
 {
+	int digits = stats_decimals(h->width);
 	size_t most = 1;
-	int digits = 0;
 
-	for (double w = h->width; w < 1 - 1e-9; w *= 10)
-		digits++;
 	for (unsigned i = 0; i < h->nr; i++)
 		most = MAX(most, h->count[i]);
 	for (unsigned i = 0; i < h->nr; i++) {

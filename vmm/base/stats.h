@@ -85,4 +85,7 @@ void histogram_json(struct json *j, const char *key, const struct histogram *h);
 /** stats_round_step() - the smallest of 1, 2, 5, 10, 20, ... (and 0.5, 0.2, ...) that is at least @x; @x above 0 */
 double stats_round_step(double x);
 
+/** stats_decimals() - digits behind the point that multiples of a round step have, at most 9 */
+int stats_decimals(double step);
+
 #endif

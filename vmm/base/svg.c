@@ -16,11 +16,15 @@
 #define TICKS_MAX  16
 #define TEXT_MAX   256
 
-/** struct axis - @lo to @hi in units of the data, drawn from @from to @to in pixels; a tick each @step */
+/**
+ * struct axis - @lo to @hi in units of the data, drawn from @from to @to in pixels
+ * @step, @steps: a tick at @lo, and so many more, @step apart, the last at @hi
+ */
 struct axis {
 	double lo;
 	double hi;
 	double step;
+	uint64_t steps;
 	double from;
 	double to;
 };
@@ -97,11 +101,8 @@ static const char *number(double v, double step, char *buf)
 {
 	char plain[64];
 	size_t whole, at_ = 0;
-	int digits = 0;
 
-	for (double s = step; s < 1 - 1e-9 && digits < 9; s *= 10)
-		digits++;
-	snprintf(plain, sizeof(plain), "%.*f", digits, v);
+	snprintf(plain, sizeof(plain), "%.*f", stats_decimals(step), v);
 	whole = strcspn(plain, ".");
 	for (size_t i = 0; plain[i] && at_ < TEXT_MAX - 2; i++) {
 		if (i && i < whole && (whole - i) % 3 == 0 && plain[i - 1] != '-')
@@ -112,13 +113,18 @@ static const char *number(double v, double step, char *buf)
 	return buf;
 }
 
+static double tick(const struct axis *a, uint64_t i)
+{
+	return a->lo + a->step * (double)i;
+}
+
 static double widest(const struct axis *a)
 {
 	char buf[TEXT_MAX];
 	double w = 0;
 
-	for (double v = a->lo; v <= a->hi + a->step / 2; v += a->step)
-		w = MAX(w, svg_text_width(number(v, a->step, buf), SVG_FONT));
+	for (uint64_t i = 0; i <= a->steps; i++)
+		w = MAX(w, svg_text_width(number(tick(a, i), a->step, buf), SVG_FONT));
 	return w;
 }
 
@@ -127,7 +133,8 @@ static void choose_step(struct axis *a, double lo, double hi, double step)
 {
 	a->step = step;
 	a->lo = lo;
-	a->hi = lo + step * (double)(uint64_t)((hi - lo) / step + 1 - 1e-9);
+	a->steps = (uint64_t)((hi - lo) / step + 1 - 1e-9);
+	a->hi = tick(a, a->steps);
 }
 
 /* As many ticks as have room side by side. */
@@ -137,7 +144,7 @@ static void fit_across(struct axis *a, double lo, double hi)
 
 	for (;; step = stats_round_step(step * 1.5)) {
 		choose_step(a, lo, hi, step);
-		if ((widest(a) + TICK_GAP) * ((a->hi - a->lo) / step) <= a->to - a->from || a->hi - a->lo <= step * 1.5)
+		if ((widest(a) + TICK_GAP) * (double)a->steps <= a->to - a->from || a->hi - a->lo <= step * 1.5)
 			break;
 	}
 	/* The labels of both ends are centred there. */
@@ -149,12 +156,16 @@ static void draw_axes(FILE *out, const struct axis *x, const struct axis *y, con
 {
 	char buf[TEXT_MAX];
 
-	for (double v = y->lo; v <= y->hi + y->step / 2; v += y->step) {
+	for (uint64_t i = 0; i <= y->steps; i++) {
+		double v = tick(y, i);
+
 		fprintf(out, "<path d=\"M%.1f %.1fH%.1f\" stroke=\"%s\"/>\n", x->from, at(y, v), x->to,
 			v > y->lo ? "#ddd" : "#333");
 		svg_text(out, x->from - 8, at(y, v) + SVG_FONT / 3.0, SVG_RIGHT, SVG_FONT, 0, number(v, y->step, buf));
 	}
-	for (double v = x->lo; v <= x->hi + x->step / 2; v += x->step) {
+	for (uint64_t i = 0; i <= x->steps; i++) {
+		double v = tick(x, i);
+
 		fprintf(out, "<path d=\"M%.1f %.1fv5\" stroke=\"#333\"/>\n", at(x, v), y->from);
 		svg_text(out, at(x, v), y->from + 20, SVG_MIDDLE, SVG_FONT, 0, number(v, x->step, buf));
 	}

@@ -44,6 +44,19 @@ static void test_round_step(void **state)
 		assert_float_equal(stats_round_step(rows[i][0]), rows[i][1], rows[i][1] * 1e-6);
 }
 
+static void test_decimals(void **state)
+{
+	static const struct {
+		double step;
+		int digits;
+	} rows[] = {{1, 0}, {5, 0}, {1000, 0}, {0.5, 1}, {0.1, 1}, {0.02, 2}, {0.001, 3}, {1e-9, 9}, {1e-12, 9}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(stats_decimals(rows[i].step), rows[i].digits);
+	/* Also where the step has been divided for, and is not exact. */
+	assert_int_equal(stats_decimals(stats_round_step(0.00015)), 4);
+}
+
 static void test_histogram(void **state)
 {
 	double v[200];
@@ -125,6 +138,7 @@ int main(void)
 		cmocka_unit_test(test_none_and_one),
 		cmocka_unit_test(test_thousand),
 		cmocka_unit_test(test_round_step),
+		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_histogram),
 		cmocka_unit_test(test_histogram_of_one_value),
 		cmocka_unit_test(test_histogram_print),
