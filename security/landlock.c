@@ -32,7 +32,10 @@ struct path_beneath_attr {
 	int32_t parent_fd;
 } __attribute__((packed));
 
-/* What each ABI added. ABI 7 added flags for the audit log and no right. */
+/*
+ * What each ABI added. ABI 2 made links and renames across directories something to allow: nothing is lost without it,
+ * since they are denied always. ABI 7 added flags for the audit log and no right.
+ */
 static const struct step {
 	int abi;
 	uint64_t fs;
@@ -42,7 +45,7 @@ static const struct step {
 	const char *words;
 } steps[] = {
 	{1, (UINT64_C(1) << 13) - 1, 0, 0, 8, "files"},
-	{2, LL_REFER, 0, 0, 8, "links and renames across directories"},
+	{2, LL_REFER, 0, 0, 8, NULL},
 	{3, LL_TRUNCATE, 0, 0, 8, "truncation"},
 	{4, 0, NET_BIND_TCP | NET_CONNECT_TCP, 0, 16, "TCP bind and connect"},
 	{5, LL_IOCTL_DEV, 0, 0, 16, "device ioctls"},
@@ -62,7 +65,7 @@ void landlock_missing(int abi, char *buf, size_t size)
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		if (steps[i].abi > abi && n < size)
+		if (steps[i].abi > abi && steps[i].words && n < size)
 			n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? ", " : "", steps[i].words);
 }
 
@@ -76,15 +79,12 @@ static int add_rule(int ruleset, const struct landlock_allow *allow, uint64_t ha
 	return syscall(NR_ADD_RULE, ruleset, RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
 }
 
-int landlock_restrict(const struct landlock_allow *allow, size_t nr, struct err *e)
+int landlock_restrict(int abi, const struct landlock_allow *allow, size_t nr, struct err *e)
 {
 	struct ruleset_attr attr = {0};
 	CLEANUP_FD int ruleset = -1;
-	int abi = landlock_abi();
 	size_t size = 0;
 
-	if (abi < 0)
-		return err_sys(e, abi, "Landlock");
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		if (steps[i].abi > abi)
 			break;

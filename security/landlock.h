@@ -57,11 +57,12 @@ int landlock_abi(void);
 void landlock_missing(int abi, char *buf, size_t size);
 
 /**
- * landlock_restrict() - deny everything that the host's ABI knows, but what @allow names
+ * landlock_restrict() - deny everything that an ABI knows, but what @allow names
+ * @abi: 1 to what landlock_abi() said: of what later ones know, nothing is denied
  *
  * Return: 0 or a negative errno, with words.
  * Context: no_new_privs is set; before any thread exists, since other threads keep their access.
  */
-int landlock_restrict(const struct landlock_allow *allow, size_t nr, struct err *e);
+int landlock_restrict(int abi, const struct landlock_allow *allow, size_t nr, struct err *e);
 
 #endif

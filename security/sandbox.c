@@ -169,7 +169,7 @@ static int restrict_paths(struct sandbox *s, const struct landlock_allow *allow,
 
 	if (abi < 0)
 		return shortage(s, landlock_words(abi, e), e);
-	r = landlock_restrict(allow, nr, e);
+	r = landlock_restrict(abi, allow, nr, e);
 	if (r < 0)
 		return shortage(s, r, e);
 	s->got.landlock_abi = abi;

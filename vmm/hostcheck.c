@@ -4,21 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include "security/landlock.h"
+#include "security/seccomp.h"
 #include "vmm/kvm.h"
 #include "vmm/probe.h"
-
-/* Linux include/uapi/linux/landlock.h and the x86-64 system call table; not in every C library's headers. */
-#ifndef SYS_landlock_create_ruleset
-#define SYS_landlock_create_ruleset 444
-#endif
-#define LANDLOCK_CREATE_RULESET_VERSION 1
 
 static const struct cap {
 	int id;
@@ -115,21 +109,29 @@ static void check_kvm(struct host_items *h)
 	kvm_close(&kvm);
 }
 
+void host_landlock(struct host_items *h, int abi)
+{
+	char lacks[160];
+
+	landlock_missing(abi, lacks, sizeof(lacks));
+	if (abi < 0)
+		add(h, HOST_NOTE, "isolation", "Landlock", "%s",
+			abi == -EOPNOTSUPP ? "built in but not on: add landlock to the host's lsm= parameter"
+					   : "not in this kernel (5.13 or later has it)");
+	else if (*lacks)
+		add(h, HOST_NOTE, "isolation", "Landlock",
+			"ABI %d, which cannot deny %s; the sandbox does without, a newer kernel can", abi, lacks);
+	else
+		add(h, HOST_OK, "isolation", "Landlock", "ABI %d", abi);
+}
+
 static void check_isolation(struct host_items *h)
 {
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	uint32_t action = SECCOMP_RET_TRAP;
-
-	if (abi > 0)
-		add(h, HOST_OK, "isolation", "Landlock", "ABI %ld", abi);
-	else
-		add(h, HOST_NOTE, "isolation", "Landlock", "%s",
-			errno == EOPNOTSUPP ? "built in but not on: add landlock to the host's lsm= parameter"
-					    : "not in this kernel (5.13 or later has it)");
-	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
+	host_landlock(h, landlock_abi());
+	if (seccomp_available())
 		add(h, HOST_OK, "isolation", "seccomp", "filters, with SECCOMP_RET_TRAP");
 	else
-		add(h, HOST_NOTE, "isolation", "seccomp", "no filters: %s", strerror(errno));
+		add(h, HOST_NOTE, "isolation", "seccomp", "no filters (CONFIG_SECCOMP_FILTER)");
 }
 
 static long read_number(const char *path)

@@ -46,6 +46,12 @@ struct host_items {
  */
 void host_check(struct host_items *ret);
 
+/**
+ * host_landlock() - one line of it: which Landlock there is, and what it lacks
+ * @abi: what landlock_abi() says
+ */
+void host_landlock(struct host_items *items, int abi);
+
 /** host_boots() - true when no item is HOST_BAD: a stock kernel would boot */
 bool host_boots(const struct host_items *items);
 

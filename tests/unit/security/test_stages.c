@@ -23,6 +23,17 @@
 #include "security/stages.h"
 #include "tests/support/unit.h"
 
+/* What the host's Landlock is said to be; 0: what it is. */
+static int faked_abi;
+
+int __real_landlock_abi(void);
+int __wrap_landlock_abi(void);
+
+int __wrap_landlock_abi(void)
+{
+	return faked_abi ? faked_abi : __real_landlock_abi();
+}
+
 /* In the child: ends it with the line as its status, and says it on stderr. */
 #define must(what)                                                                                                     \
 	do {                                                                                                           \
@@ -360,6 +371,104 @@ static void jails(void **state)
 	in_child(a_users_jail);
 }
 
+struct words {
+	struct trace_sink sink;
+	char said[4][256];
+	unsigned nr;
+};
+
+static void listen(struct trace_sink *sink, const struct trace_record *r)
+{
+	struct words *w = container_of(sink, struct words, sink);
+
+	if (r->event == TRACE_EV_sandbox_unhandled && w->nr < ARRAY_SIZE(w->said))
+		trace_format(r, w->said[w->nr++], sizeof(w->said[0]));
+}
+
+/* An older host: confined as far as it goes, and what it lacks is told, in full. */
+static void told_what_an_abi_lacks(void)
+{
+	static const char lacks[] = "truncation, TCP bind and connect, device ioctls, signals and abstract sockets";
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct words w = {.sink = {.level = TRACE_DEBUG, .record = listen}};
+	struct sandbox s = {0};
+	struct trace *trace;
+	struct err e = {0};
+	char want[256];
+
+	must(trace_new(trace_now_ns(), &trace) == 0);
+	trace_add_sink(trace, &w.sink);
+	faked_abi = 1;
+	must(sandbox_early(&s, &plan, &e) == 0);
+	sandbox_open(&s, trace);
+	must(sandbox_confine(&s, &e) == 0);
+	sandbox_build(&s);
+	must(s.got.landlock_abi == 1 && !strcmp(s.got.unhandled, lacks) && !*s.got.missing);
+	snprintf(want, sizeof(want), "sandbox: Landlock ABI 1 of this host cannot deny %s", lacks);
+	must(w.nr == 1);
+	must(!strcmp(w.said[0], want));
+	must(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES);
+}
+
+/* One that lacks nothing has nothing to tell. */
+static void told_nothing(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct words w = {.sink = {.level = TRACE_DEBUG, .record = listen}};
+	struct sandbox s = {0};
+	struct trace *trace;
+	struct err e = {0};
+
+	if (landlock_abi() < LANDLOCK_ABI_KNOWN)
+		return;
+	must(trace_new(trace_now_ns(), &trace) == 0);
+	trace_add_sink(trace, &w.sink);
+	must(sandbox_early(&s, &plan, &e) == 0);
+	sandbox_open(&s, trace);
+	must(sandbox_confine(&s, &e) == 0);
+	sandbox_build(&s);
+	must(!*s.got.unhandled && !w.nr);
+}
+
+/* Hosts without Landlock, or with it off: strict ends before anything is done, and says the way out. */
+static void no_landlock(void)
+{
+	static const struct {
+		int abi;
+		const char *words;
+	} hosts[] = {{-ENOSYS, "5.13 or later"}, {-EOPNOTSUPP, "lsm="}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+		struct sandbox s = {0};
+		struct err e = {0};
+
+		faked_abi = hosts[i].abi;
+		must(sandbox_early(&s, &plan, &e) == -ENOTSUP);
+		must(strstr(e.text, hosts[i].words) && strstr(e.text, "use --sandbox best-effort"));
+	}
+}
+
+static void no_landlock_best_effort(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_BEST_EFFORT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	faked_abi = -ENOSYS;
+	must(run_stages(&s, &plan, &e) == 0);
+	must(!s.got.landlock_abi && s.got.seccomp && s.got.no_new_privs);
+	must(strstr(s.got.missing, "no Landlock") != NULL);
+}
+
+static void older_hosts(void **state)
+{
+	in_child(told_what_an_abi_lacks);
+	in_child(told_nothing);
+	in_child(no_landlock);
+	in_child(no_landlock_best_effort);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +479,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(each_stage_once_and_in_order),
 		cmocka_unit_test(jails),
+		cmocka_unit_test(older_hosts),
 	};
 
 	if (landlock_abi() < 0 || !seccomp_available())
