@@ -7,22 +7,22 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/confinement.h"
+#include "cmd/events.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
 #include "cmd/pick.h"
+#include "cmd/plan.h"
 #include "cmd/terminal.h"
 #include "vmm/base/units.h"
 #include "vmm/flat.h"
 #include "vmm/flat_layout.h"
 
 #define MESSAGES_MAX 20
-
-static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 /**
  * struct session - what cmd_flat() holds while it runs
@@ -37,19 +37,16 @@ struct session {
 	struct loop *loop;
 	struct terminal *terminal;
 	struct flat *flat;
-	struct loop_source signals;
-	struct loop_source traces;
+	struct confinement confinement;
+	struct events events;
 };
 
 static void session_destroy(struct session *s)
 {
 	flat_destroy(s->flat);
 	terminal_close(s->terminal);
-	if (s->signals.fd >= 0) {
-		loop_remove(&s->signals);
-		close(s->signals.fd);
-	}
-	loop_remove(&s->traces);
+	events_close(&s->events);
+	confinement_close(&s->confinement);
 	loop_free(s->loop);
 	trace_free(s->trace);
 	logsink_free(s->log);
@@ -138,18 +135,11 @@ static int parse_sources(struct session *s, const char **words, size_t nr, struc
 
 /* --- Running ------------------------------------------------------------------------------------------------- */
 
-static void on_signal(struct loop_source *src, uint32_t events)
+static void on_signal(void *arg, int signo)
 {
-	struct session *s = container_of(src, struct session, signals);
-	struct signalfd_siginfo si;
+	struct session *s = arg;
 
-	while (read(src->fd, &si, sizeof(si)) == sizeof(si))
-		flat_end(s->flat, OUTCOME_SIGNAL, DETECTOR_SIGNAL, si.ssi_signo);
-}
-
-static void on_trace(struct loop_source *src, uint32_t events)
-{
-	trace_drain(container_of(src, struct session, traces)->trace);
+	flat_end(s->flat, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 }
 
 static void on_quit(void *arg)
@@ -157,34 +147,6 @@ static void on_quit(void *arg)
 	struct session *s = arg;
 
 	flat_end(s->flat, OUTCOME_SIGNAL, DETECTOR_TERMINAL, SIGINT);
-}
-
-static int watch(struct session *s, struct err *e)
-{
-	sigset_t set;
-	int r;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
-		struct sigaction old;
-
-		/* nohup, and a shell's background job: what was ignored stays ignored. */
-		if (sigaction(end_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-			continue;
-		sigaddset(&set, end_signals[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	s->signals.ready = on_signal;
-	s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->signals.fd < 0)
-		return err_sys(e, -errno, "signalfd");
-	r = loop_add(s->loop, &s->signals, EPOLLIN);
-	s->traces.ready = on_trace;
-	s->traces.fd = trace_fd(s->trace);
-	if (r == 0)
-		r = loop_add(s->loop, &s->traces, EPOLLIN);
-	return r < 0 ? err_sys(e, r, "cannot watch signals") : 0;
 }
 
 /* A VM takes two files and a vCPU one: as many as we may have. */
@@ -198,13 +160,17 @@ static void raise_file_limit(void)
 	}
 }
 
-static int set_up(struct session *s, enum trace_level level, bool *usage, struct err *e)
+static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level level, bool *usage, struct err *e)
 {
 	struct flat_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
 	int r;
 
 	*usage = false;
 	raise_file_limit();
+	plan_flat_early(mode, s->config.nr, &s->confinement.plan);
+	r = sandbox_early(&s->confinement.sandbox, &s->confinement.plan, e);
+	if (r < 0)
+		return r;
 	r = trace_new(main_entry_ns(), &s->trace);
 	if (r == 0)
 		r = logsink_new(STDERR_FILENO, level, &s->log);
@@ -213,7 +179,8 @@ static int set_up(struct session *s, enum trace_level level, bool *usage, struct
 	if (r < 0)
 		return err_sys(e, r, "cannot set up");
 	trace_add_sink(s->trace, logsink_sink(s->log));
-	r = watch(s, e);
+	sandbox_open(&s->confinement.sandbox, s->trace);
+	r = events_watch(&s->events, s->loop, s->trace, false, on_signal, s, e);
 	if (r == 0)
 		r = terminal_open(STDIN_FILENO, on_quit, s, &s->terminal, e);
 	if (r < 0)
@@ -222,7 +189,14 @@ static int set_up(struct session *s, enum trace_level level, bool *usage, struct
 	stdio.raw = s->terminal && isatty(STDOUT_FILENO);
 	logsink_set_terminal(s->log, s->terminal);
 	r = flat_open(&s->config, &stdio, s->trace, s->loop, &s->flat, e);
-	return r < 0 ? r : flat_build(s->flat, usage, e);
+	if (r < 0)
+		return r;
+	plan_flat_confine(s->terminal, confinement_complaints(&s->confinement), &s->confinement.plan);
+	r = confinement_enter(&s->confinement, s->terminal, e);
+	if (r < 0)
+		return r;
+	flat_set_sandbox(s->flat, &s->confinement.sandbox);
+	return flat_build(s->flat, usage, e);
 }
 
 /* --- What came of it ----------------------------------------------------------------------------------------- */
@@ -290,7 +264,7 @@ static void print_stats(const struct session *s)
 
 int cmd_flat(int argc, char **argv)
 {
-	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL };
+	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL, SANDBOX };
 	struct pick picks[] = {
 		[MEM] = {.name = "mem",
 			.deflt = "4M",
@@ -301,10 +275,11 @@ int cmd_flat(int argc, char **argv)
 		[STATS] = {.name = "stats"},
 		[TIMEOUT] = {.name = "timeout"},
 		[LOG_LEVEL] = {.name = "log-level"},
+		[SANDBOX] = {.name = "sandbox"},
 		{.name = NULL},
 	};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
-	CLEANUP(session_destroy) struct session s = {.signals.fd = -1, .traces.fd = -1};
+	CLEANUP(session_destroy) struct session s = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
 	struct err e = {0};
 	bool usage = true;
 	size_t nr = 0;
@@ -318,7 +293,8 @@ int cmd_flat(int argc, char **argv)
 		s.config.isolate = picks[ISOLATE].value.n;
 		s.config.timed = picks[STATS].value.n;
 		s.config.deadline_ns = picks[TIMEOUT].value.n ? main_entry_ns() + picks[TIMEOUT].value.n : 0;
-		r = set_up(&s, (enum trace_level)picks[LOG_LEVEL].value.n, &usage, &e);
+		r = set_up(&s, (enum sandbox_mode)picks[SANDBOX].value.n, (enum trace_level)picks[LOG_LEVEL].value.n,
+			&usage, &e);
 	}
 	if (r == 0)
 		r = flat_run(s.flat, &e);

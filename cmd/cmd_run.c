@@ -6,12 +6,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/confinement.h"
+#include "cmd/events.h"
 #include "cmd/help.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
@@ -21,16 +21,10 @@
 #include "vmm/base/gmem.h"
 #include "vmm/console.h"
 #include "vmm/machine.h"
-#include "vmm/nbio.h"
 #include "vmm/report.h"
-
-/* The signals that mean: end. All but SIGQUIT ask the guest first. */
-static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 /**
  * struct run - what cmd_run() holds while it runs
- * @complaints: where the sandbox tells of a trapped call: stderr, without blocking
- * @signals: signalfd source in the loop
  */
 struct run {
 	struct config config;
@@ -39,35 +33,23 @@ struct run {
 	struct loop *loop;
 	struct machine *machine;
 	struct terminal *terminal;
-	struct sandbox_plan plan;
-	struct sandbox sandbox;
-	struct nbio complaints;
+	struct confinement confinement;
 	struct report *report;
 	struct report_info info;
-	struct loop_source signals;
-	struct loop_source traces;
+	struct events events;
 };
 
-static void on_signal(struct loop_source *s, uint32_t events)
+static void on_signal(void *arg, int signo)
 {
-	struct run *run = container_of(s, struct run, signals);
-	struct signalfd_siginfo si;
+	struct run *run = arg;
 
-	while (read(s->fd, &si, sizeof(si)) == sizeof(si)) {
-		int signo = (int)si.ssi_signo;
-
-		if (signo == SIGUSR1 || signo == SIGUSR2)
-			machine_balloon(run->machine, signo == SIGUSR1);
-		else if (signo == SIGQUIT)
-			machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
-		else
-			machine_terminate(run->machine, signo);
-	}
-}
-
-static void on_trace(struct loop_source *s, uint32_t events)
-{
-	trace_drain(container_of(s, struct run, traces)->trace);
+	if (signo == SIGUSR1 || signo == SIGUSR2)
+		machine_balloon(run->machine, signo == SIGUSR1);
+	/* The others ask the guest first. */
+	else if (signo == SIGQUIT)
+		machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
+	else
+		machine_terminate(run->machine, signo);
 }
 
 /* Ctrl-A X: the operator is at the machine's front panel, and pulls the plug. */
@@ -76,40 +58,6 @@ static void on_quit(void *arg)
 	struct run *run = arg;
 
 	machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_TERMINAL, SIGINT);
-}
-
-static int watch_signals(struct run *run, struct err *e)
-{
-	sigset_t set;
-	int r;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
-		struct sigaction old;
-
-		/* nohup, and a shell's background job: what was ignored stays ignored. */
-		if (sigaction(end_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-			continue;
-		sigaddset(&set, end_signals[i]);
-	}
-	/* Asked for by name, so they mean something; without a balloon they end the program, as ever. */
-	if (run->config.balloon.on) {
-		sigaddset(&set, SIGUSR1);
-		sigaddset(&set, SIGUSR2);
-	}
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	run->signals.ready = on_signal;
-	run->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (run->signals.fd < 0)
-		return err_sys(e, -errno, "signalfd");
-	r = loop_add(run->loop, &run->signals, EPOLLIN);
-	if (r < 0)
-		return err_sys(e, r, "cannot watch signals");
-	run->traces.ready = on_trace;
-	run->traces.fd = trace_fd(run->trace);
-	r = loop_add(run->loop, &run->traces, EPOLLIN);
-	return r < 0 ? err_sys(e, r, "cannot watch the trace") : 0;
 }
 
 /* Says how the run ended, where that is not plain from the exit status alone or the operator asked for more. */
@@ -147,12 +95,8 @@ static void run_destroy(struct run *run)
 	/* The console borrows the terminal, the machine the loop and the trace, the trace the log and the report. */
 	machine_destroy(run->machine);
 	terminal_close(run->terminal);
-	if (run->signals.fd >= 0) {
-		loop_remove(&run->signals);
-		close(run->signals.fd);
-	}
-	nbio_close(&run->complaints);
-	loop_remove(&run->traces);
+	events_close(&run->events);
+	confinement_close(&run->confinement);
 	loop_free(run->loop);
 	trace_free(run->trace);
 	report_free(run->report);
@@ -169,35 +113,17 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* What the operator has to know even when nothing else is told. */
-static void say_sandbox(const struct sandbox_achieved *got)
-{
-	if (got->mode == SANDBOX_OFF)
-		fprintf(stderr,
-			"vmm: warning: --sandbox off: a guest that takes over this program can do all that user %u "
-			"can\n",
-			(unsigned)got->uid);
-	else if (*got->missing)
-		fprintf(stderr, "vmm: warning: the sandbox is not complete: %s\n", got->missing);
-}
-
 /* The stages CONFINE and BUILD; machine_run() has LOCK. */
 static int confine(struct run *run, struct err *e)
 {
 	int r;
 
-	/* A closed stderr is told nothing. */
-	if (nbio_open(&run->complaints, STDERR_FILENO, NBIO_OUT) < 0)
-		run->complaints = NBIO_CLOSED;
-	plan_confine(&run->config, run->terminal, machine_console(run->machine), run->complaints.fd, &run->plan);
-	r = sandbox_confine(&run->sandbox, e);
+	plan_confine(&run->config, run->terminal, machine_console(run->machine),
+		confinement_complaints(&run->confinement), &run->confinement.plan);
+	r = confinement_enter(&run->confinement, run->terminal, e);
 	if (r < 0)
 		return r;
-	say_sandbox(&run->sandbox.got);
-	sandbox_build(&run->sandbox);
-	if (run->sandbox.got.seccomp)
-		terminal_lock(run->terminal);
-	machine_set_sandbox(run->machine, &run->sandbox);
+	machine_set_sandbox(run->machine, &run->confinement.sandbox);
 	return 0;
 }
 
@@ -206,8 +132,8 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	struct machine_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
 	int r;
 
-	plan_early(&run->config, &run->plan);
-	r = sandbox_early(&run->sandbox, &run->plan, e);
+	plan_early(&run->config, &run->confinement.plan);
+	r = sandbox_early(&run->confinement.sandbox, &run->confinement.plan, e);
 	if (r < 0)
 		return r;
 	r = trace_new(main_entry_ns(), &run->trace);
@@ -222,7 +148,7 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	trace_add_sink(run->trace, logsink_sink(run->log));
 	trace_start(run->trace, cpu_before_main);
 	trace_config_ready(run->trace);
-	sandbox_open(&run->sandbox, run->trace);
+	sandbox_open(&run->confinement.sandbox, run->trace);
 	if (!run->config.kernel)
 		return err_set(e, -EINVAL, "no kernel given: --kernel FILE names one (`vmm --help` lists the options)");
 	r = report_open(run->report, e);
@@ -231,7 +157,7 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = gmem_install_sigbus();
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
-	r = watch_signals(run, e);
+	r = events_watch(&run->events, run->loop, run->trace, run->config.balloon.on, on_signal, run, e);
 	if (r < 0)
 		return r;
 	if (run->config.console == CONSOLE_STDIO) {
@@ -265,7 +191,7 @@ static void finish(struct run *run, const struct report_end *end)
 
 int cmd_run(int argc, char **argv)
 {
-	CLEANUP(run_destroy) struct run run = {.signals.fd = -1, .traces.fd = -1, .complaints = NBIO_CLOSED};
+	CLEANUP(run_destroy) struct run run = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
 	uint64_t cpu_before_main = cpu_ns();
 	struct report_end end = {.verdict = {OUTCOME_FAILURE, DETECTOR_VMM, 0}};
 	struct err e = {0};
@@ -294,7 +220,7 @@ int cmd_run(int argc, char **argv)
 		say_verdict(&run, &end.verdict);
 		end.status = verdict_exit_status(&end.verdict);
 	}
-	end.sandbox = &run.sandbox.got;
+	end.sandbox = &run.confinement.sandbox.got;
 	finish(&run, &end);
 	return end.status;
 }

@@ -11,11 +11,12 @@
 #include "vmm/hostfiles.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
-#define FDS_BASE     64
-#define FDS_PER_CPU  1
-#define FDS_PER_DISK 64 /* image, overlay, and for each of up to eight queues a loop, a kick and a timer */
-#define FDS_PER_NET  16
-#define FDS_VSOCK    160 /* as many connections as there can be, and clients that have not said where to */
+#define FDS_BASE        64
+#define FDS_PER_CPU     1
+#define FDS_PER_DISK    64 /* image, overlay, and for each of up to eight queues a loop, a kick and a timer */
+#define FDS_PER_NET     16
+#define FDS_PER_PROGRAM 4   /* its file, its vCPU, and a VM */
+#define FDS_VSOCK       160 /* as many connections as there can be, and clients that have not said where to */
 /* With a report: what the host tells of itself, and KVM's counters of each CPU */
 #define FDS_REPORT         (HOSTFILES_PARAMS_MAX + 8)
 #define FDS_REPORT_PER_CPU 1
@@ -111,8 +112,8 @@ static void allow_path(struct sandbox_plan *plan, const char *path, uint64_t rig
 		plan->path[plan->nr_paths++] = (struct sandbox_path){path, rights};
 }
 
-void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
-	int report_fd, struct sandbox_plan *plan)
+/* What the standard streams are, which the guest's console may be. */
+static void plan_streams(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)
 {
 	plan->report_fd = report_fd;
 	if (any_stream(STDIN_FILENO, S_IFCHR) || any_stream(STDIN_FILENO, S_IFIFO))
@@ -123,6 +124,12 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 		plan->devices |= SANDBOX_HAS(TERMINAL);
 		plan->last_words = terminal_restore;
 	}
+}
+
+void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
+	int report_fd, struct sandbox_plan *plan)
+{
+	plan_streams(terminal, report_fd, plan);
 	if (config->console == CONSOLE_PTY) {
 		plan->devices |= SANDBOX_HAS(PTY);
 		/* To see at the end whether anybody reads it. */
@@ -138,4 +145,21 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 	/* To say how many pages are free, when they are too few. */
 	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
 		allow_path(plan, "/sys/kernel/mm/hugepages", LL_READ_FILE);
+}
+
+void plan_flat_early(enum sandbox_mode mode, unsigned nr, struct sandbox_plan *ret)
+{
+	*ret = (struct sandbox_plan){
+		.mode = mode,
+		.max_fds = FDS_BASE + FDS_PER_PROGRAM * (uint64_t)nr,
+		/* Nothing is written but the output. */
+		.max_file_bytes = any_stream(STDOUT_FILENO, S_IFREG) ? 0 : 1,
+		.devices = SANDBOX_HAS(FLAT),
+		.report_fd = -1,
+	};
+}
+
+void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)
+{
+	plan_streams(terminal, report_fd, plan);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a Linux machine needs of the host once it is confined: the plan that cmd_run hands to security/sandbox.h. A new
- * device says here which rules and which paths it needs; most need none.
+ * What a Linux machine, or programs without a kernel, need of the host once they are confined: the plan that a command
+ * hands to security/sandbox.h. A new device says here which rules and which paths it needs; most need none.
  */
 #ifndef CMD_PLAN_H
 #define CMD_PLAN_H
@@ -23,5 +23,9 @@ void plan_early(const struct config *config, struct sandbox_plan *ret);
  */
 void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
 	int report_fd, struct sandbox_plan *plan);
+
+/** plan_flat_early(), plan_flat_confine() - the same for @nr programs without a kernel */
+void plan_flat_early(enum sandbox_mode mode, unsigned nr, struct sandbox_plan *ret);
+void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan);
 
 #endif

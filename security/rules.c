@@ -196,8 +196,10 @@ const struct sandbox_rule sandbox_rules[] = {
 	EVERY(VCPU),
 	EVERY_ENDING(VCPU),
 	IF(VCPU, ALWAYS, ioctl, "KVM_RUN", INT(1, REQUEST_KVM_RUN), "runs the guest"),
-	IF(VCPU, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS), "is the CPU halted for good?"),
+	IF(VCPU, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS),
+		"is the CPU halted for good? where did a program end?"),
 	IF(VCPU, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE), "is the CPU halted for good?"),
+	IF(VCPU, FLAT, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where a program ended"),
 	EVERY_SANITIZED(VCPU),
 };
 

@@ -78,7 +78,9 @@ int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, 
 	f->timed = config->timed;
 	f->raw = stdio->raw;
 	f->deadline_ns = config->deadline_ns;
+	f->pid = getpid();
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->ready, NULL);
 	pthread_cond_init(&f->gate, NULL);
 	flat_io_init(f);
 	f->program = calloc(config->nr + 1, sizeof(*f->program));
@@ -97,6 +99,11 @@ int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, 
 	}
 	*ret = f;
 	return 0;
+}
+
+void flat_set_sandbox(struct flat *f, struct sandbox *sandbox)
+{
+	f->sandbox = sandbox;
 }
 
 /* Which VM each program goes to, and where in it. */
@@ -283,6 +290,7 @@ void flat_destroy(struct flat *f)
 	kvm_close(&f->kvm);
 	flat_io_destroy(f);
 	pthread_cond_destroy(&f->gate);
+	pthread_cond_destroy(&f->ready);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }

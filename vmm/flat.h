@@ -3,6 +3,7 @@
  * Programs without a kernel: each a vCPU and a window of RAM, many of them in one VM, or a VM each.
  *
  *	flat_open(&config, &stdio, trace, loop, &f, e);	OPEN: everything that has a path
+ *	flat_set_sandbox(f, sandbox);			after its stage CONFINE
  *	flat_build(f, e);				VMs, memory, programs, processors
  *	flat_run(f, e);					until all have ended, or flat_end()
  *	flat_result(f, i, &result);
@@ -83,6 +84,7 @@ struct flat_result {
 };
 
 struct flat;
+struct sandbox;
 
 /**
  * flat_open() - open KVM, the programs and the console
@@ -95,6 +97,9 @@ struct flat;
 int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, struct trace *trace, struct loop *loop,
 	struct flat **ret, struct err *e);
 
+/** flat_set_sandbox() - each thread locks itself there before the first program runs; borrowed, NULL: none */
+void flat_set_sandbox(struct flat *f, struct sandbox *sandbox);
+
 /**
  * flat_build() - make everything, up to the first instruction
  * @ret_usage: true when a program or what was said about it is wrong; false: the host failed
@@ -104,7 +109,7 @@ int flat_build(struct flat *f, bool *ret_usage, struct err *e);
 /**
  * flat_run() - run all programs at once, a thread each, until every one has ended or was ended
  *
- * Return: 0, or a negative errno when a thread could not be started.
+ * Return: 0, or a negative errno when a thread could not be started or locked.
  * Context: the loop's thread; blocks.
  */
 int flat_run(struct flat *f, struct err *e);

@@ -32,6 +32,7 @@ struct flat_number {
  * @line: where its devices print to
  * @text, @used: with several programs: the line so far. Its own thread only.
  * @input_ended: no key will come. Under @key_lock.
+ * @tid: of @thread; under the lock of struct flat
  * @verdict, @words: of its own thread, until it has been joined
  */
 struct flat_program {
@@ -63,6 +64,7 @@ struct flat_program {
 	bool input_ended;
 
 	pthread_t thread;
+	int tid;
 	bool started;
 	struct verdict verdict;
 	char words[FLAT_WORDS_MAX];
@@ -76,6 +78,7 @@ struct flat_program {
  * @vm: @nr_vms of them, each with the programs that say so
  * @keyboard: input goes to program[0]
  * @turn: who has it writes to the console; @room: it may have room again. Locks are taken in this order.
+ * @nr_ready: threads that are locked; @lock_error: why one is not. Under @lock.
  * @running: programs that have not ended
  * @end: verdict for those that are stopped; under @lock
  */
@@ -84,6 +87,8 @@ struct flat {
 	struct trace *trace;
 	struct loop *loop;
 	struct console *console;
+	struct sandbox *sandbox;
+	int pid;
 	struct flat_program *program;
 	unsigned nr;
 	struct vm *vm;
@@ -102,7 +107,10 @@ struct flat {
 	uint64_t rooms;
 
 	pthread_mutex_t lock;
+	pthread_cond_t ready;
 	pthread_cond_t gate;
+	unsigned nr_ready;
+	int lock_error;
 	bool gate_open;
 	struct verdict end;
 	_Atomic bool stop;

@@ -5,12 +5,18 @@
  * Theory of operation. A program's thread alone writes its verdict, so that none needs a lock until it has been joined.
  * flat_end() says in `end` why those that still run are stopped; they are then made to leave the guest (vcpu.c says
  * how) or to stop waiting, see `stop`, and take that verdict. The last one to end stops the loop.
+ *
+ * A thread locks itself into its filter of system calls and waits at the gate, which the loop's thread opens when all
+ * have, itself the last.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "security/sandbox.h"
 #include "vmm/flat_internal.h"
 
 #define STACK_SIZE  (128 * KIB)
@@ -148,9 +154,18 @@ static void *program_main(void *arg)
 {
 	struct flat_program *p = arg;
 	struct flat *f = p->flat;
+	int r;
 
 	pthread_setname_np(pthread_self(), "program");
 	pthread_mutex_lock(&f->lock);
+	p->tid = trace_thread_id();
+	pthread_mutex_unlock(&f->lock);
+	r = sandbox_lock(f->sandbox, SANDBOX_VCPU);
+	pthread_mutex_lock(&f->lock);
+	f->nr_ready++;
+	if (r < 0)
+		f->lock_error = r;
+	pthread_cond_signal(&f->ready);
 	while (!f->gate_open)
 		pthread_cond_wait(&f->gate, &f->lock);
 	pthread_mutex_unlock(&f->lock);
@@ -195,22 +210,51 @@ static int start_threads(struct flat *f, struct err *e)
 	return r;
 }
 
-static void stop_all(struct flat *f)
+/* Every thread has its filter before any of them lets a program run; this one comes last. */
+static int lock_threads(struct flat *f, struct err *e)
 {
-	f->stop = true;
+	int r;
+
+	pthread_mutex_lock(&f->lock);
+	while (f->nr_ready < f->nr)
+		pthread_cond_wait(&f->ready, &f->lock);
+	r = f->lock_error;
+	pthread_mutex_unlock(&f->lock);
+	if (r == 0)
+		r = sandbox_lock(f->sandbox, SANDBOX_LOOP);
+	return r < 0 ? err_sys(e, r, "cannot install a filter of system calls") : 0;
+}
+
+static void open_gate(struct flat *f)
+{
 	pthread_mutex_lock(&f->lock);
 	f->gate_open = true;
 	pthread_cond_broadcast(&f->gate);
 	pthread_mutex_unlock(&f->lock);
-	flat_wake(f);
-	for (unsigned i = 0; i < f->nr; i++) {
-		struct flat_program *p = &f->program[i];
+}
 
-		if (!p->started)
-			continue;
-		vcpu_request_exit(p->vcpu);
-		pthread_kill(p->thread, KICK_SIGNAL);
-	}
+/* A thread that has gone is no error, and one that has no id yet will not enter the guest. */
+static void kick(struct flat_program *p)
+{
+	int tid;
+
+	vcpu_request_exit(p->vcpu);
+	pthread_mutex_lock(&p->flat->lock);
+	tid = p->tid;
+	pthread_mutex_unlock(&p->flat->lock);
+	/* Not pthread_kill(), which asks for the process's id each time. */
+	if (tid)
+		syscall(SYS_tgkill, p->flat->pid, tid, KICK_SIGNAL);
+}
+
+static void stop_all(struct flat *f)
+{
+	f->stop = true;
+	open_gate(f);
+	flat_wake(f);
+	for (unsigned i = 0; i < f->nr; i++)
+		if (f->program[i].started)
+			kick(&f->program[i]);
 	for (unsigned i = 0; i < f->nr; i++) {
 		if (f->program[i].started)
 			pthread_join(f->program[i].thread, NULL);
@@ -252,14 +296,13 @@ int flat_run(struct flat *f, struct err *e)
 		err_sys(e, r, "cannot set up");
 	} else {
 		r = start_threads(f, e);
+		if (r == 0)
+			r = lock_threads(f, e);
 		if (r < 0)
 			flat_end(f, OUTCOME_FAILURE, DETECTOR_VMM, 0);
 	}
 	if (r == 0) {
-		pthread_mutex_lock(&f->lock);
-		f->gate_open = true;
-		pthread_cond_broadcast(&f->gate);
-		pthread_mutex_unlock(&f->lock);
+		open_gate(f);
 		r = loop_run(f->loop);
 		if (r < 0)
 			err_sys(e, r, "epoll_wait");

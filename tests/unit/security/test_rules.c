@@ -175,6 +175,7 @@ static void devices_do_not_mix(void **state)
 /* Calls that are allowed with some arguments die with others. */
 static void arguments_are_looked_at(void **state)
 {
+	static const uint64_t get_sregs[6] = {(uint64_t)-1, KVM_GET_SREGS};
 	static const struct {
 		enum sandbox_role role;
 		long nr;
@@ -182,6 +183,7 @@ static void arguments_are_looked_at(void **state)
 	} calls[] = {
 		{SANDBOX_VCPU, SYS_ioctl, {(uint64_t)-1, KVM_CREATE_VM}},
 		{SANDBOX_VCPU, SYS_ioctl, {(uint64_t)-1, KVM_SET_USER_MEMORY_REGION}},
+		{SANDBOX_VCPU, SYS_ioctl, {(uint64_t)-1, KVM_SET_SREGS}},
 		{SANDBOX_VCPU, SYS_ioctl, {(uint64_t)-1, 0x5412 /* TIOCSTI */}},
 		{SANDBOX_VCPU, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},
 		{SANDBOX_VCPU, SYS_futex, {0, 3 /* FUTEX_REQUEUE */}},
@@ -207,6 +209,8 @@ static void arguments_are_looked_at(void **state)
 		return; /* every_other_call_dies has tried what a sanitizer leaves */
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		must_die(calls[i].role, ALL, calls[i].nr, calls[i].arg);
+	/* Only programs without a kernel have a use for it. */
+	must_die(SANDBOX_VCPU, ALL & ~SANDBOX_HAS(FLAT), SYS_ioctl, get_sregs);
 }
 
 /* Memory that could be executed is to be had from nobody. */

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/events.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+static void on_signal(struct loop_source *s, uint32_t events)
+{
+	struct events *ev = container_of(s, struct events, signals);
+	struct signalfd_siginfo si;
+
+	while (read(s->fd, &si, sizeof(si)) == sizeof(si))
+		ev->came(ev->arg, (int)si.ssi_signo);
+}
+
+static void on_trace(struct loop_source *s, uint32_t events)
+{
+	trace_drain(container_of(s, struct events, traces)->trace);
+}
+
+int events_watch(struct events *ev, struct loop *loop, struct trace *trace, bool steps,
+	void (*came)(void *arg, int signo), void *arg, struct err *e)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
+		struct sigaction old;
+
+		/* nohup, and a shell's background job: what was ignored stays ignored. */
+		if (sigaction(end_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+			continue;
+		sigaddset(&set, end_signals[i]);
+	}
+	/* Asked for by name, so they mean something; where they are not, they end the program, as ever. */
+	if (steps) {
+		sigaddset(&set, SIGUSR1);
+		sigaddset(&set, SIGUSR2);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	*ev = (struct events){
+		.signals = {.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal},
+		.traces = {.fd = trace_fd(trace), .ready = on_trace},
+		.trace = trace,
+		.came = came,
+		.arg = arg,
+	};
+	if (ev->signals.fd < 0)
+		return err_sys(e, -errno, "signalfd");
+	r = loop_add(loop, &ev->signals, EPOLLIN);
+	if (r < 0)
+		return err_sys(e, r, "cannot watch signals");
+	r = loop_add(loop, &ev->traces, EPOLLIN);
+	return r < 0 ? err_sys(e, r, "cannot watch the trace") : 0;
+}
+
+void events_close(struct events *ev)
+{
+	loop_remove(&ev->traces);
+	loop_remove(&ev->signals);
+	if (ev->signals.fd >= 0)
+		close(ev->signals.fd);
+	*ev = EVENTS_NONE;
+}
