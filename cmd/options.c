@@ -173,10 +173,11 @@ const struct option_def options[] = {
 		.type = OPT_PATH,
 		FIELD(char *, kernel),
 		.help = "kernel to boot: vmlinux (ELF), the same gzipped, or bzImage",
-		.man = "The kernel to boot.\n"
-		       "What it is, is told from its content: an ELF64 vmlinux, a vmlinux compressed with gzip, or "
-		       "a bzImage of boot protocol 2.12 or later.\n"
-		       "A machine cannot run without one.",
+		.man = OPTION_MAN(
+			"The kernel to boot.\n"
+			"What it is, is told from its content: an ELF64 vmlinux, a vmlinux compressed with gzip, or "
+			"a bzImage of boot protocol 2.12 or later.\n"
+			"A machine cannot run without one."),
 	},
 	{
 		.name = "initrd",
@@ -184,7 +185,7 @@ const struct option_def options[] = {
 		.type = OPT_PATH,
 		FIELD(char *, initrd),
 		.help = "initial RAM disk, handed to the kernel as it is",
-		.man = "A file that is handed to the kernel as its initial RAM disk, unchanged.",
+		.man = OPTION_MAN("A file that is handed to the kernel as its initial RAM disk, unchanged."),
 	},
 	{
 		.name = "cmdline",
@@ -192,9 +193,9 @@ const struct option_def options[] = {
 		.type = OPT_STRING,
 		FIELD(char *, cmdline),
 		.help = "kernel command line, in place of the default one",
-		.man = "Replaces the default kernel command line, which is\n"
-		       "\"" CONFIG_DEFAULT_CMDLINE "\".\n"
-		       "An empty string is allowed.",
+		.man = OPTION_MAN("Replaces the default kernel command line, which is\n"
+				  "\"" CONFIG_DEFAULT_CMDLINE "\".\n"
+				  "An empty string is allowed."),
 	},
 	{
 		.name = "append",
@@ -203,10 +204,10 @@ const struct option_def options[] = {
 		.repeatable = true,
 		.store = store_append,
 		.help = "words to add to the kernel command line; repeatable",
-		.man = "Words added to the end of the kernel command line, be it the default one or that of "
-		       "*cmdline*.\n"
-		       "May be given more than once: all are added, in order, with a blank between.\n"
-		       "If the command line has any, those of the configuration file do not count.",
+		.man = OPTION_MAN("Words added to the end of the kernel command line, be it the default one or that of "
+				  "*cmdline*.\n"
+				  "May be given more than once: all are added, in order, with a blank between.\n"
+				  "If the command line has any, those of the configuration file do not count."),
 	},
 	{
 		.name = "kernel-load",
@@ -217,10 +218,11 @@ const struct option_def options[] = {
 		.deflt = "read",
 		.store = store_kernel_load,
 		.help = "how an uncompressed kernel gets into RAM",
-		.man = "How an uncompressed kernel gets into guest RAM.\n"
-		       "read copies it: the guest reaches its first line sooner, since its RAM keeps large pages.\n"
-		       "map maps the file privately: the guest starts at once and takes less memory, which machines "
-		       "with the same kernel share; but a file that is rewritten in place changes under the guest.",
+		.man = OPTION_MAN(
+			"How an uncompressed kernel gets into guest RAM.\n"
+			"read copies it: the guest reaches its first line sooner, since its RAM keeps large pages.\n"
+			"map maps the file privately: the guest starts at once and takes less memory, which machines "
+			"with the same kernel share; but a file that is rewritten in place changes under the guest."),
 	},
 	{
 		.name = "mem",
@@ -232,10 +234,11 @@ const struct option_def options[] = {
 		.multiple = CONFIG_MEM_STEP,
 		FIELD(uint64_t, mem_bytes),
 		.help = "RAM of the guest",
-		.man = "RAM of the guest.\n"
-		       "It is taken from the host only as the guest touches it, unless *prefault* or *hugepages* is "
-		       "on.\n"
-		       "More than the host has, RAM and swap together, is refused.",
+		.man = OPTION_MAN(
+			"RAM of the guest.\n"
+			"It is taken from the host only as the guest touches it, unless *prefault* or *hugepages* is "
+			"on.\n"
+			"More than the host has, RAM and swap together, is refused."),
 	},
 	{
 		.name = "cpus",
@@ -246,7 +249,7 @@ const struct option_def options[] = {
 		.max = BOARD_CPUS_MAX,
 		FIELD(unsigned, cpus),
 		.help = "CPUs of the guest",
-		.man = "CPUs of the guest, each a thread of the host.",
+		.man = OPTION_MAN("CPUs of the guest, each a thread of the host."),
 	},
 	{
 		.name = "hugepages",
@@ -259,64 +262,56 @@ const struct option_def options[] = {
 		.excludes = "thp",
 		.store = store_hugepages,
 		.help = "RAM from the host's reserved huge pages",
-		.man = "Take guest RAM from the host's reserved huge pages of this size.\n"
-		       "*mem* has to be a multiple of it, and enough pages have to be reserved (sysctl "
-		       "vm.nr_hugepages).",
+		.man = OPTION_MAN("Take guest RAM from the host's reserved huge pages of this size.\n"
+				  "*mem* has to be a multiple of it, and enough pages have to be reserved (sysctl "
+				  "vm.nr_hugepages)."),
 	},
 	{
 		.name = "thp",
 		.section = SECTION_MACHINE,
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		.excludes = "hugepages",
 		.store = store_thp,
 		.help = "ask for transparent huge pages",
-		.man = "Ask the host to back guest RAM with transparent huge pages where it can.",
+		.man = OPTION_MAN("Ask the host to back guest RAM with transparent huge pages where it can."),
 	},
 	{
 		.name = "prefault",
 		.section = SECTION_MACHINE,
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		FIELD(bool, prefault),
 		.help = "take all RAM from the host before the start",
-		.man = "Take all of the guest's RAM from the host before the guest starts, so that none can be "
-		       "missing later.",
+		.man = OPTION_MAN(
+			"Take all of the guest's RAM from the host before the guest starts, so that none can be "
+			"missing later."),
 	},
 	{
 		.name = "nested",
 		.section = SECTION_MACHINE,
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		FIELD(bool, nested),
 		.help = "let the guest see VMX or SVM",
-		.man = "Let the guest see VMX or SVM, so that it can run virtual machines of its own where the host "
-		       "allows it.",
+		.man = OPTION_MAN(
+			"Let the guest see VMX or SVM, so that it can run virtual machines of its own where the host "
+			"allows it."),
 	},
 	{
 		.name = "pmu",
 		.section = SECTION_MACHINE,
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		FIELD(bool, pmu),
 		.help = "let the guest see performance counters",
-		.man = "Let the guest see the host's performance counters.",
+		.man = OPTION_MAN("Let the guest see the host's performance counters."),
 	},
 	{
 		.name = "acpi",
 		.section = SECTION_MACHINE,
-		.type = OPT_BOOL,
-		.deflt = "on",
-		.bare = "on",
+		OPTION_SWITCH("on"),
 		FIELD(bool, acpi),
 		.help = "offer ACPI tables",
-		.man = "Offer ACPI tables to the guest.\n"
-		       "An MP table is there either way.\n"
-		       "Without ACPI the guest has no power button and cannot switch itself off.",
+		.man = OPTION_MAN("Offer ACPI tables to the guest.\n"
+				  "An MP table is there either way.\n"
+				  "Without ACPI the guest has no power button and cannot switch itself off."),
 	},
 	{
 		.name = "console",
@@ -325,21 +320,22 @@ const struct option_def options[] = {
 		.deflt = "stdio",
 		.store = store_console,
 		.help = "where the serial port goes: [virtio,] stdio, pty, file=PATH, socket=PATH or null",
-		.man = "Where the guest's serial port goes.\n"
-		       "With *virtio*, alone or in front of one of these and a comma, the guest has a virtio console "
-		       "(hvc0) as well, which takes an exit a line where the serial port takes one a byte: both print "
-		       "to "
-		       "the same place, and input goes to hvc0 once its driver is there.\n"
-		       "The default kernel command line then is\n"
-		       "\"" CONFIG_DEFAULT_CMDLINE_HVC "\".\n"
-		       "*stdio*: standard input and output; a terminal is put into raw mode, and Ctrl-A X ends the "
-		       "machine.\n"
-		       "*pty*: a new pseudo-terminal, whose name is printed on standard error.\n"
-		       "*file=PATH*: output only, to a file, up to *console-cap*.\n"
-		       "*socket=PATH*: a Unix socket on which one client at a time is served.\n"
-		       "*null*: nowhere.\n"
-		       "While nobody is connected to a pty or a socket, 1 MiB is kept for whoever comes, then the "
-		       "guest waits.",
+		.man = OPTION_MAN(
+			"Where the guest's serial port goes.\n"
+			"With *virtio*, alone or in front of one of these and a comma, the guest has a virtio console "
+			"(hvc0) as well, which takes an exit a line where the serial port takes one a byte: both print "
+			"to "
+			"the same place, and input goes to hvc0 once its driver is there.\n"
+			"The default kernel command line then is\n"
+			"\"" CONFIG_DEFAULT_CMDLINE_HVC "\".\n"
+			"*stdio*: standard input and output; a terminal is put into raw mode, and Ctrl-A X ends the "
+			"machine.\n"
+			"*pty*: a new pseudo-terminal, whose name is printed on standard error.\n"
+			"*file=PATH*: output only, to a file, up to *console-cap*.\n"
+			"*socket=PATH*: a Unix socket on which one client at a time is served.\n"
+			"*null*: nowhere.\n"
+			"While nobody is connected to a pty or a socket, 1 MiB is kept for whoever comes, then the "
+			"guest waits."),
 	},
 	{
 		.name = "console-cap",
@@ -349,10 +345,11 @@ const struct option_def options[] = {
 		.max = UINT64_C(1) << 50,
 		FIELD(uint64_t, console_cap_bytes),
 		.help = "largest size of a console file, 0 for no limit",
-		.man = "How large the file of *console=file* may become; what the guest writes beyond is counted "
-		       "and dropped.\n"
-		       "0 means that there is no limit: the guest can then fill the file system.\n"
-		       "Other consoles ignore it.",
+		.man = OPTION_MAN(
+			"How large the file of *console=file* may become; what the guest writes beyond is counted "
+			"and dropped.\n"
+			"0 means that there is no limit: the guest can then fill the file system.\n"
+			"Other consoles ignore it."),
 	},
 	{
 		.name = "debug-exit",
@@ -364,8 +361,9 @@ const struct option_def options[] = {
 		.max = UINT16_MAX,
 		.store = store_debug_exit,
 		.help = "I/O port with which the guest ends the run with a status",
-		.man = "An I/O port with which the guest ends the run: after writing N, the exit status is 2N+1.\n"
-		       "It behaves as QEMU's isa-debug-exit.",
+		.man = OPTION_MAN(
+			"An I/O port with which the guest ends the run: after writing N, the exit status is 2N+1.\n"
+			"It behaves as QEMU's isa-debug-exit."),
 	},
 	{
 		.name = "debugcon",
@@ -377,8 +375,8 @@ const struct option_def options[] = {
 		.max = UINT16_MAX,
 		.store = store_debugcon,
 		.help = "I/O port whose bytes go to the console",
-		.man = "An I/O port whose bytes go to the console, as the debug console of Bochs and QEMU.\n"
-		       "It has no flow control: what the console cannot take is lost, and counted.",
+		.man = OPTION_MAN("An I/O port whose bytes go to the console, as the debug console of Bochs and QEMU.\n"
+				  "It has no flow control: what the console cannot take is lost, and counted."),
 	},
 	{
 		.name = "boot-marker",
@@ -391,20 +389,19 @@ const struct option_def options[] = {
 		.max = BOARD_IOAPIC_ADDR - 8,
 		.store = store_boot_marker,
 		.help = "I/O port or address where a write marks a moment",
-		.man = "An I/O port, or from 0xc0000000 on a memory address, where the guest marks a moment of its own "
-		       "on the timeline with one write: the number written becomes the name of the mark.\n"
-		       "A line vmm-mark=NAME on the console does the same without a device.",
+		.man = OPTION_MAN("An I/O port, or from 0xc0000000 on a memory address, where the guest marks a moment "
+				  "of its own "
+				  "on the timeline with one write: the number written becomes the name of the mark.\n"
+				  "A line vmm-mark=NAME on the console does the same without a device."),
 	},
 	{
 		.name = "pvpanic",
 		.section = SECTION_DEVICES,
-		.type = OPT_BOOL,
-		.deflt = "on",
-		.bare = "on",
+		OPTION_SWITCH("on"),
 		FIELD(bool, pvpanic),
 		.help = "device through which the guest tells that it panicked",
-		.man = "The device through which a guest kernel tells that it panicked.\n"
-		       "Without it (or its driver) a panic is recognised by the text on the console.",
+		.man = OPTION_MAN("The device through which a guest kernel tells that it panicked.\n"
+				  "Without it (or its driver) a panic is recognised by the text on the console."),
 	},
 	{
 		.name = "disk",
@@ -416,7 +413,7 @@ const struct option_def options[] = {
 		.repeatable = true,
 		.add = disk_add,
 		.help = "a disk; keys: ro, overlay, id=, cache=, rate=, logical=, queues=; repeatable",
-		.man = "A disk, which the guest finds as /dev/vda, /dev/vdb and so on, in this order.",
+		.man = OPTION_MAN("A disk, which the guest finds as /dev/vda, /dev/vdb and so on, in this order."),
 	},
 	{
 		.name = "net",
@@ -428,8 +425,8 @@ const struct option_def options[] = {
 		.repeatable = true,
 		.add = net_add,
 		.help = "a network device; repeatable",
-		.man = "A network device, which the guest finds as eth0, eth1 and so on, in this order.\n"
-		       "One of *tap*, *fd* and *passt* says what it is connected to.",
+		.man = OPTION_MAN("A network device, which the guest finds as eth0, eth1 and so on, in this order.\n"
+				  "One of *tap*, *fd* and *passt* says what it is connected to."),
 	},
 	{
 		.name = "discovery",
@@ -440,23 +437,23 @@ const struct option_def options[] = {
 		.deflt = "auto",
 		.store = store_discovery,
 		.help = "how the guest learns of virtio devices",
-		.man = "How the guest learns where its virtio devices are.\n"
-		       "acpi: from the ACPI tables.\n"
-		       "cmdline: from virtio_mmio.device= on the kernel command line, which not every kernel reads; "
-		       "ACPI is off then.\n"
-		       "auto: from ACPI, unless *acpi* is off or the kernel command line says acpi=off.\n"
-		       "It is never both, since the guest would probe each device twice.",
+		.man = OPTION_MAN(
+			"How the guest learns where its virtio devices are.\n"
+			"acpi: from the ACPI tables.\n"
+			"cmdline: from virtio_mmio.device= on the kernel command line, which not every kernel reads; "
+			"ACPI is off then.\n"
+			"auto: from ACPI, unless *acpi* is off or the kernel command line says acpi=off.\n"
+			"It is never both, since the guest would probe each device twice."),
 	},
 	{
 		.name = "rng",
 		.section = SECTION_DEVICES,
-		.type = OPT_BOOL,
-		.deflt = "on",
-		.bare = "on",
+		OPTION_SWITCH("on"),
 		FIELD(bool, rng),
 		.help = "virtio entropy device",
-		.man = "A virtio entropy device, which hands random bytes of the host to the guest, at most 4 MiB a "
-		       "second.",
+		.man = OPTION_MAN(
+			"A virtio entropy device, which hands random bytes of the host to the guest, at most 4 MiB a "
+			"second."),
 	},
 	{
 		.name = "vsock",
@@ -467,14 +464,15 @@ const struct option_def options[] = {
 		.nr_keys = VSOCK_KEYS,
 		.add = vsock_add,
 		.help = "sockets between guest and host",
-		.man = "A virtio socket device: stream connections between programs of the guest and of the host.\n"
-		       "A program of the host connects to *path*, writes the line \"CONNECT PORT\" and reads \"OK "
-		       "HOSTPORT\"; from then on it is connected to the program of the guest that listens on that "
-		       "port.\n"
-		       "A program of the guest that connects to CID 2 and a port is connected to the program of the "
-		       "host "
-		       "that listens on the Unix socket *path*_PORT.\n"
-		       "At most 128 connections are open at a time.",
+		.man = OPTION_MAN(
+			"A virtio socket device: stream connections between programs of the guest and of the host.\n"
+			"A program of the host connects to *path*, writes the line \"CONNECT PORT\" and reads \"OK "
+			"HOSTPORT\"; from then on it is connected to the program of the guest that listens on that "
+			"port.\n"
+			"A program of the guest that connects to CID 2 and a port is connected to the program of the "
+			"host "
+			"that listens on the Unix socket *path*_PORT.\n"
+			"At most 128 connections are open at a time."),
 	},
 	{
 		.name = "balloon",
@@ -486,16 +484,17 @@ const struct option_def options[] = {
 		.nr_keys = BALLOON_KEYS,
 		.add = balloon_add,
 		.help = "a memory balloon; keys: size=, step=, poll=",
-		.man = "A virtio memory balloon: the guest gives pages back, and they leave the memory of this "
-		       "process.\n"
-		       "Free pages come back of their own accord when the guest's kernel reports them.\n"
-		       "More is asked for with *size* and at run time: SIGUSR1 asks for *step* more, SIGUSR2 for "
-		       "*step* "
-		       "less.\n"
-		       "A guest that runs out of memory takes back what it needs.\n"
-		       "With *hugepages*, only whole free huge pages can be given back; another machine may then take "
-		       "them "
-		       "from the host's pool, and this one ends when it wants them again.",
+		.man = OPTION_MAN(
+			"A virtio memory balloon: the guest gives pages back, and they leave the memory of this "
+			"process.\n"
+			"Free pages come back of their own accord when the guest's kernel reports them.\n"
+			"More is asked for with *size* and at run time: SIGUSR1 asks for *step* more, SIGUSR2 for "
+			"*step* "
+			"less.\n"
+			"A guest that runs out of memory takes back what it needs.\n"
+			"With *hugepages*, only whole free huge pages can be given back; another machine may then take "
+			"them "
+			"from the host's pool, and this one ends when it wants them again."),
 	},
 	{
 		.name = "timeout",
@@ -505,9 +504,10 @@ const struct option_def options[] = {
 		.max = 365 * DAY_NS,
 		FIELD(uint64_t, timeout_ns),
 		.help = "end the run after this time with status 124, 0 for never",
-		.man = "End the run after this time, with exit status 124 and the state of every CPU on standard "
-		       "error.\n"
-		       "0 means never.",
+		.man = OPTION_MAN(
+			"End the run after this time, with exit status 124 and the state of every CPU on standard "
+			"error.\n"
+			"0 means never."),
 	},
 	{
 		.name = "grace",
@@ -517,8 +517,8 @@ const struct option_def options[] = {
 		.max = DAY_NS,
 		FIELD(uint64_t, grace_ns),
 		.help = "time to power off after SIGTERM",
-		.man = "How long the guest has to power off after SIGTERM has pressed its power button.\n"
-		       "After that, or on a second SIGTERM, the run ends at once.",
+		.man = OPTION_MAN("How long the guest has to power off after SIGTERM has pressed its power button.\n"
+				  "After that, or on a second SIGTERM, the run ends at once."),
 	},
 	{
 		.name = "log-level",
@@ -529,8 +529,8 @@ const struct option_def options[] = {
 		.deflt = "warn",
 		.store = store_log_level,
 		.help = "what is told on stderr: error, warn, info, debug or trace",
-		.man = "What is told on standard error; each level includes those before it.\n"
-		       "*trace* tells the phases of the start with their times.",
+		.man = OPTION_MAN("What is told on standard error; each level includes those before it.\n"
+				  "*trace* tells the phases of the start with their times."),
 	},
 	{
 		.name = "sandbox",
@@ -541,11 +541,12 @@ const struct option_def options[] = {
 		.deflt = "strict",
 		.store = store_sandbox,
 		.help = "strict, best-effort or off",
-		.man = "How the program locks itself up before the guest runs.\n"
-		       "*strict* ends with an error where the host lacks Landlock or seccomp filters.\n"
-		       "*best-effort* takes what there is, and says on standard error what is missing.\n"
-		       "*off* leaves the guest to do whatever it can make this program do; only to find out whether "
-		       "the sandbox is in the way of something.",
+		.man = OPTION_MAN(
+			"How the program locks itself up before the guest runs.\n"
+			"*strict* ends with an error where the host lacks Landlock or seccomp filters.\n"
+			"*best-effort* takes what there is, and says on standard error what is missing.\n"
+			"*off* leaves the guest to do whatever it can make this program do; only to find out whether "
+			"the sandbox is in the way of something."),
 	},
 	{
 		.name = "user",
@@ -553,9 +554,10 @@ const struct option_def options[] = {
 		.type = OPT_USER,
 		.store = store_user,
 		.help = "become this user and group once everything is open",
-		.man = "Become this user and this group, two numbers, and leave all other groups, once everything is "
-		       "open.\n"
-		       "Needs root, and is what to do when started as root.",
+		.man = OPTION_MAN(
+			"Become this user and this group, two numbers, and leave all other groups, once everything is "
+			"open.\n"
+			"Needs root, and is what to do when started as root."),
 	},
 	{
 		.name = "chroot",
@@ -565,9 +567,10 @@ const struct option_def options[] = {
 		.bare = "new",
 		.store = store_chroot,
 		.help = "change to this root directory, or to a new and empty one",
-		.man = "Make this directory the root once everything is open.\n"
-		       "Without a value: an empty directory that nobody can write, in a mount namespace of its own.\n"
-		       "Needs root.",
+		.man = OPTION_MAN(
+			"Make this directory the root once everything is open.\n"
+			"Without a value: an empty directory that nobody can write, in a mount namespace of its own.\n"
+			"Needs root."),
 	},
 	{
 		.name = "netns",
@@ -577,10 +580,11 @@ const struct option_def options[] = {
 		.bare = "new",
 		.store = store_netns,
 		.help = "enter this network namespace, or a new and empty one",
-		.man = "Enter this network namespace, a path or a name as of *ip-netns*(8), before anything is "
-		       "opened.\n"
-		       "Without a value: a new and empty one, once everything is open.\n"
-		       "Needs root.",
+		.man = OPTION_MAN(
+			"Enter this network namespace, a path or a name as of *ip-netns*(8), before anything is "
+			"opened.\n"
+			"Without a value: a new and empty one, once everything is open.\n"
+			"Needs root."),
 	},
 	{
 		.name = "cgroup",
@@ -589,8 +593,9 @@ const struct option_def options[] = {
 		.metavar = "DIR",
 		FIELD(char *, cgroup),
 		.help = "enter this control group",
-		.man = "Enter the control group of this directory, below /sys/fs/cgroup, before anything else: what is "
-		       "used from then on is on its account.",
+		.man = OPTION_MAN("Enter the control group of this directory, below /sys/fs/cgroup, before anything "
+				  "else: what is "
+				  "used from then on is on its account."),
 	},
 	{
 		.name = "report",
@@ -598,9 +603,10 @@ const struct option_def options[] = {
 		.type = OPT_PATH,
 		FIELD(char *, report),
 		.help = "write a report of the run, as JSON, for `vmm report`",
-		.man = "Write a report of the run to a file, as JSON: how it ended, every phase with its time, exits, "
-		       "memory.\n"
-		       "See *vmm-report*(1).",
+		.man = OPTION_MAN(
+			"Write a report of the run to a file, as JSON: how it ended, every phase with its time, exits, "
+			"memory.\n"
+			"See *vmm-report*(1)."),
 	},
 	{
 		.name = "trace",
@@ -608,9 +614,10 @@ const struct option_def options[] = {
 		.type = OPT_PATH,
 		FIELD(char *, trace),
 		.help = "write the timeline with every exit, for Perfetto or Chrome",
-		.man = "Write the timeline of the run to a file, with every stay in the guest and every exit, in the "
-		       "form that the trace viewers of Perfetto and Chrome read.\n"
-		       "See *vmm-report*(1).",
+		.man = OPTION_MAN(
+			"Write the timeline of the run to a file, with every stay in the guest and every exit, in the "
+			"form that the trace viewers of Perfetto and Chrome read.\n"
+			"See *vmm-report*(1)."),
 	},
 	{
 		.name = "raw",
@@ -620,35 +627,34 @@ const struct option_def options[] = {
 		.metavar = "host|guest",
 		.bare = "host",
 		.help = "print only the registers, as --from reads them",
-		.man = "Print only the registers, of the host or of the guest, in the form that *--from* reads.",
+		.man = OPTION_MAN(
+			"Print only the registers, of the host or of the guest, in the form that *--from* reads."),
 	},
 	{
 		.name = "from",
 		.section = SECTION_CPUID,
 		.type = OPT_PATH,
 		.help = "take the host's registers from a file",
-		.man = "Take the registers of the host from a file that *--raw* printed there, not from this one.",
+		.man = OPTION_MAN(
+			"Take the registers of the host from a file that *--raw* printed there, not from this one."),
 	},
 	{
 		.name = "isolate",
 		.section = SECTION_FLAT,
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		.help = "a virtual machine for each program",
-		.man = "Gives each program a virtual machine of its own.\n"
-		       "A program in real mode has one anyhow.",
+		.man = OPTION_MAN("Gives each program a virtual machine of its own.\n"
+				  "A program in real mode has one anyhow."),
 	},
 	{
 		.name = "stats",
 		.section = SECTION_FLAT,
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		.help = "say what each program took: exits and times",
-		.man = "Prints on standard error, for each program, its exits by reason, the time to make its vCPU, "
-		       "the "
-		       "time in the guest and in the VMM, and the time per exit.",
+		.man = OPTION_MAN(
+			"Prints on standard error, for each program, its exits by reason, the time to make its vCPU, "
+			"the "
+			"time in the guest and in the VMM, and the time per exit."),
 	},
 	BENCH_OPTIONS,
 	BENCH_BOOT_OPTIONS,
@@ -657,8 +663,8 @@ const struct option_def options[] = {
 		.section = SECTION_GENERAL,
 		.type = OPT_PATH,
 		.help = "read settings from a file; the command line overrides it",
-		.man = "Read settings from a file, see *vmm.conf*(5).\n"
-		       "What is also given on the command line overrides the file.",
+		.man = OPTION_MAN("Read settings from a file, see *vmm.conf*(5).\n"
+				  "What is also given on the command line overrides the file."),
 	},
 	{
 		.name = "help",
@@ -666,7 +672,7 @@ const struct option_def options[] = {
 		.section = SECTION_GENERAL,
 		.type = OPT_FLAG,
 		.help = "print this and exit",
-		.man = "Print a summary of the options and exit.",
+		.man = OPTION_MAN("Print a summary of the options and exit."),
 	},
 	{
 		.name = "version",
@@ -674,7 +680,7 @@ const struct option_def options[] = {
 		.section = SECTION_GENERAL,
 		.type = OPT_FLAG,
 		.help = "print the version and how it was built, and exit",
-		.man = "Print the version and how the program was built, and exit.",
+		.man = OPTION_MAN("Print the version and how the program was built, and exit."),
 	},
 };
 

@@ -84,13 +84,17 @@ struct option_value {
  * @add: LIST: appends an element of zeroes to the configuration, which owns it; NULL when memory ran out
  * @required: key of a list: has to be there
  * @help: half a line for --help, without the default
- * @man: sentences for the manual, one per line; *NAME* stands out; the generator adds range and default
+ * @man: OPTION_MAN(sentences for the manual, one per line; *NAME* stands out); the generator adds range and default
  */
 struct option_def {
 	const char *name;
 	char letter;
-	enum option_section section;
-	enum option_type type;
+	enum option_section section : 8;
+	enum option_type type : 8;
+	bool repeatable;
+	bool required;
+	uint8_t nr_keys;
+	uint16_t offset;
 	const char *metavar;
 	const char *deflt;
 	const char *bare;
@@ -99,17 +103,23 @@ struct option_def {
 	uint64_t multiple;
 	const char *const *choices;
 	const char *excludes;
-	bool repeatable;
-	size_t offset;
 	int (*store)(struct config *c, const struct option_value *v);
 	int (*store_at)(void *element, const struct option_value *v);
 	const struct option_def *keys;
-	size_t nr_keys;
 	void *(*add)(struct config *c);
-	bool required;
 	const char *help;
 	const char *man;
 };
+
+/* The manual is made while vmm is built: only what makes or checks it has its sentences, the program a NULL. */
+#ifdef OPTIONS_WITH_MAN
+#define OPTION_MAN(text) (text)
+#else
+#define OPTION_MAN(text) NULL
+#endif
+
+/* What most settings of type BOOL have in common. */
+#define OPTION_SWITCH(deflt_) .type = OPT_BOOL, .deflt = deflt_, .bare = "on"
 
 #define OPTIONS_MAX 64
 

@@ -8,18 +8,18 @@
 #define BENCH_NUMBER(name_, deflt_, min_, max_, help_, man_)                                                           \
 	{                                                                                                              \
 		.name = name_, .section = SECTION_BENCH, .type = OPT_UINT, .deflt = deflt_, .min = min_, .max = max_,  \
-		.help = help_, .man = man_,                                                                            \
+		.help = help_, .man = OPTION_MAN(man_),                                                                \
 	}
 #define BENCH_FILE(name_, help_, man_)                                                                                 \
 	{                                                                                                              \
 		.name = name_, .section = SECTION_BENCH, .type = OPT_PATH, .metavar = "FILE", .help = help_,           \
-		.man = man_,                                                                                           \
+		.man = OPTION_MAN(man_),                                                                               \
 	}
 
 #define BENCH_TEXT(name_, metavar_, help_, man_)                                                                       \
 	{                                                                                                              \
 		.name = name_, .section = SECTION_BENCH, .type = OPT_STRING, .metavar = metavar_, .help = help_,       \
-		.man = man_,                                                                                           \
+		.man = OPTION_MAN(man_),                                                                               \
 	}
 
 #define BENCH_BOOT_OPTIONS                                                                                             \

@@ -45,35 +45,33 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.type = OPT_PATH,
 		.required = true,
 		DISK_FIELD(char *, path),
-		.man = "The image: a raw file, or a block device.\n"
-		       "Its size is the size of the disk, and has to be a multiple of *logical*.\n"
-		       "It is locked while the machine runs: an image has one machine that writes, or any number that "
-		       "read.",
+		.man = OPTION_MAN(
+			"The image: a raw file, or a block device.\n"
+			"Its size is the size of the disk, and has to be a multiple of *logical*.\n"
+			"It is locked while the machine runs: an image has one machine that writes, or any number that "
+			"read."),
 	},
 	{
 		.name = "ro",
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		DISK_FIELD(bool, ro),
-		.man = "The guest cannot write, and the image is opened for reading only.",
+		.man = OPTION_MAN("The guest cannot write, and the image is opened for reading only."),
 	},
 	{
 		.name = "overlay",
-		.type = OPT_BOOL,
-		.deflt = "off",
-		.bare = "on",
+		OPTION_SWITCH("off"),
 		DISK_FIELD(bool, overlay),
-		.man = "The guest can write, and the image stays as it is: changes are kept in a temporary file (in "
-		       "the "
-		       "directory that TMPDIR names, else /var/tmp) and are gone with the machine.",
+		.man = OPTION_MAN(
+			"The guest can write, and the image stays as it is: changes are kept in a temporary file (in "
+			"the "
+			"directory that TMPDIR names, else /var/tmp) and are gone with the machine."),
 	},
 	{
 		.name = "id",
 		.type = OPT_STRING,
 		DISK_FIELD(char *, id),
-		.man = "The serial number that the guest reads, of at most 20 characters.\n"
-		       "Without one it is disk0, disk1 and so on.",
+		.man = OPTION_MAN("The serial number that the guest reads, of at most 20 characters.\n"
+				  "Without one it is disk0, disk1 and so on."),
 	},
 	{
 		.name = "cache",
@@ -82,9 +80,10 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.metavar = "writeback|none",
 		.deflt = "writeback",
 		DISK_FIELD(enum disk_cache, cache),
-		.man = "With writeback, the host's page cache holds what the guest writes until the guest flushes; "
-		       "with none, reads and writes go past it (O_DIRECT).\n"
-		       "A flush makes everything durable with either.",
+		.man = OPTION_MAN(
+			"With writeback, the host's page cache holds what the guest writes until the guest flushes; "
+			"with none, reads and writes go past it (O_DIRECT).\n"
+			"A flush makes everything durable with either."),
 	},
 	{
 		.name = "rate",
@@ -92,7 +91,7 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.deflt = "0",
 		.max = UINT64_C(1) << 50,
 		DISK_FIELD(uint64_t, rate_bytes),
-		.man = "How many bytes a second the guest may read and write in all; 0 means any number.",
+		.man = OPTION_MAN("How many bytes a second the guest may read and write in all; 0 means any number."),
 	},
 	{
 		.name = "logical",
@@ -101,7 +100,7 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.metavar = "512|4096",
 		.deflt = "512",
 		.store_at = store_logical,
-		.man = "Bytes of a sector, as the guest sees it.",
+		.man = OPTION_MAN("Bytes of a sector, as the guest sees it."),
 	},
 	{
 		.name = "queues",
@@ -110,8 +109,9 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.min = 1,
 		.max = CONFIG_DISK_QUEUES_MAX,
 		DISK_FIELD(unsigned, queues),
-		.man = "Request queues, each served by a thread of its own (an overlay has one thread for all).\n"
-		       "The guest uses one for each of its CPUs at most.",
+		.man = OPTION_MAN(
+			"Request queues, each served by a thread of its own (an overlay has one thread for all).\n"
+			"The guest uses one for each of its CPUs at most."),
 	},
 };
 
@@ -175,10 +175,11 @@ const struct option_def net_keys[NET_KEYS] = {
 		.type = OPT_STRING,
 		.metavar = "NAME",
 		.store_at = store_tap,
-		.man = "Connect to the TAP interface NAME of the host, with checksum and segmentation offloads.\n"
-		       "It is best made before, for the user who runs the machine: ip tuntap add dev NAME mode tap "
-		       "user USER.\n"
-		       "One that does not exist is made where that is permitted, and is gone with the machine.",
+		.man = OPTION_MAN(
+			"Connect to the TAP interface NAME of the host, with checksum and segmentation offloads.\n"
+			"It is best made before, for the user who runs the machine: ip tuntap add dev NAME mode tap "
+			"user USER.\n"
+			"One that does not exist is made where that is permitted, and is gone with the machine."),
 	},
 	{
 		.name = "fd",
@@ -186,10 +187,11 @@ const struct option_def net_keys[NET_KEYS] = {
 		.min = 3,
 		.max = INT_MAX,
 		.store_at = store_fd,
-		.man = "Connect to a TAP interface that is open already, as the file descriptor N that a service "
-		       "manager or "
-		       "launcher passed in.\n"
-		       "It has to have been opened with IFF_TAP and IFF_NO_PI, and for offloads with IFF_VNET_HDR.",
+		.man = OPTION_MAN(
+			"Connect to a TAP interface that is open already, as the file descriptor N that a service "
+			"manager or "
+			"launcher passed in.\n"
+			"It has to have been opened with IFF_TAP and IFF_NO_PI, and for offloads with IFF_VNET_HDR."),
 	},
 	{
 		.name = "passt",
@@ -197,21 +199,23 @@ const struct option_def net_keys[NET_KEYS] = {
 		.metavar = "SOCKET",
 		.bare = "",
 		.store_at = store_passt,
-		.man = "Connect through *passt*(1), which needs no privileges: the guest's connections become sockets "
-		       "of the "
-		       "user who runs the machine, and it offers an address by DHCP.\n"
-		       "With a socket, connect to the passt that listens there; without, start one, which ends with "
-		       "the "
-		       "machine and forwards no ports to the guest.",
+		.man = OPTION_MAN(
+			"Connect through *passt*(1), which needs no privileges: the guest's connections become sockets "
+			"of the "
+			"user who runs the machine, and it offers an address by DHCP.\n"
+			"With a socket, connect to the passt that listens there; without, start one, which ends with "
+			"the "
+			"machine and forwards no ports to the guest."),
 	},
 	{
 		.name = "mac",
 		.type = OPT_MAC,
 		.store_at = store_mac,
-		.man = "The MAC address of the guest's side.\n"
-		       "Without one it is locally administered, and made from the name of the interface (or the word "
-		       "passt) and "
-		       "the number of the device, so that it is the same each time.",
+		.man = OPTION_MAN(
+			"The MAC address of the guest's side.\n"
+			"Without one it is locally administered, and made from the name of the interface (or the word "
+			"passt) and "
+			"the number of the device, so that it is the same each time."),
 	},
 };
 
@@ -243,8 +247,8 @@ const struct option_def vsock_keys[VSOCK_KEYS] = {
 		.type = OPT_PATH,
 		.required = true,
 		.store_at = store_vsock_path,
-		.man = "The Unix socket to make, of at most 96 bytes, with mode 0600.\n"
-		       "A stale one is replaced, and it is removed at the end.",
+		.man = OPTION_MAN("The Unix socket to make, of at most 96 bytes, with mode 0600.\n"
+				  "A stale one is replaced, and it is removed at the end."),
 	},
 	{
 		.name = "cid",
@@ -253,8 +257,8 @@ const struct option_def vsock_keys[VSOCK_KEYS] = {
 		.min = 3,
 		.max = 0xfffffffe,
 		VSOCK_FIELD(unsigned, cid),
-		.man = "The context id of the guest; 0, 1 and 2 are reserved.\n"
-		       "Machines do not share a network of sockets, so two may have the same.",
+		.man = OPTION_MAN("The context id of the guest; 0, 1 and 2 are reserved.\n"
+				  "Machines do not share a network of sockets, so two may have the same."),
 	},
 };
 
@@ -275,7 +279,7 @@ const struct option_def balloon_keys[BALLOON_KEYS] = {
 		.max = CONFIG_MEM_MAX,
 		.multiple = CONFIG_MEM_STEP,
 		BALLOON_FIELD(uint64_t, size_bytes),
-		.man = "How much memory the guest is asked to give back at first.",
+		.man = OPTION_MAN("How much memory the guest is asked to give back at first."),
 	},
 	{
 		.name = "step",
@@ -284,8 +288,9 @@ const struct option_def balloon_keys[BALLOON_KEYS] = {
 		.max = CONFIG_MEM_MAX,
 		.multiple = CONFIG_MEM_STEP,
 		BALLOON_FIELD(uint64_t, step_bytes),
-		.man = "How much a SIGUSR1 asks for in addition, and a SIGUSR2 lets go again; 0 means an eighth of "
-		       "*mem*.",
+		.man = OPTION_MAN(
+			"How much a SIGUSR1 asks for in addition, and a SIGUSR2 lets go again; 0 means an eighth of "
+			"*mem*."),
 	},
 	{
 		.name = "poll",
@@ -293,9 +298,10 @@ const struct option_def balloon_keys[BALLOON_KEYS] = {
 		.deflt = "0",
 		.max = UINT64_C(86400000000000),
 		BALLOON_FIELD(uint64_t, stats_ns),
-		.man = "How often the guest is asked for its memory statistics, which are told at the log level info; "
-		       "0 "
-		       "means never.",
+		.man = OPTION_MAN(
+			"How often the guest is asked for its memory statistics, which are told at the log level info; "
+			"0 "
+			"means never."),
 	},
 };
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmd/list.h"
+#include "cmd/options.h"
 #include "cmd/parse.h"
 #include "tests/support/unit.h"
 
@@ -324,6 +326,14 @@ static int no_files(void **state)
 	return chdir("/") || rmdir(*state);
 }
 
+static void the_program_does_not_carry_the_manual(void **state)
+{
+	for_each_option(o) {
+		assert_null(o->man);
+		for_each_key(k, o) assert_null(k->man);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_subcommand_has_its_own),
 		cmocka_unit_test(a_long_value_keeps_the_words_around_it),
 		cmocka_unit_test(control_characters_stay_out_of_the_words),
+		cmocka_unit_test(the_program_does_not_carry_the_manual),
 	};
 
 	return cmocka_run_group_tests(tests, files, no_files) ? 1 : 0;
