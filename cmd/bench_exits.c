@@ -35,11 +35,19 @@ static void report_destroy(struct report *p)
 	kvm_close(&p->kvm);
 }
 
+static void print_count(int64_t n)
+{
+	if (n < 0)
+		printf(" %9s", "-");
+	else
+		printf(" %9lld", (long long)n);
+}
+
 static void print_row(const struct report *p, const struct exits_row *row)
 {
 	const struct stats *c = &row->cycles;
 
-	printf("%-20s %-11s %-4s ", exits_from_name(row->from), row->name, exits_answer_name(row->answer));
+	printf("%-20s %-11s %-6s ", exits_from_name(row->from), row->name, exits_answer_name(row->answer));
 	if (row->state == EXITS_CANNOT) {
 		printf("cannot run here: %s\n", row->words.text);
 	} else {
@@ -48,10 +56,8 @@ static void print_row(const struct report *p, const struct exits_row *row)
 			printf("%10.1f", c->median * 1e6 / p->khz);
 		else
 			printf("%10s", "-");
-		if (row->kvm_exits < 0)
-			printf(" %9s", "-");
-		else
-			printf(" %9lld", (long long)row->kvm_exits);
+		print_count(row->kvm_exits);
+		print_count(row->traced);
 		printf(" %9llu  %s\n", (unsigned long long)row->returns, row->clock);
 		if (row->state == EXITS_OTHER_PATH)
 			printf("    another path: %s\n", row->words.text);
@@ -66,14 +72,36 @@ static int measure(struct report *p, struct err *e)
 	printf("\ncycles of a round trip, the clock's own in it (rows \"nothing\"); %u iterations after %u to warm "
 	       "up\n",
 		p->iterations, p->warmup);
-	printf("%-20s %-11s %-4s %9s %9s %9s %9s %9s %10s %9s %9s  %s\n", "from", "instruction", "by", "min", "median",
-		"p90", "p99", "p99.9", "median ns", "KVM exits", "returns", "clock");
+	printf("%-20s %-11s %-6s %9s %9s %9s %9s %9s %10s %9s %9s %9s  %s\n", "from", "instruction", "by", "min",
+		"median", "p90", "p99", "p99.9", "median ns", "KVM exits", "traced", "returns", "clock");
 	for (unsigned i = 0; r == 0 && i < exits_rows(); i++) {
 		r = exits_measure(p->exits, i, p->warmup, p->iterations, &p->row[i], e);
 		if (r == 0)
 			print_row(p, &p->row[i]);
 	}
 	return r;
+}
+
+/* Of all rows that leave the guest. */
+static void print_histograms(const struct report *p)
+{
+	for (unsigned i = 0; i < exits_rows(); i++) {
+		const struct exits_row *row = &p->row[i];
+
+		if (row->state == EXITS_CANNOT || row->answer == EXITS_NOBODY)
+			continue;
+		printf("\n%s from %s, answered by %s: cycles, and how many took so many\n", row->name,
+			exits_from_name(row->from), exits_answer_name(row->answer));
+		histogram_print(&row->histogram, stdout, 2);
+	}
+}
+
+static void count_json(struct json *j, const char *key, int64_t n)
+{
+	if (n < 0)
+		json_null(j, key);
+	else
+		json_i64(j, key, n);
 }
 
 static void row_json(struct json *j, const struct report *p, const struct exits_row *row)
@@ -92,10 +120,8 @@ static void row_json(struct json *j, const struct report *p, const struct exits_
 		if (p->khz)
 			json_double(j, "median_ns", row->cycles.median * 1e6 / p->khz);
 		histogram_json(j, "histogram", &row->histogram);
-		if (row->kvm_exits < 0)
-			json_null(j, "kvm_exits");
-		else
-			json_i64(j, "kvm_exits", row->kvm_exits);
+		count_json(j, "kvm_exits", row->kvm_exits);
+		count_json(j, "kvm_exit_tracepoint", row->traced);
 		json_u64(j, "returns", row->returns);
 	}
 	json_end(j);
@@ -221,6 +247,8 @@ int bench_exits(int argc, char **argv)
 		p.khz = exits_khz(p.exits);
 		r = measure(&p, &e);
 	}
+	if (r == 0)
+		print_histograms(&p);
 	if (r == 0 && picks[JSON].given)
 		r = bench_write(picks[JSON].value.text, write_json, &p, &e);
 	if (r == 0 && picks[SVG].given)

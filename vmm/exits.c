@@ -4,15 +4,25 @@
  * a row starts, ring 3 included, so that the guest needs no start-up code. Each vector's handler is a HLT, as in
  * flat_layout.c. A row first runs for the warm-up: what this host cannot run shows there, by a fault, an internal
  * error, or a time limit.
+ *
+ * The rows with an interrupt have a VM of their own, since with interrupt controllers in KVM a HLT no longer comes back
+ * to us. There a store is an ioeventfd. Where the same eventfd is an irqfd, KVM raises the interrupt from it by itself;
+ * where it is another, our thread does.
  */
 #include "vmm/exits.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vmm/base/le.h"
 #include "vmm/vm.h"
@@ -31,8 +41,13 @@
 #define AT_USERSTACK 0x200000
 #define AT_SAMPLES   (4 * MIB)
 #define MMIO         UINT64_C(0xd0000000)
+#define KICK_KVM     (MMIO + 0x100)
+#define KICK_THREAD  (MMIO + 0x108)
 #define PORT         0xe9
+#define PORT_END     0xf4
 #define VECTORS      32
+#define VECTOR_IRQ   0x30
+#define GSI          0
 #define LIMIT_NS     3000000000LL
 #define GP           13
 
@@ -60,10 +75,40 @@
 #define MSR_SFMASK 0xc0000084
 #define EFER_SCE   BIT(0)
 
-struct exits {
+/* SDM 3, 10.4.1, 10.8.5, 10.9, 10.11.1: addresses, and bit 8 of the spurious vector register, which switches it on */
+#define LAPIC        UINT64_C(0xfee00000)
+#define LAPIC_EOI    (LAPIC + 0xb0)
+#define LAPIC_SVR    0xf0
+#define LAPIC_SVR_ON BIT(8)
+
+/**
+ * struct guest - a VM with the rows' code in it
+ * @stats_fd: of its vCPU, or -1; @exits_offset: of KVM's count in it
+ */
+struct guest {
 	struct vm vm;
 	int stats_fd;
 	uint64_t exits_offset;
+};
+
+/**
+ * struct exits - both guests
+ * @irqs: the one with interrupts; @no_irqs: why there is none, or empty
+ * @line: the interrupt, and the ioeventfd of the row that KVM answers
+ * @kick: the ioeventfd that wakes the thread; -1: none
+ * @stop: the thread is to end
+ * @seen: kicks that it has seen
+ * @trace_fd: counts kvm:kvm_exit of this thread, or -1
+ */
+struct exits {
+	struct guest plain;
+	struct guest irqs;
+	struct err no_irqs;
+	struct irq_line line;
+	int kick;
+	bool stop;
+	uint64_t seen;
+	int trace_fd;
 };
 
 #define HOWS(X) X(empty) X(cpuid) X(rdmsr) X(vmcall) X(vmmcall) X(out) X(mmio)
@@ -71,15 +116,16 @@ struct exits {
 HOWS(X)
 #undef X
 extern const uint8_t exits_syscall_rdtscp[], exits_syscall_rdtsc[];
+extern const uint8_t exits_kick_rdtscp[], exits_kick_rdtsc[], exits_irq_rdtscp[], exits_irq_rdtsc[];
 extern const uint8_t exits_guest_start[], exits_guest_end[];
 
 #define DIRECT(how, text, from, answer)                                                                                \
 	{                                                                                                              \
-		text, from, answer, {exits_##how##_rdtscp, exits_##how##_rdtsc}, NULL                                  \
+		text, from, answer, {exits_##how##_rdtscp, exits_##how##_rdtsc}, NULL, MMIO                            \
 	}
 #define CALLED(how, text, answer)                                                                                      \
 	{                                                                                                              \
-		text, EXITS_SYSCALL, answer, {exits_syscall_rdtscp, exits_syscall_rdtsc}, exits_handler_##how          \
+		text, EXITS_SYSCALL, answer, {exits_syscall_rdtscp, exits_syscall_rdtsc}, exits_handler_##how, MMIO    \
 	}
 
 static const struct path {
@@ -88,6 +134,7 @@ static const struct path {
 	enum exits_answer answer;
 	const uint8_t *code[2];
 	const uint8_t *handler;
+	uint64_t store;
 } paths[] = {
 	DIRECT(empty, "nothing", EXITS_RING0, EXITS_NOBODY),
 	DIRECT(cpuid, "CPUID", EXITS_RING0, EXITS_KVM),
@@ -107,11 +154,24 @@ static const struct path {
 	CALLED(vmmcall, "VMMCALL", EXITS_KVM),
 	CALLED(out, "OUT", EXITS_VMM),
 	CALLED(mmio, "MMIO store", EXITS_VMM),
+	{"ioeventfd", EXITS_RING0, EXITS_KVM, {exits_kick_rdtscp, exits_kick_rdtsc}, NULL, KICK_KVM},
+	{"ioeventfd", EXITS_RING0, EXITS_THREAD, {exits_kick_rdtscp, exits_kick_rdtsc}, NULL, KICK_THREAD},
 };
 
 _Static_assert(ARRAY_SIZE(paths) <= EXITS_ROWS_MAX, "EXITS_ROWS_MAX is too small");
 
 static const char *const clocks[] = {"RDTSCP", "LFENCE, RDTSC"};
+static const uint8_t *const irq_handlers[] = {exits_irq_rdtscp, exits_irq_rdtsc};
+
+static bool has_interrupts(const struct path *p)
+{
+	return p->store != MMIO;
+}
+
+static struct guest *guest_of(struct exits *x, const struct path *p)
+{
+	return has_interrupts(p) ? &x->irqs : &x->plain;
+}
 
 unsigned exits_rows(void)
 {
@@ -127,7 +187,7 @@ const char *exits_from_name(enum exits_from f)
 
 const char *exits_answer_name(enum exits_answer a)
 {
-	static const char *const names[] = {"-", "KVM", "VMM"};
+	static const char *const names[] = {"-", "KVM", "VMM", "thread"};
 
 	return names[a];
 }
@@ -144,17 +204,22 @@ static void put64(const struct gmem *g, uint64_t gpa, uint64_t value)
 	gmem_write(g, gpa, &value, sizeof(value));
 }
 
+/* SDM 3, 6.14.1: offset, selector, IST 1, present interrupt gate */
+static void put_gate(const struct gmem *g, unsigned vector, uint64_t offset)
+{
+	put64(g, AT_IDT + vector * 16,
+		(offset & 0xffff) | SEL_KCODE << 16 | UINT64_C(0x8e01) << 32 | offset >> 16 << 48);
+	put64(g, AT_IDT + vector * 16 + 8, offset >> 32);
+}
+
 /* All addresses are inside RAM, so that no write can fail. */
 static void write_tables(const struct gmem *g)
 {
 	static const uint8_t ones = 0xff, hlts[VECTORS] = {[0 ... VECTORS - 1] = 0xf4};
 
 	gmem_write(g, AT_HLTS, hlts, sizeof(hlts));
-	for (unsigned v = 0; v < VECTORS; v++) {
-		/* SDM 3, 6.14.1: offset, selector, IST 1, present interrupt gate; all handlers are below 64 KiB */
-		put64(g, AT_IDT + v * 16, (AT_HLTS + v) | SEL_KCODE << 16 | UINT64_C(0x8e01) << 32);
-		put64(g, AT_IDT + v * 16 + 8, 0);
-	}
+	for (unsigned v = 0; v < VECTORS; v++)
+		put_gate(g, v, AT_HLTS + v);
 	put64(g, AT_GDT + SEL_KCODE, UINT64_C(0x00af9b000000ffff));
 	put64(g, AT_GDT + SEL_KDATA, UINT64_C(0x00cf93000000ffff));
 	put64(g, AT_GDT + (SEL_UDATA & ~3), UINT64_C(0x00cff3000000ffff));
@@ -171,10 +236,11 @@ static void write_tables(const struct gmem *g)
 	for (uint64_t i = 0; i < RAM / (2 * MIB); i++)
 		put64(g, AT_PD + i * 8, i * 2 * MIB | PTE_2M);
 	put64(g, AT_MMIO_PD + MMIO % GIB / (2 * MIB) * 8, MMIO | PTE_2M);
+	put64(g, AT_MMIO_PD + LAPIC % GIB / (2 * MIB) * 8, LAPIC | PTE_2M);
 	gmem_write(g, AT_CODE, exits_guest_start, (size_t)(exits_guest_end - exits_guest_start));
 }
 
-static int set_msrs(struct exits *x, const struct path *p, struct err *e)
+static int set_msrs(struct vcpu *v, const struct path *p, struct err *e)
 {
 	struct {
 		struct kvm_msrs head;
@@ -188,7 +254,7 @@ static int set_msrs(struct exits *x, const struct path *p, struct err *e)
 				{.index = MSR_SFMASK, .data = BIT(9)},
 			},
 	};
-	int r = kvm_ioctl(x->vm.kvm, x->vm.vcpu[0].fd, KVM_SET_MSRS, &m);
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, &m);
 
 	return r < 0 ? err_sys(e, r, "KVM_SET_MSRS") : 0;
 }
@@ -202,7 +268,7 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 		.gdt_base = AT_GDT,
 		.gdt_limit = GDT_LIMIT,
 		.idt_base = AT_IDT,
-		.idt_limit = VECTORS * 16 - 1,
+		.idt_limit = (VECTOR_IRQ + 1) * 16 - 1,
 		.tss_base = AT_TSS,
 		.tss = SEL_TSS,
 		.cs = p->from == EXITS_RING0 ? SEL_KCODE : SEL_UCODE,
@@ -213,15 +279,18 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 		.rsp = AT_USERSTACK,
 		.r12 = AT_SAMPLES,
 		.r13 = iterations,
-		.r14 = MMIO,
-		.rflags = BIT(1),
+		.r14 = p->store,
+		.r15 = LAPIC_EOI,
+		.rflags = BIT(1) | (has_interrupts(p) ? BIT(9) : 0),
 	};
-	struct vcpu *v = &x->vm.vcpu[0];
+	struct guest *g = guest_of(x, p);
+	struct vcpu *v = &g->vm.vcpu[0];
 	struct kvm_sregs s;
 	int r = vcpu_set_entry(v, &entry, e);
 
+	put_gate(&g->vm.memory.gmem, VECTOR_IRQ, guest_address(irq_handlers[clock]));
 	if (r == 0)
-		r = set_msrs(x, p, e);
+		r = set_msrs(v, p, e);
 	if (r < 0)
 		return r;
 	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_SREGS, &s);
@@ -240,12 +309,12 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 /* --- KVM's own count ----------------------------------------------------------------------------------------- */
 
 /* KVM API, 4.134: a header, descriptors of a fixed size, and the values. */
-static void open_stats(struct exits *x)
+static void open_stats(struct guest *g)
 {
 	struct kvm_stats_header h;
-	int fd = kvm_check(x->vm.kvm, KVM_CAP_BINARY_STATS_FD) ? ioctl(x->vm.vcpu[0].fd, KVM_GET_STATS_FD, NULL) : -1;
+	int fd = kvm_check(g->vm.kvm, KVM_CAP_BINARY_STATS_FD) ? ioctl(g->vm.vcpu[0].fd, KVM_GET_STATS_FD, NULL) : -1;
 
-	x->stats_fd = -1;
+	g->stats_fd = -1;
 	if (fd < 0 || pread(fd, &h, sizeof(h), 0) != sizeof(h) || h.name_size > 256) {
 		if (fd >= 0)
 			close(fd);
@@ -259,19 +328,98 @@ static void open_stats(struct exits *x)
 		if (pread(fd, desc, size, (off_t)(h.desc_offset + i * size)) != (ssize_t)size)
 			break;
 		if (!strcmp(desc + sizeof(*d), "exits")) {
-			x->stats_fd = fd;
-			x->exits_offset = h.data_offset + d->offset;
+			g->stats_fd = fd;
+			g->exits_offset = h.data_offset + d->offset;
 			return;
 		}
 	}
 	close(fd);
 }
 
-static int64_t kvm_exits(const struct exits *x)
+static int64_t kvm_exits(const struct guest *g)
 {
 	int64_t n;
 
-	return x->stats_fd >= 0 && pread(x->stats_fd, &n, sizeof(n), (off_t)x->exits_offset) == sizeof(n) ? n : -1;
+	return g->stats_fd >= 0 && pread(g->stats_fd, &n, sizeof(n), (off_t)g->exits_offset) == sizeof(n) ? n : -1;
+}
+
+/* The tracepoint's number is in tracefs; a software KVM has no exit to trace. */
+static int open_tracepoint(void)
+{
+	static const char *const ids[] = {
+		"/sys/kernel/tracing/events/kvm/kvm_exit/id", "/sys/kernel/debug/tracing/events/kvm/kvm_exit/id"};
+	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr)};
+	unsigned long long id = 0;
+
+	for (size_t i = 0; !id && kvm_hardware() && i < ARRAY_SIZE(ids); i++) {
+		CLEANUP_FCLOSE FILE *f = fopen(ids[i], "re");
+
+		if (f && fscanf(f, "%llu", &id) != 1)
+			id = 0;
+	}
+	attr.config = id;
+	return id ? (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) : -1;
+}
+
+static int64_t traced_exits(const struct exits *x)
+{
+	uint64_t n;
+
+	return x->trace_fd >= 0 && read(x->trace_fd, &n, sizeof(n)) == sizeof(n) ? (int64_t)n : -1;
+}
+
+/* --- Interrupts ---------------------------------------------------------------------------------------------- */
+
+/* One eventfd is ioeventfd and irqfd at once; the other is an ioeventfd that wakes our thread. */
+static int add_interrupts(struct exits *x, struct err *e)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry;
+	} routes = {
+		.head.nr = 1,
+		.entry = {.gsi = GSI,
+			.type = KVM_IRQ_ROUTING_MSI,
+			.u.msi = {.address_lo = (uint32_t)LAPIC, .data = VECTOR_IRQ}},
+	};
+	struct guest *g = &x->irqs;
+	struct kvm_lapic_state lapic;
+	int r = irq_line_init(&x->line);
+
+	if (r < 0)
+		return err_sys(e, r, "eventfd");
+	x->kick = eventfd(0, EFD_CLOEXEC);
+	if (x->kick < 0)
+		return err_sys(e, -errno, "eventfd");
+	r = kvm_ioctl(g->vm.kvm, g->vm.fd, KVM_SET_GSI_ROUTING, &routes);
+	if (r < 0)
+		return err_sys(e, r, "KVM_SET_GSI_ROUTING");
+	r = vm_attach_irq(&g->vm, &x->line, GSI, e);
+	if (r == 0)
+		r = vm_attach_kick(&g->vm, KICK_KVM, 0, x->line.fd, e);
+	if (r == 0)
+		r = vm_attach_kick(&g->vm, KICK_THREAD, 0, x->kick, e);
+	if (r < 0)
+		return r;
+	r = kvm_ioctl(g->vm.kvm, g->vm.vcpu[0].fd, KVM_GET_LAPIC, &lapic);
+	if (r < 0)
+		return err_sys(e, r, "KVM_GET_LAPIC");
+	le32_put(lapic.regs + LAPIC_SVR, le32_get(lapic.regs + LAPIC_SVR) | LAPIC_SVR_ON);
+	r = kvm_ioctl(g->vm.kvm, g->vm.vcpu[0].fd, KVM_SET_LAPIC, &lapic);
+	return r < 0 ? err_sys(e, r, "KVM_SET_LAPIC") : 0;
+}
+
+/* A kick from us, with @stop, ends it; kicks of the guest come one at a time, as it waits for the interrupt of each. */
+static void *kick_thread(void *arg)
+{
+	struct exits *x = arg;
+	uint64_t n;
+
+	while (read(x->kick, &n, sizeof(n)) == sizeof(n) && !__atomic_load_n(&x->stop, __ATOMIC_ACQUIRE)) {
+		x->seen += n;
+		irq_raise(&x->line);
+	}
+	return NULL;
 }
 
 /* --- Running ------------------------------------------------------------------------------------------------- */
@@ -283,12 +431,12 @@ static void nothing(int sig)
 /* Where a halt was: the end of the row's loop, or a fault. */
 static bool reached_end(struct exits *x, const struct path *p, unsigned clock, struct err *why)
 {
-	const struct gmem *g = &x->vm.memory.gmem;
+	struct vm *vm = &guest_of(x, p)->vm;
 	uint64_t frame[2] = {0}, begin = guest_address(p->code[clock]);
 	struct kvm_regs regs;
 	uint64_t vector;
 
-	if (kvm_ioctl(x->vm.kvm, x->vm.vcpu[0].fd, KVM_GET_REGS, &regs) < 0) {
+	if (kvm_ioctl(vm->kvm, vm->vcpu[0].fd, KVM_GET_REGS, &regs) < 0) {
 		err_set(why, -EIO, "its registers cannot be read");
 		return false;
 	}
@@ -301,7 +449,7 @@ static bool reached_end(struct exits *x, const struct path *p, unsigned clock, s
 		return false;
 	}
 	/* The frame has an error code in front for 13 and its like; RIP is the first that looks like one. */
-	gmem_read(g, regs.rsp, frame, sizeof(frame));
+	gmem_read(&vm->memory.gmem, regs.rsp, frame, sizeof(frame));
 	if (vector == GP && p->from != EXITS_RING0 && !regs.r13)
 		return true;
 	err_set(why, -EIO, "the guest faults there: vector %llu at +0x%llx of the loop", (unsigned long long)vector,
@@ -309,8 +457,8 @@ static bool reached_end(struct exits *x, const struct path *p, unsigned clock, s
 	return false;
 }
 
-/* Runs the row once. false: it did not reach its end, and why; true also gives the returns to us. */
-static bool run(struct exits *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
+/* Steps the guest to the end of its loop. false: it did not reach it, and why; true also gives the returns to us. */
+static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
 {
 	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
 	/* Ever again: a kick between two steps must not be lost. */
@@ -328,9 +476,13 @@ static bool run(struct exits *x, const struct path *p, unsigned clock, uint64_t 
 	}
 	timer_settime(timer, 0, &limit, NULL);
 	for (;;) {
-		r = vcpu_step(&x->vm.vcpu[0], &exit);
+		r = vcpu_step(&guest_of(x, p)->vm.vcpu[0], &exit);
 		if (r < 0) {
 			err_sys(why, r, "KVM_RUN");
+			break;
+		}
+		if (exit.what == VCPU_PIO && exit.pio.port == PORT_END) {
+			ok = true;
 			break;
 		}
 		if (exit.what == VCPU_PIO || exit.what == VCPU_MMIO) {
@@ -355,7 +507,32 @@ static bool run(struct exits *x, const struct path *p, unsigned clock, uint64_t 
 	return ok;
 }
 
-static void prove(const struct path *p, unsigned iterations, struct exits_row *row)
+/* Runs the row once, with the thread that it needs; otherwise as step(). */
+static bool run(struct exits *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
+{
+	const uint64_t one = 1;
+	pthread_t thread;
+	bool ok;
+	int r;
+
+	if (p->answer != EXITS_THREAD)
+		return step(x, p, clock, ret_returns, why);
+	x->seen = 0;
+	x->stop = false;
+	r = pthread_create(&thread, NULL, kick_thread, x);
+	if (r) {
+		err_sys(why, -r, "cannot start a thread");
+		return false;
+	}
+	ok = step(x, p, clock, ret_returns, why);
+	__atomic_store_n(&x->stop, true, __ATOMIC_RELEASE);
+	r = write(x->kick, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+	assert(r == 0);
+	pthread_join(thread, NULL);
+	return ok;
+}
+
+static void prove(const struct exits *x, const struct path *p, unsigned iterations, struct exits_row *row)
 {
 	uint64_t want = p->answer == EXITS_VMM ? iterations : 0;
 
@@ -367,18 +544,28 @@ static void prove(const struct path *p, unsigned iterations, struct exits_row *r
 		err_set(&row->words, 0,
 			"KVM counted %lld exits in %u iterations: it emulates, and does not leave the guest",
 			(long long)row->kvm_exits, iterations);
+	else if (p->answer != EXITS_NOBODY && row->traced >= 0 && row->traced < (int64_t)iterations)
+		err_set(&row->words, 0, "the tracepoint kvm:kvm_exit was passed %lld times in %u iterations",
+			(long long)row->traced, iterations);
+	else if (p->answer == EXITS_NOBODY && row->traced >= (int64_t)iterations)
+		err_set(&row->words, 0,
+			"the tracepoint kvm:kvm_exit was passed %lld times, and nothing should leave the guest",
+			(long long)row->traced);
+	else if (p->answer == EXITS_THREAD && x->seen != iterations)
+		err_set(&row->words, 0, "the thread was woken %llu times and not %u", (unsigned long long)x->seen,
+			iterations);
 	else
 		row->state = EXITS_OK;
 }
 
-static int collect(struct exits *x, unsigned iterations, struct exits_row *row, struct err *e)
+static int collect(struct guest *g, unsigned iterations, struct exits_row *row, struct err *e)
 {
 	CLEANUP_FREE double *cycles = calloc(iterations, sizeof(*cycles));
 	CLEANUP_FREE uint32_t *raw = calloc(iterations, sizeof(*raw));
 
 	if (!cycles || !raw)
 		return err_sys(e, -ENOMEM, "cannot keep %u samples", iterations);
-	gmem_read(&x->vm.memory.gmem, AT_SAMPLES, raw, iterations * sizeof(*raw));
+	gmem_read(&g->vm.memory.gmem, AT_SAMPLES, raw, iterations * sizeof(*raw));
 	for (unsigned i = 0; i < iterations; i++)
 		cycles[i] = raw[i];
 	row->cycles = stats_of(cycles, iterations);
@@ -392,10 +579,16 @@ int exits_measure(
 	struct sigaction sa = {.sa_handler = nothing}, old;
 	const struct path *p = &paths[index];
 	struct exits_row row = {.name = p->name, .from = p->from, .answer = p->answer, .state = EXITS_CANNOT};
+	struct guest *g = guest_of(x, p);
 	unsigned clock;
 	uint64_t n;
 	int r = 0;
 
+	if (has_interrupts(p) && x->no_irqs.text[0]) {
+		row.words = x->no_irqs;
+		*ret = row;
+		return 0;
+	}
 	if (sigaction(SIGRTMIN, &sa, &old) < 0)
 		return err_sys(e, -errno, "sigaction");
 	for (clock = 0; clock < 2; clock++) {
@@ -404,15 +597,17 @@ int exits_measure(
 			break;
 	}
 	if (r == 0 && clock < 2) {
-		int64_t before;
+		int64_t before, traced;
 
 		row.clock = clocks[clock];
 		r = enter(x, p, clock, iterations, e);
-		before = kvm_exits(x);
+		before = kvm_exits(g);
+		traced = traced_exits(x);
 		if (r == 0 && run(x, p, clock, &row.returns, &row.words)) {
-			row.kvm_exits = before < 0 ? -1 : kvm_exits(x) - before;
-			prove(p, iterations, &row);
-			r = collect(x, iterations, &row, e);
+			row.kvm_exits = before < 0 ? -1 : kvm_exits(g) - before;
+			row.traced = traced < 0 ? -1 : traced_exits(x) - traced;
+			prove(x, p, iterations, &row);
+			r = collect(g, iterations, &row, e);
 		}
 	}
 	sigaction(SIGRTMIN, &old, NULL);
@@ -423,16 +618,44 @@ int exits_measure(
 
 unsigned exits_khz(const struct exits *x)
 {
-	int r = ioctl(x->vm.vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
+	int r = ioctl(x->plain.vm.vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
 
 	return r > 0 ? (unsigned)r : 0;
+}
+
+static int guest_open(struct kvm *kvm, const struct cpuid_set *set, bool irqchip, struct guest *g, struct err *e)
+{
+	CLEANUP(memory_destroy) struct memory memory = {0};
+	int r = vm_create(kvm, &g->vm, e);
+
+	if (r == 0)
+		r = memory_create(RAM, BACKING_ANON, true, &memory, e);
+	if (r == 0)
+		r = vm_set_memory(&g->vm, &memory, e);
+	if (r == 0 && irqchip)
+		r = vm_add_irqchip(&g->vm, e);
+	if (r == 0)
+		r = vm_add_vcpus(&g->vm, 1, e);
+	if (r == 0)
+		r = vcpu_set_cpuid(&g->vm.vcpu[0], set, e);
+	if (r < 0)
+		return r;
+	write_tables(&g->vm.memory.gmem);
+	open_stats(g);
+	return 0;
+}
+
+static void guest_close(struct guest *g)
+{
+	if (g->stats_fd >= 0)
+		close(g->stats_fd);
+	vm_destroy(&g->vm);
 }
 
 int exits_open(struct kvm *kvm, struct exits **ret, struct err *e)
 {
 	const struct cpuid_opts opts = {.cpus = 1};
 	CLEANUP_FREE struct cpuid_set *set = malloc(sizeof(*set));
-	CLEANUP(memory_destroy) struct memory memory = {0};
 	struct exits *x = calloc(1, sizeof(*x));
 	int r;
 
@@ -440,27 +663,22 @@ int exits_open(struct kvm *kvm, struct exits **ret, struct err *e)
 		free(x);
 		return err_sys(e, -ENOMEM, "cannot set up");
 	}
-	x->stats_fd = -1;
-	x->vm.fd = -1;
+	x->plain.stats_fd = x->irqs.stats_fd = x->plain.vm.fd = x->irqs.vm.fd = -1;
+	x->line.fd = x->kick = x->trace_fd = -1;
 	r = cpuid_supported(kvm, set, e);
 	if (r == 0)
 		r = cpuid_policy(set, &opts, set, e);
 	if (r == 0)
-		r = vm_create(kvm, &x->vm, e);
-	if (r == 0)
-		r = memory_create(RAM, BACKING_ANON, true, &memory, e);
-	if (r == 0)
-		r = vm_set_memory(&x->vm, &memory, e);
-	if (r == 0)
-		r = vm_add_vcpus(&x->vm, 1, e);
-	if (r == 0)
-		r = vcpu_set_cpuid(&x->vm.vcpu[0], set, e);
+		r = guest_open(kvm, set, false, &x->plain, e);
 	if (r < 0) {
 		exits_close(x);
 		return r;
 	}
-	write_tables(&x->vm.memory.gmem);
-	open_stats(x);
+	/* A KVM without interrupts has all the other rows. */
+	r = guest_open(kvm, set, true, &x->irqs, &x->no_irqs);
+	if (r == 0)
+		add_interrupts(x, &x->no_irqs);
+	x->trace_fd = open_tracepoint();
 	*ret = x;
 	return 0;
 }
@@ -469,8 +687,12 @@ void exits_close(struct exits *x)
 {
 	if (!x)
 		return;
-	if (x->stats_fd >= 0)
-		close(x->stats_fd);
-	vm_destroy(&x->vm);
+	guest_close(&x->plain);
+	guest_close(&x->irqs);
+	irq_line_destroy(&x->line);
+	if (x->kick >= 0)
+		close(x->kick);
+	if (x->trace_fd >= 0)
+		close(x->trace_fd);
 	free(x);
 }

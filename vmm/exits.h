@@ -4,7 +4,8 @@
  * ring 3, or from ring 3 through a system call into the guest's kernel, answered by KVM or by the VMM.
  *
  * That a row measured its path is proved: KVM's own count of exits has grown by at least the iterations, and KVM_RUN
- * has returned to us as often as the path says: never, or once for each.
+ * has returned to us as often as the path says: never, or once for each. Where the host lets us count the tracepoint
+ * kvm:kvm_exit, it has to agree.
  */
 #ifndef VMM_EXITS_H
 #define VMM_EXITS_H
@@ -16,7 +17,12 @@
 #include "vmm/kvm.h"
 
 enum exits_from { EXITS_RING0, EXITS_RING3, EXITS_SYSCALL };
-enum exits_answer { EXITS_NOBODY, EXITS_KVM, EXITS_VMM };
+
+/**
+ * enum exits_answer - who lets the guest go on
+ * @EXITS_THREAD: a thread of ours that an ioeventfd wakes, and that raises an interrupt; KVM_RUN does not return
+ */
+enum exits_answer { EXITS_NOBODY, EXITS_KVM, EXITS_VMM, EXITS_THREAD };
 
 /**
  * enum exits_state - what came of a row
@@ -32,6 +38,7 @@ enum exits_state { EXITS_OK, EXITS_CANNOT, EXITS_OTHER_PATH };
  * @cycles: of a round trip, with the price of the clock in it: the row "nothing" has that alone
  * @histogram: of the cycles
  * @kvm_exits: how much KVM's count grew; -1: this KVM does not tell
+ * @traced: how often the tracepoint kvm:kvm_exit was passed; -1: it cannot be counted here
  * @returns: of KVM_RUN to us, without the last
  */
 struct exits_row {
@@ -44,6 +51,7 @@ struct exits_row {
 	struct stats cycles;
 	struct histogram histogram;
 	int64_t kvm_exits;
+	int64_t traced;
 	uint64_t returns;
 };
 

@@ -4,12 +4,16 @@
 #	%r12	where the next sample goes, 32 bits each
 #	%r13	iterations left
 #	%r14	address of the MMIO store
+#	%r15	address of the local APIC's end-of-interrupt register
+#	%rbp	0
 #
 # A loop ends in HLT. In ring 3 that is a general protection fault at this very place, by which the VMM knows the end.
+# Where interrupts are, KVM keeps HLT to itself, and an OUT to PORT_END ends it.
 	.section .rodata
 	.globl	exits_guest_start, exits_guest_end
 	.code64
 	.set	PORT, 0xe9
+	.set	PORT_END, 0xf4
 	.set	MSR, 0x10		# the time stamp counter: KVM answers, in every KVM
 
 	.macro now_rdtscp to
@@ -86,6 +90,31 @@ exits_handler_\how:
 	sysretq
 	.endm
 
+	# From a store that is an ioeventfd to the first instruction of the handler, which leaves its time in R9.
+	.macro kicked clock
+	.globl	exits_kick_\clock, exits_irq_\clock
+	.balign	64
+exits_kick_\clock:
+1:	xor	%ebx, %ebx
+	now_\clock %r8
+	mov	%ebp, (%r14)
+2:	test	%ebx, %ebx
+	jz	2b
+	sub	%r8, %r9
+	mov	%r9d, (%r12)
+	add	$4, %r12
+	dec	%r13
+	jnz	1b
+	out	%al, $PORT_END
+3:	jmp	3b
+	.balign	64
+exits_irq_\clock:
+	now_\clock %r9
+	mov	$1, %ebx
+	mov	%ebp, (%r15)
+	iretq
+	.endm
+
 	.balign	4096
 exits_guest_start:
 	.irp how, empty, cpuid, rdmsr, vmcall, vmmcall, out, mmio, syscall
@@ -95,5 +124,7 @@ exits_guest_start:
 	.irp how, empty, cpuid, rdmsr, vmcall, vmmcall, out, mmio
 	handler \how
 	.endr
+	kicked	rdtscp
+	kicked	rdtsc
 exits_guest_end:
 	.section .note.GNU-stack, "", @progbits
