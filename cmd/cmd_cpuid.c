@@ -106,10 +106,10 @@ static void print_field(FILE *out, const struct cpuid_change *c, unsigned lo, un
 	char bits[8];
 
 	snprintf(bits, sizeof(bits), hi > lo ? "%u:%u" : "%u", hi > lo ? hi : lo, lo);
-	fprintf(out, "    %s %5s %c %-21s ", reg_names[c->reg], bits, sign, c->rule->name);
+	fprintf(out, "    %s %5s %c %-21s ", reg_names[c->reg], bits, sign, cpuid_rule_name(c->rule));
 	if (hi > lo && hi - lo < 31 && c->rule != &cpuid_rule_unknown)
 		fprintf(out, "%u -> %u: ", host >> lo, guest >> lo);
-	fprintf(out, "%s\n", c->rule->reason);
+	fprintf(out, "%s\n", cpuid_rule_reason(c->rule));
 }
 
 static int print_change(const struct cpuid_change *c, void *arg)
@@ -130,8 +130,8 @@ static int print_change(const struct cpuid_change *c, void *arg)
 	} else if (c->rule->reg == CPUID_ALL) {
 		/* Said once for the registers of a sub-leaf. */
 		if (c->rule != last->rule || c->leaf != last->leaf || c->index != last->index)
-			fprintf(v->out, "    %s %5s - %-21s %s\n", reg_names[CPUID_ALL], "31:0", c->rule->name,
-				c->rule->reason);
+			fprintf(v->out, "    %s %5s - %-21s %s\n", reg_names[CPUID_ALL], "31:0",
+				cpuid_rule_name(c->rule), cpuid_rule_reason(c->rule));
 	} else {
 		print_field(v->out, c, c->rule->lo, c->rule->hi);
 	}
@@ -237,7 +237,7 @@ int cmd_cpuid(int argc, char **argv)
 	enum output output = OUTPUT_TABLE;
 	int status = EXIT_USAGE;
 	struct config config;
-	struct err e = {0};
+	struct err e = {};
 
 	if (!options_parse_own(argc, argv, "cpuid", own, &config, &e)) {
 		const struct cpuid_opts opts = {.cpus = config.cpus, .nested = config.nested, .pmu = config.pmu};

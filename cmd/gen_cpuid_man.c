@@ -69,7 +69,8 @@ static const char *treatment(const struct cpuid_rule *r)
 	case CPUID_COMPUTE: words = "computed"; break;
 	}
 	if (!words) {
-		fprintf(stderr, "leaf %#x %s: a condition that the manual has no words for\n", r->leaf, r->name);
+		fprintf(stderr, "leaf %#x %s: a condition that the manual has no words for\n", r->leaf,
+			cpuid_rule_name(r));
 		exit(1);
 	}
 	return words;
@@ -78,7 +79,8 @@ static const char *treatment(const struct cpuid_rule *r)
 static bool same_item(const struct cpuid_rule *a, const struct cpuid_rule *b)
 {
 	return a->leaf == b->leaf && a->first == b->first && a->last == b->last && a->reg == b->reg &&
-		a->vendors == b->vendors && !strcmp(a->reason, b->reason) && !strcmp(treatment(a), treatment(b));
+		a->vendors == b->vendors && !strcmp(cpuid_rule_reason(a), cpuid_rule_reason(b)) &&
+		!strcmp(treatment(a), treatment(b));
 }
 
 static void put_item(const struct cpuid_rule *first)
@@ -99,16 +101,17 @@ static void put_item(const struct cpuid_rule *first)
 		if (!same_item(r, first))
 			continue;
 		if (r->hi - r->lo == 31)
-			snprintf(text, sizeof(text), "%s%s", r > first ? "/ " : "", r->name);
+			snprintf(text, sizeof(text), "%s%s", r > first ? "/ " : "", cpuid_rule_name(r));
 		else if (r->hi > r->lo)
-			snprintf(text, sizeof(text), "%s%s [%u:%u]", r > first ? "/ " : "", r->name, r->hi, r->lo);
+			snprintf(text, sizeof(text), "%s%s [%u:%u]", r > first ? "/ " : "", cpuid_rule_name(r), r->hi,
+				r->lo);
 		else
-			snprintf(text, sizeof(text), "%s%s [%u]", r > first ? "/ " : "", r->name, r->lo);
+			snprintf(text, sizeof(text), "%s%s [%u]", r > first ? "/ " : "", cpuid_rule_name(r), r->lo);
 		put_text(text, &at);
 	}
 	printf("\n.br\n");
 	at = 0;
-	put_text(first->reason, &at);
+	put_text(cpuid_rule_reason(first), &at);
 	printf(".\n");
 }
 

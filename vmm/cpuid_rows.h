@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vocabulary of cpuid_table.c, which alone includes this: short forms of a row, and the reasons that many rows
- * share.
+ * The rows of cpuid_table.c for the generator, and the vocabulary of that file, which alone needs it: short forms of a
+ * row, and the reasons that many rows share.
  */
 #ifndef VMM_CPUID_ROWS_H
 #define VMM_CPUID_ROWS_H
@@ -14,39 +14,37 @@
 #define B(n)      n, n /* one bit */
 #define R(lo, hi) lo, hi
 
-/* Fields in the order of struct cpuid_rule; `sub` and `bits` are pairs. */
-#define KEEP(leaf, sub, reg, bits, who, name, why)                                                                     \
+/**
+ * struct cpuid_row - a rule as it is written
+ * @rule: all but @name and @reason, which gen_cpuid.c fills in
+ */
+struct cpuid_row {
+	struct cpuid_rule rule;
+	const char *name;
+	const char *reason;
+};
+
+extern const struct cpuid_row cpuid_rows[];
+extern const size_t cpuid_rows_nr;
+extern const struct cpuid_row cpuid_row_unknown;
+
+#define ROW(leaf, value, first, last, reg, lo, hi, who, action, when, name, why)                                       \
 	{                                                                                                              \
-		leaf, sub, CPUID_##reg, bits, CPUID_##who, CPUID_KEEP, CPUID_ALWAYS, 0, name, why                      \
+		{leaf, value, first, last, CPUID_##reg, lo, hi, CPUID_##who, CPUID_##action, CPUID_##when, 0, 0},      \
+			name, why                                                                                      \
 	}
+
+/* `sub` and `bits` are pairs. */
+#define KEEP(leaf, sub, reg, bits, who, name, why) ROW(leaf, 0, sub, reg, bits, who, KEEP, ALWAYS, name, why)
 #define KEEP_IF(cond, leaf, sub, reg, bits, who, name, why)                                                            \
-	{                                                                                                              \
-		leaf, sub, CPUID_##reg, bits, CPUID_##who, CPUID_KEEP, CPUID_IF_##cond, 0, name, why                   \
-	}
-#define CLEAR(leaf, sub, reg, bits, who, name, why)                                                                    \
-	{                                                                                                              \
-		leaf, sub, CPUID_##reg, bits, CPUID_##who, CPUID_CLEAR, CPUID_ALWAYS, 0, name, why                     \
-	}
-#define SET(leaf, sub, reg, bits, who, value, name, why)                                                               \
-	{                                                                                                              \
-		leaf, sub, CPUID_##reg, bits, CPUID_##who, CPUID_SET, CPUID_ALWAYS, value, name, why                   \
-	}
-#define SET_IF(cond, leaf, sub, reg, bits, who, name, why)                                                             \
-	{                                                                                                              \
-		leaf, sub, CPUID_##reg, bits, CPUID_##who, CPUID_SET, CPUID_IF_##cond, 1, name, why                    \
-	}
+	ROW(leaf, 0, sub, reg, bits, who, KEEP, IF_##cond, name, why)
+#define CLEAR(leaf, sub, reg, bits, who, name, why)        ROW(leaf, 0, sub, reg, bits, who, CLEAR, ALWAYS, name, why)
+#define SET(leaf, sub, reg, bits, who, value, name, why)   ROW(leaf, value, sub, reg, bits, who, SET, ALWAYS, name, why)
+#define SET_IF(cond, leaf, sub, reg, bits, who, name, why) ROW(leaf, 1, sub, reg, bits, who, SET, IF_##cond, name, why)
 #define COMPUTE(leaf, sub, reg, bits, who, value, name, why)                                                           \
-	{                                                                                                              \
-		leaf, sub, CPUID_##reg, bits, CPUID_##who, CPUID_COMPUTE, CPUID_ALWAYS, CPUID_V_##value, name, why     \
-	}
-#define KEEP_LEAF(leaf, sub, who, name, why)                                                                           \
-	{                                                                                                              \
-		leaf, sub, CPUID_ALL, 0, 31, CPUID_##who, CPUID_KEEP, CPUID_ALWAYS, 0, name, why                       \
-	}
-#define CLEAR_LEAF(leaf, sub, who, name, why)                                                                          \
-	{                                                                                                              \
-		leaf, sub, CPUID_ALL, 0, 31, CPUID_##who, CPUID_CLEAR, CPUID_ALWAYS, 0, name, why                      \
-	}
+	ROW(leaf, CPUID_V_##value, sub, reg, bits, who, COMPUTE, ALWAYS, name, why)
+#define KEEP_LEAF(leaf, sub, who, name, why)  ROW(leaf, 0, sub, ALL, 0, 31, who, KEEP, ALWAYS, name, why)
+#define CLEAR_LEAF(leaf, sub, who, name, why) ROW(leaf, 0, sub, ALL, 0, 31, who, CLEAR, ALWAYS, name, why)
 
 /* Reasons that many rows share. */
 #define INSN    "works in a guest as on the host, nothing for the VMM to do"

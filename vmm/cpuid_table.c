@@ -11,7 +11,7 @@
 #include "vmm/cpuid_rows.h"
 
 /* clang-format off */
-const struct cpuid_rule cpuid_rules[] = {
+const struct cpuid_row cpuid_rows[] = {
 	COMPUTE(0x0, S(0), EAX, R(0, 31), ANY, MAX_BASIC, "max basic leaf",
 		"leaves beyond those known here are cut off"),
 	KEEP(0x0, S(0), EBX, R(0, 31), ANY, "vendor", ID),
@@ -459,36 +459,10 @@ const struct cpuid_rule cpuid_rules[] = {
 };
 /* clang-format on */
 
-const size_t cpuid_rules_nr = ARRAY_SIZE(cpuid_rules);
+const size_t cpuid_rows_nr = ARRAY_SIZE(cpuid_rows);
 
-const struct cpuid_rule cpuid_rule_unknown = {
-	.last = CPUID_ANY_INDEX,
-	.reg = CPUID_ALL,
-	.hi = 31,
-	.vendors = CPUID_ANY,
-	.action = CPUID_CLEAR,
+const struct cpuid_row cpuid_row_unknown = {
+	.rule = {.last = CPUID_ANY_INDEX, .reg = CPUID_ALL, .hi = 31, .vendors = CPUID_ANY, .action = CPUID_CLEAR},
 	.name = "(no row)",
 	.reason = "reserved, or unknown to this version of vmm",
 };
-
-bool cpuid_leaf_indexed(uint32_t leaf)
-{
-	switch (leaf) {
-	case 0x4:
-	case 0x7:
-	case 0xb:
-	case 0xd:
-	case 0xf:
-	case 0x10:
-	case 0x12:
-	case 0x14:
-	case 0x17:
-	case 0x18:
-	case 0x1d:
-	case 0x1e:
-	case 0x1f:
-	case 0x24:
-	case 0x8000001d: return true;
-	default: return false;
-	}
-}

@@ -5,6 +5,9 @@
  * what a guest may see.
  *
  * The table is an allow-list: a leaf or bit that no row names reads as zero in the guest.
+ *
+ * The rows are written in cpuid_table.c. What a program has are those that gen_cpuid.c makes of it while vmm is built, of
+ * half the size: all names and reasons stand in one text, each once, and a row says where.
  */
 #ifndef VMM_CPUID_TABLE_H
 #define VMM_CPUID_TABLE_H
@@ -15,7 +18,7 @@
 
 enum cpuid_reg { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX, CPUID_REGS, CPUID_ALL = CPUID_REGS };
 
-#define CPUID_ANY_INDEX UINT32_MAX
+#define CPUID_ANY_INDEX UINT8_MAX
 
 /* A processor that calls itself neither AuthenticAMD nor HygonGenuine is described by Intel's leaves. */
 #define CPUID_INTEL 1
@@ -90,28 +93,27 @@ enum cpuid_value {
 /**
  * struct cpuid_rule - one row
  * @leaf: EAX on input
+ * @value: constant for CPUID_SET, enum cpuid_value for CPUID_COMPUTE
  * @first, @last: sub-leaves (ECX on input) the row is for; CPUID_ANY_INDEX as @last: all from @first on
  * @reg: register, or CPUID_ALL for the four of them (@lo 0, @hi 31)
  * @lo, @hi: bits, both included
  * @vendors: CPUID_INTEL, CPUID_AMD or both
  * @action, @when: what happens, and on what condition
- * @value: constant for CPUID_SET, enum cpuid_value for CPUID_COMPUTE
- * @name: the field's name in its manual, short
- * @reason: why, for a reader who knows what CPUID is; no full stop
+ * @name, @reason: where their words begin in cpuid_words
  */
 struct cpuid_rule {
 	uint32_t leaf;
-	uint32_t first;
-	uint32_t last;
+	uint32_t value;
+	uint8_t first;
+	uint8_t last;
 	uint8_t reg;
 	uint8_t lo;
 	uint8_t hi;
 	uint8_t vendors;
 	uint8_t action;
 	uint8_t when;
-	uint32_t value;
-	const char *name;
-	const char *reason;
+	uint16_t name;
+	uint16_t reason;
 };
 
 /* Sorted by leaf; for one vendor no two rows cover the same bit. The tests check both. */
@@ -120,6 +122,26 @@ extern const size_t cpuid_rules_nr;
 
 /* Stands for every bit that no row names. */
 extern const struct cpuid_rule cpuid_rule_unknown;
+
+extern const char cpuid_words[];
+
+/** cpuid_rule_name() - the field's name in its manual, short */
+static inline const char *cpuid_rule_name(const struct cpuid_rule *r)
+{
+	return cpuid_words + r->name;
+}
+
+/** cpuid_rule_reason() - why, for a reader who knows what CPUID is; no full stop */
+static inline const char *cpuid_rule_reason(const struct cpuid_rule *r)
+{
+	return cpuid_words + r->reason;
+}
+
+/** cpuid_rule_has_index() - is the row for this sub-leaf? */
+static inline bool cpuid_rule_has_index(const struct cpuid_rule *r, uint32_t index)
+{
+	return index >= r->first && (r->last == CPUID_ANY_INDEX || index <= r->last);
+}
 
 /** cpuid_rule_mask() - the bits of a row */
 static inline uint32_t cpuid_rule_mask(const struct cpuid_rule *r)
@@ -131,7 +153,7 @@ static inline uint32_t cpuid_rule_mask(const struct cpuid_rule *r)
 static inline bool cpuid_rule_covers(
 	const struct cpuid_rule *r, uint32_t leaf, uint32_t index, unsigned reg, unsigned vendor)
 {
-	return r->leaf == leaf && index >= r->first && index <= r->last && (r->reg == CPUID_ALL || r->reg == reg) &&
+	return r->leaf == leaf && cpuid_rule_has_index(r, index) && (r->reg == CPUID_ALL || r->reg == reg) &&
 		(r->vendors & vendor);
 }
 
@@ -140,6 +162,26 @@ static inline bool cpuid_rule_covers(
  *
  * Return: true for the leaves that KVM marks KVM_CPUID_FLAG_SIGNIFCANT_INDEX, among those the table knows.
  */
-bool cpuid_leaf_indexed(uint32_t leaf);
+static inline bool cpuid_leaf_indexed(uint32_t leaf)
+{
+	switch (leaf) {
+	case 0x4:
+	case 0x7:
+	case 0xb:
+	case 0xd:
+	case 0xf:
+	case 0x10:
+	case 0x12:
+	case 0x14:
+	case 0x17:
+	case 0x18:
+	case 0x1d:
+	case 0x1e:
+	case 0x1f:
+	case 0x24:
+	case 0x8000001d: return true;
+	default: return false;
+	}
+}
 
 #endif

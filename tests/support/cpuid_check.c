@@ -135,7 +135,7 @@ static void find_rows(uint32_t leaf, uint32_t index, unsigned vendor, struct row
 	for (size_t i = 0; i < cpuid_rules_nr; i++) {
 		const struct cpuid_rule *x = &cpuid_rules[i];
 
-		if (x->leaf == leaf && x->first <= index && index <= x->last && (x->vendors & vendor)) {
+		if (x->leaf == leaf && cpuid_rule_has_index(x, index) && (x->vendors & vendor)) {
 			assert(ret->nr < ARRAY_SIZE(ret->row));
 			ret->row[ret->nr++] = x;
 		}
@@ -167,7 +167,7 @@ static bool check_bit(const struct cpuid_set *host, const struct cpuid_opts *o, 
 		return true;
 	if (got != want)
 		return say(why, "leaf %#x.%u register %u bit %u (%s): offered %u, want %u, got %u", c->function,
-			c->index, r, bit, rule ? rule->name : "no row", offered, want, got);
+			c->index, r, bit, rule ? cpuid_rule_name(rule) : "no row", offered, want, got);
 	return true;
 }
 
@@ -201,13 +201,14 @@ static bool check_kept(const struct cpuid_set *host, const struct cpuid_opts *o,
 			const struct cpuid_rule *x = &cpuid_rules[j];
 			uint32_t mask = UINT32_MAX >> (31 - x->hi) & UINT32_MAX << x->lo;
 
-			if (x->leaf != c->function || c->index < x->first || c->index > x->last ||
-				!(x->vendors & vendor) || x->action != CPUID_KEEP || !holds(x->when, host, o))
+			if (x->leaf != c->function || !cpuid_rule_has_index(x, c->index) || !(x->vendors & vendor) ||
+				x->action != CPUID_KEEP || !holds(x->when, host, o))
 				continue;
 			for (unsigned r = 0; r < CPUID_REGS; r++)
 				if ((x->reg == r || x->reg == CPUID_ALL) &&
 					(reg(host, c->function, c->index, r) & mask))
-					return say(why, "leaf %#x.%u is gone with %s", c->function, c->index, x->name);
+					return say(why, "leaf %#x.%u is gone with %s", c->function, c->index,
+						cpuid_rule_name(x));
 		}
 	}
 	return true;

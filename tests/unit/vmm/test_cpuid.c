@@ -192,7 +192,7 @@ static int explain(const struct cpuid_change *c, void *arg)
 	uint32_t i;
 
 	assert_non_null(c->rule);
-	assert_true(c->rule->name[0] && c->rule->reason[0]);
+	assert_true(cpuid_rule_name(c->rule)[0] && cpuid_rule_reason(c->rule)[0]);
 	assert_true(c->mask != 0 && (c->host ^ c->guest) & c->mask);
 	assert_false(c->mask & ~(c->host ^ c->guest));
 	assert_ptr_equal(
