@@ -297,7 +297,7 @@ int bench_boot(int argc, char **argv)
 	};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	CLEANUP(session_destroy) struct bench_session s = {.wake_fd = -1, .err_fd = -1, .nr_sides = 1};
-	struct err e = {0};
+	struct err e = {};
 	size_t nr = 0;
 	int r, regressed;
 

@@ -218,7 +218,7 @@ int bench_exits(int argc, char **argv)
 	};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	CLEANUP(report_destroy) struct report p = {.kvm.fd = -1};
-	struct err e = {0};
+	struct err e = {};
 	size_t nr = 0;
 	int r;
 

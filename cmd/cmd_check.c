@@ -56,7 +56,7 @@ static int check_config(const struct config *config, struct err *e)
 int cmd_check(int argc, char **argv)
 {
 	struct host_items items;
-	struct err e = {0};
+	struct err e = {};
 	struct config config;
 	int status = 0;
 	int r;

@@ -280,7 +280,7 @@ int cmd_flat(int argc, char **argv)
 	};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	CLEANUP(session_destroy) struct session s = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
-	struct err e = {0};
+	struct err e = {};
 	bool usage = true;
 	size_t nr = 0;
 	int r;

@@ -65,7 +65,7 @@ int cmd_report(int argc, char **argv)
 	struct pick picks[] = {[SVG] = {.name = "svg"}, {0}};
 	CLEANUP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
 	struct run_report run[REPORT_RUNS_MAX] = {0};
-	struct err e = {0};
+	struct err e = {};
 	size_t nr = 0, read = 0;
 	int r, status = 0;
 

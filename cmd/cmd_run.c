@@ -180,7 +180,7 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 /* Takes the machine down, so that this can be told too, and writes the report. It does not change how the run ended. */
 static void finish(struct run *run, const struct report_end *end)
 {
-	struct err e = {0};
+	struct err e = {};
 
 	report_collect(run->report, run->machine);
 	machine_destroy(run->machine);
@@ -194,7 +194,7 @@ int cmd_run(int argc, char **argv)
 	CLEANUP(run_destroy) struct run run = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
 	uint64_t cpu_before_main = cpu_ns();
 	struct report_end end = {.verdict = {OUTCOME_FAILURE, DETECTOR_VMM, 0}};
-	struct err e = {0};
+	struct err e = {};
 	int r;
 
 	help_build(&run.info);

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command = &commands[0];
 	const struct option_def *flag;
-	struct err e = {0};
+	struct err e = {};
 
 	entry_ns = trace_now_ns();
 	if (argc > 1 && argv[1][0] != '-') {

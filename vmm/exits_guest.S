@@ -115,7 +115,7 @@ exits_irq_\clock:
 	iretq
 	.endm
 
-	.balign	4096
+	.balign	64
 exits_guest_start:
 	.irp how, empty, cpuid, rdmsr, vmcall, vmmcall, out, mmio, syscall
 	timed \how, rdtscp

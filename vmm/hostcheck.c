@@ -72,7 +72,7 @@ static void check_processor(struct host_items *h)
 static void check_probes(struct host_items *h, struct kvm *kvm)
 {
 	struct probe_result result[PROBES_MAX];
-	struct err e = {0};
+	struct err e = {};
 	size_t nr;
 
 	if (probe_run(kvm, result, &nr, &e) < 0) {
@@ -89,7 +89,7 @@ static void check_probes(struct host_items *h, struct kvm *kvm)
 
 static void check_kvm(struct host_items *h)
 {
-	struct err e = {0};
+	struct err e = {};
 	struct kvm kvm;
 
 	if (kvm_open(NULL, &kvm, &e) < 0) {

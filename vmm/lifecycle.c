@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "vmm/base/le.h"
 #include "vmm/vm.h"
@@ -25,6 +26,10 @@
 #define HELLO        "hello"
 #define HELLO_LENGTH 5
 
+/* KVM API, 8.29: KVM keeps up to 576 entries for itself. */
+#define RING_ENTRIES 1024
+#define RING_BYTES   (RING_ENTRIES * sizeof(struct kvm_dirty_gfn))
+
 /* INC dword [GUEST_DATA]; for each letter MOV AL, OUT; HLT; JMP to the start */
 static const uint8_t guest_code[] = {0xff, 0x05, 0x00, 0x00, 0x40, 0x00, 0xb0, 'h', 0xe6, PORT, 0xb0, 'e', 0xe6, PORT,
 	0xb0, 'l', 0xe6, PORT, 0xb0, 'l', 0xe6, PORT, 0xb0, 'o', 0xe6, PORT, 0xf4, 0xeb, 0xe3};
@@ -34,9 +39,11 @@ static const struct entry guest_entry = {.mode = ENTRY_PROTECTED, .rip = GUEST_C
 /**
  * struct shared - what all guests have in common
  * @code, @data: mappings; @data serves those without memory of their own
+ * @ring: the capability by which guests get a dirty ring, 0: they get none
  */
 struct shared {
 	struct kvm *kvm;
+	uint32_t ring;
 	uint8_t *code;
 	uint8_t *data;
 };
@@ -80,6 +87,15 @@ static int shared_open(struct kvm *kvm, struct shared *s, struct err *e)
 		return err_sys(e, -ENOMEM, "cannot map the guests' memory");
 	memcpy(s->code, guest_code, sizeof(guest_code));
 	return 0;
+}
+
+/* Before the first CPU. */
+static int add_ring(const struct shared *s, int vm, struct err *e)
+{
+	struct kvm_enable_cap cap = {.cap = s->ring, .args = {RING_BYTES}};
+	int r = s->ring ? kvm_ioctl(s->kvm, vm, KVM_ENABLE_CAP, &cap) : 0;
+
+	return r < 0 ? err_sys(e, r, "KVM_ENABLE_CAP of KVM_CAP_DIRTY_LOG_RING") : 0;
 }
 
 /* --- Ours ---------------------------------------------------------------------------------------------------- */
@@ -138,6 +154,8 @@ static int ours_create(const struct shared *s, uint64_t own, struct ours *g, str
 	g->port = (struct device){&ops, "port"};
 	g->nr_heard = 0;
 	r = vm_create(s->kvm, &g->vm, e);
+	if (r == 0)
+		r = add_ring(s, g->vm.fd, e);
 	if (r == 0)
 		r = ours_memory(s, own, &memory, e);
 	if (r == 0)
@@ -214,6 +232,9 @@ static int bare_create(const struct shared *s, uint64_t own, struct bare *b, str
 	*b = (struct bare){.vm = ioctl(s->kvm->fd, KVM_CREATE_VM, 0), .vcpu = -1, .data = s->data};
 	if (b->vm < 0)
 		return err_sys(e, -errno, "KVM_CREATE_VM");
+	r = add_ring(s, b->vm, e);
+	if (r < 0)
+		goto fail;
 	ioctl(b->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
 	ioctl(b->vm, KVM_SET_TSS_ADDR, identity + PAGE);
 	if (own) {
@@ -324,11 +345,16 @@ static unsigned threads_now(void)
 /* A limit of the host, and not a bug: in words. */
 static bool is_limit(int code, const struct err *words, unsigned alive, struct err *why)
 {
+	struct rlimit files = {0};
+
 	switch (code) {
 	case -EMFILE:
+		getrlimit(RLIMIT_NOFILE, &files);
+		err_set(why, code, "no more than %llu open files, and a guest takes two (%s): raise ulimit -Hn",
+			(unsigned long long)files.rlim_cur, words->text);
+		return true;
 	case -ENFILE:
-		err_set(why, code, "no more open files than that (%s): raise ulimit -n, two for each guest",
-			words->text);
+		err_set(why, code, "the host has no more open files than that (%s): see fs.file-max", words->text);
 		return true;
 	case -ENOMEM:
 		err_set(why, code,
@@ -364,7 +390,7 @@ int lifecycle_alive(struct kvm *kvm, unsigned count, unsigned step,
 	CLEANUP_FREE struct ours *ours = calloc(pairs, sizeof(*ours));
 	CLEANUP_FREE struct bare *bare = calloc(pairs, sizeof(*bare));
 	CLEANUP(shared_close) struct shared s = {0};
-	struct err words = {0};
+	struct err words = {};
 	uint64_t start;
 	int r = us && ours && bare ? shared_open(kvm, &s, e) : err_sys(e, -ENOMEM, "cannot set up");
 
@@ -421,6 +447,12 @@ static int log_dirty(struct kvm *kvm, int vm, uint8_t *data, uint64_t size, stru
 	return r < 0 ? err_sys(e, r, "KVM_SET_USER_MEMORY_REGION with KVM_MEM_LOG_DIRTY_PAGES") : 0;
 }
 
+/** struct ring - a CPU's dirty ring: a mapping, and which entry KVM writes next */
+struct ring {
+	struct kvm_dirty_gfn *entry;
+	unsigned next;
+};
+
 /* KVM API, 4.8: a bit a page; reading it clears it. */
 static int clear_dirty(struct kvm *kvm, int vm, uint8_t *data, uint64_t *bitmap, size_t longs, struct err *e)
 {
@@ -436,11 +468,52 @@ static int clear_dirty(struct kvm *kvm, int vm, uint8_t *data, uint64_t *bitmap,
 	return 0;
 }
 
+/* KVM API, 8.29: DIRTY is KVM's to set, RESET ours, and KVM takes those back when it is told. */
+static int clear_ring(int vm, uint8_t *data, uint64_t size, struct ring *ring, struct err *e)
+{
+	unsigned first = ring->next;
+
+	for (;; ring->next++) {
+		struct kvm_dirty_gfn *gfn = &ring->entry[ring->next % RING_ENTRIES];
+
+		if (!(__atomic_load_n(&gfn->flags, __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_DIRTY))
+			break;
+		if (gfn->slot == SLOT_DATA && gfn->offset < size / PAGE)
+			memset(data + gfn->offset * PAGE, 0, PAGE);
+		__atomic_store_n(&gfn->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+	}
+	if (ring->next == first)
+		return 0;
+	return ioctl(vm, KVM_RESET_DIRTY_RINGS) < 0 ? err_sys(e, -errno, "KVM_RESET_DIRTY_RINGS") : 0;
+}
+
+static int open_ring(int vcpu, struct ring *ring, struct err *e)
+{
+	void *p = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, KVM_DIRTY_LOG_PAGE_OFFSET * PAGE);
+
+	if (p == MAP_FAILED)
+		return err_sys(e, -errno, "cannot map the dirty ring");
+	ring->entry = p;
+	return 0;
+}
+
+/* The capability by which this KVM has a dirty ring of our size; 0: none. */
+static uint32_t ring_capability(struct kvm *kvm)
+{
+	static const uint32_t caps[] = {KVM_CAP_DIRTY_LOG_RING_ACQ_REL, KVM_CAP_DIRTY_LOG_RING};
+
+	for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
+		if (kvm_check(kvm, caps[i]) >= (int)RING_BYTES)
+			return caps[i];
+	return 0;
+}
+
 /** struct live - guests that live through the rounds */
 struct live {
 	struct shared s;
 	struct ours *ours;
 	struct bare *bare;
+	struct ring *ring[LIFECYCLE_WHOS];
 	unsigned nr;
 	uint64_t *bitmap;
 	size_t longs;
@@ -448,11 +521,16 @@ struct live {
 
 static void live_close(struct live *l)
 {
-	for (unsigned i = 0; i < l->nr && l->ours && l->bare; i++) {
+	for (unsigned i = 0; i < l->nr; i++) {
+		for (unsigned who = 0; who < LIFECYCLE_WHOS; who++)
+			if (l->ring[who][i].entry)
+				munmap(l->ring[who][i].entry, RING_BYTES);
 		ours_close(&l->ours[i]);
 		bare_close(&l->s, &l->bare[i]);
 	}
 	shared_close(&l->s);
+	for (unsigned who = 0; who < LIFECYCLE_WHOS; who++)
+		free(l->ring[who]);
 	free(l->ours);
 	free(l->bare);
 	free(l->bitmap);
@@ -467,13 +545,20 @@ static int live_open(
 	l->bitmap = calloc(l->longs, sizeof(*l->bitmap));
 	l->ours = calloc(nr, sizeof(*l->ours));
 	l->bare = calloc(nr, sizeof(*l->bare));
-	if (!l->bitmap || !l->ours || !l->bare)
+	for (unsigned who = 0; who < LIFECYCLE_WHOS; who++)
+		l->ring[who] = calloc(nr, sizeof(*l->ring[who]));
+	if (!l->bitmap || !l->ours || !l->bare || !l->ring[LIFECYCLE_OURS] || !l->ring[LIFECYCLE_FLOOR])
 		return err_sys(e, -ENOMEM, "cannot set up");
 	for (; l->nr < nr; l->nr++) {
 		l->ours[l->nr].vm.fd = -1;
 		l->bare[l->nr] = (struct bare){.vm = -1, .vcpu = -1};
 	}
 	r = shared_open(kvm, &l->s, e);
+	if (r == 0 && reset == RESET_RING) {
+		l->s.ring = ring_capability(kvm);
+		if (!l->s.ring)
+			r = err_set(e, -EOPNOTSUPP, "this KVM has no dirty ring");
+	}
 	for (unsigned i = 0; r == 0 && i < nr; i++) {
 		struct ours *g = &l->ours[i];
 		struct bare *b = &l->bare[i];
@@ -481,20 +566,26 @@ static int live_open(
 		r = ours_create(&l->s, own, g, e);
 		if (r == 0)
 			r = bare_create(&l->s, own, b, e);
-		if (r == 0 && reset == RESET_DIRTY)
+		if (r == 0 && (reset == RESET_DIRTY || reset == RESET_RING))
 			r = log_dirty(kvm, g->vm.fd, g->vm.memory.host, own, e);
-		if (r == 0 && reset == RESET_DIRTY)
+		if (r == 0 && (reset == RESET_DIRTY || reset == RESET_RING))
 			r = log_dirty(kvm, b->vm, b->data, own, e);
+		if (r == 0 && reset == RESET_RING)
+			r = open_ring(g->vm.vcpu[0].fd, &l->ring[LIFECYCLE_OURS][i], e);
+		if (r == 0 && reset == RESET_RING)
+			r = open_ring(b->vcpu, &l->ring[LIFECYCLE_FLOOR][i], e);
 	}
 	return r;
 }
 
-static int reset_memory(struct live *l, enum lifecycle_reset reset, int vm, uint8_t *data, uint64_t own, struct err *e)
+static int reset_memory(struct live *l, enum lifecycle_reset reset, int vm, uint8_t *data, uint64_t own,
+	struct ring *ring, struct err *e)
 {
 	switch (reset) {
 	case RESET_CLEAR: memset(data, 0, own); return 0;
 	case RESET_DISCARD: return madvise(data, own, MADV_DONTNEED) < 0 ? err_sys(e, -errno, "MADV_DONTNEED") : 0;
 	case RESET_DIRTY: return clear_dirty(l->s.kvm, vm, data, l->bitmap, l->longs, e);
+	case RESET_RING: return clear_ring(vm, data, own, ring, e);
 	default: return 0;
 	}
 }
@@ -508,7 +599,7 @@ static int one_round(struct live *l, enum lifecycle_reset reset, enum lifecycle_
 	uint8_t *data = who == LIFECYCLE_OURS ? g->vm.memory.host : b->data;
 	uint32_t want = reset == RESET_NONE ? round + 1 : 1;
 	uint64_t start = trace_now_ns();
-	int r = reset_memory(l, reset, who == LIFECYCLE_OURS ? g->vm.fd : b->vm, data, own, e);
+	int r = reset_memory(l, reset, who == LIFECYCLE_OURS ? g->vm.fd : b->vm, data, own, &l->ring[who][i], e);
 
 	if (r == 0)
 		r = who == LIFECYCLE_OURS ? ours_run(g, e) : bare_run(b, e);

@@ -110,7 +110,7 @@ static int give_up(FILE *out, int code, const char *option, const char *path, st
 
 int report_write(struct report *r, const struct report_end *end, struct err *e)
 {
-	struct err other = {0};
+	struct err other = {};
 	int code = 0, second = 0;
 
 	if (!r)

@@ -14,7 +14,8 @@
 #define ERR_TEXT_MAX 1024
 
 /**
- * struct err - what went wrong, in words; lives on the caller's stack, zero-initialised
+ * struct err - what went wrong, in words; lives on the caller's stack and starts as `{}`: for `{0}` gcc keeps 1 KiB of
+ * zeroes in the program, to copy them from
  * @text: one line: control characters show as `?`, and what is too long loses its middle, not its end
  */
 struct err {
