@@ -26,8 +26,9 @@ enum lifecycle_who { LIFECYCLE_OURS, LIFECYCLE_FLOOR, LIFECYCLE_WHOS };
  * @RESET_CLEAR: all of its memory is written with zeroes
  * @RESET_DISCARD: all of its memory is given back (MADV_DONTNEED), and comes back as zeroes
  * @RESET_DIRTY: the pages that KVM's dirty log names are written with zeroes
+ * @RESET_RING: those that KVM's dirty ring of the CPU names
  */
-enum lifecycle_reset { RESET_NONE, RESET_CLEAR, RESET_DISCARD, RESET_DIRTY, RESETS };
+enum lifecycle_reset { RESET_NONE, RESET_CLEAR, RESET_DISCARD, RESET_DIRTY, RESET_RING, RESETS };
 
 /** struct lifecycle_pair - a figure of each, in us per guest; a ratio above 1 is what our layers cost */
 struct lifecycle_pair {
@@ -80,7 +81,8 @@ int lifecycle_alive(struct kvm *kvm, unsigned count, unsigned step,
  *
  * Each run is followed by a look at the word that the guest counts in: what the reset promises has to be true.
  *
- * Return: 0 or a negative errno with words; a reset that did not reset is -EIO.
+ * Return: 0 or a negative errno with words; a reset that did not reset is -EIO, one that this KVM cannot do is
+ * -EOPNOTSUPP.
  */
 int lifecycle_rounds(struct kvm *kvm, enum lifecycle_reset reset, uint64_t own_memory, unsigned count, unsigned rounds,
 	struct lifecycle_pair *ret, struct err *e);
