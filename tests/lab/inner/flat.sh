@@ -16,6 +16,12 @@ exits() {
 	printf '%s\n' "$err" | awk -v n="$1" '/^(hello|counter)/ { found = $3 == n } END { exit !found }'
 }
 
+# trips: the last run printed 300 dots, and three figures that do not fall for each of CPUID and OUT.
+trips() {
+	printf '%s\n' "$out" | awk '/^cpuid |^out / { n += $2 > 0 && $2 <= $3 && $3 <= $4 && NF == 4 } /^\.+$/ { dots = length($0) }
+		END { exit !(n == 2 && dots == 300) }'
+}
+
 for mode in real protected long; do
 	for p in fibonacci matrix letters table; do
 		run "$VMM" flat "$progs/$p.$mode,mode=$mode" --timeout 20s
@@ -95,10 +101,21 @@ check "the tracepoint sees nothing where nothing leaves" traced_little
 
 run "$VMM" bench lifecycle --count 20 --alive 100 --rounds 2
 printf '%s\n' "$out" | sed 's/^/# /'
-check "bench lifecycle" all_of status_is 0 -- out_has '^dirty pages only \(dirty log\) ' -- out_has '^above a run without reset: '
+check "bench lifecycle" all_of status_is 0 -- out_has '^dirty pages only \(dirty log\) ' -- out_has '^dirty pages only \(dirty ring\)  *[0-9]' -- out_has '^above a run without reset: '
 
 # --- QEMU --------------------------------------------------------------------
 
+# figures WHO: what the program timed, in the TAP
+figures() {
+	printf '%s\n' "$out" | grep -v '^\.' | sed "s/^/# $1: cycles min, median, p90: /"
+}
+run "$VMM" flat "$progs/trips.protected,mode=protected" --timeout 20s
+figures vmm
+check "a program times its own round trips" all_of status_is 0 -- trips
+run qemu-system-x86_64 -accel kvm -M pc -m 16M -nodefaults -no-user-config -display none -no-reboot -debugcon stdio \
+	-device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$progs/trips.qemu"
+figures "QEMU -accel kvm"
+check "the same program times QEMU's debugcon" all_of status_is 1 -- trips
 compared() {
 	[ "$(wc -l <"$TEST_TMP/out")" = 6 ]
 }
