@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm bench exits`: the table of vmm/exits.h, printed, as JSON, and as the histogram of the round trip through the
- * VMM.
+ * `vmm bench exits`: the table of vmm/exits.h and the histograms of its rows, printed, as JSON, and drawn.
  */
 #include <errno.h>
 #include <sched.h>
@@ -82,16 +81,29 @@ static int measure(struct report *p, struct err *e)
 	return r;
 }
 
-/* Of all rows that leave the guest. */
+/* It ran, and what it timed is out of the guest: its histogram is worth a look. */
+static bool leaves(const struct exits_row *row)
+{
+	return row->state != EXITS_CANNOT && row->answer != EXITS_NOBODY;
+}
+
+static void row_title(const struct exits_row *row, char *title, size_t size)
+{
+	snprintf(title, size, "%s from %s, answered by %s", row->name, exits_from_name(row->from),
+		exits_answer_name(row->answer));
+}
+
 static void print_histograms(const struct report *p)
 {
+	char title[128];
+
 	for (unsigned i = 0; i < exits_rows(); i++) {
 		const struct exits_row *row = &p->row[i];
 
-		if (row->state == EXITS_CANNOT || row->answer == EXITS_NOBODY)
+		if (!leaves(row))
 			continue;
-		printf("\n%s from %s, answered by %s: cycles, and how many took so many\n", row->name,
-			exits_from_name(row->from), exits_answer_name(row->answer));
+		row_title(row, title, sizeof(title));
+		printf("\n%s: cycles, and how many took so many\n", title);
 		histogram_print(&row->histogram, stdout, 2);
 	}
 }
@@ -149,35 +161,33 @@ static void write_json(FILE *out, void *arg)
 	json_finish(&j);
 }
 
-/* The round trip through the VMM is what the section is about; where it cannot run, whatever could. */
-static const struct exits_row *row_to_draw(const struct report *p)
+/** struct drawing - the rows that have a histogram */
+struct drawing {
+	const struct report *report;
+	const struct exits_row *row[EXITS_ROWS_MAX];
+	size_t nr;
+};
+
+static void draw_row(FILE *out, size_t i, void *arg)
 {
-	const struct exits_row *any = NULL;
+	const struct drawing *d = arg;
+	const struct exits_row *row = d->row[i];
+	const struct bench_host *host = &d->report->host;
+	char title[128], subtitle[512];
 
-	for (unsigned i = 0; i < exits_rows(); i++) {
-		const struct exits_row *row = &p->row[i];
-
-		if (row->state == EXITS_OK && row->answer == EXITS_VMM)
-			return row;
-		if (row->state != EXITS_CANNOT && !any)
-			any = row;
-	}
-	return any;
+	row_title(row, title, sizeof(title));
+	snprintf(subtitle, sizeof(subtitle), "%s; %s; KVM: %s; %s", host->cpu, host->kernel, host->kvm, host->date);
+	svg_histogram(out, title, subtitle, "cycles of a round trip", &row->histogram);
 }
 
 static void write_svg(FILE *out, void *arg)
 {
-	const struct report *p = arg;
-	const struct exits_row *row = row_to_draw(p);
-	char title[128], subtitle[512];
+	struct drawing d = {.report = arg};
 
-	if (!row)
-		return;
-	snprintf(title, sizeof(title), "%s from %s, answered by %s", row->name, exits_from_name(row->from),
-		exits_answer_name(row->answer));
-	snprintf(subtitle, sizeof(subtitle), "%s; %s; KVM: %s; %s", p->host.cpu, p->host.kernel, p->host.kvm,
-		p->host.date);
-	svg_histogram(out, title, subtitle, "cycles of a round trip", &row->histogram);
+	for (unsigned i = 0; i < exits_rows(); i++)
+		if (leaves(&d.report->row[i]))
+			d.row[d.nr++] = &d.report->row[i];
+	svg_stack(out, d.nr, draw_row, &d);
 }
 
 static int pin(uint64_t cpu, struct err *e)

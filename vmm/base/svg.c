@@ -265,3 +265,14 @@ void svg_histogram(FILE *out, const char *title, const char *subtitle, const cha
 		svg_text(out, WIDTH - RIGHT, y.to - 14, SVG_RIGHT, SVG_FONT, 0, note);
 	svg_end(out);
 }
+
+void svg_stack(FILE *out, size_t nr, void (*draw)(FILE *out, size_t i, void *arg), void *arg)
+{
+	svg_begin(out, WIDTH, HEIGHT * (double)nr);
+	for (size_t i = 0; i < nr; i++) {
+		fprintf(out, "<g transform=\"translate(0 %.0f)\">\n", HEIGHT * (double)i);
+		draw(out, i, arg);
+		fputs("</g>\n", out);
+	}
+	svg_end(out);
+}

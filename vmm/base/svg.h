@@ -52,6 +52,12 @@ void svg_plot(FILE *out, const struct svg_plot *p);
  */
 void svg_histogram(FILE *out, const char *title, const char *subtitle, const char *x_label, const struct histogram *h);
 
+/**
+ * svg_stack() - several drawings on one sheet, one below another
+ * @draw: calls svg_plot() or svg_histogram() once; @i counts from 0 to @nr - 1
+ */
+void svg_stack(FILE *out, size_t nr, void (*draw)(FILE *out, size_t i, void *arg), void *arg);
+
 /*
  * For pictures of another kind, such as a time line: a sheet, and text on it. Sizes are in pixels.
  */

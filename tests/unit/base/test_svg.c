@@ -136,6 +136,41 @@ static void test_histograms(void **state)
 	}
 }
 
+static void draw_one(FILE *out, size_t i, void *arg)
+{
+	static const double v[] = {0, 1};
+	const struct svg_plot p = {.title = i ? "second" : "first",
+		.x_label = "x",
+		.y_label = "y",
+		.nr = 1,
+		.series = {{.name = "s", .x = v, .y = v, .nr = 2}}};
+
+	++*(unsigned *)arg;
+	svg_plot(out, &p);
+}
+
+/* Each drawing has a place of its own below the last, and the sheet has room for all. */
+static void test_stack(void **state)
+{
+	unsigned drawn_nr = 0;
+	size_t size;
+	char *text, *first, *second;
+	FILE *f = open_memstream(&text, &size);
+
+	svg_stack(f, 2, draw_one, &drawn_nr);
+	fclose(f);
+	assert_int_equal(drawn_nr, 2);
+	assert_non_null(strstr(text, "height=\"960\""));
+	first = strstr(text, "translate(0 0)");
+	second = strstr(text, "translate(0 480)");
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_true(strstr(first, ">first<") && strstr(first, ">first<") < second);
+	assert_non_null(strstr(second, ">second<"));
+	assert_non_null(strstr(text + size - 16, "</g>\n</svg>\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_one_point),
 		cmocka_unit_test(test_escaped),
 		cmocka_unit_test(test_histograms),
+		cmocka_unit_test(test_stack),
 	};
 
 	return run_group(tests);
