@@ -258,7 +258,8 @@ int console_open(const struct console_params *p, struct console **ret, struct er
 	c->trace = c->bootlog.trace = p->trace;
 	c->filter = p->kind == CONSOLE_STDIO ? p->filter : NULL;
 	c->in = c->out = NBIO_CLOSED;
-	c->wake_fd = c->pty_slave = c->listen_fd = c->listen_dir = -1;
+	c->wake_fd = c->pty_slave = -1;
+	c->listener = LISTENER_CLOSED;
 	pthread_mutex_init(&c->lock, NULL);
 	/* Untouched pages cost nothing: calloc() gets this much from mmap. */
 	c->ring = calloc(1, CONSOLE_RING_BYTES);
@@ -299,7 +300,7 @@ const char *console_pty_name(const struct console *c)
 
 const char *console_socket_dir(const struct console *c)
 {
-	return c->listen_path;
+	return c->listener.path;
 }
 
 const struct watch *console_watch(const struct console *c)
@@ -471,7 +472,7 @@ void console_destroy(struct console *c)
 	if (!c)
 		return;
 	detach(c);
-	console_socket_close(c);
+	listener_close(&c->listener);
 	nbio_close(&c->in);
 	nbio_close(&c->out);
 	if (c->pty_slave >= 0)

@@ -7,9 +7,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/types.h>
 
 #include "vmm/console.h"
+#include "vmm/listener.h"
 #include "vmm/nbio.h"
 
 #define CONSOLE_INPUT_BYTES 4096
@@ -40,8 +40,6 @@ enum console_loss {
  *
  * @wake_fd: eventfd, readable when a vCPU's thread has something for the loop
  * @pty_slave: held open, so that the master never sees a hang-up and the settings stay raw
- * @listen_dir: the directory of the socket, @listen_path: as it was given, @listen_name: its name there; @listen_dev,
- *         @listen_ino: what we made
  * @in_ended: nothing more to read from @in
  * @rx_room: look for input when woken: the device asked for it, or @in is a file, which epoll cannot watch
  * @scheduled: the loop will look at the ring without being woken
@@ -59,12 +57,7 @@ struct console {
 	char *name;
 	int wake_fd;
 	int pty_slave;
-	int listen_fd;
-	int listen_dir;
-	char *listen_path;
-	char *listen_name;
-	dev_t listen_dev;
-	ino_t listen_ino;
+	struct listener listener;
 
 	struct loop *loop;
 	struct char_guest *guest;
@@ -125,6 +118,5 @@ int console_socket_attach(struct console *c);
 void console_socket_retry(struct console *c);
 /** console_socket_leave() - the client is gone; output waits for the next */
 void console_socket_leave(struct console *c);
-void console_socket_close(struct console *c);
 
 #endif

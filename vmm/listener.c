@@ -40,15 +40,13 @@ static int clear_path(const char *what, const struct sockaddr_un *addr, struct e
 static int remember(struct listener *l, const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	CLEANUP_FREE char *dir = !slash ? strdup(".")
-		: slash == path         ? strdup("/")
-					: strndup(path, (size_t)(slash - path));
 	struct stat st;
 
+	l->path = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 	l->name = strdup(slash ? slash + 1 : path);
-	if (!dir || !l->name)
+	if (!l->path || !l->name)
 		return -ENOMEM;
-	l->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	l->dir = open(l->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (l->dir < 0 || fstatat(l->dir, l->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	l->dev = st.st_dev;
@@ -97,6 +95,7 @@ void listener_close(struct listener *l)
 		close(l->dir);
 	if (l->fd >= 0)
 		close(l->fd);
+	free(l->path);
 	free(l->name);
 	*l = LISTENER_CLOSED;
 }

@@ -15,12 +15,13 @@
 /**
  * struct listener - start from LISTENER_CLOSED; owns everything
  * @fd: listens, non-blocking
- * @dir, @name: where it is, since the working directory may change
+ * @dir, @name: where it is, since the working directory may change; @path: @dir as it was given
  * @dev, @ino: what we made there; 0: nothing
  */
 struct listener {
 	int fd;
 	int dir;
+	char *path;
 	char *name;
 	dev_t dev;
 	ino_t ino;
