@@ -1,50 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/unit.h"
+#include "tests/support/kernel_fixture.h"
 
 #include <errno.h>
-#include <string.h>
-
-#include "boot/kernel.h"
-#include "tests/support/image_kit.h"
 
 #define RAM_SIZE (8 * MIB)
 
-struct fixture {
-	struct kit_ram ram;
-	struct kit_bzimage bz;
-	struct kit_elf elf;
-	struct kernel k;
-	struct err e;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	kit_ram_open(&f->ram, RAM_SIZE);
-	kit_bzimage(&f->bz);
-	kit_elf(&f->elf);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	kit_ram_close(&f->ram);
-	free(f);
-	return 0;
+	return fixture_open(state, RAM_SIZE);
 }
 
 static int load_cut(struct fixture *f, size_t len, enum kernel_load_how how)
 {
-	CLEANUP_FD int fd = kit_file(f->bz.bytes, len);
-
-	kit_ram_clear(&f->ram);
-	memset(&f->k, 0xee, sizeof(f->k));
-	f->e.text[0] = '\0';
-	return kernel_load(&f->ram.mem, fd, how, &f->k, &f->e);
+	return fixture_load(f, f->bz.bytes, len, how);
 }
 
 static int load(struct fixture *f, enum kernel_load_how how)
@@ -52,22 +20,9 @@ static int load(struct fixture *f, enum kernel_load_how how)
 	return load_cut(f, sizeof(f->bz.bytes), how);
 }
 
-static void assert_words(struct fixture *f, const char *words)
-{
-	if (!strstr(f->e.text, words))
-		fail_msg("\"%s\" is not in \"%s\"", words, f->e.text);
-}
-
 static void assert_refused(struct fixture *f, int code, const char *words)
 {
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
-		struct kernel untouched;
-
-		memset(&untouched, 0xee, sizeof(untouched));
-		assert_int_equal(load(f, how), code);
-		assert_words(f, words);
-		assert_memory_equal(&f->k, &untouched, sizeof(untouched));
-	}
+	assert_refused_bytes(f, f->bz.bytes, sizeof(f->bz.bytes), code, words);
 }
 
 static void assert_code_at(struct fixture *f, uint64_t gpa)
@@ -364,7 +319,7 @@ static void a_cut_file_is_told_as_such_wherever_it_is_cut(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_close)
 	const struct CMUnitTest tests[] = {
 		T(the_images_own_entry_is_used),
 		T(code_on_a_page_of_the_file_is_mapped),

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/unit.h"
+#include "tests/support/kernel_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
-
-#include "boot/kernel.h"
-#include "tests/support/image_kit.h"
 
 #define RAM_SIZE (32 * MIB)
 
@@ -51,42 +47,16 @@ ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t at)
 	return __real_pread64(fd, buf, len, at);
 }
 
-struct fixture {
-	struct kit_ram ram;
-	struct kit_elf elf;
-	struct kernel k;
-	struct err e;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
 	memset(&host, 0, sizeof(host));
-	kit_ram_open(&f->ram, RAM_SIZE);
-	kit_elf(&f->elf);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	kit_ram_close(&f->ram);
-	free(f);
-	return 0;
+	return fixture_open(state, RAM_SIZE);
 }
 
 /* Load the first len bytes of the image. */
 static int load_cut(struct fixture *f, size_t len, enum kernel_load_how how)
 {
-	CLEANUP_FD int fd = kit_file(f->elf.bytes, len);
-
-	kit_ram_clear(&f->ram);
-	memset(&f->k, 0xee, sizeof(f->k));
-	f->e.text[0] = '\0';
-	return kernel_load(&f->ram.mem, fd, how, &f->k, &f->e);
+	return fixture_load(f, f->elf.bytes, len, how);
 }
 
 static int load(struct fixture *f, enum kernel_load_how how)
@@ -94,18 +64,9 @@ static int load(struct fixture *f, enum kernel_load_how how)
 	return load_cut(f, sizeof(f->elf.bytes), how);
 }
 
-/* Both ways of loading fail alike, with these words, and leave the result alone. */
 static void assert_refused(struct fixture *f, int code, const char *words)
 {
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
-		struct kernel untouched;
-
-		memset(&untouched, 0xee, sizeof(untouched));
-		assert_int_equal(load(f, how), code);
-		if (!strstr(f->e.text, words))
-			fail_msg("\"%s\" is not in \"%s\"", words, f->e.text);
-		assert_memory_equal(&f->k, &untouched, sizeof(untouched));
-	}
+	assert_refused_bytes(f, f->elf.bytes, sizeof(f->elf.bytes), code, words);
 }
 
 static bool all_zero(const uint8_t *p, uint64_t len)
@@ -520,7 +481,7 @@ static void an_unreadable_descriptor_is_an_error(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_close)
 	const struct CMUnitTest tests[] = {
 		T(a_vmlinux_is_loaded_by_reading),
 		T(a_vmlinux_is_loaded_by_mapping),

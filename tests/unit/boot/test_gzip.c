@@ -1,49 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/unit.h"
+#include "tests/support/kernel_fixture.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "boot/gzip.h"
-#include "boot/kernel.h"
-#include "tests/support/image_kit.h"
 
 #define RAM_SIZE (8 * MIB)
 
-struct fixture {
-	struct kit_ram ram;
-	struct kit_elf elf;
-	struct kernel k;
-	struct err e;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	kit_ram_open(&f->ram, RAM_SIZE);
-	kit_elf(&f->elf);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	kit_ram_close(&f->ram);
-	free(f);
-	return 0;
+	return fixture_open(state, RAM_SIZE);
 }
 
 static int load_bytes(struct fixture *f, const void *data, size_t len)
 {
-	CLEANUP_FD int fd = kit_file(data, len);
-
-	kit_ram_clear(&f->ram);
-	memset(&f->k, 0xee, sizeof(f->k));
-	f->e.text[0] = '\0';
-	return kernel_load(&f->ram.mem, fd, KERNEL_MAP, &f->k, &f->e);
+	return fixture_load(f, data, len, KERNEL_MAP);
 }
 
 /* Pack some bytes and load them. */
@@ -55,12 +26,6 @@ static int load_packed(struct fixture *f, const void *data, size_t len)
 
 	free(packed);
 	return r;
-}
-
-static void assert_words(struct fixture *f, const char *words)
-{
-	if (!strstr(f->e.text, words))
-		fail_msg("\"%s\" is not in \"%s\"", words, f->e.text);
 }
 
 static void assert_loaded(struct fixture *f)
@@ -270,7 +235,7 @@ static void nesting_is_not_followed(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_close)
 	const struct CMUnitTest tests[] = {
 		T(a_packed_vmlinux_is_loaded_as_the_plain_one),
 		T(the_order_of_segments_in_the_headers_does_not_matter),
