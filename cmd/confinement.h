@@ -31,7 +31,11 @@ struct confinement {
 
 #define CONFINEMENT_NONE ((struct confinement){.complaints = NBIO_CLOSED})
 
-/** confinement_complaints() - open that. Return: the fd, or -1: a closed stderr is told nothing. Context: OPEN stage. */
+/**
+ * confinement_complaints() - open that
+ *
+ * Return: the fd, or -1: a closed stderr is told nothing. Context: OPEN stage.
+ */
 int confinement_complaints(struct confinement *c);
 
 /**

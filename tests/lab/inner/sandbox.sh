@@ -50,7 +50,7 @@ threads_are() {
 
 truncate -s 8M "$TEST_TMP/disk"
 meanwhile look
-hold --cpus 2 --grace 0s --disk "path=$TEST_TMP/disk" --vsock "cid=3,path=$TEST_TMP/vsock" --balloon size=0 --log-level trace
+hold --cpus 2 --grace 0s --disk "path=$TEST_TMP/disk" --vsock "cid=3,path=$TEST_TMP/vsock" --balloon --log-level trace
 beside
 check "every thread: no new privileges, no capability, a filter" threads_are vmm vcpu0 vcpu1 disk0.0 misc
 check "no core, few files" all_of seen_has '^limit core 0' -- seen_has '^limit open [0-9]{2,3}$'

@@ -198,8 +198,6 @@ static void arguments_are_looked_at(void **state)
 		{SANDBOX_LOOP, SYS_fcntl, {0, F_SETOWN}},
 		{SANDBOX_LOOP, SYS_tgkill, {1, 1, 34}},
 		{SANDBOX_LOOP, SYS_tgkill, {SANDBOX_OWN_PID, 1, 34}},
-		{SANDBOX_DISK, SYS_mmap, {0, 4096, 7, 0x22, (uint64_t)-1}},
-		{SANDBOX_MISC, SYS_mmap, {0, 4096, 7, 0x22, (uint64_t)-1}},
 		{SANDBOX_MISC, SYS_socket, {AF_INET, SOCK_STREAM}},
 		{SANDBOX_MISC, SYS_socket, {AF_UNIX, SOCK_DGRAM}},
 		{SANDBOX_MISC, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},

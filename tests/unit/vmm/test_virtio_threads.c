@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The thread of the socket device and the balloon, behind its real filter: nothing here runs the control loop, so what
- * happens is that thread's work. The test plays the vCPU and the programs of the host.
+ * The threads of virtio devices, behind their real filters: of the disks, of the socket device and the balloon. Nothing
+ * here runs the control loop, so what happens is those threads' work. The test plays the vCPU and the programs of the
+ * host.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,10 +24,11 @@
 
 #define WAIT_MS 10000
 
-/* The socket device's queues, and the balloon's */
+/* The socket device's queues, the balloon's, and a disk's */
 #define RX      0
 #define TX      1
 #define INFLATE 0
+#define DISK    0
 
 #define BIG_GPA  (UINT64_C(1) << 32)
 #define BIG_SIZE (2 * MIB)
@@ -71,23 +74,50 @@ static unsigned threads(const char *name)
 	return n;
 }
 
-/* @fd: the file behind RAM, or -1 */
-static void up_on(struct bench *b, bool vsock, bool balloon, int fd)
+struct wish {
+	bool vsock, balloon, disk, overlay;
+	int ram_fd; /* the file behind RAM, 0: none */
+};
+
+/* A sparse image. */
+static void add_disk(struct bench *b, bool overlay)
 {
-	struct gmem_region big = {.gpa = BIG_GPA, .size = BIG_SIZE, .fd = fd, .shared = fd >= 0};
+	struct config_disk *d = calloc(1, sizeof(*d));
+	int fd;
+
+	assert_non_null(d);
+	snprintf(b->path, sizeof(b->path), "%s/image", b->dir);
+	fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, MIB), 0);
+	close(fd);
+	*d = (struct config_disk){
+		.path = strdup(b->path), .overlay = overlay, .rate_bytes = 4 * MIB, .logical = 512, .queues = 1};
+	b->config.disk = d;
+	b->config.nr_disks = 1;
+}
+
+static void up_as(struct bench *b, struct wish w)
+{
+	struct gmem_region big = {
+		.gpa = BIG_GPA, .size = BIG_SIZE, .fd = w.ram_fd ? w.ram_fd : -1, .shared = w.ram_fd != 0};
 	struct virtio_env env;
 	struct err e = {0};
 
 	memset(b, 0, sizeof(*b));
-	strcpy(b->dir, "/tmp/vmm-misc-XXXXXX");
+	strcpy(b->dir, "/tmp/vmm-threads-XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
-	snprintf(b->path, sizeof(b->path), "%s/guest", b->dir);
 	config_init(&b->config);
-	b->config.vsock = (struct config_vsock){.cid = 42, .path = vsock ? strdup(b->path) : NULL};
-	b->config.balloon.on = balloon;
+	if (w.disk)
+		add_disk(b, w.overlay);
+	if (w.vsock) {
+		snprintf(b->path, sizeof(b->path), "%s/guest", b->dir);
+		b->config.vsock = (struct config_vsock){.cid = 42, .path = strdup(b->path)};
+	}
+	b->config.balloon.on = w.balloon;
 	vqd_init(&b->d, 2 * MIB);
-	b->big = mmap(
-		NULL, BIG_SIZE, PROT_READ | PROT_WRITE, fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd, 0);
+	b->big = mmap(NULL, BIG_SIZE, PROT_READ | PROT_WRITE, big.shared ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS,
+		big.fd, 0);
 	assert_ptr_not_equal(b->big, MAP_FAILED);
 	memset(b->big, 'x', BIG_SIZE);
 	big.host = b->big;
@@ -97,7 +127,7 @@ static void up_on(struct bench *b, bool vsock, bool balloon, int fd)
 	assert_int_equal(virtio_slots_init(b->s, &env, &e), 0);
 
 	/* As CONFINE leaves it: what is not allowed ends this program with status 159 and its name. */
-	b->plan.devices = (vsock ? SANDBOX_HAS(VSOCK) : 0) | (balloon ? SANDBOX_HAS(BALLOON) : 0);
+	b->plan.devices = (w.vsock ? SANDBOX_HAS(VSOCK) : 0) | (w.balloon ? SANDBOX_HAS(BALLOON) : 0);
 	b->sandbox = (struct sandbox){.plan = &b->plan, .got.seccomp = true, .stage = SANDBOX_STAGE_BUILD};
 	assert_int_equal(sigsys_install(STDERR_FILENO, NULL), 0);
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
@@ -105,7 +135,7 @@ static void up_on(struct bench *b, bool vsock, bool balloon, int fd)
 
 static void up(struct bench *b, bool vsock, bool balloon)
 {
-	up_on(b, vsock, balloon, -1);
+	up_as(b, (struct wish){.vsock = vsock, .balloon = balloon});
 }
 
 static void start(struct bench *b)
@@ -120,9 +150,11 @@ static void down(struct bench *b)
 	virtio_slots_stop(b->s);
 	vqd_detach(&b->d);
 	assert_true(virtio_slots_destroy(b->s));
-	assert_int_equal(threads("misc"), 0);
+	assert_int_equal(threads("misc") + threads("disk0.0"), 0);
 	vqd_destroy(&b->d);
 	munmap(b->big, BIG_SIZE);
+	if (b->config.nr_disks)
+		unlink(b->path);
 	config_destroy(&b->config);
 	assert_int_equal(rmdir(b->dir), 0); /* the socket is gone */
 }
@@ -351,7 +383,7 @@ static void balloon_on(int fd)
 	struct vqd_buf buf;
 	struct bench b;
 
-	up_on(&b, false, true, fd);
+	up_as(&b, (struct wish){.balloon = true, .ram_fd = fd});
 	b.config.mem_bytes = 2 * MIB + BIG_SIZE;
 	vqd_attach(&b.d, &b.s->misc.balloon.dev);
 	start(&b);
@@ -376,7 +408,7 @@ static void balloon_on(int fd)
 
 static void the_balloon_takes_and_is_asked(void **state)
 {
-	balloon_on(-1);
+	balloon_on(0);
 }
 
 static void the_balloon_takes_from_a_file(void **state)
@@ -389,6 +421,80 @@ static void the_balloon_takes_from_a_file(void **state)
 	close(fd);
 }
 
+/* --- Disks -------------------------------------------------------------------------------------------------------- */
+
+/* 5.2.6 */
+enum { IN = 0, OUT = 1, FLUSH = 4, DISCARD = 11, WRITE_ZEROES = 13 };
+
+/* @data: what goes to the disk or comes from it */
+static uint8_t request(struct bench *b, uint32_t type, uint64_t sector, void *data, uint32_t len)
+{
+	struct vqd_buf buf[3] = {{vqd_alloc(&b->d, 16, 8), 16, false},
+		{len ? vqd_alloc(&b->d, len, 8) : 0, len, type == IN}, {vqd_alloc(&b->d, 1, 1), 1, true}};
+	uint8_t *head = vqd_ptr(&b->d, buf[0].gpa);
+	const uint64_t status = buf[2].gpa;
+
+	le32_put(head, type);
+	le64_put(head + 8, sector);
+	if (len && type != IN)
+		memcpy(vqd_ptr(&b->d, buf[1].gpa), data, len);
+	if (!len)
+		buf[1] = buf[2];
+	*(uint8_t *)vqd_ptr(&b->d, status) = 0xee;
+	vqd_offer(&b->d, DISK, vqd_add(&b->d, DISK, buf, len ? 3 : 2, false));
+	vqd_kick(&b->d, DISK);
+	await_used(b, DISK);
+	if (type == IN)
+		memcpy(data, vqd_ptr(&b->d, buf[1].gpa), len);
+	return *(uint8_t *)vqd_ptr(&b->d, status);
+}
+
+/* 5.2.6: struct virtio_blk_discard_write_zeroes */
+static uint8_t forget(struct bench *b, uint32_t type, uint64_t sector, uint32_t nr)
+{
+	uint8_t range[16] = {0};
+
+	le64_put(range, sector);
+	le32_put(range + 8, nr);
+	return request(b, type, 0, range, sizeof(range));
+}
+
+/* Every kind of request, with a rate that makes some of them wait. */
+static void a_disk(bool overlay)
+{
+	uint8_t out[16 * KIB], in[sizeof(out)];
+	struct bench b;
+
+	up_as(&b, (struct wish){.disk = true, .overlay = overlay});
+	vqd_attach(&b.d, &b.s->disk[0].blk.dev);
+	start(&b);
+	assert_int_equal(threads("disk0.0"), 1);
+	assert_true(vqd_start(&b.d, UINT64_MAX));
+	for (unsigned i = 0; i < 30; i++) {
+		memset(out, (int)i + 1, sizeof(out));
+		assert_int_equal(request(&b, OUT, (uint64_t)i * 8, out, sizeof(out)), 0);
+		assert_int_equal(request(&b, IN, (uint64_t)i * 8, in, sizeof(in)), 0);
+		assert_memory_equal(in, out, sizeof(in));
+	}
+	assert_int_equal(request(&b, FLUSH, 0, NULL, 0), 0);
+	assert_int_equal(forget(&b, WRITE_ZEROES, 0, 8), 0);
+	assert_int_equal(forget(&b, DISCARD, 8, 8), 0);
+	assert_int_equal(request(&b, IN, 0, in, 4096), 0);
+	memset(out, 0, sizeof(out));
+	assert_memory_equal(in, out, 4096);
+	down(&b);
+}
+
+static void a_disk_of_its_own(void **state)
+{
+	a_disk(false);
+}
+
+static void a_disk_with_an_overlay(void **state)
+{
+	a_disk(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +505,8 @@ int main(void)
 		cmocka_unit_test(the_guest_connects_and_resets),
 		cmocka_unit_test(the_balloon_takes_and_is_asked),
 		cmocka_unit_test(the_balloon_takes_from_a_file),
+		cmocka_unit_test(a_disk_of_its_own),
+		cmocka_unit_test(a_disk_with_an_overlay),
 	};
 
 	if (!seccomp_available())
