@@ -272,3 +272,45 @@ void sleep_ms(unsigned ms)
 	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
 		;
 }
+
+char rig_dir[] = "/tmp/vmm-console-XXXXXX";
+char rig_path[512];
+
+int rig_make_dir(void)
+{
+	if (mkdtemp(rig_dir))
+		return 0;
+	perror(rig_dir);
+	return -1;
+}
+
+int rig_remove_dir(void)
+{
+	if (!rmdir(rig_dir))
+		return 0;
+	perror(rig_dir);
+	return -1;
+}
+
+const char *rig_in_dir(const char *name)
+{
+	snprintf(rig_path, sizeof(rig_path), "%s/%s", rig_dir, name);
+	return rig_path;
+}
+
+int rig_open_kind(struct rig *r, enum console_kind kind, const char *name, uint64_t cap, struct err *e)
+{
+	struct console_params p = {.kind = kind, .path = name, .cap_bytes = cap};
+
+	return rig_open(r, &p, e);
+}
+
+void rig_expect_error(enum console_kind kind, const char *name, int code, const char *words)
+{
+	struct err e = {0};
+	struct rig r;
+
+	assert_int_equal(rig_open_kind(&r, kind, name, 0, &e), code);
+	if (!strstr(e.text, words))
+		fail_msg("\"%s\" does not say \"%s\"", e.text, words);
+}

@@ -92,4 +92,20 @@ void expect_read(int fd, const char *text);
 /** sleep_ms() */
 void sleep_ms(unsigned ms);
 
+/** run_group_in_dir() - run_group() with @rig_dir, a directory of its own, which has to be empty at the end */
+#define run_group_in_dir(tests) (rig_make_dir() || run_group(tests) || rig_remove_dir())
+extern char rig_dir[];
+int rig_make_dir(void);
+int rig_remove_dir(void);
+
+/** rig_in_dir() - the path of a file there, also in @rig_path until the next one */
+const char *rig_in_dir(const char *name);
+extern char rig_path[512];
+
+/** rig_open_kind() - rig_open() with a path */
+int rig_open_kind(struct rig *r, enum console_kind kind, const char *name, uint64_t cap, struct err *e);
+
+/** rig_expect_error() - that this does not open, with this code, and says these words */
+void rig_expect_error(enum console_kind kind, const char *name, int code, const char *words);
+
 #endif
