@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "cmd/pick.h"
 #include "vmm/base/err.h"
 #include "vmm/base/json.h"
 
@@ -44,6 +45,16 @@ void bench_host_print(const struct bench_host *h, FILE *out);
 /** bench_host_json() - as the object "host" */
 void bench_host_json(const struct bench_host *h, struct json *j);
 
+/** bench_host_line() - all of it in one line, for a picture; up to @size bytes of @buf */
+void bench_host_line(const struct bench_host *h, char *buf, size_t size);
+
+/**
+ * bench_options() - pick_parse() for a benchmark that takes options and nothing else
+ *
+ * Return: 0, or a negative errno with words: the exit status is then EXIT_USAGE.
+ */
+int bench_options(int argc, char **argv, struct pick *picks, struct err *e);
+
 /**
  * bench_write() - write a file, whole or not at all
  * @write: writes it to @out; ferror() is looked at afterwards
@@ -51,5 +62,13 @@ void bench_host_json(const struct bench_host *h, struct json *j);
  * Return: 0, or a negative errno with words.
  */
 int bench_write(const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e);
+
+/**
+ * bench_files() - the files that --json and --svg ask for, each written by its function
+ *
+ * Return: as bench_write().
+ */
+int bench_files(const struct pick *json, void (*write_json)(FILE *out, void *arg), const struct pick *svg,
+	void (*write_svg)(FILE *out, void *arg), void *arg, struct err *e);
 
 #endif

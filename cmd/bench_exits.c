@@ -10,7 +10,6 @@
 
 #include "cmd/bench.h"
 #include "cmd/isolation.h"
-#include "cmd/pick.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/exits.h"
@@ -176,7 +175,7 @@ static void draw_row(FILE *out, size_t i, void *arg)
 	char title[128], subtitle[512];
 
 	row_title(row, title, sizeof(title));
-	snprintf(subtitle, sizeof(subtitle), "%s; %s; KVM: %s; %s", host->cpu, host->kernel, host->kvm, host->date);
+	bench_host_line(host, subtitle, sizeof(subtitle));
 	svg_histogram(out, title, subtitle, "cycles of a round trip", &row->histogram);
 }
 
@@ -226,15 +225,11 @@ int bench_exits(int argc, char **argv)
 		[SVG] = {.name = "svg"},
 		{.name = NULL},
 	};
-	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	CLEANUP(report_destroy) struct report p = {.kvm.fd = -1};
 	struct err e = {};
-	size_t nr = 0;
 	int r;
 
-	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
-	if (r == 0 && nr)
-		r = err_set(&e, -EINVAL, "%.200s: belongs to no option", words[0]);
+	r = bench_options(argc, argv, picks, &e);
 	if (r == 0 && picks[PIN].given)
 		r = pin(picks[PIN].value.n, &e);
 	if (r < 0) {
@@ -259,10 +254,8 @@ int bench_exits(int argc, char **argv)
 	}
 	if (r == 0)
 		print_histograms(&p);
-	if (r == 0 && picks[JSON].given)
-		r = bench_write(picks[JSON].value.text, write_json, &p, &e);
-	if (r == 0 && picks[SVG].given)
-		r = bench_write(picks[SVG].value.text, write_svg, &p, &e);
+	if (r == 0)
+		r = bench_files(&picks[JSON], write_json, &picks[SVG], write_svg, &p, &e);
 	if (r < 0) {
 		fflush(stdout);
 		fprintf(stderr, "vmm: %s\n", e.text);

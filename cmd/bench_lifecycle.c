@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 
 #include "cmd/bench.h"
-#include "cmd/pick.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/base/units.h"
@@ -287,8 +286,7 @@ static void write_svg(FILE *out, void *arg)
 		total[i + 1] = total[i] + row->pair.who[LIFECYCLE_OURS].mean * fresh / 1e6;
 		floor[i + 1] = floor[i] + row->pair.who[LIFECYCLE_FLOOR].mean * fresh / 1e6;
 	}
-	snprintf(subtitle, sizeof(subtitle), "%s; %s; KVM: %s; %s", p->host.cpu, p->host.kernel, p->host.kvm,
-		p->host.date);
+	bench_host_line(&p->host, subtitle, sizeof(subtitle));
 	plot.series[0] = (struct svg_series){.name = "vmm", .x = x, .y = total, .nr = p->nr_rows + 1};
 	plot.series[1] = (struct svg_series){
 		.name = "the same ioctls in a bare loop", .x = x, .y = floor, .nr = p->nr_rows + 1, .dashed = true};
@@ -317,14 +315,10 @@ int bench_lifecycle(int argc, char **argv)
 		{.name = NULL},
 	};
 	CLEANUP(report_destroy) struct report p = {.kvm.fd = -1};
-	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	struct err e = {};
-	size_t nr = 0;
 	int r;
 
-	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
-	if (r == 0 && nr)
-		r = err_set(&e, -EINVAL, "%.200s: belongs to no option", words[0]);
+	r = bench_options(argc, argv, picks, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;
@@ -343,10 +337,8 @@ int bench_lifecycle(int argc, char **argv)
 		r = measure_alive(&p, &e);
 	if (r == 0)
 		r = measure_rounds(&p, &e);
-	if (r == 0 && picks[JSON].given)
-		r = bench_write(picks[JSON].value.text, write_json, &p, &e);
-	if (r == 0 && picks[SVG].given)
-		r = bench_write(picks[SVG].value.text, write_svg, &p, &e);
+	if (r == 0)
+		r = bench_files(&picks[JSON], write_json, &picks[SVG], write_svg, &p, &e);
 	if (r < 0) {
 		fflush(stdout);
 		fprintf(stderr, "vmm: %s\n", e.text);

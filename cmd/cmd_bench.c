@@ -107,6 +107,29 @@ int bench_write(const char *path, void (*write)(FILE *out, void *arg), void *arg
 	return 0;
 }
 
+int bench_files(const struct pick *json, void (*write_json)(FILE *out, void *arg), const struct pick *svg,
+	void (*write_svg)(FILE *out, void *arg), void *arg, struct err *e)
+{
+	int r = json->given ? bench_write(json->value.text, write_json, arg, e) : 0;
+
+	return r == 0 && svg->given ? bench_write(svg->value.text, write_svg, arg, e) : r;
+}
+
+int bench_options(int argc, char **argv, struct pick *picks, struct err *e)
+{
+	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
+	size_t nr = 0;
+	int r;
+
+	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, e) : err_set(e, -ENOMEM, "out of memory");
+	return r == 0 && nr ? err_set(e, -EINVAL, "%.200s: belongs to no option", words[0]) : r;
+}
+
+void bench_host_line(const struct bench_host *h, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s; %s; KVM: %s; %s", h->cpu, h->kernel, h->kvm, h->date);
+}
+
 int cmd_bench(int argc, char **argv)
 {
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(benches); i++)
