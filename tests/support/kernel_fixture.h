@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the unit tests of kernel images share: RAM, small images to spoil, what a load said. Loads go through kernel_load(),
- * as a user's do.
+ * What the unit tests of kernel images share: RAM, small images to spoil, what a load said. Loads go through
+ * kernel_load(), as a user's do.
  */
 #ifndef TESTS_SUPPORT_KERNEL_FIXTURE_H
 #define TESTS_SUPPORT_KERNEL_FIXTURE_H
