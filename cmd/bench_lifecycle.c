@@ -302,11 +302,7 @@ int bench_lifecycle(int argc, char **argv)
 {
 	enum { MEM, COUNT, ALIVE, ROUNDS, JSON, SVG };
 	struct pick picks[] = {
-		[MEM] = {.name = "mem",
-			.deflt = "4M",
-			.min = FLAT_MEM_MIN,
-			.max = FLAT_MEM_MAX,
-			.multiple = FLAT_MEM_STEP},
+		[MEM] = PICK_FLAT_MEM,
 		[COUNT] = {.name = "count"},
 		[ALIVE] = {.name = "alive"},
 		[ROUNDS] = {.name = "rounds"},

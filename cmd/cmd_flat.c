@@ -266,11 +266,7 @@ int cmd_flat(int argc, char **argv)
 {
 	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL, SANDBOX };
 	struct pick picks[] = {
-		[MEM] = {.name = "mem",
-			.deflt = "4M",
-			.min = FLAT_MEM_MIN,
-			.max = FLAT_MEM_MAX,
-			.multiple = FLAT_MEM_STEP},
+		[MEM] = PICK_FLAT_MEM,
 		[ISOLATE] = {.name = "isolate"},
 		[STATS] = {.name = "stats"},
 		[TIMEOUT] = {.name = "timeout"},

@@ -45,12 +45,6 @@ static const char *const sandbox_modes[] = {
 	NULL,
 };
 
-static int store_kernel_load(struct config *c, const struct option_value *v)
-{
-	c->kernel_load = (enum kernel_load)v->n;
-	return 0;
-}
-
 /* Occurrences are joined by blanks. */
 static int store_append(struct config *c, const struct option_value *v)
 {
@@ -112,27 +106,9 @@ static int store_debugcon(struct config *c, const struct option_value *v)
 	return 0;
 }
 
-static int store_discovery(struct config *c, const struct option_value *v)
-{
-	c->discovery = (enum discovery)v->n;
-	return 0;
-}
-
 static int store_boot_marker(struct config *c, const struct option_value *v)
 {
 	c->boot_marker = v->n;
-	return 0;
-}
-
-static int store_log_level(struct config *c, const struct option_value *v)
-{
-	c->log_level = (enum trace_level)v->n;
-	return 0;
-}
-
-static int store_sandbox(struct config *c, const struct option_value *v)
-{
-	c->sandbox = (enum sandbox_mode)v->n;
 	return 0;
 }
 
@@ -216,7 +192,7 @@ const struct option_def options[] = {
 		.choices = kernel_loads,
 		.metavar = "map|read",
 		.deflt = "read",
-		.store = store_kernel_load,
+		FIELD(enum kernel_load, kernel_load),
 		.help = "how an uncompressed kernel gets into RAM",
 		.man = OPTION_MAN(
 			"How an uncompressed kernel gets into guest RAM.\n"
@@ -406,24 +382,18 @@ const struct option_def options[] = {
 	{
 		.name = "disk",
 		.section = SECTION_DEVICES,
-		.type = OPT_LIST,
+		OPTION_LIST(disk),
 		.metavar = "path=FILE[,KEY...]",
-		.keys = disk_keys,
-		.nr_keys = DISK_KEYS,
 		.repeatable = true,
-		.add = disk_add,
 		.help = "a disk; keys: ro, overlay, id=, cache=, rate=, logical=, queues=; repeatable",
 		.man = OPTION_MAN("A disk, which the guest finds as /dev/vda, /dev/vdb and so on, in this order."),
 	},
 	{
 		.name = "net",
 		.section = SECTION_DEVICES,
-		.type = OPT_LIST,
+		OPTION_LIST(net),
 		.metavar = "tap=NAME|fd=N|passt[=SOCKET][,mac=MAC]",
-		.keys = net_keys,
-		.nr_keys = NET_KEYS,
 		.repeatable = true,
-		.add = net_add,
 		.help = "a network device; repeatable",
 		.man = OPTION_MAN("A network device, which the guest finds as eth0, eth1 and so on, in this order.\n"
 				  "One of *tap*, *fd* and *passt* says what it is connected to."),
@@ -435,7 +405,7 @@ const struct option_def options[] = {
 		.choices = discoveries,
 		.metavar = "auto|acpi|cmdline",
 		.deflt = "auto",
-		.store = store_discovery,
+		FIELD(enum discovery, discovery),
 		.help = "how the guest learns of virtio devices",
 		.man = OPTION_MAN(
 			"How the guest learns where its virtio devices are.\n"
@@ -458,11 +428,8 @@ const struct option_def options[] = {
 	{
 		.name = "vsock",
 		.section = SECTION_DEVICES,
-		.type = OPT_LIST,
+		OPTION_LIST(vsock),
 		.metavar = "cid=N,path=SOCKET",
-		.keys = vsock_keys,
-		.nr_keys = VSOCK_KEYS,
-		.add = vsock_add,
 		.help = "sockets between guest and host",
 		.man = OPTION_MAN(
 			"A virtio socket device: stream connections between programs of the guest and of the host.\n"
@@ -477,12 +444,9 @@ const struct option_def options[] = {
 	{
 		.name = "balloon",
 		.section = SECTION_DEVICES,
-		.type = OPT_LIST,
+		OPTION_LIST(balloon),
 		.metavar = "[size=SIZE][,KEY...]",
 		.bare = "size=0",
-		.keys = balloon_keys,
-		.nr_keys = BALLOON_KEYS,
-		.add = balloon_add,
 		.help = "a memory balloon; keys: size=, step=, poll=",
 		.man = OPTION_MAN(
 			"A virtio memory balloon: the guest gives pages back, and they leave the memory of this "
@@ -527,7 +491,7 @@ const struct option_def options[] = {
 		.choices = log_levels,
 		.metavar = "LEVEL",
 		.deflt = "warn",
-		.store = store_log_level,
+		FIELD(enum trace_level, log_level),
 		.help = "what is told on stderr: error, warn, info, debug or trace",
 		.man = OPTION_MAN("What is told on standard error; each level includes those before it.\n"
 				  "*trace* tells the phases of the start with their times."),
@@ -539,7 +503,7 @@ const struct option_def options[] = {
 		.choices = sandbox_modes,
 		.metavar = "MODE",
 		.deflt = "strict",
-		.store = store_sandbox,
+		FIELD(enum sandbox_mode, sandbox),
 		.help = "strict, best-effort or off",
 		.man = OPTION_MAN(
 			"How the program locks itself up before the guest runs.\n"

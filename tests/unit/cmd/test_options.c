@@ -49,7 +49,7 @@ static void rows_are_complete(void **state)
 		if (option_section_name(o->section))
 			assert_true(o->store || o->type == OPT_BOOL || o->type == OPT_UINT || o->type == OPT_SIZE ||
 				o->type == OPT_DURATION || o->type == OPT_STRING || o->type == OPT_PATH ||
-				o->type == OPT_LIST);
+				o->type == OPT_LIST || (o->type == OPT_CHOICE && o->offset));
 		if (o->type == OPT_CHOICE)
 			assert_non_null(o->choices && o->choices[0] ? o->choices[0] : NULL);
 		if (o->type == OPT_UINT || o->type == OPT_SIZE || o->type == OPT_DURATION || o->type == OPT_PORT)
