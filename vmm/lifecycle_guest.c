@@ -144,6 +144,9 @@ int lifecycle_ours_run(struct ours *g, struct err *e)
 			return err_sys(e, r, "KVM_RUN");
 		if (x.what == VCPU_HLT)
 			break;
+		/* Whoever stops and continues us interrupts it. */
+		if (x.what == VCPU_KICKED)
+			continue;
 		if (x.what != VCPU_PIO)
 			return err_set(e, -EIO, "the guest left for event %d", x.what);
 		vm_access(&g->vm, &x);
@@ -193,8 +196,11 @@ int lifecycle_bare_create(const struct shared *s, uint64_t own, struct bare *b, 
 	r = add_ring(s, b->vm, e);
 	if (r < 0)
 		goto fail;
-	ioctl(b->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
-	ioctl(b->vm, KVM_SET_TSS_ADDR, identity + PAGE);
+	if (ioctl(b->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 ||
+		ioctl(b->vm, KVM_SET_TSS_ADDR, identity + PAGE) < 0) {
+		r = err_sys(e, -errno, "KVM_SET_TSS_ADDR");
+		goto fail;
+	}
 	if (own) {
 		b->data = map(own);
 		b->size = b->data ? own : 0;
@@ -233,8 +239,11 @@ fail:
 int lifecycle_bare_run(struct bare *b, struct err *e)
 {
 	for (;;) {
-		if (ioctl(b->vcpu, KVM_RUN, 0) < 0)
+		if (ioctl(b->vcpu, KVM_RUN, 0) < 0) {
+			if (errno == EINTR)
+				continue;
 			return err_sys(e, -errno, "KVM_RUN");
+		}
 		if (b->run->exit_reason == KVM_EXIT_HLT)
 			return 0;
 		if (b->run->exit_reason != KVM_EXIT_IO)

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Every call to the host that the benchmarks of small guests make fails in turn, once: it is reported in words, as an
+ * error, as the limit that ended a table, or as a row that cannot run; and nothing is left behind.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tests/support/kvm_fault.h"
+#include "tests/support/unit.h"
+#include "vmm/base/units.h"
+#include "vmm/exits.h"
+#include "vmm/lifecycle.h"
+
+#define OWN_BYTES (256 * KIB)
+#define CALLS_MAX 2000
+
+static struct kvm kvm = {.fd = -1};
+/* Of the last run: what is not an error and yet not whole, in words. */
+static struct err told;
+
+/*
+ * Questions that have a default, KVM's own count, without which the rows have one proof less, and advice that kernels
+ * before 5.14 do not know.
+ */
+static bool may_be_survived(const char *hit)
+{
+	return !strcmp(hit, "ioctl KVM_CHECK_EXTENSION") || !strcmp(hit, "ioctl (other)") || !strcmp(hit, "pread") ||
+		!strcmp(hit, "madvise MADV_POPULATE_WRITE");
+}
+
+/* A row of exits that does not run to its end with one clock is run with the other. */
+static bool with_another_clock(const char *hit)
+{
+	return !strcmp(hit, "ioctl KVM_RUN") || !strcmp(hit, "ioctl KVM_GET_REGS");
+}
+
+static int paths(struct err *e);
+
+static void each_call_fails(const char *path, int code, int (*run)(struct err *e))
+{
+	struct resources before;
+	struct err e = {0};
+	unsigned n;
+
+	assert_int_equal(run(&e), 0);
+	assert_string_equal(told.text, "");
+	before = resources_now();
+	for (n = 1;; n++) {
+		char what[128];
+		int r;
+
+		e.text[0] = told.text[0] = '\0';
+		fault_arm(n, code);
+		r = run(&e);
+		fault_disarm();
+		if (!fault_hit())
+			break;
+		snprintf(what, sizeof(what), "%s: call %u (%s) with errno %d", path, n, fault_hit(), code);
+		assert_same_resources(&before, what);
+		if (r > 0)
+			fail_msg("%s: returned %d", what, r);
+		if (r < 0 && strlen(e.text) < 10)
+			fail_msg("%s: %d without words: \"%s\"", what, r, e.text);
+		if (r == 0 && strlen(told.text) < 10 && !may_be_survived(fault_hit()) &&
+			!(run == paths && with_another_clock(fault_hit())))
+			fail_msg("%s: nobody noticed", what);
+		assert_true(n < CALLS_MAX);
+	}
+	assert_true(n > 10);
+	printf("%s: %u calls failed in turn with errno %d\n", path, n - 1, code);
+}
+
+static int cycles(struct err *e)
+{
+	struct lifecycle_pair pair;
+
+	told.text[0] = '\0';
+	return lifecycle_cycles(&kvm, OWN_BYTES, 1, &pair, e);
+}
+
+static void a_cycle(void **state)
+{
+	each_call_fails("cycle", 0, cycles);
+	each_call_fails("cycle", EPERM, cycles);
+}
+
+static void no_row(const struct lifecycle_row *row, void *arg)
+{
+}
+
+static unsigned alive;
+
+static int two_alive(struct err *e)
+{
+	uint64_t close_ns;
+
+	return lifecycle_alive(&kvm, 2, 1000, no_row, NULL, &alive, &told, &close_ns, e);
+}
+
+static void guests_alive(void **state)
+{
+	each_call_fails("alive", 0, two_alive);
+	each_call_fails("alive", EPERM, two_alive);
+}
+
+/* The second guest meets a limit: which, and that the first one counts. */
+static void limits_are_told(void **state)
+{
+	static const struct {
+		int code;
+		const char *words;
+	} cases[] = {
+		{EMFILE, " open files, and a guest takes two (KVM_CREATE_VM"},
+		{ENFILE, "the host has no more open files than that (KVM_CREATE_VM"},
+		{ENOMEM, "no more memory or mappings than that (KVM_CREATE_VM"},
+		{EAGAIN, "no more threads than that (KVM_CREATE_VM"},
+		{ENOSPC, "no more of what KVM has for 1 guests (KVM_CREATE_VM"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err e = {0};
+		unsigned n, seen = 0;
+
+		/* From the second KVM_CREATE_VM on; any call before it may be one that we do not look for. */
+		for (n = 1; n < CALLS_MAX; n++) {
+			int r;
+
+			fault_arm(n, cases[i].code);
+			r = two_alive(&e);
+			fault_disarm();
+			assert_non_null(fault_hit());
+			if (strcmp(fault_hit(), "ioctl KVM_CREATE_VM") != 0 || ++seen < 2)
+				continue;
+			assert_int_equal(r, 0);
+			break;
+		}
+		assert_int_equal(alive, 1);
+		if (!strstr(told.text, cases[i].words))
+			fail_msg("\"%s\" is not in \"%s\"", cases[i].words, told.text);
+	}
+}
+
+static enum lifecycle_reset how;
+
+static int rounds(struct err *e)
+{
+	struct lifecycle_pair pair;
+	int r = lifecycle_rounds(&kvm, how, OWN_BYTES, 2, 1, &pair, e);
+
+	told.text[0] = '\0';
+	return r;
+}
+
+static void rounds_with_a_reset(void **state)
+{
+	struct lifecycle_pair pair;
+	struct err e = {0};
+
+	for (how = RESET_NONE; how < RESETS; how++) {
+		int r = lifecycle_rounds(&kvm, how, OWN_BYTES, 2, 1, &pair, &e);
+
+		if (how == RESET_RING && r == -EOPNOTSUPP)
+			continue;
+		assert_int_equal(r, 0);
+		each_call_fails("rounds", 0, rounds);
+	}
+}
+
+/* OUT, and both rows with an interrupt: the last two. */
+static int paths(struct err *e)
+{
+	struct exits *x = NULL;
+	struct exits_row row;
+	int r = exits_open(&kvm, &x, e);
+
+	told.text[0] = '\0';
+	for (unsigned i = 0; r == 0 && i < exits_rows(); i++) {
+		if (i != 5 && i + 2 < exits_rows())
+			continue;
+		r = exits_measure(x, i, 2, 5, &row, e);
+		if (r == 0 && row.state != EXITS_OK)
+			told = row.words;
+	}
+	exits_close(x);
+	return r;
+}
+
+static void rows_of_exits(void **state)
+{
+	each_call_fails("exits", 0, paths);
+	each_call_fails("exits", EPERM, paths);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cycle),
+		cmocka_unit_test(guests_alive),
+		cmocka_unit_test(limits_are_told),
+		cmocka_unit_test(rounds_with_a_reset),
+		cmocka_unit_test(rows_of_exits),
+	};
+	struct err e = {0};
+	int r;
+
+	if (kvm_open(NULL, &kvm, &e) < 0)
+		return skip_program(e.text);
+	r = run_group(tests);
+	kvm_close(&kvm);
+	return r;
+}
