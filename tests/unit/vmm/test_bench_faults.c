@@ -82,7 +82,6 @@ static int cycles(struct err *e)
 static void a_cycle(void **state)
 {
 	each_call_fails("cycle", 0, cycles);
-	each_call_fails("cycle", EPERM, cycles);
 }
 
 static void no_row(const struct lifecycle_row *row, void *arg)
@@ -101,7 +100,6 @@ static int two_alive(struct err *e)
 static void guests_alive(void **state)
 {
 	each_call_fails("alive", 0, two_alive);
-	each_call_fails("alive", EPERM, two_alive);
 }
 
 /* The second guest meets a limit: which, and that the first one counts. */
@@ -118,23 +116,23 @@ static void limits_are_told(void **state)
 		{ENOSPC, "no more of what KVM has for 1 guests (KVM_CREATE_VM"},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct err e = {0};
-		unsigned n, seen = 0;
+	struct err e = {0};
+	unsigned nth = 1, seen = 0;
 
-		/* From the second KVM_CREATE_VM on; any call before it may be one that we do not look for. */
-		for (n = 1; n < CALLS_MAX; n++) {
-			int r;
-
-			fault_arm(n, cases[i].code);
-			r = two_alive(&e);
-			fault_disarm();
-			assert_non_null(fault_hit());
-			if (strcmp(fault_hit(), "ioctl KVM_CREATE_VM") != 0 || ++seen < 2)
-				continue;
-			assert_int_equal(r, 0);
+	/* Which call is the second KVM_CREATE_VM? */
+	for (;; nth++) {
+		fault_arm(nth, 0);
+		two_alive(&e);
+		fault_disarm();
+		assert_non_null(fault_hit());
+		if (!strcmp(fault_hit(), "ioctl KVM_CREATE_VM") && ++seen == 2)
 			break;
-		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fault_arm(nth, cases[i].code);
+		assert_int_equal(two_alive(&e), 0);
+		fault_disarm();
+		assert_string_equal(fault_hit(), "ioctl KVM_CREATE_VM");
 		assert_int_equal(alive, 1);
 		if (!strstr(told.text, cases[i].words))
 			fail_msg("\"%s\" is not in \"%s\"", cases[i].words, told.text);
@@ -157,7 +155,8 @@ static void rounds_with_a_reset(void **state)
 	struct lifecycle_pair pair;
 	struct err e = {0};
 
-	for (how = RESET_NONE; how < RESETS; how++) {
+	/* The others make fewer calls, and none that these do not make but for madvise(). */
+	for (how = RESET_DIRTY; how <= RESET_RING; how++) {
 		int r = lifecycle_rounds(&kvm, how, OWN_BYTES, 2, 1, &pair, &e);
 
 		if (how == RESET_RING && r == -EOPNOTSUPP)
@@ -189,7 +188,6 @@ static int paths(struct err *e)
 static void rows_of_exits(void **state)
 {
 	each_call_fails("exits", 0, paths);
-	each_call_fails("exits", EPERM, paths);
 }
 
 int main(void)
