@@ -247,8 +247,21 @@ static enum vcpu_event decode(struct kvm_run *run, struct vcpu_exit *x)
 	}
 }
 
+static bool is_runnable(struct vcpu *v)
+{
+	struct kvm_mp_state mp;
+
+	return kvm_ioctl(v->kvm, v->fd, KVM_GET_MP_STATE, &mp) < 0 || mp.mp_state == KVM_MP_STATE_RUNNABLE;
+}
+
+/*
+ * EAGAIN has two meanings. A CPU that waited for its first SIPI got it, or was woken for nothing: once more. But a CPU
+ * that is runnable and gets it was refused the thread that KVM starts at the first KVM_RUN, and would be for ever.
+ */
 int vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
 {
+	bool runnable = false;
+
 	for (;;) {
 		if (likely(ioctl(v->fd, KVM_RUN, 0) == 0)) {
 			ret->what = decode(v->run, ret);
@@ -258,8 +271,9 @@ int vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
 			ret->what = VCPU_KICKED;
 			break;
 		}
-		if (errno != EAGAIN)
+		if (errno != EAGAIN || runnable)
 			return -errno;
+		runnable = is_runnable(v);
 	}
 	v->exits[ret->what]++;
 	return 0;

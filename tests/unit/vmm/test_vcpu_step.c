@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What vcpu_step() makes of the errors of KVM_RUN. KVM is played by ioctl(), which is wrapped.
+ */
+#include "tests/support/unit.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/vcpu.h"
+
+/**
+ * struct play - what KVM does
+ * @error: of the first @times runs; the next one ends in HLT
+ * @state: of the CPU when it is asked for, the first @waits times; then it is runnable
+ * @no_state: the question fails
+ * @runs: calls of KVM_RUN so far
+ */
+static struct play {
+	int error;
+	unsigned times;
+	unsigned waits;
+	bool no_state;
+	unsigned runs;
+	unsigned asked;
+} play;
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	struct kvm_mp_state *mp;
+	va_list ap;
+
+	va_start(ap, request);
+	mp = va_arg(ap, struct kvm_mp_state *);
+	va_end(ap);
+	errno = EIO;
+	if (request == KVM_GET_MP_STATE) {
+		if (play.no_state)
+			return -1;
+		mp->mp_state = play.asked++ < play.waits ? KVM_MP_STATE_UNINITIALIZED : KVM_MP_STATE_RUNNABLE;
+		return 0;
+	}
+	assert_int_equal(request, KVM_RUN);
+	assert_true(play.runs < 1000);
+	errno = play.error;
+	return play.runs++ < play.times ? -1 : 0;
+}
+
+static int step(struct play p, enum vcpu_event *ret)
+{
+	struct kvm_run run = {.exit_reason = KVM_EXIT_HLT};
+	struct kvm kvm = {.fd = -1};
+	struct vcpu v = {.kvm = &kvm, .fd = -1, .run = &run};
+	struct vcpu_exit x = {.what = VCPU_EVENTS};
+	int r;
+
+	play = p;
+	r = vcpu_step(&v, &x);
+	*ret = x.what;
+	if (r == 0)
+		assert_int_equal(v.exits[x.what], 1);
+	return r;
+}
+
+static void a_cpu_that_waited_for_its_sipi_runs(void **state)
+{
+	enum vcpu_event what;
+
+	assert_int_equal(step((struct play){.error = EAGAIN, .times = 1}, &what), 0);
+	assert_int_equal(what, VCPU_HLT);
+	assert_int_equal(play.runs, 2);
+	/* Woken for nothing, again and again. */
+	assert_int_equal(step((struct play){.error = EAGAIN, .times = 500, .waits = 499}, &what), 0);
+	assert_int_equal(what, VCPU_HLT);
+	assert_int_equal(play.runs, 501);
+}
+
+static void a_thread_that_kvm_was_refused_is_an_error(void **state)
+{
+	enum vcpu_event what;
+
+	assert_int_equal(step((struct play){.error = EAGAIN, .times = 999}, &what), -EAGAIN);
+	assert_int_equal(play.runs, 2);
+	assert_int_equal(step((struct play){.error = EAGAIN, .times = 999, .waits = 3}, &what), -EAGAIN);
+	assert_int_equal(play.runs, 5);
+	assert_int_equal(step((struct play){.error = EAGAIN, .times = 999, .no_state = true}, &what), -EAGAIN);
+	assert_int_equal(what, VCPU_EVENTS);
+}
+
+static void a_signal_is_a_kick_and_the_rest_is_told(void **state)
+{
+	enum vcpu_event what;
+
+	assert_int_equal(step((struct play){.error = EINTR, .times = 1}, &what), 0);
+	assert_int_equal(what, VCPU_KICKED);
+	assert_int_equal(play.runs, 1);
+	assert_int_equal(step((struct play){.error = EFAULT, .times = 1}, &what), -EFAULT);
+	assert_int_equal(what, VCPU_EVENTS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cpu_that_waited_for_its_sipi_runs),
+		cmocka_unit_test(a_thread_that_kvm_was_refused_is_an_error),
+		cmocka_unit_test(a_signal_is_a_kick_and_the_rest_is_told),
+	};
+
+	return run_group(tests);
+}
