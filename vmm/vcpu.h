@@ -102,7 +102,8 @@ int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
  * vcpu_step() - run until something happens
  *
  * Return: 0, or a negative errno of KVM_RUN (-EFAULT: guest memory has gone; -ENOMEM; -EAGAIN: KVM could not start its
- * thread, see RLIMIT_NPROC). The EAGAIN that KVM gives when an application processor wakes from wait-for-SIPI is retried.
+ * thread, see RLIMIT_NPROC). The EAGAIN that KVM gives when an application processor wakes from wait-for-SIPI is
+ * retried.
  * Context: one thread at a time. Trust: guest (every number in @ret).
  */
 int vcpu_step(struct vcpu *v, struct vcpu_exit *ret);
