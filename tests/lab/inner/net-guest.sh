@@ -43,11 +43,18 @@ try_ping() {
 	say "$1 ping $(ping -c 3 -W 5 "$2" 2>&1 | grep 'packets transmitted')"
 }
 
-# both_ways HOST: the blob comes from port 8080, and goes back to port 9000.
+# both_ways HOST PIECES: the blob comes from port 8080, and goes back to port 9000, in that many connections.
 both_ways() {
 	wget -q -O /blob "http://$1:8080/blob" || say "wget failed"
 	say "down $(sum_of </blob)"
-	nc "$1" 9000 </blob || say "nc failed"
+	piece=0 lost=0
+	while [ "$piece" -lt "$2" ] && [ "$lost" -le "$2" ]; do
+		if dd if=/blob bs=64K skip=$((piece * 1024 / $2)) count=$((1024 / $2)) 2>/dev/null | nc "$1" 9000; then
+			piece=$((piece + 1))
+		else
+			lost=$((lost + 1))
+		fi
+	done
 	say "up done"
 }
 
@@ -55,7 +62,7 @@ case $net in
 tap)
 	ip addr add 10.7.0.2/24 dev eth0
 	try_ping eth0 10.7.0.1
-	both_ways 10.7.0.1
+	both_ways 10.7.0.1 1
 	# The driver goes and comes back, and everything is negotiated anew.
 	dev=$(basename "$(readlink /sys/class/net/eth0/device)")
 	i=0
@@ -71,7 +78,7 @@ tap)
 passt)
 	dhcp eth0
 	try_ping eth0 10.6.0.1
-	both_ways "$gateway"
+	both_ways "$gateway" 16
 	;;
 four)
 	ip addr add 10.7.0.2/24 dev eth0

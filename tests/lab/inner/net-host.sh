@@ -33,7 +33,6 @@ ip route add default via 10.9.0.1 dev up0
 gateway=10.9.0.1
 
 mkdir "$TEST_TMP/www"
-mkfifo "$TEST_TMP/open"
 head -c 67108864 /dev/urandom >"$TEST_TMP/www/blob"
 head -c 300000 /dev/urandom >"$TEST_TMP/www/small"
 sum_of() {
@@ -43,10 +42,28 @@ blob=$(sum_of <"$TEST_TMP/www/blob")
 small=$(sum_of <"$TEST_TMP/www/small")
 httpd -p 8080 -h "$TEST_TMP/www"
 
-# Takes what a guest sends to port 9000, and says its MD5.
-receive() {
-	# Its input stays open: the guest's nc would take the end of it for the end of the connection.
-	timeout 200 nc -l -p 9000 <>"$TEST_TMP/open" | sum_of
+# Uploads to port 9000, each of so many bytes, one after the other, into the file "whole"; one that was cut short leaves
+# nothing but a line in "lost". The sender learns of the end when all is written.
+take_uploads() {
+	: >"$TEST_TMP/whole"
+	: >"$TEST_TMP/lost"
+	cat >"$TEST_TMP/take" <<END
+cat >$TEST_TMP/piece
+if [ \$(wc -c <$TEST_TMP/piece) = $1 ]; then
+	cat $TEST_TMP/piece >>$TEST_TMP/whole
+else
+	echo cut >>$TEST_TMP/lost
+fi
+END
+	nc -ll -p 9000 -e sh "$TEST_TMP/take" &
+	uploads=$!
+}
+
+end_uploads() {
+	kill "$uploads"
+	wait "$uploads" 2>/dev/null
+	whole=$(sum_of <"$TEST_TMP/whole")
+	lost=$(wc -l <"$TEST_TMP/lost")
 }
 
 # $user_vmm: vmm as that user, for boot.

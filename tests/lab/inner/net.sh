@@ -6,9 +6,9 @@
 
 # --- a TAP, with every offload
 
-meanwhile receive
+take_uploads 67108864
 boot --kernel "$kernel" --initrd "$root" --mem 256M --append 'quiet net=tap' --net tap=vm0,mac=02:00:00:00:07:02
-beside
+end_uploads
 check "TAP: Debian's virtio_net found the device" all_of status_is 0 -- \
 	out_has '^net: modules .*\<virtio_mmio\>.*\<virtio_net\>' -- \
 	out_has '^net: eth0 mac 02:00:00:00:07:02 carrier 1 driver virtio_net$'
@@ -16,7 +16,7 @@ check "TAP: Debian's virtio_net found the device" all_of status_is 0 -- \
 check "TAP: it took the offloads and mergeable buffers" out_has '^net: eth0 features 11000101110111011'
 check "TAP: ping" out_has '^net: eth0 ping 3 packets transmitted, 3 packets received'
 check "TAP: 64 MB to the guest" out_has "^net: down $blob\$"
-check "TAP: 64 MB from the guest" seen_has "^$blob\$"
+check "TAP: 64 MB from the guest" [ "$whole" = "$blob" ]
 check "TAP: unbound and bound ten times, it still works" \
 	out_has '^net: rebound ping 3 packets transmitted, 3 packets received'
 check "TAP: nothing to say on stderr" [ -z "$err" ]
@@ -25,14 +25,17 @@ check "TAP: nothing to say on stderr" [ -z "$err" ]
 
 VMM=$user_vmm
 
-meanwhile receive
+# passt of 2023-03 resets a connection when the 50 ms timer of an acknowledgement fires while that is being sent and the
+# host is slow (its --pcap has all acknowledged, then a RST): of those with 64 MB, here most. Hence pieces of 4 MB.
+take_uploads 4194304
 boot --kernel "$kernel" --initrd "$root" --mem 256M --append "quiet net=passt gateway=$gateway" --net passt
-beside
+end_uploads
 check "passt: no root, and the guest gets its address by DHCP" all_of status_is 0 -- \
 	out_has "^net: eth0 lease 10\\.9\\.0\\.2 router $gateway mtu 65520\$"
 check "passt: ping" out_has '^net: eth0 ping 3 packets transmitted, 3 packets received'
 check "passt: 64 MB to the guest" out_has "^net: down $blob\$"
-check "passt: 64 MB from the guest" seen_has "^$blob\$"
+check "passt: 64 MB from the guest" [ "$whole" = "$blob" ]
+echo "# passt: connections lost and made again: $lost"
 check "passt: nothing to say on stderr" [ -z "$err" ]
 check "passt: it went with the machine" [ -z "$(pidof passt passt.avx2)" ]
 finish
