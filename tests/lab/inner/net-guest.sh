@@ -49,7 +49,7 @@ both_ways() {
 	say "down $(sum_of </blob)"
 	piece=0 lost=0
 	while [ "$piece" -lt "$2" ] && [ "$lost" -le "$2" ]; do
-		if dd if=/blob bs=64K skip=$((piece * 1024 / $2)) count=$((1024 / $2)) 2>/dev/null | nc "$1" 9000; then
+		if /tcp-send "$1" 9000 /blob $((piece * 67108864 / $2)) $((67108864 / $2)); then
 			piece=$((piece + 1))
 		else
 			lost=$((lost + 1))
