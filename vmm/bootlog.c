@@ -9,7 +9,7 @@
  * before the clock ran and say nothing.
  *
  * Initcalls come in pairs, "calling NAME+0x0/0x10 @ TASK" and "initcall NAME+0x0/0x10 returned 0 after N usecs". The
- * second line alone tells the time taken; the first gives start and task.
+ * second line alone tells the time taken; the first gives start and task, and an upper bound.
  */
 #include "vmm/bootlog.h"
 
@@ -180,6 +180,9 @@ static void call_ends(struct bootlog *b, const struct line *l, const char *rest)
 	for (size_t i = 0; i < BOOTLOG_CALLS_MAX; i++)
 		if (!strcmp(b->call[i].name, name))
 			c = &b->call[i];
+	/* The kernel counts in jiffies until it has a clock: no call took longer than from its first line to its second. */
+	if (c->guest_ns && l->guest_ns >= c->guest_ns)
+		took = MIN(took, l->guest_ns - c->guest_ns);
 	if (l->guest_ns)
 		start = c->guest_ns ? c->guest_ns : l->guest_ns - MIN(took, l->guest_ns);
 	trace_initcall_at(b->trace, l->host_ns, name, start, took, c->task);

@@ -166,6 +166,17 @@ static void initcalls_of_several_tasks_are_told_apart(void **state)
 	assert_int_equal(f->recorder.record[1].arg[1], 1001 * MS);
 }
 
+/* As the kernel says it before it has a clock: a tick fell into a call of 300 us. */
+static void a_call_is_no_longer_than_its_lines_are_apart(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, 10, "[    0.100000] calling  early+0x0/0x10 @ 1\n");
+	say(f, 11, "[    0.100300] initcall early+0x0/0x10 returned 0 after 4000 usecs\n");
+	assert_int_equal(only(f, TRACE_EV_initcall)->arg[1], 100 * MS);
+	assert_int_equal(f->recorder.record[0].arg[2], 300000);
+}
+
 /* Ends that were lost must not fill the places for good. */
 static void calls_without_an_end_give_way(void **state)
 {
@@ -235,6 +246,7 @@ int main(void)
 		T(too_many_marks_are_counted),
 		T(an_initcall_is_told_when_it_ends),
 		T(initcalls_of_several_tasks_are_told_apart),
+		T(a_call_is_no_longer_than_its_lines_are_apart),
 		T(calls_without_an_end_give_way),
 		T(without_times_the_end_alone_is_known),
 		T(the_nearest_line_sets_the_clock),
