@@ -180,7 +180,7 @@ static void call_ends(struct bootlog *b, const struct line *l, const char *rest)
 	for (size_t i = 0; i < BOOTLOG_CALLS_MAX; i++)
 		if (!strcmp(b->call[i].name, name))
 			c = &b->call[i];
-	/* The kernel counts in jiffies until it has a clock: no call took longer than from its first line to its second. */
+	/* The kernel counts in jiffies until it has a clock; its two lines bound what it took. */
 	if (c->guest_ns && l->guest_ns >= c->guest_ns)
 		took = MIN(took, l->guest_ns - c->guest_ns);
 	if (l->guest_ns)
