@@ -52,12 +52,25 @@ check "200 to the debug-exit port: 123, and told" all_of status_is 123 -- out_ha
 shrink() {
 	wait_for "$TEST_TMP/out" 'Linux version' && : >"$TEST_TMP/kernel"
 }
+# KVM returns EFAULT for a page that has gone only where the guest has its interrupts off. Where they are on it waits for the
+# page (its asynchronous faults), again and again, and the time limit is what ends the guest. What may not happen is SIGBUS.
+ended_or_waits() {
+	case $status in
+	125) err_has 'guest memory has gone; was the kernel file cut' ;;
+	124) ;;
+	*) return 1 ;;
+	esac
+}
 cp "$tiny" "$TEST_TMP/kernel"
 meanwhile shrink
+limit=$LIMIT
+LIMIT=30s
 boot --kernel "$TEST_TMP/kernel" --initrd "$root" --append lab=hold --kernel-load map
+LIMIT=$limit
 beside
-check "a mapped kernel that is cut while the guest runs: 125, not SIGBUS" all_of status_is 125 -- \
-	out_has 'Linux version' -- err_has 'guest memory has gone; was the kernel file cut'
+check "a mapped kernel that is cut while the guest runs: 125 or the time limit, not SIGBUS" all_of \
+	out_has 'Linux version' -- ended_or_waits
+echo "# it ended with $status"
 
 # --- Panic -------------------------------------------------------------------
 
