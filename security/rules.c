@@ -67,6 +67,7 @@
 	/* The way out when something goes wrong: the operator gets a sane terminal back. */ \
 	IF(role, TERMINAL, ioctl, "TIOCGPGRP", INT(1, TIOCGPGRP), "is the terminal still ours?"), \
 	IF(role, TERMINAL, ioctl, "TCSETS", INT(1, TCSETS), "raw mode and back"), \
+	IF(role, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the C library looks whether TCSETS did it; the way back"), \
 	IF(role, TERMINAL, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a terminal is taken back"), \
 	IF(role, TERMINAL, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a terminal is taken back")
 
@@ -142,7 +143,6 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(LOOP, ALWAYS, ioctl, "KVM_TRANSLATE", INT(1, REQUEST_KVM_TRANSLATE), "the code at its RIP, for the report"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
 	IF(LOOP, FILES, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a stream is taken back"),
-	IF(LOOP, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the settings to go back to"),
 	IF(LOOP, TERMINAL, tgkill, "own process", INT(0, SANDBOX_OWN_PID),
 		"Ctrl-Z stops us, a signal ends us, with the terminal set back"),
 	IF(LOOP, PTY, ioctl, "TIOCGPTPEER", INT(1, TIOCGPTPEER), "does anybody have the pty open?"),

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The way out of a thread behind its filter, whichever its role, when the terminal is raw: a call that is not allowed
+ * and a crash both give the terminal back, with the calls of the terminal's rows and no other.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <pty.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cmd/terminal.h"
+#include "security/sandbox.h"
+#include "security/seccomp.h"
+#include "security/sigsys.h"
+#include "security/stages.h"
+#include "tests/support/unit.h"
+#include "vmm/base/gmem.h"
+
+enum way { FORBIDDEN_CALL, CRASH, CUT_FILE };
+
+struct child {
+	enum sandbox_role role;
+	enum way way;
+	struct sandbox sandbox;
+	char *nowhere; /* may not be touched */
+	char *beyond;  /* a mapping behind the end of its file */
+};
+
+static void on_quit(void *arg)
+{
+}
+
+/* The thread that goes wrong: it comes back only if nothing went wrong. */
+static void *thread(void *arg)
+{
+	struct child *c = arg;
+
+	if (sandbox_lock(&c->sandbox, c->role) < 0)
+		_exit(1);
+	switch (c->way) {
+	case FORBIDDEN_CALL: syscall(SYS_getppid); break;
+	case CRASH: *(volatile char *)c->nowhere = 1; break;
+	case CUT_FILE: *(volatile char *)c->beyond = 1; break;
+	}
+	return NULL;
+}
+
+static char *behind_the_end(void)
+{
+	int fd = memfd_create("cut", MFD_CLOEXEC);
+	char *p = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void child(struct child *c, int slave)
+{
+	static struct sandbox_plan plan = {
+		.devices = SANDBOX_HAS(TERMINAL), .report_fd = STDERR_FILENO, .last_words = terminal_restore};
+	struct rlimit none = {0};
+	struct terminal *t = NULL;
+	pthread_t id;
+
+	setrlimit(RLIMIT_CORE, &none);
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			signal(sig, SIG_DFL);
+	alarm(30);
+	if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
+		_exit(2);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(slave, fd);
+	c->nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	c->beyond = behind_the_end();
+	if (c->nowhere == MAP_FAILED || !c->beyond || gmem_install_sigbus() < 0 ||
+		terminal_open(0, on_quit, NULL, &t, NULL) < 0 || !t)
+		_exit(3);
+	terminal_filter(t)->prepare(terminal_filter(t));
+	/* As vmm/nbio leaves a file that it cannot open again. */
+	if (!terminal_is_raw(t) || fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) < 0)
+		_exit(4);
+	terminal_lock(t);
+	c->sandbox = (struct sandbox){.plan = &plan, .got.seccomp = true, .stage = SANDBOX_STAGE_BUILD};
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (sigsys_install(STDERR_FILENO, terminal_restore) < 0)
+		_exit(5);
+	if (c->role == SANDBOX_LOOP) {
+		thread(c); /* the main thread */
+	} else {
+		pthread_create(&id, NULL, thread, c);
+		pthread_join(id, NULL);
+	}
+	_exit(6);
+}
+
+static void read_all(int master, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	/* EIO: nobody has the other end open any more. */
+	while (used < size - 1 && (n = read(master, text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+}
+
+static void leaves_it_sane(enum sandbox_role role, enum way way)
+{
+	static const int signals[] = {[CRASH] = SIGSEGV, [CUT_FILE] = SIGBUS};
+	struct child c = {.role = role, .way = way};
+	struct termios before, after;
+	int master, slave, status;
+	char text[1024];
+	pid_t pid;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	assert_int_equal(tcgetattr(slave, &before), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(master);
+		child(&c, slave);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(tcgetattr(slave, &after), 0);
+	if (after.c_lflag != before.c_lflag || after.c_oflag != before.c_oflag)
+		fail_msg("%s, way %d: the terminal is still raw (status 0x%x)", seccomp_role_name(role), way, status);
+	assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
+	close(slave);
+	read_all(master, text, sizeof(text));
+	close(master);
+	if (way == FORBIDDEN_CALL) {
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != SIGSYS_EXIT_STATUS ||
+			!strstr(text, "thread may not call getppid"))
+			fail_msg("%s: status 0x%x, '%s'", seccomp_role_name(role), status, text);
+	} else if (!WIFSIGNALED(status) || WTERMSIG(status) != signals[way]) {
+		fail_msg("%s, way %d: status 0x%x, '%s'", seccomp_role_name(role), way, status, text);
+	}
+}
+
+static void each_role(enum way way)
+{
+	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++)
+		leaves_it_sane((enum sandbox_role)role, way);
+}
+
+static void a_forbidden_call(void **state)
+{
+	each_role(FORBIDDEN_CALL);
+}
+
+static void a_crash(void **state)
+{
+	each_role(CRASH);
+}
+
+/* Of a file that is not the guest's kernel: gmem does not know it. */
+static void a_file_that_was_cut(void **state)
+{
+	each_role(CUT_FILE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_forbidden_call),
+		cmocka_unit_test(a_crash),
+		cmocka_unit_test(a_file_that_was_cut),
+	};
+
+	if (!seccomp_available())
+		return skip_program("this kernel has no seccomp filters");
+	return run_group(tests);
+}
