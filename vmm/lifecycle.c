@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -106,6 +108,43 @@ static int revive(const struct shared *s, struct ours *g, struct bare *b, double
 	return r;
 }
 
+/** struct herd - guests that are closed together; @next is the first pair that nobody has taken */
+struct herd {
+	const struct shared *s;
+	struct ours *ours;
+	struct bare *bare;
+	unsigned pairs;
+	atomic_uint next;
+};
+
+static void *close_some(void *arg)
+{
+	struct herd *h = arg;
+	unsigned i;
+
+	while ((i = atomic_fetch_add(&h->next, 1)) < h->pairs) {
+		lifecycle_ours_close(&h->ours[i]);
+		lifecycle_bare_close(h->s, &h->bare[i]);
+	}
+	return NULL;
+}
+
+/*
+ * Whoever closes a VM waits in the kernel for grace periods (SRCU, RCU), some ms of idling for each. They are waited
+ * for together when many threads close at once.
+ */
+static void close_all(struct herd *h)
+{
+	pthread_t thread[LIFECYCLE_CLOSERS];
+	unsigned nr = 0;
+
+	while (nr + 1 < MIN(LIFECYCLE_CLOSERS, h->pairs) && pthread_create(&thread[nr], NULL, close_some, h) == 0)
+		nr++;
+	close_some(h);
+	while (nr > 0)
+		pthread_join(thread[--nr], NULL);
+}
+
 int lifecycle_alive(struct kvm *kvm, unsigned count, unsigned step,
 	void (*row)(const struct lifecycle_row *row, void *arg), void *arg, unsigned *ret_alive, struct err *why,
 	uint64_t *close_ns, struct err *e)
@@ -147,10 +186,8 @@ int lifecycle_alive(struct kvm *kvm, unsigned count, unsigned step,
 	if (r < 0 && words.text[0])
 		r = is_limit(r, &words, alive, why) ? 0 : err_set(e, r, "guest %u: %s", alive + 1, words.text);
 	start = trace_now_ns();
-	for (unsigned i = 0; i < pairs && ours && bare; i++) {
-		lifecycle_ours_close(&ours[i]);
-		lifecycle_bare_close(&s, &bare[i]);
-	}
+	if (ours && bare)
+		close_all(&(struct herd){.s = &s, .ours = ours, .bare = bare, .pairs = pairs});
 	*close_ns = trace_now_ns() - start;
 	*ret_alive = alive;
 	return r;

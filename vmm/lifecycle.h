@@ -17,6 +17,9 @@
 #include "vmm/base/stats.h"
 #include "vmm/kvm.h"
 
+/** threads that close guests when many are alive */
+#define LIFECYCLE_CLOSERS 64U
+
 /** who did it */
 enum lifecycle_who { LIFECYCLE_OURS, LIFECYCLE_FLOOR, LIFECYCLE_WHOS };
 
@@ -64,7 +67,7 @@ struct lifecycle_row {
  * @row: called for each row; may be slow
  * @ret_alive: how far it got
  * @why: when that is less than @count: which limit ended it; else empty
- * @close_ns: what closing all of them took
+ * @close_ns: what closing all of them took, up to LIFECYCLE_CLOSERS at a time
  *
  * Return: 0, also when a limit of the host ended it; or a negative errno with words.
  */
