@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. The guest's tables are written here; its code is exits_guest.S. The VMM loads the state in which
- * a row starts, ring 3 included, so that the guest needs no start-up code. Each vector's handler is a HLT, as in
- * flat_layout.c. A row first runs for the warm-up: what this host cannot run shows there, by a fault, an internal
- * error, or a time limit.
+ * a row starts, so that the guest needs no start-up code but two instructions on the way to ring 3. Each vector's
+ * handler is a HLT, as in flat_layout.c. A row first runs for the warm-up: what this host cannot run shows there, by a
+ * fault, an internal error, or a time limit.
  *
  * The rows with an interrupt have a VM of their own, since with interrupt controllers in KVM a HLT no longer comes back
  * to us. There a store is an ioeventfd. Where the same eventfd is an irqfd, KVM raises the interrupt from it by itself;
@@ -38,6 +38,7 @@
 #define AT_PD        0x8000
 #define AT_MMIO_PD   0x9000
 #define AT_CODE      0x10000
+#define AT_FRAME     0x1fff00
 #define AT_USERSTACK 0x200000
 #define AT_SAMPLES   (4 * MIB)
 #define MMIO         UINT64_C(0xd0000000)
@@ -117,7 +118,7 @@ HOWS(X)
 #undef X
 extern const uint8_t exits_syscall_rdtscp[], exits_syscall_rdtsc[];
 extern const uint8_t exits_kick_rdtscp[], exits_kick_rdtsc[], exits_irq_rdtscp[], exits_irq_rdtsc[];
-extern const uint8_t exits_guest_start[], exits_guest_end[];
+extern const uint8_t exits_guest_start[], exits_to_ring3[], exits_guest_end[];
 
 #define DIRECT(how, text, from, answer)                                                                                \
 	{                                                                                                              \
@@ -224,8 +225,6 @@ static void write_tables(const struct gmem *g)
 	put64(g, AT_GDT + SEL_KDATA, UINT64_C(0x00cf93000000ffff));
 	put64(g, AT_GDT + (SEL_UDATA & ~3), UINT64_C(0x00cff3000000ffff));
 	put64(g, AT_GDT + (SEL_UCODE & ~3), UINT64_C(0x00affb000000ffff));
-	put64(g, AT_GDT + SEL_TSS, TSS_LIMIT | (uint64_t)AT_TSS << 16 | UINT64_C(0x8b) << 40);
-	put64(g, AT_GDT + SEL_TSS + 8, 0);
 	put64(g, AT_TSS + 4, AT_STACK);
 	put64(g, AT_TSS + 36, AT_STACK);
 	put64(g, AT_TSS + 96, (uint64_t)TSS_SIZE << 48);
@@ -259,6 +258,18 @@ static int set_msrs(struct vcpu *v, const struct path *p, struct err *e)
 	return r < 0 ? err_sys(e, r, "KVM_SET_MSRS") : 0;
 }
 
+/* What exits_to_ring3 pops. LTR makes the segment busy, and faults on one that is: SDM 2A. */
+static void write_way_to_ring3(const struct gmem *g, uint64_t rip)
+{
+	put64(g, AT_GDT + SEL_TSS, TSS_LIMIT | (uint64_t)AT_TSS << 16 | UINT64_C(0x89) << 40);
+	put64(g, AT_GDT + SEL_TSS + 8, 0);
+	put64(g, AT_FRAME, rip);
+	put64(g, AT_FRAME + 8, SEL_UCODE);
+	put64(g, AT_FRAME + 16, BIT(1));
+	put64(g, AT_FRAME + 24, AT_USERSTACK);
+	put64(g, AT_FRAME + 32, SEL_UDATA);
+}
+
 /* The state in which a row starts. */
 static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned iterations, struct err *e)
 {
@@ -271,12 +282,14 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 		.idt_limit = (VECTOR_IRQ + 1) * 16 - 1,
 		.tss_base = AT_TSS,
 		.tss = SEL_TSS,
-		.cs = p->from == EXITS_RING0 ? SEL_KCODE : SEL_UCODE,
-		.ds = p->from == EXITS_RING0 ? SEL_KDATA : SEL_UDATA,
+		.cs = SEL_KCODE,
+		.ds = SEL_KDATA,
 	};
+	bool in_ring0 = p->from == EXITS_RING0;
 	const struct kvm_regs regs = {
-		.rip = guest_address(p->code[clock]),
-		.rsp = AT_USERSTACK,
+		.rip = guest_address(in_ring0 ? p->code[clock] : exits_to_ring3),
+		.rsp = in_ring0 ? AT_USERSTACK : AT_FRAME,
+		.rax = SEL_TSS,
 		.r12 = AT_SAMPLES,
 		.r13 = iterations,
 		.r14 = p->store,
@@ -289,6 +302,7 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 	int r = vcpu_set_entry(v, &entry, e);
 
 	put_gate(&g->vm.memory.gmem, VECTOR_IRQ, guest_address(irq_handlers[clock]));
+	write_way_to_ring3(&g->vm.memory.gmem, guest_address(p->code[clock]));
 	if (r == 0)
 		r = set_msrs(v, p, e);
 	if (r < 0)
@@ -297,9 +311,6 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 	if (r < 0)
 		return err_sys(e, r, "KVM_GET_SREGS");
 	s.efer |= EFER_SCE;
-	s.tr.limit = TSS_LIMIT;
-	if (p->from != EXITS_RING0)
-		s.cs.dpl = s.ds.dpl = s.es.dpl = s.fs.dpl = s.gs.dpl = s.ss.dpl = 3;
 	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_SREGS, &s);
 	if (r == 0)
 		r = kvm_ioctl(v->kvm, v->fd, KVM_SET_REGS, (void *)(uintptr_t)&regs);

@@ -6,6 +6,7 @@
 #	%r14	address of the MMIO store
 #	%r15	address of the local APIC's end-of-interrupt register
 #	%rbp	0
+#	%eax	where a row begins in ring 3: the selector of the task state segment
 #
 # A loop ends in HLT. In ring 3 that is a general protection fault at this very place, by which the VMM knows the end.
 # Where interrupts are, KVM keeps HLT to itself, and an OUT to PORT_END ends it.
@@ -126,5 +127,13 @@ exits_guest_start:
 	.endr
 	kicked	rdtscp
 	kicked	rdtsc
+
+	# Where a row begins in ring 3: on a stack with an interrupt's frame. A processor sets the task register as LTR does
+	# and no other way for sure: QEMU's, with SVM nested in it, finds no I/O bitmap by one that KVM_SET_SREGS gave it.
+	.globl	exits_to_ring3
+	.balign	64
+exits_to_ring3:
+	ltr	%ax
+	iretq
 exits_guest_end:
 	.section .note.GNU-stack, "", @progbits
