@@ -31,6 +31,7 @@ static void session_destroy(struct bench_session *s)
 		for (unsigned m = 0; m < BENCH_METRICS; m++)
 			free(s->side[i].sample[m]);
 	}
+	bench_phases_destroy(&s->phases);
 	free(s->program[0]);
 	free(s->program[1]);
 	free(s->baseline);
@@ -42,7 +43,7 @@ static void session_destroy(struct bench_session *s)
 
 /* --- What the operator says ----------------------------------------------------------------------------------- */
 
-enum { RUNS, WARMUP, VERSUS, MARKER, JSON, CSV, BASELINE, MAX_RATIO, TIMEOUT };
+enum { RUNS, WARMUP, VERSUS, MARKER, JSON, CSV, BASELINE, MAX_RATIO, TIMEOUT, PHASES };
 
 static int parse_ratio(const char *text, double *ret, struct err *e)
 {
@@ -69,12 +70,16 @@ static int own_command(struct bench_session *s, const char **words, size_t nr, s
 		return err_sys(e, -errno, "cannot read /proc/self/exe");
 	exe[n] = '\0';
 	s->program[BENCH_OURS] = strdup(exe);
-	s->side[BENCH_OURS].argv = calloc(nr + 2, sizeof(char *));
+	s->side[BENCH_OURS].argv = calloc(nr + 4, sizeof(char *));
 	if (!s->program[BENCH_OURS] || !s->side[BENCH_OURS].argv)
 		return err_sys(e, -ENOMEM, "cannot make a command");
 	s->side[BENCH_OURS].argv[0] = s->program[BENCH_OURS];
 	for (size_t i = 0; i < nr; i++)
 		s->side[BENCH_OURS].argv[i + 1] = (char *)words[i];
+	if (s->phases.path[0]) {
+		s->side[BENCH_OURS].argv[nr + 1] = (char *)"--report";
+		s->side[BENCH_OURS].argv[nr + 2] = s->phases.path;
+	}
 	return 0;
 }
 
@@ -136,6 +141,13 @@ static int configure(struct bench_session *s, const struct pick *p, const char *
 			if (!s->side[i].sample[m])
 				return err_sys(e, -ENOMEM, "cannot keep %u runs", s->runs);
 		}
+	if (p[PHASES].value.n) {
+		if (words[0][0] != '-' && strcmp(words[0], "run"))
+			return err_set(e, -EINVAL, "--phases: vmm %.100s writes no report", words[0]);
+		r = bench_phases_init(&s->phases, s->runs, e);
+		if (r < 0)
+			return r;
+	}
 	r = own_command(s, words, nr, e);
 	return r == 0 && p[VERSUS].given ? other_command(s, p[VERSUS].value.text, e) : r;
 }
@@ -253,6 +265,8 @@ static int run_all(struct bench_session *s, struct err *e)
 		/* A pair counts as a pair only. */
 		for (unsigned i = 0; whole && turn >= s->warmup && i < s->nr_sides; i++)
 			keep(&s->side[i], &t[i]);
+		if (whole && turn >= s->warmup && s->phases.path[0])
+			r = bench_phases_add(&s->phases, e);
 	}
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
@@ -293,6 +307,7 @@ int bench_boot(int argc, char **argv)
 		[BASELINE] = {.name = "baseline"},
 		[MAX_RATIO] = {.name = "max-ratio"},
 		[TIMEOUT] = {.name = "timeout", .deflt = "60s"},
+		[PHASES] = {.name = "phases"},
 		{.name = NULL},
 	};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));

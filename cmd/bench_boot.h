@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cmd/bench_phases.h"
 #include "vmm/base/err.h"
 
 /* BENCH_METRIC(id, name in the files, title of the table); 0 in a sample: it was not seen. */
@@ -49,6 +50,7 @@ struct bench_side {
  * @program: the path behind argv[0] of each side; owned
  * @baseline: exec to the marker in ms, @nr_baseline of them; owned
  * @max_ratio: 0: no limit
+ * @phases: of ours
  */
 struct bench_session {
 	unsigned runs;
@@ -63,6 +65,7 @@ struct bench_session {
 	double *baseline;
 	size_t nr_baseline;
 	double max_ratio;
+	struct bench_phases phases;
 	int wake_fd;
 	int err_fd;
 };

@@ -100,6 +100,7 @@ void bench_print(const struct bench_session *s, FILE *out)
 			fprintf(out, "  ratio %.4f, %.4f to %.4f with %.1f %% confidence\n", r.value, r.lo, r.hi,
 				100 * r.confidence);
 	}
+	bench_phases_print(&s->phases, out);
 	fprintf(out, "%u of %u runs", s->side[BENCH_OURS].nr, s->runs);
 	if (s->nr_sides > 1)
 		fprintf(out, " in pairs, one after the other; ratio: median of the pairs, interval by sign test");
@@ -196,6 +197,8 @@ static void write_json(FILE *out, void *arg)
 	json_u64(&j, "warmup", s->warmup);
 	for (unsigned i = 0; i < s->nr_sides; i++)
 		json_side(&j, s, i);
+	if (s->phases.path[0])
+		bench_phases_json(&s->phases, &j);
 	if (paired(s, BENCH_MARKER, &r))
 		json_ratio(&j, "ratio_to_versus", &r, "median of paired ratios, sign test");
 	if (s->nr_baseline && against_baseline(s, &r))

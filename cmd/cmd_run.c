@@ -199,6 +199,7 @@ int cmd_run(int argc, char **argv)
 
 	help_build(&run.info);
 	run.info.argv = argv;
+	run.info.exec_to_main_ns = main_exec_ns() ? main_entry_ns() - main_exec_ns() : 0;
 	r = options_parse(argc, argv, "run", &run.config, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);

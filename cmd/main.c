@@ -4,6 +4,7 @@
  * they stand.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/args.h"
@@ -19,6 +20,18 @@ static uint64_t entry_ns;
 uint64_t main_entry_ns(void)
 {
 	return entry_ns;
+}
+
+uint64_t main_exec_ns(void)
+{
+	const char *text = getenv(MAIN_EXEC_ENV);
+	uint64_t ns;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	ns = strtoull(text, &end, 10);
+	return *end || ns > entry_ns ? 0 : ns;
 }
 
 static const struct command {

@@ -39,7 +39,13 @@
 			"boot: exit with status 40 when the median is more than this many times that of *--baseline* " \
 			"or of *--versus*, as 1.05, and the interval of the ratio lies above 1, or above R where "     \
 			"that "                                                                                        \
-			"is less.")
+			"is less."),                                                                                   \
+	{                                                                                                              \
+		.name = "phases", .section = SECTION_BENCH, OPTION_SWITCH("off"),                                      \
+		.help = "a table of the phases of vmm's runs",                                                         \
+		.man = OPTION_MAN("boot: let each run of vmm write a report, and sum up its phases, from exec on.\n"   \
+				  "To write it costs some tenths of a ms, most of them in the phase of that name."),   \
+	}
 
 #define BENCH_OPTIONS                                                                                                  \
 	BENCH_NUMBER("count", "1000", 1, 100000, "guests made one after the other, and alive in the rounds",           \

@@ -161,6 +161,26 @@ static void print_devices(const struct run_report *r, const struct json_node *li
 	}
 }
 
+static void print_payload(const struct run_report *r, const struct json_node *list, FILE *out)
+{
+	const struct json_doc *d = &r->doc;
+	const char *head = "moved     ";
+
+	for (const struct json_node *n = json_first(d, list); n; n = json_next(d, list, n)) {
+		const struct json_node *p = json_get(d, n, "payload");
+		uint64_t to = json_count(json_get(d, p, "to_guest_bytes"));
+		uint64_t from = json_count(json_get(d, p, "from_guest_bytes"));
+		const char *text = json_text(json_get(d, p, "device"), "?");
+		char name[48];
+
+		if (!to && !from)
+			continue;
+		escape_text(name, sizeof(name), text, strlen(text), ESCAPE_LINE);
+		fprintf(out, "%s %-28.28s %10" PRIu64 " B in %11" PRIu64 " B out of the guest\n", head, name, to, from);
+		head = "          ";
+	}
+}
+
 static void print_memory(const struct run_report *r, const struct json_node *m, FILE *out)
 {
 	const struct json_doc *d = &r->doc;
@@ -197,6 +217,7 @@ void report_text(const struct run_report *r, int width, FILE *out)
 	print_clock(r, json_get(d, top, "guest_clock"), out);
 	print_exits(r, json_get(d, top, "exits"), out);
 	print_devices(r, json_get(d, top, "devices"), out);
+	print_payload(r, json_get(d, top, "devices"), out);
 	print_memory(r, json_get(d, top, "memory"), out);
 	if (json_count(json_get(d, dropped, "events")) || json_count(json_get(d, dropped, "marks")))
 		fprintf(out, "dropped    %" PRIu64 " events and %" PRIu64 " marks are not in this report\n",

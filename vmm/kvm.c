@@ -22,6 +22,8 @@ int kvm_ioctl_named(struct kvm *kvm, int fd, unsigned long request, const char *
 	kvm->ioctl_ns += took;
 	if (took > KVM_SLOW_NS)
 		trace_slow_ioctl(kvm->trace, name, took);
+	else
+		trace_ioctl(kvm->trace, name, took);
 	return r;
 }
 

@@ -15,7 +15,10 @@
 #define KVM_DEVICE     "/dev/kvm"
 #define KVM_API_WANTED 12
 
-/* An ioctl that takes longer than this is told in the trace by name: KVM can stall for tens of ms on some hosts. */
+/*
+ * An ioctl that takes longer than this is named in the log at level trace: KVM can stall for tens of ms on some hosts.
+ * The others are in the report and the trace file only.
+ */
 #define KVM_SLOW_NS UINT64_C(1000000)
 
 /**

@@ -231,7 +231,7 @@ static void *cpu_main(void *arg)
 	pthread_mutex_unlock(&m->lock);
 
 	if (c->vcpu->id == 0)
-		trace_first_run(m->trace, c->vcpu->id);
+		trace_first_run(m->trace, c->vcpu->id, m->startup_ioctl_ns);
 	while (!m->stop) {
 		struct vcpu_exit x;
 

@@ -66,14 +66,25 @@ static void measure_cpus(struct machine *m, struct measures *ret)
 	}
 }
 
-static void measure_bus(const struct bus *bus, const struct board_part *p, struct measures *ret)
+static void measure_virtio(struct virtio_device *dev, struct measure_device *ret)
+{
+	snprintf(ret->name, sizeof(ret->name), "%s", dev->name);
+	ret->payload = virtio_payload(dev);
+}
+
+static void measure_bus(struct machine *m, const struct bus *bus, const struct board_part *p, struct measures *ret)
 {
 	for (size_t i = 0; i < bus->nr; i++) {
 		const struct bus_range *r = &bus->range[i];
 
-		if (r->base == p->base)
-			ret->device[ret->nr_devices++] = (struct measure_device){
-				.part = *p, .reads = r->reads, .writes = r->writes, .bytes = r->bytes};
+		struct measure_device *d = &ret->device[ret->nr_devices];
+
+		if (r->base != p->base)
+			continue;
+		*d = (struct measure_device){.part = *p, .reads = r->reads, .writes = r->writes, .bytes = r->bytes};
+		if (p->kind == BOARD_VIRTIO_MMIO)
+			measure_virtio(m->virtio->slot[p->index].mmio.device, d);
+		ret->nr_devices++;
 	}
 }
 
@@ -89,7 +100,7 @@ void machine_measure(struct machine *m, const struct hostfiles *files, struct me
 	measure_cpus(m, ret);
 	measure_kvm(m, ret);
 	for_each_part(p, &m->board)
-		measure_bus(p->space == BOARD_PIO ? &m->vm.pio : &m->vm.mmio, p, ret);
+		measure_bus(m, p->space == BOARD_PIO ? &m->vm.pio : &m->vm.mmio, p, ret);
 	console_stats(m->console, &ret->console);
 	ret->marks_lost = ret->console.marks_lost + (marks > BOOTLOG_MARKS_MAX ? marks - BOOTLOG_MARKS_MAX : 0);
 	ret->memory_known = hostfiles_memory(files, m->vm.memory.host, m->vm.memory.size, &ret->memory) == 0;

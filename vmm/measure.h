@@ -5,6 +5,7 @@
 #ifndef VMM_MEASURE_H
 #define VMM_MEASURE_H
 
+#include "devices/virtio/virtio.h"
 #include "vmm/base/board.h"
 #include "vmm/base/bus.h"
 #include "vmm/console.h"
@@ -25,9 +26,14 @@ struct measure_counters {
 	size_t nr;
 };
 
-/** struct measure_device - accesses to the registers of a part of the board */
+/**
+ * struct measure_device - a part of the board: accesses to its registers, and what a virtio device moved
+ * @name: of the virtio device; empty: it is none
+ */
 struct measure_device {
 	struct board_part part;
+	char name[24];
+	struct virtio_payload payload;
 	uint64_t reads;
 	uint64_t writes;
 	uint64_t bytes;

@@ -29,12 +29,14 @@ struct sandbox_achieved;
 /**
  * struct report_info - who wrote it; borrowed
  * @argv: the command as given, ended by NULL
+ * @exec_to_main_ns: from exec to time zero, 0: not known
  */
 struct report_info {
 	const char *version;
 	const char *commit;
 	const char *compiler;
 	char *const *argv;
+	uint64_t exec_to_main_ns;
 };
 
 /**

@@ -92,6 +92,10 @@ static void put_startup(const struct report *r, struct json *j)
 	json_u64(j, "own_ns", first->t_ns > kvm ? first->t_ns - kvm : 0);
 	json_u64(j, "cpu_ns", first->cpu_ns > start->cpu_ns ? first->cpu_ns - start->cpu_ns : 0);
 	json_u64(j, "cpu_before_main_ns", start->arg[0]);
+	if (r->info->exec_to_main_ns)
+		json_u64(j, "exec_to_main_ns", r->info->exec_to_main_ns);
+	else
+		json_null(j, "exec_to_main_ns");
 	json_end(j);
 }
 
@@ -234,6 +238,19 @@ static void put_exits(const struct report *r, struct json *j)
 	json_end(j);
 }
 
+static void put_payload(const struct measure_device *d, struct json *j)
+{
+	if (!d->name[0]) {
+		json_null(j, "payload");
+		return;
+	}
+	json_object(j, "payload");
+	json_string(j, "device", d->name);
+	json_u64(j, "to_guest_bytes", d->payload.to_guest);
+	json_u64(j, "from_guest_bytes", d->payload.from_guest);
+	json_end(j);
+}
+
 static void put_devices(const struct report *r, struct json *j)
 {
 	const struct console_stats *c = &r->measures.console;
@@ -250,6 +267,7 @@ static void put_devices(const struct report *r, struct json *j)
 		json_u64(j, "reads", d->reads);
 		json_u64(j, "writes", d->writes);
 		json_u64(j, "register_bytes", d->bytes);
+		put_payload(d, j);
 		json_end(j);
 	}
 	json_end(j);

@@ -79,6 +79,7 @@ static void put_record(const struct report *r, const struct trace_record *rec, s
 		break;
 	case TRACE_EV_mark: instant(j, rec->strings + rec->arg[0], PID_GUEST, TID_BOOT, rec->t_ns); break;
 	case TRACE_EV_slow_ioctl:
+	case TRACE_EV_ioctl:
 		/* Told when it is over. */
 		slice(j, rec->strings + rec->arg[0], PID_VMM, rec->tid,
 			rec->t_ns > rec->arg[1] ? rec->t_ns - rec->arg[1] : 0, rec->arg[1]);

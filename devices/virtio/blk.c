@@ -281,6 +281,9 @@ static void serve(struct blk *b, unsigned i)
 		len = written(&rq, status);
 	}
 	pthread_mutex_lock(&b->dev.lock);
+	/* The disk did it, also when a reset came between. */
+	if (status == S_OK && moves)
+		*(rq.type == T_IN ? &b->dev.payload.to_guest : &b->dev.payload.from_guest) += rq.len;
 	if (b->quit || !virtio_done(&b->dev, i, generation))
 		return;
 	*rq.status = status;

@@ -34,6 +34,7 @@ static bool send_chain(struct virtio_console *c, size_t *budget)
 		taken = n ? c->host->tx(c->host, (const uint8_t *)w->iov_base + skip, n) : 0;
 		c->tx_done += (uint32_t)taken;
 		*budget -= taken;
+		c->dev.payload.from_guest += taken;
 		if (taken < w->iov_len - skip)
 			return false;
 		skip = 0;
@@ -114,6 +115,7 @@ static size_t receive(struct virtio_console *c, const uint8_t *data, size_t n)
 	}
 	n = vq_write(c->chain.in, c->chain.in_nr, 0, data, n);
 	virtio_push(&c->dev, RX, c->chain.head, (uint32_t)n);
+	c->dev.payload.to_guest += n;
 	return n;
 }
 

@@ -147,7 +147,7 @@ static int send_chain(struct net *n, const struct vq_chain *c)
 		return 0;
 	}
 	n->stats.tx_frames++;
-	n->stats.tx_bytes += bytes;
+	n->dev.payload.from_guest += bytes;
 	return 0;
 }
 
@@ -276,7 +276,7 @@ static void deliver(struct net *n)
 		rx->first_buffer = rx->first_window = 0;
 	vq_publish(q);
 	n->stats.rx_frames++;
-	n->stats.rx_bytes += rx->frame - NET_HDR_SIZE;
+	n->dev.payload.to_guest += rx->frame - NET_HDR_SIZE;
 	rx->frame = 0;
 }
 
@@ -373,13 +373,13 @@ static int receive_one(struct net *n)
 
 static void receive(struct net *n)
 {
-	uint64_t frames = n->stats.rx_frames, bytes = n->stats.rx_bytes;
+	uint64_t frames = n->stats.rx_frames, bytes = n->dev.payload.to_guest;
 	int r = -EAGAIN;
 
 	vq_quiet(&n->dev.queue[NET_RX]);
 	n->rx.starved = false;
 	for (unsigned i = 0; n->link && n->dev.queue[NET_RX].ready; i++) {
-		if (i == BUDGET_FRAMES || n->stats.rx_bytes - bytes >= BUDGET_BYTES) {
+		if (i == BUDGET_FRAMES || n->dev.payload.to_guest - bytes >= BUDGET_BYTES) {
 			wake(n);
 			break;
 		}

@@ -32,10 +32,8 @@ struct net_config {
  */
 struct net_stats {
 	uint64_t rx_frames;
-	uint64_t rx_bytes;
 	uint64_t rx_dropped;
 	uint64_t tx_frames;
-	uint64_t tx_bytes;
 	uint64_t tx_dropped;
 };
 

@@ -62,6 +62,7 @@ static bool serve(struct virtio_rng *r)
 				return true;
 			}
 			r->tokens -= MAX((uint64_t)n, VIRTIO_RNG_CHARGE_MIN);
+			r->dev.payload.to_guest += (uint64_t)n;
 			virtio_push(&r->dev, QUEUE, c.head, (uint32_t)n);
 		}
 		if (r->tokens < VIRTIO_RNG_REQUEST_MAX)

@@ -83,6 +83,16 @@ bool virtio_done(struct virtio_device *dev, unsigned queue, uint32_t generation)
 	return dev->queue[queue].generation == generation;
 }
 
+struct virtio_payload virtio_payload(struct virtio_device *dev)
+{
+	struct virtio_payload p;
+
+	pthread_mutex_lock(&dev->lock);
+	p = dev->payload;
+	pthread_mutex_unlock(&dev->lock);
+	return p;
+}
+
 void virtio_config_copy(const void *config, uint32_t size, uint32_t offset, void *data, unsigned len)
 {
 	memset(data, 0, len);

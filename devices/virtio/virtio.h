@@ -97,6 +97,14 @@ struct virtio_transport {
 };
 
 /**
+ * struct virtio_payload - what a device moved since the start, in bytes: data alone, without headers and status bytes
+ */
+struct virtio_payload {
+	uint64_t to_guest;
+	uint64_t from_guest;
+};
+
+/**
  * struct virtio_device - embedded by every device; filled by virtio_device_init() and by the device's own init
  * @ops, @name, @id: static
  * @features: device-specific bits it offers
@@ -104,6 +112,7 @@ struct virtio_transport {
  * @nr_queues, @queue: with .mem and .max set
  * @driver_features: what the driver accepted; 0 before FEATURES_OK
  * @driver_ok: between activate and reset, and no rule broken
+ * @payload: the device counts; what the other side (a disk, a socket) took or gave
  * @transport, @trace: borrowed
  * @loop: where each queue's kicks arrive; borrowed. virtio_device_init() sets all to the same one.
  * @lock: see above
@@ -118,6 +127,7 @@ struct virtio_device {
 	struct virtqueue queue[VIRTIO_QUEUES_MAX];
 	uint64_t driver_features;
 	bool driver_ok;
+	struct virtio_payload payload;
 	struct virtio_transport *transport;
 	struct loop *loop[VIRTIO_QUEUES_MAX];
 	struct trace *trace;
@@ -138,6 +148,9 @@ int virtio_device_init(struct virtio_device *dev, const struct virtio_ops *ops, 
 
 /** virtio_device_destroy() - the lock; takes NULL and a zeroed struct */
 void virtio_device_destroy(struct virtio_device *dev);
+
+/** virtio_payload() - what was moved so far; any thread, without the lock */
+struct virtio_payload virtio_payload(struct virtio_device *dev);
 
 /** virtio_has() - true when the driver accepted feature @bit (a mask such as VIRTIO_F_EVENT_IDX) */
 static inline bool virtio_has(const struct virtio_device *dev, uint64_t bit)

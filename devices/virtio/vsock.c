@@ -302,6 +302,7 @@ static bool put_next(struct virtio_vsock *v, struct vsock_conn *c)
 		if (!h.len)
 			return false;
 		c->sent += h.len;
+		v->dev.payload.to_guest += h.len;
 	}
 	put_packet(v, &h);
 	c->fwd_told = c->fwd;

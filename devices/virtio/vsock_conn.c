@@ -206,6 +206,7 @@ void vsock_conn_guest_data(struct vsock_conn *c, struct iovec *iov, size_t nr, u
 	for (size_t i = 0, k = rest ? ring(c, c->taken + len - rest, rest, to) : 0; i < k; i++)
 		n += vq_read(iov, nr, len - rest + n, to[i].iov_base, to[i].iov_len);
 	c->taken += len;
+	c->device->dev.payload.from_guest += len;
 	forwarded(c);
 	vsock_conn_watch(c);
 }

@@ -62,6 +62,12 @@ def check_report(r, schema):
         check(s["own_ns"] + s["kvm_ioctl_ns"] == s["total_ns"], "startup is no sum")
         first = next(e for e in r["events"] if e["name"] == "first_run")
         check(s["total_ns"] == first["t_ns"], "startup ends elsewhere than at first_run")
+        calls = [e for e in r["events"] if e["name"] in ("ioctl", "slow_ioctl") and e["t_ns"] <= first["t_ns"]]
+        check(r["dropped"]["events"] or sum(e["args"]["duration"] for e in calls) == s["kvm_ioctl_ns"],
+              "the ioctls do not add up to startup's")
+        check({"KVM_CREATE_VM", "KVM_CREATE_VCPU"} <= {e["args"]["name"] for e in calls}, "an ioctl is missing")
+    for d in r["devices"]:
+        check((d["payload"] is None) == (d["name"] != "virtio-mmio device"), f"payload: {d}")
     if r["memory"]:
         m = r["memory"]
         check(m["guest_rss_bytes"] <= m["rss_bytes"], "memory: guest above all")
@@ -72,15 +78,41 @@ def check_report(r, schema):
         check(r["exits"]["kvm_vcpu"]["exits"] >= ours, "KVM counted fewer exits than we did")
 
 
+def check_event(e, opened):
+    """The Trace Event Format's rules for one event; B and E of a thread are brackets, kept in opened."""
+    number = lambda key: type(e.get(key)) in (int, float) and 0 <= e[key] < 1e15
+    check(type(e.get("name")) is str and e["name"], f"trace: no name: {e}")
+    check(all(type(e.get(key)) is int and e[key] >= 0 for key in ("pid", "tid")), f"trace: no thread: {e}")
+    check(number("ts"), f"trace: no time: {e}")
+    stack = opened.setdefault((e.get("pid"), e.get("tid")), [])
+    match e.get("ph"):
+        case "X":
+            check(number("dur"), f"trace: no duration: {e}")
+        case "i":
+            check(e.get("s") in ("g", "p", "t"), f"trace: an instant without its scope: {e}")
+        case "B":
+            stack.append(e)
+        case "E":
+            check(stack and stack.pop()["ts"] <= e["ts"], f"trace: ends what has not begun: {e}")
+        case "M":
+            check(e["name"] in ("process_name", "thread_name"), f"trace: unknown metadata: {e}")
+            check(type(e.get("args", {}).get("name")) is str, f"trace: a name without words: {e}")
+        case other:
+            check(False, f"trace: phase {other}")
+
+
 def check_trace(t):
+    check(t.get("displayTimeUnit") in ("ms", "ns"), "trace: displayTimeUnit")
     events = t["traceEvents"]
-    slices = {}
+    slices, opened = {}, {}
     for e in events:
-        check({"ph", "name", "pid", "tid", "ts"} <= e.keys(), f"trace: incomplete: {e}")
-        check(e["ph"] in ("X", "i", "M"), f"trace: phase {e['ph']}")
+        check_event(e, opened)
         if e["ph"] == "X":
-            check(e["dur"] >= 0 and e["ts"] >= 0, f"trace: time: {e}")
             slices.setdefault((e["pid"], e["tid"]), []).append((e["ts"], -e["dur"], e["name"]))
+    check(not any(opened.values()), f"trace: never ended: {[s for s in opened.values() if s]}")
+    named = {(e["pid"], e["tid"]) for e in events if e["name"] == "thread_name"}
+    check(slices.keys() <= named, f"trace: threads without a name: {slices.keys() - named}")
+    check({p for p, _ in opened} == {e["pid"] for e in events if e["name"] == "process_name"}, "trace: processes")
     # Slices of one thread nest or follow each other: the viewer draws nothing else. Half a us is for rounding.
     for track, all_of in slices.items():
         stack = []

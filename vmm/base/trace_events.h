@@ -34,7 +34,8 @@
 	E(vcpu_configured, TRACE, PHASE, "vCPU % configured (%)", A2(U, cpu, S, mode))                                 \
 	E(starting, TRACE, PHASE, "starting", A0)                                                                      \
 	E(running, TRACE, PHASE, "running", A0)                                                                        \
-	E(first_run, TRACE, PHASE, "vCPU % enters KVM_RUN", A1(U, cpu))                                                \
+	E(first_run, TRACE, PHASE, "vCPU % enters KVM_RUN; % ms of the start were in KVM's ioctls",                    \
+		A2(U, cpu, T, in_ioctls))                                                                              \
 	E(first_byte, TRACE, PHASE, "first byte on the console", A0)                                                   \
 	E(banner, TRACE, PHASE, "\"Linux version\" on the console", A0)                                                \
 	E(kernel_unpacked, TRACE, PHASE, "kernel has unpacked itself", A0)                                             \
@@ -48,6 +49,7 @@
 	E(stopped, TRACE, PHASE, "CPUs and devices stopped, console written", A0)                                      \
 	E(torn_down, TRACE, PHASE, "torn down", A0)                                                                    \
 	E(slow_ioctl, TRACE, INFO, "% took % ms", A2(S, name, T, duration))                                            \
+	E(ioctl, DETAIL, INFO, "% took % ms", A2(S, name, T, duration))                                                \
 	E(sandbox_stage, TRACE, PHASE, "sandbox: stage % took % ms", A2(S, stage, T, took))                            \
 	E(sandbox_summary, DEBUG, INFO, "sandbox: %", A1(S, what))                                                     \
 	E(sandbox_unhandled, DEBUG, INFO, "sandbox: Landlock ABI % of this host cannot deny %", A2(U, abi, S, what))   \

@@ -55,6 +55,10 @@ static void reads_and_writes(void **state)
 	assert_int_equal(request(b, IN, DISK_SIZE / SECTOR, 0), OK);
 	assert_int_equal(request(b, OUT, 0, 0), OK);
 	assert_int_equal(request(b, FLUSH, 0, 0), OK);
+	/* What failed moved nothing. */
+	assert_int_not_equal(request(b, IN, DISK_SIZE / SECTOR, SECTOR), OK);
+	assert_int_equal(virtio_payload(&b->blk.dev).to_guest, 4 * SECTOR);
+	assert_int_equal(virtio_payload(&b->blk.dev).from_guest, 2 * SECTOR);
 	drop(b);
 }
 

@@ -107,6 +107,7 @@ static void waits_for_room(void **state)
 	assert_true(vqd_used(&b.d, TX, &head, &len));
 	assert_int_equal(b.nr_out, 11);
 	assert_memory_equal(b.out, "hello again", 11);
+	assert_int_equal(virtio_payload(&b.console.dev).from_guest, 11);
 	down(&b);
 }
 
@@ -151,6 +152,7 @@ static void input_goes_to_buffers(void **state)
 	offer(&b, RX, NULL, 64);
 	assert_int_equal(b.rx_rooms, 2);
 	assert_int_equal(g->rx(g, (const uint8_t *)"y", 1), 1);
+	assert_int_equal(virtio_payload(&b.console.dev).to_guest, 5);
 	down(&b);
 }
 

@@ -286,6 +286,7 @@ static void sends_whatever_the_cuts(void **state)
 	assert_host_gets(b, NET_FRAME_MIN);
 	assert_int_equal(drain_used(b, NET_TX), 10);
 	assert_int_equal(b->net.stats.tx_frames, 10);
+	assert_int_equal(virtio_payload(&b->net.dev).from_guest, 8 * 1514 + NET_FRAME_MAX + NET_FRAME_MIN);
 	assert_int_equal(b->net.stats.tx_dropped, 0);
 	close_bench(b);
 }
@@ -442,6 +443,7 @@ static void receives_into_one_buffer_or_many(void **state)
 	make_frame(b, 2048 - NET_HDR_SIZE + 1);
 	assert_guest_has(b, gpa + 2048, 2048, 2, 2048 - NET_HDR_SIZE + 1);
 	assert_int_equal(b->net.stats.rx_frames, 5);
+	assert_int_equal(virtio_payload(&b->net.dev).to_guest, 60 + 2 * 40000 + 2 * (2048 - NET_HDR_SIZE) + 1);
 	assert_int_equal(b->net.stats.rx_dropped, 0);
 	close_bench(b);
 }

@@ -55,6 +55,8 @@ static void gives_noise(void **state)
 		zeroes += p[i] == 0;
 	assert_true(zeroes < 30);
 	assert_true(vqd_interrupted(&b.d));
+	assert_int_equal(virtio_payload(&b.rng.dev).to_guest, 300);
+	assert_int_equal(virtio_payload(&b.rng.dev).from_guest, 0);
 	down(&b);
 }
 

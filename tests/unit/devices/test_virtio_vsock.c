@@ -214,6 +214,8 @@ static void the_guest_connects(void **state)
 	assert_int_equal(p.len, 5);
 	assert_int_equal(p.fwd, 4);
 	assert_memory_equal(p.data, "pong!", 5);
+	assert_int_equal(virtio_payload(&b.vsock.dev).from_guest, 4);
+	assert_int_equal(virtio_payload(&b.vsock.dev).to_guest, 5);
 	/* An orderly end: the host sees the end, the guest its RST. */
 	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, 3);
 	expect(&b, VIRTIO_VSOCK_OP_RST);
