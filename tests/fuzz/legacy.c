@@ -22,6 +22,8 @@
 
 enum chip { I8042_DATA, I8042_CMD, RTC, POWER, PVPANIC, DEBUG_EXIT, DEBUGCON, CHIPS };
 
+FUZZ_COUNTS_OPERATIONS
+
 struct bench {
 	struct fake_events events;
 	struct fake_host host;
@@ -196,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	b->chip[PVPANIC] = &b->pvpanic.dev;
 	b->chip[DEBUG_EXIT] = &b->debug_exit.dev;
 	b->chip[DEBUGCON] = &b->debugcon.dev;
-	for (size_t i = 0; i + 3 <= size; i += 3)
+	for (size_t i = 0; i + 3 <= size; i += 3, fuzz_operations++)
 		step(b, data[i], data[i + 1], data[i + 2]);
 	check_clock(b);
 	i8042_destroy(&b->i8042);

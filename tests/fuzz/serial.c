@@ -14,6 +14,8 @@
 #include "tests/support/chip.h"
 #include "tests/support/fuzz.h"
 
+FUZZ_COUNTS_OPERATIONS
+
 struct bench {
 	struct irq_line irq;
 	struct fake_host host;
@@ -160,7 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (uart_init(&b->uart, &b->irq, &b->host.host))
 		abort();
 	b->in_known = true;
-	for (size_t i = 0; i + 3 <= size && b->nr_sent < sizeof(b->sent); i += 3)
+	for (size_t i = 0; i + 3 <= size && b->nr_sent < sizeof(b->sent); i += 3, fuzz_operations++)
 		step(b, data[i], data[i + 1], data[i + 2]);
 	drain(b);
 	uart_destroy(&b->uart);

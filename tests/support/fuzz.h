@@ -9,6 +9,21 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+
+/**
+ * FUZZ_COUNTS_OPERATIONS - for a file whose inputs are lives of a device, and not one operation each
+ *
+ * It adds to fuzz_operations what is done to the device; scripts/fuzz reads the sum, which is printed at the end.
+ */
+#define FUZZ_COUNTS_OPERATIONS                                                                                         \
+	static void fuzz_tell(void) __attribute__((destructor));                                                       \
+	static unsigned long long fuzz_operations;                                                                     \
+	static void fuzz_tell(void)                                                                                    \
+	{                                                                                                              \
+		if (fuzz_operations)                                                                                   \
+			fprintf(stderr, "operations: %llu\n", fuzz_operations);                                        \
+	}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
