@@ -246,28 +246,47 @@ int virtio_slots_start(struct virtio_slots *s, struct sandbox *sandbox, struct e
 	return virtio_misc_start(&s->misc, sandbox, e);
 }
 
-static bool stop(struct virtio_slots *s, uint64_t deadline_ns)
-{
-	bool gone = true;
-
-	for (size_t i = 0; i < s->nr_disks; i++)
-		gone &= stop_disk(&s->disk[i], deadline_ns);
-	return virtio_misc_stop(&s->misc, deadline_ns) && gone;
-}
-
 void virtio_slots_stop(struct virtio_slots *s)
 {
-	for (size_t i = 0; i < s->nr_disks; i++)
+	uint64_t deadline_ns = trace_now_ns() + STOP_NS;
+
+	/* All are told before any is waited for: one that hangs must not use up the time of the others. */
+	for (size_t i = 0; i < s->nr_disks; i++) {
 		blk_quit(&s->disk[i].blk);
-	stop(s, trace_now_ns() + STOP_NS);
+		stop_disk(&s->disk[i], 0);
+	}
+	virtio_misc_stop(&s->misc, deadline_ns);
+	for (size_t i = 0; i < s->nr_disks; i++)
+		if (!stop_disk(&s->disk[i], deadline_ns))
+			trace_disk_hangs(s->disk[i].blk.dev.trace, s->disk[i].blk.name);
+}
+
+/* What all but the disks own. */
+static void destroy_others(struct virtio_slots *s)
+{
+	virtio_misc_destroy(&s->misc);
+	for (size_t i = 0; i < s->nr_nets; i++)
+		destroy_net(&s->net[i]);
+	free(s->net);
+	s->net = NULL;
+	s->nr_nets = 0;
 }
 
 bool virtio_slots_destroy(struct virtio_slots *s)
 {
+	bool gone = true;
+
 	if (!s)
 		return true;
-	if (!stop(s, 0))
+	for (size_t i = 0; i < s->nr_disks; i++)
+		gone &= stop_disk(&s->disk[i], 0);
+	if (!virtio_misc_stop(&s->misc, 0))
 		return false;
+	if (!gone) {
+		/* What a disk's thread cannot touch goes all the same: a socket's path, what passt waits for. */
+		destroy_others(s);
+		return false;
+	}
 	for (unsigned i = 0; i < s->nr; i++) {
 		virtio_mmio_destroy(&s->slot[i].mmio);
 		irq_line_destroy(&s->slot[i].irq);
@@ -275,10 +294,7 @@ bool virtio_slots_destroy(struct virtio_slots *s)
 	for (size_t i = 0; i < s->nr_disks; i++)
 		destroy_disk(&s->disk[i]);
 	free(s->disk);
-	virtio_misc_destroy(&s->misc);
-	for (size_t i = 0; i < s->nr_nets; i++)
-		destroy_net(&s->net[i]);
-	free(s->net);
+	destroy_others(s);
 	free(s);
 	return true;
 }
