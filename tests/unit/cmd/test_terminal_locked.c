@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The way out of a thread behind its filter, whichever its role, when the terminal is raw: a call that is not allowed
- * and a crash both give the terminal back, with the calls of the terminal's rows and no other.
+ * and a crash both give the terminal back, with the calls of the terminal's rows and no other. So does the control loop
+ * when it is stopped and continued, and ended by a signal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,12 +28,13 @@
 #include "tests/support/unit.h"
 #include "vmm/base/gmem.h"
 
-enum way { FORBIDDEN_CALL, CRASH, CUT_FILE };
+enum way { FORBIDDEN_CALL, CRASH, CUT_FILE, SIGNALS };
 
 struct child {
 	enum sandbox_role role;
 	enum way way;
 	struct sandbox sandbox;
+	int epoll;
 	char *nowhere; /* may not be touched */
 	char *beyond;  /* a mapping behind the end of its file */
 };
@@ -44,6 +47,7 @@ static void on_quit(void *arg)
 static void *thread(void *arg)
 {
 	struct child *c = arg;
+	struct epoll_event ev;
 
 	if (sandbox_lock(&c->sandbox, c->role) < 0)
 		_exit(1);
@@ -51,6 +55,11 @@ static void *thread(void *arg)
 	case FORBIDDEN_CALL: syscall(SYS_getppid); break;
 	case CRASH: *(volatile char *)c->nowhere = 1; break;
 	case CUT_FILE: *(volatile char *)c->beyond = 1; break;
+	case SIGNALS:
+		if (write(STDERR_FILENO, "locked", 6) != 6)
+			_exit(7);
+		for (;;)
+			epoll_wait(c->epoll, &ev, 1, -1);
 	}
 	return NULL;
 }
@@ -81,8 +90,9 @@ static void child(struct child *c, int slave)
 	for (int fd = 0; fd < 3; fd++)
 		dup2(slave, fd);
 	c->nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->beyond = behind_the_end();
-	if (c->nowhere == MAP_FAILED || !c->beyond || gmem_install_sigbus() < 0 ||
+	if (c->nowhere == MAP_FAILED || c->epoll < 0 || !c->beyond || gmem_install_sigbus() < 0 ||
 		terminal_open(0, on_quit, NULL, &t, NULL) < 0 || !t)
 		_exit(3);
 	terminal_filter(t)->prepare(terminal_filter(t));
@@ -114,11 +124,45 @@ static void read_all(int master, char *text, size_t size)
 	text[used] = '\0';
 }
 
+static bool is_sane(int slave, const struct termios *before)
+{
+	struct termios now;
+
+	assert_int_equal(tcgetattr(slave, &now), 0);
+	return now.c_lflag == before->c_lflag && now.c_oflag == before->c_oflag;
+}
+
+/* The child has its filter, and is asked to stop, to go on and to end. */
+static void signals(pid_t pid, int master, int slave, const struct termios *before)
+{
+	char text[16] = "";
+	size_t used = 0;
+	int status;
+
+	while (used < 6) {
+		ssize_t n = read(master, text + used, 6 - used);
+
+		assert_true(n > 0);
+		used += (size_t)n;
+	}
+	assert_string_equal(text, "locked");
+	assert_false(is_sane(slave, before));
+	assert_int_equal(kill(pid, SIGTSTP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_true(is_sane(slave, before));
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	for (int i = 0; i < 10000 && is_sane(slave, before); i++)
+		usleep(1000);
+	assert_false(is_sane(slave, before));
+	assert_int_equal(kill(pid, SIGTERM), 0);
+}
+
 static void leaves_it_sane(enum sandbox_role role, enum way way)
 {
-	static const int signals[] = {[CRASH] = SIGSEGV, [CUT_FILE] = SIGBUS};
+	static const int ends[] = {[CRASH] = SIGSEGV, [CUT_FILE] = SIGBUS, [SIGNALS] = SIGTERM};
 	struct child c = {.role = role, .way = way};
-	struct termios before, after;
+	struct termios before;
 	int master, slave, status;
 	char text[1024];
 	pid_t pid;
@@ -131,9 +175,10 @@ static void leaves_it_sane(enum sandbox_role role, enum way way)
 		close(master);
 		child(&c, slave);
 	}
+	if (way == SIGNALS)
+		signals(pid, master, slave, &before);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(tcgetattr(slave, &after), 0);
-	if (after.c_lflag != before.c_lflag || after.c_oflag != before.c_oflag)
+	if (!is_sane(slave, &before))
 		fail_msg("%s, way %d: the terminal is still raw (status 0x%x)", seccomp_role_name(role), way, status);
 	assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
 	close(slave);
@@ -143,7 +188,7 @@ static void leaves_it_sane(enum sandbox_role role, enum way way)
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != SIGSYS_EXIT_STATUS ||
 			!strstr(text, "thread may not call getppid"))
 			fail_msg("%s: status 0x%x, '%s'", seccomp_role_name(role), status, text);
-	} else if (!WIFSIGNALED(status) || WTERMSIG(status) != signals[way]) {
+	} else if (!WIFSIGNALED(status) || WTERMSIG(status) != ends[way]) {
 		fail_msg("%s, way %d: status 0x%x, '%s'", seccomp_role_name(role), way, status, text);
 	}
 }
@@ -170,12 +215,19 @@ static void a_file_that_was_cut(void **state)
 	each_role(CUT_FILE);
 }
 
+/* Other threads get no signals that are not for them. */
+static void stopped_and_ended(void **state)
+{
+	leaves_it_sane(SANDBOX_LOOP, SIGNALS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_forbidden_call),
 		cmocka_unit_test(a_crash),
 		cmocka_unit_test(a_file_that_was_cut),
+		cmocka_unit_test(stopped_and_ended),
 	};
 
 	if (!seccomp_available())
