@@ -60,7 +60,6 @@
 	ANY(role, ALWAYS, write, "wakes another loop or the guest through an eventfd; the log"), \
 	IF(role, ALWAYS, futex, "WAIT", FUTEX(FUTEX_WAIT), "a mutex of a device is taken"), \
 	IF(role, ALWAYS, futex, "WAKE", FUTEX(FUTEX_WAKE), "a mutex of a device is given back"), \
-	IF(role, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for the start or for a thread's end"), \
 	ANY(role, ALWAYS, clock_gettime, "the time, where the vDSO does not tell it; CPU time of a thread"), \
 	ANY(role, ALWAYS, rt_sigreturn, "comes back from a signal handler"), \
 	ANY(role, ALWAYS, exit_group, "ends the process after a trapped call"), \
@@ -120,6 +119,7 @@
 const struct sandbox_rule sandbox_rules[] = {
 	/* The control loop */
 	EVERY(LOOP),
+	IF(LOOP, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for a thread's end"),
 	ANY(LOOP, ALWAYS, epoll_wait, "waits for the next event"),
 	ANY(LOOP, ALWAYS, epoll_ctl, "watches, pauses or forgets an fd"),
 	ANY(LOOP, ALWAYS, read,
@@ -167,6 +167,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	/* The loop of the disks */
 	EVERY(DISK),
 	EVERY_ENDING(DISK),
+	IF(DISK, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits until its rate allows the next request"),
 	ANY(DISK, ALWAYS, epoll_wait, "waits for the next kick"),
 	ANY(DISK, ALWAYS, read, "an eventfd: a kick, the end"),
 	ANY(DISK, ALWAYS, preadv, "the guest reads"),
@@ -198,6 +199,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	/* A vCPU */
 	EVERY(VCPU),
 	EVERY_ENDING(VCPU),
+	IF(VCPU, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for the start"),
 	IF(VCPU, ALWAYS, ioctl, "KVM_RUN", INT(1, REQUEST_KVM_RUN), "runs the guest"),
 	IF(VCPU, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS),
 		"is the CPU halted for good? where did a program end?"),

@@ -201,6 +201,7 @@ static void arguments_are_looked_at(void **state)
 		{SANDBOX_MISC, SYS_socket, {AF_INET, SOCK_STREAM}},
 		{SANDBOX_MISC, SYS_socket, {AF_UNIX, SOCK_DGRAM}},
 		{SANDBOX_MISC, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},
+		{SANDBOX_MISC, SYS_futex, {0, 9 /* FUTEX_WAIT_BITSET */}},
 	};
 
 	if (EXTRA)
