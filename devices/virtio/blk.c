@@ -225,7 +225,7 @@ static uint32_t written(const struct request *rq, uint8_t status)
 {
 	if (rq->type == T_IN) {
 		for (size_t i = 0; i < rq->nr && status != S_OK; i++)
-			memset(rq->data[i].iov_base, 0, rq->data[i].iov_len);
+			gmem_window_zero(rq->data[i].iov_base, rq->data[i].iov_len);
 		return rq->in_bytes;
 	}
 	if (rq->type == T_GET_ID && status == S_OK && rq->len == BLK_ID_MAX)
@@ -286,7 +286,7 @@ static void serve(struct blk *b, unsigned i)
 		*(rq.type == T_IN ? &b->dev.payload.to_guest : &b->dev.payload.from_guest) += rq.len;
 	if (b->quit || !virtio_done(&b->dev, i, generation))
 		return;
-	*rq.status = status;
+	gmem_window_write(rq.status, &status, sizeof(status));
 	virtio_push(&b->dev, i, own->chain.head, len);
 	virtio_flush(&b->dev, i);
 }

@@ -20,24 +20,18 @@
 static bool send_chain(struct virtio_console *c, size_t *budget)
 {
 	const struct vq_chain *chain = &c->chain;
-	size_t skip = c->tx_done;
+	uint8_t text[1024];
 
-	for (size_t i = 0; i < chain->out_nr; i++) {
-		const struct iovec *w = &chain->out[i];
-		size_t n, taken;
+	while (c->tx_done < chain->out_bytes) {
+		size_t n = MIN(MIN(chain->out_bytes - c->tx_done, sizeof(text)), *budget), taken;
 
-		if (skip >= w->iov_len) {
-			skip -= w->iov_len;
-			continue;
-		}
-		n = MIN(w->iov_len - skip, *budget);
-		taken = n ? c->host->tx(c->host, (const uint8_t *)w->iov_base + skip, n) : 0;
+		vq_read(chain->out, chain->out_nr, c->tx_done, text, n);
+		taken = n ? c->host->tx(c->host, text, n) : 0;
 		c->tx_done += (uint32_t)taken;
 		*budget -= taken;
 		c->dev.payload.from_guest += taken;
-		if (taken < w->iov_len - skip)
+		if (!n || taken < n)
 			return false;
-		skip = 0;
 	}
 	c->tx_done = 0;
 	return true;

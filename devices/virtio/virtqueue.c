@@ -326,9 +326,9 @@ static size_t copy_iov(const struct iovec *iov, size_t nr, size_t offset, void *
 		}
 		n = MIN(iov[i].iov_len - offset, len - done);
 		if (out)
-			memcpy((uint8_t *)out + done, (uint8_t *)iov[i].iov_base + offset, n);
+			gmem_window_read((uint8_t *)out + done, (uint8_t *)iov[i].iov_base + offset, n);
 		else
-			memcpy((uint8_t *)iov[i].iov_base + offset, (const uint8_t *)in + done, n);
+			gmem_window_write((uint8_t *)iov[i].iov_base + offset, (const uint8_t *)in + done, n);
 		done += n;
 		offset = 0;
 	}

@@ -132,7 +132,11 @@ void vq_quiet(struct virtqueue *q);
  */
 bool vq_listen(struct virtqueue *q);
 
-/** vq_read(), vq_write() - copy between a buffer and a list of windows from byte @offset; return the bytes copied */
+/**
+ * vq_read(), vq_write() - copy between a buffer and a list of windows from byte @offset; return the bytes copied
+ *
+ * By gmem_window_read() and gmem_window_write(): a page that a vanished file took away reads as zeroes.
+ */
 size_t vq_read(const struct iovec *iov, size_t nr, size_t offset, void *buf, size_t len);
 size_t vq_write(const struct iovec *iov, size_t nr, size_t offset, const void *buf, size_t len);
 

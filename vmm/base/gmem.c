@@ -20,6 +20,9 @@
 /* A recovery point belongs to the thread that copies, not to a VM: hence thread-local and not in struct gmem. */
 static _Thread_local sigjmp_buf *volatile recovery;
 
+/* A window does not tell whose memory it shows. So once a file backs RAM of any VM, all copies through windows are guarded. */
+static bool any_file_window;
+
 int gmem_add(struct gmem *g, const struct gmem_region *r)
 {
 	size_t at = 0;
@@ -187,10 +190,35 @@ int gmem_zero(const struct gmem *g, uint64_t gpa, uint64_t len)
 	return copy(g, COPY_ZERO, gpa, NULL, len);
 }
 
+void gmem_window_read(void *buf, const void *window, size_t n)
+{
+	if (likely(!any_file_window))
+		memcpy(buf, window, n);
+	else if (copy_guarded(COPY_OUT, (uint8_t *)(uintptr_t)window, buf, n) < 0)
+		memset(buf, 0, n);
+}
+
+void gmem_window_write(void *window, const void *buf, size_t n)
+{
+	if (likely(!any_file_window))
+		memcpy(window, buf, n);
+	else
+		copy_guarded(COPY_IN, window, (uint8_t *)(uintptr_t)buf, n);
+}
+
+void gmem_window_zero(void *window, size_t n)
+{
+	if (likely(!any_file_window))
+		memset(window, 0, n);
+	else
+		copy_guarded(COPY_ZERO, window, NULL, n);
+}
+
 void gmem_set_file_window(struct gmem *g, uint64_t gpa, uint64_t len)
 {
 	if (!len)
 		return;
+	any_file_window = true;
 	if (g->file_lo == g->file_hi) {
 		g->file_lo = gpa;
 		g->file_hi = gpa + len;

@@ -82,7 +82,8 @@ int gmem_zero(const struct gmem *g, uint64_t gpa, uint64_t len);
  * gmem_ptr() - a host window on one region
  *
  * Return: the host address of @gpa when [@gpa, @gpa + @len) lies in one region, else NULL. A window on file-backed
- * RAM may raise SIGBUS: use it for system calls (which answer EFAULT) and before the guest runs, else use gmem_read().
+ * RAM may raise SIGBUS: use it for system calls (which answer EFAULT), before the guest runs, and for gmem_window_read() and
+ * its like; else use gmem_read().
  */
 void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len);
 
@@ -94,6 +95,16 @@ void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len);
  * Return: 0, -EFAULT (outside RAM), -ENOSPC (needs more than @max entries).
  */
 int gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov, size_t max, size_t *ret_nr);
+
+/**
+ * gmem_window_read(), gmem_window_write(), gmem_window_zero() - copy through a window that gmem_iov() or gmem_ptr() gave
+ *
+ * Where a file backs RAM and shrinks, its page reads as zeroes, and what is written to it is lost, as it is to the guest.
+ * Trust: guest.
+ */
+void gmem_window_read(void *buf, const void *window, size_t n);
+void gmem_window_write(void *window, const void *buf, size_t n);
+void gmem_window_zero(void *window, size_t n);
 
 /** gmem_contains() - true when every byte of [@gpa, @gpa + @len) is RAM; an empty range is inside when @gpa is */
 bool gmem_contains(const struct gmem *g, uint64_t gpa, uint64_t len);

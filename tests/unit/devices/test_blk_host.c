@@ -255,6 +255,49 @@ static void resets_against_a_busy_thread(void **state)
 	drop(b);
 }
 
+/* Header, data or status in a page of a mapped kernel whose file was cut. The device goes on. */
+static void buffers_in_ram_that_vanished(void **state)
+{
+	const uint64_t gone = UINT64_C(1) << 32;
+	struct bench *b = started();
+	int fd = memfd_create("kernel", MFD_CLOEXEC);
+	struct gmem_region r = {.gpa = gone, .size = 8192, .fd = fd};
+	struct vqd_buf buf[3] = {{b->header, 16, false}, {b->data, SECTOR, true}, {b->status, 1, true}};
+
+	assert_int_equal(gmem_install_sigbus(), 0);
+	assert_int_equal(ftruncate(fd, 8192), 0);
+	r.host = mmap(NULL, r.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(r.host != MAP_FAILED);
+	assert_int_equal(gmem_add(&b->d.mem, &r), 0);
+	gmem_set_file_window(&b->d.mem, gone, r.size);
+	assert_int_equal(ftruncate(fd, 0), 0);
+
+	put_header(b, IN, 5);
+	buf[2].gpa = gone;
+	assert_int_equal(vqd_request(&b->d, 0, buf, 3, false), SECTOR + 1);
+	data_is(b, 0, SECTOR, 5);
+	buf[2].gpa = b->status;
+	/* All zeroes: a read of sector 0. */
+	buf[0].gpa = gone + 8;
+	assert_int_equal(vqd_request(&b->d, 0, buf, 3, false), SECTOR + 1);
+	data_is(b, 0, SECTOR, 0);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), OK);
+	buf[0].gpa = b->header;
+	put_header(b, IN, 5);
+	buf[1].gpa = gone + 4096 - 100;
+	assert_int_equal(vqd_request(&b->d, 0, buf, 3, false), SECTOR + 1);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), IOERR);
+	put_header(b, GET_ID, 0);
+	vqd_request(&b->d, 0, buf, 3, false);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), OK);
+
+	assert_int_equal(request(b, IN, 7, SECTOR), OK);
+	data_is(b, 0, SECTOR, 7);
+	munmap(r.host, r.size);
+	close(fd);
+	drop(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +305,7 @@ int main(void)
 		cmocka_unit_test(errors_of_the_host),
 		cmocka_unit_test(without_fallocate),
 		cmocka_unit_test(no_request_allocates),
+		cmocka_unit_test(buffers_in_ram_that_vanished),
 		cmocka_unit_test(a_rate_is_kept),
 		cmocka_unit_test(a_reset_while_a_request_waits),
 		cmocka_unit_test(resets_against_a_busy_thread),

@@ -4,12 +4,15 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
 #include "vmm/base/le.h"
 
-#define SIZE 8
+#define SIZE     8
+#define FILE_GPA (UINT64_C(1) << 32)
 
 /* No device: the queue is driven by hand. */
 struct bench {
@@ -489,6 +492,38 @@ static void interrupts_with_event_index(void **state)
 	drop(b);
 }
 
+/* Payload in a mapped kernel whose file was cut: the first page is there, the second has gone. */
+static void payload_in_ram_that_vanished(void **state)
+{
+	struct bench *b = started();
+	int fd = memfd_create("kernel", MFD_CLOEXEC);
+	uint8_t *host, got[8192], want[8192] = {0};
+	struct iovec iov;
+
+	assert_int_equal(gmem_install_sigbus(), 0);
+	assert_int_equal(ftruncate(fd, 8192), 0);
+	host = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(host != MAP_FAILED);
+	memset(host, 0x11, 8192);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	gmem_set_file_window(&b->d.mem, FILE_GPA, 8192);
+	iov = (struct iovec){host, 8192};
+	memset(got, 0xee, sizeof(got));
+	assert_int_equal(vq_read(&iov, 1, 4096, got, 4096), 4096);
+	assert_memory_equal(got, want, 4096);
+	assert_int_equal(vq_read(&iov, 1, 0, got, 4096), 4096);
+	memset(want, 0x11, 4096);
+	assert_memory_equal(got, want, 4096);
+	assert_int_equal(vq_write(&iov, 1, 4000, "over the edge of what there is", 30), 30);
+	gmem_window_zero(host, 8192);
+	memset(want, 0, 4096);
+	gmem_window_read(got, host, 4096);
+	assert_memory_equal(got, want, 4096);
+	munmap(host, 8192);
+	close(fd);
+	drop(b);
+}
+
 static void a_reset_forgets_and_counts(void **state)
 {
 	struct bench *b = started();
@@ -522,6 +557,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(places_of_rings),
 		cmocka_unit_test(rings_in_file_backed_ram),
+		cmocka_unit_test(payload_in_ram_that_vanished),
 		cmocka_unit_test(interrupts_without_event_index),
 		cmocka_unit_test(interrupts_with_event_index),
 		cmocka_unit_test(a_reset_forgets_and_counts),
