@@ -2,15 +2,15 @@
 /*
  * rtt: how long an answer takes.
  *
- *	rtt PATH TIMES PREFIX [PORT]   connects to the Unix socket PATH (by "CONNECT PORT", where one is given), and sends
- *	                               TIMES lines "tick N", one every 50 ms, each answered by a line that has PREFIX
- *	                               before the same; prints "median MS max MS"
- *	rtt wait PATH TEXT             connects to it, and waits for TEXT
- *	rtt term PID                   SIGTERM, and how long until its first thread has ended and until all of the
- *	                               process has gone: "ended MS gone MS"
+ *	rtt PATH TIMES PREFIX [PORT]  connects to the Unix socket PATH (by "CONNECT PORT", where one is given) and
+ *	                              sends TIMES lines "tick N", one every 50 ms, each answered by a line that has
+ *	                              PREFIX before the same; prints "median MS max MS"
+ *	rtt wait PATH TEXT            connects to it, and waits for TEXT
+ *	rtt term PID                  SIGTERM, and how long until its first thread has ended and until all of the
+ *	                              process has gone: "ended MS gone MS"
  *
- * Milliseconds with one digit behind the point. Whatever comes is copied to stderr. Exit status 1 when an answer takes a
- * minute.
+ * Milliseconds with one digit behind the point. Whatever comes is copied to stderr. Exit status 1 when an answer
+ * takes a minute.
  */
 #define _GNU_SOURCE
 #include <poll.h>

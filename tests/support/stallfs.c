@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stallfs: a file system with one file, "disk", whose reads take a while when asked to: for tests of a disk that stalls.
+ * stallfs: a file system with one file, "disk", whose reads take a while when asked to: for tests of disks that stall.
  *
  *	stallfs DIR SIZE SECONDS LOG [direct]
  *
- * mounts it on DIR over /dev/fuse and serves it until it is unmounted. The file has SIZE bytes in memory, each 8 of them
- * their own offset. SIGUSR1 switches stalling on, SIGUSR2 off: a read that comes while it is on is answered SECONDS
- * later, everything else at once. LOG gets a line for each read that waits and one when it is answered. "direct" keeps
- * the host's page cache out: a reader then waits for the server itself rather than for a page.
+ * mounts it on DIR over /dev/fuse and serves it until it is unmounted. The file has SIZE bytes in memory, each 8 of
+ * them their own offset. SIGUSR1 switches stalling on, SIGUSR2 off: a read that comes while it is on is answered
+ * SECONDS later, everything else at once. LOG gets a line for each read that waits and one when it is answered.
+ * "direct" keeps the host's page cache out: a reader then waits for the server itself rather than for a page.
  */
 #define _GNU_SOURCE
 #include <errno.h>

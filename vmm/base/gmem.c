@@ -20,7 +20,7 @@
 /* A recovery point belongs to the thread that copies, not to a VM: hence thread-local and not in struct gmem. */
 static _Thread_local sigjmp_buf *volatile recovery;
 
-/* A window does not tell whose memory it shows. So once a file backs RAM of any VM, all copies through windows are guarded. */
+/* A window does not tell whose memory it shows: once a file backs RAM of any VM, all copies through one are guarded. */
 static bool any_file_window;
 
 int gmem_add(struct gmem *g, const struct gmem_region *r)

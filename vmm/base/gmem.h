@@ -82,8 +82,8 @@ int gmem_zero(const struct gmem *g, uint64_t gpa, uint64_t len);
  * gmem_ptr() - a host window on one region
  *
  * Return: the host address of @gpa when [@gpa, @gpa + @len) lies in one region, else NULL. A window on file-backed
- * RAM may raise SIGBUS: use it for system calls (which answer EFAULT), before the guest runs, and for gmem_window_read() and
- * its like; else use gmem_read().
+ * RAM may raise SIGBUS: use it for system calls (which answer EFAULT), before the guest runs, and for
+ * gmem_window_read() and its like; else use gmem_read().
  */
 void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len);
 
@@ -97,9 +97,9 @@ void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len);
 int gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov, size_t max, size_t *ret_nr);
 
 /**
- * gmem_window_read(), gmem_window_write(), gmem_window_zero() - copy through a window that gmem_iov() or gmem_ptr() gave
+ * gmem_window_read(), gmem_window_write(), gmem_window_zero() - copy through what gmem_iov() or gmem_ptr() gave
  *
- * Where a file backs RAM and shrinks, its page reads as zeroes, and what is written to it is lost, as it is to the guest.
+ * Where a file backs RAM and shrinks, its page reads as zeroes, and what is written to it is lost.
  * Trust: guest.
  */
 void gmem_window_read(void *buf, const void *window, size_t n);
