@@ -11,7 +11,8 @@
  * was built without it.
  *
  * The program keeps its process id, its parent and its standard streams: the tracer is a grandchild of it, and holds
- * none of its files. That is why it attaches (PTRACE_SEIZE) rather than being the parent.
+ * none of its files. That is why it attaches (PTRACE_SEIZE) rather than being the parent. Set-uid root it can also read
+ * the filters of an ordinary user's vmm, which is not dumpable; the program gets the user's rights alone.
  */
 #include <elf.h>
 #include <errno.h>
@@ -380,6 +381,8 @@ int main(int argc, char **argv)
 		usage();
 	if (out_fd >= 0 || hide_vdso)
 		start_tracer();
+	if (setresuid(getuid(), getuid(), getuid()) < 0)
+		fail("setresuid");
 	for (size_t i = 0; i < nr_away; i++)
 		take_call_away(away[i]);
 	execvp(argv[optind], argv + optind);

@@ -11,7 +11,9 @@ dir=$(mktemp -d /run/watched.XXXXXX) || exit 125
 : >"$dir/calls"
 # Also for an ordinary user.
 chmod 755 "$dir"
-chmod 666 "$dir/calls"
+cp "$callwatch" "$dir/callwatch"
+callwatch=$dir/callwatch
+chmod 4755 "$callwatch"
 status=0
 if [ -n "$all" ]; then
 	"$callwatch" -f -o "$dir/calls" "$@" || status=$?
