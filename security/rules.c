@@ -167,7 +167,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	/* The loop of the disks */
 	EVERY(DISK),
 	EVERY_ENDING(DISK),
-	IF(DISK, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits until its rate allows the next request"),
+	IF(DISK, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits until its rate allows a request"),
 	ANY(DISK, ALWAYS, epoll_wait, "waits for the next kick"),
 	ANY(DISK, ALWAYS, read, "an eventfd: a kick, the end"),
 	ANY(DISK, ALWAYS, preadv, "the guest reads"),
