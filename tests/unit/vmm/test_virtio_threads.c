@@ -499,6 +499,31 @@ static void a_disk_with_an_overlay(void **state)
 	a_disk(true);
 }
 
+/* Somebody has the device's lock for longer than a spin would last: its thread waits in the kernel, and then goes on. */
+static void a_lock_that_is_taken(void **state)
+{
+	struct vqd_buf buf[2];
+	struct bench b;
+	uint16_t head;
+	uint32_t len;
+
+	up_as(&b, (struct wish){.disk = true});
+	vqd_attach(&b.d, &b.s->disk[0].blk.dev);
+	start(&b);
+	assert_true(vqd_start(&b.d, UINT64_MAX));
+	buf[0] = (struct vqd_buf){vqd_alloc(&b.d, 16, 8), 16, false};
+	buf[1] = (struct vqd_buf){vqd_alloc(&b.d, 1, 1), 1, true};
+	le32_put(vqd_ptr(&b.d, buf[0].gpa), FLUSH);
+	vqd_offer(&b.d, DISK, vqd_add(&b.d, DISK, buf, 2, false));
+	pthread_mutex_lock(&b.s->disk[0].blk.dev.lock);
+	vqd_kick(&b.d, DISK);
+	sleep_ms(50);
+	assert_false(vqd_used(&b.d, DISK, &head, &len));
+	pthread_mutex_unlock(&b.s->disk[0].blk.dev.lock);
+	await_used(&b, DISK);
+	down(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +536,7 @@ int main(void)
 		cmocka_unit_test(the_balloon_takes_from_a_file),
 		cmocka_unit_test(a_disk_of_its_own),
 		cmocka_unit_test(a_disk_with_an_overlay),
+		cmocka_unit_test(a_lock_that_is_taken),
 	};
 
 	if (!seccomp_available())
