@@ -8,6 +8,8 @@
 
 #include "vmm/base/units.h"
 #include "vmm/board.h"
+#include "vmm/listener.h"
+#include "vmm/net_open.h"
 #include "vmm/virtio_misc.h"
 
 void config_init(struct config *ret)
@@ -123,6 +125,8 @@ static int check_nets(const struct config *c, struct err *e)
 				e, -EINVAL, "--net: connected to nothing; give it tap=NAME, fd=N or passt[=SOCKET]");
 		if (a->kind == CONFIG_NET_TWO)
 			return err_set(e, -EINVAL, "--net: connected twice; choose one of tap=, fd= and passt");
+		if (net_check(a, e) < 0)
+			return -EINVAL;
 		for (size_t j = 0; j < i; j++) {
 			const struct config_net *b = &c->net[j];
 
@@ -151,6 +155,8 @@ int config_check(const struct config *c, struct err *e)
 		return err_set(e, -EINVAL, "--cpus %u: 1 to %u are possible", c->cpus, BOARD_CPUS_MAX);
 	if ((c->console == CONSOLE_FILE || c->console == CONSOLE_SOCKET) && (!c->console_path || !*c->console_path))
 		return err_set(e, -EINVAL, "--console: a file or socket needs a path");
+	if (c->console == CONSOLE_SOCKET && listener_check("--console socket", c->console_path, e) < 0)
+		return -EINVAL;
 	if (c->discovery == DISCOVERY_ACPI && !c->acpi)
 		return err_set(e, -EINVAL, "--discovery acpi: there is no ACPI with --no-acpi; choose cmdline or auto");
 	r = check_disks(c, e);

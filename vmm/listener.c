@@ -54,15 +54,24 @@ static int remember(struct listener *l, const char *path)
 	return 0;
 }
 
+int listener_check(const char *what, const char *path, struct err *e)
+{
+	struct sockaddr_un addr;
+
+	if (strlen(path) < sizeof(addr.sun_path))
+		return 0;
+	return err_set(e, -ENAMETOOLONG, "%s %s: the path is %zu bytes long, a socket's has at most %zu", what, path,
+		strlen(path), sizeof(addr.sun_path) - 1);
+}
+
 int listener_open(const char *what, const char *path, struct listener *ret, struct err *e)
 {
 	CLEANUP(listener_close) struct listener l = LISTENER_CLOSED;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int r;
+	int r = listener_check(what, path, e);
 
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_set(e, -ENAMETOOLONG, "%s %s: the path is %zu bytes long, a socket's has at most %zu", what,
-			path, strlen(path), sizeof(addr.sun_path) - 1);
+	if (r < 0)
+		return r;
 	memcpy(addr.sun_path, path, strlen(path));
 	r = clear_path(what, &addr, e);
 	if (r < 0)

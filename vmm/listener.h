@@ -29,6 +29,9 @@ struct listener {
 
 #define LISTENER_CLOSED ((struct listener){.fd = -1, .dir = -1})
 
+/** listener_check() - 0, or -ENAMETOOLONG with words for a path that no socket can have. Trust: operator */
+int listener_check(const char *what, const char *path, struct err *e);
+
 /**
  * listener_open() - listen at @path, mode 0600
  * @what: how messages call it

@@ -7,6 +7,21 @@
 #include "vmm/net_passt.h"
 #include "vmm/net_tap.h"
 
+int net_check(const struct config_net *c, struct err *e)
+{
+	int r;
+
+	if (c->kind == CONFIG_NET_TAP) {
+		r = net_tap_check(c->name, e);
+		return r < 0 ? err_wrap(e, r, "--net tap=%s", c->name) : 0;
+	}
+	if (c->kind == CONFIG_NET_PASST && c->name) {
+		r = net_passt_check(c->name, e);
+		return r < 0 ? err_wrap(e, r, "--net passt=%s", c->name) : 0;
+	}
+	return 0;
+}
+
 int net_open(const struct config_net *c, struct net_backend **ret, struct err *e)
 {
 	int r;

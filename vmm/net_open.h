@@ -8,6 +8,9 @@
 #include "devices/virtio/net.h"
 #include "vmm/config.h"
 
+/** net_check() - 0, or a negative errno with words, as net_open()'s, for a name that can never be right */
+int net_check(const struct config_net *c, struct err *e);
+
 /**
  * net_open() - open what --net names
  * @ret: owned by the caller; untouched on failure

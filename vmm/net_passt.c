@@ -315,14 +315,25 @@ static int wrap(int fd, struct net_backend **ret, struct err *e)
 	return *ret ? 0 : err_sys(e, -ENOMEM, "cannot allocate a network backend");
 }
 
+int net_passt_check(const char *path, struct err *e)
+{
+	struct sockaddr_un addr;
+
+	if (strlen(path) < sizeof(addr.sun_path))
+		return 0;
+	return err_set(e, -ENAMETOOLONG, "socket path of %zu bytes: at most %zu are possible", strlen(path),
+		sizeof(addr.sun_path) - 1);
+}
+
 int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	CLEANUP_FD int fd = -1;
+	int r;
 
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_set(e, -ENAMETOOLONG, "socket path of %zu bytes: at most %zu are possible", strlen(path),
-			sizeof(addr.sun_path) - 1);
+	r = net_passt_check(path, e);
+	if (r < 0)
+		return r;
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

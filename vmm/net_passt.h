@@ -13,6 +13,9 @@
 #include "devices/virtio/net_backend.h"
 #include "vmm/base/err.h"
 
+/** net_passt_check() - 0, or -ENAMETOOLONG with words for a path that no socket can have */
+int net_passt_check(const char *path, struct err *e);
+
 /**
  * net_passt_connect() - to a passt that listens on @path. @ret: owned by the caller; untouched on failure. Return: 0 or
  * -errno.

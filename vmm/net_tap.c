@@ -164,6 +164,14 @@ static int refuse_attach(const char *name, bool exists, int code, struct err *e)
 	}
 }
 
+int net_tap_check(const char *name, struct err *e)
+{
+	if (*name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/%: \t") && strcmp(name, ".") && strcmp(name, ".."))
+		return 0;
+	return err_set(
+		e, -EINVAL, "'%.40s' is no name of an interface (1 to %d characters, no / : %%)", name, IFNAMSIZ - 1);
+}
+
 int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
@@ -171,9 +179,9 @@ int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
 	bool exists;
 	int r;
 
-	if (!*name || strlen(name) >= IFNAMSIZ || strpbrk(name, "/%: \t") || !strcmp(name, ".") || !strcmp(name, ".."))
-		return err_set(e, -EINVAL, "'%.40s' is no name of an interface (1 to %d characters, no / : %%)", name,
-			IFNAMSIZ - 1);
+	r = net_tap_check(name, e);
+	if (r < 0)
+		return r;
 	memcpy(ifr.ifr_name, name, strlen(name) + 1);
 	fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV))

@@ -12,6 +12,9 @@
 #include "devices/virtio/net_backend.h"
 #include "vmm/base/err.h"
 
+/** net_tap_check() - 0, or -EINVAL with words for what cannot be an interface's name. Trust: operator */
+int net_tap_check(const char *name, struct err *e);
+
 /**
  * net_tap_open() - attach to an interface by name
  * @name: of a TAP interface; one that does not exist is made where that is permitted, goes with the backend, and is

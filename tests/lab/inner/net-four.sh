@@ -53,7 +53,7 @@ refused 125 "tap=new0: there is no interface new0, and making one is not permitt
 "$launch" make theirs 4711
 refused 125 'tap=theirs: interface theirs belongs to another user' "another user's TAP" "$user_vmm" --net tap=theirs
 refused 125 'tap=lo: interface lo is not a TAP interface' "an interface that is no TAP" "$vmm_was" --net tap=lo
-refused 125 "tap=a-name-that-is-too-long: .* is no name of an interface" "a name that is too long" "$vmm_was" \
+refused 2 "tap=a-name-that-is-too-long: .* is no name of an interface" "a name that is too long" "$vmm_was" \
 	--net tap=a-name-that-is-too-long
 refused 125 'fd=9: no file descriptor 9 was passed' "a descriptor that nobody passed" "$vmm_was" --net fd=9
 refused 125 'passt=/nowhere: cannot connect to /nowhere: No such file' "a socket that is not there" "$vmm_was" \

@@ -86,6 +86,13 @@ static void console_paths(void **state)
 	free(c.console_path);
 	c.console_path = strdup("x");
 	check(&c, 0, NULL);
+	free(c.console_path);
+	c.console_path = calloc(1, 109);
+	assert_non_null(c.console_path);
+	memset(c.console_path, 'x', 107);
+	check(&c, 0, NULL);
+	c.console_path[107] = 'x';
+	check(&c, -EINVAL, "the path is 108 bytes long, a socket's has at most 107");
 	config_destroy(&c);
 	assert_null(c.console_path);
 }
