@@ -2,12 +2,14 @@
 /*
  * A hostile guest without a kernel: an ELF that vmm enters as it would enter Linux. It hits everything a guest can
  * reach with nonsense, for ever: ports (string I/O too), the addresses of devices and holes, MSRs, CPUID, the interrupt
- * controllers, virtqueues, other CPUs by INIT and SIPI at random addresses. Now and then it resets, powers off, panics
- * or faults three times, which ends a run; the test starts the next.
+ * controllers, virtqueues, other CPUs by INIT and SIPI at random addresses. To get past the first checks, it also is a
+ * driver by the book that asks each virtio device for what nobody asks. Now and then it resets, powers off, panics or
+ * faults three times, which ends a run; the test starts the next.
  *
  * gcc -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=large -fno-stack-protector
  *     -fno-asynchronous-unwind-tables -nostdlib -static -no-pie -Wl,-Ttext=0x200000,--build-id=none,-z,noexecstack
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #define VIRTIO_BASE 0xd0000000u
@@ -17,16 +19,22 @@
 #define SCRATCH     0x1000000u /* 16 MiB of rings, descriptors and buffers */
 #define SCRATCH_LEN 0x1000000u
 #define IDT         0x180000u
+#define TABLES      0x190000u /* six pages of page tables */
+#define AP_PAGE     0x60u     /* where CPU 1 finds a program, in pages */
 
-static uint64_t seed;
+/* Volatile, so that what was tried when a fault came is not tried again, and again. */
+static volatile uint64_t seed;
 static volatile uint64_t resume;
 
 static uint64_t rnd(void)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
+	uint64_t n = seed;
+
+	n ^= n << 13;
+	n ^= n >> 7;
+	n ^= n << 17;
+	seed = n;
+	return n;
 }
 
 static void out8(uint16_t port, uint8_t v)
@@ -47,6 +55,11 @@ static void out32(uint16_t port, uint32_t v)
 static void write32(uint64_t at, uint32_t v)
 {
 	*(volatile uint32_t *)at = v;
+}
+
+static uint32_t read32(uint64_t at)
+{
+	return *(volatile uint32_t *)at;
 }
 
 /*
@@ -87,6 +100,30 @@ static void set_idt(uint16_t cs)
 	for (int i = 0; i < 256; i++)
 		g[i] = (struct gate){(uint16_t)to, cs, 0, 0x8e, (uint16_t)(to >> 16), (uint32_t)(to >> 32), 0};
 	__asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+/* The first 4 GiB, each address at itself: what vmm enters a kernel with ends below the devices. */
+static void set_tables(void)
+{
+	uint64_t *pml4 = (uint64_t *)(uintptr_t)TABLES, *pdpt = pml4 + 512, *pd = pml4 + 1024;
+
+	for (int i = 0; i < 512; i++)
+		pml4[i] = pdpt[i] = 0;
+	pml4[0] = (uintptr_t)pdpt | 3;
+	for (uint64_t i = 0; i < 4; i++)
+		pdpt[i] = (uintptr_t)(pd + i * 512) | 3;
+	for (uint64_t i = 0; i < 2048; i++)
+		pd[i] = i << 21 | 0x83; /* a page of 2 MiB */
+	__asm__ volatile("mov %0, %%cr3" : : "r"((uint64_t)TABLES) : "memory");
+}
+
+/* What CPU 1 does when it is started at AP_PAGE, in real mode: in al, 0x60; out 0x70, al; count to 65536; and so on. */
+static void set_ap_program(void)
+{
+	static const uint8_t code[] = {0xe4, 0x60, 0xe6, 0x70, 0xb9, 0, 0, 0xe2, 0xfe, 0xeb, 0xf5};
+
+	for (unsigned i = 0; i < sizeof(code); i++)
+		((volatile uint8_t *)(uintptr_t)(AP_PAGE << 12))[i] = code[i];
 }
 
 /* Where devices are, or anywhere. */
@@ -170,6 +207,159 @@ static void rings(void)
 	write32(base + 0x64, 3);
 }
 
+/* Where the driver by the book has its rings and buffers: in SCRATCH, where rings() writes over them. */
+#define QUEUES     4
+#define QUEUE_SIZE 16
+#define RING(q)    (SCRATCH + (uint64_t)(q)*0x1000)
+#define BUFFER(i)  (SCRATCH + 0x100000 + (uint64_t)(i)*0x1000)
+
+struct desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags;
+	uint16_t next;
+};
+
+struct avail {
+	uint16_t flags;
+	uint16_t idx;
+	uint16_t ring[QUEUE_SIZE];
+};
+
+/* virtio 1.2, 5.10.6: a packet of the guest's side, from a few ports to a few ports */
+static void vsock_packet(uint32_t *p)
+{
+	p[0] = 3; /* this guest, as the test calls it */
+	p[1] = 0;
+	p[2] = 2; /* the host */
+	p[3] = 0;
+	p[4] = 1024 + (uint32_t)(rnd() % 4);
+	p[5] = 1024 + (uint32_t)(rnd() % 4);
+	p[6] = (rnd() & 31) ? 0 : (uint32_t)(rnd() % 4096);
+	p[7] = 1 | (uint32_t)(rnd() % 8) << 16;
+	p[8] = (uint32_t)(rnd() % 4);
+	p[9] = (rnd() & 3) ? 0x10000 : (uint32_t)rnd();
+	p[10] = (rnd() & 3) ? 0 : (uint32_t)rnd();
+}
+
+/* What a request of this device begins with: nearly right. `data` is what follows the header of a disk's. */
+static void request(uint32_t device, uint32_t *p, uint32_t *data)
+{
+	static const uint32_t types[] = {0, 1, 4, 8, 11, 13, 14, 0x80000000};
+
+	switch (device) {
+	case 1: /* 5.1.6: flags, segmentation, header length, segment size, checksum; then a frame for everybody */
+		for (int i = 0; i < 3; i++)
+			p[i] = (rnd() & 1) ? 0 : (uint32_t)rnd();
+		p[3] = 0xffffffff;
+		p[4] = 0xffff | (uint32_t)rnd() << 16;
+		break;
+	case 2: /* 5.2.6: type, then the sector; of a discard, the sector, how many, and flags */
+		p[0] = types[rnd() % 8];
+		p[1] = 0;
+		p[2] = (rnd() & 7) ? (uint32_t)(rnd() % 17000) : (uint32_t)rnd();
+		p[3] = (rnd() & 31) ? 0 : (uint32_t)rnd();
+		data[0] = (uint32_t)(rnd() % 17000);
+		data[1] = (rnd() & 31) ? 0 : (uint32_t)rnd();
+		data[2] = (rnd() & 7) ? (uint32_t)(rnd() % 64) : (uint32_t)rnd();
+		data[3] = (uint32_t)(rnd() & rnd() & 3);
+		break;
+	case 5: /* 5.5.6: page numbers, mostly of memory that is not in use here */
+		for (int i = 0; i < 64; i++)
+			p[i] = (rnd() & 2047) ? 0x2000 + (uint32_t)(rnd() % 0x2000) : (uint32_t)rnd();
+		break;
+	case 19: vsock_packet(p); break;
+	}
+}
+
+enum shape { READ, WRITTEN, BOTH };
+
+/* What a driver gives this queue: buffers for the device to read, to write, or the one and then the other. */
+static enum shape shape_of(uint32_t device, uint32_t q)
+{
+	switch (device) {
+	case 2: return BOTH;
+	case 4: return WRITTEN;
+	case 5: return q < 3 ? READ : WRITTEN;
+	case 19: return q == 1 ? READ : WRITTEN;
+	default: return (q & 1) ? READ : WRITTEN;
+	}
+}
+
+/* The one at `k` of a disk's request: header, data in the direction of its type, status. */
+static void disk_part(struct desc *d, uint32_t k, uint32_t type)
+{
+	bool from_disk = type == 0 || type == 8;
+
+	d->len = k == 0 ? 16 : k == 2 ? 1 : type == 8 ? 20 : type > 8 ? 16 : 512u << rnd() % 4;
+	d->flags |= k == 2 || (k == 1 && from_disk) ? 2 : 0;
+}
+
+/* One chain of three descriptors at most, from `i` on. Return: how many. Mostly as it should be. */
+static uint32_t chain(struct desc *d, uint32_t q, uint32_t i, uint32_t device)
+{
+	static const uint32_t lengths[] = {4, 12, 16, 44, 128, 512, 1528, 4096};
+	bool wrong = rnd() % 64 == 0;
+	enum shape shape = wrong ? (enum shape)(rnd() % 3) : shape_of(device, q);
+	uint32_t n = shape == BOTH ? 3 : 1 + (uint32_t)(rnd() % 3);
+	uint32_t *first = (uint32_t *)(uintptr_t)BUFFER(q * QUEUE_SIZE + i);
+
+	request(device, first, (uint32_t *)(uintptr_t)BUFFER(q * QUEUE_SIZE + i + 1));
+	if (device == 19 && n > 1 && (rnd() & 1))
+		first[6] = 4; /* so much there is at least */
+	for (uint32_t k = 0; k < n; k++) {
+		d[i + k].addr = BUFFER(q * QUEUE_SIZE + i + k);
+		d[i + k].len = device == 19 && k == 0 ? (q == 1 ? 44 : 4096) : lengths[rnd() % 8];
+		d[i + k].flags = (uint16_t)((shape == WRITTEN ? 2 : 0) | (k < n - 1));
+		d[i + k].next = (uint16_t)(i + k + 1);
+		if (shape == BOTH)
+			disk_part(&d[i + k], k, first[0]);
+		if (wrong && rnd() % 4 == 0)
+			d[i + k].len = (uint32_t)(rnd() % 4096);
+	}
+	return n;
+}
+
+/* A driver by the book with requests that are nearly right, in flight when the next one resets the device. */
+static void requests(void)
+{
+	uint64_t base = VIRTIO_BASE + (rnd() % VIRTIO_NR) * 0x1000;
+	uint32_t device = read32(base + 8);
+
+	write32(base + 0x70, 0);
+	write32(base + 0x70, 3);
+	write32(base + 0x24, 1);
+	write32(base + 0x20, 1); /* VERSION_1 */
+	write32(base + 0x14, 0);
+	write32(base + 0x24, 0);
+	write32(base + 0x20, read32(base + 0x10) & (uint32_t)(rnd() | rnd()));
+	write32(base + 0x70, 11);
+	for (uint32_t q = 0; q < QUEUES; q++) {
+		((struct avail *)(uintptr_t)(RING(q) + 0x400))->idx = 0;
+		write32(base + 0x30, q);
+		write32(base + 0x38, QUEUE_SIZE);
+		write32(base + 0x80, (uint32_t)RING(q));
+		write32(base + 0x84, 0);
+		write32(base + 0x90, (uint32_t)RING(q) + 0x400);
+		write32(base + 0x94, 0);
+		write32(base + 0xa0, (uint32_t)RING(q) + 0x800);
+		write32(base + 0xa4, 0);
+		write32(base + 0x44, 1);
+	}
+	write32(base + 0x70, 15);
+	for (int round = 0; round < 8; round++) {
+		uint32_t q = (uint32_t)(rnd() % QUEUES);
+		struct avail *avail = (struct avail *)(uintptr_t)(RING(q) + 0x400);
+
+		for (uint32_t i = 0; i < QUEUE_SIZE - 3;) {
+			avail->ring[avail->idx++ % QUEUE_SIZE] = (uint16_t)i;
+			i += chain((struct desc *)(uintptr_t)RING(q), q, i, device);
+		}
+		write32(base + 0x50, q);
+		write32(base + 0x64, 3);
+	}
+}
+
 static void controllers(void)
 {
 	switch (rnd() % 4) {
@@ -177,8 +367,20 @@ static void controllers(void)
 		write32(IOAPIC, (uint32_t)(rnd() & 0x3f));
 		write32(IOAPIC + 0x10, (uint32_t)rnd());
 		break;
-	case 1: write32(LAPIC + (rnd() & 0x3f0), (uint32_t)rnd()); break;
-	default: /* INIT, start-up or anything else, to anybody */
+	case 1: {
+		uint32_t offset = (uint32_t)rnd() & 0x3f0;
+
+		if (offset != 0x300) /* that is below */
+			write32(LAPIC + offset, (uint32_t)rnd());
+		break;
+	}
+	case 2: /* CPU 1: INIT, and start-up where it finds something */
+		write32(LAPIC + 0x310, 0x01000000);
+		write32(LAPIC + 0x300, (rnd() & 1) ? 0x4500 : 0x4600 | AP_PAGE);
+		break;
+	default: /* anything to anybody, which is often the end */
+		if (rnd() % 1024)
+			break;
 		write32(LAPIC + 0x310, (uint32_t)rnd() & 0x03000000);
 		write32(LAPIC + 0x300, (uint32_t)rnd() & 0xcffff);
 		break;
@@ -228,13 +430,16 @@ __attribute__((used, noreturn)) void storm(void)
 	__asm__ volatile("mov %%cs, %0" : "=r"(cs));
 	seed = ((uint64_t)hi << 32 | lo) * 0x9e3779b97f4a7c15u | 1;
 	set_idt(cs);
+	set_tables();
+	set_ap_program();
 	for (const char *s = "storm\r\n"; *s; s++)
 		out8(0x3f8, (uint8_t)*s);
 	resume = (uint64_t)(uintptr_t) && again;
 again:
 	__asm__ volatile("cli; mov $0x170000, %%rsp" : : : "memory");
 	for (;;) {
-		switch (rnd() % 8) {
+		switch (rnd() % 9) {
+		case 8: requests(); break;
 		case 0:
 		case 1: ports(); break;
 		case 2: addresses(); break;

@@ -106,21 +106,17 @@ VMM=$root_vmm
 boot --kernel "$tiny" --mem 64M --sandbox off
 check "--sandbox off says so" err_has '^vmm: warning: --sandbox off: '
 
-# Killed: what is left is the path of a listening socket, which the next machine takes over.
-kill_it() {
-	local pid
-	pid=$(vmm_pid) && wait_for "$TEST_TMP/place/log" '^lab: holding' && kill -KILL "$pid"
-}
+# Killed, by an ordinary user's machine with everything: what is left is the path of a listening socket, which the next
+# machine takes over, as it does the TAP.
+storm_host
 # Processes of ours, and KVM's workers, one of which is the lab's own: its name ends in its maker's number.
 ours() {
-	grep -hE '^(vmm|vcpu|disk|kvm-nx)' /proc/[0-9]*/comm 2>/dev/null | sort
+	grep -hE '^(vmm|vcpu|disk|misc|passt|kvm-nx)' /proc/[0-9]*/comm 2>/dev/null | sort
 }
-mkdir "$TEST_TMP/place"
-ours >"$TEST_TMP/before"
-meanwhile kill_it
-hold --console "file=$TEST_TMP/place/log" --disk "path=$TEST_TMP/disk,overlay"
-beside
-check "killed: status 137" status_is 137
+kill_it() {
+	local pid
+	pid=$(vmm_pid) && wait_for "$TEST_TMP/place/log" '^lab: holding' && ours && kill "$1" "$pid"
+}
 processes_gone() {
 	local left=25
 	# The kernel takes a moment to take a large process apart. The name of a process is its first thread's.
@@ -130,12 +126,44 @@ processes_gone() {
 		sleep 0.2
 	done
 }
+# nothing_left NAME...: but these, in the place of our files.
 nothing_left() {
-	processes_gone && [ "$(ls -A "$TEST_TMP/place")" = log ] &&
+	processes_gone && [ "$(ls -A "$TEST_TMP/place" | paste -sd' ')" = "$*" ] &&
 		[ "$(find /tmp /var/tmp -newer "$TEST_TMP/before" -type f ! -path "$TEST_TMP/*" 2>/dev/null)" = '' ]
 }
-check "killed: no process and no file is left" nothing_left
+# all_devices: a machine that is to be ended.
+all_devices() {
+	hold --grace 0s --console "file=$TEST_TMP/place/log" --disk "path=$TEST_TMP/storm/disk,overlay" --net tap=storm0 --net passt \
+		--vsock "cid=3,path=$TEST_TMP/place/vsock" --balloon
+}
+mkdir "$TEST_TMP/place"
+chown "$storm_user" "$TEST_TMP/place"
+VMM=$storm_vmm
+ours >"$TEST_TMP/before"
+meanwhile kill_it -KILL
+all_devices
+beside
+check "killed: status 137, with passt beside it until then" all_of status_is 137 -- seen_has '^passt' -- seen_has '^vmm$'
+check "killed: no process and no file is left but the path of the socket" nothing_left log vsock
 sed 's/^/# left: /' "$TEST_TMP/left"
+rm "$TEST_TMP/place/log" # kill_it waits for what the next one says
+meanwhile kill_it -TERM
+all_devices
+beside
+check "the next one takes over the path and the TAP" all_of status_is 143 -- test "$err" = ''
+check "and leaves neither" nothing_left log
+VMM=$root_vmm
+
+# A C library that was linked in, and no vDSO.
+printf '#!/bin/sh\nexec %s -V -o %s %s "$@"\n' "$callwatch" "$TEST_TMP/calls" "$static" >"$TEST_TMP/static"
+chmod 755 "$TEST_TMP/static"
+VMM=$TEST_TMP/static
+boot --kernel "$tiny" --initrd "$root" --append quiet
+check "vmm without shared libraries and vDSO: Linux under strict" all_of status_is 0 -- greeted -- test "$err" = ''
+check "its threads ask the kernel for the time, and for nothing that they may not" all_of \
+	grep -q 'call	loop		clock_gettime' "$TEST_TMP/calls" -- grep -q 'call	vcpu		clock_gettime' "$TEST_TMP/calls" -- \
+	test "$(grep -c '^outside' "$TEST_TMP/calls")" = 0
+VMM=$root_vmm
 
 storm_for "$seconds"
 finish

@@ -4,5 +4,6 @@
 # shellcheck source=tests/lab/inner/lib.sh
 . tests/lab/inner/lib.sh
 . tests/lab/inner/storm-lib.sh
+storm_host
 storm_for "$seconds"
 finish
