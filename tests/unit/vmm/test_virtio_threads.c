@@ -499,7 +499,7 @@ static void a_disk_with_an_overlay(void **state)
 	a_disk(true);
 }
 
-/* Somebody has the device's lock for longer than a spin would last: its thread waits in the kernel, and then goes on. */
+/* Somebody has the device's lock for longer than a spin would last: its thread waits in the kernel, then goes on. */
 static void a_lock_that_is_taken(void **state)
 {
 	struct vqd_buf buf[2];
