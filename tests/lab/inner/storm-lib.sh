@@ -46,11 +46,16 @@ storm_host() {
 # The host's side, as long as the storm lasts: pings that nobody answers, programs that are connected to, that connect and
 # leave.
 storm_traffic() {
+	local port beside
 	ping -q 10.7.0.2 >/dev/null 2>&1 &
+	beside=$!
 	for port in 1024 1025; do
 		"$setpriv" --reuid "$storm_user" --regid "$storm_user" --clear-groups \
 			"$sockecho" "$TEST_TMP/storm/vsock_$port" &
+		beside="$beside $!"
 	done
+	# shellcheck disable=SC2064,SC2086 # these, now
+	trap "kill $beside; exit" TERM
 	while :; do
 		printf 'CONNECT %s\nhello' $((1024 + $(date +%s) % 4)) | timeout 1 "$sockcat" "$TEST_TMP/storm/vsock" >/dev/null 2>&1
 		sleep 0.2
@@ -58,7 +63,7 @@ storm_traffic() {
 }
 
 storm_for() {
-	local end now runs=0 bad='' ends='' most=0 peak longest=0 size traffic
+	local end now runs=0 bad='' ends='' most=0 peak longest=0 size traffic reached
 	VMM=$storm_vmm
 	storm_traffic &
 	traffic=$!
@@ -70,8 +75,10 @@ storm_for() {
 		boot --kernel "$storm" --mem 64M --cpus 2 --debug-exit --debugcon --grace 1s \
 			--disk "path=$TEST_TMP/storm/disk" --net tap=storm0 --net passt \
 			--vsock "cid=3,path=$TEST_TMP/storm/vsock" --balloon \
-			--console "virtio,file=$TEST_TMP/storm/console" --console-cap 1M
+			--console "virtio,file=$TEST_TMP/storm/console" --console-cap 1M --report "$TEST_TMP/storm/report"
 		beside
+		sed -n 's/.*"writes": \([0-9]*\),.*"device": "\([^"]*\)", "to_guest_bytes": \([0-9]*\), "from_guest_bytes": \([0-9]*\).*/\2 \1 \3 \4/p' \
+			"$TEST_TMP/storm/report" >>"$TEST_TMP/storm/reached"
 		runs=$((runs + 1))
 		ends="$ends $status"
 		peak=$(printf '%s\n' "$seen" | sed -n 's/^peak //p')
@@ -85,9 +92,16 @@ storm_for() {
 		esac
 		[ -z "$bad" ] || break
 	done
-	kill "$traffic" && killall ping sockecho
+	kill "$traffic"
+	wait "$traffic" 2>/dev/null
 	printf '# %s guests in %s s; ended with%s; %s KiB at most with the 64 MiB of the guest, %s bytes of log\n' "$runs" "$1" \
 		"$(printf '%s\n' "${ends# }" | tr ' ' '\n' | sort -n | uniq -c | awk '{ printf " %sx%s", $1, $2 }')" "$most" "$longest"
+	# Of each device: registers written, bytes to the guest and from it.
+	reached=$(awk '{ w[$1] += $2; t[$1] += $3; f[$1] += $4 } END { for (d in w) print d, w[d], t[d], f[d] }' "$TEST_TMP/storm/reached")
+	printf '%s\n' "$reached" | sed 's/^/# reached: /'
+	check "a hostile guest: it reaches all seven devices, and disk, entropy and console do something for it" all_of \
+		test "$(printf '%s\n' "$reached" | awk '$2 > 100' | wc -l)" = 7 -- \
+		test "$(printf '%s\n' "$reached" | grep -E '^(disk0|virtio-rng|virtio-console) ' | awk '$3 + $4 > 0' | wc -l)" = 3
 	check "a hostile guest: vmm stays what it is for $1 s" all_of test "$runs" -gt 0 -- test -z "$bad"
 	check "a hostile guest: its memory is bounded" all_of test "$most" -gt 0 -- test "$most" -le $((STORM_MEMORY + 65536))
 	check "a hostile guest: its log is bounded" test "$longest" -le "$STORM_LOG"
