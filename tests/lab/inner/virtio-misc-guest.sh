@@ -14,6 +14,8 @@ free_kib() {
 }
 
 dmesg -n 1
+say "modules $(cut -d ' ' -f 1 /proc/modules | grep -E '^virtio_(mmio|rng|console|balloon)$|vsock' | sort | tr '\n' ' ')of" \
+	"$(uname -r)"
 case $lab in
 rng)
 	say "rng $(cat /sys/class/misc/hw_random/rng_current)"

@@ -21,7 +21,16 @@ field() {
 
 # --- Entropy: virtio-rng.ko --------------------------------------------------
 
+# loaded MODULE
+loaded() {
+	out_has "^lab: modules .*\<$1\> .*of 6\.1\."
+}
+modules() {
+	field modules
+}
+
 guest rng
+check "Debian's modules: $(modules)" loaded virtio_rng
 gzipped=$(field gzipped)
 check "hwrng is the device, and gives noise" all_of status_is 0 -- out_has '^lab: rng virtio_rng.0' -- \
 	out_has '^lab: driver virtio_rng' -- out_has '^lab: read 262144$' -- test "${gzipped:-0}" -gt 262144
@@ -44,6 +53,7 @@ status=0
 exec 3>&-
 beside
 load_run
+check "Debian's modules: $(modules)" loaded virtio_console
 check "hvc0 is the console, in both directions" all_of status_is 0 -- out_has '^lab: console hvc0$' -- \
 	out_has '^lab: typed hello$' -- test "$(printf '%s\n' "$out" | grep -c '^line [0-9]* of many$')" = 500
 check "what was said before hvc0 is there, and once" \
@@ -81,6 +91,7 @@ sockets() {
 meanwhile sockets
 guest vsock --vsock "cid=42,path=$TEST_TMP/vsock"
 beside
+check "Debian's modules: $(modules)" loaded vmw_vsock_virtio_transport
 check "the guest connects to a program of the host, 1 MB each way" all_of status_is 0 -- out_has '^lab: guest to host and back'
 check "a port where nobody listens, a CID that nobody has: reset" all_of out_has '^lab: nobody there: .*reset' -- \
 	out_has '^lab: no such machine: .*(reset|No such device|unreachable)'
@@ -149,6 +160,7 @@ less_by() {
 
 with_balloon 12
 memory_is_good=$?
+check "Debian's modules: $(modules)" loaded virtio_balloon
 check "memory holds what is written, after a balloon was up and down" test "$memory_is_good" = 0
 check "free pages leave the VMM's memory by themselves" less_by "$rss_filled" "$rss_removed" 120000
 check "the guest gives 64 MB to the balloon, and has them back" all_of less_by "$free_before" "$free_inflated" 60000 -- \
