@@ -2,7 +2,8 @@
 /*
  * Theory of operation. The headers are read once, checked as a whole, and turned into a list of segments in
  * guest-physical terms; only then is RAM written, in the order of the file, so that the same code serves a plain file
- * and one that is inflated on the way. Bss is not written: guest RAM reads as zero.
+ * and one that is inflated on the way. Bss is not written: guest RAM reads as zero. Nor are holes of a sparse file: a
+ * third of a vmlinux is zeroes, since the segment with its bss has other data behind it.
  */
 #include <elf.h>
 #include <errno.h>
@@ -240,6 +241,21 @@ static void sort_by_offset(struct segments *list)
 	}
 }
 
+static int place_segment(struct image *img, const struct segment *s, struct gmem *mem, enum kernel_load_how how,
+	struct kernel *k, struct err *e)
+{
+	uint64_t end = s->offset + s->file_size, data = s->offset, stop = end;
+	int r = 0;
+
+	for (uint64_t at = s->offset; at < end && r == 0; at = stop) {
+		if (!img->gz && how == KERNEL_READ)
+			image_extent(img->fd, at, end, &data, &stop);
+		if (data < stop)
+			r = image_place(img, data, stop - data, mem, s->gpa + (data - s->offset), how, k, e);
+	}
+	return r;
+}
+
 int elf_load(struct image *img, struct gmem *mem, enum kernel_load_how how, struct kernel *k, struct err *e)
 {
 	struct segments list;
@@ -277,7 +293,7 @@ int elf_load(struct image *img, struct gmem *mem, enum kernel_load_how how, stru
 
 		k->load_start = MIN(k->load_start, s->gpa);
 		k->load_end = MAX(k->load_end, s->gpa + s->mem_size);
-		r = image_place(img, s->offset, s->file_size, mem, s->gpa, how, k, e);
+		r = place_segment(img, s, mem, how, k, e);
 		if (r < 0)
 			return err_wrap(e, r, "%s", segment_name(s, name));
 	}

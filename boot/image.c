@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "boot/layout.h"
 #include "vmm/base/board.h"
@@ -69,6 +70,26 @@ int image_pread_gmem(struct gmem *mem, uint64_t gpa, int fd, uint64_t at, uint64
 int image_read(struct image *img, uint64_t at, void *buf, uint64_t len, struct err *e)
 {
 	return img->gz ? gunzip_read(img->gz, at, buf, len, e) : image_pread(img->fd, at, buf, len, e);
+}
+
+void image_extent(int fd, uint64_t at, uint64_t end, uint64_t *ret_data, uint64_t *ret_end)
+{
+	off_t data = lseek(fd, (off_t)at, SEEK_DATA), hole;
+	struct stat st;
+
+	*ret_data = at;
+	*ret_end = end;
+	/* ENXIO is a hole up to the end of the file, or at lies behind that. */
+	if (data < 0 && (errno != ENXIO || fstat(fd, &st) < 0 || (uint64_t)st.st_size < end))
+		return;
+	if (data < 0 || (uint64_t)data >= end) {
+		*ret_data = end;
+		return;
+	}
+	hole = lseek(fd, data, SEEK_HOLE);
+	*ret_data = (uint64_t)data;
+	if (hole > data)
+		*ret_end = MIN((uint64_t)hole, end);
 }
 
 static bool is_plain_ram(const struct gmem *mem, uint64_t gpa)

@@ -61,6 +61,15 @@ int image_place(struct image *img, uint64_t at, uint64_t len, struct gmem *mem, 
 	struct kernel *k, struct err *e);
 
 /**
+ * image_extent() - what the plain file holds of [@at, @end): the rest reads as zeroes, and takes no reading
+ * @ret_data: where data begins, @end when there is none
+ * @ret_end: where it ends, for the next call to go on
+ *
+ * A file system without holes, or a file that was cut meanwhile, has nothing but data.
+ */
+void image_extent(int fd, uint64_t at, uint64_t end, uint64_t *ret_data, uint64_t *ret_end);
+
+/**
  * image_check_range() - may a kernel lie in [@gpa, @gpa + @len)?
  * @what: how the message names it
  *

@@ -197,6 +197,8 @@ const struct option_def options[] = {
 		.man = OPTION_MAN(
 			"How an uncompressed kernel gets into guest RAM.\n"
 			"read copies it: the guest reaches its first line sooner, since its RAM keeps large pages.\n"
+			"Holes of a sparse file need no copying, and a third of a kernel is zeroes: *fallocate "
+			"--dig-holes* makes them holes.\n"
 			"map maps the file privately: the guest starts at once and takes less memory, which machines "
 			"with the same kernel share; but a file that is rewritten in place changes under the guest."),
 	},

@@ -101,7 +101,7 @@ int trace_new(uint64_t zero_ns, struct trace **ret)
 
 	if (!t || !q)
 		goto fail;
-	/* Not the ring: a record is written before it is read, and zeroes would take a page fault for each of 18 pages. */
+	/* Not the ring: a record is written before it is read, and zeroes would take a page fault for each page. */
 	memset(q, 0, offsetof(struct trace_queue, ring));
 	q->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->fd < 0) {

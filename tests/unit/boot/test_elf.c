@@ -107,6 +107,41 @@ static void a_vmlinux_is_loaded_by_reading(void **state)
 	assert_int_equal(f->ram.mem.file_lo, f->ram.mem.file_hi);
 }
 
+/* A hole in the middle of the text, and one from the data to the end of the file. */
+static void holes_are_not_read(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t hole = KIT_TEXT_OFFSET + 0x1000, tail = KIT_DATA_OFFSET + 0x1000;
+	CLEANUP_FD int fd = kit_file(f->elf.bytes, hole);
+	uint8_t *text = f->ram.host + KIT_TEXT_GPA, *data = f->ram.host + KIT_DATA_GPA;
+
+	assert_int_equal(pwrite(fd, f->elf.bytes + hole + 0x1000, tail - hole - 0x1000, (off_t)(hole + 0x1000)),
+		tail - hole - 0x1000);
+	assert_int_equal(ftruncate(fd, KIT_ELF_SIZE), 0);
+	for (unsigned how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+		kit_ram_clear(&f->ram);
+		text[0x1000] = data[0x1000] = 0xaa;
+		memset(&f->k, 0, sizeof(f->k));
+		assert_int_equal(kernel_load(&f->ram.mem, fd, how, &f->k, &f->e), 0);
+		assert_memory_equal(text, f->elf.bytes + KIT_TEXT_OFFSET, 0x1000);
+		assert_memory_equal(text + 0x2000, f->elf.bytes + KIT_TEXT_OFFSET + 0x2000, KIT_TEXT_SIZE - 0x2000);
+		assert_memory_equal(data, f->elf.bytes + KIT_DATA_OFFSET, 0x1000);
+		if (how == KERNEL_MAP) {
+			/* What was mapped is the file. */
+			assert_int_equal(text[0x1000], 0);
+			continue;
+		}
+		assert_int_equal(text[0x1000], 0xaa);
+		assert_int_equal(data[0x1000], 0xaa);
+		assert_int_equal(f->k.copied_bytes, KIT_TEXT_SIZE - 0x1000 + 0x1000);
+	}
+	/* Cut meanwhile: that is no hole. */
+	host.pread_end = hole + 0x1000;
+	kit_ram_clear(&f->ram);
+	assert_int_equal(kernel_load(&f->ram.mem, fd, KERNEL_READ, &f->k, &f->e), -EIO);
+	assert_words(f, "was it cut meanwhile?");
+}
+
 static void a_vmlinux_is_loaded_by_mapping(void **state)
 {
 	struct fixture *f = *state;
@@ -484,6 +519,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_close)
 	const struct CMUnitTest tests[] = {
 		T(a_vmlinux_is_loaded_by_reading),
+		T(holes_are_not_read),
 		T(a_vmlinux_is_loaded_by_mapping),
 		T(a_mapped_kernel_does_not_change_its_file),
 		T(segments_that_share_a_page_are_both_whole),
