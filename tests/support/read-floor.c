@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * usage: read-floor KERNEL RUNS: what reading a kernel into guest RAM costs at least. Reads the PT_LOAD segments of an
- * ELF file by pread into fresh anonymous memory, at the addresses and with the alignment that guest RAM has, and nothing
- * else: holes of the file as well. Prints the bytes and, in ms, the smallest and the median.
+ * ELF file by pread into fresh anonymous memory, at the addresses and with the alignment that guest RAM has, holes of
+ * the file as well, and nothing else. Prints the bytes and, in ms, the smallest and the median.
  */
 #include <elf.h>
 #include <fcntl.h>
