@@ -18,7 +18,7 @@ net_suite() {
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/tcp-send" tests/support/tcp-send.c
 	scripts/initramfs --run 'sh /net-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/net-guest.sh:/net-guest.sh \
 		"$TEST_TMP/tcp-send:/tcp-send" \
-		module:virtio_mmio module:virtio_net module:af_packet
+		module:virtio_mmio module:virtio_net module:af_packet module:virtio_blk
 	suite "$1" --timeout 600 --mem 3G --file "$passt" --file "$setpriv" -- kernel="$(kernel_of --format vmlinux)" \
 		root="$TEST_TMP/root.cpio" launch="$TEST_TMP/tap-launch" passt="$passt" setpriv="$setpriv"
 }

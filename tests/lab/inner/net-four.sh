@@ -4,7 +4,7 @@
 # shellcheck source=tests/lab/inner/net-host.sh
 . tests/lab/inner/net-host.sh
 
-# --- four at once; one of them loses its other side
+# --- four at once, and eight disks; one of them loses its other side
 
 "$setpriv" --reuid "$user" --regid "$user" --clear-groups \
 	"$passt" --quiet --foreground --one-off --socket /tmp/passt.sock >/tmp/passt.log 2>&1 &
@@ -17,9 +17,17 @@ printf '#!/bin/sh\nexec %s 7 vm1 %s %s "$@"\n' "$launch" "$user" "$vmm_was" >/tm
 chmod 755 /tmp/vmm-launched
 VMM=/tmp/vmm-launched
 meanwhile kill_passt $!
+set --
+for n in 0 1 2 3 4 5 6 7; do
+	truncate -s 4M "/tmp/disk$n"
+	chown "$user" "/tmp/disk$n"
+	set -- "$@" --disk "path=/tmp/disk$n"
+done
 boot --kernel "$kernel" --initrd "$root" --mem 256M --append "quiet net=four gateway=$gateway" \
-	--net tap=vm0 --net fd=7 --net passt --net passt=/tmp/passt.sock
+	--net tap=vm0 --net fd=7 --net passt --net passt=/tmp/passt.sock "$@"
 beside
+check "four, and eight disks, by Debian's virtio_mmio, virtio_net, virtio_blk" all_of out_has '^net: disks 8$' -- \
+	out_has '^net: modules .*\<virtio_blk\>.*\<virtio_mmio\>.*\<virtio_net\>'
 check "four: all are there, each with a MAC of its own" all_of status_is 0 -- \
 	[ "$(printf '%s\n' "$out" | sed -n 's/^net: eth[0-3] mac \(02:[^ ]*\) carrier 1 .*/\1/p' | sort -u | wc -l)" = 4 ]
 for dev in eth0 eth1 eth2 eth3; do

@@ -81,6 +81,10 @@ passt)
 	both_ways "$gateway" 16
 	;;
 four)
+	for disk in /dev/vd[a-h]; do
+		head -c 1048576 /dev/urandom >"/tmp/${disk##*/}"
+		dd if="/tmp/${disk##*/}" of="$disk" bs=64k conv=fsync 2>/dev/null &
+	done
 	ip addr add 10.7.0.2/24 dev eth0
 	ip addr add 10.8.0.2/24 dev eth1
 	ip addr add 10.9.0.2/24 dev eth2
@@ -104,5 +108,12 @@ four)
 	say "carriers $(cat /sys/class/net/eth[0-3]/carrier | tr '\n' ' ')"
 	ping -c 1 -W 1 -I eth3 "$gateway" >/dev/null 2>&1 # into the void
 	try_ping after 10.7.0.1
+	wait
+	echo 3 >/proc/sys/vm/drop_caches
+	good=0
+	for disk in /dev/vd[a-h]; do
+		head -c 1048576 "$disk" | cmp -s - "/tmp/${disk##*/}" && good=$((good + 1))
+	done
+	say "disks $good"
 	;;
 esac
