@@ -14,10 +14,10 @@ cmdline='console=ttyS0 reboot=k panic=-1 quiet'
 panic='console=ttyS0 reboot=k panic=1 pci=off'
 # For us the holes that scripts/kernel made, which were filled on the way in (not by busybox's fallocate). Not for what
 # maps the file: here it lies in a tmpfs, which fills a hole that is looked at. QEMU is slower with them.
-whole=$kernel
-kernel=/tmp/kernel
-cp "$whole" "$kernel"
-/usr/bin/fallocate --dig-holes "$kernel" || echo "# the kernel's file has no holes"
+whole=$kernel ours=/tmp/kernel
+kernel=$ours
+cp "$whole" "$ours"
+/usr/bin/fallocate --dig-holes "$ours" || echo "# the kernel's file has no holes"
 
 # table TITLE COMMAND: the median of a row of the last table; "-" when it is not there
 table() {
@@ -45,6 +45,13 @@ qemu() { # qemu MACHINE OPTIONS
 		" -serial stdio -kernel $whole $2"
 }
 
+# mapped COMMAND...: with the kernel as a file that is mapped is to be
+mapped() {
+	kernel=$whole
+	"$@"
+	kernel=$ours
+}
+
 # Ours is measured with each, since they take turns; the first row of it stands for all.
 beside_qemu() {
 	first=yes
@@ -57,12 +64,12 @@ beside_qemu() {
 	boot 'Kernel panic' "$(qemu microvm,rtc=on "-append '$panic'")" --cmdline "$panic"
 	cell 'vmm, to the panic' vmm
 	cell 'QEMU microvm,rtc=on, to the panic' versus
-	(kernel=$whole && boot 'Kernel panic' '' --cmdline "$panic" --kernel-load map)
+	mapped boot 'Kernel panic' '' --cmdline "$panic" --kernel-load map
 	cell 'vmm --kernel-load map, to the panic' vmm
 }
 
 memories() {
-	(kernel=$whole && boot init-up '' --initrd "$initrd" --cmdline "$cmdline" --kernel-load map)
+	mapped boot init-up '' --initrd "$initrd" --cmdline "$cmdline" --kernel-load map
 	cell 'vmm --kernel-load=map' vmm
 	for option in --prefault --thp; do
 		boot init-up '' --initrd "$initrd" --cmdline "$cmdline" $option
@@ -124,5 +131,5 @@ if [ "$what" != boots ]; then
 	memories
 	where 'vmm'
 	where 'vmm --prefault' --prefault
-	(kernel=$whole && where 'vmm --kernel-load=map' --kernel-load=map)
+	mapped where 'vmm --kernel-load=map' --kernel-load=map
 fi
