@@ -452,6 +452,57 @@ static void configuration(void **state)
 	drop(b);
 }
 
+/* What is not acknowledged yet is not told again, and is told again after that; of each of the two kinds apart. */
+static void an_interrupt_waits_for_its_acknowledgement(void **state)
+{
+	struct bench *b = started();
+	struct virtio_mmio *t = &b->d.mmio;
+
+	for (unsigned round = 0; round < 3; round++) {
+		pthread_mutex_lock(&b->echo.dev.lock);
+		t->transport.interrupt(&t->transport, 0);
+		assert_true(vqd_interrupted(&b->d));
+		t->transport.interrupt(&t->transport, 0);
+		t->transport.interrupt(&t->transport, 1);
+		assert_false(vqd_interrupted(&b->d));
+		t->transport.config_changed(&t->transport);
+		assert_true(vqd_interrupted(&b->d));
+		t->transport.config_changed(&t->transport);
+		assert_false(vqd_interrupted(&b->d));
+		pthread_mutex_unlock(&b->echo.dev.lock);
+		assert_int_equal(vqd_get(&b->d, VQD_INTERRUPT_STATUS), 3);
+		/* Only the one is acknowledged, so only it is told again. */
+		vqd_set(&b->d, VQD_INTERRUPT_ACK, 1);
+		pthread_mutex_lock(&b->echo.dev.lock);
+		t->transport.config_changed(&t->transport);
+		assert_false(vqd_interrupted(&b->d));
+		t->transport.interrupt(&t->transport, 1);
+		assert_true(vqd_interrupted(&b->d));
+		pthread_mutex_unlock(&b->echo.dev.lock);
+		if (round == 1)
+			assert_true(vqd_start(&b->d, 0)); /* a reset forgets them */
+		else
+			vqd_set(&b->d, VQD_INTERRUPT_ACK, 3);
+		assert_int_equal(vqd_get(&b->d, VQD_INTERRUPT_STATUS), 0);
+	}
+	drop(b);
+}
+
+/* Kicks are events, one by one: none is lost that comes while another is served, and none is served for ever. */
+static void a_kick_is_served_once(void **state)
+{
+	struct bench *b = started();
+
+	for (unsigned n = 1; n <= 3; n++) {
+		vqd_kick(&b->d, 1);
+		vqd_kick(&b->d, 1);
+		vqd_run(&b->d);
+		vqd_run(&b->d);
+		assert_int_equal(b->echo.kicks, n);
+	}
+	drop(b);
+}
+
 /* A device need not have more than a kick. */
 static void a_device_of_few_words(void **state)
 {
@@ -582,6 +633,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_of_identity),
 		cmocka_unit_test(a_driver_starts_and_talks),
+		cmocka_unit_test(an_interrupt_waits_for_its_acknowledgement),
+		cmocka_unit_test(a_kick_is_served_once),
 		cmocka_unit_test(features_that_do_not_stick),
 		cmocka_unit_test(features_are_final),
 		cmocka_unit_test(status_bits),
