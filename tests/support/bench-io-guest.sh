@@ -29,19 +29,18 @@ echo none >/sys/block/vda/queue/scheduler
 echo "io: clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)," \
 	"cache $(cat /sys/block/vda/queue/write_cache), driver $(basename "$(readlink /sys/block/vda/device/driver)")"
 disk '' 100 --rw=randread --bs=4k --ioengine=psync
-disk '4k random read' 3000 --rw=randread --bs=4k --ioengine=psync
-disk '4k random write' 3000 --rw=randwrite --bs=4k --ioengine=psync
-disk '1M sequential read' 256 --rw=read --bs=1M --ioengine=psync
-disk '4k random read, 16 at once' 6000 --rw=randread --bs=4k --ioengine=libaio --iodepth=16
-disk '4k random write, 16 at once' 6000 --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16
-disk '1M sequential read, 4 at once' 256 --rw=read --bs=1M --ioengine=libaio --iodepth=4
+disk '4k random read' 2000 --rw=randread --bs=4k --ioengine=psync
+disk '4k random write' 2000 --rw=randwrite --bs=4k --ioengine=psync
+disk '1M sequential read' 128 --rw=read --bs=1M --ioengine=psync
+disk '4k random read, 16 at once' 2000 --rw=randread --bs=4k --ioengine=libaio --iodepth=16
+disk '4k random write, 16 at once' 2000 --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16
 
 ip addr add 10.7.0.2/24 dev eth0
 ip link set eth0 up
 ping -c 1 -W 5 10.7.0.1 >/dev/null || echo "io: no ping"
 echo "io: features $(cat /sys/class/net/eth0/device/features)"
 net '' 1 to 1048576
-net 'TCP to the host, a MiB' 64 to 67108864
-net 'TCP from the host, a MiB' 64 from 67108864
-net 'TCP, a byte there and back' 2000 turns 2000
+net 'TCP to the host, a MiB' 32 to 33554432
+net 'TCP from the host, a MiB' 32 from 33554432
+net 'TCP, a byte there and back' 1000 turns 1000
 grep virtio /proc/interrupts | sed 's/^/io: /'

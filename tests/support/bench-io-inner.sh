@@ -20,7 +20,9 @@ server=$!
 guest() {
 	who=$1
 	shift
-	timeout 120 "$@" </dev/null 2>/tmp/err | tr -d '\r' | sed -n "s/^io/$who|&/p"
+	timeout 120 "$@" </dev/null 2>/tmp/err | tr -d '\r' | while IFS= read -r line; do
+		case $line in io*) echo "$who|$line" ;; esac # at once, so that a slow lab shows where it is
+	done
 	sed "s/^/# $who: /" /tmp/err
 }
 
