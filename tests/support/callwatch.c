@@ -5,7 +5,7 @@
  *     call ROLE DEVICE CALL CONDITION
  * and a call that no row of that thread's filter allows, before the filter ends it, as
  *     outside ROLE CALL ARGUMENT...
- * with tabs between the words. Which role and devices a thread has is read from the filter that it installs.
+ * with tabs between the words; a line "watching" says that it has begun. Which role and devices a thread has is read from the filter that it installs.
  *
  * It can also take things away: the vDSO, so that the time is asked by system calls; a system call, as on a kernel that
  * was built without it.
@@ -286,6 +286,8 @@ static _Noreturn void trace(pid_t program, int ready)
 		options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
 	if (ptrace(PTRACE_SEIZE, program, 0, options) < 0)
 		fail("PTRACE_SEIZE");
+	if (out_fd >= 0)
+		dprintf(out_fd, "watching\n");
 	if (write(ready, "", 1) != 1)
 		fail("write");
 	/* Whoever waits for the end of the program's output must not wait for us, nor its keys end us. */

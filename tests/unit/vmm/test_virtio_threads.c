@@ -92,7 +92,7 @@ static void add_disk(struct bench *b, bool overlay)
 	assert_int_equal(ftruncate(fd, MIB), 0);
 	close(fd);
 	*d = (struct config_disk){
-		.path = strdup(b->path), .overlay = overlay, .rate_bytes = 4 * MIB, .logical = 512, .queues = 1};
+		.path = strdup(b->path), .overlay = overlay, .rate_bytes = 2 * MIB, .logical = 512, .queues = 1};
 	b->config.disk = d;
 	b->config.nr_disks = 1;
 }
