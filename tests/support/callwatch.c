@@ -5,7 +5,8 @@
  *     call ROLE DEVICE CALL CONDITION
  * and a call that no row of that thread's filter allows, before the filter ends it, as
  *     outside ROLE CALL ARGUMENT...
- * with tabs between the words; a line "watching" says that it has begun. Which role and devices a thread has is read from the filter that it installs.
+ * with tabs between the words; a line "watching" says that it has begun. Which role and devices a thread has is read
+ * from the filter that it installs.
  *
  * It can also take things away: the vDSO, so that the time is asked by system calls; a system call, as on a kernel that
  * was built without it.
