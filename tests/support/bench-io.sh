@@ -4,7 +4,7 @@
 # The part of scripts/bench about a disk and a TAP, which sources it.
 # shellcheck disable=SC2154 # scripts/bench sets them
 
-# io_part VERSION IMAGE: virtual time for a request, ours beside QEMU's. tests/lab/io-speed.test reads the table.
+# io_part VERSION IMAGE: virtual time for a request, ours beside QEMU's.
 io_part() {
 	need_packages fio
 	gcc -Os -Wall -Wextra -static -s -o "$work/tcp-stream" "$top/tests/guest/tcp-stream.c" || die "cannot compile the streams"
