@@ -62,9 +62,9 @@ static bool ends_phase(const struct recorder *r, size_t i, const bool *seen, uin
 
 static void name_phase(const struct trace_record *rec, struct phase *p)
 {
-	const char *stage = rec->strings + rec->arg[0];
-
 	if (rec->event == TRACE_EV_sandbox_stage) {
+		const char *stage = rec->strings + rec->arg[0];
+
 		snprintf(p->name, sizeof(p->name), "sandbox_%.32s", stage);
 		snprintf(p->label, sizeof(p->label), "sandbox: %.32s", stage);
 	} else {

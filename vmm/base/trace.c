@@ -160,6 +160,9 @@ static void fill(struct trace_record *r, const struct trace_def *def, const uint
 {
 	size_t used = 0;
 
+	/* Arguments that an event has not got are zeroes: the ring itself is not cleared. */
+	memset(r->arg, 0, sizeof(r->arg));
+	r->strings[0] = 0;
 	for (size_t i = 0; def->types[i]; i++) {
 		const char *s;
 		size_t n;

@@ -25,6 +25,9 @@ static void keep_record(struct trace_sink *sink, const struct trace_record *r)
 	if (t)
 		trace_running(t);
 	assert_true(k->nr < ARRAY_SIZE(k->r));
+	/* Nothing of what the memory held before. */
+	for (size_t i = strlen(trace_defs[r->event].types); i < TRACE_ARGS_MAX; i++)
+		assert_int_equal(r->arg[i], 0);
 	k->r[k->nr++] = *r;
 }
 
