@@ -65,6 +65,17 @@ vmm_pid() {
 	cat "$TEST_TMP/pid"
 }
 
+# threads_of PID FIELD|FIELD...: a line "thread NAME FIELD=VALUE..." for each, with those fields of its status in the
+# kernel's order.
+threads_of() {
+	local task
+	for task in /proc/"$1"/task/*; do
+		awk -v name="$(cat "$task/comm")" -v fields="^($2):" '
+			$0 ~ fields { sub(/:/, "", $1); s = s " " $1 "=" $2 }
+			END { print "thread " name s }' "$task/status"
+	done
+}
+
 # Conditions.
 seen_has() {
 	printf '%s\n' "$seen" | grep -qE -- "$1"

@@ -20,14 +20,10 @@ check "vmm check --sandbox best-effort: that it would" all_of status_is 0 -- out
 
 # The filters are still there, in a C library that asks the kernel for the time, shared or not.
 look() {
-	local pid task
+	local pid
 	pid=$(vmm_pid) || return
 	wait_for "$TEST_TMP/out" '^lab: holding' || return
-	for task in /proc/"$pid"/task/*; do
-		awk -v name="$(cat "$task/comm")" '
-			/^(NoNewPrivs|Seccomp|CapEff):/ { sub(/:/, "", $1); s = s " " $1 "=" $2 }
-			END { print "thread " name s }' "$task/status"
-	done
+	threads_of "$pid" 'NoNewPrivs|Seccomp|CapEff'
 	kill -TERM "$pid"
 }
 locked() {

@@ -22,14 +22,10 @@ hold() {
 
 # What every thread is like, and the process. KVM's own worker has no filter, which it does not need.
 look() {
-	local pid task
+	local pid
 	pid=$(vmm_pid) || return
 	wait_for "$TEST_TMP/out" '^lab: holding' || return
-	for task in /proc/"$pid"/task/*; do
-		awk -v name="$(cat "$task/comm")" '
-			/^(NoNewPrivs|Seccomp|CapInh|CapPrm|CapEff|CapAmb):/ { sub(/:/, "", $1); s = s " " $1 "=" $2 }
-			END { print "thread " name s }' "$task/status"
-	done
+	threads_of "$pid" 'NoNewPrivs|Seccomp|CapInh|CapPrm|CapEff|CapAmb'
 	awk '/^(Uid|Gid|Groups|CapBnd):/ { $1 = "process " $1; print }' "/proc/$pid/status"
 	awk '/^Max (core|open)/ { print "limit " $2, $(NF - 1) }' "/proc/$pid/limits"
 	echo "root $(ls -A "/proc/$pid/root" 2>&1 | wc -l)"
