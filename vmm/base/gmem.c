@@ -21,7 +21,7 @@
 static _Thread_local sigjmp_buf *volatile recovery;
 
 /* A window does not tell whose memory it shows: once a file backs RAM of any VM, all copies through one are guarded. */
-static bool any_file_window;
+static _Atomic bool any_file_window;
 
 int gmem_add(struct gmem *g, const struct gmem_region *r)
 {
