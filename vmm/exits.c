@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "vmm/base/le.h"
+#include "vmm/kvmstats.h"
 #include "vmm/vm.h"
 
 #define RAM          (16 * MIB)
@@ -84,12 +85,11 @@
 
 /**
  * struct guest - a VM with the rows' code in it
- * @stats_fd: of its vCPU, or -1; @exits_offset: of KVM's count in it
+ * @stats: of its vCPU; zeroed where this KVM has none
  */
 struct guest {
 	struct vm vm;
-	int stats_fd;
-	uint64_t exits_offset;
+	struct kvm_stats stats;
 };
 
 /**
@@ -319,39 +319,18 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 
 /* --- KVM's own count ----------------------------------------------------------------------------------------- */
 
-/* KVM API, 4.134: a header, descriptors of a fixed size, and the values. */
-static void open_stats(struct guest *g)
+static void pick_exits(const char *name, uint64_t value, void *arg)
 {
-	struct kvm_stats_header h;
-	int fd = kvm_check(g->vm.kvm, KVM_CAP_BINARY_STATS_FD) ? ioctl(g->vm.vcpu[0].fd, KVM_GET_STATS_FD, NULL) : -1;
-
-	g->stats_fd = -1;
-	if (fd < 0 || pread(fd, &h, sizeof(h), 0) != sizeof(h) || h.name_size > 256) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	for (uint32_t i = 0; i < h.num_desc; i++) {
-		char desc[sizeof(struct kvm_stats_desc) + 256] = {0};
-		const struct kvm_stats_desc *d = (const struct kvm_stats_desc *)desc;
-		size_t size = sizeof(*d) + h.name_size;
-
-		if (pread(fd, desc, size, (off_t)(h.desc_offset + i * size)) != (ssize_t)size)
-			break;
-		if (!strcmp(desc + sizeof(*d), "exits")) {
-			g->stats_fd = fd;
-			g->exits_offset = h.data_offset + d->offset;
-			return;
-		}
-	}
-	close(fd);
+	if (!strcmp(name, "exits"))
+		*(int64_t *)arg = (int64_t)value;
 }
 
+/* Since the guest was made; -1: this KVM does not tell. */
 static int64_t kvm_exits(const struct guest *g)
 {
-	int64_t n;
+	int64_t n = -1;
 
-	return g->stats_fd >= 0 && pread(g->stats_fd, &n, sizeof(n), (off_t)g->exits_offset) == sizeof(n) ? n : -1;
+	return kvm_stats_each(&g->stats, pick_exits, &n) < 0 ? -1 : n;
 }
 
 /* The tracepoint's number is in tracefs; a software KVM has no exit to trace. */
@@ -652,14 +631,15 @@ static int guest_open(struct kvm *kvm, const struct cpuid_set *set, bool irqchip
 	if (r < 0)
 		return r;
 	write_tables(&g->vm.memory.gmem);
-	open_stats(g);
+	/* A KVM without counters has all rows, unproved. */
+	if (kvm_stats_open(kvm, g->vm.vcpu[0].fd, &g->stats) == -ENOMEM)
+		return err_sys(e, -ENOMEM, "cannot read KVM's counters");
 	return 0;
 }
 
 static void guest_close(struct guest *g)
 {
-	if (g->stats_fd >= 0)
-		close(g->stats_fd);
+	kvm_stats_close(&g->stats);
 	vm_destroy(&g->vm);
 }
 
@@ -674,7 +654,7 @@ int exits_open(struct kvm *kvm, struct exits **ret, struct err *e)
 		free(x);
 		return err_sys(e, -ENOMEM, "cannot set up");
 	}
-	x->plain.stats_fd = x->irqs.stats_fd = x->plain.vm.fd = x->irqs.vm.fd = -1;
+	x->plain.vm.fd = x->irqs.vm.fd = -1;
 	x->line.fd = x->kick = x->trace_fd = -1;
 	r = cpuid_supported(kvm, set, e);
 	if (r == 0)
