@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/if_tun.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -69,6 +70,13 @@
 	IF(role, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the way back; the C library looks at what TCSETS did"), \
 	IF(role, TERMINAL, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a terminal is taken back"), \
 	IF(role, TERMINAL, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a terminal is taken back")
+
+/* loop_yields() */
+#define BULK(role, device) \
+	IF2(role, device, sched_setscheduler, "own thread, SCHED_BATCH", INT(0, 0), INT(1, SCHED_BATCH), \
+		"much data: lets a guest that wakes us go on"), \
+	IF2(role, device, sched_setscheduler, "own thread, SCHED_OTHER", INT(0, 0), INT(1, SCHED_OTHER), \
+		"little data: takes turns with the guest again")
 
 /*
  * A thread that ends by itself. None of these allocates: malloc would make an arena of its own for it, with other
@@ -154,11 +162,6 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(LOOP, SOCKET, unlinkat, "removes the socket (Landlock: from its directory only)"),
 	ANY(LOOP, STREAM, sendto, "output that must not block"),
 	ANY(LOOP, STREAM, recvfrom, "input that must not block"),
-	ANY(LOOP, TAP, readv, "a frame for the guest"),
-	ANY(LOOP, TAP, writev, "a frame from the guest"),
-	IF(LOOP, TAP, ioctl, "TUNSETOFFLOAD", INT(1, TUNSETOFFLOAD),
-		"what the guest's driver lets the host leave undone"),
-	ANY(LOOP, PASST, writev, "a frame from the guest"),
 	ANY(LOOP, PASST, wait4, "passt ends with us"),
 	ANY(LOOP, VSOCK, newfstatat, "is the socket's path still ours to remove?"),
 	ANY(LOOP, VSOCK, unlinkat, "removes the socket (Landlock: from its directory only)"),
@@ -176,12 +179,21 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(DISK, ALWAYS, fallocate, "the guest discards or writes zeroes"),
 	EVERY_SANITIZED(DISK),
 
-	/* The loop of the socket device and the balloon */
+	/* The loop of network devices, the socket device and the balloon */
 	EVERY(MISC),
 	EVERY_ENDING(MISC),
 	ANY(MISC, ALWAYS, epoll_wait, "waits for the next event"),
 	ANY(MISC, ALWAYS, read, "an eventfd or a timer: the next turn, the end"),
 	ANY(MISC, ALWAYS, timerfd_settime, "the next turn; how long a program may take"),
+	ANY(MISC, TAP, epoll_ctl, "waits for frames, or for room for one"),
+	ANY(MISC, TAP, readv, "a frame for the guest"),
+	ANY(MISC, TAP, writev, "a frame from the guest"),
+	IF(MISC, TAP, ioctl, "TUNSETOFFLOAD", INT(1, TUNSETOFFLOAD),
+		"what the guest's driver lets the host leave undone"),
+	BULK(MISC, TAP),
+	ANY(MISC, PASST, epoll_ctl, "waits for frames, or for room for one"),
+	ANY(MISC, PASST, writev, "a frame from the guest"),
+	BULK(MISC, PASST),
 	ANY(MISC, VSOCK, epoll_ctl, "watches, pauses or forgets a connection"),
 	ANY(MISC, VSOCK, accept4, "a program of the host connects"),
 	ANY(MISC, VSOCK, close, "a connection ends"),

@@ -34,6 +34,7 @@ static const struct cap {
 	{KVM_CAP_ADJUST_CLOCK, "KVM_CAP_ADJUST_CLOCK", false, "kvm-clock"},
 	{KVM_CAP_GET_TSC_KHZ, "KVM_CAP_GET_TSC_KHZ", false, "the TSC's frequency is known"},
 	{KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR", false, "real mode on older Intel processors"},
+	{KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM", false, "virtio registers are read without an exit"},
 	{KVM_CAP_PMU_CAPABILITY, "KVM_CAP_PMU_CAPABILITY", false, "the PMU is hidden by CPUID alone without it"},
 	{KVM_CAP_BINARY_STATS_FD, "KVM_CAP_BINARY_STATS_FD", false, "KVM's own exit counters"},
 };

@@ -102,6 +102,17 @@ struct console *machine_console(struct machine *m)
 	return m->console;
 }
 
+/* The register pages of the virtio devices, which lie side by side. */
+static int show_registers(struct machine *m, struct err *e)
+{
+	const struct board_part *first = board_find(&m->board, BOARD_VIRTIO_MMIO, 0), *next = first;
+	uint64_t size = 0;
+
+	for (unsigned i = 1; next; next = board_find(&m->board, BOARD_VIRTIO_MMIO, i++))
+		size = next->base + next->size - first->base;
+	return size ? vm_show(&m->vm, first->base, size, e) : 0;
+}
+
 static int build_memory(struct machine *m, struct err *e)
 {
 	const struct config *c = m->config;
@@ -113,6 +124,8 @@ static int build_memory(struct machine *m, struct err *e)
 		return err_wrap(e, r, "--mem");
 	r = vm_set_memory(&m->vm, &memory, e);
 	memory_destroy(&memory); /* empty when the VM took it */
+	if (r == 0)
+		r = show_registers(m, e);
 	if (r == 0)
 		trace_memory_ready(m->trace, c->mem_bytes, backing_name(c->backing));
 	return r;
@@ -397,7 +410,7 @@ void machine_destroy(struct machine *m)
 	debugcon_destroy(&m->debugcon);
 	/* A disk's thread that hangs in the host may still write to guest RAM: that has to stay mapped then. */
 	if (!virtio_slots_destroy(m->virtio))
-		m->vm.memory = (struct memory){0};
+		m->vm.memory = (struct memory){0}, m->vm.shown = NULL;
 	vm_destroy(&m->vm);
 	irq_line_destroy(&m->uart_irq);
 	irq_line_destroy(&m->power_irq);

@@ -53,9 +53,9 @@ static int init_vsock(struct virtio_slots *s, const struct virtio_env *env)
 	int r;
 
 	r = virtio_vsock_init(
-		&m->vsock, env->config->vsock.cid, vsock_end_host(m->vsock_end), env->mem, m->worker.loop, env->trace);
+		&m->vsock, env->config->vsock.cid, vsock_end_host(m->vsock_end), env->mem, s->worker.loop, env->trace);
 	if (r == 0)
-		r = vsock_end_attach(m->vsock_end, &m->vsock, m->worker.loop);
+		r = vsock_end_attach(m->vsock_end, &m->vsock, s->worker.loop);
 	return r < 0 ? r : virtio_slots_add(s, &m->vsock.dev);
 }
 
@@ -78,7 +78,7 @@ static int init_balloon(struct virtio_slots *s, const struct virtio_env *env)
 	int r;
 
 	r = virtio_balloon_init(
-		&m->balloon, backing_page(env->config->backing), c->stats_ns, env->mem, m->worker.loop, env->trace);
+		&m->balloon, backing_page(env->config->backing), c->stats_ns, env->mem, s->worker.loop, env->trace);
 	if (r == 0)
 		r = virtio_slots_add(s, &m->balloon.dev);
 	if (r == 0) {
@@ -88,18 +88,13 @@ static int init_balloon(struct virtio_slots *s, const struct virtio_env *env)
 	return r;
 }
 
-static bool needs_worker(const struct config *c)
-{
-	return c->vsock.path || c->balloon.on;
-}
-
 int virtio_misc_init(struct virtio_slots *s, const struct virtio_env *env)
 {
 	const struct config *c = env->config;
 	struct virtio_misc *m = &s->misc;
-	int r = needs_worker(c) ? worker_init(&m->worker, "misc", SANDBOX_MISC) : 0;
+	int r = 0;
 
-	if (r == 0 && c->rng) {
+	if (c->rng) {
 		r = virtio_rng_init(&m->rng, m->random_fd, env->mem, env->loop, env->trace);
 		if (r == 0)
 			r = virtio_slots_add(s, &m->rng.dev);
@@ -111,18 +106,6 @@ int virtio_misc_init(struct virtio_slots *s, const struct virtio_env *env)
 	if (r == 0 && c->balloon.on)
 		r = init_balloon(s, env);
 	return r;
-}
-
-int virtio_misc_start(struct virtio_misc *m, struct sandbox *sandbox, struct err *e)
-{
-	int r = m->worker.loop ? worker_start(&m->worker, sandbox) : 0;
-
-	return r < 0 ? err_sys(e, r, "cannot start the thread of the socket device and the balloon") : 0;
-}
-
-bool virtio_misc_stop(struct virtio_misc *m, uint64_t deadline_ns)
-{
-	return worker_stop(&m->worker, deadline_ns);
 }
 
 void virtio_misc_balloon(struct virtio_misc *m, const struct config *c, bool more)
@@ -149,5 +132,4 @@ void virtio_misc_destroy(struct virtio_misc *m)
 	virtio_vsock_destroy(&m->vsock);
 	virtio_console_destroy(&m->console);
 	virtio_balloon_destroy(&m->balloon);
-	worker_destroy(&m->worker);
 }

@@ -146,7 +146,7 @@ static int init_nets(struct virtio_slots *s, const struct virtio_env *env)
 		memcpy(mac, env->config->net[i].mac, sizeof(mac));
 		if (!memcmp(mac, unset, sizeof(mac)))
 			net_default_mac(u->backend->peer, (unsigned)i, mac);
-		r = net_init(&u->net, (unsigned)i, mac, TAKE_PTR(u->backend), env->mem, env->loop, env->trace);
+		r = net_init(&u->net, (unsigned)i, mac, TAKE_PTR(u->backend), env->mem, s->worker.loop, env->trace);
 		if (r == 0)
 			r = virtio_slots_add(s, &u->net.dev);
 	}
@@ -159,6 +159,15 @@ static void destroy_net(struct net_unit *u)
 	net_backend_destroy(u->backend);
 }
 
+/* --- Their thread ------------------------------------------------------------------------------------------------- */
+
+static int init_worker(struct virtio_slots *s, const struct virtio_env *env)
+{
+	const struct config *c = env->config;
+
+	return c->nr_nets || c->vsock.path || c->balloon.on ? worker_init(&s->worker, "misc", SANDBOX_MISC) : 0;
+}
+
 /* --- All ---------------------------------------------------------------------------------------------------------- */
 
 /* In the order of the slots. */
@@ -166,6 +175,7 @@ static const struct {
 	const char *name;
 	int (*init)(struct virtio_slots *s, const struct virtio_env *env);
 } kinds[] = {
+	{"thread", init_worker},
 	{"disks", init_disks},
 	{"network devices", init_nets},
 	{"devices", virtio_misc_init},
@@ -227,8 +237,12 @@ int virtio_slots_add(struct virtio_slots *s, struct virtio_device *device)
 
 int virtio_slots_attach(struct virtio_slots *s, const struct board_part *part, struct vm *vm, struct err *e)
 {
-	const struct virtio_mmio *t = &s->slot[part->index].mmio;
+	struct virtio_mmio *t = &s->slot[part->index].mmio;
+	void *page = vm_shown(vm, part->base);
 	int r = 0;
+
+	if (page)
+		virtio_mmio_show(t, page);
 
 	for (unsigned q = 0; q < t->device->nr_queues && r == 0; q++)
 		r = vm_attach_kick(vm, part->base + VIRTIO_MMIO_QUEUE_NOTIFY, q, t->kick_fd[q], e);
@@ -243,7 +257,13 @@ int virtio_slots_start(struct virtio_slots *s, struct sandbox *sandbox, struct e
 		if (r < 0)
 			return err_sys(e, r, "cannot start the threads of disk %zu", i);
 	}
-	return virtio_misc_start(&s->misc, sandbox, e);
+	if (s->worker.loop) {
+		int r = worker_start(&s->worker, sandbox);
+
+		if (r < 0)
+			return err_sys(e, r, "cannot start the thread of network, sockets and balloon");
+	}
+	return 0;
 }
 
 void virtio_slots_stop(struct virtio_slots *s)
@@ -255,7 +275,7 @@ void virtio_slots_stop(struct virtio_slots *s)
 		blk_quit(&s->disk[i].blk);
 		stop_disk(&s->disk[i], 0);
 	}
-	virtio_misc_stop(&s->misc, deadline_ns);
+	worker_stop(&s->worker, deadline_ns);
 	for (size_t i = 0; i < s->nr_disks; i++)
 		if (!stop_disk(&s->disk[i], deadline_ns))
 			trace_disk_hangs(s->disk[i].blk.dev.trace, s->disk[i].blk.name);
@@ -270,6 +290,7 @@ static void destroy_others(struct virtio_slots *s)
 	free(s->net);
 	s->net = NULL;
 	s->nr_nets = 0;
+	worker_destroy(&s->worker);
 }
 
 bool virtio_slots_destroy(struct virtio_slots *s)
@@ -280,7 +301,7 @@ bool virtio_slots_destroy(struct virtio_slots *s)
 		return true;
 	for (size_t i = 0; i < s->nr_disks; i++)
 		gone &= stop_disk(&s->disk[i], 0);
-	if (!virtio_misc_stop(&s->misc, 0))
+	if (!worker_stop(&s->worker, 0))
 		return false;
 	if (!gone) {
 		/* What a disk's thread cannot touch goes all the same: a socket's path, what passt waits for. */

@@ -48,10 +48,12 @@ struct net_unit {
 /**
  * struct virtio_slots - owns everything in it
  * @slot: @nr of them are in use
+ * @worker: the loop of network devices, sockets and balloon, none of which blocks; without any of them, none
  */
 struct virtio_slots {
 	struct virtio_slot slot[BOARD_VIRTIO_MAX];
 	unsigned nr;
+	struct worker worker;
 	struct virtio_misc misc;
 	struct disk_unit *disk;
 	size_t nr_disks;
@@ -89,7 +91,7 @@ int virtio_slots_init(struct virtio_slots *s, const struct virtio_env *env, stru
 /** virtio_slots_add() - for the init functions: put a device into the next slot. Return: 0 or a negative errno. */
 int virtio_slots_add(struct virtio_slots *s, struct virtio_device *device);
 
-/** virtio_slots_attach() - kicks of the device at @part's address reach its queues without leaving KVM */
+/** virtio_slots_attach() - the device at @part's address: kicks and reads of registers without leaving KVM */
 int virtio_slots_attach(struct virtio_slots *s, const struct board_part *part, struct vm *vm, struct err *e);
 
 /**

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "vmm/base/board.h"
 
@@ -48,6 +49,39 @@ int vm_set_memory(struct vm *vm, struct memory *memory, struct err *e)
 	vm->memory = *memory;
 	*memory = (struct memory){0};
 	return 0;
+}
+
+int vm_show(struct vm *vm, uint64_t gpa, uint64_t size, struct err *e)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = (uint32_t)vm->memory.gmem.nr,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+	};
+	void *p;
+	int r;
+
+	if (!kvm_check(vm->kvm, KVM_CAP_READONLY_MEM))
+		return 0;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, -errno, "cannot map %" PRIu64 " bytes for a guest to read", size);
+	slot.userspace_addr = (uintptr_t)p;
+	r = kvm_ioctl(vm->kvm, vm->fd, KVM_SET_USER_MEMORY_REGION, &slot);
+	if (r < 0) {
+		munmap(p, size);
+		return err_sys(e, r, "KVM_SET_USER_MEMORY_REGION, read-only, at 0x%" PRIx64, gpa);
+	}
+	vm->shown = p;
+	vm->shown_gpa = gpa;
+	vm->shown_size = size;
+	return 0;
+}
+
+void *vm_shown(const struct vm *vm, uint64_t gpa)
+{
+	return vm->shown ? vm->shown + (gpa - vm->shown_gpa) : NULL;
 }
 
 /*
@@ -179,5 +213,8 @@ void vm_destroy(struct vm *vm)
 	if (vm->fd >= 0)
 		close(vm->fd);
 	vm->fd = -1;
+	if (vm->shown)
+		munmap(vm->shown, vm->shown_size);
+	vm->shown = NULL;
 	memory_destroy(&vm->memory);
 }

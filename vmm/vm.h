@@ -14,12 +14,16 @@
 /**
  * struct vm - owns everything in it but @kvm; zero-initialised, then vm_create()
  * @fd: the VM, or -1
+ * @shown: what vm_show() has mapped, @shown_size bytes at @shown_gpa; NULL without
  * @vcpu: @nr_vcpus of them, in an array that does not move
  */
 struct vm {
 	struct kvm *kvm;
 	int fd;
 	struct memory memory;
+	uint8_t *shown;
+	uint64_t shown_gpa;
+	uint64_t shown_size;
 	struct bus pio;
 	struct bus mmio;
 	struct vcpu *vcpu;
@@ -39,6 +43,20 @@ int vm_create(struct kvm *kvm, struct vm *vm, struct err *e);
  * Context: before vm_add_irqchip(), see memory_attach().
  */
 int vm_set_memory(struct vm *vm, struct memory *memory, struct err *e);
+
+/**
+ * vm_show() - memory that the guest reads without an exit; its writes exit as MMIO, or signal what vm_attach_kick() has
+ * attached
+ * @gpa, @size: whole pages, not in RAM, so that no device reaches them by DMA; zeroes at first
+ *
+ * Where KVM has no read-only slots it does nothing: reads exit too.
+ *
+ * Context: once, after vm_set_memory() and before vm_add_irqchip(), see memory_attach().
+ */
+int vm_show(struct vm *vm, uint64_t gpa, uint64_t size, struct err *e);
+
+/** vm_shown() - where to write what the guest reads at @gpa; NULL when vm_show() did nothing */
+void *vm_shown(const struct vm *vm, uint64_t gpa);
 
 /**
  * vm_add_irqchip() - in-kernel PIC, I/O APIC, local APICs and PIT (with port 0x61)

@@ -180,6 +180,7 @@ static void transmit(struct net *n)
 	}
 	if (frames)
 		virtio_flush(&n->dev, NET_TX);
+	loop_moved(n->frames.loop, bytes);
 }
 
 /*
@@ -390,6 +391,7 @@ static void receive(struct net *n)
 	n->rx.starved = r == -ENOBUFS || !n->dev.queue[NET_RX].ready;
 	if (n->stats.rx_frames != frames)
 		virtio_flush(&n->dev, NET_RX);
+	loop_moved(n->frames.loop, n->dev.payload.to_guest - bytes);
 }
 
 /*
@@ -545,6 +547,7 @@ int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], str
 		r = loop_add(loop, &n->again, EPOLLIN);
 	if (r == 0)
 		r = loop_add(loop, &n->frames, 0);
+	loop_yields(loop);
 	if (r < 0)
 		net_destroy(n);
 	return r;

@@ -78,9 +78,15 @@ uint32_t virtio_begin(struct virtio_device *dev, unsigned queue)
 
 bool virtio_done(struct virtio_device *dev, unsigned queue, uint32_t generation)
 {
-	assert(dev->queue[queue].working > 0);
-	dev->queue[queue].working--;
-	return dev->queue[queue].generation == generation;
+	struct virtqueue *q = &dev->queue[queue];
+
+	assert(q->working > 0);
+	q->working--;
+	if (q->generation == generation)
+		return true;
+	if (!q->working)
+		dev->transport->work_ended(dev->transport);
+	return false;
 }
 
 struct virtio_payload virtio_payload(struct virtio_device *dev)

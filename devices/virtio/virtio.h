@@ -89,11 +89,13 @@ struct virtio_ops {
  * @interrupt: used-buffer notification for a queue
  * @config_changed: configuration-change notification; bumps the generation
  * @needs_reset: DEVICE_NEEDS_RESET (2.1.2) and a configuration-change notification; @rule: which rule the driver broke
+ * @work_ended: the last request in flight on a queue that was reset meanwhile
  */
 struct virtio_transport {
 	void (*interrupt)(struct virtio_transport *t, unsigned queue);
 	void (*config_changed)(struct virtio_transport *t);
 	void (*needs_reset)(struct virtio_transport *t, const char *rule);
+	void (*work_ended)(struct virtio_transport *t);
 };
 
 /**

@@ -4,8 +4,13 @@
  * lock, so a reset and a kick never run at once. A kick that was on its way when the reset came finds driver_ok
  * clear and does nothing.
  *
+ * Reads have no side effects, so they need no exit: where KVM has read-only slots, the guest reads a page (@page) in
+ * which every register stands as read_register() tells it. Whatever changes one writes it there too, before the guest
+ * can hear of it. A reset that waits for work in flight changes registers when that ends: work_ended().
+ *
  * What a driver may get wrong, and what happens then:
- * - a control register accessed with another width or misaligned (4.2.2.2): reads as 0, writes are dropped
+ * - a control register accessed with another width or misaligned (4.2.2.2): reads as 0, or from @page as the bytes that
+ *   stand there; writes are dropped
  * - features that were not offered, or without VERSION_1: FEATURES_OK does not stick (3.1.1, 6.1)
  * - a status bit cleared other than by reset, DRIVER_OK before FEATURES_OK: the write is dropped (2.1.1, 3.1.1)
  * - queue registers written before FEATURES_OK or while the queue is ready: dropped
@@ -70,6 +75,8 @@
 
 #define TRANSPORT_FEATURES (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET)
 
+static uint32_t read_register(struct virtio_mmio *t, uint32_t reg);
+
 static uint64_t offered(const struct virtio_mmio *t)
 {
 	return t->device->features | TRANSPORT_FEATURES;
@@ -89,6 +96,40 @@ static unsigned total_working(const struct virtio_device *d)
 	return n;
 }
 
+/* --- The page that the guest reads ------------------------------------------------------------------------------ */
+
+static void show(struct virtio_mmio *t, uint32_t reg, uint32_t value)
+{
+	if (t->page)
+		__atomic_store_n(&t->page[reg / 4], htole32(value), __ATOMIC_RELEASE);
+}
+
+/* The registers whose value is not always the same. */
+static void show_state(struct virtio_mmio *t)
+{
+	static const uint8_t change[] = {REG_DEVICE_FEATURES, REG_QUEUE_SIZE_MAX, REG_QUEUE_READY, REG_INTERRUPT_STATUS,
+		REG_STATUS, REG_QUEUE_RESET, REG_CONFIG_GENERATION};
+
+	for (size_t i = 0; t->page && i < ARRAY_SIZE(change); i++)
+		show(t, change[i], read_register(t, change[i]));
+}
+
+/*
+ * Configuration by words. A driver takes what it reads for whole when ConfigGeneration is the same before and after
+ * (2.5.2). That holds as long as what changes by itself (status of a net, target of a balloon) lies in one word.
+ */
+static void show_config(struct virtio_mmio *t)
+{
+	const struct virtio_ops *ops = t->device->ops;
+
+	for (uint32_t at = 0; t->page && ops->config_read && at < t->device->config_size; at += 4) {
+		uint8_t word[4];
+
+		ops->config_read(t->device, at, word, sizeof(word));
+		show(t, REG_CONFIG + at, le32_get(word));
+	}
+}
+
 /* --- What the device asks for (struct virtio_transport) ------------------------------------------------------- */
 
 /*
@@ -100,6 +141,7 @@ static void raise(struct virtio_mmio *t, uint32_t why)
 	if ((t->regs.interrupt_status & why) == why)
 		return;
 	t->regs.interrupt_status |= why;
+	show(t, REG_INTERRUPT_STATUS, t->regs.interrupt_status);
 	irq_raise(t->irq);
 }
 
@@ -113,6 +155,8 @@ static void on_config_changed(struct virtio_transport *tr)
 	struct virtio_mmio *t = container_of(tr, struct virtio_mmio, transport);
 
 	t->regs.config_generation++;
+	show_config(t);
+	show_state(t);
 	/* 2.1.2: no notification before DRIVER_OK. */
 	if (t->regs.status & STATUS_DRIVER_OK)
 		raise(t, INTERRUPT_CONFIG);
@@ -124,6 +168,11 @@ static void on_needs_reset(struct virtio_transport *tr, const char *rule)
 
 	t->regs.status |= STATUS_NEEDS_RESET;
 	on_config_changed(tr);
+}
+
+static void on_work_ended(struct virtio_transport *tr)
+{
+	show_state(container_of(tr, struct virtio_mmio, transport));
 }
 
 /* --- Status ---------------------------------------------------------------------------------------------------- */
@@ -285,10 +334,17 @@ static void write_register(struct virtio_mmio *t, uint32_t reg, uint32_t value)
 			r->driver_features |= BIT(63);
 		break;
 	case REG_QUEUE_SEL: r->queue_sel = value; break;
-	case REG_INTERRUPT_ACK: r->interrupt_status &= ~value; break;
-	case REG_STATUS: write_status(t, value); break;
+	case REG_INTERRUPT_ACK:
+		r->interrupt_status &= ~value;
+		show(t, REG_INTERRUPT_STATUS, r->interrupt_status);
+		return;
+	case REG_STATUS:
+		write_status(t, value);
+		show_config(t);
+		break;
 	default: write_queue(t, reg, value); break;
 	}
+	show_state(t);
 }
 
 static void mmio_read(struct device *dev, uint64_t offset, void *data, unsigned len)
@@ -331,6 +387,8 @@ static void mmio_write(struct device *dev, uint64_t offset, const void *data, un
 		write_register(t, (uint32_t)offset, le32_get(data));
 	else if (d->ops->config_write)
 		d->ops->config_write(d, (uint32_t)(offset - REG_CONFIG), data, len);
+	if (offset >= REG_CONFIG)
+		show_config(t);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -356,7 +414,8 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct
 		.dev = {.ops = &mmio_ops, .name = device->name},
 		.transport = {.interrupt = on_interrupt,
 			.config_changed = on_config_changed,
-			.needs_reset = on_needs_reset},
+			.needs_reset = on_needs_reset,
+			.work_ended = on_work_ended},
 		.device = device,
 		.irq = irq,
 	};
@@ -378,6 +437,16 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct
 	if (r < 0)
 		virtio_mmio_destroy(t);
 	return r;
+}
+
+void virtio_mmio_show(struct virtio_mmio *t, void *page)
+{
+	pthread_mutex_lock(&t->device->lock);
+	t->page = page;
+	for (uint32_t reg = 0; reg < REG_CONFIG; reg += 4)
+		show(t, reg, read_register(t, reg));
+	show_config(t);
+	pthread_mutex_unlock(&t->device->lock);
 }
 
 void virtio_mmio_destroy(struct virtio_mmio *t)

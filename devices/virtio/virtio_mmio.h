@@ -37,6 +37,7 @@ struct virtio_kick {
 /**
  * struct virtio_mmio - owns its kick eventfds; borrows the device and the interrupt line
  * @dev: the register page, for the bus
+ * @page: the same as the guest reads it without an exit, VIRTIO_MMIO_SIZE bytes; borrowed, NULL without
  * @kick_fd: an eventfd per queue, -1 beyond the last; the machine attaches ioeventfds, the loop reads them
  */
 struct virtio_mmio {
@@ -44,6 +45,7 @@ struct virtio_mmio {
 	struct virtio_transport transport;
 	struct virtio_device *device;
 	struct irq_line *irq;
+	uint32_t *page;
 	struct virtio_mmio_regs regs;
 	int kick_fd[VIRTIO_QUEUES_MAX];
 	struct virtio_kick kick[VIRTIO_QUEUES_MAX];
@@ -56,6 +58,14 @@ struct virtio_mmio {
  * Return: 0 or a negative errno.
  */
 int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct irq_line *irq);
+
+/**
+ * virtio_mmio_show() - keep the registers in memory too, for the guest to read there
+ * @page: VIRTIO_MMIO_SIZE bytes of zeroes, aligned to 4; borrowed until virtio_mmio_destroy()
+ *
+ * Context: before the vCPUs run.
+ */
+void virtio_mmio_show(struct virtio_mmio *t, void *page);
 
 /** virtio_mmio_destroy() - takes NULL and a zeroed struct; the vCPUs are stopped */
 void virtio_mmio_destroy(struct virtio_mmio *t);

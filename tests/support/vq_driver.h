@@ -77,6 +77,7 @@ struct vqd_queue {
 
 /**
  * struct vq_driver - owns RAM, loop, trace and transport; borrows the device
+ * @page: registers as a guest reads them without an exit; each vqd_in() compares
  * @ram_size: bytes of RAM at VQD_RAM_START
  * @next: first byte that vqd_alloc() has not handed out
  */
@@ -89,6 +90,7 @@ struct vq_driver {
 	struct trace *trace;
 	struct irq_line irq;
 	struct virtio_mmio mmio;
+	uint32_t page[VIRTIO_MMIO_SIZE / 4];
 	struct virtio_device *dev;
 	struct vqd_queue queue[VIRTIO_QUEUES_MAX];
 	struct loop_source turn;

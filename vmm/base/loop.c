@@ -6,20 +6,47 @@
  *
  * epoll reports a hang-up whether it was asked for or not, and would spin on a paused source whose peer is gone. So a
  * source with no events is not in the epoll set at all.
+ *
+ * Bulk. Where a guest's CPU shares a CPU of the host with its device, each kick wakes the device's thread, which the
+ * scheduler lets preempt the guest at once: a kick, an interrupt and four switches of threads for each frame, while the
+ * guest had the next one ready a moment later. A SCHED_BATCH thread does not preempt: it runs when the guest waits, or
+ * when its time slice ends, and finds all that has come until then. Where a CPU is idle nothing changes. It would delay
+ * the answer to a single small frame by up to a time slice, though, so it is only for rounds that move much, and for a
+ * few behind them, since acknowledgements come in rounds of their own. And where the guest always has something to run,
+ * each round would wait for the end of a slice: after one that did, the thread preempts again for a while.
  */
 #include "vmm/base/loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "vmm/base/trace.h"
 #include "vmm/base/util.h"
 
 #define BATCH 16
 
+/* Half of the largest frame that TCP hands to a device */
+#define BULK_BYTES  (32 * KIB)
+#define BULK_ROUNDS 4
+
+/* A wait for bulk that took longer was for a time slice; and how long the thread preempts after one */
+#define SLICE_NS UINT64_C(2000000)
+#define EAGER_NS UINT64_C(100000000)
+
+/**
+ * struct loop
+ * @may_yield: loop_yields() was called, and nothing speaks against it
+ * @yields: the thread is SCHED_BATCH
+ * @moved: bytes in this round
+ * @bulk_rounds: how many more rounds may move little
+ * @waits_since_ns, @waited_ns: the wait before this round, told only while @yields
+ * @eager_until_ns: no yielding before
+ */
 struct loop {
 	int epoll_fd;
 	int stop_fd;
@@ -27,6 +54,13 @@ struct loop {
 	bool stopping;
 	struct epoll_event batch[BATCH];
 	int batch_nr;
+	bool may_yield;
+	bool yields;
+	uint64_t moved;
+	unsigned bulk_rounds;
+	uint64_t waits_since_ns;
+	uint64_t waited_ns;
+	uint64_t eager_until_ns;
 };
 
 static void on_stop(struct loop_source *s, uint32_t events)
@@ -112,6 +146,39 @@ void loop_remove(struct loop_source *s)
 	s->loop = NULL;
 }
 
+void loop_yields(struct loop *loop)
+{
+	loop->may_yield = sched_getscheduler(0) == SCHED_OTHER;
+}
+
+void loop_moved(struct loop *loop, uint64_t bytes)
+{
+	loop->moved += bytes;
+}
+
+/* A round is over: is the next one likely to be bulk, and worth a wait? */
+static void set_policy(struct loop *l)
+{
+	const struct sched_param none = {0};
+	bool bulk = l->moved >= BULK_BYTES, yields = false;
+
+	if (bulk && l->waited_ns > SLICE_NS)
+		l->eager_until_ns = l->waits_since_ns + l->waited_ns + EAGER_NS;
+	if (bulk)
+		l->bulk_rounds = BULK_ROUNDS;
+	else if (l->bulk_rounds)
+		l->bulk_rounds--;
+	l->moved = l->waited_ns = 0;
+	if (l->may_yield && l->bulk_rounds) {
+		l->waits_since_ns = trace_now_ns();
+		yields = l->waits_since_ns >= l->eager_until_ns;
+	}
+	if (yields == l->yields)
+		return;
+	l->may_yield = sched_setscheduler(0, yields ? SCHED_BATCH : SCHED_OTHER, &none) == 0;
+	l->yields = yields;
+}
+
 int loop_run(struct loop *loop)
 {
 	while (!loop->stopping) {
@@ -122,6 +189,8 @@ int loop_run(struct loop *loop)
 				continue;
 			return -errno;
 		}
+		if (loop->yields)
+			loop->waited_ns = trace_now_ns() - loop->waits_since_ns;
 		loop->batch_nr = n;
 		for (int i = 0; i < n && !loop->stopping; i++) {
 			struct loop_source *s = loop->batch[i].data.ptr;
@@ -134,6 +203,7 @@ int loop_run(struct loop *loop)
 				s->ready(s, events);
 		}
 		loop->batch_nr = 0;
+		set_policy(loop);
 	}
 	loop->stopping = false;
 	return 0;

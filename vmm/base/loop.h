@@ -57,6 +57,17 @@ void loop_remove(struct loop_source *s);
  */
 int loop_run(struct loop *loop);
 
+/**
+ * loop_yields() - while data moves in bulk, let the thread that wakes this one go on (SCHED_BATCH)
+ *
+ * Call it in the thread that will run the loop, and let that one call sched_setscheduler(). A thread whose policy is
+ * not SCHED_OTHER is left as the operator has it.
+ */
+void loop_yields(struct loop *loop);
+
+/** loop_moved() - for a source's @ready: it has moved so many bytes */
+void loop_moved(struct loop *loop, uint64_t bytes);
+
 /** loop_stop() - make loop_run() return; any thread, async-signal-safe */
 void loop_stop(struct loop *loop);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -9,6 +10,7 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/loop.h"
+#include "vmm/base/trace.h"
 #include "vmm/base/util.h"
 
 #define MS UINT64_C(1000000)
@@ -344,6 +346,100 @@ static void stop_from_anywhere_and_run_again(void **state)
 	loop_free(l);
 }
 
+/* Rounds of a loop, each begun by a timer: what one moves, whether the next one comes late, the policy it found. */
+struct round {
+	uint64_t bytes;
+	bool slow;
+	int policy;
+};
+
+#define ROUNDS_MAX 16
+
+struct rounds {
+	struct loop_timer t;
+	struct round r[ROUNDS_MAX];
+	unsigned nr, at;
+	uint64_t set_ns;
+	bool disturbed;
+};
+
+static void next_round(struct rounds *p, bool slow)
+{
+	p->set_ns = trace_now_ns();
+	assert_int_equal(loop_timer_set(&p->t, slow ? 5 * MS : 1, 0), 0);
+}
+
+static void on_round(struct loop_timer *t)
+{
+	struct rounds *p = container_of(t, struct rounds, t);
+	struct round *r = &p->r[p->at++];
+
+	/* A busy host made this one slow, too. */
+	p->disturbed |= (p->at == 1 || !r[-1].slow) && trace_now_ns() - p->set_ns > MS;
+	r->policy = sched_getscheduler(0);
+	loop_moved(t->source.loop, r->bytes);
+	if (p->at == p->nr)
+		loop_stop(t->source.loop);
+	else
+		next_round(p, r->slow);
+}
+
+/* Runs them in a loop of their own until no round was disturbed; this thread has @policy before and after. */
+static void run_rounds(struct rounds *p, int policy, bool may_yield)
+{
+	const struct sched_param none = {0};
+
+	for (unsigned tries = 0; tries < 200; tries++) {
+		struct loop *l = new_loop();
+
+		p->at = 0;
+		p->disturbed = false;
+		assert_int_equal(sched_setscheduler(0, policy, &none), 0);
+		if (may_yield)
+			loop_yields(l);
+		assert_int_equal(loop_timer_init(l, &p->t, on_round), 0);
+		next_round(p, false);
+		assert_int_equal(loop_run(l), 0);
+		loop_timer_destroy(&p->t);
+		loop_free(l);
+		if (!p->disturbed)
+			break;
+	}
+	assert_false(p->disturbed);
+	assert_int_equal(sched_setscheduler(0, policy, &none), 0);
+}
+
+static void bulk_yields_to_whom_it_wakes(void **state)
+{
+	/* The round that moves much finds the old policy; then four more that move little, and it is over. */
+	struct rounds p = {.nr = 9, .r = {{100}, {65536}, {0}, {100}, {0}, {32767}, {0}, {32768}, {0}}};
+	static const int want[] = {SCHED_OTHER, SCHED_OTHER, SCHED_BATCH, SCHED_BATCH, SCHED_BATCH, SCHED_BATCH,
+		SCHED_OTHER, SCHED_OTHER, SCHED_BATCH};
+
+	run_rounds(&p, SCHED_OTHER, true);
+	for (unsigned i = 0; i < p.nr; i++)
+		assert_int_equal(p.r[i].policy, want[i]);
+	/* Not where nobody asked for it, which is where the filter does not allow it. */
+	run_rounds(&p, SCHED_OTHER, false);
+	for (unsigned i = 0; i < p.nr; i++)
+		assert_int_equal(p.r[i].policy, SCHED_OTHER);
+	/* Nor where the operator has chosen. */
+	run_rounds(&p, SCHED_BATCH, true);
+	for (unsigned i = 0; i < p.nr; i++)
+		assert_int_equal(p.r[i].policy, SCHED_BATCH);
+}
+
+static void bulk_that_had_to_wait_yields_no_more(void **state)
+{
+	/* A pause in which nothing came is none of that. */
+	struct rounds p = {.nr = 11,
+		.r = {{65536}, {65536, true}, {100}, {65536, true}, {65536}, {65536}, {65536}, {0}, {0}, {0}, {65536}}};
+
+	run_rounds(&p, SCHED_OTHER, true);
+	for (unsigned i = 0; i < p.nr; i++)
+		assert_int_equal(p.r[i].policy, i >= 1 && i <= 4 ? SCHED_BATCH : SCHED_OTHER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +453,8 @@ int main(void)
 		cmocka_unit_test(modify_changes_what_is_heard),
 		cmocka_unit_test(timers_repeat_and_disarm),
 		cmocka_unit_test(stop_from_anywhere_and_run_again),
+		cmocka_unit_test(bulk_yields_to_whom_it_wakes),
+		cmocka_unit_test(bulk_that_had_to_wait_yields_no_more),
 	};
 
 	return run_group(tests);
