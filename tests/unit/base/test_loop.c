@@ -346,18 +346,16 @@ static void stop_from_anywhere_and_run_again(void **state)
 	loop_free(l);
 }
 
-/* Rounds of a loop, each begun by a timer: what one moves, whether the next one comes late, the policy it found. */
-struct round {
-	uint64_t bytes;
-	bool slow;
-	int policy;
-};
-
 #define ROUNDS_MAX 16
 
+/*
+ * Rounds of a loop, each begun by a timer: what one moves, whether the next one comes late, the policy it found.
+ */
 struct rounds {
 	struct loop_timer t;
-	struct round r[ROUNDS_MAX];
+	uint64_t bytes[ROUNDS_MAX];
+	bool slow[ROUNDS_MAX];
+	int policy[ROUNDS_MAX];
 	unsigned nr, at;
 	uint64_t set_ns;
 	bool disturbed;
@@ -372,16 +370,16 @@ static void next_round(struct rounds *p, bool slow)
 static void on_round(struct loop_timer *t)
 {
 	struct rounds *p = container_of(t, struct rounds, t);
-	struct round *r = &p->r[p->at++];
+	unsigned i = p->at++;
 
 	/* A busy host made this one slow, too. */
-	p->disturbed |= (p->at == 1 || !r[-1].slow) && trace_now_ns() - p->set_ns > MS;
-	r->policy = sched_getscheduler(0);
-	loop_moved(t->source.loop, r->bytes);
+	p->disturbed |= (i == 0 || !p->slow[i - 1]) && trace_now_ns() - p->set_ns > MS;
+	p->policy[i] = sched_getscheduler(0);
+	loop_moved(t->source.loop, p->bytes[i]);
 	if (p->at == p->nr)
 		loop_stop(t->source.loop);
 	else
-		next_round(p, r->slow);
+		next_round(p, p->slow[i]);
 }
 
 /* Runs them in a loop of their own until no round was disturbed; this thread has @policy before and after. */
@@ -412,32 +410,33 @@ static void run_rounds(struct rounds *p, int policy, bool may_yield)
 static void bulk_yields_to_whom_it_wakes(void **state)
 {
 	/* The round that moves much finds the old policy; then four more that move little, and it is over. */
-	struct rounds p = {.nr = 9, .r = {{100}, {65536}, {0}, {100}, {0}, {32767}, {0}, {32768}, {0}}};
+	struct rounds p = {.nr = 9, .bytes = {100, 65536, 0, 100, 0, 32767, 0, 32768, 0}};
 	static const int want[] = {SCHED_OTHER, SCHED_OTHER, SCHED_BATCH, SCHED_BATCH, SCHED_BATCH, SCHED_BATCH,
 		SCHED_OTHER, SCHED_OTHER, SCHED_BATCH};
 
 	run_rounds(&p, SCHED_OTHER, true);
 	for (unsigned i = 0; i < p.nr; i++)
-		assert_int_equal(p.r[i].policy, want[i]);
+		assert_int_equal(p.policy[i], want[i]);
 	/* Not where nobody asked for it, which is where the filter does not allow it. */
 	run_rounds(&p, SCHED_OTHER, false);
 	for (unsigned i = 0; i < p.nr; i++)
-		assert_int_equal(p.r[i].policy, SCHED_OTHER);
+		assert_int_equal(p.policy[i], SCHED_OTHER);
 	/* Nor where the operator has chosen. */
 	run_rounds(&p, SCHED_BATCH, true);
 	for (unsigned i = 0; i < p.nr; i++)
-		assert_int_equal(p.r[i].policy, SCHED_BATCH);
+		assert_int_equal(p.policy[i], SCHED_BATCH);
 }
 
 static void bulk_that_had_to_wait_yields_no_more(void **state)
 {
 	/* A pause in which nothing came is none of that. */
 	struct rounds p = {.nr = 11,
-		.r = {{65536}, {65536, true}, {100}, {65536, true}, {65536}, {65536}, {65536}, {0}, {0}, {0}, {65536}}};
+		.bytes = {65536, 65536, 100, 65536, 65536, 65536, 65536, 0, 0, 0, 65536},
+		.slow = {[1] = true, [3] = true}};
 
 	run_rounds(&p, SCHED_OTHER, true);
 	for (unsigned i = 0; i < p.nr; i++)
-		assert_int_equal(p.r[i].policy, i >= 1 && i <= 4 ? SCHED_BATCH : SCHED_OTHER);
+		assert_int_equal(p.policy[i], i >= 1 && i <= 4 ? SCHED_BATCH : SCHED_OTHER);
 }
 
 int main(void)
