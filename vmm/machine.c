@@ -408,9 +408,11 @@ void machine_destroy(struct machine *m)
 	i8042_destroy(&m->i8042);
 	rtc_destroy(&m->rtc);
 	debugcon_destroy(&m->debugcon);
-	/* A disk's thread that hangs in the host may still write to guest RAM: that has to stay mapped then. */
-	if (!virtio_slots_destroy(m->virtio))
-		m->vm.memory = (struct memory){0}, m->vm.shown = NULL;
+	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */
+	if (!virtio_slots_destroy(m->virtio)) {
+		m->vm.memory = (struct memory){0};
+		m->vm.shown = NULL;
+	}
 	vm_destroy(&m->vm);
 	irq_line_destroy(&m->uart_irq);
 	irq_line_destroy(&m->power_irq);

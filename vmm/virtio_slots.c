@@ -275,10 +275,14 @@ void virtio_slots_stop(struct virtio_slots *s)
 		blk_quit(&s->disk[i].blk);
 		stop_disk(&s->disk[i], 0);
 	}
-	worker_stop(&s->worker, deadline_ns);
+	for (unsigned i = 0; s->worker.loop && i < s->nr; i++)
+		if (s->slot[i].mmio.device->loop[0] == s->worker.loop)
+			virtio_quit(s->slot[i].mmio.device);
+	if (!worker_stop(&s->worker, deadline_ns))
+		trace_device_hangs(s->slot[0].mmio.device->trace, s->worker.name);
 	for (size_t i = 0; i < s->nr_disks; i++)
 		if (!stop_disk(&s->disk[i], deadline_ns))
-			trace_disk_hangs(s->disk[i].blk.dev.trace, s->disk[i].blk.name);
+			trace_device_hangs(s->disk[i].blk.dev.trace, s->disk[i].blk.name);
 }
 
 /* What all but the disks own. */

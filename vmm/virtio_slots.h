@@ -48,7 +48,8 @@ struct net_unit {
 /**
  * struct virtio_slots - owns everything in it
  * @slot: @nr of them are in use
- * @worker: the loop of network devices, sockets and balloon, none of which blocks; without any of them, none
+ * @worker: the loop of network devices, sockets and balloon, without any of them none. Nothing there blocks but
+ *          TUNSETOFFLOAD, which waits for the host's rtnl lock.
  */
 struct virtio_slots {
 	struct virtio_slot slot[BOARD_VIRTIO_MAX];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. An inflate request is a list of page numbers, a report a list of windows; either can be long,
- * and each page costs a system call of microseconds. So a turn returns at most TURN_CALLS runs of pages; what is left
- * of a request stays in the ring (vq_unpop), and @done says how much of it is served. Numbers that follow each other,
- * up or down, make one run. Deflating needs nothing: the page is back when the guest touches it.
+ * and each page costs a system call of microseconds. So a turn returns at most TURN_CALLS runs of pages (a window
+ * counts as one for each 128 KiB, since its system call takes longer by its size); what is left of a request stays in
+ * the ring (vq_unpop), and @done says how much of it is served. Numbers that follow each other, up or down, make one
+ * run. Deflating needs nothing: the page is back when the guest touches it.
  */
 #include "devices/virtio/balloon.h"
 
@@ -20,6 +21,7 @@
 #define QUEUE_SIZE 128
 
 #define TURN_CALLS  512
+#define RUN_BYTES   (128 * KIB)
 #define TURN_CHAINS 64
 #define PFN_SHIFT   12
 #define PFN_BYTES   4
@@ -129,7 +131,7 @@ static enum served serve_report(struct virtio_balloon *b, unsigned queue, unsign
 
 		if (*calls == 0)
 			return TURN_OVER;
-		--*calls;
+		*calls -= (unsigned)MIN(*calls, 1 + w->iov_len / RUN_BYTES);
 		/* Where the window is in the guest: each lies in one region. */
 		for (size_t i = 0; i < g->nr; i++) {
 			const struct gmem_region *r = &g->region[i];

@@ -89,6 +89,13 @@ bool virtio_done(struct virtio_device *dev, unsigned queue, uint32_t generation)
 	return false;
 }
 
+void virtio_quit(struct virtio_device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	dev->driver_ok = false;
+	pthread_mutex_unlock(&dev->lock);
+}
+
 struct virtio_payload virtio_payload(struct virtio_device *dev)
 {
 	struct virtio_payload p;

@@ -151,6 +151,9 @@ int virtio_device_init(struct virtio_device *dev, const struct virtio_ops *ops, 
 /** virtio_device_destroy() - the lock; takes NULL and a zeroed struct */
 void virtio_device_destroy(struct virtio_device *dev);
 
+/** virtio_quit() - the machine ends: no queue is worked on any more. Any thread, lock not held, vCPUs stopped. */
+void virtio_quit(struct virtio_device *dev);
+
 /** virtio_payload() - what was moved so far; any thread, without the lock */
 struct virtio_payload virtio_payload(struct virtio_device *dev);
 

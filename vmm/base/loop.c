@@ -166,6 +166,8 @@ static void set_policy(struct loop *l)
 		l->eager_until_ns = l->waits_since_ns + l->waited_ns + EAGER_NS;
 	if (bulk)
 		l->bulk_rounds = BULK_ROUNDS;
+	else if (l->waited_ns > SLICE_NS)
+		l->bulk_rounds = 0; /* the stream has ended */
 	else if (l->bulk_rounds)
 		l->bulk_rounds--;
 	l->moved = l->waited_ns = 0;
@@ -175,8 +177,10 @@ static void set_policy(struct loop *l)
 	}
 	if (yields == l->yields)
 		return;
-	l->may_yield = sched_setscheduler(0, yields ? SCHED_BATCH : SCHED_OTHER, &none) == 0;
-	l->yields = yields;
+	if (sched_setscheduler(0, yields ? SCHED_BATCH : SCHED_OTHER, &none) < 0)
+		l->may_yield = false;
+	else
+		l->yields = yields;
 }
 
 int loop_run(struct loop *loop)

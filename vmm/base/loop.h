@@ -60,8 +60,8 @@ int loop_run(struct loop *loop);
 /**
  * loop_yields() - while data moves in bulk, let the thread that wakes this one go on (SCHED_BATCH)
  *
- * Call it in the thread that will run the loop, and let that one call sched_setscheduler(). A thread whose policy is
- * not SCHED_OTHER is left as the operator has it.
+ * The thread that runs the loop has to be free to call sched_setscheduler(). Where the caller's policy, which a new
+ * thread inherits, is not SCHED_OTHER, it stays as the operator has chosen.
  */
 void loop_yields(struct loop *loop);
 

@@ -64,7 +64,7 @@
 	E(mmio_unclaimed, DEBUG, GUEST, "no device at address % (% bytes, %)", A3(X, gpa, U, len, S, direction))       \
 	E(device_reset_needed, WARN, GUEST, "%: the driver broke the rules (%); device needs reset",                   \
 		A2(S, device, S, rule))                                                                                \
-	E(disk_hangs, WARN, INFO, "%: the host has not answered a request; until it does, this process may not go",    \
+	E(device_hangs, WARN, INFO, "%: the host has not answered a request; until it does, this process may not go",  \
 		A1(S, device))                                                                                         \
 	E(net_dropped, DEBUG, GUEST, "%: frame dropped: %", A2(S, device, S, why))                                     \
 	E(net_link_down, WARN, INFO, "%: % has gone: the guest sees its link go down", A2(S, device, S, peer))         \

@@ -375,6 +375,13 @@ static void kicks_out_of_turn(void **state)
 	vqd_run(&b->d);
 	assert_int_equal(b->echo.kicks, 1);
 	lives(b);
+	/* The end of the machine. */
+	b->echo.kicks = 0;
+	virtio_quit(&b->echo.dev);
+	vqd_kick(&b->d, 0);
+	vqd_run(&b->d);
+	assert_int_equal(b->echo.kicks, 0);
+	assert_false(virtio_pop(&b->echo.dev, 0, &b->echo.c));
 	drop(b);
 }
 
