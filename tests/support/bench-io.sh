@@ -11,14 +11,11 @@ io_part() {
 	"$here/initramfs" --version "$1" --run 'sh /io-guest.sh' "$work/io.cpio" \
 		"$top/tests/support/bench-io-guest.sh:/io-guest.sh" "$(type -P fio)" "$work/tcp-stream:/tcp-stream" \
 		module:virtio_mmio module:virtio_blk module:virtio_net module:af_packet || exit
-	# A minute where nothing else runs. QEMU's SVM loses itself in one of some ten runs (docs/benchmarks.md): then all again.
+	# A minute where nothing else runs.
 	# The lab's clock beats every two seconds of virtual time, which are a minute or more where the CPUs have other work.
-	for try in 1 2 3 4; do
-		LAB_STALL_TIMEOUT=${LAB_STALL_TIMEOUT:-240} VMM=$vmm "$here/lab" --icount --with-qemu --mem 3G --timeout $((runs * 5))m \
-			--no-stdin --file "$top/tests/support/bench-io-inner.sh" -- sh "$top/tests/support/bench-io-inner.sh" "$2" \
-			"$work/io.cpio" "$work/tcp-stream" "$runs" >"$work/lab" && break
-		note "run $try: the lab ended early (status $?)"
-	done
+	LAB_STALL_TIMEOUT=${LAB_STALL_TIMEOUT:-240} VMM=$vmm "$here/lab" --icount --with-qemu --mem 3G --timeout $((runs * 10))m \
+		--no-stdin --file "$top/tests/support/bench-io-inner.sh" -- sh "$top/tests/support/bench-io-inner.sh" "$2" \
+		"$work/io.cpio" "$work/tcp-stream" "$runs" >"$work/lab" || note "the lab ended early (status $?)"
 	[ -z "$keep" ] || cat "$work/lab" >>"$keep"
 	echo "### A disk and a TAP in the lab, counted in instructions"
 	echo
