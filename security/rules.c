@@ -116,6 +116,7 @@
 	ANY(role, SANITIZER, clock_nanosleep, "spin locks"), \
 	ANY(role, SANITIZER, sigaltstack, "each thread's signal stack"), \
 	ANY(role, SANITIZER, rt_sigaction, "handlers of the runtime"), \
+	ANY(role, SANITIZER, rt_sigprocmask, "a signal that the runtime kept back until now"), \
 	ANY(role, SANITIZER, tgkill, "abort()"), \
 	ANY(role, SANITIZER, uname, "reports"), \
 	ANY(role, SANITIZER, exit, "threads of the runtime"), \
