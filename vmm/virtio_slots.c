@@ -170,7 +170,7 @@ static int init_worker(struct virtio_slots *s, const struct virtio_env *env)
 
 /* --- All ---------------------------------------------------------------------------------------------------------- */
 
-/* In the order of the slots. */
+/* The thread comes first, since devices are made for its loop; then they are in the order of the slots. */
 static const struct {
 	const char *name;
 	int (*init)(struct virtio_slots *s, const struct virtio_env *env);
@@ -243,7 +243,6 @@ int virtio_slots_attach(struct virtio_slots *s, const struct board_part *part, s
 
 	if (page)
 		virtio_mmio_show(t, page);
-
 	for (unsigned q = 0; q < t->device->nr_queues && r == 0; q++)
 		r = vm_attach_kick(vm, part->base + VIRTIO_MMIO_QUEUE_NOTIFY, q, t->kick_fd[q], e);
 	return r;
@@ -275,7 +274,7 @@ void virtio_slots_stop(struct virtio_slots *s)
 		blk_quit(&s->disk[i].blk);
 		stop_disk(&s->disk[i], 0);
 	}
-	for (unsigned i = 0; s->worker.loop && i < s->nr; i++)
+	for (unsigned i = 0; i < s->nr; i++)
 		if (s->slot[i].mmio.device->loop[0] == s->worker.loop)
 			virtio_quit(s->slot[i].mmio.device);
 	if (!worker_stop(&s->worker, deadline_ns))

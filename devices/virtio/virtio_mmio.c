@@ -104,6 +104,12 @@ static void show(struct virtio_mmio *t, uint32_t reg, uint32_t value)
 		__atomic_store_n(&t->page[reg / 4], htole32(value), __ATOMIC_RELEASE);
 }
 
+static void set_interrupt_status(struct virtio_mmio *t, uint32_t value)
+{
+	t->regs.interrupt_status = value;
+	show(t, REG_INTERRUPT_STATUS, value);
+}
+
 /* The registers whose value is not always the same. */
 static void show_state(struct virtio_mmio *t)
 {
@@ -140,8 +146,7 @@ static void raise(struct virtio_mmio *t, uint32_t why)
 {
 	if ((t->regs.interrupt_status & why) == why)
 		return;
-	t->regs.interrupt_status |= why;
-	show(t, REG_INTERRUPT_STATUS, t->regs.interrupt_status);
+	set_interrupt_status(t, t->regs.interrupt_status | why);
 	irq_raise(t->irq);
 }
 
@@ -334,10 +339,7 @@ static void write_register(struct virtio_mmio *t, uint32_t reg, uint32_t value)
 			r->driver_features |= BIT(63);
 		break;
 	case REG_QUEUE_SEL: r->queue_sel = value; break;
-	case REG_INTERRUPT_ACK:
-		r->interrupt_status &= ~value;
-		show(t, REG_INTERRUPT_STATUS, r->interrupt_status);
-		return;
+	case REG_INTERRUPT_ACK: set_interrupt_status(t, r->interrupt_status & ~value); return;
 	case REG_STATUS:
 		write_status(t, value);
 		show_config(t);

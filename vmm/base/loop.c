@@ -44,7 +44,7 @@
  * @yields: the thread is SCHED_BATCH
  * @moved: bytes in this round
  * @bulk_rounds: how many more rounds may move little
- * @waits_since_ns, @waited_ns: the wait before this round, told only while @yields
+ * @waits_since_ns: the end of the last round, when @yields
  * @eager_until_ns: no yielding before
  */
 struct loop {
@@ -59,7 +59,6 @@ struct loop {
 	uint64_t moved;
 	unsigned bulk_rounds;
 	uint64_t waits_since_ns;
-	uint64_t waited_ns;
 	uint64_t eager_until_ns;
 };
 
@@ -156,22 +155,24 @@ void loop_moved(struct loop *loop, uint64_t bytes)
 	loop->moved += bytes;
 }
 
-/* A round is over: is the next one likely to be bulk, and worth a wait? */
-static void set_policy(struct loop *l)
+/* A round is over, for which the thread has yielded @waited_ns (0: it does not): is the next one worth a wait, too? */
+static void set_policy(struct loop *l, uint64_t waited_ns)
 {
 	const struct sched_param none = {0};
-	bool bulk = l->moved >= BULK_BYTES, yields = false;
+	bool bulk = l->moved >= BULK_BYTES, late = waited_ns > SLICE_NS, yields = false;
 
-	if (bulk && l->waited_ns > SLICE_NS)
-		l->eager_until_ns = l->waits_since_ns + l->waited_ns + EAGER_NS;
+	l->moved = 0;
+	if (!l->may_yield)
+		return;
 	if (bulk)
 		l->bulk_rounds = BULK_ROUNDS;
-	else if (l->waited_ns > SLICE_NS)
+	else if (late)
 		l->bulk_rounds = 0; /* the stream has ended */
 	else if (l->bulk_rounds)
 		l->bulk_rounds--;
-	l->moved = l->waited_ns = 0;
-	if (l->may_yield && l->bulk_rounds) {
+	if (bulk && late)
+		l->eager_until_ns = l->waits_since_ns + waited_ns + EAGER_NS;
+	if (l->bulk_rounds) {
 		l->waits_since_ns = trace_now_ns();
 		yields = l->waits_since_ns >= l->eager_until_ns;
 	}
@@ -187,14 +188,13 @@ int loop_run(struct loop *loop)
 {
 	while (!loop->stopping) {
 		int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, -1);
+		uint64_t waited_ns = loop->yields ? trace_now_ns() - loop->waits_since_ns : 0;
 
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
 		}
-		if (loop->yields)
-			loop->waited_ns = trace_now_ns() - loop->waits_since_ns;
 		loop->batch_nr = n;
 		for (int i = 0; i < n && !loop->stopping; i++) {
 			struct loop_source *s = loop->batch[i].data.ptr;
@@ -207,7 +207,7 @@ int loop_run(struct loop *loop)
 				s->ready(s, events);
 		}
 		loop->batch_nr = 0;
-		set_policy(loop);
+		set_policy(loop, waited_ns);
 	}
 	loop->stopping = false;
 	return 0;
