@@ -52,6 +52,30 @@ static void an_overlay_leaves_the_image_alone(void **state)
 	drop(b);
 }
 
+/* A block of an overlay that is written in parts, one after the other, keeps all of them; a discard takes no more than it says. */
+static void an_overlay_keeps_what_lies_beside(void **state)
+{
+	struct bench *b = make(&(struct setup){.overlay = true});
+	uint8_t *data;
+
+	alive(b, UINT64_MAX);
+	data = vqd_ptr(&b->d, b->data);
+	for (unsigned n = 8; n < 16; n += 2) {
+		memset(data, (int)(0xa0 + n), SECTOR);
+		assert_int_equal(request(b, OUT, n, SECTOR), OK);
+	}
+	assert_int_equal(request(b, IN, 8, 8 * SECTOR), OK);
+	for (unsigned n = 8; n < 16; n++)
+		data_is(b, (n - 8) * SECTOR, SECTOR, (uint8_t)(n % 2 ? n : 0xa0 + n));
+	/* Sectors 9 and 10 of a block from 8 to 15. */
+	put_segment(b, 0, 9, 2, 0);
+	assert_int_equal(request(b, DISCARD, 0, 16), OK);
+	assert_int_equal(request(b, IN, 8, 8 * SECTOR), OK);
+	data_is(b, 0, SECTOR, 0xa8);
+	data_is(b, 4 * SECTOR, SECTOR, 0xac);
+	drop(b);
+}
+
 /* The host fails: the guest sees it, and goes on. */
 static void errors_of_the_host(void **state)
 {
@@ -212,6 +236,7 @@ static void a_reset_while_a_request_waits(void **state)
 	start_read(b, 64 * KIB);
 	assert_true(wait_used(b, &len));
 	/* The next would wait for 16 s. */
+	memset(vqd_ptr(&b->d, b->data), 0x5a, SECTOR);
 	start_read(b, SECTOR);
 	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	vqd_set(&b->d, VQD_STATUS, 0);
@@ -219,6 +244,7 @@ static void a_reset_while_a_request_waits(void **state)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	assert_int_equal(vqd_get(&b->d, VQD_STATUS), 0);
 	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), NOT_WRITTEN);
+	data_is(b, 0, SECTOR, 0x5a); /* nor the data */
 	/* And quitting wakes it as well. */
 	alive(b, UINT64_MAX);
 	start_read(b, SECTOR);
@@ -302,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_overlay_leaves_the_image_alone),
+		cmocka_unit_test(an_overlay_keeps_what_lies_beside),
 		cmocka_unit_test(errors_of_the_host),
 		cmocka_unit_test(without_fallocate),
 		cmocka_unit_test(no_request_allocates),

@@ -48,6 +48,7 @@ struct fake {
 	struct net_backend backend;
 	uint64_t offloads_set;
 	unsigned sends, receives;
+	bool flush_fails;
 };
 
 static int fake_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t bytes)
@@ -72,6 +73,8 @@ static ssize_t fake_receive(struct net_backend *b, const struct iovec *iov, size
 
 static int fake_flush(struct net_backend *b)
 {
+	if (container_of(b, struct fake, backend)->flush_fails)
+		return -ENOTCONN; /* as passt's: it says so and changes nothing */
 	b->blocked = false;
 	return 0;
 }
@@ -573,6 +576,74 @@ static void the_other_side_goes(void **state)
 	close_bench(b);
 }
 
+/* It ends while it holds the driver up, and its flush fails: the driver's frames come back. */
+static void the_other_side_goes_while_blocked(void **state)
+{
+	struct bench *b = start_bench(ALL);
+
+	b->fake.flush_fails = true;
+	make_frame(b, 1000);
+	for (unsigned i = 0; i < 250; i++)
+		tx(b, 1000, NULL, 0, false);
+	rounds(b, 8);
+	assert_true(b->fake.backend.blocked);
+	close(b->host);
+	b->host = -1;
+	rounds(b, 8);
+	assert_int_equal(link_status(b), 0);
+	assert_int_equal(drain_used(b, NET_TX), 250);
+	close_bench(b);
+}
+
+static unsigned calls;
+static void (*real_ready)(struct loop_source *s, uint32_t events);
+
+static void counted(struct loop_source *s, uint32_t events)
+{
+	calls++;
+	real_ready(s, events);
+}
+
+/* Frames for a queue that is not there do not keep the loop busy. */
+static void no_queue_no_busy_loop(void **state)
+{
+	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
+	unsigned before;
+
+	vqd_set(&b->d, VQD_QUEUE_SEL, NET_RX);
+	vqd_set(&b->d, VQD_QUEUE_RESET, 1);
+	rounds(b, 4);
+	real_ready = b->net.frames.ready;
+	b->net.frames.ready = counted;
+	host_sends(b, 60);
+	rounds(b, 4);
+	before = calls;
+	rounds(b, 20);
+	assert_int_equal(calls, before);
+	close_bench(b);
+}
+
+/* 250 buffers in thirteen pieces each are more windows than we hold at once. */
+static void more_windows_than_are_held(void **state)
+{
+	struct bench *b = start_bench(ALL | VIRTIO_F_INDIRECT_DESC);
+
+	for (unsigned i = 0; i < 250; i++) {
+		uint64_t gpa = vqd_alloc(&b->d, 13, 1);
+		struct vqd_buf buf[13];
+
+		for (unsigned p = 0; p < 13; p++)
+			buf[p] = (struct vqd_buf){gpa + p, 1, true};
+		vqd_offer(&b->d, NET_RX, vqd_add(&b->d, NET_RX, buf, 13, true));
+	}
+	vqd_kick(&b->d, NET_RX);
+	host_sends(b, 60);
+	rounds(b, 4);
+	assert_in_range(b->net.rx.first_window + b->net.rx.nr_windows, 1, NET_WINDOWS);
+	assert_int_equal(b->net.stats.rx_frames, 1);
+	close_bench(b);
+}
+
 static void resets_let_go_of_everything(void **state)
 {
 	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
@@ -680,6 +751,9 @@ int main(void)
 		cmocka_unit_test(what_never_fits_is_dropped),
 		cmocka_unit_test(offloads_that_were_not_taken),
 		cmocka_unit_test(the_other_side_goes),
+		cmocka_unit_test(the_other_side_goes_while_blocked),
+		cmocka_unit_test(no_queue_no_busy_loop),
+		cmocka_unit_test(more_windows_than_are_held),
 		cmocka_unit_test(resets_let_go_of_everything),
 		cmocka_unit_test(a_busy_direction_leaves_the_loop),
 		cmocka_unit_test(no_allocation_on_the_way),

@@ -529,6 +529,62 @@ static void patience_ends(void **state)
 	down(&b);
 }
 
+/* The guest answers neither a REQUEST nor a SHUTDOWN: ten seconds each. */
+static void patience_is_ten_seconds(void **state)
+{
+	struct bench b;
+
+	up(&b, RXBUFS);
+	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), 0);
+	expect(&b, VIRTIO_VSOCK_OP_REQUEST);
+	assert_in_range(b.vsock.conn[0].deadline_ns - trace_now_ns(), UINT64_C(8000000000), UINT64_C(10000000000));
+	down(&b);
+	up(&b, RXBUFS);
+	connected(&b);
+	close(b.peer);
+	b.peer = -1;
+	expect(&b, VIRTIO_VSOCK_OP_SHUTDOWN);
+	assert_true(b.vsock.deadlines_armed);
+	assert_in_range(b.vsock.conn[0].deadline_ns - trace_now_ns(), UINT64_C(8000000000), UINT64_C(10000000000));
+	down(&b);
+}
+
+static void two_with_much_to_say(struct bench *b, unsigned buffers, unsigned *from)
+{
+	static uint8_t block[65536];
+	struct packet p;
+	int peer[2];
+
+	up(b, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		p = (struct packet){.src_port = 1000 + i, .dst_port = 80, .op = VIRTIO_VSOCK_OP_REQUEST};
+		post(b, &p, CID, 2, NULL, 0);
+		peer[i] = b->peer;
+		assert_true(write(peer[i], block, sizeof(block)) > 0);
+	}
+	vqd_run(&b->d);
+	for (unsigned i = 0; i < buffers; i++)
+		give_rx(b, i);
+	vqd_kick(&b->d, RX);
+	for (unsigned i = 0; i < 12; i++) {
+		assert_true(hear(b, &p));
+		from[p.dst_port - 1000]++;
+	}
+	close(peer[0]);
+	down(b);
+}
+
+/* Two connections with much to say take turns. */
+static void connections_take_turns(void **state)
+{
+	struct bench b;
+	unsigned from[2] = {0};
+
+	two_with_much_to_say(&b, 12, from);
+	assert_in_range(from[0], 4, 8);
+	assert_in_range(from[1], 4, 8);
+}
+
 static void bad_packets(void **state)
 {
 	struct bench b;
@@ -570,6 +626,8 @@ int main(void)
 		cmocka_unit_test(many_connections),
 		cmocka_unit_test(closed_but_not_forgotten),
 		cmocka_unit_test(patience_ends),
+		cmocka_unit_test(patience_is_ten_seconds),
+		cmocka_unit_test(connections_take_turns),
 		cmocka_unit_test(bad_packets),
 	};
 

@@ -481,6 +481,22 @@ static void the_tail_holds_the_last_lines(void **state)
 	rig_close(&r);
 }
 
+/* Output that just fills the tail is all in it. */
+static void the_tail_is_just_full(void **state)
+{
+	struct console_params p = {.kind = CONSOLE_NULL};
+	char tail[CONSOLE_TAIL_TEXT], text[65];
+	struct rig r;
+
+	assert_int_equal(rig_open(&r, &p, NULL), 0);
+	for (unsigned i = 0; i < CONSOLE_TAIL_BYTES / 64; i++) {
+		snprintf(text, sizeof(text), "%063u\n", i);
+		tx(&r, text);
+	}
+	assert_in_range(console_tail(r.c, tail, sizeof(tail)), CONSOLE_TAIL_BYTES - 64, CONSOLE_TAIL_BYTES);
+	rig_close(&r);
+}
+
 static void what_the_port_could_not_take_is_lost(void **state)
 {
 	struct console_params p = {.kind = CONSOLE_NULL};
@@ -609,6 +625,7 @@ int main(void)
 		cmocka_unit_test(null_takes_all_and_loses_nothing),
 		cmocka_unit_test(banner_and_panic_are_seen_when_written),
 		cmocka_unit_test(the_tail_holds_the_last_lines),
+		cmocka_unit_test(the_tail_is_just_full),
 		cmocka_unit_test(what_the_port_could_not_take_is_lost),
 		cmocka_unit_test(finish_waits_for_a_slow_reader),
 		cmocka_unit_test(finish_gives_up_a_stuck_reader),
