@@ -30,7 +30,7 @@
 
 struct parts {
 	uint64_t code;      /* the protected-mode code, in the file */
-	uint64_t code_size; /* bytes */
+	uint64_t code_size; /* bytes that the file has of it: what is short of a paragraph reads as zero, as RAM does */
 	uint64_t payload;   /* in the file */
 	uint64_t payload_size;
 };
@@ -91,15 +91,17 @@ static int find_parts(const struct setup_header *h, uint64_t file_size, struct p
 {
 	/* For compatibility, 0 means 4. */
 	uint64_t sectors = h->setup_sects ? h->setup_sects : 4;
+	uint64_t size = h->syssize * PARAGRAPH;
 
 	ret->code = (sectors + 1) * SECTOR;
-	ret->code_size = h->syssize * PARAGRAPH;
-	if (ret->code_size <= ENTRY_64)
+	if (size <= ENTRY_64)
 		return err_set(
 			e, -ENOEXEC, "broken bzImage: its syssize of %u leaves no room for a 64-bit entry", h->syssize);
-	if (ret->code > file_size || ret->code_size > file_size - ret->code)
+	/* The length is rounded up to paragraphs; not every linker pads the file to one (memtest86+ 6.10). */
+	if (ret->code > file_size || size - MIN(size, file_size - ret->code) >= PARAGRAPH)
 		return err_set(e, -ENOEXEC, "truncated: the bzImage's code ends at byte %llu and the file at %llu",
-			(unsigned long long)(ret->code + ret->code_size), (unsigned long long)file_size);
+			(unsigned long long)(ret->code + size), (unsigned long long)file_size);
+	ret->code_size = MIN(size, file_size - ret->code);
 	if ((uint64_t)h->payload_offset + h->payload_length > ret->code_size)
 		return err_set(e, -ENOEXEC,
 			"broken bzImage: its payload (0x%x bytes at 0x%x) does not fit its code of 0x%llx "
@@ -147,7 +149,7 @@ static int load_code(struct image *img, const struct setup_header *h, const stru
 	enum kernel_load_how how, struct kernel *k, struct err *e)
 {
 	uint64_t gpa = h->pref_address;
-	uint64_t len = MAX(h->init_size, p->code_size);
+	uint64_t len = MAX(h->init_size, align_up(p->code_size, PARAGRAPH));
 	int r;
 
 	/*

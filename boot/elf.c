@@ -32,7 +32,6 @@ struct segment {
 	uint64_t file_size;
 	uint64_t mem_size;
 	uint64_t align;
-	bool exec;
 };
 
 struct segments {
@@ -134,7 +133,6 @@ static int add_segment(
 		.file_size = ph->p_filesz,
 		.mem_size = ph->p_memsz,
 		.align = ph->p_align,
-		.exec = ph->p_flags & PF_X,
 	};
 	list->nr++;
 	return 0;
@@ -216,17 +214,21 @@ static int check_segments(const struct gmem *mem, const struct segments *list, s
 	return 0;
 }
 
+/*
+ * Any byte that comes from the file may be the first instruction. Segment flags do not tell, as paging is the kernel's
+ * own: from Linux 6.18 on startup_64 lies in .init.text, which is part of a segment without PF_X.
+ */
 static int check_entry(const struct segments *list, uint64_t entry, struct err *e)
 {
 	for (size_t i = 0; i < list->nr; i++) {
 		const struct segment *s = &list->seg[i];
 
-		/* In the file's bytes: bss holds no instructions. */
-		if (s->exec && entry >= s->gpa && entry - s->gpa < s->file_size)
+		/* Not in bss, which holds no instructions. */
+		if (entry >= s->gpa && entry - s->gpa < s->file_size)
 			return 0;
 	}
-	return err_set(
-		e, -ENOEXEC, "ELF entry 0x%llx lies outside every executable segment", (unsigned long long)entry);
+	return err_set(e, -ENOEXEC, "ELF entry 0x%llx lies outside the file's bytes of every segment",
+		(unsigned long long)entry);
 }
 
 static void sort_by_offset(struct segments *list)

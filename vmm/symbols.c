@@ -110,7 +110,7 @@ int symbols_resolve(int fd, struct symbol *sym, size_t n)
 {
 	CLEANUP_FREE struct best *best = calloc(MAX(n, (size_t)1), sizeof(*best));
 	CLEANUP_FREE Elf64_Sym *chunk = calloc(CHUNK, sizeof(*chunk));
-	Elf64_Shdr symtab, strtab;
+	Elf64_Shdr symtab = {0}, strtab = {0};
 	uint64_t count;
 	int r;
 

@@ -91,7 +91,7 @@ def cases():
     yield 'elf-wrap', elf([phdr(paddr=(1 << 64) - 4096, memsz=8192)]), 'wraps around the address space'
     yield 'elf-offset-wrap', elf([phdr(offset=(1 << 64) - 16)]), 'bytes in the file wrap around'
     yield 'elf-filesz', elf([phdr(filesz=8192)]), 'bytes in the file are more than its'
-    yield 'elf-entry', elf(entry=32 * MIB), 'entry 0x2000000 lies outside every executable segment'
+    yield 'elf-entry', elf(entry=32 * MIB), 'entry 0x2000000 lies outside the file.s bytes of every segment'
     yield 'gz-text', gzip.compress(b'words ' * 2000), 'gzip, but what it holds is not an ELF kernel'
     yield 'gz-cut', packed[:len(packed) // 2], 'gzip data end before the stream does'
     yield 'gz-header', packed[:5], 'gzip data end before the stream does|is not a kernel'

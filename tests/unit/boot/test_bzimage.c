@@ -70,6 +70,47 @@ static void code_on_a_page_of_the_file_is_mapped(void **state)
 	assert_int_equal(f->ram.host[KIT_BZ_GPA + 0x8010], 0);
 }
 
+/* syssize counts paragraphs of 16 bytes: up to 15 of the last may be missing, and read as zero. */
+static void the_last_paragraph_may_be_short(void **state)
+{
+	struct fixture *f = *state;
+
+	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+		for (size_t missing = 0; missing < 16; missing++) {
+			assert_int_equal(load_cut(f, KIT_BZ_SIZE - missing, how), 0);
+			assert_memory_equal(
+				f->ram.host + KIT_BZ_GPA, f->bz.bytes + KIT_BZ_SETUP, KIT_BZ_CODE_SIZE - missing);
+			for (size_t i = 0; i < missing; i++)
+				assert_int_equal(f->ram.host[KIT_BZ_GPA + KIT_BZ_CODE_SIZE - 1 - i], 0);
+			assert_int_equal(f->k.load_end, KIT_BZ_GPA + KIT_BZ_INIT_SIZE);
+			assert_int_equal(f->k.copied_bytes, KIT_BZ_CODE_SIZE - missing);
+		}
+	}
+	/* What is mapped ends with a page of the file, before the short one. */
+	f->bz.h.setup_sects = 7;
+	f->bz.h.syssize = (KIT_BZ_SIZE - 0x1000) / 16;
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_MAP), 0);
+	assert_int_equal(f->k.mapped_bytes, 0x9000);
+	assert_int_equal(f->k.copied_bytes, 0x400 - 15);
+	assert_memory_equal(f->ram.host + KIT_BZ_GPA, f->bz.bytes + 0x1000, KIT_BZ_SIZE - 0x1000 - 15);
+	assert_int_equal(f->ram.host[KIT_BZ_GPA + KIT_BZ_SIZE - 0x1000 - 1], 0);
+	/* The zeroes are part of what is loaded. */
+	f->bz.h.init_size = 0;
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_READ), 0);
+	assert_int_equal(f->k.load_end, KIT_BZ_GPA + KIT_BZ_SIZE - 0x1000);
+}
+
+/* A payload is never short: it would be inflated from bytes that are not there. */
+static void a_payload_in_the_missing_bytes_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	f->bz.h.payload_length = KIT_BZ_CODE_SIZE - KIT_BZ_PAYLOAD - 15;
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_READ), 0);
+	f->bz.h.payload_length++;
+	assert_refused_bytes(f, f->bz.bytes, KIT_BZ_SIZE - 15, -ENOEXEC, "does not fit its code of 0x9ff1 bytes");
+}
+
 static void no_setup_sectors_means_four(void **state)
 {
 	struct fixture *f = *state;
@@ -195,7 +236,7 @@ static void a_broken_gzip_payload_is_refused(void **state)
 	f->elf.h.e_entry = 0;
 	packed = kit_gzip(f->elf.bytes, sizeof(f->elf.bytes), 9, &len);
 	kit_bzimage_payload(&f->bz, packed, len);
-	assert_refused(f, -ENOEXEC, "bzImage payload: ELF entry 0x0 lies outside every executable segment");
+	assert_refused(f, -ENOEXEC, "bzImage payload: ELF entry 0x0 lies outside the file's bytes of every segment");
 	free(packed);
 }
 
@@ -252,7 +293,7 @@ SPOIL(past_ram, k->h.pref_address = GIB)
 SPOIL(no_code, k->h.syssize = 0)
 SPOIL(little_code, k->h.syssize = 0x20)
 SPOIL(sectors, k->h.setup_sects = 255)
-SPOIL(syssize, k->h.syssize++)
+SPOIL(syssize, k->h.syssize++) /* a whole paragraph is missing */
 SPOIL(huge, k->h.syssize = UINT32_MAX)
 SPOIL(payload_offset, k->h.payload_offset = KIT_BZ_CODE_SIZE - 0xfff)
 SPOIL(payload_length, k->h.payload_length = UINT32_MAX)
@@ -299,7 +340,7 @@ static void a_cut_file_is_told_as_such_wherever_it_is_cut(void **state)
 	struct fixture *f = *state;
 	size_t header_end = KIT_BZ_HEADER + sizeof(struct setup_header);
 
-	for (size_t len = 0; len < KIT_BZ_SIZE; len += len < 0x300 || len == KIT_BZ_SIZE - 2 ? 1 : 61) {
+	for (size_t len = 0; len <= KIT_BZ_SIZE - 16; len += len < 0x300 ? 1 : 61) {
 		const char *words = "truncated: the bzImage's code ends at byte 41984 and the file at";
 
 		if (!len)
@@ -313,8 +354,9 @@ static void a_cut_file_is_told_as_such_wherever_it_is_cut(void **state)
 			assert_words(f, words);
 		}
 	}
-	assert_true(load_cut(f, KIT_BZ_SIZE - 1, KERNEL_READ) < 0);
-	assert_int_equal(load_cut(f, KIT_BZ_SIZE, KERNEL_READ), 0);
+	assert_true(load_cut(f, KIT_BZ_SIZE - 16, KERNEL_READ) < 0);
+	assert_words(f, "truncated: the bzImage's code ends at byte 41984 and the file at 41968");
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_READ), 0);
 }
 
 int main(void)
@@ -323,6 +365,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_images_own_entry_is_used),
 		T(code_on_a_page_of_the_file_is_mapped),
+		T(the_last_paragraph_may_be_short),
+		T(a_payload_in_the_missing_bytes_is_refused),
 		T(no_setup_sectors_means_four),
 		T(the_place_is_the_one_the_header_asks_for),
 		T(init_size_is_kept_free),
