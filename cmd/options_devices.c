@@ -91,7 +91,10 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.deflt = "0",
 		.max = UINT64_C(1) << 50,
 		DISK_FIELD(uint64_t, rate_bytes),
-		.man = OPTION_MAN("How many bytes a second the guest may read and write in all; 0 means any number."),
+		.man = OPTION_MAN(
+			"How many bytes a second the guest may read and write in all; 0 means any number.\n"
+			"Write-zeroes counts by its length, a discard 4 KiB for each range and as much for each MiB of "
+			"it, a flush 16 KiB, and so does each write that is made durable at once."),
 	},
 	{
 		.name = "logical",

@@ -10,6 +10,7 @@
 #include "devices/virtio/blk.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,12 +64,22 @@
 #define SEGMENT_SECTORS 8
 #define SEGMENT_FLAGS   12
 #define SEGMENT_UNMAP   1
-#define SEGMENTS_MAX    32
 
-#define DISCARD_SECTORS_MAX (2 * GIB / SECTOR)
-#define ZEROES_SECTORS_MAX  (64 * MIB / SECTOR) /* where the file system cannot, they are written one by one */
-#define PHYSICAL_BLOCK      4096
-#define BURST_NS            UINT64_C(100000000) /* how far a queue that was idle may run ahead of its rate */
+#define DISCARD_MAX    (2 * GIB)
+#define ZEROES_MAX     (64 * MIB) /* where the file system cannot, they are written one by one */
+#define PHYSICAL_BLOCK 4096
+#define BURST_NS       UINT64_C(100000000) /* how far a queue that was idle may run ahead of its rate */
+
+/*
+ * What counts against the rate besides data, in bytes. A flush has the host write its journal and empty its disk's
+ * cache. A discard writes metadata: a block for each range, and an extent's entry for each block at the worst.
+ */
+#define FLUSH_PRICE   (16 * KIB)
+#define DISCARD_PRICE (4 * KIB)
+#define DISCARD_SHARE 256
+
+/* Where queues share a thread: how many requests of one are served before the others have their turn. */
+#define TURN_REQUESTS 16
 
 /**
  * struct request - one request, checked as far as its form goes
@@ -76,6 +87,7 @@
  * @status: where the status byte goes
  * @in_bytes: all that the device may write, the status included
  * @durable: a write is on stable storage before it is answered
+ * @segment, @segments: of a discard or write-zeroes request; none: @data is no list of them
  */
 struct request {
 	uint32_t type;
@@ -86,6 +98,8 @@ struct request {
 	uint32_t in_bytes;
 	uint8_t *status;
 	bool durable;
+	const struct blk_segment *segment;
+	size_t segments;
 };
 
 static uint8_t status_of(int r)
@@ -120,9 +134,31 @@ static uint8_t *trim_last(struct iovec *iov, size_t *nr)
 	return (uint8_t *)last->iov_base + last->iov_len;
 }
 
-/* Return: NULL, or the rule that the driver broke. */
-static const char *parse(struct vq_chain *c, struct request *rq)
+/* Copies them, since the driver may change them meanwhile. */
+static size_t load_segments(const struct request *rq, struct blk_segment *to)
 {
+	uint8_t raw[BLK_SEGMENTS_MAX * SEGMENT_SIZE];
+	size_t n = rq->len / SEGMENT_SIZE;
+
+	if (rq->len % SEGMENT_SIZE || n > BLK_SEGMENTS_MAX)
+		return 0;
+	vq_read(rq->data, rq->nr, 0, raw, rq->len);
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *s = raw + i * SEGMENT_SIZE;
+
+		to[i] = (struct blk_segment){
+			.sector = le64_get(s),
+			.sectors = le32_get(s + SEGMENT_SECTORS),
+			.flags = le32_get(s + SEGMENT_FLAGS),
+		};
+	}
+	return n;
+}
+
+/* Return: NULL, or the rule that the driver broke. */
+static const char *parse(struct blk_queue *own, struct request *rq)
+{
+	struct vq_chain *c = &own->chain;
 	uint8_t header[HEADER_SIZE];
 
 	if (c->out_bytes < HEADER_SIZE)
@@ -135,6 +171,7 @@ static const char *parse(struct vq_chain *c, struct request *rq)
 		.sector = le64_get(header + HEADER_SECTOR),
 		.in_bytes = c->in_bytes,
 		.status = trim_last(c->in, &c->in_nr),
+		.segment = own->segment,
 	};
 	if (rq->type == T_IN || rq->type == T_GET_ID) {
 		rq->data = c->in;
@@ -146,6 +183,8 @@ static const char *parse(struct vq_chain *c, struct request *rq)
 		rq->len = c->out_bytes - HEADER_SIZE;
 		trim_front(&rq->data, &rq->nr, HEADER_SIZE);
 	}
+	if (rq->type == T_DISCARD || rq->type == T_WRITE_ZEROES)
+		rq->segments = load_segments(rq, own->segment);
 	return NULL;
 }
 
@@ -158,66 +197,89 @@ static bool in_range(const struct disk *d, uint64_t sector, uint64_t len)
 		(sector * SECTOR) % d->logical == 0;
 }
 
-static uint8_t get_id(const struct blk *b, const struct request *rq)
-{
-	if (rq->len < BLK_ID_MAX)
-		return S_IOERR;
-	vq_write(rq->data, rq->nr, 0, b->id, BLK_ID_MAX);
-	return S_OK;
-}
-
-static uint8_t discard_or_zero(struct blk *b, struct disk_io *io, const struct request *rq)
+/* All ranges are looked at before anything is done with the first. */
+static uint8_t judge_segments(const struct blk *b, const struct request *rq)
 {
 	bool discard = rq->type == T_DISCARD;
-	uint64_t max = discard ? DISCARD_SECTORS_MAX : ZEROES_SECTORS_MAX;
-	uint8_t raw[SEGMENTS_MAX * SEGMENT_SIZE];
-	int r = 0;
+	uint64_t max = discard ? b->discard_max : b->zeroes_max;
 
-	if (!rq->len || rq->len % SEGMENT_SIZE || rq->len > sizeof(raw))
-		return S_IOERR;
-	vq_read(rq->data, rq->nr, 0, raw, rq->len);
-	/* All are looked at before the first is done. */
-	for (const uint8_t *s = raw; s < raw + rq->len; s += SEGMENT_SIZE) {
-		uint32_t sectors = le32_get(s + SEGMENT_SECTORS), flags = le32_get(s + SEGMENT_FLAGS);
+	for (size_t i = 0; i < rq->segments; i++) {
+		const struct blk_segment *s = &rq->segment[i];
+		uint64_t len = (uint64_t)s->sectors * SECTOR;
 
 		/* 5.2.6.2: an unknown flag, and unmap on a discard. */
-		if (flags & ~(uint32_t)(discard ? 0 : SEGMENT_UNMAP))
+		if (s->flags & ~(uint32_t)(discard ? 0 : SEGMENT_UNMAP))
 			return S_UNSUPP;
-		if (sectors > max || !in_range(b->disk, le64_get(s), (uint64_t)sectors * SECTOR))
+		if (len > max || !in_range(b->disk, s->sector, len))
 			return S_IOERR;
 	}
-	for (const uint8_t *s = raw; s < raw + rq->len && r == 0; s += SEGMENT_SIZE) {
-		uint64_t offset = le64_get(s) * SECTOR, len = (uint64_t)le32_get(s + SEGMENT_SECTORS) * SECTOR;
-		bool unmap = le32_get(s + SEGMENT_FLAGS) & SEGMENT_UNMAP;
-
-		if (!len)
-			continue;
-		r = discard ? disk_discard(b->disk, offset, len)
-			    : disk_zero(b->disk, io, offset, len, unmap, rq->durable);
-	}
-	return status_of(r);
+	return rq->segments ? S_OK : S_IOERR;
 }
 
-/* Without the lock. */
-static uint8_t execute(struct blk *b, struct disk_io *io, const struct request *rq)
+/* Whether the request can be done; one that cannot costs nothing. */
+static uint8_t judge(const struct blk *b, const struct request *rq)
 {
 	bool writes = rq->type == T_OUT || rq->type == T_DISCARD || rq->type == T_WRITE_ZEROES;
 
 	/* 5.2.6.2: a read-only device fails writes, and writes nothing. */
 	if (writes && b->disk->ro)
 		return S_IOERR;
-	if ((rq->type == T_IN || rq->type == T_OUT) && !in_range(b->disk, rq->sector, rq->len))
-		return S_IOERR;
 	switch (rq->type) {
-	case T_IN: return status_of(disk_read(b->disk, io, rq->data, rq->nr, rq->sector * SECTOR, rq->len));
-	case T_OUT:
-		return status_of(disk_write(b->disk, io, rq->data, rq->nr, rq->sector * SECTOR, rq->len, rq->durable));
-	case T_FLUSH: return status_of(disk_flush(b->disk));
-	case T_GET_ID: return get_id(b, rq);
+	case T_IN:
+	case T_OUT: return in_range(b->disk, rq->sector, rq->len) ? S_OK : S_IOERR;
+	case T_FLUSH: return S_OK;
+	case T_GET_ID: return rq->len < BLK_ID_MAX ? S_IOERR : S_OK;
 	case T_DISCARD:
-	case T_WRITE_ZEROES: return discard_or_zero(b, io, rq);
+	case T_WRITE_ZEROES: return judge_segments(b, rq);
 	}
 	return S_UNSUPP;
+}
+
+/* What the request costs against the rate, in bytes. The manual says so too: cmd/options_devices.c. */
+static uint64_t price(const struct blk *b, const struct request *rq)
+{
+	bool flushes = rq->type == T_FLUSH || (rq->durable && (rq->type == T_OUT || rq->type == T_WRITE_ZEROES));
+	uint64_t cost = rq->type == T_IN || rq->type == T_OUT ? rq->len : 0;
+
+	if (flushes && !b->disk->map && !b->disk->ro) /* as disk_flush() */
+		cost += FLUSH_PRICE;
+	for (size_t i = 0; i < rq->segments; i++) {
+		uint64_t len = (uint64_t)rq->segment[i].sectors * SECTOR;
+
+		if (len)
+			cost += rq->type == T_DISCARD ? DISCARD_PRICE + len / DISCARD_SHARE : len;
+	}
+	return cost;
+}
+
+static int discard_or_zero(struct blk *b, struct disk_io *io, const struct request *rq)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < rq->segments && r == 0; i++) {
+		const struct blk_segment *s = &rq->segment[i];
+		uint64_t offset = s->sector * SECTOR, len = (uint64_t)s->sectors * SECTOR;
+
+		if (!len)
+			continue;
+		r = rq->type == T_DISCARD ? disk_discard(b->disk, offset, len)
+					  : disk_zero(b->disk, io, offset, len, s->flags & SEGMENT_UNMAP, rq->durable);
+	}
+	return r;
+}
+
+/* A request that can be done. Without the lock. */
+static uint8_t execute(struct blk *b, struct disk_io *io, const struct request *rq)
+{
+	uint64_t offset = rq->sector * SECTOR;
+
+	switch (rq->type) {
+	case T_IN: return status_of(disk_read(b->disk, io, rq->data, rq->nr, offset, rq->len));
+	case T_OUT: return status_of(disk_write(b->disk, io, rq->data, rq->nr, offset, rq->len, rq->durable));
+	case T_FLUSH: return status_of(disk_flush(b->disk));
+	case T_GET_ID: vq_write(rq->data, rq->nr, 0, b->id, BLK_ID_MAX); return S_OK;
+	default: return status_of(discard_or_zero(b, io, rq));
+	}
 }
 
 /* How much the used element says was written; what an error left of the data is cleared, so that it is true. */
@@ -233,20 +295,31 @@ static uint32_t written(const struct request *rq, uint8_t status)
 	return rq->in_bytes == 1;
 }
 
-/* Waits until the rate lets `bytes` through, without the lock but with it held again at the end. */
-static void wait_for_rate(struct blk *b, const struct virtqueue *q, uint32_t generation, uint64_t bytes)
+/*
+ * Waits for the turn of a request that costs so much, in the order in which all queues ask. Without the lock, but with
+ * it held again at the end. Return: false when the request was cancelled meanwhile; then it has cost nothing.
+ */
+static bool wait_for_rate(struct blk *b, const struct virtqueue *q, uint32_t generation, uint64_t cost)
 {
-	if (!b->rate_bytes || !bytes)
-		return;
-	while (!b->quit && q->generation == generation && b->free_at_ns > trace_now_ns()) {
+	uint64_t start_ns, cost_ns;
+
+	if (!b->rate_bytes || !cost)
+		return true;
+	start_ns = MAX(b->free_at_ns, trace_now_ns() - BURST_NS);
+	cost_ns = cost * 1000000000 / b->rate_bytes;
+	b->free_at_ns = start_ns + cost_ns;
+	while (!b->quit && q->generation == generation && start_ns > trace_now_ns()) {
 		struct timespec until = {
-			.tv_sec = (time_t)(b->free_at_ns / 1000000000),
-			.tv_nsec = (long)(b->free_at_ns % 1000000000),
+			.tv_sec = (time_t)(start_ns / 1000000000),
+			.tv_nsec = (long)(start_ns % 1000000000),
 		};
 
 		pthread_cond_timedwait(&b->wake, &b->dev.lock, &until);
 	}
-	b->free_at_ns = MAX(b->free_at_ns, trace_now_ns() - BURST_NS) + bytes * 1000000000 / b->rate_bytes;
+	if (!b->quit && q->generation == generation)
+		return true;
+	b->free_at_ns -= cost_ns;
+	return false;
 }
 
 /* 5.2.5: with the negotiated features, is a write to be durable at once? */
@@ -262,27 +335,27 @@ static void serve(struct blk *b, unsigned i)
 	struct virtqueue *q = &b->dev.queue[i];
 	struct blk_queue *own = &b->queue[i];
 	struct request rq;
-	const char *rule = parse(&own->chain, &rq);
-	bool moves = !rule && (rq.type == T_IN || rq.type == T_OUT), cancelled;
+	const char *rule = parse(own, &rq);
 	uint32_t generation, len = 0;
-	uint8_t status = S_IOERR;
+	uint8_t status;
+	bool begun;
 
 	if (rule) {
 		virtio_broke(&b->dev, rule);
 		return;
 	}
 	rq.durable = writes_through(b);
+	status = judge(b, &rq);
 	generation = virtio_begin(&b->dev, i);
-	wait_for_rate(b, q, generation, moves ? rq.len : 0);
-	cancelled = b->quit || q->generation != generation;
+	begun = wait_for_rate(b, q, generation, status == S_OK ? price(b, &rq) : 0);
 	pthread_mutex_unlock(&b->dev.lock);
-	if (!cancelled) {
+	if (begun && status == S_OK)
 		status = execute(b, &own->io, &rq);
+	if (begun)
 		len = written(&rq, status);
-	}
 	pthread_mutex_lock(&b->dev.lock);
 	/* The disk did it, also when a reset came between. */
-	if (status == S_OK && moves)
+	if (begun && status == S_OK && (rq.type == T_IN || rq.type == T_OUT))
 		*(rq.type == T_IN ? &b->dev.payload.to_guest : &b->dev.payload.from_guest) += rq.len;
 	if (b->quit || !virtio_done(&b->dev, i, generation))
 		return;
@@ -296,11 +369,17 @@ static void blk_kick(struct virtio_device *dev, unsigned i)
 {
 	struct blk *b = container_of(dev, struct blk, dev);
 	struct virtqueue *q = &dev->queue[i];
+	unsigned left = b->turn;
 
 	do {
 		vq_quiet(q);
-		while (!b->quit && virtio_pop(dev, i, &b->queue[i].chain))
+		while (!b->quit && virtio_pop(dev, i, &b->queue[i].chain)) {
 			serve(b, i);
+			if (!--left && !b->quit) {
+				virtio_again(dev, i);
+				return;
+			}
+		}
 	} while (!b->quit && vq_listen(q));
 }
 
@@ -352,12 +431,20 @@ static void fill_config(struct blk *b, const struct disk *d)
 	le16_put(c + CONFIG_NUM_QUEUES, (uint16_t)b->dev.nr_queues);
 	if (d->ro)
 		return;
-	le32_put(c + CONFIG_MAX_DISCARD_SECTORS, DISCARD_SECTORS_MAX);
-	le32_put(c + CONFIG_MAX_DISCARD_SEG, SEGMENTS_MAX);
+	le32_put(c + CONFIG_MAX_DISCARD_SECTORS, (uint32_t)(b->discard_max / SECTOR));
+	le32_put(c + CONFIG_MAX_DISCARD_SEG, BLK_SEGMENTS_MAX);
 	le32_put(c + CONFIG_DISCARD_ALIGNMENT, PHYSICAL_BLOCK / SECTOR);
-	le32_put(c + CONFIG_MAX_ZEROES_SECTORS, ZEROES_SECTORS_MAX);
-	le32_put(c + CONFIG_MAX_ZEROES_SEG, SEGMENTS_MAX);
+	le32_put(c + CONFIG_MAX_ZEROES_SECTORS, (uint32_t)(b->zeroes_max / SECTOR));
+	le32_put(c + CONFIG_MAX_ZEROES_SEG, BLK_SEGMENTS_MAX);
 	c[CONFIG_ZEROES_MAY_UNMAP] = 1;
+}
+
+/* A range that takes longer than a second at the rate would hold up all that the guest asks for behind it. */
+static uint64_t range_max(uint64_t max, uint64_t rate_bytes, unsigned share)
+{
+	if (!rate_bytes || rate_bytes >= max / share)
+		return max;
+	return MAX(align_down(rate_bytes * share, PHYSICAL_BLOCK), UINT64_C(1) * PHYSICAL_BLOCK);
 }
 
 static int init_wake(struct blk *b)
@@ -378,7 +465,14 @@ int blk_init(struct blk *b, const struct blk_params *p)
 	const char *id = p->id ? p->id : b->name;
 	int r;
 
-	*b = (struct blk){.disk = p->disk, .writeback = true, .rate_bytes = p->rate_bytes};
+	*b = (struct blk){
+		.disk = p->disk,
+		.writeback = true,
+		.rate_bytes = p->rate_bytes,
+		.discard_max = range_max(DISCARD_MAX, p->rate_bytes, DISCARD_SHARE),
+		.zeroes_max = range_max(ZEROES_MAX, p->rate_bytes, 1),
+		.turn = UINT_MAX,
+	};
 	snprintf(b->name, sizeof(b->name), "disk%u", p->index);
 	memcpy(b->id, id, MIN(strlen(id), sizeof(b->id)));
 	b->queue = calloc(p->queues, sizeof(*b->queue));
@@ -399,6 +493,8 @@ int blk_init(struct blk *b, const struct blk_params *p)
 	fill_config(b, p->disk);
 	for (unsigned i = 0; i < p->queues && r == 0; i++) {
 		b->dev.loop[i] = p->loop[i];
+		if (i && p->loop[i] == p->loop[0])
+			b->turn = TURN_REQUESTS;
 		r = disk_io_init(&b->queue[i].io);
 	}
 	if (r < 0)

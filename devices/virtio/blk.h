@@ -12,13 +12,15 @@
 #define BLK_ID_MAX      20 /* 5.2.6: the device ID string; no NUL when it is that long */
 #define BLK_CONFIG_SIZE 60
 
+#define BLK_SEGMENTS_MAX 32 /* ranges of one discard or write-zeroes request */
+
 /**
  * struct blk_params - borrowed for the call, but what is said to be borrowed longer
  * @index: which disk, for its name
  * @disk: borrowed until blk_destroy()
  * @id: at most BLK_ID_MAX bytes; NULL: its name
  * @queues: 1 to VIRTIO_QUEUES_MAX
- * @rate_bytes: bytes per second that are read and written, 0: no limit
+ * @rate_bytes: what all requests may cost in a second (blk.c, price()), 0: no limit
  * @mem, @trace: borrowed until blk_destroy()
  * @loop: one for each queue, each in a thread where it may block; several queues may name the same one, and those of
  *        an overlay have to. Borrowed until blk_destroy().
@@ -34,12 +36,21 @@ struct blk_params {
 	struct loop *loop[VIRTIO_QUEUES_MAX];
 };
 
+/** struct blk_segment - a range of a discard or write-zeroes request, as the driver wrote it; 5.2.6 */
+struct blk_segment {
+	uint64_t sector;
+	uint32_t sectors;
+	uint32_t flags;
+};
+
 /**
  * struct blk_queue - what the thread of a queue works with; nobody else touches it
+ * @segment: of the request at hand
  */
 struct blk_queue {
 	struct vq_chain chain;
 	struct disk_io io;
+	struct blk_segment segment[BLK_SEGMENTS_MAX];
 };
 
 /**
@@ -47,7 +58,9 @@ struct blk_queue {
  * @writeback: what the driver set in the configuration (5.2.5)
  * @quit: no request is begun any more, and none that is under way is answered
  * @wake: whoever waits for the rate looks again
- * @free_at_ns: when the rate lets the next request through
+ * @free_at_ns: when the rate lets the next request start
+ * @discard_max, @zeroes_max: bytes of one range
+ * @turn: requests of a queue that are served in a row: few where the queues share a loop
  */
 struct blk {
 	struct virtio_device dev;
@@ -61,6 +74,9 @@ struct blk {
 	pthread_cond_t wake;
 	uint64_t rate_bytes;
 	uint64_t free_at_ns;
+	uint64_t discard_max;
+	uint64_t zeroes_max;
+	unsigned turn;
 };
 
 /**

@@ -70,6 +70,11 @@ void virtio_flush(struct virtio_device *dev, unsigned queue)
 		dev->transport->interrupt(dev->transport, queue);
 }
 
+void virtio_again(struct virtio_device *dev, unsigned queue)
+{
+	dev->transport->again(dev->transport, queue);
+}
+
 uint32_t virtio_begin(struct virtio_device *dev, unsigned queue)
 {
 	dev->queue[queue].working++;

@@ -19,6 +19,9 @@
  *	} while (vq_listen(q));
  *	virtio_flush(dev, i);
  *
+ * A driver on another CPU can keep that loop going for ever. So a device ends its turn after a bounded number of
+ * requests and asks for the next one by virtio_again(), unless the loop is the queue's alone.
+ *
  * A queue of empty buffers (receive) needs no work in @kick beyond retrying what waits for a buffer; a device that runs
  * out of buffers calls vq_listen() before it waits for the next kick, since with EVENT_IDX no kick comes otherwise.
  *
@@ -90,12 +93,14 @@ struct virtio_ops {
  * @config_changed: configuration-change notification; bumps the generation
  * @needs_reset: DEVICE_NEEDS_RESET (2.1.2) and a configuration-change notification; @rule: which rule the driver broke
  * @work_ended: the last request in flight on a queue that was reset meanwhile
+ * @again: kick the queue once more, when the other sources of its loop had their turn
  */
 struct virtio_transport {
 	void (*interrupt)(struct virtio_transport *t, unsigned queue);
 	void (*config_changed)(struct virtio_transport *t);
 	void (*needs_reset)(struct virtio_transport *t, const char *rule);
 	void (*work_ended)(struct virtio_transport *t);
+	void (*again)(struct virtio_transport *t, unsigned queue);
 };
 
 /**
@@ -175,6 +180,9 @@ void virtio_push(struct virtio_device *dev, unsigned queue, uint16_t head, uint3
 
 /** virtio_flush() - interrupt the driver if it wants one for what was pushed. Lock held. */
 void virtio_flush(struct virtio_device *dev, unsigned queue);
+
+/** virtio_again() - the turn was too short: kick @queue once more, after the loop's other sources. Lock held. */
+void virtio_again(struct virtio_device *dev, unsigned queue);
 
 /** virtio_broke() - the driver broke a rule of the device's own: DEVICE_NEEDS_RESET. Lock held. */
 void virtio_broke(struct virtio_device *dev, const char *rule);

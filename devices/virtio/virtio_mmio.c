@@ -180,6 +180,20 @@ static void on_work_ended(struct virtio_transport *tr)
 	show_state(container_of(tr, struct virtio_mmio, transport));
 }
 
+static void kick(const struct virtio_mmio *t, uint32_t queue)
+{
+	uint64_t one = 1;
+
+	if (queue < t->device->nr_queues)
+		while (write(t->kick_fd[queue], &one, sizeof(one)) < 0 && errno == EINTR)
+			;
+}
+
+static void on_again(struct virtio_transport *tr, unsigned queue)
+{
+	kick(container_of(tr, struct virtio_mmio, transport), queue);
+}
+
 /* --- Status ---------------------------------------------------------------------------------------------------- */
 
 static void reset(struct virtio_mmio *t)
@@ -363,15 +377,6 @@ static void mmio_read(struct device *dev, uint64_t offset, void *data, unsigned 
 	pthread_mutex_unlock(&d->lock);
 }
 
-static void kick(const struct virtio_mmio *t, uint32_t queue)
-{
-	uint64_t one = 1;
-
-	if (queue < t->device->nr_queues)
-		while (write(t->kick_fd[queue], &one, sizeof(one)) < 0 && errno == EINTR)
-			;
-}
-
 static void mmio_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
 {
 	struct virtio_mmio *t = container_of(dev, struct virtio_mmio, dev);
@@ -417,7 +422,8 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct
 		.transport = {.interrupt = on_interrupt,
 			.config_changed = on_config_changed,
 			.needs_reset = on_needs_reset,
-			.work_ended = on_work_ended},
+			.work_ended = on_work_ended,
+			.again = on_again},
 		.device = device,
 		.irq = irq,
 	};

@@ -2,7 +2,8 @@
 /*
  * Theory of operation. epoll hands back pointers to sources. A callback may remove another source whose event is
  * already in the batch at hand, so the batch is part of the loop and loop_remove() strikes the source out of it. One
- * that is paused or watched for something else meanwhile is not called for what it no longer asks for.
+ * that is paused or watched for something else meanwhile is not called for what it no longer asks for. A stop ends the
+ * loop behind the batch: an edge in it would not be reported again.
  *
  * epoll reports a hang-up whether it was asked for or not, and would spin on a paused source whose peer is gone. So a
  * source with no events is not in the epoll set at all.
@@ -196,7 +197,7 @@ int loop_run(struct loop *loop)
 			return -errno;
 		}
 		loop->batch_nr = n;
-		for (int i = 0; i < n && !loop->stopping; i++) {
+		for (int i = 0; i < n; i++) {
 			struct loop_source *s = loop->batch[i].data.ptr;
 			uint32_t events = loop->batch[i].events;
 

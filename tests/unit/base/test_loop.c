@@ -346,6 +346,22 @@ static void stop_from_anywhere_and_run_again(void **state)
 	loop_free(l);
 }
 
+/* What happened in the round that ends the loop: an edge comes only once. */
+static void a_stop_loses_no_edge(void **state)
+{
+	struct loop *l = new_loop();
+	struct watch w;
+
+	watch_init(&w, l, event_fd(0), EPOLLIN | EPOLLET);
+	loop_stop(l);
+	assert_int_equal(eventfd_write(w.s.fd, 1), 0);
+	assert_int_equal(loop_run(l), 0);
+	assert_int_equal(w.calls, 1);
+	loop_remove(&w.s);
+	close(w.s.fd);
+	loop_free(l);
+}
+
 #define ROUNDS_MAX 16
 
 /*
@@ -452,6 +468,7 @@ int main(void)
 		cmocka_unit_test(modify_changes_what_is_heard),
 		cmocka_unit_test(timers_repeat_and_disarm),
 		cmocka_unit_test(stop_from_anywhere_and_run_again),
+		cmocka_unit_test(a_stop_loses_no_edge),
 		cmocka_unit_test(bulk_yields_to_whom_it_wakes),
 		cmocka_unit_test(bulk_that_had_to_wait_yields_no_more),
 	};

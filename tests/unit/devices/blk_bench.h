@@ -30,13 +30,14 @@ struct bench {
 	struct vq_driver d;
 	struct disk disk;
 	struct blk blk;
-	int file; /* the image, for the test */
+	int file;            /* the image, for the test */
+	struct loop *second; /* with two loops: of the odd queues */
 	uint64_t header, data, status;
 };
 
 struct setup {
 	bool ro, overlay;
-	unsigned logical, queues;
+	unsigned logical, queues, loops;
 	uint64_t rate;
 	const char *id;
 };
@@ -75,10 +76,12 @@ static inline struct bench *make(const struct setup *s)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", b->file);
 	if (disk_open(&dp, &b->disk, &e) < 0)
 		fail_msg("%s", e.text);
+	if (s->loops == 2)
+		assert_int_equal(loop_new(&b->second), 0);
 	p.mem = &b->d.mem;
 	p.trace = b->d.trace;
 	for (unsigned i = 0; i < p.queues; i++)
-		p.loop[i] = b->d.loop;
+		p.loop[i] = i % 2 && b->second ? b->second : b->d.loop;
 	assert_int_equal(blk_init(&b->blk, &p), 0);
 	vqd_attach(&b->d, &b->blk.dev);
 	return b;
@@ -107,6 +110,7 @@ static inline void drop(struct bench *b)
 	blk_destroy(&b->blk);
 	disk_close(&b->disk);
 	close(b->file);
+	loop_free(b->second);
 	vqd_destroy(&b->d);
 	free(b);
 }

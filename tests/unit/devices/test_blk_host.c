@@ -52,7 +52,7 @@ static void an_overlay_leaves_the_image_alone(void **state)
 	drop(b);
 }
 
-/* A block of an overlay that is written in parts, one after the other, keeps all of them; a discard takes no more than it says. */
+/* A block of an overlay that is written in parts keeps all of them; a discard takes no more than it says. */
 static void an_overlay_keeps_what_lies_beside(void **state)
 {
 	struct bench *b = make(&(struct setup){.overlay = true});
@@ -188,11 +188,97 @@ static void a_rate_is_kept(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(request(b, IN, 0, 64 * KIB), OK);
 	assert_in_range(now_ms() - begin, 190, 1000);
-	/* What moves no data is free. */
+	/* What asks nothing of the host is free. */
 	begin = now_ms();
-	assert_int_equal(request(b, FLUSH, 0, 0), OK);
+	assert_int_equal(request(b, GET_ID, 0, 20), OK);
+	assert_int_equal(request(b, IN, 0, 0), OK);
 	assert_in_range(now_ms() - begin, 0, 50);
 	drop(b);
+}
+
+struct cost {
+	uint32_t type;
+	uint64_t sector;
+	uint32_t len;
+	uint32_t sectors[2]; /* of two ranges */
+	uint64_t bytes;
+};
+
+/* What each request of a list took of the rate, to the byte. */
+static void costs(struct bench *b, const struct cost *row, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t before = trace_now_ns();
+
+		for (unsigned n = 0; n < 2 && row[i].type >= DISCARD; n++)
+			put_segment(b, n, 0, row[i].sectors[n], 0);
+		b->blk.free_at_ns = before;
+		request(b, row[i].type, row[i].sector, row[i].len);
+		assert_int_equal(b->blk.free_at_ns - before, row[i].bytes * 1000000000 / MIB);
+	}
+}
+
+/* Not by write-zeroes, discards or flushes does a guest get past its rate. What fails costs nothing. */
+static void what_counts_against_the_rate(void **state)
+{
+	static const struct cost writeback[] = {
+		{.type = IN, .len = 4096, .bytes = 4096},
+		{.type = OUT, .len = 4096, .bytes = 4096},
+		{.type = FLUSH, .bytes = 16384},
+		{.type = WRITE_ZEROES, .len = 16, .sectors = {128}, .bytes = 65536},
+		{.type = WRITE_ZEROES, .len = 32, .sectors = {8, 16}, .bytes = 12288},
+		{.type = DISCARD, .len = 16, .sectors = {512}, .bytes = 4096 + 1024},
+		{.type = DISCARD, .len = 32, .sectors = {512, 8}, .bytes = 2 * 4096 + 1024 + 16},
+		{.type = DISCARD, .len = 32, .sectors = {0, 0}, .bytes = 0},
+		{.type = DISCARD, .len = 15, .sectors = {8}, .bytes = 0},
+		{.type = WRITE_ZEROES, .len = 16, .sectors = {DISK_SIZE / SECTOR + 1}, .bytes = 0},
+		{.type = WRITE_ZEROES, .len = 16, .sectors = {UINT32_MAX}, .bytes = 0},
+		{.type = IN, .sector = DISK_SIZE / SECTOR, .len = 4096, .bytes = 0},
+		{.type = OUT, .sector = UINT64_MAX, .len = 4096, .bytes = 0},
+		{.type = GET_ID, .len = 20, .bytes = 0},
+		{.type = 99, .len = 4096, .bytes = 0},
+	};
+	/* In write-through each write is a flush as well. */
+	static const struct cost through[] = {
+		{.type = OUT, .len = 512, .bytes = 512 + 16384},
+		{.type = WRITE_ZEROES, .len = 16, .sectors = {8}, .bytes = 4096 + 16384},
+		{.type = DISCARD, .len = 16, .sectors = {256}, .bytes = 4096 + 512},
+		{.type = IN, .len = 512, .bytes = 512},
+	};
+	static const struct cost overlay[] = {{.type = FLUSH, .bytes = 0}, {.type = OUT, .len = 512, .bytes = 512}};
+	struct bench *b = make(&(struct setup){.rate = MIB});
+
+	alive(b, UINT64_MAX);
+	costs(b, writeback, ARRAY_SIZE(writeback));
+	alive(b, F_CONFIG_WCE | BIT(13) | BIT(14)); /* without FLUSH */
+	costs(b, through, ARRAY_SIZE(through));
+	drop(b);
+	b = make(&(struct setup){.rate = MIB, .overlay = true});
+	alive(b, UINT64_MAX);
+	costs(b, overlay, ARRAY_SIZE(overlay));
+	drop(b);
+}
+
+/* The longest range that the driver may ask for takes a second. */
+static void a_range_is_no_longer_than_the_rate(void **state)
+{
+	static const struct {
+		uint64_t rate, discard, zeroes;
+	} row[] = {
+		{0, 2 * GIB, 64 * MIB},
+		{GIB, 2 * GIB, 64 * MIB},
+		{MIB, 256 * MIB, MIB},
+		{10000, 2560000 / 4096 * 4096, 8192},
+		{1, 4096, 4096},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct bench *b = make(&(struct setup){.rate = row[i].rate});
+
+		assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 36, 4) * 512, row[i].discard);
+		assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 48, 4) * 512, row[i].zeroes);
+		drop(b);
+	}
 }
 
 /* --- In a thread of its own, as the machine runs it -------------------------------------------------------------- */
@@ -215,6 +301,73 @@ static bool wait_used(struct bench *b, uint32_t *len)
 	return false;
 }
 
+static void offer_reads(struct bench *b, unsigned queue, unsigned n)
+{
+	struct vqd_buf buf[] = {{b->header, 16, false}, {b->data, 8 * KIB, true}, {b->status, 1, true}};
+
+	put_header(b, IN, 0);
+	while (n--)
+		vqd_offer(&b->d, queue, vqd_add(&b->d, queue, buf, 3, false));
+	vqd_kick(&b->d, queue);
+}
+
+static unsigned answered(struct bench *b, unsigned queue)
+{
+	uint16_t head;
+	uint32_t len;
+	unsigned n = 0;
+
+	while (vqd_used(&b->d, queue, &head, &len))
+		n++;
+	return n;
+}
+
+/* The queues of an overlay: one that always has requests leaves the others their turn. */
+static void queues_of_one_thread_take_turns(void **state)
+{
+	struct bench *b = make(&(struct setup){.overlay = true, .queues = 2});
+	unsigned first;
+
+	alive(b, UINT64_MAX);
+	offer_reads(b, 0, 80);
+	offer_reads(b, 1, 1);
+	vqd_run(&b->d);
+	first = answered(b, 0);
+	assert_in_range(first, 1, 79);
+	assert_int_equal(answered(b, 1), 1);
+	for (unsigned i = 0; i < 80; i++)
+		vqd_run(&b->d);
+	assert_int_equal(first + answered(b, 0), 80);
+	drop(b);
+}
+
+/* Two queues with a thread each, both with as many requests as they get done: the rate is shared in halves. */
+static void queues_share_the_rate(void **state)
+{
+	struct bench *b = make(&(struct setup){.rate = 400 * KIB, .queues = 2, .loops = 2});
+	unsigned nr[2] = {0};
+	pthread_t thread[2];
+
+	alive(b, UINT64_MAX);
+	b->blk.free_at_ns = trace_now_ns();
+	for (unsigned q = 0; q < 2; q++)
+		offer_reads(b, q, 60);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, run_loop, b->blk.dev.loop[i]), 0);
+	while (nr[0] + nr[1] < 24) {
+		for (unsigned q = 0; q < 2; q++)
+			nr[q] += answered(b, q);
+		sched_yield();
+	}
+	assert_in_range(nr[0], 8, 16);
+	blk_quit(&b->blk);
+	for (unsigned i = 0; i < 2; i++) {
+		loop_stop(b->blk.dev.loop[i]);
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	}
+	drop(b);
+}
+
 static void start_read(struct bench *b, uint32_t len)
 {
 	struct vqd_buf buf[] = {{b->header, 16, false}, {b->data, len, true}, {b->status, 1, true}};
@@ -229,6 +382,7 @@ static void a_reset_while_a_request_waits(void **state)
 {
 	struct bench *b = make(&(struct setup){.rate = 4 * KIB});
 	pthread_t thread;
+	uint64_t free_at;
 	uint32_t len;
 
 	alive(b, UINT64_MAX);
@@ -236,6 +390,7 @@ static void a_reset_while_a_request_waits(void **state)
 	start_read(b, 64 * KIB);
 	assert_true(wait_used(b, &len));
 	/* The next would wait for 16 s. */
+	free_at = b->blk.free_at_ns;
 	memset(vqd_ptr(&b->d, b->data), 0x5a, SECTOR);
 	start_read(b, SECTOR);
 	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
@@ -244,7 +399,8 @@ static void a_reset_while_a_request_waits(void **state)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	assert_int_equal(vqd_get(&b->d, VQD_STATUS), 0);
 	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), NOT_WRITTEN);
-	data_is(b, 0, SECTOR, 0x5a); /* nor the data */
+	data_is(b, 0, SECTOR, 0x5a);                  /* nor the data */
+	assert_int_equal(b->blk.free_at_ns, free_at); /* what was not done is not paid for */
 	/* And quitting wakes it as well. */
 	alive(b, UINT64_MAX);
 	start_read(b, SECTOR);
@@ -334,6 +490,10 @@ int main(void)
 		cmocka_unit_test(no_request_allocates),
 		cmocka_unit_test(buffers_in_ram_that_vanished),
 		cmocka_unit_test(a_rate_is_kept),
+		cmocka_unit_test(what_counts_against_the_rate),
+		cmocka_unit_test(a_range_is_no_longer_than_the_rate),
+		cmocka_unit_test(queues_of_one_thread_take_turns),
+		cmocka_unit_test(queues_share_the_rate),
 		cmocka_unit_test(a_reset_while_a_request_waits),
 		cmocka_unit_test(resets_against_a_busy_thread),
 	};
