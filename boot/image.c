@@ -195,12 +195,11 @@ int image_check_range(const struct gmem *mem, uint64_t gpa, uint64_t len, const 
 	if (gpa + len <= ram_end)
 		return 0;
 	if (ram_end == BOARD_HOLE_START)
-		return err_set(e, -ENOMEM,
+		return err_set(e, -E2BIG,
 			"%s at 0x%llx (%s long) reaches into the hole below 4 GiB, which starts at 0x%llx", what,
 			(unsigned long long)gpa, size, (unsigned long long)ram_end);
-	return err_set(e, -ENOMEM,
-		"%s at 0x%llx (%s long) does not fit the %s of guest RAM: give the guest more memory", what,
-		(unsigned long long)gpa, size, ram);
+	return err_set(e, -E2BIG, "%s at 0x%llx (%s long) does not fit the %s of guest RAM: give the guest more memory",
+		what, (unsigned long long)gpa, size, ram);
 }
 
 bool image_is_elf(const uint8_t *head, uint64_t len)

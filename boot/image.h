@@ -73,7 +73,7 @@ void image_extent(int fd, uint64_t at, uint64_t end, uint64_t *ret_data, uint64_
  * image_check_range() - may a kernel lie in [@gpa, @gpa + @len)?
  * @what: how the message names it
  *
- * Return: 0, -EINVAL (wraps, below 1 MiB), -ENOMEM (past low RAM, or into the 32-bit hole).
+ * Return: 0, -EINVAL (wraps, below 1 MiB), -E2BIG (past low RAM, or into the 32-bit hole).
  */
 int image_check_range(const struct gmem *mem, uint64_t gpa, uint64_t len, const char *what, struct err *e);
 

@@ -221,10 +221,13 @@ static int one_run(struct bench_session *s, unsigned which, struct timing *ret, 
 	quote_stderr(s->err_fd);
 	how = WIFSIGNALED(ret->status) ? "signal" : "status";
 	code = WIFSIGNALED(ret->status) ? WTERMSIG(ret->status) : WEXITSTATUS(ret->status);
+	/* Ours says by its status whose fault it is. */
+	r = which == BENCH_OURS && WIFEXITED(ret->status) && code == EXIT_USAGE ? -EINVAL : -EIO;
 	if (!s->marker)
-		return err_set(e, -EIO, "%.200s ended with %s %d", side->argv[0], how, code);
-	return err_set(e, -EIO, "%.200s ended with %s %d, and had not printed '%.100s'; its last line was '%.200s'",
-		side->argv[0], how, code, s->marker, ret->tail);
+		return err_operator(e, err_set(e, r, "%.200s ended with %s %d", side->argv[0], how, code));
+	return err_operator(e,
+		err_set(e, r, "%.200s ended with %s %d, and had not printed '%.100s'; its last line was '%.200s'",
+			side->argv[0], how, code, s->marker, ret->tail));
 }
 
 static void progress(const struct bench_session *s, unsigned turn)
@@ -328,7 +331,7 @@ int bench_boot(int argc, char **argv)
 		r = run_all(&s, &e);
 	if (r < 0 && r != -EINTR) {
 		fprintf(stderr, "vmm: %s\n", e.text);
-		return EXIT_FAILED;
+		return err_exit_status(&e);
 	}
 	bench_print(&s, stdout);
 	regressed = bench_judge(&s, stdout);
@@ -340,7 +343,7 @@ int bench_boot(int argc, char **argv)
 		r = err_set(&e, -EIO, "cannot write to standard output");
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
-		return EXIT_FAILED;
+		return err_exit_status(&e);
 	}
 	if (regressed)
 		return EXIT_REGRESSION;

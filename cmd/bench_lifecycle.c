@@ -339,7 +339,7 @@ int bench_lifecycle(int argc, char **argv)
 	if (r < 0) {
 		fflush(stdout);
 		fprintf(stderr, "vmm: %s\n", e.text);
-		return EXIT_FAILED;
+		return err_exit_status(&e);
 	}
 	return 0;
 }

@@ -91,7 +91,7 @@ int bench_write(const char *path, void (*write)(FILE *out, void *arg), void *arg
 	}
 	f = fopen(temporary, "we");
 	if (!f)
-		return err_sys(e, -errno, "cannot write %s", temporary);
+		return err_operator(e, err_sys(e, -errno, "cannot write %s", temporary));
 	write(f, arg);
 	errno = 0;
 	if (fflush(f) || ferror(f))
@@ -102,7 +102,7 @@ int bench_write(const char *path, void (*write)(FILE *out, void *arg), void *arg
 		r = -errno;
 	if (r < 0) {
 		unlink(temporary);
-		return err_sys(e, r, "cannot write %s", path);
+		return err_operator(e, err_sys(e, r, "cannot write %s", path));
 	}
 	return 0;
 }

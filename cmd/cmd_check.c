@@ -85,8 +85,9 @@ int cmd_check(int argc, char **argv)
 		r = check_config(&config, &e);
 		printf("  %-8s %-30s %s\n", r < 0 ? "BAD" : "ok", config.kernel,
 			r < 0 ? e.text : "the machine can be built as configured");
-		if (r < 0)
-			status = EXIT_FAILED;
+		/* A host on which nothing would boot is the larger trouble. */
+		if (r < 0 && !status)
+			status = err_exit_status(&e);
 	}
 	printf("%s\n",
 		status ? "A stock kernel would not boot here with these settings." : "A stock kernel would boot here.");

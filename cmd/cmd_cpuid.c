@@ -188,10 +188,10 @@ static int read_host(const char *from, struct cpuid_set *ret, bool *ret_deadline
 	if (from) {
 		in = fopen(from, "re");
 		if (!in)
-			return err_sys(e, -errno, "--from %s", from);
+			return err_operator(e, err_sys(e, -errno, "--from %s", from));
 		/* A file does not tell; every KVM since Linux 3.3 has it. */
 		*ret_deadline = true;
-		return cpuid_text_read(in, from, ret, e);
+		return err_operator(e, cpuid_text_read(in, from, ret, e));
 	}
 	r = kvm_open(NULL, &kvm, e);
 	if (r < 0)
@@ -214,10 +214,13 @@ static int show(struct cpuid_opts opts, enum output output, const char *from, st
 	}
 	v->out = stdout;
 	r = read_host(from, &v->host, &opts.tsc_deadline, e);
-	if (!r)
+	if (!r) {
 		r = cpuid_policy(&v->host, &opts, &v->guest, e);
+		if (from)
+			err_operator(e, r);
+	}
 	if (r < 0)
-		return from ? EXIT_USAGE : EXIT_FAILED;
+		return err_exit_status(e);
 
 	if (output == OUTPUT_TABLE)
 		print_table(v, &opts, from ? from : "KVM_GET_SUPPORTED_CPUID");

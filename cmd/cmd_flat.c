@@ -160,12 +160,11 @@ static void raise_file_limit(void)
 	}
 }
 
-static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level level, bool *usage, struct err *e)
+static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level level, struct err *e)
 {
 	struct flat_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
 	int r;
 
-	*usage = false;
 	raise_file_limit();
 	plan_flat_early(mode, s->config.nr, &s->confinement.plan);
 	r = sandbox_early(&s->confinement.sandbox, &s->confinement.plan, e);
@@ -196,7 +195,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 	if (r < 0)
 		return r;
 	flat_set_sandbox(s->flat, &s->confinement.sandbox);
-	return flat_build(s->flat, usage, e);
+	return flat_build(s->flat, e);
 }
 
 /* --- What came of it ----------------------------------------------------------------------------------------- */
@@ -277,20 +276,20 @@ int cmd_flat(int argc, char **argv)
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	CLEANUP(session_destroy) struct session s = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
 	struct err e = {};
-	bool usage = true;
 	size_t nr = 0;
 	int r;
 
 	r = words ? pick_parse(argc, argv, "flat", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
 	if (r == 0)
 		r = parse_sources(&s, words, nr, &e);
+	err_operator(&e, r);
 	if (r == 0) {
 		s.config.mem_bytes = picks[MEM].value.n;
 		s.config.isolate = picks[ISOLATE].value.n;
 		s.config.timed = picks[STATS].value.n;
 		s.config.deadline_ns = picks[TIMEOUT].value.n ? main_entry_ns() + picks[TIMEOUT].value.n : 0;
-		r = set_up(&s, (enum sandbox_mode)picks[SANDBOX].value.n, (enum trace_level)picks[LOG_LEVEL].value.n,
-			&usage, &e);
+		r = set_up(
+			&s, (enum sandbox_mode)picks[SANDBOX].value.n, (enum trace_level)picks[LOG_LEVEL].value.n, &e);
 	}
 	if (r == 0)
 		r = flat_run(s.flat, &e);
@@ -301,7 +300,7 @@ int cmd_flat(int argc, char **argv)
 	s.terminal = NULL;
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
-		return usage ? EXIT_USAGE : EXIT_FAILED;
+		return err_exit_status(&e);
 	}
 	say_ends(&s);
 	if (s.config.timed)

@@ -36,7 +36,7 @@ static int draw(const struct run_report *r, size_t nr, const char *path, struct 
 	int code;
 
 	if (!out)
-		return err_sys(e, -errno, "--svg: cannot write %s", path);
+		return err_operator(e, err_sys(e, -errno, "--svg: cannot write %s", path));
 	errno = 0;
 	code = report_svg(r, nr, out);
 	if ((fflush(out) || ferror(out)) && code == 0)
@@ -67,22 +67,21 @@ int cmd_report(int argc, char **argv)
 	struct run_report run[REPORT_RUNS_MAX] = {0};
 	struct err e = {};
 	size_t nr = 0, read = 0;
-	int r, status = 0;
+	int r;
 
 	r = words ? pick_parse(argc, argv, "report", picks, words, &nr, &e) : err_sys(&e, -ENOMEM, "cannot start");
 	if (r == 0 && !nr)
 		r = err_set(&e, -EINVAL, "no report given: vmm report FILE... shows what vmm --report FILE wrote");
 	if (r == 0 && nr > REPORT_RUNS_MAX)
 		r = err_set(&e, -EINVAL, "%zu reports: at most %d can be compared", nr, REPORT_RUNS_MAX);
-	if (r < 0)
-		status = EXIT_USAGE;
+	err_operator(&e, r);
 	for (; r == 0 && read < nr; read++)
-		r = run_report_read(words[read], &run[read], &e);
+		r = err_operator(&e, run_report_read(words[read], &run[read], &e));
 	if (r == 0)
 		r = show(run, nr, picks[SVG].value.text, &e);
 	if (r < 0)
 		fprintf(stderr, "vmm: %s\n", e.text);
 	for (size_t i = 0; i < nr && i < REPORT_RUNS_MAX; i++)
 		run_report_destroy(&run[i]);
-	return r < 0 && !status ? EXIT_FAILED : status;
+	return r < 0 ? err_exit_status(&e) : 0;
 }

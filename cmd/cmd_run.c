@@ -67,12 +67,12 @@ static void say_verdict(const struct run *run, const struct verdict *v)
 
 	switch (v->outcome) {
 	case OUTCOME_TIMEOUT:
+	case OUTCOME_HALT:
 	case OUTCOME_CRASH:
 	case OUTCOME_FAILURE:
 		fprintf(stderr, "vmm: %s (%s)\n", outcome_text(v->outcome), detector_text(v->by));
 		machine_report(run->machine, stderr);
 		break;
-	case OUTCOME_HALT: fprintf(stderr, "vmm: %s\n", outcome_text(v->outcome)); break;
 	case OUTCOME_PANIC:
 		fprintf(stderr, "vmm: %s (%s%s)", outcome_text(v->outcome), detector_text(v->by),
 			v->by == DETECTOR_CONSOLE ? ", which a program in the guest can fake" : "");
@@ -150,7 +150,9 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	trace_config_ready(run->trace);
 	sandbox_open(&run->confinement.sandbox, run->trace);
 	if (!run->config.kernel)
-		return err_set(e, -EINVAL, "no kernel given: --kernel FILE names one (`vmm --help` lists the options)");
+		return err_operator(e,
+			err_set(e, -EINVAL,
+				"no kernel given: --kernel FILE names one (`vmm --help` lists the options)"));
 	r = report_open(run->report, e);
 	if (r < 0)
 		return r;
@@ -215,7 +217,7 @@ int cmd_run(int argc, char **argv)
 	run.terminal = NULL;
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
-		end.status = run.config.kernel ? EXIT_FAILED : EXIT_USAGE;
+		end.status = err_exit_status(&e);
 		end.error = e.text;
 	} else {
 		say_verdict(&run, &end.verdict);

@@ -210,13 +210,17 @@ static void put_exit_row(int status, const char *text)
 	put_text(status >= 0 ? text : colon + 2);
 }
 
+#define USAGE_MEANS                                                                                                    \
+	"the command line or the configuration file is wrong, or what it names (a kernel, a disk, a socket, "          \
+	"a program) is missing or cannot be used"
+
 static void put_exit_status(void)
 {
 	puts(".Bl -tag -width Ds");
 #define X(id, name, status, text)                                                                                      \
 	put_exit_row(status, text);                                                                                    \
 	if (OUTCOME_##id == OUTCOME_POWEROFF)                                                                          \
-		put_exit_row(EXIT_USAGE, "the command line or the configuration file is wrong");
+		put_exit_row(EXIT_USAGE, USAGE_MEANS);
 	OUTCOMES(X)
 #undef X
 	puts(".El");

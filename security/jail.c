@@ -30,16 +30,17 @@ int jail_enter_cgroup(const char *dir, struct err *e)
 	char path[4096];
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/cgroup.procs", dir) >= sizeof(path))
-		return err_sys(e, -ENAMETOOLONG, "--cgroup %s", dir);
+		return err_operator(e, err_sys(e, -ENAMETOOLONG, "--cgroup %s", dir));
 	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT)
-		return err_set(e, -ENOENT,
-			"--cgroup %s: not a control group (it has no cgroup.procs): name its directory, as in "
-			"/sys/fs/cgroup/NAME, and make it first",
-			dir);
+		return err_operator(e,
+			err_set(e, -ENOENT,
+				"--cgroup %s: not a control group (it has no cgroup.procs): name its directory, as in "
+				"/sys/fs/cgroup/NAME, and make it first",
+				dir));
 	/* 0: whoever writes. */
 	if (fd < 0 || write(fd, "0", 1) < 0)
-		return err_sys(e, -errno, "--cgroup %s", dir);
+		return err_operator(e, err_sys(e, -errno, "--cgroup %s", dir));
 	return 0;
 }
 
@@ -49,14 +50,14 @@ int jail_enter_netns(const char *name, struct err *e)
 	char path[4096];
 
 	if ((size_t)snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : NETNS_DIR "/", name) >= sizeof(path))
-		return err_sys(e, -ENAMETOOLONG, "--netns %s", name);
+		return err_operator(e, err_sys(e, -ENAMETOOLONG, "--netns %s", name));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return err_sys(e, -errno, "--netns %s", path);
+		return err_operator(e, err_sys(e, -errno, "--netns %s", path));
 	if (setns(fd, CLONE_NEWNET) == 0)
 		return 0;
 	if (errno == EINVAL)
-		return err_set(e, -EINVAL, "--netns %s: not a network namespace", path);
+		return err_operator(e, err_set(e, -EINVAL, "--netns %s: not a network namespace", path));
 	return failed(-errno, "--netns", path, e);
 }
 
@@ -68,7 +69,7 @@ int jail_new_netns(struct err *e)
 int jail_change_root(const char *dir, struct err *e)
 {
 	if (chdir(dir) < 0)
-		return err_sys(e, -errno, "--chroot %s", dir);
+		return err_operator(e, err_sys(e, -errno, "--chroot %s", dir));
 	if (chroot(".") < 0)
 		return failed(-errno, "--chroot", dir, e);
 	return 0;

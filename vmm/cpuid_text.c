@@ -58,6 +58,7 @@ static int read_line(FILE *in, char *buf, size_t size)
 	bool comment = false;
 	int c;
 
+	errno = 0;
 	while ((c = getc(in)) != EOF && c != '\n') {
 		comment |= c == '#';
 		if (comment)
@@ -69,7 +70,7 @@ static int read_line(FILE *in, char *buf, size_t size)
 	}
 	buf[len] = '\0';
 	if (ferror(in))
-		return -EIO;
+		return errno ? -errno : -EIO;
 	return c != EOF || len > 0;
 }
 

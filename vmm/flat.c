@@ -49,7 +49,7 @@ static int open_program(struct flat *f, unsigned i, const struct flat_source *so
 	/* Not blocking: a FIFO is to be an error, and not a wait. */
 	p->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (p->fd < 0)
-		return err_sys(e, -errno, "%s", source->path);
+		return err_operator(e, err_sys(e, -errno, "%s", source->path));
 	r = name_program(f, i, source->path, e);
 	return r < 0 ? r : flat_program_ports(p, i == 0, e);
 }
@@ -171,17 +171,15 @@ static int build_vm(struct flat *f, unsigned index, const struct cpuid_set *cpui
 	return r < 0 ? err_wrap(e, r, "VM %u of %u", index + 1, f->nr_vms) : 0;
 }
 
-static int load_program(struct flat *f, struct flat_program *p, bool *ret_usage, struct err *e)
+static int load_program(struct flat *f, struct flat_program *p, struct err *e)
 {
 	struct gmem *mem = &f->vm[p->vm].memory.gmem;
 	struct entry entry;
 	uint64_t start;
 	int r;
 
-	*ret_usage = true;
-	r = flat_image_load(p->fd, &p->wish, mem, p->slot, f->mem_bytes, &p->image, e);
+	r = err_operator(e, flat_image_load(p->fd, &p->wish, mem, p->slot, f->mem_bytes, &p->image, e));
 	if (r == 0) {
-		*ret_usage = false;
 		r = flat_lay_out(mem, p->slot, f->mem_bytes, &p->image, &entry);
 		if (r < 0)
 			err_sys(e, r, "cannot write its tables");
@@ -205,20 +203,17 @@ static int guest_cpuid(struct flat *f, struct cpuid_set *ret, struct err *e)
 	return r < 0 ? r : cpuid_policy(host, &opts, ret, e);
 }
 
-int flat_build(struct flat *f, bool *ret_usage, struct err *e)
+int flat_build(struct flat *f, struct err *e)
 {
 	CLEANUP_FREE struct cpuid_set *cpuid = malloc(sizeof(*cpuid));
 	int r = cpuid ? 0 : err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
 
-	*ret_usage = false;
 	for (unsigned i = 0; r == 0 && i < f->nr; i++) {
 		struct flat_program *p = &f->program[i];
 
 		r = flat_image_mode(p->fd, &p->wish, &p->mode, e);
-		if (r < 0) {
-			*ret_usage = true;
-			return err_wrap(e, r, "%s", p->name);
-		}
+		if (r < 0)
+			return err_operator(e, err_wrap(e, r, "%s", p->name));
 	}
 	if (r == 0)
 		r = guest_cpuid(f, cpuid, e);
@@ -227,7 +222,7 @@ int flat_build(struct flat *f, bool *ret_usage, struct err *e)
 	for (unsigned i = 0; r == 0 && i < f->nr_vms; i++)
 		r = build_vm(f, i, cpuid, e);
 	for (unsigned i = 0; r == 0 && i < f->nr; i++)
-		r = load_program(f, &f->program[i], ret_usage, e);
+		r = load_program(f, &f->program[i], e);
 	return r;
 }
 

@@ -91,7 +91,7 @@ struct sandbox;
  * @trace, @loop: borrowed until flat_destroy()
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0 or a negative errno. -EINVAL and what open() gives for a program mean that the operator is to blame.
+ * Return: 0 or a negative errno; err_operator() when a program cannot be opened.
  * Context: OPEN stage. Trust: operator.
  */
 int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, struct trace *trace, struct loop *loop,
@@ -102,9 +102,10 @@ void flat_set_sandbox(struct flat *f, struct sandbox *sandbox);
 
 /**
  * flat_build() - make everything, up to the first instruction
- * @ret_usage: true when a program or what was said about it is wrong; false: the host failed
+ *
+ * Return: 0 or a negative errno; err_operator() when a program or what was said about it is wrong.
  */
-int flat_build(struct flat *f, bool *ret_usage, struct err *e);
+int flat_build(struct flat *f, struct err *e);
 
 /**
  * flat_run() - run all programs at once, a thread each, until every one has ended or was ended

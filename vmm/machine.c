@@ -40,19 +40,26 @@ static int open_regular(const char *what, const char *path, int *ret, struct err
 	return 0;
 }
 
+static int open_console(struct machine *m, const struct machine_stdio *stdio, struct err *e)
+{
+	const struct console_params console = {
+		.kind = m->config->console,
+		.path = m->config->console_path,
+		.cap_bytes = m->config->console_cap_bytes,
+		.in_fd = stdio->in_fd,
+		.out_fd = stdio->out_fd,
+		.filter = stdio->filter,
+		.trace = m->trace,
+	};
+	int r = console_open(&console, &m->console, e);
+
+	return console.path ? err_operator(e, r) : r;
+}
+
 int machine_open(const struct config *config, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop,
 	struct machine **ret, struct err *e)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	const struct console_params console = {
-		.kind = config->console,
-		.path = config->console_path,
-		.cap_bytes = config->console_cap_bytes,
-		.in_fd = stdio->in_fd,
-		.out_fd = stdio->out_fd,
-		.filter = stdio->filter,
-		.trace = trace,
-	};
 	int r;
 
 	if (!m)
@@ -68,16 +75,16 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	pthread_cond_init(&m->gate, NULL);
 	pthread_cond_init(&m->ready, NULL);
 
-	r = open_regular("kernel", config->kernel, &m->kernel_fd, e);
+	r = err_operator(e, open_regular("kernel", config->kernel, &m->kernel_fd, e));
 	if (r == 0 && config->initrd)
-		r = open_regular("initrd", config->initrd, &m->initrd_fd, e);
+		r = err_operator(e, open_regular("initrd", config->initrd, &m->initrd_fd, e));
 	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
 	if (r == 0)
 		r = virtio_slots_open(config, &m->virtio, e);
 	if (r == 0)
 		r = kvm_open(trace, &m->kvm, e);
 	if (r == 0)
-		r = console_open(&console, &m->console, e);
+		r = open_console(m, stdio, e);
 	if (r < 0) {
 		machine_destroy(m);
 		return r;
@@ -190,14 +197,15 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 	trace_kernel_loading(m->trace, c->kernel);
 	r = kernel_load(g, m->kernel_fd, map ? KERNEL_MAP : KERNEL_READ, &m->kernel, e);
 	if (r < 0)
-		return err_wrap(e, r, "kernel %s", c->kernel);
+		return err_operator(e, err_wrap(e, r, "kernel %s", c->kernel));
 	trace_kernel_loaded(m->trace, kernel_format_name(m->kernel.format), m->kernel.load_start, m->kernel.load_end,
 		m->kernel.entry);
 
 	r = build_tables(m, &boot.acpi_rsdp, e);
 	if (r < 0)
 		return r;
-	r = linux_boot_setup(g, &boot, ret_entry, &placed, e);
+	/* Command line and initrd are the operator's. */
+	r = err_operator(e, linux_boot_setup(g, &boot, ret_entry, &placed, e));
 	if (r < 0)
 		return r;
 	if (c->initrd)
@@ -316,8 +324,9 @@ static int build_cpus(struct machine *m, struct cpuid_set *cpuid, const struct e
 	int r;
 
 	if (c->cpus > m->kvm.max_vcpus)
-		return err_set(e, -EINVAL, "--cpus %u: this host's KVM allows at most %u CPUs in a VM", c->cpus,
-			m->kvm.max_vcpus);
+		return err_operator(e,
+			err_set(e, -EINVAL, "--cpus %u: this host's KVM allows at most %u CPUs in a VM", c->cpus,
+				m->kvm.max_vcpus));
 	r = vm_add_vcpus(&m->vm, c->cpus, e);
 	if (r < 0)
 		return r;

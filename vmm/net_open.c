@@ -32,7 +32,7 @@ int net_open(const struct config_net *c, struct net_backend **ret, struct err *e
 		return r < 0 ? err_wrap(e, r, "--net tap=%s", c->name) : 0;
 	case CONFIG_NET_FD: r = net_tap_adopt(c->fd, ret, e); return r < 0 ? err_wrap(e, r, "--net fd=%d", c->fd) : 0;
 	case CONFIG_NET_PASST:
-		r = c->name ? net_passt_connect(c->name, ret, e) : net_passt_start(ret, e);
+		r = c->name ? err_operator(e, net_passt_connect(c->name, ret, e)) : net_passt_start(ret, e);
 		return r < 0 ? err_wrap(e, r, "--net passt%s%s", c->name ? "=" : "", c->name ? c->name : "") : 0;
 	case CONFIG_NET_NONE:
 	case CONFIG_NET_TWO: break;

@@ -190,7 +190,7 @@ int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
 		return err_sys(e, -errno, "cannot open " TUN_PATH);
 	exists = if_nametoindex(name) != 0;
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-		return refuse_attach(name, exists, -errno, e);
+		return err_operator(e, refuse_attach(name, exists, -errno, e));
 	ifr.ifr_flags |= IFF_VNET_HDR;
 	r = make(fd, &ifr, ret, e);
 	if (r < 0)
@@ -200,9 +200,9 @@ int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
 	return 0;
 }
 
-int net_tap_adopt(int fd, struct net_backend **ret, struct err *e)
+/* What the launcher passed as @fd has to be. */
+static int check_passed(int fd, struct ifreq *ret, struct err *e)
 {
-	struct ifreq ifr = {0};
 	int flags = fcntl(fd, F_GETFD);
 
 	/*
@@ -210,14 +210,22 @@ int net_tap_adopt(int fd, struct net_backend **ret, struct err *e)
 	 */
 	if (flags < 0 || (flags & FD_CLOEXEC))
 		return err_set(e, -EBADF, "no file descriptor %d was passed to us", fd);
-	if (ioctl(fd, TUNGETIFF, &ifr) < 0) {
+	if (ioctl(fd, TUNGETIFF, ret) < 0) {
 		if (errno == EBADFD)
 			return err_set(e, -EBADFD, "descriptor %d is not attached to an interface yet (TUNSETIFF)", fd);
 		return err_set(e, -EINVAL, "descriptor %d is not a TAP interface", fd);
 	}
-	if (!(ifr.ifr_flags & IFF_TAP))
+	if (!(ret->ifr_flags & IFF_TAP))
 		return err_set(e, -EINVAL, "descriptor %d is a TUN interface; Ethernet frames need a TAP", fd);
-	if (!(ifr.ifr_flags & IFF_NO_PI))
+	if (!(ret->ifr_flags & IFF_NO_PI))
 		return err_set(e, -EINVAL, "descriptor %d was opened without IFF_NO_PI", fd);
-	return make(fd, &ifr, ret, e);
+	return 0;
+}
+
+int net_tap_adopt(int fd, struct net_backend **ret, struct err *e)
+{
+	struct ifreq ifr = {0};
+	int r = err_operator(e, check_passed(fd, &ifr, e));
+
+	return r < 0 ? r : make(fd, &ifr, ret, e);
 }

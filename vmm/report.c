@@ -19,7 +19,7 @@ static int open_out(const char *option, const char *path, char *buffer, FILE **r
 	FILE *out;
 
 	if (fd < 0)
-		return err_sys(e, -errno, "%s: cannot write %s", option, path);
+		return err_operator(e, err_sys(e, -errno, "%s: cannot write %s", option, path));
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
 		return err_sys(e, -errno, "%s: %s", option, path);

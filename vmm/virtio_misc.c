@@ -43,7 +43,7 @@ int virtio_misc_open(struct virtio_misc *m, const struct config *c, struct err *
 			return err_sys(
 				e, -errno, "cannot open /dev/random for the entropy device (--no-rng does without)");
 	}
-	r = c->vsock.path ? vsock_end_open(c->vsock.path, &m->vsock_end, e) : 0;
+	r = c->vsock.path ? err_operator(e, vsock_end_open(c->vsock.path, &m->vsock_end, e)) : 0;
 	return r < 0 ? err_wrap(e, r, "--vsock") : 0;
 }
 

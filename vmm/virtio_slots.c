@@ -33,7 +33,7 @@ static int open_disks(struct virtio_slots *s, const struct config *c, struct err
 		int r = disk_open(&p, &s->disk[s->nr_disks].disk, e);
 
 		if (r < 0)
-			return err_wrap(e, r, "--disk");
+			return err_operator(e, err_wrap(e, r, "--disk"));
 	}
 	return 0;
 }

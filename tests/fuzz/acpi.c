@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(acpi_blob_destroy) struct acpi_blob acpi = {0};
 	CLEANUP(mptable_blob_destroy) struct mptable_blob mp = {0};
-	struct err ea = {""}, em = {""};
+	struct err ea = {}, em = {};
 	struct board board;
 	size_t max;
 	int a, m;

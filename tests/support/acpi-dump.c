@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 	CLEANUP(acpi_blob_destroy) struct acpi_blob acpi = {0};
 	CLEANUP(mptable_blob_destroy) struct mptable_blob mp = {0};
 	struct board board;
-	struct err e = {""};
+	struct err e = {};
 	int bad = 0;
 
 	if (argc == 2 && !strcmp(argv[1], "--list")) {

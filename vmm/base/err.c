@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/base/err.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	vsnprintf(s, sizeof(s), fmt, ap);
 	va_end(ap);
 	keep(e, s);
+	e->operator= false;
 	return code;
 }
 
@@ -62,6 +64,7 @@ int err_sys(struct err *e, int code, const char *fmt, ...)
 	va_end(ap);
 	append(s, sizeof(s), strerror(-code));
 	keep(e, s);
+	e->operator= false;
 	return code;
 }
 
@@ -78,5 +81,23 @@ int err_wrap(struct err *e, int code, const char *fmt, ...)
 	if (e->text[0])
 		append(s, sizeof(s), e->text);
 	keep(e, s);
+	return code;
+}
+
+int err_operator(struct err *e, int code)
+{
+	switch (-code) {
+	case 0:
+	case ENOMEM:
+	case ENOBUFS:
+	case EMFILE:
+	case ENFILE:
+	case ENOSPC:
+	case EDQUOT:
+	case EIO: break;
+	default:
+		if (e)
+			e->operator= true;
+	}
 	return code;
 }

@@ -8,6 +8,7 @@
 #define VMM_BASE_ERR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "vmm/base/util.h"
 
@@ -17,13 +18,15 @@
  * struct err - what went wrong, in words; lives on the caller's stack and starts as `{}`: for `{0}` gcc keeps 1 KiB of
  * zeroes in the program, to copy them from
  * @text: one line: control characters show as `?`, and what is too long loses its middle, not its end
+ * @operator: what the operator named is missing or wrong, see err_operator()
  */
 struct err {
 	char text[ERR_TEXT_MAX];
+	bool operator;
 };
 
 /**
- * err_set() - replace the words
+ * err_set() - replace the words; whose fault it is is unknown again
  * @e: may be NULL: then only the code counts
  * @code: negative errno; the text does not repeat it unless the format says so
  * @fmt: what failed, on which file or value, why, and what to do about it
@@ -43,6 +46,16 @@ int err_sys(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
  * Return: @code.
  */
 int err_wrap(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
+
+/**
+ * err_operator() - what the operator named (a file, a device, a value) is missing or wrong: exit status 2, not 125
+ * @e: may be NULL
+ * @code: 0 or a negative errno; what only a host can lack (memory, descriptors, room on a disk, a readable sector)
+ *        stays the host's failure
+ *
+ * Return: @code, so that a call can be wrapped: `r = err_operator(e, open_regular(...))`.
+ */
+int err_operator(struct err *e, int code);
 
 /* The analyzer does not look into err.c, and would follow a failed call as if it had returned 0. */
 #ifdef __clang_analyzer__

@@ -35,6 +35,11 @@ const char *detector_text(enum detector d)
 	return detectors[d];
 }
 
+int err_exit_status(const struct err *e)
+{
+	return e->operator? EXIT_USAGE : EXIT_FAILED;
+}
+
 int verdict_exit_status(const struct verdict *v)
 {
 	switch (v->outcome) {

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "vmm/base/err.h"
+
 /* OUTCOME(id, name, exit status (-1: computed from the value), what it means) */
 #define OUTCOMES(X)                                                                                                    \
 	X(POWEROFF, "poweroff", 0, "the guest powered off")                                                            \
@@ -74,6 +76,9 @@ struct verdict {
 const char *outcome_name(enum outcome o);
 const char *outcome_text(enum outcome o);
 const char *detector_text(enum detector d);
+
+/** err_exit_status() - of a command that failed with @e: EXIT_USAGE when the operator is to blame, else EXIT_FAILED */
+int err_exit_status(const struct err *e);
 
 /** verdict_exit_status() - 0 to 255, from the table; OUTCOME_NONE is a bug of ours and gives EXIT_FAILED */
 int verdict_exit_status(const struct verdict *v);

@@ -38,7 +38,7 @@ check "four: passt dies, and that link alone goes down" out_has '^net: carriers 
 check "four: the others go on" out_has '^net: after ping 3 packets transmitted, 3 packets received'
 check "four: the log tells of it, and of nothing else" all_of err_is_one_line -- err_has '^vmm: .*net3: passt has gone'
 
-# --- what an operator can get wrong: one line, status 125 (2 for what no machine can be), before the guest starts
+# --- what an operator can get wrong: one line, status 2 (125 for what this host lacks), before the guest starts
 
 # refused STATUS WORDS WHAT VMM ARG...
 refused() {
@@ -54,22 +54,22 @@ holder() {
 	sleep 0.5
 }
 holder
-refused 125 'tap=vm0: interface vm0 is in use by another program$' "a TAP in use" "$vmm_was" --net tap=vm0
+refused 2 'tap=vm0: interface vm0 is in use by another program$' "a TAP in use" "$vmm_was" --net tap=vm0
 kill "$held"
-refused 125 "tap=new0: there is no interface new0, and making one is not permitted; as root: ip tuntap add dev new0 mode tap user $user\$" \
+refused 2 "tap=new0: there is no interface new0, and making one is not permitted; as root: ip tuntap add dev new0 mode tap user $user\$" \
 	"a TAP that a user may not make" "$user_vmm" --net tap=new0
 "$launch" make theirs 4711
-refused 125 'tap=theirs: interface theirs belongs to another user' "another user's TAP" "$user_vmm" --net tap=theirs
-refused 125 'tap=lo: interface lo is not a TAP interface' "an interface that is no TAP" "$vmm_was" --net tap=lo
+refused 2 'tap=theirs: interface theirs belongs to another user' "another user's TAP" "$user_vmm" --net tap=theirs
+refused 2 'tap=lo: interface lo is not a TAP interface' "an interface that is no TAP" "$vmm_was" --net tap=lo
 refused 2 "tap=a-name-that-is-too-long: .* is no name of an interface" "a name that is too long" "$vmm_was" \
 	--net tap=a-name-that-is-too-long
-refused 125 'fd=9: no file descriptor 9 was passed' "a descriptor that nobody passed" "$vmm_was" --net fd=9
-refused 125 'passt=/nowhere: cannot connect to /nowhere: No such file' "a socket that is not there" "$vmm_was" \
+refused 2 'fd=9: no file descriptor 9 was passed' "a descriptor that nobody passed" "$vmm_was" --net fd=9
+refused 2 'passt=/nowhere: cannot connect to /nowhere: No such file' "a socket that is not there" "$vmm_was" \
 	--net passt=/nowhere
 printf '#!/bin/sh\nexec %s "$@" 9</dev/null\n' "$vmm_was" >/tmp/vmm-null
 printf '#!/bin/sh\nPATH=/nowhere exec %s "$@"\n' "$vmm_was" >/tmp/vmm-pathless
 chmod 755 /tmp/vmm-null /tmp/vmm-pathless
-refused 125 'fd=9: descriptor 9 is not a TAP interface$' "a descriptor that is no TAP" /tmp/vmm-null --net fd=9
+refused 2 'fd=9: descriptor 9 is not a TAP interface$' "a descriptor that is no TAP" /tmp/vmm-null --net fd=9
 refused 125 'passt: passt is not installed' "no passt" /tmp/vmm-pathless --net passt
 ip route del default
 refused 125 'passt: passt ended while it started' "a passt that cannot work here" "$vmm_was" --net passt

@@ -4,6 +4,8 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/err.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/util.h"
 
 static void set_sys_and_wrap(void **state)
 {
@@ -87,6 +89,31 @@ static void own_text_as_argument(void **state)
 	assert_string_equal(e.text, "outer (inner) again (inner)");
 }
 
+/* Whose fault it is outlives what is put in front, and not what is put in its place; a host's failure stays one. */
+static void knows_whose_fault_it_is(void **state)
+{
+	static const int host[] = {-ENOMEM, -ENOBUFS, -EMFILE, -ENFILE, -ENOSPC, -EDQUOT, -EIO};
+	struct err e = {};
+
+	assert_int_equal(err_exit_status(&e), EXIT_FAILED);
+	assert_int_equal(err_operator(&e, 0), 0);
+	assert_false(e.operator);
+	assert_int_equal(err_operator(&e, err_set(&e, -ENOENT, "no such kernel")), -ENOENT);
+	assert_int_equal(err_wrap(&e, -ENOENT, "--kernel"), -ENOENT);
+	assert_true(e.operator);
+	assert_int_equal(err_exit_status(&e), EXIT_USAGE);
+	err_set(&e, -EINVAL, "something else");
+	assert_false(e.operator);
+	err_operator(&e, -EACCES);
+	err_sys(&e, -EACCES, "something else");
+	assert_false(e.operator);
+	for (size_t i = 0; i < ARRAY_SIZE(host); i++) {
+		assert_int_equal(err_operator(&e, host[i]), host[i]);
+		assert_false(e.operator);
+	}
+	assert_int_equal(err_operator(NULL, -ENOENT), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +124,7 @@ int main(void)
 		cmocka_unit_test(exactly_full_is_not_cut),
 		cmocka_unit_test(stays_one_line),
 		cmocka_unit_test(own_text_as_argument),
+		cmocka_unit_test(knows_whose_fault_it_is),
 	};
 
 	return run_group(tests);

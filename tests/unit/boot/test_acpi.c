@@ -71,7 +71,7 @@ static const uint8_t *follow(const struct acpi_blob *b, uint64_t gpa, const char
 
 static void build(const struct board *board, struct tables *t)
 {
-	struct err e = {""};
+	struct err e = {};
 	size_t size;
 
 	memset(t, 0, sizeof(*t));
@@ -347,7 +347,7 @@ static void test_rtc_interrupt(void **state)
 static void refused(const struct board *board, const char *words)
 {
 	struct acpi_blob blob = {.size = 42};
-	struct err e = {""};
+	struct err e = {};
 
 	assert_int_equal(acpi_build(board, BOOT_ACPI_START, BOOT_ACPI_SIZE, &blob, &e), -EINVAL);
 	if (!strstr(e.text, words))
@@ -433,7 +433,7 @@ static void test_edges(void **state)
 static void test_room(void **state)
 {
 	struct acpi_blob blob = {0};
-	struct err e = {""};
+	struct err e = {};
 	struct board board;
 	size_t size;
 
@@ -465,7 +465,7 @@ static void test_out_of_memory(void **state)
 
 	assert_true(boards_make("full", &board));
 	for (int n = 0; r && n < 100; n++) {
-		struct err e = {""};
+		struct err e = {};
 
 		allocations_left = n;
 		r = acpi_build(&board, BOOT_ACPI_START, BOOT_ACPI_SIZE, &blob, &e);

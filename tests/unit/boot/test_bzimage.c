@@ -151,7 +151,7 @@ static void init_size_is_kept_free(void **state)
 	assert_int_equal(load(f, KERNEL_READ), 0);
 	assert_int_equal(f->k.load_end, RAM_SIZE);
 	f->bz.h.init_size++;
-	assert_refused(f, -ENOMEM, "bzImage at 0x400000 (4194305 long) does not fit the 8M of guest RAM");
+	assert_refused(f, -E2BIG, "bzImage at 0x400000 (4194305 long) does not fit the 8M of guest RAM");
 	/* A header that asks for less than the code takes gets what the code takes. */
 	f->bz.h.init_size = 0;
 	assert_int_equal(load(f, KERNEL_READ), 0);
@@ -316,7 +316,7 @@ static void broken_images_are_refused_with_the_reason(void **state)
 		{spoil_odd_alignment, -ENOEXEC, "kernel_alignment 0x300000 is not a power of two"},
 		{spoil_far, -ENOEXEC, "broken bzImage: preferred address 0xffffffffffffffff"},
 		{spoil_wraps, -EINVAL, "bzImage at 0xfffffffffffff000 wraps around the address space"},
-		{spoil_past_ram, -ENOMEM, "bzImage at 0x40000000 (192K long) does not fit the 8M of guest RAM"},
+		{spoil_past_ram, -E2BIG, "bzImage at 0x40000000 (192K long) does not fit the 8M of guest RAM"},
 		{spoil_no_code, -ENOEXEC, "its syssize of 0 leaves no room for a 64-bit entry"},
 		{spoil_little_code, -ENOEXEC, "its syssize of 32 leaves no room"},
 		{spoil_sectors, -ENOEXEC, "truncated: the bzImage's code ends at byte 172032 and the file at 41984"},

@@ -427,8 +427,8 @@ static void broken_images_are_refused_with_the_reason(void **state)
 		{spoil_paddr_wraps, -ENOEXEC, "ELF segment 1 at 0xffffffffffffefff wraps around the address space"},
 		{spoil_memsz_wraps, -ENOEXEC, "ELF segment 2 at 0x204000 wraps around the address space"},
 		{spoil_low, -EINVAL, "ELF segment 1 at 0xff000 lies below 1 MiB"},
-		{spoil_past_ram, -ENOMEM, "ELF segment 2 at 0x1ffb001 (20K long) does not fit the 32M of guest RAM"},
-		{spoil_far, -ENOMEM, "ELF segment 2 at 0x1000000000 (20K long) does not fit"},
+		{spoil_past_ram, -E2BIG, "ELF segment 2 at 0x1ffb001 (20K long) does not fit the 32M of guest RAM"},
+		{spoil_far, -E2BIG, "ELF segment 2 at 0x1000000000 (20K long) does not fit"},
 		{spoil_overlap, -ENOEXEC, "ELF segments 1 and 2 overlap in memory at 0x2020ff"},
 		{spoil_overlap_bss, -ENOEXEC, "ELF segments 1 and 2 overlap in memory at 0x208fff"},
 		{spoil_entry_zero, -ENOEXEC, "ELF entry 0x0 lies outside the file's bytes of every segment"},
@@ -455,7 +455,7 @@ static void a_segment_in_the_32_bit_hole_is_named_so(void **state)
 	f->elf.ph[2].p_paddr = UINT64_C(0xc0000000) - 0x1000;
 	CLEANUP_FD int fd = kit_file(f->elf.bytes, sizeof(f->elf.bytes));
 
-	assert_int_equal(kernel_load(&big.mem, fd, KERNEL_READ, &f->k, &f->e), -ENOMEM);
+	assert_int_equal(kernel_load(&big.mem, fd, KERNEL_READ, &f->k, &f->e), -E2BIG);
 	assert_non_null(strstr(f->e.text, "ELF segment 2 at 0xbffff000 (20K long) reaches into the hole below 4 GiB"));
 	kit_ram_close(&big);
 }

@@ -20,7 +20,7 @@ static uint8_t sum(const uint8_t *p, size_t n)
 
 static void build(const struct board *board, struct mptable_blob *b)
 {
-	struct err e = {""};
+	struct err e = {};
 
 	memset(b, 0, sizeof(*b));
 	if (mptable_build(board, BOOT_MPCONFIG_START, BOOT_MPCONFIG_SIZE, b, &e) < 0)
@@ -144,7 +144,7 @@ static void test_entries(void **state)
 static void refused(const struct board *board, int code, size_t max, uint64_t gpa, const char *words)
 {
 	struct mptable_blob b = {.size = 42};
-	struct err e = {""};
+	struct err e = {};
 
 	assert_int_equal(mptable_build(board, gpa, max, &b, &e), code);
 	if (!strstr(e.text, words))
