@@ -314,6 +314,7 @@ void console_stats(struct console *c, struct console_stats *ret)
 	*ret = c->stats;
 	for (size_t i = 0; i < LOSS_COUNT; i++)
 		ret->lost += c->lost[i];
+	ret->failed = c->lost[LOSS_FAILED] + c->lost[LOSS_STUCK];
 	ret->marks_lost = c->bootlog.marks_lost;
 	bootlog_clock(&c->bootlog, &ret->clock);
 	pthread_mutex_unlock(&c->lock);

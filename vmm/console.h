@@ -77,6 +77,7 @@ struct console_params {
  * @taken: from the guest
  * @written: of these, to the reader
  * @lost: could not be delivered, or never reached us (char_host.tx_lost); CONSOLE_NULL loses nothing
+ * @failed: of these, because writing failed or the reader did not take it in time: not for a reader that has gone
  * @input: taken by the guest
  * @first_byte_ns: when the guest wrote its first byte
  * @banner_ns: when it had written "Linux version " at the start of a line
@@ -88,6 +89,7 @@ struct console_stats {
 	uint64_t taken;
 	uint64_t written;
 	uint64_t lost;
+	uint64_t failed;
 	uint64_t input;
 	uint64_t first_byte_ns;
 	uint64_t banner_ns;

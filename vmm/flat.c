@@ -250,11 +250,15 @@ void flat_result(const struct flat *f, unsigned i, struct flat_result *ret)
 
 int flat_exit_status(const struct flat *f)
 {
+	struct console_stats output;
 	int status = 0;
 
 	for (unsigned i = 0; i < f->nr; i++)
 		if (f->program[i].verdict.outcome == OUTCOME_FAILURE)
 			return EXIT_FAILED;
+	console_stats(f->console, &output);
+	if (output.failed)
+		return EXIT_FAILED;
 	if (f->end.outcome == OUTCOME_SIGNAL)
 		return verdict_exit_status(&f->end);
 	for (unsigned i = 0; status == 0 && i < f->nr; i++)

@@ -126,7 +126,7 @@ void flat_result(const struct flat *f, unsigned i, struct flat_result *ret);
 
 /**
  * flat_exit_status() - of the process: that of the first program that did not end in 0, but EXIT_FAILED if the host
- * failed any of them, and a signal's if one ended the run
+ * failed any of them or what they printed could not be written, and a signal's if one ended the run
  */
 int flat_exit_status(const struct flat *f);
 
