@@ -4,6 +4,7 @@
  */
 #include "vmm/machine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -231,12 +232,41 @@ static struct device *device_of(struct machine *m, const struct board_part *p)
 	return NULL;
 }
 
-/* The interrupt line of a part that has one. */
+/* The interrupt line of a part that has one, else NULL. */
 static const struct irq_line *irq_of(const struct machine *m, const struct board_part *p)
 {
-	if (p->kind == BOARD_VIRTIO_MMIO)
-		return &m->virtio->slot[p->index].irq;
-	return p->kind == BOARD_UART ? &m->uart_irq : &m->power_irq;
+	switch (p->kind) {
+	case BOARD_UART: return &m->uart_irq;
+	case BOARD_POWER: return &m->power_irq;
+	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].irq;
+	case BOARD_I8042:
+	case BOARD_RTC:
+	case BOARD_DEBUG_EXIT:
+	case BOARD_DEBUGCON:
+	case BOARD_PVPANIC:
+	case BOARD_BOOT_MARKER: break;
+	}
+	return NULL;
+}
+
+/* Words for what a device's own init, which has none, came to. */
+static int set_up(enum board_kind kind, int r, struct err *e)
+{
+	return r < 0 ? err_sys(e, r, "cannot set up the %s", board_part_name(kind)) : 0;
+}
+
+static int init_uart(struct machine *m, struct char_host *host)
+{
+	int r = irq_line_init(&m->uart_irq);
+
+	return r < 0 ? r : uart_init(&m->uart, &m->uart_irq, host);
+}
+
+static int init_power(struct machine *m)
+{
+	int r = irq_line_init(&m->power_irq);
+
+	return r < 0 ? r : power_init(&m->power, &m->power_irq, &m->events);
 }
 
 static int init_devices(struct machine *m, struct err *e)
@@ -252,29 +282,26 @@ static int init_devices(struct machine *m, struct err *e)
 	int r;
 
 	console_split_init(&m->split, &m->uart.guest, m->config->console_virtio ? &m->virtio->misc.console : NULL);
-	r = irq_line_init(&m->uart_irq);
+	r = set_up(BOARD_UART, init_uart(m, host), e);
 	if (r == 0)
-		r = irq_line_init(&m->power_irq);
+		r = set_up(BOARD_I8042, i8042_init(&m->i8042, &m->events), e);
 	if (r == 0)
-		r = uart_init(&m->uart, &m->uart_irq, host);
+		r = set_up(BOARD_RTC, rtc_init(&m->rtc, m->config->mem_bytes), e);
 	if (r == 0)
-		r = i8042_init(&m->i8042, &m->events);
+		r = set_up(BOARD_DEBUG_EXIT, debug_exit_init(&m->debug_exit, &m->events), e);
 	if (r == 0)
-		r = rtc_init(&m->rtc, m->config->mem_bytes);
+		r = set_up(BOARD_DEBUGCON, debugcon_init(&m->debugcon, host), e);
 	if (r == 0)
-		r = debug_exit_init(&m->debug_exit, &m->events);
+		r = set_up(BOARD_PVPANIC, pvpanic_init(&m->pvpanic, &m->events), e);
 	if (r == 0)
-		r = debugcon_init(&m->debugcon, host);
+		r = set_up(BOARD_BOOT_MARKER, boot_marker_init(&m->boot_marker, &m->events), e);
 	if (r == 0)
-		r = pvpanic_init(&m->pvpanic, &m->events);
-	if (r == 0)
-		r = boot_marker_init(&m->boot_marker, &m->events);
-	if (r == 0)
-		r = power_init(&m->power, &m->power_irq, &m->events);
-	if (r == 0)
-		r = console_attach(m->console, m->loop, &m->split.guest);
+		r = set_up(BOARD_POWER, init_power(m), e);
 	if (r < 0)
-		return err_sys(e, r, "cannot set up the devices");
+		return r;
+	r = console_attach(m->console, m->loop, &m->split.guest);
+	if (r < 0)
+		return err_sys(e, r, "cannot set up the console");
 	return virtio_slots_init(m->virtio, &env, e);
 }
 
@@ -285,13 +312,16 @@ static int wire_board(struct machine *m, struct err *e)
 	for_each_part(p, &m->board) {
 		struct bus *bus = p->space == BOARD_PIO ? &m->vm.pio : &m->vm.mmio;
 		struct device *dev = device_of(m, p);
+		const struct irq_line *line;
 
 		r = bus_add(bus, p->base, p->size, dev);
 		if (r < 0)
 			return err_sys(e, r, "cannot put the %s on the bus", board_part_name(p->kind));
 		if (p->gsi == BOARD_GSI_NONE)
 			continue;
-		r = vm_attach_irq(&m->vm, irq_of(m, p), p->gsi, e);
+		line = irq_of(m, p);
+		assert(line); /* a part with an interrupt has a line */
+		r = vm_attach_irq(&m->vm, line, p->gsi, e);
 		if (r == 0 && p->kind == BOARD_VIRTIO_MMIO)
 			r = virtio_slots_attach(m->virtio, p, &m->vm, e);
 		if (r < 0)

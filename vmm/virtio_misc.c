@@ -88,24 +88,35 @@ static int init_balloon(struct virtio_slots *s, const struct virtio_env *env)
 	return r;
 }
 
-int virtio_misc_init(struct virtio_slots *s, const struct virtio_env *env)
+static int init_rng(struct virtio_slots *s, const struct virtio_env *env)
+{
+	int r = virtio_rng_init(&s->misc.rng, s->misc.random_fd, env->mem, env->loop, env->trace);
+
+	return r < 0 ? r : virtio_slots_add(s, &s->misc.rng.dev);
+}
+
+int virtio_misc_init(struct virtio_slots *s, const struct virtio_env *env, struct err *e)
 {
 	const struct config *c = env->config;
-	struct virtio_misc *m = &s->misc;
-	int r = 0;
+	/* In the order of the slots. */
+	const struct {
+		bool wanted;
+		const char *name;
+		int (*init)(struct virtio_slots *s, const struct virtio_env *env);
+	} devices[] = {
+		{c->rng, "entropy device", init_rng},
+		{c->vsock.path, "socket device", init_vsock},
+		{c->console_virtio, "virtio console", init_console},
+		{c->balloon.on, "balloon", init_balloon},
+	};
 
-	if (c->rng) {
-		r = virtio_rng_init(&m->rng, m->random_fd, env->mem, env->loop, env->trace);
-		if (r == 0)
-			r = virtio_slots_add(s, &m->rng.dev);
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		int r = devices[i].wanted ? devices[i].init(s, env) : 0;
+
+		if (r < 0)
+			return err_sys(e, r, "cannot set up the %s", devices[i].name);
 	}
-	if (r == 0 && c->vsock.path)
-		r = init_vsock(s, env);
-	if (r == 0 && c->console_virtio)
-		r = init_console(s, env);
-	if (r == 0 && c->balloon.on)
-		r = init_balloon(s, env);
-	return r;
+	return 0;
 }
 
 void virtio_misc_balloon(struct virtio_misc *m, const struct config *c, bool more)

@@ -41,8 +41,8 @@ int virtio_misc_check(const struct config *c, struct err *e);
 /** virtio_misc_open() - open what has a path. Return: 0 or a negative errno, with words. Context: OPEN stage. */
 int virtio_misc_open(struct virtio_misc *m, const struct config *c, struct err *e);
 
-/** virtio_misc_init() - make them, and put each into a slot. Return: 0 or a negative errno. */
-int virtio_misc_init(struct virtio_slots *s, const struct virtio_env *env);
+/** virtio_misc_init() - make them, and put each into a slot. Return: 0 or a negative errno, with words. */
+int virtio_misc_init(struct virtio_slots *s, const struct virtio_env *env, struct err *e);
 
 /** virtio_misc_balloon() - ask the guest for a step more, or a step less. Control loop; without a balloon, nothing. */
 void virtio_misc_balloon(struct virtio_misc *m, const struct config *c, bool more);

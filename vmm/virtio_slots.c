@@ -66,7 +66,7 @@ static int init_disk(struct disk_unit *u, unsigned index, const struct virtio_en
 	return blk_init(&u->blk, &p);
 }
 
-static int init_disks(struct virtio_slots *s, const struct virtio_env *env)
+static int init_disks(struct virtio_slots *s, const struct virtio_env *env, struct err *e)
 {
 	int r = 0;
 
@@ -74,6 +74,8 @@ static int init_disks(struct virtio_slots *s, const struct virtio_env *env)
 		r = init_disk(&s->disk[i], (unsigned)i, env);
 		if (r == 0)
 			r = virtio_slots_add(s, &s->disk[i].blk.dev);
+		if (r < 0)
+			err_sys(e, r, "cannot set up --disk path=%s", env->config->disk[i].path);
 	}
 	return r;
 }
@@ -134,21 +136,24 @@ static int ready_nets(struct virtio_slots *s, const struct virtio_env *env, stru
 	return 0;
 }
 
-static int init_nets(struct virtio_slots *s, const struct virtio_env *env)
+static int init_nets(struct virtio_slots *s, const struct virtio_env *env, struct err *e)
 {
 	static const uint8_t unset[NET_MAC_SIZE];
 	int r = 0;
 
 	for (size_t i = 0; i < s->nr_nets && r == 0; i++) {
 		struct net_unit *u = &s->net[i];
+		const char *peer = u->backend->peer;
 		uint8_t mac[NET_MAC_SIZE];
 
 		memcpy(mac, env->config->net[i].mac, sizeof(mac));
 		if (!memcmp(mac, unset, sizeof(mac)))
-			net_default_mac(u->backend->peer, (unsigned)i, mac);
+			net_default_mac(peer, (unsigned)i, mac);
 		r = net_init(&u->net, (unsigned)i, mac, TAKE_PTR(u->backend), env->mem, s->worker.loop, env->trace);
 		if (r == 0)
 			r = virtio_slots_add(s, &u->net.dev);
+		if (r < 0)
+			err_sys(e, r, "cannot set up network device %zu", i);
 	}
 	return r;
 }
@@ -161,24 +166,22 @@ static void destroy_net(struct net_unit *u)
 
 /* --- Their thread ------------------------------------------------------------------------------------------------- */
 
-static int init_worker(struct virtio_slots *s, const struct virtio_env *env)
+static int init_worker(struct virtio_slots *s, const struct virtio_env *env, struct err *e)
 {
 	const struct config *c = env->config;
+	int r = c->nr_nets || c->vsock.path || c->balloon.on ? worker_init(&s->worker, "misc", SANDBOX_MISC) : 0;
 
-	return c->nr_nets || c->vsock.path || c->balloon.on ? worker_init(&s->worker, "misc", SANDBOX_MISC) : 0;
+	return r < 0 ? err_sys(e, r, "cannot set up the thread of network, sockets and balloon") : 0;
 }
 
 /* --- All ---------------------------------------------------------------------------------------------------------- */
 
 /* The thread comes first, since devices are made for its loop; then they are in the order of the slots. */
-static const struct {
-	const char *name;
-	int (*init)(struct virtio_slots *s, const struct virtio_env *env);
-} kinds[] = {
-	{"thread", init_worker},
-	{"disks", init_disks},
-	{"network devices", init_nets},
-	{"devices", virtio_misc_init},
+static int (*const kinds[])(struct virtio_slots *s, const struct virtio_env *env, struct err *e) = {
+	init_worker,
+	init_disks,
+	init_nets,
+	virtio_misc_init,
 };
 
 int virtio_slots_open(const struct config *config, struct virtio_slots **ret, struct err *e)
@@ -204,17 +207,11 @@ int virtio_slots_open(const struct config *config, struct virtio_slots **ret, st
 
 int virtio_slots_init(struct virtio_slots *s, const struct virtio_env *env, struct err *e)
 {
-	int ready = ready_nets(s, env, e);
+	int r = ready_nets(s, env, e);
 
-	if (ready < 0)
-		return ready;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		int r = kinds[i].init(s, env);
-
-		if (r < 0)
-			return err_sys(e, r, "cannot set up the virtio %s", kinds[i].name);
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
+		r = kinds[i](s, env, e);
+	return r;
 }
 
 int virtio_slots_add(struct virtio_slots *s, struct virtio_device *device)

@@ -33,6 +33,17 @@ static bool may_be_survived(const char *hit, int code)
 	return strcmp(hit, "madvise MADV_POPULATE_WRITE") == 0 && !code;
 }
 
+/* What was said of all the failures of a path, one after the other. */
+static char said[256 * 1024];
+
+static void note_said(const char *text)
+{
+	size_t n = strlen(said);
+
+	assert_true(n + strlen(text) + 2 < sizeof(said));
+	snprintf(said + n, sizeof(said) - n, "%s\n", text);
+}
+
 /*
  * Runs `build` with its first call failing, then its second, and so on until one run meets no fault. `build` frees all.
  * With EINTR the run must succeed, as signals come at any time.
@@ -49,6 +60,7 @@ static void each_call_fails(const char *path, int code, int (*build)(struct err 
 	calls = fault_disarm();
 	assert_in_range(calls, 1, CALLS_MAX);
 	before = resources_now();
+	said[0] = '\0';
 
 	for (n = 1;; n++) {
 		char what[128];
@@ -68,6 +80,7 @@ static void each_call_fails(const char *path, int code, int (*build)(struct err 
 			fail_msg("%s: not retried: %s", what, e.text);
 		if (r == 0 && code != EINTR && !may_be_survived(fault_hit(), code))
 			fail_msg("%s: nobody noticed", what);
+		note_said(e.text);
 		if (r < 0 && strlen(e.text) < 10)
 			fail_msg("%s: %d without words: \"%s\"", what, r, e.text);
 		assert_true(n < CALLS_MAX);
@@ -146,6 +159,21 @@ static void vm_set_up(void **state)
 static char kernel_path[64];
 static enum kernel_load kernel_load_how;
 
+static char disk_path[64], vsock_path[64];
+
+/* One of each kind that needs nothing of the host but files. */
+static void add_devices(struct config *c)
+{
+	static struct config_disk disk;
+
+	disk = (struct config_disk){.path = disk_path, .logical = 512, .queues = 2};
+	c->disk = &disk;
+	c->nr_disks = 1;
+	c->vsock = (struct config_vsock){.cid = 3, .path = vsock_path};
+	c->balloon.on = true;
+	c->console_virtio = true;
+}
+
 static int build_machine(struct err *e)
 {
 	const struct machine_stdio io = {.in_fd = -1, .out_fd = -1};
@@ -162,6 +190,8 @@ static int build_machine(struct err *e)
 	config.cpus = CPUS;
 	config.debug_exit = true;
 	config.debug_exit_port = 0xf4;
+	if (disk_path[0])
+		add_devices(&config);
 
 	r = loop_new(&loop);
 	if (r < 0)
@@ -191,6 +221,39 @@ static void machine_set_up(void **state)
 	close(fd);
 }
 
+/* Each device that cannot be set up is named. */
+static void machine_with_devices(void **state)
+{
+	static const char *const names[] = {"cannot set up the serial port: ", "cannot set up the ACPI power block: ",
+		"cannot set up the entropy device: ", "cannot set up the socket device: ",
+		"cannot set up the virtio console: ", "cannot set up the balloon: ",
+		"cannot set up the thread of network, sockets and balloon: "};
+	char disk_name[128], dir[] = "/tmp/vmm-faults.XXXXXX";
+	struct kit_elf elf;
+	int fd, disk;
+
+	kit_elf(&elf);
+	fd = kit_file(&elf, sizeof(elf));
+	disk = kit_file(&elf, sizeof(elf));
+	assert_int_equal(ftruncate(disk, MIB), 0);
+	assert_non_null(mkdtemp(dir));
+	snprintf(kernel_path, sizeof(kernel_path), "/proc/self/fd/%d", fd);
+	snprintf(disk_path, sizeof(disk_path), "/proc/self/fd/%d", disk);
+	snprintf(vsock_path, sizeof(vsock_path), "%s/vsock", dir);
+	kernel_load_how = KERNEL_LOAD_READ;
+	each_call_fails("machine with devices", 0, build_machine);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strstr(said, names[i]))
+			fail_msg("no failure said \"%s\"", names[i]);
+	snprintf(disk_name, sizeof(disk_name), "cannot set up --disk path=%s: ", disk_path);
+	assert_non_null(strstr(said, disk_name));
+	disk_path[0] = '\0';
+	/* Nothing of the socket is left, whichever call failed. */
+	assert_int_equal(rmdir(dir), 0);
+	close(disk);
+	close(fd);
+}
+
 static void null_and_half_built(void **state)
 {
 	vm_destroy(NULL);
@@ -209,6 +272,7 @@ int main(void)
 		cmocka_unit_test(null_and_half_built),
 		cmocka_unit_test(vm_set_up),
 		cmocka_unit_test(machine_set_up),
+		cmocka_unit_test(machine_with_devices),
 	};
 	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
 
