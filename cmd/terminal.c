@@ -134,10 +134,15 @@ static bool survived(struct terminal *t, int sig, siginfo_t *info, ucontext_t *i
 	return !sigismember(&interrupted->uc_sigmask, sig);
 }
 
-/* As raise(), for the main thread, without a question to the kernel. It waits until a handler returns. */
+/*
+ * As raise(), for the main thread, without a question to the kernel. It waits until a handler returns. A real-time
+ * signal that somebody sent by kill() gets through a full queue of pending signals, but tgkill() does not: then we end
+ * with the status that the signal would have given.
+ */
 static void send(const struct terminal *t, int sig)
 {
-	syscall(SYS_tgkill, t->pid, t->pid, sig);
+	if (syscall(SYS_tgkill, t->pid, t->pid, sig) < 0)
+		_exit(128 + sig);
 }
 
 static void on_fatal(int sig, siginfo_t *info, void *context)

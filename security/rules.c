@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "vmm/base/kick.h"
+
 /*
  * Only vmm/ knows KVM, so its requests have their numbers here. Linux include/uapi/linux/kvm.h; a unit test compares.
  * KVM_GET_* and KVM_TRANSLATE only read.
@@ -71,6 +73,14 @@
 	IF(role, TERMINAL, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a terminal is taken back"), \
 	IF(role, TERMINAL, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a terminal is taken back")
 
+/*
+ * A thread that waits for a futex until a time, and is stopped meanwhile (SIGSTOP, Ctrl-Z, a frozen cgroup), goes on
+ * with this call in place of the futex's own: the kernel keeps the time apart. It has no argument, and does nothing for
+ * a thread that nobody interrupted in such a wait. epoll_wait, ppoll, a futex without a time, KVM_RUN and reads and
+ * writes are made again as they were, or answer EINTR.
+ */
+#define TIMED_WAIT(role, why) ANY(role, ALWAYS, restart_syscall, why)
+
 /* loop_yields() */
 #define BULK(role, device) \
 	IF2(role, device, sched_setscheduler, "own thread, SCHED_BATCH", INT(0, 0), INT(1, SCHED_BATCH), \
@@ -111,6 +121,7 @@
 	ANY(role, SANITIZER, getrlimit, "the stack's bounds"), \
 	ANY(role, SANITIZER, prlimit64, "the stack's bounds"), \
 	ANY(role, SANITIZER, sched_getaffinity, "the stack's bounds"), \
+	ANY(role, SANITIZER, restart_syscall, "a sleep of the runtime goes on after a stop of the process"), \
 	ANY(role, SANITIZER, sched_yield, "spin locks"), \
 	ANY(role, SANITIZER, nanosleep, "spin locks"), \
 	ANY(role, SANITIZER, clock_nanosleep, "spin locks"), \
@@ -129,6 +140,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	/* The control loop */
 	EVERY(LOOP),
 	IF(LOOP, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for a thread's end"),
+	TIMED_WAIT(LOOP, "goes on waiting for a disk's thread to end, after a stop of the process"),
 	ANY(LOOP, ALWAYS, epoll_wait, "waits for the next event"),
 	ANY(LOOP, ALWAYS, epoll_ctl, "watches, pauses or forgets an fd"),
 	ANY(LOOP, ALWAYS, read,
@@ -141,7 +153,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(LOOP, ALWAYS, close, "what a machine had open, at its end; clients of a console"),
 	ANY(LOOP, ALWAYS, ppoll, "a reader that is slow to take the last output"),
 	ANY(LOOP, ALWAYS, pread64, "the kernel's symbols for the report"),
-	IF2(LOOP, ALWAYS, tgkill, "own process, SIGRTMIN", INT(0, SANDBOX_OWN_PID), INT(2, 34),
+	IF2(LOOP, ALWAYS, tgkill, "own process, SIGURG", INT(0, SANDBOX_OWN_PID), INT(2, KICK_SIGNAL),
 		"kicks a vCPU out of the guest"),
 	IF(LOOP, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS), "where each CPU stood, for the report"),
 	IF(LOOP, ALWAYS, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where each CPU stood, for the report"),
@@ -172,6 +184,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	EVERY(DISK),
 	EVERY_ENDING(DISK),
 	IF(DISK, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits until its rate allows a request"),
+	TIMED_WAIT(DISK, "goes on waiting until its rate allows a request, after a stop of the process"),
 	ANY(DISK, ALWAYS, epoll_wait, "waits for the next kick"),
 	ANY(DISK, ALWAYS, read, "an eventfd: the end"),
 	ANY(DISK, ALWAYS, preadv, "the guest reads"),

@@ -366,7 +366,7 @@ static bool pty_has_reader(struct console *c)
 	return !hung_up;
 }
 
-/* Not usleep(): ppoll is allowed anyway, and a stop and go in the middle of it needs no restart_syscall. */
+/* Not usleep(): ppoll is allowed anyway. */
 static void pause_a_while(void)
 {
 	ppoll(NULL, 0, &(struct timespec){.tv_nsec = PTY_ROUND_US * 1000}, NULL);

@@ -15,15 +15,14 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/kvmstats.h"
 #include "vmm/vm.h"
@@ -414,10 +413,6 @@ static void *kick_thread(void *arg)
 
 /* --- Running ------------------------------------------------------------------------------------------------- */
 
-static void nothing(int sig)
-{
-}
-
 /* Where a halt was: the end of the row's loop, or a fault. */
 static bool reached_end(struct exits *x, const struct path *p, unsigned clock, struct err *why)
 {
@@ -450,21 +445,14 @@ static bool reached_end(struct exits *x, const struct path *p, unsigned clock, s
 /* Steps the guest to the end of its loop. false: it did not reach it, and why; true also gives the returns to us. */
 static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
 {
-	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
-	/* Ever again: a kick between two steps must not be lost. */
-	const struct itimerspec limit = {.it_value.tv_sec = LIMIT_NS / 1000000000, .it_interval.tv_nsec = 10000000};
 	struct vcpu_exit exit;
-	timer_t timer;
 	bool ok = false;
 	uint64_t start = trace_now_ns();
 	int r;
 
 	*ret_returns = 0;
-	if (timer_create(CLOCK_MONOTONIC, &ev, &timer) < 0) {
-		err_sys(why, -errno, "timer_create");
-		return false;
-	}
-	timer_settime(timer, 0, &limit, NULL);
+	/* Ever again: a kick between two steps must not be lost. */
+	kick_alarm_set(LIMIT_NS, 10000000);
 	for (;;) {
 		r = vcpu_step(&guest_of(x, p)->vm.vcpu[0], &exit);
 		if (r < 0) {
@@ -493,7 +481,7 @@ static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t
 				exit.what == VCPU_TRIPLE_FAULT ? "triple fault" : "for a reason nobody asked for");
 		break;
 	}
-	timer_delete(timer);
+	kick_alarm_set(0, 0);
 	return ok;
 }
 
@@ -566,10 +554,10 @@ static int collect(struct guest *g, unsigned iterations, struct exits_row *row, 
 int exits_measure(
 	struct exits *x, unsigned index, unsigned warmup, unsigned iterations, struct exits_row *ret, struct err *e)
 {
-	struct sigaction sa = {.sa_handler = nothing}, old;
 	const struct path *p = &paths[index];
 	struct exits_row row = {.name = p->name, .from = p->from, .answer = p->answer, .state = EXITS_CANNOT};
 	struct guest *g = guest_of(x, p);
+	struct kick_alarm alarm;
 	unsigned clock;
 	uint64_t n;
 	int r = 0;
@@ -579,8 +567,9 @@ int exits_measure(
 		*ret = row;
 		return 0;
 	}
-	if (sigaction(SIGRTMIN, &sa, &old) < 0)
-		return err_sys(e, -errno, "sigaction");
+	r = kick_alarm_begin(&alarm);
+	if (r < 0)
+		return err_sys(e, r, "sigaction");
 	for (clock = 0; clock < 2; clock++) {
 		r = enter(x, p, clock, warmup, e);
 		if (r < 0 || run(x, p, clock, &n, &row.words))
@@ -600,7 +589,7 @@ int exits_measure(
 			r = collect(g, iterations, &row, e);
 		}
 	}
-	sigaction(SIGRTMIN, &old, NULL);
+	kick_alarm_end(&alarm);
 	if (r == 0)
 		*ret = row;
 	return r;

@@ -75,7 +75,7 @@ unsigned exits_khz(const struct exits *x);
  * @warmup, @iterations: 1 to EXITS_ITERATIONS_MAX
  *
  * Return: 0, with whatever came of it in @ret; a negative errno only when memory or an ioctl of the set-up failed.
- * Context: uses SIGRTMIN and a POSIX timer meanwhile, so that a guest that hangs is a result.
+ * Context: uses SIGALRM meanwhile (struct kick_alarm), so that a guest that hangs is a result.
  */
 int exits_measure(
 	struct exits *x, unsigned row, unsigned warmup, unsigned iterations, struct exits_row *ret, struct err *e);

@@ -11,16 +11,14 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "security/sandbox.h"
+#include "vmm/base/kick.h"
 #include "vmm/flat_internal.h"
 
-#define STACK_SIZE  (128 * KIB)
-#define KICK_SIGNAL SIGRTMIN
+#define STACK_SIZE (128 * KIB)
 
 static void PRINTF(4, 5) ended(struct flat_program *p, enum outcome outcome, enum detector by, const char *fmt, ...)
 {
@@ -176,28 +174,18 @@ static void *program_main(void *arg)
 	return NULL;
 }
 
-static void nothing(int sig)
-{
-}
-
-/* Threads of programs take no signal but the kick and those that an instruction of theirs raises. */
 static int start_threads(struct flat *f, struct err *e)
 {
-	const int kept[] = {KICK_SIGNAL, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
-	struct sigaction sa = {.sa_handler = nothing};
 	pthread_attr_t attr;
-	sigset_t all, old;
-	int r = 0;
+	sigset_t blocked, old;
+	int r = kick_install();
 
-	sigemptyset(&sa.sa_mask);
-	if (sigaction(KICK_SIGNAL, &sa, NULL) < 0)
-		return err_sys(e, -errno, "sigaction");
-	sigfillset(&all);
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		sigdelset(&all, kept[i]);
+	if (r < 0)
+		return err_sys(e, r, "sigaction");
+	kick_blocked(&blocked, true);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_sigmask(SIG_SETMASK, &blocked, &old);
 	f->running = f->nr;
 	for (unsigned i = 0; r == 0 && i < f->nr; i++) {
 		r = -pthread_create(&f->program[i].thread, &attr, program_main, &f->program[i]);
@@ -233,7 +221,7 @@ static void open_gate(struct flat *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* A thread that has gone is no error, and one that has no id yet will not enter the guest. */
+/* A thread that has no id yet will not enter the guest. */
 static void kick(struct flat_program *p)
 {
 	int tid;
@@ -242,9 +230,8 @@ static void kick(struct flat_program *p)
 	pthread_mutex_lock(&p->flat->lock);
 	tid = p->tid;
 	pthread_mutex_unlock(&p->flat->lock);
-	/* Not pthread_kill(), which asks for the process's id each time. */
 	if (tid)
-		syscall(SYS_tgkill, p->flat->pid, tid, KICK_SIGNAL);
+		kick_send(p->flat->pid, tid);
 }
 
 static void stop_all(struct flat *f)

@@ -22,14 +22,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "security/sandbox.h"
+#include "vmm/base/kick.h"
 #include "vmm/machine_internal.h"
 
 #define TICK_NS         UINT64_C(250000000)
@@ -38,7 +37,6 @@
 #define PANIC_TEXT_NS   UINT64_C(1000000000)
 #define DEAD_ROUNDS     2
 #define CPU_STACK_SIZE  (256 * KIB)
-#define KICK_SIGNAL     SIGRTMIN
 
 #define RFLAGS_IF BIT(9)
 
@@ -248,45 +246,22 @@ static void *cpu_main(void *arg)
 	return NULL;
 }
 
-static void nothing(int sig)
-{
-}
-
-/* Kicks only need to interrupt KVM_RUN: no SA_RESTART. The disposition is the process's, and the same for every VM. */
-static int install_kick(void)
-{
-	struct sigaction sa = {.sa_handler = nothing};
-
-	sigemptyset(&sa.sa_mask);
-	return sigaction(KICK_SIGNAL, &sa, NULL) < 0 ? -errno : 0;
-}
-
 static void kick(struct cpu *c)
 {
 	vcpu_request_exit(c->vcpu);
-	/* Not pthread_kill(), which asks for the process's id each time. A thread that has gone is no error. */
-	syscall(SYS_tgkill, c->m->pid, c->tid, KICK_SIGNAL);
+	kick_send(c->m->pid, c->tid);
 }
 
 static int start_cpus(struct machine *m, struct err *e)
 {
-	sigset_t all, old;
+	sigset_t blocked, old;
 	pthread_attr_t attr;
 	int r = 0;
 
-	/* CPU threads take no signal but the kick and those that an instruction of theirs raises. */
-	sigfillset(&all);
-	sigdelset(&all, KICK_SIGNAL);
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGILL);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGABRT);
-	sigdelset(&all, SIGSYS);
-	sigdelset(&all, SIGTRAP);
+	kick_blocked(&blocked, true);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, CPU_STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_sigmask(SIG_SETMASK, &blocked, &old);
 	for (unsigned i = 0; r == 0 && i < m->vm.nr_vcpus; i++) {
 		r = -pthread_create(&m->cpu[i].thread, &attr, cpu_main, &m->cpu[i]);
 		m->cpu[i].started = r == 0;
@@ -481,7 +456,7 @@ int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	int r;
 
 	trace_starting(m->trace);
-	r = install_kick();
+	r = kick_install();
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
 	r = start_timers(m, e);

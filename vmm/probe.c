@@ -5,11 +5,10 @@
 #include "vmm/probe.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/cpuid.h"
 #include "vmm/vm.h"
@@ -138,16 +137,15 @@ static int enter_at(struct vcpu *v, uint64_t rip, struct err *e)
 	return r < 0 ? err_sys(e, r, "KVM_SET_SREGS") : 0;
 }
 
-static enum probe_outcome step_probe(struct vcpu *v, timer_t timer)
+static enum probe_outcome step_probe(struct vcpu *v)
 {
-	const struct itimerspec limit = {.it_value = {.tv_sec = PROBE_LIMIT_NS / 1000000000L}}, off = {0};
 	struct vcpu_exit x;
 	struct kvm_regs regs;
 	int r;
 
-	timer_settime(timer, 0, &limit, NULL);
+	kick_alarm_set(PROBE_LIMIT_NS, 0);
 	r = vcpu_step(v, &x);
-	timer_settime(timer, 0, &off, NULL);
+	kick_alarm_set(0, 0);
 	if (r < 0)
 		return PROBE_BROKEN;
 	if (x.what == VCPU_KICKED)
@@ -171,29 +169,22 @@ static bool offered(const struct cpuid_set *set, const struct probe *p)
 	return false;
 }
 
-static void nothing(int sig)
-{
-}
-
 static int run_all(struct vm *vm, const struct cpuid_set *set, struct probe_result *ret, struct err *e)
 {
-	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
-	struct sigaction sa = {.sa_handler = nothing}, old;
-	timer_t timer;
-	int r = 0;
+	struct kick_alarm alarm;
+	int r = kick_alarm_begin(&alarm);
 
-	if (sigaction(SIGRTMIN, &sa, &old) < 0 || timer_create(CLOCK_MONOTONIC, &ev, &timer) < 0)
-		return err_sys(e, -errno, "cannot set up the probe's time limit");
+	if (r < 0)
+		return err_sys(e, r, "cannot set up the probe's time limit");
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(probes); i++) {
 		ret[i] = (struct probe_result){.name = probes[i].name, .outcome = PROBE_NOT_OFFERED};
 		if (!offered(set, &probes[i]))
 			continue;
 		r = enter_at(&vm->vcpu[0], guest_address(probes[i].code), e);
 		if (r == 0)
-			ret[i].outcome = step_probe(&vm->vcpu[0], timer);
+			ret[i].outcome = step_probe(&vm->vcpu[0]);
 	}
-	timer_delete(timer);
-	sigaction(SIGRTMIN, &old, NULL);
+	kick_alarm_end(&alarm);
 	return r;
 }
 

@@ -33,7 +33,7 @@ struct probe_result {
  * @ret_nr: how many
  *
  * Return: 0 or a negative errno when the VM could not be made; a probe that fails is a result, not an error.
- * Context: blocks at most PROBE_LIMIT_NS a probe; uses SIGRTMIN and a POSIX timer meanwhile.
+ * Context: blocks at most PROBE_LIMIT_NS a probe; uses SIGALRM meanwhile (struct kick_alarm).
  */
 int probe_run(struct kvm *kvm, struct probe_result *ret, size_t *ret_nr, struct err *e);
 

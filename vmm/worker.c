@@ -3,10 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "vmm/base/kick.h"
 #include "vmm/base/util.h"
 
 #define WORKER_STACK_SIZE (256 * KIB)
@@ -36,18 +36,15 @@ static void *worker_main(void *arg)
 
 int worker_start(struct worker *w, struct sandbox *sandbox)
 {
-	static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
-	sigset_t set, old;
+	sigset_t blocked, old;
 	pthread_attr_t attr;
 	int r;
 
-	sigfillset(&set);
+	kick_blocked(&blocked, false);
 	w->sandbox = sandbox;
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		sigdelset(&set, own[i]);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, WORKER_STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &set, &old);
+	pthread_sigmask(SIG_SETMASK, &blocked, &old);
 	r = -pthread_create(&w->thread, &attr, worker_main, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);

@@ -158,20 +158,46 @@ static void sit_and_wait(struct seat *s)
 		pause();
 }
 
-static void killed_by(int sig)
+static int status_after(int sig, void (*child)(struct seat *))
 {
 	struct seat s;
 	int status;
 
-	start(&s, sit_and_wait);
+	start(&s, child);
 	wait_up(&s);
 	assert_true(is_raw(s.slave));
 	kill(s.pid, sig);
 	status = wait_child(&s);
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != sig)
-		fail_msg("signal %d: status %#x", sig, status);
 	same_settings(&s);
 	close_seat(&s);
+	return status;
+}
+
+static void killed_by(int sig)
+{
+	int status = status_after(sig, sit_and_wait);
+
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != sig)
+		fail_msg("signal %d: status %#x", sig, status);
+}
+
+static void wait_without_queue(struct seat *s)
+{
+	struct rlimit none = {0};
+
+	setrlimit(RLIMIT_SIGPENDING, &none);
+	sit_and_wait(s);
+}
+
+/* kill() gets a real-time signal through a full queue of pending signals, but it cannot be sent again from there. */
+static void a_signal_that_cannot_be_sent_again(void **state)
+{
+	int status = status_after(SIGRTMIN + 3, wait_without_queue);
+
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 128 + SIGRTMIN + 3)
+		fail_msg("status %#x", status);
+	status = status_after(SIGTERM, wait_without_queue);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
 static void every_signal_that_ends_us_restores(void **state)
@@ -558,6 +584,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_signal_that_ends_us_restores),
+		cmocka_unit_test(a_signal_that_cannot_be_sent_again),
 		cmocka_unit_test(crashes_restore),
 		cmocka_unit_test(close_and_exit_restore),
 		cmocka_unit_test(opening_alone_changes_nothing),

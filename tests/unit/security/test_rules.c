@@ -22,6 +22,7 @@
 #include "security/sigsys.h"
 #include "security/stages.h"
 #include "tests/support/unit.h"
+#include "vmm/base/kick.h"
 #include "vmm/base/util.h"
 
 #define CALLS 462 /* of Linux 6.9, about; later ones have no name here */
@@ -196,8 +197,8 @@ static void arguments_are_looked_at(void **state)
 		{SANDBOX_LOOP, SYS_mmap, {0, 4096, 3, 0x01 /* MAP_SHARED */, 0}},
 		{SANDBOX_LOOP, SYS_mmap, {0, 4096, 3 | UINT64_C(1) << 32, 0x22, (uint64_t)-1}},
 		{SANDBOX_LOOP, SYS_fcntl, {0, F_SETOWN}},
-		{SANDBOX_LOOP, SYS_tgkill, {1, 1, 34}},
-		{SANDBOX_LOOP, SYS_tgkill, {SANDBOX_OWN_PID, 1, 34}},
+		{SANDBOX_LOOP, SYS_tgkill, {1, 1, KICK_SIGNAL}},
+		{SANDBOX_LOOP, SYS_tgkill, {SANDBOX_OWN_PID, 1, KICK_SIGNAL}},
 		{SANDBOX_MISC, SYS_socket, {AF_INET, SOCK_STREAM}},
 		{SANDBOX_MISC, SYS_socket, {AF_UNIX, SOCK_DGRAM}},
 		{SANDBOX_MISC, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},
@@ -220,10 +221,10 @@ static void own_process_only(void **state)
 
 	assert_true(pid >= 0);
 	if (!pid) {
-		uint64_t self[6] = {(uint64_t)getpid(), (uint64_t)getpid(), 34};
+		uint64_t self[6] = {(uint64_t)getpid(), (uint64_t)getpid(), KICK_SIGNAL};
 		static const uint64_t alive[6] = {ALIVE};
 
-		signal(34, SIG_IGN);
+		signal(KICK_SIGNAL, SIG_IGN);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA) < 0)
 			_exit(1);

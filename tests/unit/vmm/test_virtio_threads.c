@@ -7,20 +7,26 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "security/seccomp.h"
 #include "security/sigsys.h"
+#include "security/stages.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
 #include "vmm/base/le.h"
 #include "vmm/virtio_slots.h"
+#include "vmm/worker.h"
 
 #define WAIT_MS 10000
 
@@ -499,6 +505,104 @@ static void a_disk_with_an_overlay(void **state)
 	a_disk(true);
 }
 
+/* This process is stopped, all of its threads, and goes on: after_ms from now, for 50 ms. Return: who does it. */
+static pid_t stop_and_go(unsigned after_ms)
+{
+	pid_t self = getpid(), pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		sleep_ms(after_ms);
+		if (kill(self, SIGSTOP) < 0)
+			_exit(1);
+		sleep_ms(50);
+		_exit(kill(self, SIGCONT) < 0);
+	}
+	return pid;
+}
+
+static void went_on(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* A stop while a request waits for its rate: 512 KiB at 2 MiB a second make the next one wait 250 ms. */
+static void a_stop_while_a_disk_waits_for_its_rate(void **state)
+{
+	static uint8_t data[512 * KIB];
+	struct timespec begin, end;
+	struct bench b;
+	pid_t pid;
+
+	up_as(&b, (struct wish){.disk = true});
+	vqd_attach(&b.d, &b.s->disk[0].blk.dev);
+	start(&b);
+	assert_true(vqd_start(&b.d, UINT64_MAX));
+	memset(data, 'x', sizeof(data));
+	assert_int_equal(request(&b, OUT, 0, data, sizeof(data)), 0);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	pid = stop_and_go(20);
+	memset(data, 0, sizeof(data));
+	assert_int_equal(request(&b, IN, 0, data, sizeof(data)), 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	went_on(pid);
+	assert_int_equal(data[sizeof(data) - 1], 'x');
+	/* It waited. */
+	assert_in_range((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000, 60, 5000);
+	/* And a stop while nothing goes on. */
+	pid = stop_and_go(1);
+	went_on(pid);
+	assert_int_equal(request(&b, IN, 0, data, 512), 0);
+	down(&b);
+}
+
+struct hung {
+	struct loop_source source;
+	int pipe[2];
+};
+
+static void hang(struct loop_source *s, uint32_t events)
+{
+	char c;
+
+	assert_int_equal(read(container_of(s, struct hung, source)->pipe[0], &c, 1), 1);
+}
+
+/* The control loop, behind its filter, waits for a disk's thread that hangs: a stop does not end us, nor the wait. */
+static void stop_a_worker(void)
+{
+	struct hung h = {.source = {.fd = eventfd(1, EFD_CLOEXEC), .ready = hang}};
+	struct worker w;
+	uint64_t begin;
+
+	assert_int_equal(pipe(h.pipe), 0);
+	assert_int_equal(sigsys_install(STDERR_FILENO, NULL), 0);
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	assert_int_equal(worker_init(&w, "disk0.0", SANDBOX_DISK), 0);
+	assert_int_equal(loop_add(w.loop, &h.source, EPOLLIN), 0);
+	assert_int_equal(worker_start(&w, NULL), 0);
+	stop_and_go(50);
+	if (seccomp_install(SANDBOX_LOOP, SANITIZED ? SANDBOX_HAS(SANITIZER) : 0) < 0)
+		_exit(2);
+	begin = trace_now_ns();
+	_exit(worker_stop(&w, begin + UINT64_C(300000000)) || trace_now_ns() - begin < UINT64_C(290000000));
+}
+
+static void a_stop_while_the_control_loop_waits_for_a_disk(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid)
+		stop_a_worker();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* Somebody has the device's lock for longer than a spin would last: its thread waits in the kernel, then goes on. */
 static void a_lock_that_is_taken(void **state)
 {
@@ -536,6 +640,8 @@ int main(void)
 		cmocka_unit_test(the_balloon_takes_from_a_file),
 		cmocka_unit_test(a_disk_of_its_own),
 		cmocka_unit_test(a_disk_with_an_overlay),
+		cmocka_unit_test(a_stop_while_a_disk_waits_for_its_rate),
+		cmocka_unit_test(a_stop_while_the_control_loop_waits_for_a_disk),
 		cmocka_unit_test(a_lock_that_is_taken),
 	};
 
