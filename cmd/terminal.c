@@ -25,6 +25,7 @@
 
 static const char help[] = "\r\n"
 			   "Ctrl-A X   quit: end the machine at once\r\n"
+			   "Ctrl-A B   send BREAK: SysRq on a Linux serial console (h: help)\r\n"
 			   "Ctrl-A H   print this help\r\n"
 			   "Ctrl-A A   send Ctrl-A to the guest\r\n";
 
@@ -256,19 +257,19 @@ static void set_stack(struct terminal *t)
 
 /* Keys */
 
-static void say_help(struct terminal *t)
+static void say(struct terminal *t, const char *text, size_t n)
 {
-	if (t->say.fd >= 0 && nbio_write(&t->say, help, sizeof(help) - 1) < 0)
-		return; /* a terminal that takes no output shows no help */
+	if (t->say.fd >= 0 && nbio_write(&t->say, text, n) < 0)
+		return; /* a terminal that takes no output shows nothing */
 }
 
-static size_t filter(struct console_filter *f, uint8_t *data, size_t n)
+static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *brk)
 {
 	struct terminal *t = container_of(f, struct terminal, filter);
-	size_t out = 0;
+	size_t out = 0, i = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint8_t key = data[i];
+	while (i < *n && !*brk) {
+		uint8_t key = data[i++];
 
 		if (!t->escaped) {
 			t->escaped = key == KEY_ESCAPE;
@@ -280,15 +281,23 @@ static size_t filter(struct console_filter *f, uint8_t *data, size_t n)
 		switch (key) {
 		case 'x':
 		case 'X': t->quit(t->arg); break;
+		case 'b':
+		case 'B': *brk = true; break;
 		case 'h':
 		case 'H':
-		case '?': say_help(t); break;
+		case '?': say(t, help, sizeof(help) - 1); break;
 		case 'a':
 		case 'A':
 		case KEY_ESCAPE: data[out++] = KEY_ESCAPE; break;
 		}
 	}
-	return out;
+	*n = out;
+	return i;
+}
+
+static void refused(struct console_filter *f)
+{
+	say(container_of(f, struct terminal, filter), "\a", 1);
 }
 
 static void prepare(struct console_filter *f)
@@ -322,7 +331,7 @@ int terminal_open(int fd, void (*quit)(void *arg), void *arg, struct terminal **
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return err_sys(e, -ENOMEM, "terminal");
-	t->filter = (struct console_filter){.prepare = prepare, .filter = filter};
+	t->filter = (struct console_filter){.prepare = prepare, .filter = filter, .refused = refused};
 	t->pid = getpid();
 	t->quit = quit;
 	t->arg = arg;

@@ -24,6 +24,7 @@
 #include "devices/uart16550.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <linux/serial_reg.h>
 #include <string.h>
 
@@ -35,17 +36,29 @@
 #define MSR_READY      (UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS)
 #define IIR_FIFOS_ON   0xc0
 
-static void fifo_push(struct uart_fifo *f, uint8_t byte)
+static void fifo_push(struct uart_fifo *f, uint8_t byte, bool brk)
 {
-	assert(f->count < UART_FIFO_DEPTH);
-	f->data[(f->head + f->count++) % UART_FIFO_DEPTH] = byte;
+	unsigned at = (f->head + f->count++) % UART_FIFO_DEPTH;
+
+	assert(f->count <= UART_FIFO_DEPTH);
+	f->data[at] = byte;
+	f->brk = (uint16_t)((f->brk & ~BIT(at)) | (brk ? BIT(at) : 0));
+}
+
+/* The oldest byte is a BREAK that LSR has yet to tell of. */
+static bool fifo_has_break(const struct uart_fifo *f)
+{
+	return f->count && (f->brk & BIT(f->head));
 }
 
 static void fifo_drop(struct uart_fifo *f, size_t n)
 {
 	assert(n <= f->count);
-	f->head = (uint8_t)((f->head + n) % UART_FIFO_DEPTH);
 	f->count = (uint8_t)(f->count - n);
+	while (n--) {
+		f->brk &= (uint16_t)~BIT(f->head);
+		f->head = (f->head + 1) % UART_FIFO_DEPTH;
+	}
 }
 
 static bool fifos_on(const struct uart_regs *r)
@@ -74,7 +87,7 @@ static unsigned rx_trigger(const struct uart_regs *r)
 /* The pending interrupt of highest priority, as IIR names it: table in section 8.6. */
 static uint8_t cause(const struct uart_regs *r)
 {
-	if ((r->ier & UART_IER_RLSI) && r->overrun)
+	if ((r->ier & UART_IER_RLSI) && (r->overrun || fifo_has_break(&r->rx)))
 		return UART_IIR_RLSI;
 	if ((r->ier & UART_IER_RDI) && r->rx.count)
 		return r->rx.count >= rx_trigger(r) ? UART_IIR_RDI : UART_IIR_RX_TIMEOUT;
@@ -134,7 +147,7 @@ static void transmit(struct uart *u, uint8_t byte)
 		u->host->tx_lost(u->host, 1);
 		return;
 	}
-	fifo_push(&r->tx, byte);
+	fifo_push(&r->tx, byte, false);
 	if (!r->tx_refused)
 		tx_flush(u);
 }
@@ -143,7 +156,7 @@ static void transmit(struct uart *u, uint8_t byte)
 static void loop_receive(struct uart_regs *r, uint8_t byte)
 {
 	if (rx_room(r)) {
-		fifo_push(&r->rx, byte);
+		fifo_push(&r->rx, byte, false);
 		return;
 	}
 	r->overrun = true;
@@ -241,12 +254,19 @@ static uint8_t read_iir(struct uart_regs *r)
 	return id | (fifos_on(r) ? IIR_FIFOS_ON : 0);
 }
 
+/*
+ * BREAK is told of when its byte is the next to be read, once. Bit 7 says that there is one anywhere in the FIFO, and
+ * without FIFOs it is 0: section 8.6.
+ */
 static uint8_t read_lsr(struct uart_regs *r)
 {
 	uint8_t lsr = (r->rx.count ? UART_LSR_DR : 0) | (r->overrun ? UART_LSR_OE : 0) |
+		(fifo_has_break(&r->rx) ? UART_LSR_BI : 0) | (fifos_on(r) && r->rx.brk ? UART_LSR_FIFOE : 0) |
 		(r->tx.count ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
 
 	r->overrun = false;
+	if (lsr & UART_LSR_BI)
+		r->rx.brk &= (uint16_t)~BIT(r->rx.head);
 	return lsr;
 }
 
@@ -340,13 +360,30 @@ static size_t uart_rx(struct char_guest *g, const uint8_t *data, size_t n)
 	if (!loopback(r)) {
 		taken = MIN(n, rx_room(r));
 		for (size_t i = 0; i < taken; i++)
-			fifo_push(&r->rx, data[i]);
+			fifo_push(&r->rx, data[i], false);
 	}
 	if (taken < n)
 		r->rx_refused = true;
 	settle(u);
 	pthread_mutex_unlock(&u->lock);
 	return taken;
+}
+
+static int uart_rx_break(struct char_guest *g)
+{
+	struct uart *u = container_of(g, struct uart, guest);
+	struct uart_regs *r = &u->regs;
+	bool room;
+
+	pthread_mutex_lock(&u->lock);
+	room = !loopback(r) && rx_room(r);
+	if (room)
+		fifo_push(&r->rx, 0, true);
+	else
+		r->rx_refused = true;
+	settle(u);
+	pthread_mutex_unlock(&u->lock);
+	return room ? 0 : -EAGAIN;
 }
 
 static void uart_tx_room(struct char_guest *g)
@@ -370,7 +407,7 @@ int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host)
 
 	*u = (struct uart){
 		.dev = {.ops = &ops, .name = "uart16550"},
-		.guest = {.rx = uart_rx, .tx_room = uart_tx_room},
+		.guest = {.rx = uart_rx, .tx_room = uart_tx_room, .rx_break = uart_rx_break},
 		.irq = irq,
 		.host = host,
 		/* 0 would be true to the chip, and a division by zero in a guest that computes its baud rate. */

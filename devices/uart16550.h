@@ -7,7 +7,10 @@
  * THRE stays clear until the host calls guest.tx_room. Input is never dropped: the host offers it, the receive FIFO
  * takes what fits, and the host hears of room when the guest has read it empty.
  *
- * Word length, parity, baud rate and break are stored and have no effect: there is no wire they could matter on.
+ * A BREAK from the host is a zero byte with LSR bit 4 (section 8.6.4), in its place among the other bytes.
+ *
+ * Word length, parity, baud rate and the guest's own break are stored and have no effect: there is no wire they could
+ * matter on.
  * Modem inputs are those of a cable with the other end ready: CTS, DSR and DCD on, RI off.
  *
  * Spec: Texas Instruments PC16550D data sheet (SNLS378C), section 8; the registers' names are <linux/serial_reg.h>'s.
@@ -30,11 +33,13 @@
  * struct uart_fifo - a ring of bytes
  * @head: where the oldest one is
  * @count: how many, 0 to UART_FIFO_DEPTH
+ * @brk: a bit for each place of @data that holds a BREAK of which LSR has not told
  */
 struct uart_fifo {
 	uint8_t data[UART_FIFO_DEPTH];
 	uint8_t head;
 	uint8_t count;
+	uint16_t brk;
 };
 
 /**

@@ -261,9 +261,11 @@ int console_open(const struct console_params *p, struct console **ret, struct er
 	c->wake_fd = c->pty_slave = -1;
 	c->listener = LISTENER_CLOSED;
 	pthread_mutex_init(&c->lock, NULL);
+	c->in_size = c->filter ? CONSOLE_KEYS_BYTES : CONSOLE_INPUT_BYTES;
 	/* Untouched pages cost nothing: calloc() gets this much from mmap. */
+	c->in_buf = calloc(1, c->in_size);
 	c->ring = calloc(1, CONSOLE_RING_BYTES);
-	if (!c->ring) {
+	if (!c->in_buf || !c->ring) {
 		err_sys(e, r, "console");
 		goto fail;
 	}
@@ -482,6 +484,7 @@ void console_destroy(struct console *c)
 		close(c->wake_fd);
 	pthread_mutex_destroy(&c->lock);
 	free(c->ring);
+	free(c->in_buf);
 	free(c->name);
 	free(c);
 }

@@ -12,6 +12,10 @@
  * on unwatched, file= and null are the kinds to choose. A socket serves one client at a time; another is told so and
  * closed.
  *
+ * Input waits until the guest takes it. A pipe, a file, a socket or a pty is not read meanwhile, so its writer waits
+ * and no byte is lost. A terminal with a filter is read all the same, since some of its keys are meant for us: see
+ * console_input.c.
+ *
  * console_open() is what needs paths, before the sandbox closes; console_attach() puts it to work.
  *
  * What the sandbox has to leave. Paths: to remove the socket, removal of files in its directory; to tell at the end
@@ -45,11 +49,16 @@
 /**
  * struct console_filter - stands between a terminal's keyboard and the guest; implemented by cmd/terminal
  * @prepare: about to read, and in the foreground: makes sure of raw mode. Loop thread.
- * @filter: take escapes out of @n bytes of @data, in place; returns how many are left (never more). Loop thread.
+ * @filter: take escapes out of *@n bytes of @data, in place, up to the first one that asks for BREAK: *@n becomes how
+ *      many are left (never more), *@brk is set when a BREAK follows them. Returns how many were looked at. Loop
+ *      thread.
+ * @refused: the guest did not get what was typed: its line has no BREAK, or it does not read and the buffer is full.
+ *      Loop thread.
  */
 struct console_filter {
 	void (*prepare)(struct console_filter *f);
-	size_t (*filter)(struct console_filter *f, uint8_t *data, size_t n);
+	size_t (*filter)(struct console_filter *f, uint8_t *data, size_t *n, bool *brk);
+	void (*refused)(struct console_filter *f);
 };
 
 /**
@@ -79,6 +88,7 @@ struct console_params {
  * @lost: could not be delivered, or never reached us (char_host.tx_lost); CONSOLE_NULL loses nothing
  * @failed: of these, because writing failed or the reader did not take it in time: not for a reader that has gone
  * @input: taken by the guest
+ * @refused: typed on a terminal whose guest did not read, and dropped
  * @first_byte_ns: when the guest wrote its first byte
  * @banner_ns: when it had written "Linux version " at the start of a line
  * @last_byte_ns: when it wrote its last one
@@ -91,6 +101,7 @@ struct console_stats {
 	uint64_t lost;
 	uint64_t failed;
 	uint64_t input;
+	uint64_t refused;
 	uint64_t first_byte_ns;
 	uint64_t banner_ns;
 	uint64_t last_byte_ns;

@@ -13,6 +13,9 @@
 #include "vmm/nbio.h"
 
 #define CONSOLE_INPUT_BYTES 4096
+/* Behind a filter: what is typed ahead of the guest. */
+#define CONSOLE_KEYS_BYTES (64 * KIB)
+#define CONSOLE_BREAKS     8
 
 /* Why output was lost, and the words for it. */
 #define CONSOLE_LOSSES(X)                                                                                              \
@@ -40,7 +43,11 @@ enum console_loss {
  *
  * @wake_fd: eventfd, readable when a vCPU's thread has something for the loop
  * @pty_slave: held open, so that the master never sees a hang-up and the settings stay raw
+ * @in_buf: of @in_size bytes; from @in_at to @in_nr they wait for the guest
+ * @break_at: a BREAK goes in front of the byte at this place of @in_buf; ascending
  * @in_ended: nothing more to read from @in
+ * @end_due: the guest has not been told of that end
+ * @full_since: when @in_buf was found full, 0: not since the guest took something
  * @rx_room: look for input when woken: the device asked for it, or @in is a file, which epoll cannot watch
  * @scheduled: the loop will look at the ring without being woken
  * @urgent: the loop was woken because the ring is more than half full
@@ -64,9 +71,14 @@ struct console {
 	struct nbio in, out;
 	struct loop_source wake_src, in_src, out_src, listen_src;
 	struct loop_timer batch, retry;
-	uint8_t in_buf[CONSOLE_INPUT_BYTES];
-	size_t in_at, in_nr;
+	uint8_t *in_buf;
+	size_t in_size, in_at, in_nr;
+	size_t break_at[CONSOLE_BREAKS];
+	unsigned nr_breaks;
+	uint64_t full_since;
+	bool retry_set;
 	bool in_ended;
+	bool end_due;
 	bool cap_told;
 	bool has_client;
 	bool finished;
@@ -98,9 +110,6 @@ int console_watch_source(struct console *c, struct loop_source *s, uint32_t even
 /** console_drain() - write what the ring holds, as far as the reader takes it, and arrange for the rest */
 void console_drain(struct console *c);
 
-/** console_input() - read and offer input, as far as the guest takes it, and arrange for the rest */
-void console_input(struct console *c);
-
 /** console_write_some() - one write. Return: bytes, 0: the ring is empty or dropped, -EAGAIN */
 ssize_t console_write_some(struct console *c);
 
@@ -109,6 +118,14 @@ void console_tell_room(struct console *c);
 
 /** console_die() - the output is gone for good */
 void console_die(struct console *c, enum console_loss why);
+
+/* console_input.c */
+
+/* A terminal in the background, or a listener without fds, is tried again so often. */
+#define RETRY_NS 500000000
+
+/** console_input() - read and offer input, as far as the guest takes it, and arrange for the rest */
+void console_input(struct console *c);
 
 /* console_socket.c */
 

@@ -12,8 +12,6 @@
 
 /* After a write, so much later is looked again without being woken. A person at a terminal does not see it. */
 #define BATCH_NS 1000000
-/* A terminal in the background, or a listener without fds, is tried again so often. */
-#define RETRY_NS 500000000
 /* One write, and what one turn writes before other sources have theirs. */
 #define WRITE_MAX (64 * KIB)
 #define TURN_MAX  (256 * KIB)
@@ -158,75 +156,6 @@ void console_drain(struct console *c)
 		console_wake(c);
 }
 
-/* Input */
-
-/* True when the guest took all there was. */
-static bool offer(struct console *c)
-{
-	size_t n;
-
-	if (c->in_at == c->in_nr)
-		return true;
-	n = c->guest->rx(c->guest, c->in_buf + c->in_at, c->in_nr - c->in_at);
-	c->in_at += n;
-	pthread_mutex_lock(&c->lock);
-	c->stats.input += n;
-	pthread_mutex_unlock(&c->lock);
-	return c->in_at == c->in_nr;
-}
-
-static void end_input(struct console *c, ssize_t r)
-{
-	c->in_ended = true;
-	console_watch_source(c, &c->in_src, 0);
-	if (c->kind != CONSOLE_SOCKET) {
-		if (c->guest->rx_end)
-			c->guest->rx_end(c->guest);
-		return;
-	}
-	if (r < 0 || c->out.fd < 0 || nbio_hung_up(&c->in))
-		console_socket_leave(c);
-	else
-		/* A client that only shut its sending side: epoll still tells when it hangs up. */
-		loop_add(c->loop, &c->in_src, 0);
-}
-
-void console_input(struct console *c)
-{
-	ssize_t r;
-
-	if (!offer(c)) {
-		console_watch_source(c, &c->in_src, 0);
-		return;
-	}
-	if (!c->in_ended && c->in.fd < 0 && c->kind != CONSOLE_SOCKET)
-		end_input(c, 0);
-	if (c->in_ended || c->in.fd < 0)
-		return;
-	if (nbio_in_background(&c->in)) {
-		console_watch_source(c, &c->in_src, 0);
-		loop_timer_set(&c->retry, RETRY_NS, 0);
-		return;
-	}
-	if (c->filter)
-		c->filter->prepare(c->filter);
-	r = nbio_read(&c->in, c->in_buf, sizeof(c->in_buf));
-	if (r == 0 || (r < 0 && r != -EAGAIN)) {
-		end_input(c, r);
-		return;
-	}
-	if (r > 0) {
-		c->in_at = 0;
-		c->in_nr = c->filter ? c->filter->filter(c->filter, c->in_buf, (size_t)r) : (size_t)r;
-		if (!offer(c)) {
-			console_watch_source(c, &c->in_src, 0);
-			return;
-		}
-	}
-	if (console_watch_source(c, &c->in_src, EPOLLIN) < 0)
-		c->host.rx_room(&c->host);
-}
-
 /* Events */
 
 static void on_wake(struct loop_source *s, uint32_t events)
@@ -265,6 +194,7 @@ static void on_retry(struct loop_timer *t)
 {
 	struct console *c = container_of(t, struct console, retry);
 
+	c->retry_set = false;
 	console_socket_retry(c);
 	console_input(c);
 }

@@ -11,8 +11,6 @@
 
 #include "vmm/console_internal.h"
 
-#define RETRY_NS 500000000
-
 static const char busy[] = "vmm: another client has this console\r\n";
 
 int console_socket_open(struct console *c, const char *path, struct err *e)

@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/console_split.h"
 
+#include <errno.h>
+
 #include "vmm/base/util.h"
+
+/* Where input goes now. */
+static struct char_guest *listener(struct console_split *s)
+{
+	return s->hvc && virtio_console_active(s->hvc) ? &s->hvc->guest : s->serial;
+}
 
 static size_t split_rx(struct char_guest *g, const uint8_t *data, size_t n)
 {
-	struct console_split *s = container_of(g, struct console_split, guest);
+	struct char_guest *to = listener(container_of(g, struct console_split, guest));
 
-	if (s->hvc && virtio_console_active(s->hvc))
-		return s->hvc->guest.rx(&s->hvc->guest, data, n);
-	return s->serial->rx(s->serial, data, n);
+	return to->rx(to, data, n);
+}
+
+static int split_rx_break(struct char_guest *g)
+{
+	struct char_guest *to = listener(container_of(g, struct console_split, guest));
+
+	return to->rx_break ? to->rx_break(to) : -ENOTTY;
 }
 
 static void split_tx_room(struct char_guest *g)
@@ -23,5 +36,9 @@ static void split_tx_room(struct char_guest *g)
 
 void console_split_init(struct console_split *s, struct char_guest *serial, struct virtio_console *hvc)
 {
-	*s = (struct console_split){.guest = {.rx = split_rx, .tx_room = split_tx_room}, .serial = serial, .hvc = hvc};
+	*s = (struct console_split){
+		.guest = {.rx = split_rx, .tx_room = split_tx_room, .rx_break = split_rx_break},
+		.serial = serial,
+		.hvc = hvc,
+	};
 }

@@ -17,6 +17,7 @@
 
 #define FLAT_LINE_MAX  512
 #define FLAT_WORDS_MAX 256
+#define FLAT_SAID_MAX  64
 
 /** struct flat_number - a port that prints numbers */
 struct flat_number {
@@ -30,6 +31,7 @@ struct flat_number {
  * @vm: index of its VM, @slot: where its slot starts there
  * @pio: its ports; nobody else's
  * @line: where its devices print to
+ * @said, @said_nr: what the port access under way prints. Its own thread only.
  * @text, @used: with several programs: the line so far. Its own thread only.
  * @input_ended: no key will come. Under @key_lock.
  * @tid: of @thread; under the lock of struct flat
@@ -48,6 +50,8 @@ struct flat_program {
 
 	struct bus pio;
 	struct char_host line;
+	char said[FLAT_SAID_MAX];
+	size_t said_nr;
 	char text[FLAT_LINE_MAX];
 	size_t used;
 	struct debugcon debugcon;

@@ -4,7 +4,8 @@
  *
  * Theory of operation. A program has no interrupts, so nothing is gained by letting it run on when the console is full
  * or no key is there: its thread waits, in the exit that asked for it, until the loop's thread brings room or a key.
- * That is back-pressure and not a stall: no other program waits, and flat_end() wakes every waiter.
+ * That is back-pressure and not a stall: no other program waits, and flat_end() wakes every waiter. It waits between
+ * two accesses, with no lock of a device held: the loop's thread brings keys to the same serial port meanwhile.
  *
  * With several programs a line is written whole: `turn` is held from its first byte to its last, also while the
  * console has no room. The others then wait for their turn; the loop's thread never takes it.
@@ -75,21 +76,32 @@ static void put_line(struct flat_program *p)
 	p->used = 0;
 }
 
+/* From a device, its lock held: printed when the access is over. */
 static size_t line_tx(struct char_host *h, const uint8_t *data, size_t n)
 {
 	struct flat_program *p = container_of(h, struct flat_program, line);
 
+	assert(n <= sizeof(p->said) - p->said_nr);
+	memcpy(p->said + p->said_nr, data, n);
+	p->said_nr += n;
+	return n;
+}
+
+static void print_said(struct flat_program *p)
+{
+	size_t n = p->said_nr;
+
+	p->said_nr = 0;
 	if (p->flat->nr == 1) {
-		put_text(p->flat, (const char *)data, n);
-		return n;
+		put_text(p->flat, p->said, n);
+		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (data[i] == '\n' || p->used == sizeof(p->text))
+		if (p->said[i] == '\n' || p->used == sizeof(p->text))
 			put_line(p);
-		if (data[i] != '\n')
-			p->text[p->used++] = (char)data[i];
+		if (p->said[i] != '\n')
+			p->text[p->used++] = p->said[i];
 	}
-	return n;
 }
 
 static void line_tx_lost(struct char_host *h, size_t n)
@@ -180,15 +192,29 @@ static void ignore(struct device *dev, uint64_t offset, const void *data, unsign
 {
 }
 
+static void key_has_come(struct flat_program *p)
+{
+	pthread_mutex_lock(&p->key_lock);
+	pthread_cond_signal(&p->key_came);
+	pthread_mutex_unlock(&p->key_lock);
+}
+
 static size_t keyboard_rx(struct char_guest *g, const uint8_t *data, size_t n)
 {
 	struct flat_program *p = &container_of(g, struct flat, keyboard)->program[0];
 	size_t taken = p->uart.guest.rx(&p->uart.guest, data, n);
 
-	pthread_mutex_lock(&p->key_lock);
-	pthread_cond_signal(&p->key_came);
-	pthread_mutex_unlock(&p->key_lock);
+	key_has_come(p);
 	return taken;
+}
+
+static int keyboard_rx_break(struct char_guest *g)
+{
+	struct flat_program *p = &container_of(g, struct flat, keyboard)->program[0];
+	int r = p->uart.guest.rx_break(&p->uart.guest);
+
+	key_has_come(p);
+	return r;
 }
 
 static void keyboard_ended(struct char_guest *g)
@@ -213,7 +239,12 @@ static void on_event(struct guest_events *ev, enum guest_event what, uint64_t va
 
 int flat_io_init(struct flat *f)
 {
-	f->keyboard = (struct char_guest){.rx = keyboard_rx, .tx_room = console_has_room, .rx_end = keyboard_ended};
+	f->keyboard = (struct char_guest){
+		.rx = keyboard_rx,
+		.tx_room = console_has_room,
+		.rx_end = keyboard_ended,
+		.rx_break = keyboard_rx_break,
+	};
 	pthread_mutex_init(&f->turn, NULL);
 	pthread_mutex_init(&f->room_lock, NULL);
 	pthread_cond_init(&f->room, NULL);
@@ -285,6 +316,8 @@ void flat_access(struct flat_program *p, const struct vcpu_exit *x)
 
 		if (unlikely(!hit))
 			trace_pio_unclaimed(p->flat->trace, x->pio.port, x->pio.len, x->pio.write ? "write" : "read");
+		if (p->said_nr)
+			print_said(p);
 	}
 }
 
@@ -293,11 +326,6 @@ void flat_wake(struct flat *f)
 	pthread_mutex_lock(&f->room_lock);
 	pthread_cond_broadcast(&f->room);
 	pthread_mutex_unlock(&f->room_lock);
-	for (unsigned i = 0; i < f->nr; i++) {
-		struct flat_program *p = &f->program[i];
-
-		pthread_mutex_lock(&p->key_lock);
-		pthread_cond_signal(&p->key_came);
-		pthread_mutex_unlock(&p->key_lock);
-	}
+	for (unsigned i = 0; i < f->nr; i++)
+		key_has_come(&f->program[i]);
 }

@@ -34,8 +34,9 @@ static bool output_is_high(const struct uart_regs *r)
 	assert(r->rx.count <= (fifos ? UART_FIFO_DEPTH : 1));
 	if (!(r->mcr & UART_MCR_OUT2) || (r->mcr & UART_MCR_LOOP))
 		return false;
-	return ((r->ier & UART_IER_RLSI) && r->overrun) || ((r->ier & UART_IER_RDI) && r->rx.count) ||
-		((r->ier & UART_IER_THRI) && r->thr_pending) || ((r->ier & UART_IER_MSI) && (r->msr & 0x0f));
+	return ((r->ier & UART_IER_RLSI) && (r->overrun || (r->rx.count && (r->rx.brk & BIT(r->rx.head))))) ||
+		((r->ier & UART_IER_RDI) && r->rx.count) || ((r->ier & UART_IER_THRI) && r->thr_pending) ||
+		((r->ier & UART_IER_MSI) && (r->msr & 0x0f));
 }
 
 static void check(struct bench *b, bool was_high, bool one_step)
@@ -49,6 +50,7 @@ static void check(struct bench *b, bool was_high, bool one_step)
 	if (pulse && one_step)
 		assert(high);
 
+	assert(r->rx.count || !r->rx.brk);
 	assert(r->tx.count <= UART_FIFO_DEPTH);
 	assert(b->nr_sent == b->host.nr_out + b->host.lost + r->tx.count);
 	if (!b->host.lost)
@@ -85,6 +87,7 @@ static void guest_read(struct bench *b, uint8_t at, unsigned len)
 		b->next_read++;
 	}
 	if (at == UART_LSR) {
+		assert(!(v & UART_LSR_BI) || (before.rx.brk & BIT(before.rx.head)));
 		assert(!(v & UART_LSR_DR) == !before.rx.count);
 		assert(!(v & UART_LSR_THRE) == !!before.tx.count);
 	}
@@ -116,6 +119,20 @@ static void host_types(struct bench *b, size_t n)
 	b->next_in = (uint8_t)(b->next_in + taken);
 }
 
+/* A BREAK is a byte like any other, but for the flag. */
+static void host_breaks(struct bench *b)
+{
+	const struct uart_regs *r = &b->uart.regs;
+	uint8_t before = r->rx.count;
+
+	if (b->uart.guest.rx_break(&b->uart.guest) == 0) {
+		assert(r->rx.count == before + 1 && r->rx.brk);
+		b->in_known = false;
+	} else {
+		assert(r->rx.count == before && r->rx_refused);
+	}
+}
+
 static void step(struct bench *b, uint8_t what, uint8_t arg, uint8_t value)
 {
 	bool was_high = b->uart.regs.irq_high;
@@ -128,7 +145,12 @@ static void step(struct bench *b, uint8_t what, uint8_t arg, uint8_t value)
 	case 2: guest_write(b, arg % (UART_SIZE + 1), len == 1 ? value : wide, len); break;
 	case 3:
 	case 4: guest_read(b, arg % (UART_SIZE + 1), len); break;
-	case 5: host_types(b, arg); break;
+	case 5:
+		if (arg == 0xff)
+			host_breaks(b);
+		else
+			host_types(b, arg);
+		break;
 	case 6: b->host.room = arg; break;
 	case 7: b->uart.guest.tx_room(&b->uart.guest); break;
 	}

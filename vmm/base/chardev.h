@@ -28,11 +28,14 @@ struct char_host {
  * @rx: offer @n bytes of input; returns how many the device took
  * @tx_room: the host's buffer has room again
  * @rx_end: no input will come any more, all that came was taken; NULL: the device does not care
+ * @rx_break: the line is held in BREAK for longer than a character. Returns 0, -EAGAIN (no room: host->rx_room
+ *      follows), or -ENOTTY: the line has no BREAK. NULL is -ENOTTY.
  */
 struct char_guest {
 	size_t (*rx)(struct char_guest *g, const uint8_t *data, size_t n);
 	void (*tx_room)(struct char_guest *g);
 	void (*rx_end)(struct char_guest *g);
+	int (*rx_break)(struct char_guest *g);
 };
 
 #endif

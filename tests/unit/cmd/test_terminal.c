@@ -510,15 +510,26 @@ static void o_nonblock_does_not_outlive_a_crash(void **state)
 
 /* Keys */
 
+/* A '!' stands for BREAK. */
 static void expect_keys(struct console_filter *f, const char *typed, const char *sent)
 {
-	char buf[64];
-	size_t n = strlen(typed);
+	char buf[64], got[64] = "";
+	size_t n = strlen(typed), out = 0;
 
 	memcpy(buf, typed, n);
-	n = f->filter(f, (uint8_t *)buf, n);
-	buf[n] = 0;
-	assert_string_equal(buf, sent);
+	for (size_t at = 0; at < n;) {
+		size_t left = n - at, used;
+		bool brk = false;
+
+		used = f->filter(f, (uint8_t *)buf + at, &left, &brk);
+		assert_in_range(used, left, n - at);
+		memcpy(got + out, buf + at, left);
+		out += left;
+		if (brk)
+			got[out++] = '!';
+		at += used;
+	}
+	assert_string_equal(got, sent);
 }
 
 static void keys(void **state)
@@ -549,12 +560,19 @@ static void keys(void **state)
 	expect_keys(f, "\1", "");
 	expect_keys(f, "\1x", "\1x");
 	assert_int_equal(quits, 3);
+	expect_keys(f, "a\1bh\1Bi\1b\1bq\1", "a!h!i!!q");
+	expect_keys(f, "bu", "!u");
 	p = (struct pollfd){.fd = s.master, .events = POLLIN};
 	assert_int_equal(poll(&p, 1, 0), 0);
+	f->refused(f);
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(read(s.master, buf, sizeof(buf)), 1);
+	assert_int_equal(buf[0], '\a');
 	expect_keys(f, "\1h", "");
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
 	assert_true(read(s.master, buf, sizeof(buf) - 1) > 0);
 	assert_non_null(strstr(buf, "Ctrl-A X"));
+	assert_non_null(strstr(buf, "Ctrl-A B"));
 	assert_non_null(strstr(buf, "Ctrl-A H"));
 	terminal_close(t);
 	close_seat(&s);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The 16550A register by register: reset, identification, interrupts and their priorities, receiving, loopback. */
+#include <errno.h>
+
 #include "tests/support/unit.h"
 #include "tests/unit/devices/uart_bench.h"
 
@@ -275,6 +277,61 @@ static void loopback_stays_inside(void **state)
 	assert_int_equal(b->host.lost, 0);
 }
 
+static int type_break(struct bench *b)
+{
+	return b->uart.guest.rx_break(&b->uart.guest);
+}
+
+/* A zero byte in its place; LSR tells of it once, when it is the next to be read. */
+static void a_break_is_a_byte_with_a_flag(void **state)
+{
+	const uint8_t idle = UART_LSR_THRE | UART_LSR_TEMT, ready = idle | UART_LSR_DR;
+	struct bench *b = *state;
+
+	out8(b->dev, UART_FCR, FIFO_ON(0));
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
+	out8(b->dev, UART_IER, UART_IER_RLSI | UART_IER_RDI);
+	assert_int_equal(type(b, "a"), 1);
+	assert_int_equal(type_break(b), 0);
+	assert_int_equal(type(b, "h"), 1);
+	assert_true(irq_take(&b->irq));
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_RDI);
+	assert_int_equal(in8(b->dev, UART_LSR), ready | UART_LSR_FIFOE);
+	assert_int_equal(in8(b->dev, UART_RX), 'a');
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_RLSI);
+	assert_int_equal(in8(b->dev, UART_LSR), ready | UART_LSR_FIFOE | UART_LSR_BI);
+	assert_int_equal(in8(b->dev, UART_LSR), ready);
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_RDI);
+	assert_int_equal(in8(b->dev, UART_RX), 0);
+	assert_int_equal(in8(b->dev, UART_LSR), ready);
+	assert_int_equal(in8(b->dev, UART_RX), 'h');
+	assert_int_equal(in8(b->dev, UART_LSR), idle);
+	/* Read without a look at LSR, or cleared, it leaves nothing behind. */
+	assert_int_equal(type_break(b), 0);
+	assert_int_equal(in8(b->dev, UART_RX), 0);
+	assert_int_equal(type(b, "i"), 1);
+	assert_int_equal(in8(b->dev, UART_LSR), ready);
+	assert_int_equal(type_break(b), 0);
+	in8(b->dev, UART_LSR);
+	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
+	assert_int_equal(type(b, "0123456789abcdefg"), 16);
+	assert_int_equal(type_break(b), -EAGAIN);
+	assert_int_equal(in8(b->dev, UART_LSR), ready);
+	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
+	assert_int_equal(b->host.rx_rooms, 1);
+	/* Without FIFOs, and without the data interrupt. */
+	out8(b->dev, UART_FCR, 0);
+	out8(b->dev, UART_IER, UART_IER_RLSI);
+	irq_take(&b->irq);
+	assert_int_equal(type_break(b), 0);
+	assert_true(irq_take(&b->irq));
+	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_RLSI);
+	assert_int_equal(in8(b->dev, UART_LSR), ready | UART_LSR_BI);
+	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_NO_INT);
+	out8(b->dev, UART_MCR, UART_MCR_LOOP);
+	assert_int_equal(type_break(b), -EAGAIN);
+}
+
 static void every_width_and_misalignment(void **state)
 {
 	static const unsigned widths[] = {1, 2, 4, 8};
@@ -336,6 +393,7 @@ int main(void)
 		BENCH_TEST(out2_gates_the_interrupt),
 		BENCH_TEST(modem_lines_in_loopback),
 		BENCH_TEST(loopback_stays_inside),
+		BENCH_TEST(a_break_is_a_byte_with_a_flag),
 		BENCH_TEST(every_width_and_misalignment),
 		cmocka_unit_test(destroy_takes_nothing),
 	};

@@ -38,6 +38,18 @@ static size_t guest_rx(struct char_guest *g, const uint8_t *data, size_t n)
 	return take;
 }
 
+/* A '!' in the input, where the device has room. */
+static int guest_rx_break(struct char_guest *g)
+{
+	struct rig *r = container_of(g, struct rig, guest);
+	bool taken = guest_rx(g, (const uint8_t *)"!", 1);
+
+	pthread_mutex_lock(&r->lock);
+	r->breaks += taken;
+	pthread_mutex_unlock(&r->lock);
+	return taken ? 0 : -EAGAIN;
+}
+
 static void guest_tx_room(struct char_guest *g)
 {
 	struct rig *r = container_of(g, struct rig, guest);
@@ -76,7 +88,9 @@ int rig_open(struct rig *r, const struct console_params *p, struct err *e)
 	int ret;
 
 	*r = (struct rig){
-		.guest = {.rx = guest_rx, .tx_room = guest_tx_room}, .sink = {.level = TRACE_TRACE, .record = record}};
+		.guest = {.rx = guest_rx, .tx_room = guest_tx_room, .rx_break = guest_rx_break},
+		.sink = {.level = TRACE_TRACE, .record = record},
+	};
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
 	assert_int_equal(loop_new(&r->loop), 0);

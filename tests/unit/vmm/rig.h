@@ -22,6 +22,7 @@
  * @fifo: what the device took and the guest has not read
  * @starved: the device took less than offered and will call rx_room
  * @rooms: how often tx_room was called
+ * @breaks: how many BREAKs came; a '!' in the input stands for each
  * @lost, @lost_events, @caps, @failures, @banners, @firsts, @panics: from the trace
  */
 struct rig {
@@ -39,7 +40,7 @@ struct rig {
 	uint8_t fifo[RIG_FIFO];
 	size_t fifo_nr;
 	bool starved;
-	unsigned rooms;
+	unsigned rooms, breaks;
 
 	uint64_t lost;
 	unsigned lost_events, caps, failures, banners, firsts, panics;

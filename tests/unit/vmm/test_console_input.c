@@ -192,7 +192,7 @@ static void bytes_pass_unchanged_without_a_filter(void **state)
 
 struct dropper {
 	struct console_filter filter;
-	unsigned prepared;
+	_Atomic unsigned prepared, taken_out, refused;
 };
 
 static void prepare(struct console_filter *f)
@@ -200,20 +200,33 @@ static void prepare(struct console_filter *f)
 	container_of(f, struct dropper, filter)->prepared++;
 }
 
-/* Takes every 'x' out. */
-static size_t filter(struct console_filter *f, uint8_t *data, size_t n)
+/* Takes every 'x' out; '!' is BREAK. */
+static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *brk)
 {
-	size_t out = 0;
+	size_t out = 0, i = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (data[i] != 'x')
-			data[out++] = data[i];
-	return out;
+	while (i < *n && !*brk) {
+		uint8_t c = data[i++];
+
+		if (c == '!')
+			*brk = true;
+		else if (c == 'x')
+			container_of(f, struct dropper, filter)->taken_out++;
+		else
+			data[out++] = c;
+	}
+	*n = out;
+	return i;
+}
+
+static void refused(struct console_filter *f)
+{
+	container_of(f, struct dropper, filter)->refused++;
 }
 
 static void a_filter_may_take_bytes_out(void **state)
 {
-	struct dropper d = {.filter = {.prepare = prepare, .filter = filter}};
+	struct dropper d = {.filter = {.prepare = prepare, .filter = filter, .refused = refused}};
 	struct console_params p = {.kind = CONSOLE_STDIO, .out_fd = -1, .filter = &d.filter};
 	struct rig r;
 	int in[2];
@@ -234,6 +247,150 @@ static void a_filter_may_take_bytes_out(void **state)
 	rig_expect_input(&r, "abc");
 	rig_close(&r);
 	assert_true(d.prepared > 0);
+	close(in[0]);
+	close(in[1]);
+}
+
+/* A console with the filter on a pipe, which stands for a terminal here; the guest reads when the test does. */
+static void rig_filtered(struct rig *r, struct dropper *d, int in)
+{
+	struct console_params p = {.kind = CONSOLE_STDIO, .in_fd = in, .out_fd = -1, .filter = &d->filter};
+
+	*d = (struct dropper){.filter = {.prepare = prepare, .filter = filter, .refused = refused}};
+	assert_int_equal(rig_open(r, &p, NULL), 0);
+	rig_start(r);
+}
+
+static void wait_for(const _Atomic unsigned *what, unsigned n)
+{
+	for (int i = 0; i < RIG_WAIT && *what < n; i++)
+		sleep_ms(1);
+	assert_int_equal(*what, n);
+}
+
+/* However much waits for the guest, the filter sees what is typed behind it, and the guest gets what came before. */
+static void escapes_are_seen_while_the_guest_does_not_read(void **state)
+{
+	char keys[RIG_FIFO + 10], got[sizeof(keys) + 1] = "";
+	struct dropper d;
+	struct rig r;
+	int in[2];
+
+	make_pipe(in);
+	rig_filtered(&r, &d, in[0]);
+	memset(keys, 'k', sizeof(keys));
+	assert_int_equal(write(in[1], keys, sizeof(keys)), sizeof(keys));
+	for (unsigned n = 1; n <= 3; n++) {
+		assert_int_equal(write(in[1], "x", 1), 1);
+		wait_for(&d.taken_out, n);
+	}
+	assert_true(rig_cpu_ms(200) < 50);
+	assert_int_equal(rig_receive(&r, got, sizeof(keys), RIG_WAIT), sizeof(keys));
+	assert_memory_equal(got, keys, sizeof(keys));
+	assert_int_equal(d.refused, 0);
+	rig_close(&r);
+	close(in[0]);
+	close(in[1]);
+}
+
+/* Full: escapes still count, the rest is dropped with a notice, and what waited before is whole. */
+static void escapes_are_seen_when_the_buffer_is_full(void **state)
+{
+	static uint8_t keys[4 * PASTE], got[4 * PASTE];
+	struct writer w = {.data = keys, .n = sizeof(keys)};
+	pthread_t thread;
+	struct dropper d;
+	struct rig r;
+	size_t kept;
+	int in[2];
+
+	make_pipe(in);
+	w.fd = in[1];
+	for (size_t i = 0; i < sizeof(keys); i++)
+		keys[i] = (uint8_t)('a' + i % 23);
+	rig_filtered(&r, &d, in[0]);
+	/* All of it leaves the pipe, although the guest has read nothing. */
+	assert_int_equal(pthread_create(&thread, NULL, write_all, &w), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(write(in[1], "x", 1), 1);
+	wait_for(&d.taken_out, 1);
+	assert_true(d.refused > 0);
+	kept = sizeof(keys) - rig_stats(&r).refused;
+	assert_in_range(kept, PASTE, PASTE + RIG_FIFO);
+	assert_int_equal(rig_receive(&r, got, kept, RIG_WAIT), kept);
+	assert_memory_equal(got, keys, kept);
+	/* And from now on it is heard again. */
+	assert_int_equal(write(in[1], "go on", 5), 5);
+	rig_expect_input(&r, "go on");
+	rig_close(&r);
+	close(in[0]);
+	close(in[1]);
+}
+
+/* A paste that is larger than the buffer, to a guest that reads it slowly: nothing is dropped. */
+static void a_large_paste_waits_for_a_guest_that_reads(void **state)
+{
+	static uint8_t keys[4 * PASTE], got[4 * PASTE];
+	struct writer w = {.data = keys, .n = sizeof(keys)};
+	pthread_t thread;
+	struct dropper d;
+	struct rig r;
+	int in[2];
+
+	make_pipe(in);
+	w.fd = in[1];
+	for (size_t i = 0; i < sizeof(keys); i++)
+		keys[i] = (uint8_t)('a' + i % 23);
+	rig_filtered(&r, &d, in[0]);
+	assert_int_equal(pthread_create(&thread, NULL, write_all, &w), 0);
+	for (size_t at = 0; at < sizeof(got); at += PASTE / 2) {
+		sleep_ms(300);
+		assert_int_equal(rig_receive(&r, got + at, PASTE / 2, RIG_WAIT), PASTE / 2);
+	}
+	pthread_join(thread, NULL);
+	assert_memory_equal(got, keys, sizeof(keys));
+	assert_int_equal(d.refused, 0);
+	assert_int_equal(rig_stats(&r).refused, 0);
+	rig_close(&r);
+	close(in[0]);
+	close(in[1]);
+}
+
+static void a_break_keeps_its_place(void **state)
+{
+	struct dropper d;
+	struct rig r;
+	int in[2];
+
+	make_pipe(in);
+	rig_filtered(&r, &d, in[0]);
+	assert_int_equal(write(in[1], "!a byte too many.!h!!i!", 23), 23);
+	rig_expect_input(&r, "!a byte too many.!h!!i!");
+	assert_int_equal(r.breaks, 5);
+	/* Only so many wait; the operator hears of the others. */
+	assert_int_equal(write(in[1], "as many as fit..", 16), 16);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(write(in[1], "!", 1), 1);
+	wait_for(&d.refused, 12);
+	rig_expect_input(&r, "as many as fit..!!!!!!!!");
+	rig_close(&r);
+	close(in[0]);
+	close(in[1]);
+}
+
+static void a_line_without_break_refuses_it(void **state)
+{
+	struct dropper d;
+	struct rig r;
+	int in[2];
+
+	make_pipe(in);
+	rig_filtered(&r, &d, in[0]);
+	r.guest.rx_break = NULL;
+	assert_int_equal(write(in[1], "a!b", 3), 3);
+	rig_expect_input(&r, "ab");
+	wait_for(&d.refused, 1);
+	rig_close(&r);
 	close(in[0]);
 	close(in[1]);
 }
@@ -311,6 +468,11 @@ int main(void)
 		cmocka_unit_test(paused_input_does_not_spin),
 		cmocka_unit_test(bytes_pass_unchanged_without_a_filter),
 		cmocka_unit_test(a_filter_may_take_bytes_out),
+		cmocka_unit_test(escapes_are_seen_while_the_guest_does_not_read),
+		cmocka_unit_test(escapes_are_seen_when_the_buffer_is_full),
+		cmocka_unit_test(a_large_paste_waits_for_a_guest_that_reads),
+		cmocka_unit_test(a_break_keeps_its_place),
+		cmocka_unit_test(a_line_without_break_refuses_it),
 	};
 
 	return run_group(tests);
