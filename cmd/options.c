@@ -387,7 +387,7 @@ const struct option_def options[] = {
 		OPTION_LIST(disk),
 		.metavar = "path=FILE[,KEY...]",
 		.repeatable = true,
-		.help = "a disk; keys: ro, overlay, id=, cache=, rate=, logical=, queues=; repeatable",
+		.help = "a disk; keys: ro, overlay, format=, id=, cache=, rate=, logical=, queues=; repeatable",
 		.man = OPTION_MAN("A disk, which the guest finds as /dev/vda, /dev/vdb and so on, in this order."),
 	},
 	{

@@ -31,6 +31,12 @@ static const char *const caches[] = {
 	NULL,
 };
 
+static const char *const formats[] = {
+	[DISK_FORMAT_AUTO] = "auto",
+	[DISK_FORMAT_RAW] = "raw",
+	NULL,
+};
+
 static const char *const sectors[] = {"512", "4096", NULL};
 
 static int store_logical(void *item, const struct option_value *v)
@@ -65,6 +71,22 @@ const struct option_def disk_keys[DISK_KEYS] = {
 			"The guest can write, and the image stays as it is: changes are kept in a temporary file (in "
 			"the "
 			"directory that TMPDIR names, else /var/tmp) and are gone with the machine."),
+	},
+	{
+		.name = "format",
+		.type = OPT_CHOICE,
+		.choices = formats,
+		.metavar = "auto|raw",
+		.deflt = "auto",
+		DISK_FIELD(enum disk_format, format),
+		.man = OPTION_MAN(
+			"With auto, an image that begins or ends like a container format (qcow2, VMDK, VDI, VHD, VHDX "
+			"and others) is refused, since a guest would see the container and destroy it; "
+			"*qemu-img*(1) makes a raw copy of one.\n"
+			"With raw, the image is attached as it is.\n"
+			"A guest can make its raw disk look like a container: say raw for a disk that guests have "
+			"written, and do not convert it, since what a container names as its backing file is a file "
+			"of the host."),
 	},
 	{
 		.name = "id",

@@ -15,7 +15,7 @@ void *net_add(struct config *c);
 /* What a row of type LIST has of its kind. */
 #define OPTION_LIST(kind) .type = OPT_LIST, .keys = kind##_keys, .nr_keys = ARRAY_SIZE(kind##_keys), .add = kind##_add
 
-#define DISK_KEYS 8
+#define DISK_KEYS 9
 extern const struct option_def disk_keys[DISK_KEYS];
 
 #define NET_KEYS 4

@@ -26,12 +26,16 @@ enum discovery { DISCOVERY_AUTO, DISCOVERY_ACPI, DISCOVERY_CMDLINE };
 
 enum disk_cache { DISK_CACHE_WRITEBACK, DISK_CACHE_NONE };
 
+/** enum disk_format - AUTO: raw, unless it looks like a container format, which is refused */
+enum disk_format { DISK_FORMAT_AUTO, DISK_FORMAT_RAW };
+
 /**
  * struct config_disk - one disk; strings are owned
  * @path: image file or block device
  * @id: what the guest reads as its serial number, at most 20 bytes; NULL: disk0 and so on
  * @ro: the guest cannot write
  * @overlay: what the guest writes is kept beside the image, and dies with the machine
+ * @format: whether its first and last bytes are looked at
  * @cache: DISK_CACHE_NONE goes past the host's page cache
  * @rate_bytes: bytes per second, 0: no limit
  * @logical: bytes of a sector as the guest sees it, 512 or 4096
@@ -42,6 +46,7 @@ struct config_disk {
 	char *id;
 	bool ro;
 	bool overlay;
+	enum disk_format format;
 	enum disk_cache cache;
 	uint64_t rate_bytes;
 	unsigned logical;

@@ -28,6 +28,7 @@ static int open_disks(struct virtio_slots *s, const struct config *c, struct err
 			.ro = d->ro,
 			.overlay = d->overlay,
 			.direct = d->cache == DISK_CACHE_NONE,
+			.raw = d->format == DISK_FORMAT_RAW,
 			.logical = d->logical,
 		};
 		int r = disk_open(&p, &s->disk[s->nr_disks].disk, e);

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/virtio/disk_format.h"
 #include "vmm/base/util.h"
 
 #define OVERLAY_BLOCK UINT64_C(4096)
@@ -64,11 +65,54 @@ static int image_size(int fd, const struct disk_params *p, uint64_t *ret, struct
 		return err_sys(e, -errno, "cannot tell the size of %s", p->path);
 	if (!*ret)
 		return err_set(e, -ENODATA, "%s is empty; `truncate -s 1G FILE` makes a disk of 1 GiB", p->path);
-	if (*ret % p->logical)
+	return 0;
+}
+
+/* A path as one word of a shell; one that is too long for @buf is cut. */
+static const char *shell_word(const char *path, char *buf, size_t size)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:,@%";
+	size_t n = 1;
+
+	if (!path[strspn(path, plain)])
+		return path;
+	buf[0] = '\'';
+	for (; *path && n + 6 < size; path++)
+		n += (size_t)snprintf(buf + n, size - n, *path == '\'' ? "'\\''" : "%c", *path);
+	snprintf(buf + n, size - n, "'");
+	return buf;
+}
+
+/*
+ * Both ways out: who brings an image of theirs converts it, and one whose guest has made its raw disk look like a
+ * container starts it as it is. qemu-img would follow such a guest's backing file into the host's files.
+ */
+static int refuse_container(const struct disk_params *p, const char *format, struct err *e)
+{
+	char quoted[300];
+	const char *word = shell_word(p->path, quoted, sizeof(quoted));
+
+	return err_set(e, -EINVAL,
+		"%s is a %s image, and a disk is a raw one: `qemu-img convert -f %s -O raw %s %s.raw` makes a raw "
+		"copy; "
+		"if it was raw and a guest has written it, say format=raw instead, which attaches it as it is",
+		p->path, format, format, word, word);
+}
+
+static int check_raw(int fd, const struct disk_params *p, uint64_t size, struct err *e)
+{
+	const char *format = NULL;
+	int r = p->raw ? 0 : disk_format(fd, size, &format);
+
+	if (r < 0)
+		return err_sys(e, r, "cannot read %s", p->path);
+	if (format)
+		return refuse_container(p, format, e);
+	if (size % p->logical)
 		return err_set(e, -EINVAL,
 			"%s has %" PRIu64
 			" bytes, which is not a multiple of its sectors of %u; `truncate -s %%%u FILE` pads it",
-			p->path, *ret, p->logical, p->logical);
+			p->path, size, p->logical, p->logical);
 	return 0;
 }
 
@@ -145,6 +189,8 @@ int disk_open(const struct disk_params *p, struct disk *ret, struct err *e)
 	if (d.fd < 0)
 		return d.fd;
 	r = image_size(d.fd, p, &d.size_bytes, e);
+	if (r == 0)
+		r = check_raw(d.fd, p, d.size_bytes, e);
 	if (r == 0)
 		r = lock_image(d.fd, p, e);
 	if (r == 0 && p->direct)

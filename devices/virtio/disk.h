@@ -21,6 +21,7 @@
  * @ro: opened for reading only
  * @overlay: opened for reading only; writes go to an unlinked temporary file
  * @direct: past the host's page cache (O_DIRECT)
+ * @raw: attached as it is, also when it looks like a container format (disk_format.h)
  * @logical: bytes of a sector, 512 or 4096; the image's size is a multiple
  */
 struct disk_params {
@@ -28,6 +29,7 @@ struct disk_params {
 	bool ro;
 	bool overlay;
 	bool direct;
+	bool raw;
 	unsigned logical;
 };
 
@@ -65,7 +67,8 @@ struct disk_io {
  * @e: one sentence that names the file and what to do
  *
  * Return: 0 or a negative errno.
- * Errors: those of open; -EISDIR, -ENODATA (empty), -EINVAL (odd size, no image), -EBUSY (locked by somebody else).
+ * Errors: those of open; -EISDIR, -ENODATA (empty), -EINVAL (odd size, no image, a container
+ *         format), -EBUSY (locked by somebody else).
  * Context: OPEN stage. Trust: operator.
  */
 int disk_open(const struct disk_params *p, struct disk *ret, struct err *e);

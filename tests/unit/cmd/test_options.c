@@ -104,6 +104,7 @@ static void disks_of_a_command_line(void **state)
 		{"path=a,queues=0", "queues=0: too small; valid is 1 to 8"},
 		{"path=a,logical=513", "logical=513: not known; valid is one of 512, 4096"},
 		{"path=a,rate=fast", "rate=fast: not a size"},
+		{"path=a,format=qcow2", "format=qcow2: not known; valid is one of auto, raw"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -114,7 +115,7 @@ static void disks_of_a_command_line(void **state)
 	config_init(&c);
 	assert_int_equal(list_check(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &e), 0);
 	assert_int_equal(list_store(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &c), 0);
-	assert_int_equal(list_store(o, "path=second,overlay", &c), 0);
+	assert_int_equal(list_store(o, "path=second,overlay,format=raw", &c), 0);
 	assert_int_equal(c.nr_disks, 2);
 	assert_string_equal(c.disk[0].path, "a,b=c");
 	assert_string_equal(c.disk[0].id, "x");
@@ -123,6 +124,7 @@ static void disks_of_a_command_line(void **state)
 	assert_int_equal(c.disk[0].rate_bytes, 1024 * 1024);
 	assert_int_equal(c.disk[0].logical, 4096);
 	assert_int_equal(c.disk[0].queues, 3);
+	assert_int_equal(c.disk[0].format, DISK_FORMAT_AUTO);
 	assert_string_equal(c.disk[1].path, "second");
 	assert_null(c.disk[1].id);
 	assert_true(!c.disk[1].ro && c.disk[1].overlay);
@@ -130,6 +132,7 @@ static void disks_of_a_command_line(void **state)
 	assert_int_equal(c.disk[1].rate_bytes, 0);
 	assert_int_equal(c.disk[1].logical, 512);
 	assert_int_equal(c.disk[1].queues, 1);
+	assert_int_equal(c.disk[1].format, DISK_FORMAT_RAW);
 	config_destroy(&c);
 }
 
