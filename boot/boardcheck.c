@@ -11,6 +11,7 @@ const char *boardcheck_kind_name(enum board_kind kind)
 	switch (kind) {
 	case BOARD_UART: return "serial port";
 	case BOARD_I8042: return "keyboard controller";
+	case BOARD_PIT: return "interval timer";
 	case BOARD_RTC: return "RTC";
 	case BOARD_DEBUG_EXIT: return "debug-exit port";
 	case BOARD_DEBUGCON: return "debug console";

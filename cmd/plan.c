@@ -72,7 +72,7 @@ static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 
 static uint32_t devices_of(const struct config *c)
 {
-	uint32_t devices = 0;
+	uint32_t devices = SANDBOX_HAS(PIT);
 
 	for (size_t i = 0; i < c->nr_nets; i++)
 		devices |= c->net[i].kind == CONFIG_NET_PASST ? SANDBOX_HAS(PASST) : SANDBOX_HAS(TAP);

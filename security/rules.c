@@ -22,6 +22,9 @@
 #define REQUEST_KVM_SET_SREGS    0x4138ae84
 #define REQUEST_KVM_TRANSLATE    0xc018ae85
 #define REQUEST_KVM_GET_MP_STATE 0x8004ae98
+#define REQUEST_KVM_REINJECT     0xae71
+#define REQUEST_KVM_CREATE_PIT2  0x4040ae77
+#define REQUEST_KVM_SET_PIT2     0x4070aea0
 
 /* Linux include/uapi/linux/fcntl.h: not with every feature set of the C library */
 #define COMMAND_DUPFD_CLOEXEC 1030
@@ -230,6 +233,12 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(VCPU, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS),
 		"is the CPU halted for good? where did a program end?"),
 	IF(VCPU, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE), "is the CPU halted for good?"),
+	IF(VCPU, PIT, ioctl, "KVM_CREATE_PIT2", INT(1, REQUEST_KVM_CREATE_PIT2),
+		"the guest programs an interval timer for the first time"),
+	IF(VCPU, PIT, ioctl, "KVM_REINJECT_CONTROL", INT(1, REQUEST_KVM_REINJECT),
+		"the new interval timer does not inject missed ticks again"),
+	IF(VCPU, PIT, ioctl, "KVM_SET_PIT2", INT(1, REQUEST_KVM_SET_PIT2),
+		"the new interval timer, as the guest programmed it"),
 	IF(VCPU, FLAT, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where a program ended"),
 	EVERY_SANITIZED(VCPU),
 };

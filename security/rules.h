@@ -33,6 +33,7 @@
 	X(PASST, "passt", "a network device has passt behind it")                                                      \
 	X(VSOCK, "vsock", "there is a socket device")                                                                  \
 	X(BALLOON, "balloon", "there is a memory balloon")                                                             \
+	X(PIT, "pit", "a machine, whose interval timer KVM makes when the guest programs it")                          \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
 

@@ -7,10 +7,13 @@
 #include <string.h>
 
 #include "devices/boot_marker.h"
+#include "devices/pit.h"
 #include "vmm/virtio_misc.h"
 
 /* Where a PC has them. */
+#define PORT_PIT           0x40
 #define PORT_I8042_DATA    0x60
+#define PORT_PIT_SPEAKER   0x61
 #define PORT_I8042_COMMAND 0x64
 #define PORT_RTC           0x70
 #define PORT_COM1          0x3f8
@@ -36,6 +39,7 @@ _Static_assert(ARRAY_SIZE(virtio_gsis) == BOARD_VIRTIO_MAX, "an interrupt for ea
 static const char *const names[] = {
 	[BOARD_UART] = "serial port",
 	[BOARD_I8042] = "8042 keyboard controller",
+	[BOARD_PIT] = "PIT",
 	[BOARD_RTC] = "real-time clock",
 	[BOARD_DEBUG_EXIT] = "debug-exit port",
 	[BOARD_DEBUGCON] = "debugcon port",
@@ -56,8 +60,6 @@ static const struct {
 	const char *chip;
 } kernel_ports[] = {
 	{0x20, 2, "PIC"},
-	{0x40, 4, "PIT"},
-	{0x61, 1, "PIT"},
 	{0xa0, 2, "PIC"},
 	{0x4d0, 2, "PIC"},
 };
@@ -184,6 +186,10 @@ int board_draw(const struct config *config, struct board *ret, struct err *e)
 	int r;
 
 	r = add_port(&b, BOARD_UART, PORT_COM1, 8, GSI_COM1, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_PIT, PORT_PIT, PIT_TIMER_SIZE, BOARD_GSI_NONE, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_PIT, PORT_PIT_SPEAKER, PIT_SPEAKER_SIZE, BOARD_GSI_NONE, e);
 	if (r == 0)
 		r = add_port(&b, BOARD_I8042, PORT_I8042_DATA, 1, BOARD_GSI_NONE, e);
 	if (r == 0)

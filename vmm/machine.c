@@ -221,6 +221,7 @@ static struct device *device_of(struct machine *m, const struct board_part *p)
 	switch (p->kind) {
 	case BOARD_UART: return &m->uart.dev;
 	case BOARD_I8042: return p->index == 0 ? &m->i8042.data : &m->i8042.cmd;
+	case BOARD_PIT: return p->index == 0 ? &m->pit.timer : &m->pit.port61;
 	case BOARD_RTC: return &m->rtc.dev;
 	case BOARD_DEBUG_EXIT: return &m->debug_exit.dev;
 	case BOARD_DEBUGCON: return &m->debugcon.dev;
@@ -240,6 +241,7 @@ static const struct irq_line *irq_of(const struct machine *m, const struct board
 	case BOARD_POWER: return &m->power_irq;
 	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].irq;
 	case BOARD_I8042:
+	case BOARD_PIT:
 	case BOARD_RTC:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
@@ -269,6 +271,20 @@ static int init_power(struct machine *m)
 	return r < 0 ? r : power_init(&m->power, &m->power_irq, &m->events);
 }
 
+/* A vCPU thread's, the first time that the guest programs the timer. */
+static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
+{
+	struct machine *m = container_of(host, struct machine, pit_host);
+	struct err e = {0};
+	int r = vm_add_pit(&m->vm, control, speaker, &e);
+
+	if (r < 0)
+		trace_pit_failed(m->trace, e.text);
+	else
+		trace_pit_started(m->trace);
+	return r;
+}
+
 static int init_devices(struct machine *m, struct err *e)
 {
 	struct char_host *host = console_host(m->console);
@@ -281,10 +297,13 @@ static int init_devices(struct machine *m, struct err *e)
 	};
 	int r;
 
+	m->pit_host.start = start_pit;
 	console_split_init(&m->split, &m->uart.guest, m->config->console_virtio ? &m->virtio->misc.console : NULL);
 	r = set_up(BOARD_UART, init_uart(m, host), e);
 	if (r == 0)
 		r = set_up(BOARD_I8042, i8042_init(&m->i8042, &m->events), e);
+	if (r == 0)
+		r = set_up(BOARD_PIT, pit_init(&m->pit, &m->pit_host), e);
 	if (r == 0)
 		r = set_up(BOARD_RTC, rtc_init(&m->rtc, m->config->mem_bytes), e);
 	if (r == 0)
@@ -445,6 +464,7 @@ void machine_destroy(struct machine *m)
 	uart_destroy(&m->uart);
 	power_destroy(&m->power);
 	i8042_destroy(&m->i8042);
+	pit_destroy(&m->pit);
 	rtc_destroy(&m->rtc);
 	debugcon_destroy(&m->debugcon);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */

@@ -13,6 +13,7 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/i8042.h"
+#include "devices/pit.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
@@ -84,6 +85,8 @@ struct machine {
 	struct uart uart;
 	struct console_split split;
 	struct i8042 i8042;
+	struct pit pit;
+	struct pit_host pit_host;
 	struct rtc rtc;
 	struct debug_exit debug_exit;
 	struct debugcon debugcon;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "devices/pit.h"
 #include "vmm/base/board.h"
 
 /*
@@ -108,8 +109,6 @@ static int mask_pics(struct vm *vm, struct err *e)
 
 int vm_add_irqchip(struct vm *vm, struct err *e)
 {
-	/* The speaker port 0x61 stays in KVM: kernels calibrate timers through its gate bit. */
-	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 	int r;
 
 	r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_IRQCHIP, NULL);
@@ -118,11 +117,51 @@ int vm_add_irqchip(struct vm *vm, struct err *e)
 	r = mask_pics(vm, e);
 	if (r < 0)
 		return r;
+	trace_irqchip_ready(vm->kvm->trace);
+	return 0;
+}
+
+/* KVM's mode of a counter 0 that was not programmed. It would tick 18 times a second for nobody. */
+#define STOPPED 0xff
+
+/* 8254 data sheet, figure 7: a counter's programming is its mode and how its two bytes are read and written. */
+static void program_counter(struct kvm_pit_channel_state *c, uint8_t control)
+{
+	c->mode = PIT_CONTROL_MODE(control);
+	if (c->mode > 5)
+		c->mode -= 4; /* 6 and 7 are 2 and 3 */
+	c->bcd = control & PIT_CONTROL_BCD;
+	c->rw_mode = c->read_state = c->write_state = PIT_CONTROL_ACCESS(control);
+}
+
+int vm_add_pit(struct vm *vm, uint8_t control, uint8_t speaker, struct err *e)
+{
+	/* Counter 0 the clock tick, 1 memory refresh, 2 the speaker's tone. */
+	static const uint8_t firmware[] = {0x36, 0x74, 0xb6};
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	/* Ticks that a guest misses are gone, as on a PC. To bring them back KVM would keep AVIC off. */
+	struct kvm_reinject_control reinject = {.pit_reinject = 0};
+	struct kvm_pit_state2 state = {
+		.flags = speaker & PIT_SPEAKER_DATA ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0,
+	};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(firmware); i++) {
+		bool told = PIT_CONTROL_COUNTER(control) == i && PIT_CONTROL_ACCESS(control);
+
+		program_counter(&state.channels[i], told ? control : firmware[i]);
+		if (i == 0 && !told)
+			state.channels[i].mode = STOPPED;
+		state.channels[i].gate = i < 2 || (speaker & PIT_SPEAKER_GATE);
+	}
 	r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_PIT2, &pit);
 	if (r < 0)
 		return err_sys(e, r, "KVM_CREATE_PIT2");
-	trace_irqchip_ready(vm->kvm->trace);
-	return 0;
+	r = kvm_ioctl(vm->kvm, vm->fd, KVM_REINJECT_CONTROL, &reinject);
+	if (r < 0)
+		return err_sys(e, r, "KVM_REINJECT_CONTROL");
+	r = kvm_ioctl(vm->kvm, vm->fd, KVM_SET_PIT2, &state);
+	return r < 0 ? err_sys(e, r, "KVM_SET_PIT2") : 0;
 }
 
 int vm_hide_pmu(struct vm *vm, struct err *e)

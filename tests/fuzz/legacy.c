@@ -12,6 +12,7 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/i8042.h"
+#include "devices/pit.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
@@ -20,7 +21,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-enum chip { I8042_DATA, I8042_CMD, RTC, POWER, PVPANIC, DEBUG_EXIT, DEBUGCON, CHIPS };
+enum chip { I8042_DATA, I8042_CMD, RTC, POWER, PVPANIC, DEBUG_EXIT, DEBUGCON, PIT_TIMER, CHIPS };
 
 FUZZ_COUNTS_OPERATIONS
 
@@ -29,6 +30,9 @@ struct bench {
 	struct fake_host host;
 	struct irq_line irq;
 	struct i8042 i8042;
+	struct pit pit;
+	struct pit_host pit_host;
+	unsigned pit_starts;
 	struct rtc rtc;
 	struct power power;
 	struct pvpanic pvpanic;
@@ -40,7 +44,14 @@ struct bench {
 	bool button;
 };
 
-static const unsigned chip_size[CHIPS] = {1, 1, RTC_SIZE, POWER_SIZE, PVPANIC_SIZE, DEBUG_EXIT_SIZE, DEBUGCON_SIZE};
+static const unsigned chip_size[CHIPS] = {
+	1, 1, RTC_SIZE, POWER_SIZE, PVPANIC_SIZE, DEBUG_EXIT_SIZE, DEBUGCON_SIZE, PIT_TIMER_SIZE};
+
+static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
+{
+	container_of(host, struct bench, pit_host)->pit_starts++;
+	return 0;
+}
 
 static int64_t fake_now(const struct rtc *r)
 {
@@ -91,6 +102,7 @@ static void guest_write(struct bench *b, enum chip chip, unsigned at, uint64_t v
 	if (chip == DEBUGCON)
 		b->debugcon_bytes += len;
 	assert(b->host.nr_out + b->host.lost == b->debugcon_bytes);
+	assert(b->pit_starts == (b->pit.regs.asked ? 1 : 0) && (chip != PIT_TIMER || b->pit.regs.asked));
 }
 
 static void guest_read(struct bench *b, enum chip chip, unsigned at, unsigned len)
@@ -188,9 +200,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	b->now_ns = INT64_C(1700000000) * NS_PER_S;
 	if (i8042_init(&b->i8042, &b->events.events) || rtc_init(&b->rtc, 5 * GIB) ||
 		power_init(&b->power, &b->irq, &b->events.events) || pvpanic_init(&b->pvpanic, &b->events.events) ||
-		debug_exit_init(&b->debug_exit, &b->events.events) || debugcon_init(&b->debugcon, &b->host.host))
+		debug_exit_init(&b->debug_exit, &b->events.events) || debugcon_init(&b->debugcon, &b->host.host) ||
+		pit_init(&b->pit, &b->pit_host))
 		abort();
 	b->rtc.now = fake_now;
+	b->pit_host.start = start_pit;
 	b->chip[I8042_DATA] = &b->i8042.data;
 	b->chip[I8042_CMD] = &b->i8042.cmd;
 	b->chip[RTC] = &b->rtc.dev;
@@ -198,6 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	b->chip[PVPANIC] = &b->pvpanic.dev;
 	b->chip[DEBUG_EXIT] = &b->debug_exit.dev;
 	b->chip[DEBUGCON] = &b->debugcon.dev;
+	b->chip[PIT_TIMER] = &b->pit.timer;
 	for (size_t i = 0; i + 3 <= size; i += 3, fuzz_operations++)
 		step(b, data[i], data[i + 1], data[i + 2]);
 	check_clock(b);
@@ -205,6 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rtc_destroy(&b->rtc);
 	power_destroy(&b->power);
 	debugcon_destroy(&b->debugcon);
+	pit_destroy(&b->pit);
 	irq_line_destroy(&b->irq);
 	free(b);
 	return 0;

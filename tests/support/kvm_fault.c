@@ -76,6 +76,8 @@ static const char *ioctl_name(unsigned long request)
 		N(KVM_SET_IDENTITY_MAP_ADDR),
 		N(KVM_CREATE_IRQCHIP),
 		N(KVM_CREATE_PIT2),
+		N(KVM_REINJECT_CONTROL),
+		N(KVM_SET_PIT2),
 		N(KVM_IRQFD),
 		N(KVM_IOEVENTFD),
 		N(KVM_ENABLE_CAP),

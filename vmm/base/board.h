@@ -26,6 +26,7 @@
 enum board_kind {
 	BOARD_UART,        /* 16550A; 8 ports */
 	BOARD_I8042,       /* ports 0x60 and 0x64, one part each: 0x61 belongs to the PIT */
+	BOARD_PIT,         /* 8254: ports 0x40 to 0x43, and 0x61 */
 	BOARD_RTC,         /* MC146818: ports 0x70, 0x71 */
 	BOARD_DEBUG_EXIT,  /* QEMU's isa-debug-exit */
 	BOARD_DEBUGCON,    /* Bochs/QEMU debug console, 0xe9 */

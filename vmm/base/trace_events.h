@@ -22,7 +22,7 @@
 	E(vm_created, TRACE, PHASE, "VM created", A0)                                                                  \
 	E(cpuid_ready, TRACE, PHASE, "CPUID configured (% entries)", A1(U, entries))                                   \
 	E(memory_ready, TRACE, PHASE, "guest memory allocated (% bytes, %)", A2(U, bytes, S, backing))                 \
-	E(irqchip_ready, TRACE, PHASE, "interrupt controllers and timer created", A0)                                  \
+	E(irqchip_ready, TRACE, PHASE, "interrupt controllers created", A0)                                            \
 	E(kernel_loading, TRACE, PHASE, "loading kernel %", A1(S, path))                                               \
 	E(kernel_loaded, TRACE, PHASE, "kernel loaded (%, % to %, entry %)",                                           \
 		A4(S, format, X, load_start, X, load_end, X, entry))                                                   \
@@ -60,6 +60,9 @@
 	E(power_button, INFO, INFO, "% received: power button pressed, waiting % ms for the guest",                    \
 		A2(S, why, T, grace))                                                                                  \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
+	E(pit_started, DEBUG, INFO, "the guest programs an interval timer (PIT): KVM makes it now", A0)                \
+	E(pit_failed, WARN, INFO, "the guest programs an interval timer (PIT), and this host gives it none: %",        \
+		A1(S, why))                                                                                            \
 	E(pio_unclaimed, DEBUG, GUEST, "no device at port % (% bytes, %)", A3(X, port, U, len, S, direction))          \
 	E(mmio_unclaimed, DEBUG, GUEST, "no device at address % (% bytes, %)", A3(X, gpa, U, len, S, direction))       \
 	E(device_reset_needed, WARN, GUEST, "%: the driver broke the rules (%); device needs reset",                   \

@@ -3,12 +3,14 @@
  * Every chip from several threads at once, as vCPUs and the host's loop reach it. It proves something under
  * ThreadSanitizer; everywhere else it shows that no lock is forgotten or taken twice.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/i8042.h"
+#include "devices/pit.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
@@ -59,7 +61,9 @@ struct board_of_chips {
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
 	struct debugcon debugcon;
-	struct device *chip[8];
+	struct pit pit;
+	struct pit_host pit_host;
+	struct device *chip[10];
 	_Atomic bool stop;
 };
 
@@ -72,7 +76,7 @@ static void *vcpu(void *arg)
 		struct device *dev;
 
 		x = x * 1664525 + 1013904223;
-		dev = b->chip[x >> 29];
+		dev = b->chip[(x >> 26) % ARRAY_SIZE(b->chip)];
 		if (x & 0x10000000)
 			in_wide(dev, x >> 20 & 7, 1U << (x >> 24 & 3));
 		else
@@ -95,6 +99,11 @@ static void *loop(void *arg)
 	return NULL;
 }
 
+static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
+{
+	return -ENOMEM;
+}
+
 static void all_chips_from_all_threads(void **state)
 {
 	struct board_of_chips *b = calloc(1, sizeof(*b));
@@ -111,9 +120,11 @@ static void all_chips_from_all_threads(void **state)
 	assert_int_equal(pvpanic_init(&b->pvpanic, &b->counters.events), 0);
 	assert_int_equal(debug_exit_init(&b->debug_exit, &b->counters.events), 0);
 	assert_int_equal(debugcon_init(&b->debugcon, &b->counters.host), 0);
+	b->pit_host.start = start_pit;
+	assert_int_equal(pit_init(&b->pit, &b->pit_host), 0);
 	memcpy(b->chip,
 		(struct device *[]){&b->uart.dev, &b->i8042.data, &b->i8042.cmd, &b->rtc.dev, &b->power.dev,
-			&b->pvpanic.dev, &b->debug_exit.dev, &b->debugcon.dev},
+			&b->pvpanic.dev, &b->debug_exit.dev, &b->debugcon.dev, &b->pit.timer, &b->pit.port61},
 		sizeof(b->chip));
 
 	assert_int_equal(pthread_create(&looper, NULL, loop, b), 0);
@@ -131,6 +142,7 @@ static void all_chips_from_all_threads(void **state)
 	i8042_destroy(&b->i8042);
 	rtc_destroy(&b->rtc);
 	power_destroy(&b->power);
+	pit_destroy(&b->pit);
 	debugcon_destroy(&b->debugcon);
 	irq_line_destroy(&b->irq);
 	free(b);

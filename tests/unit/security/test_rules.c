@@ -297,6 +297,9 @@ static void requests_are_those_of_kvm(void **state)
 		{"KVM_GET_SREGS", KVM_GET_SREGS},
 		{"KVM_GET_MP_STATE", KVM_GET_MP_STATE},
 		{"KVM_TRANSLATE", KVM_TRANSLATE},
+		{"KVM_CREATE_PIT2", KVM_CREATE_PIT2},
+		{"KVM_REINJECT_CONTROL", KVM_REINJECT_CONTROL},
+		{"KVM_SET_PIT2", KVM_SET_PIT2},
 	};
 	size_t seen = 0;
 

@@ -121,6 +121,8 @@ static int build_vm_parts(struct kvm *kvm, struct vm *vm, struct irq_line *line,
 			err_sys(e, r, "cannot make an interrupt line");
 	}
 	if (r == 0)
+		r = vm_add_pit(vm, 0, 0, e);
+	if (r == 0)
 		r = vm_attach_irq(vm, line, 4, e);
 	if (r == 0)
 		r = vm_add_vcpus(vm, CPUS, e);
