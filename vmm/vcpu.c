@@ -22,10 +22,12 @@
 #define MTRR_DEF_TYPE_WRITE_BACK 6
 
 /* SDM 3, 11.5.1: offsets into the APIC page, delivery modes */
+#define APIC_SPIV        0xf0
 #define APIC_LVT_LINT0   0x350
 #define APIC_LVT_LINT1   0x360
 #define APIC_MODE_NMI    (4u << 8)
 #define APIC_MODE_EXTINT (7u << 8)
+#define APIC_SPIV_ON     0x1ff /* enabled; the spurious vector is the reset value's */
 
 #define CR0_PE         BIT(0)
 #define CR0_MP         BIT(1)
@@ -123,6 +125,14 @@ int vcpu_set_platform(struct vcpu *v, struct err *e)
 	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_LAPIC, &lapic);
 	if (r < 0)
 		return err_sys(e, r, "KVM_GET_LAPIC of CPU %u", v->id);
+	/*
+	 * MultiProcessor Specification 1.4, 3.6.2.2: firmware leaves the boot CPU's APIC on, as a wire from the 8259 to
+	 * the CPU. A guest that never looks at it finds it so, and KVM can deliver to it: KVM's message that a page has
+	 * arrived is an interrupt, and as long as it cannot be delivered KVM takes every HLT back at once. The others'
+	 * APICs are as INIT leaves them.
+	 */
+	if (v->id == 0)
+		le32_put(lapic.regs + APIC_SPIV, APIC_SPIV_ON);
 	le32_put(lapic.regs + APIC_LVT_LINT0, APIC_MODE_EXTINT);
 	le32_put(lapic.regs + APIC_LVT_LINT1, APIC_MODE_NMI);
 	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_LAPIC, &lapic);

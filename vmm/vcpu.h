@@ -88,7 +88,8 @@ void vcpu_destroy(struct vcpu *v);
 int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e);
 
 /**
- * vcpu_set_platform() - what firmware leaves behind on every CPU: MTRRs on and write-back, fast strings, virtual wire
+ * vcpu_set_platform() - what firmware leaves behind on every CPU: MTRRs on and write-back, fast strings, virtual wire;
+ * the boot CPU's APIC is on
  *
  * Spec: MP 1.4, 3.6.2.2 (virtual wire mode); SDM 3, 12.11 (MTRRs).
  * Context: needs the in-kernel APIC.

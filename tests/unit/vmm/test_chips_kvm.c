@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* KVM's interval timer as it is after the guest's first write to one that did not exist yet. */
+/* KVM's chips as the guest finds them: the interval timer after its first write to it, the local APICs at the start. */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "devices/pit.h"
 #include "tests/support/unit.h"
+#include "vmm/base/le.h"
 #include "vmm/vm.h"
 
 #define STOPPED 0xff
+
+/* SDM 3, 11.4.1 */
+#define APIC_SPIV  0xf0
+#define APIC_LINT0 0x350
+#define APIC_LINT1 0x360
 
 struct counter {
 	uint8_t mode, bcd, access, gate;
@@ -60,10 +66,40 @@ static void the_first_control_word_is_not_lost(void **state)
 	expect(0xd2, 0, (struct counter[]){{STOPPED, 0, 3, 1}, {2, 0, 3, 1}, {3, 0, 3, 0}});
 }
 
+static uint32_t apic(const struct vcpu *v, unsigned reg)
+{
+	struct kvm_lapic_state lapic;
+
+	assert_int_equal(ioctl(v->fd, KVM_GET_LAPIC, &lapic), 0);
+	return le32_get(lapic.regs + reg);
+}
+
+/* MP 1.4, 3.6.2.2: the boot CPU's APIC is on and hands the 8259's interrupts through; the others are as INIT leaves them. */
+static void the_boot_cpu_is_wired_to_the_8259(void **state)
+{
+	struct kvm kvm = {.fd = -1};
+	struct vm vm = {.fd = -1};
+	struct err e = {0};
+
+	assert_int_equal(kvm_open(NULL, &kvm, &e), 0);
+	assert_int_equal(vm_create(&kvm, &vm, &e), 0);
+	assert_int_equal(vm_add_irqchip(&vm, &e), 0);
+	assert_int_equal(vm_add_vcpus(&vm, 2, &e), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(vcpu_set_platform(&vm.vcpu[i], &e), 0);
+		assert_int_equal(apic(&vm.vcpu[i], APIC_SPIV), i == 0 ? 0x1ff : 0xff);
+		assert_int_equal(apic(&vm.vcpu[i], APIC_LINT0), 0x700);
+		assert_int_equal(apic(&vm.vcpu[i], APIC_LINT1), 0x400);
+	}
+	vm_destroy(&vm);
+	kvm_close(&kvm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_control_word_is_not_lost),
+		cmocka_unit_test(the_boot_cpu_is_wired_to_the_8259),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
