@@ -12,6 +12,9 @@
 
 #define CODE_BYTES 16
 
+/* What finding names may take: the run is over, signals go unheard, and whoever set a time limit waits. */
+#define SYMBOLS_NS (300 * UINT64_C(1000000))
+
 /* SDM 3, 2.2.1, 2.5, 3.4.5 */
 #define CR0_PE    BIT(0)
 #define CR4_SMAP  BIT(21)
@@ -113,8 +116,10 @@ static bool in_kernel(struct machine *m, struct vcpu *v)
 }
 
 /* Names only where addresses in the file are those in the guest: an ELF that we entered ourselves is not moved. */
-static void resolve(struct machine *m, struct symbol *sym)
+static void resolve(struct machine *m, struct symbol *sym, FILE *out)
 {
+	int found = 0;
+
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
 		struct kvm_regs r;
 
@@ -123,7 +128,10 @@ static void resolve(struct machine *m, struct symbol *sym)
 			sym[i].address = r.rip;
 	}
 	if (m->kernel.format == KERNEL_ELF)
-		symbols_resolve(m->kernel_fd, sym, m->vm.nr_vcpus);
+		found = symbols_resolve(m->kernel_fd, sym, m->vm.nr_vcpus, trace_now_ns() + SYMBOLS_NS);
+	if (found == -EFBIG || found == -ETIME)
+		fprintf(out, "no names of functions: the kernel's symbol table %s\n",
+			found == -EFBIG ? "is too large" : "takes too long to read");
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
 		if (!in_kernel(m, &m->vm.vcpu[i]))
 			sym[i].name[0] = 0;
@@ -148,7 +156,7 @@ void machine_report(struct machine *m, FILE *out)
 	}
 	if (!sym || !tail)
 		return;
-	resolve(m, sym);
+	resolve(m, sym, out);
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
 		print_cpu(m, &m->vm.vcpu[i], &sym[i], out);
 	console_tail(m->console, tail, CONSOLE_TAIL_TEXT);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/trace.h"
 #include "vmm/base/util.h"
 
 #define CHUNK 1024
@@ -106,31 +107,45 @@ static void take_name(int fd, const Elf64_Shdr *strtab, const struct best *best,
 	sym->offset = sym->address - best->value;
 }
 
-int symbols_resolve(int fd, struct symbol *sym, size_t n)
+/* A table that runs past the end of the file still names what lies before it. */
+static int match_all(
+	int fd, const Elf64_Shdr *symtab, const struct symbol *sym, struct best *best, size_t n, uint64_t deadline_ns)
 {
-	CLEANUP_FREE struct best *best = calloc(MAX(n, (size_t)1), sizeof(*best));
 	CLEANUP_FREE Elf64_Sym *chunk = calloc(CHUNK, sizeof(*chunk));
-	Elf64_Shdr symtab = {0}, strtab = {0};
-	uint64_t count;
-	int r;
+	uint64_t count = symtab->sh_size / sizeof(*chunk);
 
-	for (size_t i = 0; i < n; i++)
-		sym[i].name[0] = 0;
-	if (!best || !chunk)
+	if (!chunk)
 		return -ENOMEM;
-	r = find_table(fd, &symtab, &strtab);
-	if (r < 0)
-		return r;
-	count = symtab.sh_size / sizeof(*chunk);
+	if (symtab->sh_size > SYMBOLS_TABLE_MAX)
+		return -EFBIG;
 	for (uint64_t at = 0; at < count; at += CHUNK) {
 		size_t here = (size_t)MIN((uint64_t)CHUNK, count - at);
 
-		/* A table that runs past the end of the file still names what lies before it. */
-		if (read_at(fd, chunk, here * sizeof(*chunk), symtab.sh_offset + at * sizeof(*chunk)) < 0)
+		if (trace_now_ns() >= deadline_ns)
+			return -ETIME;
+		if (read_at(fd, chunk, here * sizeof(*chunk), symtab->sh_offset + at * sizeof(*chunk)) < 0)
 			break;
 		for (size_t i = 0; i < here; i++)
 			match(&chunk[i], sym, best, n);
 	}
+	return 0;
+}
+
+int symbols_resolve(int fd, struct symbol *sym, size_t n, uint64_t deadline_ns)
+{
+	CLEANUP_FREE struct best *best = calloc(MAX(n, (size_t)1), sizeof(*best));
+	Elf64_Shdr symtab = {0}, strtab = {0};
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		sym[i].name[0] = 0;
+	if (!best)
+		return -ENOMEM;
+	r = find_table(fd, &symtab, &strtab);
+	if (r == 0)
+		r = match_all(fd, &symtab, sym, best, n, deadline_ns);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < n; i++)
 		take_name(fd, &strtab, &best[i], &sym[i]);
 	return 0;
