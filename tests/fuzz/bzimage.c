@@ -3,6 +3,8 @@
  * A bzImage: the input is the file from the setup header (0x1f1) on, so that mutations hit the header. Its magic number
  * is put right, since an image without it never reaches the parser.
  */
+#include <string.h>
+
 #include "boot/kernel.h"
 #include "boot/layout.h"
 #include "tests/support/fuzz.h"

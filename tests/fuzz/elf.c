@@ -3,6 +3,8 @@
  * A whole ELF file. Reading and mapping must agree on the verdict, the words, what was loaded and where; what was
  * accepted lies where a kernel may lie.
  */
+#include <string.h>
+
 #include "boot/kernel.h"
 #include "boot/layout.h"
 #include "tests/support/fuzz.h"

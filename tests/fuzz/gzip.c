@@ -3,6 +3,8 @@
  * The first byte chooses. Even: the rest is a file behind gzip's magic number, broken in any way. Odd: the rest is an
  * image, which is packed here; packed and plain must get the same verdict and the same RAM.
  */
+#include <string.h>
+
 #include "boot/gzip.h"
 #include "boot/kernel.h"
 #include "tests/support/fuzz.h"

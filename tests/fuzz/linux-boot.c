@@ -4,6 +4,7 @@
  * `struct choice`, then the command line.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "boot/layout.h"
 #include "boot/linux.h"
