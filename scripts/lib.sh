@@ -146,6 +146,21 @@ unpack_package() {
 	rm -rf "$tmp"
 }
 
+# plain_module FILE DIR: a copy of a kernel module in DIR, decompressed, since init hands its bytes to the kernel as they
+# are. Sets module_name to the copy's name; an existing one stays.
+plain_module() {
+	local tool=cat package=
+	module_name=${1##*/}
+	case $module_name in
+	*.xz) tool='xz -dc' package=xz-utils module_name=${module_name%.xz} ;;
+	*.zst) tool='zstd -dcq' package=zstd module_name=${module_name%.zst} ;;
+	*.gz) tool='gzip -dc' module_name=${module_name%.gz} ;;
+	esac
+	[ ! -e "$2/$module_name" ] || return 0
+	[ -z "$package" ] || command -v "${tool%% *}" >/dev/null 2>&1 || need_packages "$package"
+	$tool "$1" >"$2/$module_name" || die "cannot unpack the module $1"
+}
+
 # What a build of vmm needs, as Debian packages.
 build_packages=(gcc meson ninja-build pkg-config libc6-dev linux-libc-dev zlib1g-dev libinih-dev libseccomp-dev)
 
