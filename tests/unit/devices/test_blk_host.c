@@ -341,29 +341,38 @@ static void queues_of_one_thread_take_turns(void **state)
 	drop(b);
 }
 
-/* Two queues with a thread each, both with as many requests as they get done: the rate is shared in halves. */
+static bool free_at_becomes(struct bench *b, uint64_t ns)
+{
+	bool is = false;
+
+	for (int i = 0; i < 5000 && !is; i++) {
+		pthread_mutex_lock(&b->blk.dev.lock);
+		is = b->blk.free_at_ns == ns;
+		pthread_mutex_unlock(&b->blk.dev.lock);
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return is;
+}
+
+/* Two queues with a thread each: each request has its turn behind those that came before, of whatever queue. */
 static void queues_share_the_rate(void **state)
 {
-	struct bench *b = make(&(struct setup){.rate = 400 * KIB, .queues = 2, .loops = 2});
-	unsigned nr[2] = {0};
+	struct bench *b = make(&(struct setup){.rate = 8 * KIB, .queues = 2, .loops = 2});
+	uint64_t free_at = trace_now_ns() + UINT64_C(60000000000);
 	pthread_t thread[2];
 
 	alive(b, UINT64_MAX);
-	b->blk.free_at_ns = trace_now_ns();
-	for (unsigned q = 0; q < 2; q++)
-		offer_reads(b, q, 60);
-	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, run_loop, b->blk.dev.loop[i]), 0);
-	while (nr[0] + nr[1] < 24) {
-		for (unsigned q = 0; q < 2; q++)
-			nr[q] += answered(b, q);
-		sched_yield();
+	b->blk.free_at_ns = free_at;
+	for (unsigned q = 0; q < 2; q++) {
+		assert_int_equal(pthread_create(&thread[q], NULL, run_loop, b->blk.dev.loop[q]), 0);
+		offer_reads(b, q, 2);
+		/* One second for each, and the second one of a queue comes when the first is done. */
+		assert_true(free_at_becomes(b, free_at + (q + 1) * UINT64_C(1000000000)));
 	}
-	assert_in_range(nr[0], 8, 16);
 	blk_quit(&b->blk);
-	for (unsigned i = 0; i < 2; i++) {
-		loop_stop(b->blk.dev.loop[i]);
-		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	for (unsigned q = 0; q < 2; q++) {
+		loop_stop(b->blk.dev.loop[q]);
+		assert_int_equal(pthread_join(thread[q], NULL), 0);
 	}
 	drop(b);
 }
