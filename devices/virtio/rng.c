@@ -29,8 +29,11 @@ static int fill(const struct virtio_rng *r, const struct vq_chain *c)
 {
 	uint8_t buf[VIRTIO_RNG_REQUEST_MAX];
 	size_t n = MIN((size_t)c->in_bytes, sizeof(buf));
-	ssize_t got = read(r->random_fd, buf, n);
+	ssize_t got;
 
+	if (!n)
+		return 0; /* an empty request is answered; reading nothing would look like a host that has nothing */
+	got = read(r->random_fd, buf, n);
 	/* A host that has just started may have no randomness to give yet. */
 	if (got <= 0)
 		return -EAGAIN;

@@ -136,6 +136,26 @@ static void waits_for_a_young_host(void **state)
 	down(&b);
 }
 
+/* Empty requests are answered, cost what small ones do, and leave nothing behind that would have to be tried again. */
+static void nothing_is_asked_for(void **state)
+{
+	struct bench b;
+	struct vqd_buf buf[3] = {{.write = true}, {.write = true}, {.write = true}};
+
+	up(&b);
+	for (unsigned i = 0; i < 3; i++)
+		buf[i].gpa = vqd_alloc(&b.d, 64, 1);
+	for (unsigned nr = 1; nr <= 3; nr++) {
+		b.rng.tokens = VIRTIO_RNG_BURST;
+		assert_int_equal(vqd_request(&b.d, 0, buf, nr, nr == 3), 0);
+		assert_int_equal(b.rng.tokens, VIRTIO_RNG_BURST - VIRTIO_RNG_CHARGE_MIN);
+		assert_false(b.rng.waiting);
+	}
+	buf[0].len = 64;
+	assert_int_equal(vqd_request(&b.d, 0, buf, 1, false), 64);
+	down(&b);
+}
+
 static void a_readable_buffer_breaks_the_rules(void **state)
 {
 	struct bench b;
@@ -174,6 +194,7 @@ int main(void)
 		cmocka_unit_test(a_long_request_gets_a_part),
 		cmocka_unit_test(rate_is_bounded),
 		cmocka_unit_test(waits_for_a_young_host),
+		cmocka_unit_test(nothing_is_asked_for),
 		cmocka_unit_test(a_readable_buffer_breaks_the_rules),
 		cmocka_unit_test(a_timer_of_an_earlier_life_does_nothing),
 	};
