@@ -15,7 +15,8 @@
  *
  * activate and reset may come from a vCPU thread, where neither epoll nor the backend may be touched: they only wake
  * the loop. Setting offloads can block in the kernel, hence without the lock; @epoch tells whether the driver has
- * changed its mind meanwhile.
+ * changed its mind meanwhile. It also disturbs the whole host, which announces each change to whoever listens. So it is
+ * done only when something changes, and a driver that always wants something else waits until it may.
  */
 #include "devices/virtio/net.h"
 
@@ -32,6 +33,10 @@
 #define BUDGET_BYTES  MIB
 
 #define STATUS_LINK_UP 1 /* 5.1.4 */
+
+/* Changes of offloads: ten at once, then as many in a second. */
+#define OFFLOAD_NS       UINT64_C(100000000)
+#define OFFLOAD_BURST_NS (10 * OFFLOAD_NS)
 
 /* After a frame no larger than this, the next one is offered just as much of the guest's buffers. */
 #define SMALL_FRAME 4096
@@ -437,32 +442,55 @@ static void on_frames(struct loop_source *s, uint32_t events)
 	pthread_mutex_unlock(&n->dev.lock);
 }
 
-/* Leftovers, and what activate and reset could not do in their thread. */
-static void on_again(struct loop_source *s, uint32_t events)
+/* The driver is there: tell the backend what it takes, now or later. Drops the lock meanwhile. */
+static void start(struct net *n)
 {
-	struct net *n = container_of(s, struct net, again);
-	uint64_t nr;
+	uint64_t features = n->dev.driver_features & NET_OFFLOADS_TO_GUEST, now = trace_now_ns();
+	uint32_t epoch = n->epoch;
 
-	while (read(s->fd, &nr, sizeof(nr)) < 0 && errno == EINTR)
-		;
-	pthread_mutex_lock(&n->dev.lock);
-	if (n->dev.driver_ok && !n->running) {
-		uint64_t features = n->dev.driver_features & NET_OFFLOADS_TO_GUEST;
-		uint32_t epoch = n->epoch;
-
-		pthread_mutex_unlock(&n->dev.lock);
-		if (n->backend->ops->set_offload)
-			n->backend->ops->set_offload(n->backend, features);
-		pthread_mutex_lock(&n->dev.lock);
-		/* If the driver has changed its mind, the next activation has woken us again. */
-		n->running = epoch == n->epoch;
+	if (features == n->offload || !n->backend->ops->set_offload) {
+		n->running = true;
+		return;
 	}
+	if (n->offload_free_ns > now) {
+		loop_timer_set(&n->later, n->offload_free_ns - now, 0);
+		return;
+	}
+	n->offload_free_ns = MAX(n->offload_free_ns, now - OFFLOAD_BURST_NS) + OFFLOAD_NS;
+	n->offload = features;
+	pthread_mutex_unlock(&n->dev.lock);
+	n->backend->ops->set_offload(n->backend, features);
+	pthread_mutex_lock(&n->dev.lock);
+	/* If the driver has changed its mind, the next activation has woken us again. */
+	n->running = epoch == n->epoch;
+}
+
+/* Leftovers, and what activate and reset could not do in their thread. */
+static void go_on(struct net *n)
+{
+	pthread_mutex_lock(&n->dev.lock);
+	if (n->dev.driver_ok && !n->running)
+		start(n);
 	if (n->dev.driver_ok && n->running) {
 		receive(n);
 		transmit(n);
 	}
 	watch(n);
 	pthread_mutex_unlock(&n->dev.lock);
+}
+
+static void on_again(struct loop_source *s, uint32_t events)
+{
+	uint64_t nr;
+
+	while (read(s->fd, &nr, sizeof(nr)) < 0 && errno == EINTR)
+		;
+	go_on(container_of(s, struct net, again));
+}
+
+static void on_later(struct loop_timer *t)
+{
+	go_on(container_of(t, struct net, later));
 }
 
 /*
@@ -547,6 +575,8 @@ int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], str
 		r = loop_add(loop, &n->again, EPOLLIN);
 	if (r == 0)
 		r = loop_add(loop, &n->frames, 0);
+	if (r == 0)
+		r = loop_timer_init(loop, &n->later, on_later);
 	loop_yields(loop);
 	if (r < 0)
 		net_destroy(n);
@@ -559,6 +589,7 @@ void net_destroy(struct net *n)
 		return;
 	loop_remove(&n->frames);
 	loop_remove(&n->again);
+	loop_timer_destroy(&n->later);
 	if (n->again_fd >= 0)
 		close(n->again_fd);
 	net_backend_destroy(n->backend);

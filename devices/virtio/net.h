@@ -3,8 +3,8 @@
  * A network device (virtio 1.2, 5.1): one receive and one transmit queue, no control queue. It passes frames between
  * the queues and a backend (net_backend.h), and looks at nothing but the 12-byte header in front of each.
  *
- * For the sandbox: after the start this file itself makes no system call but read and write of an eventfd and
- * epoll_ctl; those of the backends stand in vmm/net_tap.h and vmm/net_passt.h.
+ * For the sandbox: after the start this file itself makes no system call but read and write of an eventfd, epoll_ctl
+ * and timerfd_settime; those of the backends stand in vmm/net_tap.h and vmm/net_passt.h.
  */
 #ifndef DEVICES_VIRTIO_NET_H
 #define DEVICES_VIRTIO_NET_H
@@ -77,6 +77,9 @@ struct net_rx {
  * @link: the backend's other side is there
  * @running: offloads are set, frames flow; from DRIVER_OK to reset, seen by the loop
  * @epoch: counts activations and resets
+ * @offload: what the backend was last asked for; the loop's alone, as the next two
+ * @offload_free_ns: when it may be asked for something else
+ * @later: fires then
  * @again_fd: work left for another round of the loop
  */
 struct net {
@@ -86,6 +89,9 @@ struct net {
 	bool link;
 	bool running;
 	uint32_t epoch;
+	uint64_t offload;
+	uint64_t offload_free_ns;
+	struct loop_timer later;
 	int again_fd;
 	struct loop_source again;
 	struct loop_source frames;

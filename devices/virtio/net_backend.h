@@ -78,7 +78,8 @@ struct net_backend;
  *        have room for NET_FRAME_MAX. Return: bytes with the header; -EAGAIN: none; -ENOTCONN: as above; any other
  *        error: a frame was lost, there may be more.
  * @flush: the fd is writable again: send what is left over, clear @blocked if that worked. Return: 0 or -ENOTCONN.
- * @set_offload: what the guest can take, of NET_OFFLOADS_TO_GUEST; may be NULL. Without the device's lock.
+ * @set_offload: what the guest can take, of NET_OFFLOADS_TO_GUEST: nothing until the first call, and called only for
+ *         a change. May be NULL. Without the device's lock.
  * @ready: before the guest runs, with nothing locked: wait for the other side if it needs that, and start what needs
  *         the loop; both borrowed until @destroy. May be NULL. Return: 0 or a negative errno, with words.
  * @destroy: close and free; the source is out of the loop

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "devices/virtio/net.h"
 #include "tests/support/vq_driver.h"
@@ -47,6 +48,7 @@ void *__wrap_realloc(void *p, size_t n)
 struct fake {
 	struct net_backend backend;
 	uint64_t offloads_set;
+	unsigned offload_calls;
 	unsigned sends, receives;
 	bool flush_fails;
 };
@@ -81,7 +83,10 @@ static int fake_flush(struct net_backend *b)
 
 static void fake_set_offload(struct net_backend *b, uint64_t features)
 {
-	container_of(b, struct fake, backend)->offloads_set = features;
+	struct fake *f = container_of(b, struct fake, backend);
+
+	f->offloads_set = features;
+	f->offload_calls++;
 }
 
 static void fake_destroy(struct net_backend *b)
@@ -644,6 +649,52 @@ static void more_windows_than_are_held(void **state)
 	close_bench(b);
 }
 
+/* Offloads disturb the host: nothing is asked of it when nothing changes, and few things when much does. */
+static void resets_cost_the_host_little(void **state)
+{
+	static const uint64_t wants[] = {0, VIRTIO_NET_F_GUEST_CSUM};
+	struct bench *b = open_bench(NET_OFFLOADS);
+	uint64_t gpa;
+
+	/* Nothing is what it has from the start. */
+	assert_true(vqd_start(&b->d, VIRTIO_NET_F_MRG_RXBUF));
+	rounds(b, 2);
+	assert_int_equal(b->fake.offload_calls, 0);
+	for (unsigned i = 0; i < 200; i++) {
+		b->d.next = VQD_RAM_START;
+		assert_true(vqd_start(&b->d, ALL));
+		rounds(b, 2);
+	}
+	assert_int_equal(b->fake.offload_calls, 1);
+	assert_int_equal(b->fake.offloads_set, NET_OFFLOADS_TO_GUEST);
+	assert_true(b->net.running);
+	/* Something else each time: soon the driver has to wait, and no frame goes its way meanwhile. */
+	b->net.offload_free_ns = trace_now_ns();
+	for (unsigned i = 0; i < 200; i++) {
+		b->d.next = VQD_RAM_START;
+		assert_true(vqd_start(&b->d, wants[i % 2]));
+		rounds(b, 2);
+	}
+	assert_in_range(b->fake.offload_calls, 1, 40);
+	close_bench(b);
+
+	b = open_bench(NET_OFFLOADS);
+	b->net.offload_free_ns = trace_now_ns() + UINT64_C(500000000);
+	assert_true(vqd_start(&b->d, ALL));
+	gpa = post(b, 2, 2048, 1);
+	host_sends(b, 60);
+	rounds(b, 4);
+	assert_int_equal(b->fake.offload_calls, 0);
+	assert_int_equal(b->net.stats.rx_frames, 0);
+	for (unsigned i = 0; i < 500 && !b->net.stats.rx_frames; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+		rounds(b, 2);
+	}
+	assert_int_equal(b->fake.offloads_set, NET_OFFLOADS_TO_GUEST);
+	assert_guest_has(b, gpa, 2048, 1, 60);
+	close_bench(b);
+}
+
 static void resets_let_go_of_everything(void **state)
 {
 	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
@@ -753,6 +804,7 @@ int main(void)
 		cmocka_unit_test(the_other_side_goes),
 		cmocka_unit_test(the_other_side_goes_while_blocked),
 		cmocka_unit_test(no_queue_no_busy_loop),
+		cmocka_unit_test(resets_cost_the_host_little),
 		cmocka_unit_test(more_windows_than_are_held),
 		cmocka_unit_test(resets_let_go_of_everything),
 		cmocka_unit_test(a_busy_direction_leaves_the_loop),
