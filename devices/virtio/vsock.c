@@ -2,8 +2,8 @@
 /*
  * Theory of operation. Everything happens in turns: a kick, an event of a socket or a timer starts one. A turn takes
  * packets of the guest (tx), then hands out what there is to say (rx): RSTs for what does not exist, and, connection
- * after connection, one packet each, until nothing is left, the guest has no buffer, or the turn is long enough; then
- * the loop's other sources have their share first, and an eventfd starts the next turn.
+ * after connection, one packet each, the two in turns, until nothing is left, the guest has no buffer, or the turn is
+ * long enough; then the loop's other sources have their share first, and an eventfd starts the next turn.
  *
  * A packet of a connection is made at the moment when it goes into a buffer, from the state at that moment: struct
  * vsock_conn.want says which are due, and data is read from the socket straight into the buffer. So nothing that waits
@@ -35,6 +35,7 @@
 #define QUEUE_SIZE 128
 
 #define TURN_PACKETS 64
+#define TURN_WINDOWS 1024 /* of what the guest sends: each is a system call */
 #define SECOND_NS    UINT64_C(1000000000)
 #define PATIENCE_NS  (10 * SECOND_NS)
 
@@ -104,27 +105,31 @@ static void arm_deadline(struct virtio_vsock *v, struct vsock_conn *c)
 
 static void on_socket(struct loop_source *s, uint32_t events);
 
-/* Takes `fd`, in any case. NULL: all connections are in use, or the loop cannot watch one more. */
-static struct vsock_conn *conn_new(struct virtio_vsock *v, int fd, uint32_t guest_port, uint32_t host_port)
+static struct vsock_conn *free_conn(struct virtio_vsock *v)
 {
-	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
-		struct vsock_conn *c = &v->conn[i];
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++)
+		if (v->conn[i].state == VSOCK_FREE)
+			return &v->conn[i];
+	return NULL;
+}
 
-		if (c->state != VSOCK_FREE)
-			continue;
+/* Takes `fd`, in any case. False: `c` is NULL, since all are in use, or the loop cannot watch one more. */
+static bool conn_init(struct vsock_conn *c, struct virtio_vsock *v, int fd, uint32_t guest_port, uint32_t host_port)
+{
+	if (c) {
 		*c = (struct vsock_conn){
 			.device = v,
 			.source = {.fd = fd, .ready = on_socket},
 			.guest_port = guest_port,
 			.host_port = host_port,
-			.buffer = v->buffers + i * VIRTIO_VSOCK_BUFFER,
+			.buffer = v->buffers + (uint64_t)(c - v->conn) * VIRTIO_VSOCK_BUFFER,
 		};
-		if (loop_add(v->dev.loop[RX], &c->source, EPOLLHUP) < 0)
-			break;
-		return c;
+		if (loop_add(v->dev.loop[RX], &c->source, EPOLLHUP) == 0)
+			return true;
+		c->source.fd = -1;
 	}
 	close(fd);
-	return NULL;
+	return false;
 }
 
 /* --- From the guest ----------------------------------------------------------------------------------------------- */
@@ -137,10 +142,10 @@ static void refuse(struct virtio_vsock *v, const struct header *h)
 
 static void on_request(struct virtio_vsock *v, const struct header *h)
 {
-	int fd = v->host->connect(v->host, h->dst_port);
-	struct vsock_conn *c = fd < 0 ? NULL : conn_new(v, fd, h->src_port, h->dst_port);
+	struct vsock_conn *c = free_conn(v);
+	int fd = c ? v->host->connect(v->host, h->dst_port) : -EMFILE; /* nobody is dialled in vain */
 
-	if (!c) {
+	if (fd < 0 || !conn_init(c, v, fd, h->src_port, h->dst_port)) {
 		refuse(v, h);
 		return;
 	}
@@ -199,6 +204,7 @@ static bool take_tx(struct virtio_vsock *v)
 {
 	struct virtqueue *q = &v->dev.queue[TX];
 	unsigned taken = 0;
+	size_t windows = 0;
 
 	do {
 		vq_quiet(q);
@@ -206,8 +212,11 @@ static bool take_tx(struct virtio_vsock *v)
 			uint8_t raw[VIRTIO_VSOCK_HDR_SIZE];
 			struct header h;
 
+			if (windows >= TURN_WINDOWS)
+				return true;
 			if (!virtio_pop(&v->dev, TX, &v->chain))
 				break;
+			windows += v->chain.out_nr;
 			if (vq_read(v->chain.out, v->chain.out_nr, 0, raw, sizeof(raw)) < sizeof(raw)) {
 				virtio_broke(&v->dev, "a packet is shorter than its header");
 				return false;
@@ -318,15 +327,14 @@ static bool put_next(struct virtio_vsock *v, struct vsock_conn *c)
 	return true;
 }
 
+/* Whose turn it is; it stays so until next_conn moves on. */
 static struct vsock_conn *next_conn(struct virtio_vsock *v)
 {
 	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
 		struct vsock_conn *c = &v->conn[(v->next_conn + i) % VIRTIO_VSOCK_CONNS_MAX];
 
-		if (c->state != VSOCK_FREE && next_op(c) != VIRTIO_VSOCK_OP_INVALID) {
-			v->next_conn = (unsigned)(c - v->conn) + 1;
+		if (c->state != VSOCK_FREE && next_op(c) != VIRTIO_VSOCK_OP_INVALID)
 			return c;
-		}
 	}
 	return NULL;
 }
@@ -338,18 +346,24 @@ static bool fill_rx(struct virtio_vsock *v)
 
 	vq_quiet(q);
 	for (unsigned i = 0; i < TURN_PACKETS; i++) {
-		struct vsock_conn *c = v->nr_rsts ? NULL : next_conn(v);
+		struct vsock_conn *c = next_conn(v);
+		bool rst = v->nr_rsts && !(c && v->conn_turn);
 
-		if (!v->nr_rsts && !c)
+		if (!rst && !c)
 			return false;
 		if (!get_buffer(v)) {
 			if (!v->dev.driver_ok || !vq_listen(q))
 				return false;
-		} else if (!c) {
-			put_rst(v);
-		} else if (!put_next(v, c)) {
-			vq_unpop(q);
+			continue;
 		}
+		v->conn_turn = rst;
+		if (rst) {
+			put_rst(v);
+			continue;
+		}
+		v->next_conn = (unsigned)(c - v->conn) + 1;
+		if (!put_next(v, c))
+			vq_unpop(q);
 	}
 	return true;
 }
@@ -499,8 +513,8 @@ int virtio_vsock_dial(struct virtio_vsock *v, int fd, uint32_t port)
 			? VIRTIO_VSOCK_PORT_FIRST
 			: v->next_port + 1;
 	} while (find(v, port, v->next_port));
-	c = conn_new(v, fd, port, v->next_port);
-	if (!c) {
+	c = free_conn(v);
+	if (!conn_init(c, v, fd, port, v->next_port)) {
 		r = -EMFILE;
 		goto out;
 	}

@@ -117,6 +117,7 @@ struct vsock_rst {
  * @buffers: of all connections, one mapping
  * @rst: @nr_rsts of them wait for a buffer of the guest; with none left, what the guest sends waits in its queue
  * @next_port, @next_conn: where the search for a free port, and the round over the connections, goes on
+ * @conn_turn: the next buffer is a connection's, not a RST's, when both want it
  * @wake: an eventfd: continues a turn that was cut short
  * @was_reset: the driver has reset the device, and the connections are still to be closed
  * @deadlines: looks at them once a second while there are any
@@ -131,6 +132,7 @@ struct virtio_vsock {
 	unsigned nr_rsts;
 	uint32_t next_port;
 	unsigned next_conn;
+	bool conn_turn;
 	struct loop_source wake;
 	bool was_reset;
 	struct loop_timer deadlines;

@@ -462,9 +462,17 @@ static void many_connections(void **state)
 		expect(&b, VIRTIO_VSOCK_OP_RESPONSE);
 		peer[i] = b.peer;
 	}
+	/* All are taken: the host's program hears nothing of one more. */
+	b.asked = 0;
 	p = (struct packet){.src_port = 5555, .dst_port = 80, .op = VIRTIO_VSOCK_OP_REQUEST};
 	post(&b, &p, CID, 2, NULL, 0);
 	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(b.asked, 0);
+	b.peer = -1;
+	/* Nor does the guest of a program that connects. */
+	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), -EMFILE);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	assert_false(hear(&b, &p));
 	close(b.peer);
 	b.peer = -1;
 	/* A reset closes them all. */
@@ -585,6 +593,75 @@ static void connections_take_turns(void **state)
 	assert_in_range(from[1], 4, 8);
 }
 
+/* Also where the driver gives one buffer at a time. */
+static void connections_take_turns_one_buffer(void **state)
+{
+	struct bench b;
+	unsigned from[2] = {0};
+
+	two_with_much_to_say(&b, 1, from);
+	assert_in_range(from[0], 4, 8);
+	assert_in_range(from[1], 4, 8);
+}
+
+/* Refusals, of which a program in the guest can bring about any number, do not keep data waiting; nor the other way. */
+static void refusals_take_turns_with_data(void **state)
+{
+	static uint8_t block[65536];
+	struct bench b;
+	struct packet p = {.dst_port = 81, .op = VIRTIO_VSOCK_OP_REQUEST};
+	unsigned data = 0;
+
+	up(&b, 0);
+	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	assert_true(write(b.peer, block, sizeof(block)) > 0);
+	b.error = ECONNREFUSED;
+	for (p.src_port = 0; p.src_port < 40; p.src_port++)
+		post(&b, &p, CID, 2, NULL, 0);
+	assert_int_equal(b.vsock.nr_rsts, 40);
+	give_rx(&b, 0);
+	vqd_kick(&b.d, RX);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_true(hear(&b, &p));
+		data += p.op == VIRTIO_VSOCK_OP_RW;
+	}
+	assert_in_range(data, 8, 11);
+	down(&b);
+}
+
+/* Packets in many pieces, of which each is a call of the host: a turn has a bound in pieces as well. */
+static void a_turn_ends_after_many_pieces(void **state)
+{
+	struct vqd_buf buf[128];
+	struct bench b;
+	uint64_t tx;
+	uint16_t head;
+	uint32_t len;
+	unsigned n = 0;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	assert_true(vqd_start(&b.d, VIRTIO_F_INDIRECT_DESC));
+	vqd_run(&b.d);
+	tx = vqd_alloc(&b.d, VIRTIO_VSOCK_HDR_SIZE + 128, 8);
+	for (unsigned i = 0; i < 128; i++)
+		buf[i] = (struct vqd_buf){tx + (i ? 43 + i : 0), i ? 1 : VIRTIO_VSOCK_HDR_SIZE, false};
+	for (unsigned i = 0; i < 64; i++)
+		vqd_offer(&b.d, TX, vqd_add(&b.d, TX, buf, 128, true));
+	pthread_mutex_lock(&b.vsock.dev.lock);
+	b.vsock.dev.ops->kick(&b.vsock.dev, TX);
+	pthread_mutex_unlock(&b.vsock.dev.lock);
+	while (vqd_used(&b.d, TX, &head, &len))
+		n++;
+	assert_in_range(n, 1, 16);
+	for (unsigned i = 0; i < 64; i++)
+		vqd_run(&b.d);
+	while (vqd_used(&b.d, TX, &head, &len))
+		n++;
+	assert_int_equal(n, 64);
+	down(&b);
+}
+
 static void bad_packets(void **state)
 {
 	struct bench b;
@@ -628,6 +705,9 @@ int main(void)
 		cmocka_unit_test(patience_ends),
 		cmocka_unit_test(patience_is_ten_seconds),
 		cmocka_unit_test(connections_take_turns),
+		cmocka_unit_test(connections_take_turns_one_buffer),
+		cmocka_unit_test(refusals_take_turns_with_data),
+		cmocka_unit_test(a_turn_ends_after_many_pieces),
 		cmocka_unit_test(bad_packets),
 	};
 
