@@ -272,6 +272,8 @@ void virtio_slots_stop(struct virtio_slots *s)
 		blk_quit(&s->disk[i].blk);
 		stop_disk(&s->disk[i], 0);
 	}
+	/* First of all that its loop ends, or virtio_quit() could wait for the lock of a busy device for many turns. */
+	worker_stop(&s->worker, 0);
 	for (unsigned i = 0; i < s->nr; i++)
 		if (s->slot[i].mmio.device->loop[0] == s->worker.loop)
 			virtio_quit(s->slot[i].mmio.device);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. An inflate request is a list of page numbers, a report a list of windows; either can be long,
- * and each page costs a system call of microseconds. So a turn returns at most TURN_CALLS runs of pages (a window
- * counts as one for each 128 KiB, since its system call takes longer by its size); what is left of a request stays in
- * the ring (vq_unpop), and @done says how much of it is served. Numbers that follow each other, up or down, make one
- * run. Deflating needs nothing: the page is back when the guest touches it.
+ * and what it asks of the host takes microseconds for each run of pages, and more by its size. So a turn has TURN_CALLS to
+ * spend: a run costs one, and RUN_BYTES of memory as well, and PFN_BATCH page numbers that are read. What is left of a
+ * request stays in the ring (vq_unpop), and @done says how much of it is served. Numbers that follow each other, up or
+ * down, make one run; a run ends with the turn, but not inside of a page of the backing, which would be lost to the
+ * host. Deflating needs nothing: the page is back when the guest touches it.
+ *
+ * Statistics come when we ask for them: one buffer for each time, whatever else the driver offers.
+ *
+ * The operator's target comes from another thread, which must not wait for a turn of ours: it only wakes the loop.
  */
 #include "devices/virtio/balloon.h"
 
@@ -25,6 +30,7 @@
 #define TURN_CHAINS 64
 #define PFN_SHIFT   12
 #define PFN_BYTES   4
+#define PFN_BATCH   64
 #define STAT_BYTES  10 /* 5.5.6.4: struct virtio_balloon_stat, packed: le16 tag, le64 value */
 
 /* --- Returning memory --------------------------------------------------------------------------------------------- */
@@ -77,69 +83,132 @@ static void return_pages(struct virtio_balloon *b, uint64_t gpa, uint64_t end)
 
 enum served { DONE, BROKEN, TURN_OVER };
 
+/* A run of pages; empty: @start is @end */
+struct run {
+	uint64_t start;
+	uint64_t end;
+};
+
+static void spend(unsigned *calls, uint64_t n)
+{
+	*calls -= (unsigned)MIN(n, (uint64_t)*calls);
+}
+
+/* True when the page is part of the run now. */
+static bool extend(struct run *run, uint64_t gpa)
+{
+	if (run->start == run->end)
+		return false;
+	if (gpa == run->end)
+		run->end += VIRTIO_BALLOON_PAGE;
+	else if (gpa + VIRTIO_BALLOON_PAGE == run->start)
+		run->start = gpa;
+	else
+		return false;
+	return true;
+}
+
+static void end_run(struct virtio_balloon *b, unsigned queue, struct run *run, unsigned *calls)
+{
+	if (run->start < run->end && queue == INFLATE) {
+		return_pages(b, run->start, run->end);
+		spend(calls, 1);
+	}
+	run->end = run->start;
+}
+
+/* Some page numbers of the chain at hand, at `raw`: how many are served, or -1: one is outside RAM. */
+static int serve_batch(
+	struct virtio_balloon *b, unsigned queue, const uint8_t *raw, size_t nr, struct run *run, unsigned *calls)
+{
+	const struct gmem *g = b->dev.queue[queue].mem;
+
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t gpa = (uint64_t)le32_get(raw + i * PFN_BYTES) << PFN_SHIFT;
+
+		if (!gmem_contains(g, gpa, VIRTIO_BALLOON_PAGE))
+			return -1;
+		/* With the turn over, what goes on at either end does so up to a page of the backing. */
+		if (*calls == 0 && is_aligned(gpa == run->end ? run->end : run->start, b->page_bytes))
+			return (int)i;
+		if (extend(run, gpa))
+			continue;
+		end_run(b, queue, run, calls);
+		if (*calls == 0)
+			return (int)i;
+		*run = (struct run){gpa, gpa + VIRTIO_BALLOON_PAGE};
+	}
+	return (int)nr;
+}
+
 /* The page numbers of the chain at hand, from `done` on; returns those of inflation to the host. */
 static enum served serve_pfns(struct virtio_balloon *b, unsigned queue, unsigned *calls)
 {
-	const struct gmem *g = b->dev.queue[queue].mem;
-	uint64_t start = 0, end = 0;
-	uint8_t raw[PFN_BYTES];
+	uint8_t raw[PFN_BATCH * PFN_BYTES];
+	struct run run = {0};
+	size_t nr;
+	int n;
 
 	if (b->chain.out_bytes % PFN_BYTES || b->chain.in_nr) {
 		virtio_broke(&b->dev, "a list of pages that is no list of 32-bit numbers");
 		return BROKEN;
 	}
-	while (vq_read(b->chain.out, b->chain.out_nr, b->done[queue], raw, PFN_BYTES) == PFN_BYTES) {
-		uint64_t gpa = (uint64_t)le32_get(raw) << PFN_SHIFT;
-
-		if (!gmem_contains(g, gpa, VIRTIO_BALLOON_PAGE)) {
+	do {
+		nr = vq_read(b->chain.out, b->chain.out_nr, b->done[queue], raw, sizeof(raw)) / PFN_BYTES;
+		n = serve_batch(b, queue, raw, nr, &run, calls);
+		if (n < 0) {
 			virtio_broke(&b->dev, "a page outside RAM");
 			return BROKEN;
 		}
-		if (start < end && gpa == end) {
-			end += VIRTIO_BALLOON_PAGE;
-		} else if (start < end && gpa + VIRTIO_BALLOON_PAGE == start) {
-			start = gpa;
-		} else {
-			if (*calls == 0)
-				break;
-			if (start < end && queue == INFLATE) {
-				return_pages(b, start, end);
-				--*calls;
-			}
-			start = gpa;
-			end = gpa + VIRTIO_BALLOON_PAGE;
-		}
-		b->done[queue] += PFN_BYTES;
-	}
-	if (start < end && queue == INFLATE) {
-		return_pages(b, start, end);
-		*calls -= *calls > 0;
-	}
+		b->done[queue] += (uint32_t)n * PFN_BYTES;
+		spend(calls, 1 + (queue == INFLATE ? (uint64_t)n * VIRTIO_BALLOON_PAGE / RUN_BYTES : 0));
+	} while (n && (size_t)n == nr);
+	end_run(b, queue, &run, calls);
 	return b->done[queue] < b->chain.out_bytes ? TURN_OVER : DONE;
+}
+
+/* A part of RAM, as we see it. */
+static void return_window(struct virtio_balloon *b, uintptr_t start, uintptr_t end)
+{
+	const struct gmem *g = b->dev.queue[INFLATE].mem;
+
+	/* Where it is in the guest: each window lies in one region. */
+	for (size_t i = 0; i < g->nr; i++) {
+		const struct gmem_region *r = &g->region[i];
+		uint64_t at = (uint64_t)(start - (uintptr_t)r->host);
+
+		if (at < r->size)
+			return_pages(b, r->gpa + at, r->gpa + at + (end - start));
+	}
 }
 
 /* Free pages, as writable windows (5.5.6.7): ours to forget. */
 static enum served serve_report(struct virtio_balloon *b, unsigned queue, unsigned *calls)
 {
-	const struct gmem *g = b->dev.queue[queue].mem;
+	/* Where a turn may end: not inside of a page of the host either. */
+	const uint64_t page = MAX(b->page_bytes, 2 * MIB);
+	uint64_t skip = b->done[queue];
 
 	/* What comes back is zeroes: no good to a guest that wants to find another pattern. */
 	if (virtio_has(&b->dev, VIRTIO_BALLOON_F_PAGE_POISON) && b->poison)
 		return DONE;
-	for (; b->done[queue] < b->chain.in_nr; b->done[queue]++) {
-		const struct iovec *w = &b->chain.in[b->done[queue]];
+	for (size_t i = 0; i < b->chain.in_nr; i++) {
+		uintptr_t start = (uintptr_t)b->chain.in[i].iov_base, end = start + b->chain.in[i].iov_len, stop;
 
+		if (skip >= end - start) {
+			skip -= end - start;
+			continue;
+		}
 		if (*calls == 0)
 			return TURN_OVER;
-		*calls -= (unsigned)MIN(*calls, 1 + w->iov_len / RUN_BYTES);
-		/* Where the window is in the guest: each lies in one region. */
-		for (size_t i = 0; i < g->nr; i++) {
-			const struct gmem_region *r = &g->region[i];
-			uint64_t at = (uint64_t)((uintptr_t)w->iov_base - (uintptr_t)r->host);
-
-			if (at < r->size)
-				return_pages(b, r->gpa + at, r->gpa + at + w->iov_len);
-		}
+		start += skip;
+		skip = 0;
+		stop = MIN(end, align_up(start + *calls * RUN_BYTES, page));
+		return_window(b, start, stop);
+		spend(calls, 1 + (stop - start) / RUN_BYTES);
+		b->done[queue] += (uint32_t)(stop - start);
+		if (stop < end)
+			return TURN_OVER;
 	}
 	return DONE;
 }
@@ -175,26 +244,29 @@ static bool serve_queue(struct virtio_balloon *b, unsigned queue)
 
 /* --- Statistics --------------------------------------------------------------------------------------------------- */
 
-static void take_stats(struct virtio_balloon *b)
+static void read_stats(struct virtio_balloon *b)
 {
-	const struct virtqueue *q = &b->dev.queue[STATS];
 	uint8_t raw[STAT_BYTES];
 
-	/* 5.5.6.3: one buffer at a time; a second one gives the first back. */
-	while (virtio_pop(&b->dev, STATS, &b->chain)) {
-		for (unsigned i = 0; i < q->max &&
-			vq_read(b->chain.out, b->chain.out_nr, (size_t)i * STAT_BYTES, raw, STAT_BYTES) == STAT_BYTES;
-			i++)
-			if (le16_get(raw) < VIRTIO_BALLOON_STATS)
-				b->stat[le16_get(raw)] = le64_get(raw + 2);
-		if (b->stats_held)
-			virtio_push(&b->dev, STATS, b->stats_head, 0);
+	for (unsigned i = 0; i < QUEUE_SIZE &&
+		vq_read(b->chain.out, b->chain.out_nr, (size_t)i * STAT_BYTES, raw, STAT_BYTES) == STAT_BYTES;
+		i++)
+		if (le16_get(raw) < VIRTIO_BALLOON_STATS)
+			b->stat[le16_get(raw)] = le64_get(raw + 2);
+	trace_balloon_stats(b->dev.trace, (uint64_t)b->actual << PFN_SHIFT, b->stat[VIRTIO_BALLOON_S_MEMFREE],
+		b->stat[VIRTIO_BALLOON_S_AVAIL], b->stat[VIRTIO_BALLOON_S_MEMTOT]);
+}
+
+/* 5.5.6.3: one buffer, kept until we want new ones. What a driver offers beyond it waits until then. */
+static void take_stats(struct virtio_balloon *b)
+{
+	if (!b->stats_held && virtio_pop(&b->dev, STATS, &b->chain)) {
 		b->stats_head = b->chain.head;
 		b->stats_held = true;
-		trace_balloon_stats(b->dev.trace, (uint64_t)b->actual << PFN_SHIFT, b->stat[VIRTIO_BALLOON_S_MEMFREE],
-			b->stat[VIRTIO_BALLOON_S_AVAIL], b->stat[VIRTIO_BALLOON_S_MEMTOT]);
+		read_stats(b);
 	}
-	vq_listen(&b->dev.queue[STATS]);
+	if (vq_listen(&b->dev.queue[STATS]) && !b->stats_held)
+		virtio_again(&b->dev, STATS);
 }
 
 static void on_poll(struct loop_timer *t)
@@ -206,6 +278,7 @@ static void on_poll(struct loop_timer *t)
 		b->stats_held = false;
 		virtio_push(&b->dev, STATS, b->stats_head, 0);
 		virtio_flush(&b->dev, STATS);
+		take_stats(b);
 	}
 	pthread_mutex_unlock(&b->dev.lock);
 }
@@ -225,24 +298,10 @@ static void balloon_kick(struct virtio_device *dev, unsigned index)
 
 	if (index <= DEFLATE || is_reporting(dev, index)) {
 		if (serve_queue(b, index))
-			loop_timer_set(&b->again, 1, 0);
+			virtio_again(dev, index);
 	} else if (index == STATS && virtio_has(dev, VIRTIO_BALLOON_F_STATS_VQ)) {
 		take_stats(b);
 	}
-}
-
-static void on_again(struct loop_timer *t)
-{
-	struct virtio_balloon *b = container_of(t, struct virtio_balloon, again);
-	struct virtio_device *dev = &b->dev;
-
-	pthread_mutex_lock(&dev->lock);
-	for (unsigned i = 0; i < NR_QUEUES; i++)
-		if (i != STATS && dev->driver_ok && dev->queue[i].ready)
-			balloon_kick(dev, i);
-	if (dev->driver_ok && is_reporting(dev, STATS) && dev->queue[STATS].ready)
-		balloon_kick(dev, STATS);
-	pthread_mutex_unlock(&dev->lock);
 }
 
 static void balloon_queue_reset(struct virtio_device *dev, unsigned index)
@@ -307,13 +366,21 @@ static const struct virtio_ops balloon_ops = {
 	.config_write = balloon_config_write,
 };
 
+static void on_asked(struct loop_timer *t)
+{
+	struct virtio_balloon *b = container_of(t, struct virtio_balloon, asked);
+
+	pthread_mutex_lock(&b->dev.lock);
+	b->target = __atomic_load_n(&b->asked_target, __ATOMIC_RELAXED);
+	b->dev.transport->config_changed(b->dev.transport);
+	pthread_mutex_unlock(&b->dev.lock);
+}
+
 void virtio_balloon_set_target(struct virtio_balloon *b, uint64_t bytes)
 {
 	bytes = MIN(bytes, gmem_size(b->dev.queue[INFLATE].mem));
-	pthread_mutex_lock(&b->dev.lock);
-	b->target = (uint32_t)MIN(bytes >> PFN_SHIFT, (uint64_t)UINT32_MAX);
-	b->dev.transport->config_changed(b->dev.transport);
-	pthread_mutex_unlock(&b->dev.lock);
+	__atomic_store_n(&b->asked_target, (uint32_t)MIN(bytes >> PFN_SHIFT, (uint64_t)UINT32_MAX), __ATOMIC_RELAXED);
+	loop_timer_set(&b->asked, 1, 0);
 }
 
 int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t poll_ns, const struct gmem *mem,
@@ -322,7 +389,7 @@ int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t 
 	int r;
 
 	*b = (struct virtio_balloon){.page_bytes = page_bytes, .poll_ns = poll_ns};
-	r = loop_timer_init(loop, &b->again, on_again);
+	r = loop_timer_init(loop, &b->asked, on_asked);
 	if (r == 0)
 		r = loop_timer_init(loop, &b->poll, on_poll);
 	if (r == 0)
@@ -331,7 +398,7 @@ int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t 
 		r = virtio_device_init(&b->dev, &balloon_ops, "virtio-balloon", VIRTIO_ID_BALLOON, NR_QUEUES,
 			QUEUE_SIZE, mem, loop, trace);
 	if (r < 0) {
-		loop_timer_destroy(&b->again);
+		loop_timer_destroy(&b->asked);
 		loop_timer_destroy(&b->poll);
 		return r;
 	}
@@ -345,7 +412,7 @@ void virtio_balloon_destroy(struct virtio_balloon *b)
 {
 	if (!b || !b->dev.ops)
 		return;
-	loop_timer_destroy(&b->again);
+	loop_timer_destroy(&b->asked);
 	loop_timer_destroy(&b->poll);
 	virtio_device_destroy(&b->dev);
 }

@@ -44,8 +44,9 @@ enum virtio_balloon_stat {
  * struct virtio_balloon
  * @page_bytes: of the backing: nothing smaller can be returned
  * @target, @actual: pages of 4 KiB, as in the configuration space
+ * @asked_target: what @target is to become, when the loop comes to it (@asked); any thread, atomic
  * @poison: the pattern that the guest wants in reported pages
- * @done: per queue: bytes of the first waiting chain that have been served (inflate), or its windows (reporting)
+ * @done: per queue: bytes of the first waiting chain that have been served
  * @stats_head, @stats_held: the buffer of statistics that we keep until we want new ones
  * @stat: the last ones, by tag; 0: never told
  * @poll: asks for statistics
@@ -57,6 +58,7 @@ struct virtio_balloon {
 	struct virtio_device dev;
 	uint64_t page_bytes;
 	uint32_t target;
+	uint32_t asked_target;
 	uint32_t actual;
 	uint32_t poison;
 	uint32_t done[VIRTIO_QUEUES_MAX];
@@ -67,7 +69,7 @@ struct virtio_balloon {
 	uint64_t returned_bytes;
 	uint64_t kept_bytes;
 	struct loop_timer poll;
-	struct loop_timer again;
+	struct loop_timer asked;
 	struct vq_chain chain;
 };
 
@@ -86,7 +88,7 @@ int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t 
  * virtio_balloon_set_target() - ask the guest to have given back this much
  * @bytes: rounded down to pages, at most all of RAM
  *
- * Context: any thread, lock not held.
+ * Context: any thread; it waits for nothing. The guest hears of it when the device's loop comes to it.
  */
 void virtio_balloon_set_target(struct virtio_balloon *b, uint64_t bytes);
 

@@ -16,7 +16,7 @@ static void between(void *arg, uint8_t what)
 	struct virtio_balloon *b = arg;
 
 	if (what & 1)
-		b->again.fired(&b->again);
+		b->asked.fired(&b->asked);
 	if (what & 2)
 		b->poll.fired(&b->poll);
 	if (what & 4)

@@ -74,8 +74,8 @@ static unsigned resident_in(struct bench *b, unsigned first, unsigned n)
 	return sum;
 }
 
-/* `n` page numbers from `first` on, `step` apart; -1 goes down. */
-static void give(struct bench *b, unsigned queue, unsigned first, unsigned n, int step)
+/* Makes `n` page numbers from `first` on available, `step` apart; -1 goes down. */
+static void offer(struct bench *b, unsigned queue, unsigned first, unsigned n, int step)
 {
 	struct vqd_buf buf = {vqd_alloc(&b->d, (uint64_t)n * 4, 4), n * 4, false};
 
@@ -83,6 +83,11 @@ static void give(struct bench *b, unsigned queue, unsigned first, unsigned n, in
 		le32_put((uint8_t *)vqd_ptr(&b->d, buf.gpa) + (size_t)4 * i,
 			(uint32_t)((BIG_GPA >> 12) + first + (uint64_t)((int)i * step)));
 	vqd_offer(&b->d, queue, vqd_add(&b->d, queue, &buf, 1, false));
+}
+
+static void give(struct bench *b, unsigned queue, unsigned first, unsigned n, int step)
+{
+	offer(b, queue, first, n, step);
 	vqd_kick(&b->d, queue);
 	vqd_run(&b->d);
 }
@@ -113,21 +118,133 @@ static void inflate_returns_memory(void **state)
 	down(&b);
 }
 
-/* A request with more runs than a turn returns: it goes on, and all of it is returned once. */
-static void a_long_list_takes_turns(void **state)
+/* One turn, whatever is left for the next one. */
+static void turn(struct bench *b, unsigned queue)
 {
-	struct bench b;
+	pthread_mutex_lock(&b->balloon.dev.lock);
+	b->balloon.dev.ops->kick(&b->balloon.dev, queue);
+	pthread_mutex_unlock(&b->balloon.dev.lock);
+}
+
+/* Turns until the request is answered. Return: how many. */
+static unsigned turns(struct bench *b, unsigned queue)
+{
 	uint16_t head;
 	uint32_t len;
 
+	for (unsigned n = 0; n < 10000; n++) {
+		if (vqd_used(&b->d, queue, &head, &len))
+			return n;
+		vqd_run(&b->d);
+	}
+	fail_msg("the request was never answered");
+	return 0;
+}
+
+/* A request with more runs than a turn returns: it goes on by itself, and all of it is returned once. */
+static void a_long_list_takes_turns(void **state)
+{
+	struct bench b;
+
 	up(&b);
-	give(&b, INFLATE, 0, BIG_PAGES / 2, 2);
-	for (unsigned i = 0; i < 10; i++)
-		b.balloon.again.fired(&b.balloon.again);
-	assert_true(vqd_used(&b.d, INFLATE, &head, &len));
+	offer(&b, INFLATE, 0, BIG_PAGES / 2, 2);
+	turn(&b, INFLATE);
+	assert_in_range(b.balloon.returned_bytes, PAGE, 600 * PAGE);
+	assert_in_range(turns(&b, INFLATE), 1, 20);
 	assert_int_equal(resident_in(&b, 0, BIG_PAGES), BIG_PAGES / 2);
 	assert_int_equal(b.balloon.returned_bytes, BIG_SIZE / 2);
 	down(&b);
+}
+
+/* Numbers alone take time, too: 2,097,152 of them, in one request that asks nothing of the host. */
+static void a_very_long_list_takes_turns(void **state)
+{
+	for (unsigned queue = INFLATE; queue <= DEFLATE; queue++) {
+		struct vqd_buf list = {.len = 64 * KIB}, buf[128];
+		struct bench b;
+
+		up(&b);
+		list.gpa = vqd_alloc(&b.d, list.len, 4);
+		for (unsigned i = 0; i < list.len / 4; i++)
+			le32_put((uint8_t *)vqd_ptr(&b.d, list.gpa) + (size_t)4 * i,
+				(uint32_t)(BIG_GPA >> 12) + i % BIG_PAGES);
+		for (unsigned i = 0; i < 128; i++)
+			buf[i] = list;
+		vqd_offer(&b.d, queue, vqd_add(&b.d, queue, buf, 128, false));
+		turn(&b, queue);
+		assert_in_range(b.balloon.done[queue], 4, 64 * 1024 * 4);
+		assert_in_range(turns(&b, queue), 8, 1000);
+		down(&b);
+	}
+}
+
+/* And so does the size of what is reported free: here 1 GiB in all, in windows of 8 MiB. */
+static void large_reports_take_turns(void **state)
+{
+	struct vqd_buf buf[128];
+	struct bench b;
+
+	up(&b);
+	for (unsigned i = 0; i < 128; i++)
+		buf[i] = (struct vqd_buf){BIG_GPA, BIG_SIZE, true};
+	vqd_offer(&b.d, 3, vqd_add(&b.d, 3, buf, 128, false));
+	turn(&b, 3);
+	assert_in_range(b.balloon.returned_bytes, 32 * MIB, 66 * MIB);
+	assert_in_range(turns(&b, 3), 4, 100);
+	assert_int_equal(b.balloon.returned_bytes, 128 * BIG_SIZE);
+	assert_int_equal(resident_in(&b, 0, BIG_PAGES), 0);
+	down(&b);
+}
+
+/* The end of a turn does not cut a huge page, which could then not be returned at all. */
+static void no_turn_ends_inside_a_page(void **state)
+{
+	struct vqd_buf buf[2];
+	struct bench b;
+	uint8_t *list;
+
+	for (int down_too = 0; down_too < 2; down_too++) {
+		up_with(&b, 2 * MIB, 0);
+		/* Runs that return nothing use up most of the turn. */
+		buf[0] = (struct vqd_buf){vqd_alloc(&b.d, 4 * 480, 4), 4 * 480, false};
+		list = vqd_ptr(&b.d, buf[0].gpa);
+		for (unsigned i = 0; i < 480; i++)
+			le32_put(list + (size_t)4 * i, (uint32_t)(BIG_GPA >> 12) + 2 * (i % 200));
+		buf[1] = (struct vqd_buf){vqd_alloc(&b.d, 4 * BIG_PAGES, 4), 4 * BIG_PAGES, false};
+		list = vqd_ptr(&b.d, buf[1].gpa);
+		for (unsigned i = 0; i < BIG_PAGES; i++)
+			le32_put(list + (size_t)4 * i, (uint32_t)(BIG_GPA >> 12) + (down_too ? BIG_PAGES - 1 - i : i));
+		vqd_offer(&b.d, INFLATE, vqd_add(&b.d, INFLATE, buf, 2, false));
+		turn(&b, INFLATE);
+		assert_in_range(b.balloon.done[INFLATE], 4 * 480, 4 * (480 + BIG_PAGES) - 1);
+		turns(&b, INFLATE);
+		assert_int_equal(resident_in(&b, 0, BIG_PAGES), 0);
+		down(&b);
+	}
+}
+
+/* What was served of a request that a reset took away says nothing of the next one. */
+static void a_reset_forgets_how_far_it_was(void **state)
+{
+	struct bench b;
+
+	for (int all = 0; all < 2; all++) {
+		up_with(&b, PAGE, VIRTIO_F_RING_RESET);
+		offer(&b, INFLATE, 0, BIG_PAGES / 2, 2);
+		turn(&b, INFLATE);
+		assert_true(b.balloon.done[INFLATE] > 0);
+		if (all) {
+			assert_true(vqd_start(&b.d, 0));
+		} else {
+			vqd_set(&b.d, VQD_QUEUE_SEL, INFLATE);
+			vqd_set(&b.d, VQD_QUEUE_RESET, 1);
+			assert_true(vqd_queue_setup(&b.d, INFLATE, 128));
+		}
+		give(&b, INFLATE, 1, 40, 2);
+		assert_int_equal(resident(&b, 1), 0);
+		assert_int_equal(resident(&b, 79), 0);
+		down(&b);
+	}
 }
 
 static void pages_outside_ram(void **state)
@@ -243,6 +360,65 @@ static void statistics(void **state)
 	down(&b);
 }
 
+/* A driver that offers many buffers: one is read each time that we want statistics, and no other until then. */
+static void statistics_one_at_a_time(void **state)
+{
+	struct bench b;
+	struct vqd_buf buf = {.len = 10};
+	uint16_t head;
+	uint32_t len;
+
+	up(&b);
+	for (unsigned i = 0; i < 100; i++) {
+		buf.gpa = vqd_alloc(&b.d, buf.len, 1);
+		le16_put(vqd_ptr(&b.d, buf.gpa), VIRTIO_BALLOON_S_MEMFREE);
+		le64_put((uint8_t *)vqd_ptr(&b.d, buf.gpa) + 2, 1000 + i);
+		vqd_offer(&b.d, STATS, vqd_add(&b.d, STATS, &buf, 1, false));
+		vqd_kick(&b.d, STATS);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		for (unsigned n = 0; n < 3; n++) {
+			vqd_kick(&b.d, STATS);
+			vqd_run(&b.d);
+		}
+		assert_int_equal(b.balloon.stat[VIRTIO_BALLOON_S_MEMFREE], 1000 + i);
+		assert_false(vqd_used(&b.d, STATS, &head, &len));
+		b.balloon.poll.fired(&b.balloon.poll);
+		assert_true(vqd_used(&b.d, STATS, &head, &len));
+	}
+	/* All are back; the driver that offers one more is heard. */
+	vqd_interrupted(&b.d);
+	le64_put((uint8_t *)vqd_ptr(&b.d, buf.gpa) + 2, 7);
+	vqd_offer(&b.d, STATS, vqd_add(&b.d, STATS, &buf, 1, false));
+	vqd_kick(&b.d, STATS);
+	vqd_run(&b.d);
+	assert_int_equal(b.balloon.stat[VIRTIO_BALLOON_S_MEMFREE], 7);
+	down(&b);
+}
+
+static void *set_targets(void *arg)
+{
+	for (unsigned i = 0; i < 100; i++)
+		virtio_balloon_set_target(arg, i * MIB);
+	return NULL;
+}
+
+/* Whoever holds the device's lock for however long: the operator's thread does not wait for it. */
+static void the_target_waits_for_nobody(void **state)
+{
+	struct bench b;
+	pthread_t thread;
+
+	up(&b);
+	pthread_mutex_lock(&b.balloon.dev.lock);
+	assert_int_equal(pthread_create(&thread, NULL, set_targets, &b.balloon), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pthread_mutex_unlock(&b.balloon.dev.lock);
+	vqd_run(&b.d);
+	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), MIN(99 * MIB, gmem_size(&b.d.mem)) / PAGE);
+	down(&b);
+}
+
 /* As Linux does it: the first buffer, and its kick, come before DRIVER_OK. */
 static void statistics_before_driver_ok(void **state)
 {
@@ -272,6 +448,7 @@ static void the_target(void **state)
 	up(&b);
 	vqd_interrupted(&b.d);
 	virtio_balloon_set_target(&b.balloon, 10 * MIB);
+	vqd_run(&b.d);
 	assert_true(vqd_interrupted(&b.d));
 	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), 10 * MIB / PAGE);
 	vqd_set(&b.d, VQD_CONFIG, 7); /* the target is ours */
@@ -280,6 +457,7 @@ static void the_target(void **state)
 	assert_int_equal(b.balloon.actual, 99);
 	/* At most what there is. */
 	virtio_balloon_set_target(&b.balloon, UINT64_MAX);
+	vqd_run(&b.d);
 	assert_int_equal(vqd_get(&b.d, VQD_CONFIG), gmem_size(&b.d.mem) / PAGE);
 	assert_int_equal(vqd_get(&b.d, VQD_CONFIG + 16), 0);
 	/* The driver's part is gone with the driver. */
@@ -308,13 +486,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inflate_returns_memory),
 		cmocka_unit_test(a_long_list_takes_turns),
+		cmocka_unit_test(a_very_long_list_takes_turns),
+		cmocka_unit_test(large_reports_take_turns),
+		cmocka_unit_test(no_turn_ends_inside_a_page),
+		cmocka_unit_test(a_reset_forgets_how_far_it_was),
 		cmocka_unit_test(pages_outside_ram),
 		cmocka_unit_test(what_the_kernel_file_backs_stays),
 		cmocka_unit_test(of_huge_pages_only_whole_ones),
 		cmocka_unit_test(free_pages_are_reported),
 		cmocka_unit_test(statistics),
+		cmocka_unit_test(statistics_one_at_a_time),
 		cmocka_unit_test(statistics_before_driver_ok),
 		cmocka_unit_test(the_target),
+		cmocka_unit_test(the_target_waits_for_nobody),
 		cmocka_unit_test(a_list_that_is_none),
 	};
 
