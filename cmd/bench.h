@@ -56,12 +56,22 @@ void bench_host_line(const struct bench_host *h, char *buf, size_t size);
 int bench_options(int argc, char **argv, struct pick *picks, struct err *e);
 
 /**
+ * bench_check_files() - no file that is to be written is one that is read, or another one of them
+ * @picks: those of the benchmark, parsed
+ * @words, @nr: what a command under measurement is told: files that it names count too
+ *
+ * Return: 0, or a negative errno with words, the operator's.
+ */
+int bench_check_files(const struct pick *picks, const char **words, size_t nr, struct err *e);
+
+/**
  * bench_write() - write a file, whole or not at all
+ * @option: that asks for it
  * @write: writes it to @out; ferror() is looked at afterwards
  *
  * Return: 0, or a negative errno with words.
  */
-int bench_write(const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e);
+int bench_write(const char *option, const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e);
 
 /**
  * bench_files() - the files that --json and --svg ask for, each written by its function

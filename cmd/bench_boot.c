@@ -321,6 +321,8 @@ int bench_boot(int argc, char **argv)
 
 	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
 	if (r == 0)
+		r = bench_check_files(picks, words, nr, &e);
+	if (r == 0)
 		r = configure(&s, picks, words, nr, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);

@@ -233,9 +233,9 @@ static void write_csv(FILE *out, void *arg)
 
 int bench_save(const struct bench_session *s, struct err *e)
 {
-	int r = s->json ? bench_write(s->json, write_json, (void *)s, e) : 0;
+	int r = s->json ? bench_write("--json", s->json, write_json, (void *)s, e) : 0;
 
-	return r == 0 && s->csv ? bench_write(s->csv, write_csv, (void *)s, e) : r;
+	return r == 0 && s->csv ? bench_write("--csv", s->csv, write_csv, (void *)s, e) : r;
 }
 
 /* --- Reading one back ------------------------------------------------------------------------------------------ */

@@ -11,7 +11,9 @@
 #include "cmd/commands.h"
 #include "cmd/version.h"
 #include "vmm/base/outcome.h"
+#include "vmm/fileset.h"
 #include "vmm/kvm.h"
+#include "vmm/outfile.h"
 
 static const struct bench {
 	const char *name;
@@ -79,40 +81,68 @@ void bench_host_json(const struct bench_host *h, struct json *j)
 	json_end(j);
 }
 
-int bench_write(const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e)
+int bench_write(const char *option, const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e)
 {
-	CLEANUP_FREE char *temporary = NULL;
-	FILE *f;
-	int r = 0;
+	CLEANUP(outfile_close) struct outfile f = OUTFILE_CLOSED;
+	int r = outfile_open(option, path, false, &f, e);
 
-	if (asprintf(&temporary, "%s.new", path) < 0) {
-		temporary = NULL;
-		return err_sys(e, -ENOMEM, "%s", path);
-	}
-	f = fopen(temporary, "we");
-	if (!f)
-		return err_operator(e, err_sys(e, -errno, "cannot write %s", temporary));
-	write(f, arg);
-	errno = 0;
-	if (fflush(f) || ferror(f))
-		r = errno ? -errno : -EIO;
-	if (fclose(f) && r == 0)
-		r = -errno;
-	if (r == 0 && rename(temporary, path) < 0)
-		r = -errno;
-	if (r < 0) {
-		unlink(temporary);
-		return err_operator(e, err_sys(e, r, "cannot write %s", path));
-	}
-	return 0;
+	if (r < 0)
+		return r;
+	outfile_begin(&f);
+	fflush(stdout); /* which the path may name */
+	write(f.out, arg);
+	return outfile_commit(&f, 0, e);
 }
 
 int bench_files(const struct pick *json, void (*write_json)(FILE *out, void *arg), const struct pick *svg,
 	void (*write_svg)(FILE *out, void *arg), void *arg, struct err *e)
 {
-	int r = json->given ? bench_write(json->value.text, write_json, arg, e) : 0;
+	int r = json->given ? bench_write("--json", json->value.text, write_json, arg, e) : 0;
 
-	return r == 0 && svg->given ? bench_write(svg->value.text, write_svg, arg, e) : r;
+	return r == 0 && svg->given ? bench_write("--svg", svg->value.text, write_svg, arg, e) : r;
+}
+
+/* What a command under measurement is told may name files too, alone or behind a key. */
+static void add_words(struct fileset *set, char *words)
+{
+	char *rest = NULL;
+
+	for (char *word = strtok_r(words, "=,", &rest); word; word = strtok_r(NULL, "=,", &rest))
+		if (access(word, F_OK) == 0)
+			fileset_add(set, "the command's", word, FILE_READ);
+}
+
+int bench_check_files(const struct pick *picks, const char **words, size_t nr, struct err *e)
+{
+	static const struct {
+		const char *name, *what;
+		enum file_use use;
+	} files[] = {
+		{"baseline", "--baseline", FILE_READ},
+		{"json", "--json", FILE_WRITE},
+		{"csv", "--csv", FILE_WRITE},
+		{"svg", "--svg", FILE_WRITE},
+	};
+	CLEANUP_FREE char *copies = NULL;
+	struct fileset set = {0};
+	size_t size = 0;
+
+	for (const struct pick *p = picks; p->name; p++)
+		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+			if (p->given && !strcmp(p->name, files[i].name))
+				fileset_add(&set, files[i].what, p->value.text, files[i].use);
+	fileset_add(&set, "this program,", "/proc/self/exe", FILE_READ);
+	fileset_add_streams(&set);
+	for (size_t i = 0; i < nr; i++)
+		size += strlen(words[i]) + 1;
+	copies = malloc(size + 1);
+	if (!copies)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (size_t i = 0, at = 0; i < nr; at += strlen(words[i]) + 1, i++) {
+		strcpy(copies + at, words[i]);
+		add_words(&set, copies + at);
+	}
+	return fileset_check(&set, e);
 }
 
 int bench_options(int argc, char **argv, struct pick *picks, struct err *e)
@@ -122,7 +152,9 @@ int bench_options(int argc, char **argv, struct pick *picks, struct err *e)
 	int r;
 
 	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, e) : err_set(e, -ENOMEM, "out of memory");
-	return r == 0 && nr ? err_set(e, -EINVAL, "%.200s: belongs to no option", words[0]) : r;
+	if (r == 0 && nr)
+		r = err_set(e, -EINVAL, "%.200s: belongs to no option", words[0]);
+	return r == 0 ? bench_check_files(picks, NULL, 0, e) : r;
 }
 
 void bench_host_line(const struct bench_host *h, char *buf, size_t size)

@@ -166,7 +166,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 	int r;
 
 	raise_file_limit();
-	plan_flat_early(mode, s->config.nr, &s->confinement.plan);
+	plan_flat_early(mode, &s->config, &s->confinement.plan);
 	r = sandbox_early(&s->confinement.sandbox, &s->confinement.plan, e);
 	if (r < 0)
 		return r;

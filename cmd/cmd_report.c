@@ -11,6 +11,8 @@
 #include "cmd/pick.h"
 #include "cmd/report.h"
 #include "vmm/base/outcome.h"
+#include "vmm/fileset.h"
+#include "vmm/outfile.h"
 
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN     60
@@ -32,17 +34,13 @@ static int columns(void)
 
 static int draw(const struct run_report *r, size_t nr, const char *path, struct err *e)
 {
-	FILE *out = fopen(path, "we");
-	int code;
+	CLEANUP(outfile_close) struct outfile f = OUTFILE_CLOSED;
+	int code = outfile_open("--svg", path, false, &f, e);
 
-	if (!out)
-		return err_operator(e, err_sys(e, -errno, "--svg: cannot write %s", path));
-	errno = 0;
-	code = report_svg(r, nr, out);
-	if ((fflush(out) || ferror(out)) && code == 0)
-		code = errno ? -errno : -EIO;
-	fclose(out);
-	return code < 0 ? err_sys(e, code, "--svg: cannot write %s", path) : 0;
+	if (code < 0)
+		return code;
+	outfile_begin(&f);
+	return outfile_commit(&f, report_svg(r, nr, f.out), e);
 }
 
 static int show(const struct run_report *r, size_t nr, const char *svg, struct err *e)
@@ -57,6 +55,18 @@ static int show(const struct run_report *r, size_t nr, const char *svg, struct e
 	if (fflush(stdout) || ferror(stdout))
 		return err_sys(e, errno ? -errno : -EIO, "cannot write to standard output");
 	return 0;
+}
+
+/* A picture that is one of the reports it shows would destroy it. */
+static int check_files(const char *svg, const char **words, size_t nr, struct err *e)
+{
+	struct fileset s = {0};
+
+	for (size_t i = 0; i < nr; i++)
+		fileset_add(&s, "the report", words[i], FILE_READ);
+	fileset_add_streams(&s);
+	fileset_add(&s, "--svg", svg, FILE_WRITE);
+	return fileset_check(&s, e);
 }
 
 int cmd_report(int argc, char **argv)
@@ -74,6 +84,8 @@ int cmd_report(int argc, char **argv)
 		r = err_set(&e, -EINVAL, "no report given: vmm report FILE... shows what vmm --report FILE wrote");
 	if (r == 0 && nr > REPORT_RUNS_MAX)
 		r = err_set(&e, -EINVAL, "%zu reports: at most %d can be compared", nr, REPORT_RUNS_MAX);
+	if (r == 0)
+		r = check_files(picks[SVG].value.text, words, nr, &e);
 	err_operator(&e, r);
 	for (; r == 0 && read < nr; read++)
 		r = err_operator(&e, run_report_read(words[read], &run[read], &e));

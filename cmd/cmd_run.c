@@ -17,6 +17,7 @@
 #include "cmd/main.h"
 #include "cmd/parse.h"
 #include "cmd/plan.h"
+#include "cmd/runfiles.h"
 #include "cmd/terminal.h"
 #include "vmm/base/gmem.h"
 #include "vmm/console.h"
@@ -176,6 +177,8 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 		r = confine(run, e);
 	if (r == 0)
 		r = machine_build(run->machine, e);
+	if (r == 0)
+		report_begin(run->report);
 	return r;
 }
 
@@ -203,6 +206,8 @@ int cmd_run(int argc, char **argv)
 	run.info.argv = argv;
 	run.info.exec_to_main_ns = main_exec_ns() ? main_entry_ns() - main_exec_ns() : 0;
 	r = options_parse(argc, argv, "run", &run.config, &e);
+	if (r == 0)
+		r = runfiles_check(&run.config, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;

@@ -310,6 +310,8 @@ const struct option_def options[] = {
 			"machine.\n"
 			"*pty*: a new pseudo-terminal, whose name is printed on standard error.\n"
 			"*file=PATH*: output only, to a file, up to *console-cap*.\n"
+			"It is emptied when the guest starts; a path that names a descriptor, as /dev/fd/3, is written "
+			"behind what is there.\n"
 			"*socket=PATH*: a Unix socket on which one client at a time is served.\n"
 			"*null*: nowhere.\n"
 			"While nobody is connected to a pty or a socket, 1 MiB is kept for whoever comes, then the "

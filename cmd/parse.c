@@ -53,6 +53,13 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 		r = settings_apply(&file, &line, &c, e);
 	if (r)
 		return r;
+	if (file.file) {
+		c.config_file = strdup(file.file);
+		if (!c.config_file) {
+			config_destroy(&c);
+			return err_set(e, -ENOMEM, "out of memory");
+		}
+	}
 	if (!c.kernel && !strcmp(cmd, "run")) {
 		config_destroy(&c);
 		return err_set(

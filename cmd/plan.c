@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/plan.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "cmd/terminal.h"
 #include "security/landlock.h"
+#include "vmm/base/fdpath.h"
 #include "vmm/console.h"
 #include "vmm/exitlog.h"
+#include "vmm/flat.h"
 #include "vmm/hostfiles.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
@@ -33,6 +36,11 @@ static bool any_stream(int first, mode_t type)
 	return false;
 }
 
+static bool is_descriptor(const char *path)
+{
+	return path && fd_of_path(path) >= 0;
+}
+
 /*
  * How large a file of ours can become. The limit is one for all files, so a standard stream that goes to a file rules
  * it out: that is as long as the guest makes it.
@@ -42,6 +50,10 @@ static uint64_t largest_file(const struct config *c)
 	uint64_t largest = 1;
 
 	if (any_stream(STDOUT_FILENO, S_IFREG) || (c->console == CONSOLE_FILE && !c->console_cap_bytes))
+		return 0;
+	/* Nor is a file of the caller ours to bound, which is written behind what is in it. */
+	if ((c->console == CONSOLE_FILE && is_descriptor(c->console_path)) || is_descriptor(c->report) ||
+		is_descriptor(c->trace))
 		return 0;
 	if (c->console == CONSOLE_FILE)
 		largest = c->console_cap_bytes;
@@ -62,9 +74,26 @@ static uint64_t largest_file(const struct config *c)
 	return largest;
 }
 
+/* A path that names a descriptor; what we start, as passt, does not get it. */
+static void keep_path(const char *path, struct sandbox_plan *plan)
+{
+	int fd = path ? fd_of_path(path) : -1;
+
+	if (fd <= STDERR_FILENO || plan->nr_keep == SANDBOX_KEEP_MAX)
+		return;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	plan->keep[plan->nr_keep++] = fd;
+}
+
 /* Descriptors that were passed to us on purpose. */
 static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 {
+	const char *const paths[] = {c->kernel, c->initrd, c->console_path, c->report, c->trace};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		keep_path(paths[i], plan);
+	for (size_t i = 0; i < c->nr_disks; i++)
+		keep_path(c->disk[i].path, plan);
 	for (size_t i = 0; i < c->nr_nets && plan->nr_keep < SANDBOX_KEEP_MAX; i++)
 		if (c->net[i].kind == CONFIG_NET_FD)
 			plan->keep[plan->nr_keep++] = c->net[i].fd;
@@ -80,6 +109,8 @@ static uint32_t devices_of(const struct config *c)
 		devices |= SANDBOX_HAS(VSOCK);
 	if (c->balloon.on)
 		devices |= SANDBOX_HAS(BALLOON);
+	if (c->report || c->trace)
+		devices |= SANDBOX_HAS(REPORT);
 	return devices;
 }
 
@@ -126,6 +157,19 @@ static void plan_streams(const struct terminal *terminal, int report_fd, struct 
 	}
 }
 
+/* A descriptor of the caller's that the console goes to; see vmm/nbio.h. */
+static void plan_descriptor(int fd, struct sandbox_plan *plan)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return;
+	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
+		plan->devices |= SANDBOX_HAS(FILES);
+	if (S_ISSOCK(st.st_mode))
+		plan->devices |= SANDBOX_HAS(STREAM);
+}
+
 void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
 	int report_fd, struct sandbox_plan *plan)
 {
@@ -135,6 +179,8 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 		/* To see at the end whether anybody reads it. */
 		allow_path(plan, console_pty_name(console), LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV);
 	}
+	if (config->console == CONSOLE_FILE)
+		plan_descriptor(fd_of_path(config->console_path), plan);
 	if (config->console == CONSOLE_SOCKET) {
 		plan->devices |= SANDBOX_HAS(SOCKET);
 		/* To remove the socket at the end. */
@@ -147,16 +193,18 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 		allow_path(plan, "/sys/kernel/mm/hugepages", LL_READ_FILE);
 }
 
-void plan_flat_early(enum sandbox_mode mode, unsigned nr, struct sandbox_plan *ret)
+void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, struct sandbox_plan *ret)
 {
 	*ret = (struct sandbox_plan){
 		.mode = mode,
-		.max_fds = FDS_BASE + FDS_PER_PROGRAM * (uint64_t)nr,
+		.max_fds = FDS_BASE + FDS_PER_PROGRAM * (uint64_t)config->nr,
 		/* Nothing is written but the output. */
 		.max_file_bytes = any_stream(STDOUT_FILENO, S_IFREG) ? 0 : 1,
 		.devices = SANDBOX_HAS(FLAT),
 		.report_fd = -1,
 	};
+	for (unsigned i = 0; i < config->nr; i++)
+		keep_path(config->source[i].path, ret);
 }
 
 void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)

@@ -10,6 +10,7 @@
 #include "vmm/config.h"
 
 struct console;
+struct flat_config;
 struct terminal;
 
 /** plan_early() - what stage EARLY uses; @config is borrowed for as long as @ret is used */
@@ -24,8 +25,8 @@ void plan_early(const struct config *config, struct sandbox_plan *ret);
 void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
 	int report_fd, struct sandbox_plan *plan);
 
-/** plan_flat_early(), plan_flat_confine() - the same for @nr programs without a kernel */
-void plan_flat_early(enum sandbox_mode mode, unsigned nr, struct sandbox_plan *ret);
+/** plan_flat_early(), plan_flat_confine() - the same for programs without a kernel */
+void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, struct sandbox_plan *ret);
 void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan);
 
 #endif

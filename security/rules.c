@@ -179,6 +179,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(LOOP, STREAM, sendto, "output that must not block"),
 	ANY(LOOP, STREAM, recvfrom, "input that must not block"),
 	ANY(LOOP, PASST, wait4, "passt ends with us"),
+	ANY(LOOP, REPORT, wait4, "the process that has put the report in its place ends"),
 	ANY(LOOP, VSOCK, newfstatat, "is the socket's path still ours to remove?"),
 	ANY(LOOP, VSOCK, unlinkat, "removes the socket (Landlock: from its directory only)"),
 	EVERY_SANITIZED(LOOP),

@@ -34,6 +34,7 @@
 	X(VSOCK, "vsock", "there is a socket device")                                                                  \
 	X(BALLOON, "balloon", "there is a memory balloon")                                                             \
 	X(PIT, "pit", "a machine, whose interval timer KVM makes when the guest programs it")                          \
+	X(REPORT, "report", "a report or a trace is written at the end")                                               \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
 

@@ -43,6 +43,7 @@ void config_destroy(struct config *c)
 	free(c->vsock.dir);
 	free(c->report);
 	free(c->trace);
+	free(c->config_file);
 	for (size_t i = 0; i < c->nr_disks; i++) {
 		free(c->disk[i].path);
 		free(c->disk[i].id);

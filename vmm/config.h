@@ -134,6 +134,7 @@ struct config_balloon {
  * @chroot, @netns, @cgroup: as in struct sandbox_jail, or NULL
  * @report: file for the report, or NULL
  * @trace: file for the trace, or NULL
+ * @config_file: where settings came from that are not of the command line, or NULL
  */
 struct config {
 	char *kernel;
@@ -177,6 +178,7 @@ struct config {
 	char *cgroup;
 	char *report;
 	char *trace;
+	char *config_file;
 };
 
 #define CONFIG_DEFAULT_CMDLINE "console=ttyS0 reboot=k panic=1 pci=off"

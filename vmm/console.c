@@ -19,9 +19,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "vmm/base/fdpath.h"
 #include "vmm/base/outcome.h"
 #include "vmm/console_internal.h"
 #include "vmm/escape.h"
@@ -177,19 +179,32 @@ static int open_stdio(struct console *c, const struct console_params *p, struct 
 
 static int open_file(struct console *c, const struct console_params *p, struct err *e)
 {
-	int fd;
+	int number = fd_of_path(p->path), fd;
+	struct stat st;
 
 	c->name = strdup(p->path);
 	if (!c->name)
 		return -ENOMEM;
+	c->cap_bytes = p->cap_bytes;
+	if (number >= 0) {
+		/* What the caller has written there stays: opened anew it would be written over. */
+		int r = nbio_open(&c->out, number, NBIO_OUT);
+
+		return r < 0 ? err_sys(e, r, "console file %s: cannot write to descriptor %d", p->path, number) : 0;
+	}
 	/* O_NONBLOCK is for a path that names a FIFO or a terminal. */
-	fd = open(p->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	fd = open(p->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 	if (fd < 0 && errno == ENXIO)
 		return err_set(e, -ENXIO, "console file %s: a FIFO or device that nobody reads", p->path);
 	if (fd < 0)
 		return err_sys(e, -errno, "console file %s", p->path);
 	nbio_take(&c->out, fd);
-	c->cap_bytes = p->cap_bytes;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "console file %s", p->path);
+	if (S_ISBLK(st.st_mode))
+		return err_set(
+			e, -EINVAL, "console file %s: a block device, which it would overwrite; name a file", p->path);
+	c->truncate = S_ISREG(st.st_mode);
 	return 0;
 }
 
@@ -286,6 +301,12 @@ int console_open(const struct console_params *p, struct console **ret, struct er
 fail:
 	console_destroy(c);
 	return r;
+}
+
+void console_begin(struct console *c)
+{
+	if (c->truncate && ftruncate(c->out.fd, 0) == 0)
+		c->truncate = false;
 }
 
 /* Looking at it */

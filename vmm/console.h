@@ -116,8 +116,9 @@ struct console;
  * @ret: owned by the caller; untouched on failure
  * @e: words; may be NULL
  *
- * A file is created 0600 or truncated. A socket is created 0600, in place of a stale one that nobody listens on; what
- * is not a socket is never replaced.
+ * A file is created 0600; one that is there is emptied by console_begin(). A path that names a descriptor is that
+ * descriptor, written behind what is there. A socket is created 0600, in place of a stale one that nobody listens on;
+ * what is not a socket is never replaced.
  *
  * Return: 0 or a negative errno (-EEXIST: the path is no socket, -EADDRINUSE: somebody listens there,
  * -ENAMETOOLONG: a socket path of more than 107 bytes).
@@ -134,6 +135,9 @@ int console_open(const struct console_params *p, struct console **ret, struct er
  * Return: 0 or a negative errno. Context: the loop's thread.
  */
 int console_attach(struct console *c, struct loop *loop, struct char_guest *guest);
+
+/** console_begin() - the machine is about to run: what the last one left in the file goes; before LOCK */
+void console_begin(struct console *c);
 
 /** console_host() - what the device is given; lives as long as @c, and works before console_attach() */
 struct char_host *console_host(struct console *c);

@@ -61,6 +61,7 @@ struct console {
 	struct trace *trace;
 	struct console_filter *filter;
 	uint64_t cap_bytes;
+	bool truncate; /* a regular file, to be emptied when the machine begins to run */
 	char *name;
 	int wake_fd;
 	int pty_slave;

@@ -33,6 +33,9 @@ static int open_regular(const char *what, const char *path, int *ret, struct err
 		return err_sys(e, -errno, "cannot stat %s %s", what, path);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, -EISDIR, "%s %s is a directory; name a file", what, path);
+	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+		return err_set(e, -EINVAL,
+			"%s %s is a pipe, which cannot be read out of order: write it to a file first", what, path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL, "%s %s is not a regular file", what, path);
 	if (!st.st_size)

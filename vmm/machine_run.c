@@ -462,6 +462,7 @@ int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	r = start_timers(m, e);
 	if (r < 0)
 		return r;
+	console_begin(m->console);
 	r = virtio_slots_start(m->virtio, m->sandbox, e);
 	if (r == 0)
 		r = start_cpus(m, e);

@@ -2,7 +2,6 @@
 #include "vmm/report.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio_ext.h>
 #include <string.h>
 #include <time.h>
@@ -11,26 +10,14 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* A FIFO that nobody reads must not hang us, hence O_NONBLOCK; what is written at the end may wait for its reader. */
-static int open_out(const char *option, const char *path, char *buffer, FILE **ret, struct err *e)
+/* Only with a buffer of ours: stdio would look at the file when it makes one of its own. */
+static int open_out(const char *option, const char *path, char *buffer, struct outfile *ret, struct err *e)
 {
-	CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
-	int flags;
-	FILE *out;
+	int r = outfile_open(option, path, true, ret, e);
 
-	if (fd < 0)
-		return err_operator(e, err_sys(e, -errno, "%s: cannot write %s", option, path));
-	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-		return err_sys(e, -errno, "%s: %s", option, path);
-	out = fdopen(fd, "w");
-	if (!out)
-		return err_sys(e, -errno, "%s: %s", option, path);
-	(void)TAKE_FD(fd);
-	/* stdio would look at the file when it makes a buffer of its own. */
-	setvbuf(out, buffer, _IOFBF, REPORT_BUFFER_BYTES);
-	*ret = out;
-	return 0;
+	if (r == 0)
+		setvbuf(ret->out, buffer, _IOFBF, REPORT_BUFFER_BYTES);
+	return r;
 }
 
 /* Now, while the time zone may still be looked up, which the C library does even for UTC. */
@@ -65,6 +52,7 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 	r->info = info;
 	r->trace = trace;
 	r->files = (struct hostfiles){.thp = -1, .smaps = -1, .status = -1, .stat = -1};
+	r->out = r->trace_out = OUTFILE_CLOSED;
 	r->main_tid = gettid();
 	note_start(r);
 	if (recorder_init(&r->recorder) < 0) {
@@ -101,11 +89,12 @@ void report_collect(struct report *r, struct machine *m)
 	r->measured = true;
 }
 
-/* What is there is cut short, and so no JSON: nobody takes it for a report. */
-static int give_up(FILE *out, int code, const char *option, const char *path, struct err *e)
+void report_begin(struct report *r)
 {
-	__fpurge(out);
-	return err_sys(e, code, "%s: cannot write %s, which is not complete now", option, path);
+	if (!r)
+		return;
+	outfile_begin(&r->out);
+	outfile_begin(&r->trace_out);
 }
 
 int report_write(struct report *r, const struct report_end *end, struct err *e)
@@ -115,18 +104,20 @@ int report_write(struct report *r, const struct report_end *end, struct err *e)
 
 	if (!r)
 		return 0;
+	/* For a run that did not get as far as to begin. */
+	report_begin(r);
 	trace_drain(r->trace);
 	recorder_sort(&r->recorder);
 	phases_of(&r->recorder, &r->phases);
 	r->sandbox = end->sandbox;
-	if (r->out)
-		code = report_json(r, end, r->out);
-	if (code < 0)
-		give_up(r->out, code, "--report", r->config->report, e);
-	if (r->trace_out)
-		second = report_trace(r, r->trace_out);
-	if (second < 0)
-		give_up(r->trace_out, second, "--trace", r->config->trace, code < 0 ? &other : e);
+	if (r->out.out) {
+		code = report_json(r, end, r->out.out);
+		code = outfile_commit(&r->out, code, e);
+	}
+	if (r->trace_out.out) {
+		second = report_trace(r, r->trace_out.out);
+		second = outfile_commit(&r->trace_out, second, code < 0 ? &other : e);
+	}
 	return code < 0 ? code : second;
 }
 
@@ -134,10 +125,8 @@ void report_free(struct report *r)
 {
 	if (!r)
 		return;
-	if (r->out)
-		fclose(r->out);
-	if (r->trace_out)
-		fclose(r->trace_out);
+	outfile_close(&r->out);
+	outfile_close(&r->trace_out);
 	hostfiles_close(&r->files);
 	measures_destroy(&r->measures);
 	recorder_destroy(&r->recorder);

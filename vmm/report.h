@@ -6,6 +6,7 @@
  *
  *	report_new(&config, &info, trace, &report);		before the first event; NULL when neither file is wanted
  *	report_open(report, e);					OPEN stage
+ *	report_begin(report);					all is set up
  *	...
  *	report_collect(report, machine);			the run is over, the machine still there
  *	machine_destroy(machine);
@@ -65,12 +66,16 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 /**
  * report_open() - open the files of --report and --trace; @r may be NULL
  *
- * They are created or truncated. Should: open all that is read at the end as well.
+ * What is there stays until report_write() replaces it (vmm/outfile.h). Should: open all that is read at the end as
+ * well.
  *
  * Return: 0 or a negative errno, with words.
  * Context: OPEN stage. Trust: operator.
  */
 int report_open(struct report *r, struct err *e);
+
+/** report_begin() - the run begins: files that cannot be replaced are emptied; @r may be NULL */
+void report_begin(struct report *r);
 
 /** report_collect() - take the numbers of a machine that has stopped, or that did not get to run; @r may be NULL */
 void report_collect(struct report *r, struct machine *m);
@@ -78,7 +83,8 @@ void report_collect(struct report *r, struct machine *m);
 /**
  * report_write() - write what is wanted; @r may be NULL
  *
- * A file that cannot be written to its end (no room, or nobody reads) stays cut short: half a document is no JSON.
+ * What cannot be written to its end (no room, or nobody reads) leaves the last document in its place, or, where it is
+ * written in place, is cut short: half a document is no JSON.
  *
  * Return: 0 or a negative errno, with words for the first that failed.
  */

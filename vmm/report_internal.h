@@ -7,6 +7,7 @@
 
 #include "vmm/exitlog.h"
 #include "vmm/measure.h"
+#include "vmm/outfile.h"
 #include "vmm/phases.h"
 #include "vmm/recorder.h"
 #include "vmm/report.h"
@@ -15,7 +16,7 @@
 
 /**
  * struct report
- * @out: of --report, @trace_out: of --trace; NULL: not wanted. With buffers already: writing must not need more calls.
+ * @out: of --report, @trace_out: of --trace; closed: not wanted. With buffers: writing must need no more calls.
  * @started: when time zero was, UTC
  * @sandbox: as achieved; NULL: not known
  * @measured: report_collect() was called
@@ -24,8 +25,8 @@ struct report {
 	const struct config *config;
 	const struct report_info *info;
 	struct trace *trace;
-	FILE *out;
-	FILE *trace_out;
+	struct outfile out;
+	struct outfile trace_out;
 	char buffer[REPORT_BUFFER_BYTES];
 	char trace_buffer[REPORT_BUFFER_BYTES];
 	int main_tid;

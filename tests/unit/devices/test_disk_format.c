@@ -143,7 +143,7 @@ static void refused_unless_raw_is_said(void **state)
 	assert_int_equal(open_image(fd, true, &e), 0);
 	close(fd);
 
-	/* A size that cuts a sector: `truncate` would be the wrong advice for a container, and is right for a raw one. */
+	/* A size that cuts a sector: `truncate` is the wrong advice for a container, and right for a raw one. */
 	fd = make(&images[1], SIZE + 100);
 	assert_int_equal(open_image(fd, false, &e), -EINVAL);
 	assert_null(strstr(e.text, "truncate"));

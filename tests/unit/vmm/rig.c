@@ -117,6 +117,7 @@ static void *run(void *arg)
 
 void rig_start(struct rig *r)
 {
+	console_begin(r->c);
 	assert_int_equal(console_attach(r->c, r->loop, &r->guest), 0);
 	assert_int_equal(pthread_create(&r->thread, NULL, run, r), 0);
 	r->running = true;

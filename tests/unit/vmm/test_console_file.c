@@ -36,6 +36,57 @@ static void a_file_is_private_and_made_anew(void **state)
 	unlink(rig_path);
 }
 
+static void holds(const char *path, const char *text)
+{
+	char buf[64] = "";
+	int fd = open(path, O_RDONLY);
+
+	assert_true(read(fd, buf, sizeof(buf) - 1) >= 0);
+	assert_string_equal(buf, text);
+	close(fd);
+}
+
+/* A machine that does not get as far as to run leaves the last one's output. */
+static void a_file_is_emptied_late(void **state)
+{
+	struct rig r;
+	int fd = open(rig_in_dir("log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, "last", 4), 4);
+	close(fd);
+	assert_int_equal(rig_open_kind(&r, CONSOLE_FILE, rig_path, 0, NULL), 0);
+	holds(rig_path, "last");
+	rig_start(&r);
+	holds(rig_path, "");
+	rig_stop(&r);
+	rig_close(&r);
+	unlink(rig_path);
+}
+
+/* A path that names a descriptor: the caller's output stays, ours goes behind it, and theirs behind ours. */
+static void a_descriptor_goes_on(void **state)
+{
+	static const int flags[] = {0, O_APPEND};
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		int fd = open(rig_in_dir("log"), O_WRONLY | O_CREAT | O_TRUNC | flags[i], 0600);
+		char path[32];
+		struct rig r;
+
+		assert_int_equal(write(fd, "before ", 7), 7);
+		snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+		assert_int_equal(rig_open_kind(&r, CONSOLE_FILE, path, 0, NULL), 0);
+		rig_start(&r);
+		rig_send(&r, "ours ", 5);
+		rig_stop(&r);
+		rig_close(&r);
+		assert_int_equal(write(fd, "after", 5), 5);
+		close(fd);
+		holds(rig_in_dir("log"), "before ours after");
+		unlink(rig_path);
+	}
+}
+
 static void a_file_stops_at_its_cap(void **state)
 {
 	static uint8_t much[200000];
@@ -102,6 +153,7 @@ static void careless_file_paths(void **state)
 
 	rig_expect_error(CONSOLE_FILE, rig_dir, -EISDIR, rig_dir);
 	rig_expect_error(CONSOLE_FILE, "/nonexistent/log", -ENOENT, "/nonexistent/log");
+	rig_expect_error(CONSOLE_FILE, "/dev/fd/977", -EBADF, "descriptor 977");
 	rig_expect_error(CONSOLE_FILE, "", -EINVAL, "path");
 	rig_expect_error(CONSOLE_FILE, NULL, -EINVAL, "path");
 	memset(name, 'n', sizeof(name) - 1);
@@ -133,6 +185,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_private_and_made_anew),
+		cmocka_unit_test(a_file_is_emptied_late),
+		cmocka_unit_test(a_descriptor_goes_on),
 		cmocka_unit_test(a_file_stops_at_its_cap),
 		cmocka_unit_test(a_file_that_just_fits_loses_nothing),
 		cmocka_unit_test(a_file_size_limit_is_a_failed_write),

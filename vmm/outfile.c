@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio_ext.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "vmm/base/fdpath.h"
+#include "vmm/nbio.h"
+
+/* Linux 5.9; not in every C library */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+#define NAMES_MAX 16 /* so many temporary names are tried */
+
+/* --- The process that renames ------------------------------------------------------------------------------------ */
+
+static int put_in_place(const struct outfile *f, int dir, bool wanted)
+{
+	int r = wanted && renameat(dir, f->temporary, dir, f->name) < 0 ? -errno : 0;
+
+	if (!wanted || r < 0)
+		unlinkat(dir, f->temporary, 0);
+	return r;
+}
+
+/* Waits for the word, does it, says how it went. Without a word we have gone: nothing is wanted any more. */
+static _Noreturn void publish(const struct outfile *f, int ours, int from_us)
+{
+	int sock = fcntl(from_us, F_DUPFD, 10), dir = fcntl(f->dir, F_DUPFD, 10), r;
+	char wanted = false;
+	ssize_t n;
+
+	prctl(PR_SET_NAME, "vmm-report", 0, 0, 0);
+	close(ours);
+	dup2(sock, 0);
+	dup2(dir, 1);
+	syscall(SYS_close_range, 2, ~0U, 0);
+	do
+		n = read(0, &wanted, 1);
+	while (n < 0 && errno == EINTR);
+	r = put_in_place(f, 1, n == 1 && wanted);
+	n = write(0, &r, sizeof(r));
+	_exit(n != sizeof(r));
+}
+
+static int start_publisher(struct outfile *f)
+{
+	sigset_t all, old;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	/* Ctrl-C and a stop of the whole group are for the machine, which ends in order and then writes its report. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0)
+		publish(f, pair[0], pair[1]);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(pair[1]);
+	if (pid < 0) {
+		int r = -errno;
+
+		close(pair[0]);
+		return r;
+	}
+	f->publisher = pair[0];
+	f->pid = pid;
+	return 0;
+}
+
+/* It answers once, with what came of it; without an answer it was killed. */
+static int ask_publisher(struct outfile *f, bool wanted)
+{
+	char word = wanted;
+	int answer = -ECHILD;
+	ssize_t n;
+
+	do
+		n = write(f->publisher, &word, 1);
+	while (n < 0 && errno == EINTR);
+	do
+		n = n < 0 ? 0 : read(f->publisher, &answer, sizeof(answer));
+	while (n < 0 && errno == EINTR);
+	close(TAKE_FD(f->publisher));
+	while (waitpid(f->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return n == sizeof(answer) ? answer : -ECHILD;
+}
+
+/* --- Opening ----------------------------------------------------------------------------------------------------- */
+
+static int take(struct outfile *f, int fd, struct err *e)
+{
+	f->out = fdopen(fd, "w");
+	if (f->out)
+		return 0;
+	close(fd);
+	return err_sys(e, -ENOMEM, "%s: %s", f->option, f->path);
+}
+
+/* As it is: what was written there, and where the caller stands, are the caller's. */
+static int open_descriptor(struct outfile *f, int number, struct err *e)
+{
+	int flags = fcntl(number, F_GETFL), fd;
+
+	if (flags < 0)
+		return err_operator(
+			e, err_set(e, -EBADF, "%s %s: descriptor %d is not open", f->option, f->path, number));
+	if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
+		return err_operator(e,
+			err_set(e, -EBADF, "%s %s: descriptor %d is not open for writing", f->option, f->path, number));
+	fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? err_sys(e, -errno, "%s: %s", f->option, f->path) : take(f, fd, e);
+}
+
+/* A FIFO that nobody reads must not hang us, hence O_NONBLOCK; what is written at the end may wait for its reader. */
+static int open_in_place(struct outfile *f, struct err *e)
+{
+	CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	struct stat st;
+	int flags;
+
+	if (fd < 0)
+		return err_operator(e, err_sys(e, -errno, "%s: cannot write %s", f->option, f->path));
+	flags = fcntl(fd, F_GETFL);
+	if (fstat(fd, &st) < 0 || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return err_sys(e, -errno, "%s: %s", f->option, f->path);
+	if (S_ISBLK(st.st_mode))
+		return err_operator(e,
+			err_set(e, -EINVAL, "%s: %s is a block device, which it would overwrite; name a file",
+				f->option, f->path));
+	f->truncate = S_ISREG(st.st_mode);
+	return take(f, TAKE_FD(fd), e);
+}
+
+/* The directory of a path, and the name in it; @path is cut. */
+static int split(char *path, int *ret_dir, char **ret_name)
+{
+	char *slash = strrchr(path, '/');
+	const char *dir = !slash ? "." : slash == path ? "/" : path;
+
+	*ret_name = strdup(slash ? slash + 1 : path);
+	if (!*ret_name)
+		return -ENOMEM;
+	if (slash)
+		*slash = '\0';
+	*ret_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret_dir < 0 ? -errno : 0;
+}
+
+/* A new file in the directory, with the mode and the owner of the one that it is to replace. */
+static int make_temporary(struct outfile *f, const struct stat *old)
+{
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < NAMES_MAX; i++) {
+		uint64_t number;
+
+		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+			return -EIO;
+		snprintf(f->temporary, sizeof(f->temporary), ".vmm-%016llx", (unsigned long long)number);
+		fd = openat(f->dir, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		if (fd < 0 && errno != EEXIST)
+			return -errno;
+	}
+	if (fd >= 0 && old) {
+		/* Only root can give a file away; who cannot keeps it. */
+		if (fchown(fd, old->st_uid, old->st_gid) < 0 && fchown(fd, (uid_t)-1, old->st_gid) < 0)
+			errno = 0;
+		fchmod(fd, old->st_mode & 0777);
+	}
+	return fd < 0 ? -EEXIST : fd;
+}
+
+/* Whether a rename can take the place of the file: nothing is mounted on it, and nobody keeps it from us. */
+static bool replaceable(const char *path, const struct stat *old)
+{
+	CLEANUP_FREE char *copy = strdup(path);
+	struct statx stx;
+	struct stat dir;
+
+	if (!copy || !S_ISREG(old->st_mode) || access(path, W_OK) < 0 || stat(dirname(copy), &dir) < 0)
+		return false;
+	if ((dir.st_mode & S_ISVTX) && geteuid() && old->st_uid != geteuid() && dir.st_uid != geteuid())
+		return false;
+	return statx(AT_FDCWD, path, 0, STATX_TYPE, &stx) < 0 || !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* Return: 1 when it cannot be done here, and in place perhaps can. */
+static int open_beside(struct outfile *f, bool sandboxed, struct err *e)
+{
+	struct stat st;
+	bool exists = stat(f->path, &st) == 0;
+	/* Through symbolic links: they stay. */
+	CLEANUP_FREE char *path = exists ? realpath(f->path, NULL) : strdup(f->path);
+	int fd, r;
+
+	if (!path || (exists && !replaceable(path, &st)))
+		return 1;
+	/* A link to nothing: what it names is made in place. */
+	if (!exists && readlink(path, f->temporary, 1) >= 0)
+		return 1;
+	r = split(path, &f->dir, &f->name);
+	fd = r < 0 ? r : make_temporary(f, exists ? &st : NULL);
+	if (fd < 0)
+		return 1;
+	r = take(f, fd, e);
+	if (r == 0 && sandboxed && start_publisher(f) < 0)
+		r = 1; /* no more processes allowed */
+	if (r) {
+		unlinkat(f->dir, f->temporary, 0);
+		if (f->out)
+			fclose(TAKE_PTR(f->out));
+	}
+	return r;
+}
+
+int outfile_open(const char *option, const char *path, bool sandboxed, struct outfile *ret, struct err *e)
+{
+	struct outfile f = OUTFILE_CLOSED;
+	int number = fd_of_path(path), r;
+
+	nbio_ignore_signals();
+	f.option = option;
+	f.path = path;
+	r = number >= 0 ? open_descriptor(&f, number, e) : open_beside(&f, sandboxed, e);
+	if (r > 0) {
+		if (f.dir >= 0)
+			close(TAKE_FD(f.dir));
+		free(TAKE_PTR(f.name));
+		r = open_in_place(&f, e);
+	}
+	if (r == 0)
+		*ret = f;
+	else
+		outfile_close(&f);
+	return r;
+}
+
+/* --- The end ------------------------------------------------------------------------------------------------------ */
+
+void outfile_begin(struct outfile *f)
+{
+	if (f->truncate && ftruncate(fileno(f->out), 0) == 0)
+		f->truncate = false;
+}
+
+/* What is written to a file that is not in its place yet is given up without a trace. */
+static int failed(const struct outfile *f, int r, struct err *e)
+{
+	if (f->dir >= 0)
+		return err_sys(e, r, "%s: cannot write %s, which stays as it was", f->option, f->path);
+	return err_sys(e, r, "%s: cannot write %s, which is not complete now", f->option, f->path);
+}
+
+int outfile_commit(struct outfile *f, int r, struct err *e)
+{
+	errno = 0;
+	if (r == 0 && (fflush(f->out) || ferror(f->out)))
+		r = errno ? -errno : -EIO;
+	if (r < 0)
+		__fpurge(f->out);
+	if (fclose(TAKE_PTR(f->out)) && r == 0)
+		r = -errno;
+	/* One that failed is closed as one that nobody wants. */
+	if (r == 0 && f->publisher >= 0)
+		r = ask_publisher(f, true);
+	else if (r == 0 && f->dir >= 0)
+		r = put_in_place(f, f->dir, true);
+	else if (r < 0)
+		return failed(f, r, e);
+	f->temporary[0] = '\0';
+	return r < 0 ? failed(f, r, e) : 0;
+}
+
+void outfile_close(struct outfile *f)
+{
+	if (f->out) {
+		__fpurge(f->out);
+		fclose(f->out);
+	}
+	if (f->publisher >= 0)
+		ask_publisher(f, false);
+	else if (f->dir >= 0 && f->temporary[0])
+		unlinkat(f->dir, f->temporary, 0);
+	if (f->dir >= 0)
+		close(f->dir);
+	free(f->name);
+	*f = OUTFILE_CLOSED;
+}
