@@ -170,13 +170,16 @@ static unsigned ceil_log2(unsigned n)
 	return n > 1 ? 32 - (unsigned)__builtin_clz(n - 1) : 0;
 }
 
-static uint32_t filter_reg(const struct ctx *c, const struct kvm_cpuid_entry2 *entry, unsigned reg);
+static void filter(const struct ctx *c, const struct kvm_cpuid_entry2 *entry, unsigned regs, uint32_t *ret);
 
 static uint32_t filtered(const struct ctx *c, uint32_t leaf, uint32_t index, unsigned reg)
 {
 	const struct kvm_cpuid_entry2 *entry = cpuid_find(c->in, leaf, index);
+	uint32_t value[CPUID_REGISTERS] = {0};
 
-	return entry ? filter_reg(c, entry, reg) : 0;
+	if (entry)
+		filter(c, entry, 1u << reg, value);
+	return value[reg];
 }
 
 /* Bytes of an XSAVE area for the states in @mask; saturates, as a host that lies can name any size. */
@@ -249,26 +252,39 @@ static bool holds(const struct ctx *c, enum cpuid_when when)
 	return false;
 }
 
-static uint32_t filter_reg(const struct ctx *c, const struct kvm_cpuid_entry2 *entry, unsigned reg)
+/* What a row makes of a register that it covers. */
+static uint32_t field(
+	const struct ctx *c, const struct cpuid_rule *r, const struct kvm_cpuid_entry2 *entry, unsigned reg)
 {
-	uint32_t offered = cpuid_read(entry, reg);
-	uint32_t value = 0;
+	uint32_t mask = cpuid_rule_mask(r);
 
+	switch ((enum cpuid_action)r->action) {
+	case CPUID_KEEP: return cpuid_read(entry, reg) & mask;
+	case CPUID_CLEAR: break;
+	case CPUID_SET: return (r->value << r->lo) & mask;
+	case CPUID_COMPUTE: return (compute(c, r, entry) << r->lo) & mask;
+	}
+	return 0;
+}
+
+/*
+ * The registers of @entry that @regs has a bit for, added up in @ret, CPUID_REGISTERS zeroes before. Only these: what a
+ * row computes may need another register of the same leaf.
+ */
+static void filter(const struct ctx *c, const struct kvm_cpuid_entry2 *entry, unsigned regs, uint32_t *ret)
+{
 	for_each_rule(r, entry->function)
 	{
-		uint32_t mask = cpuid_rule_mask(r);
+		unsigned first = r->reg == CPUID_ALL ? 0 : r->reg;
+		unsigned last = r->reg == CPUID_ALL ? CPUID_REGISTERS - 1 : r->reg;
 
-		if (!cpuid_rule_covers(r, entry->function, entry->index, reg, c->vendor) ||
+		if (!cpuid_rule_has_index(r, entry->index) || !(r->vendors & c->vendor) ||
 			!holds(c, (enum cpuid_when)r->when))
 			continue;
-		switch ((enum cpuid_action)r->action) {
-		case CPUID_KEEP: value |= offered & mask; break;
-		case CPUID_CLEAR: break;
-		case CPUID_SET: value |= (r->value << r->lo) & mask; break;
-		case CPUID_COMPUTE: value |= (compute(c, r, entry) << r->lo) & mask; break;
-		}
+		for (unsigned reg = first; reg <= last; reg++)
+			if (regs & (1u << reg))
+				ret[reg] |= field(c, r, entry, reg);
 	}
-	return value;
 }
 
 /* False for what is dropped altogether: beyond the highest leaf of its range, or of a range that no row is in. */
@@ -308,9 +324,12 @@ static int complete(const struct ctx *c, struct cpuid_set *in)
 
 int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struct cpuid_set *ret, struct err *e)
 {
-	struct cpuid_set in = {.nr = 0}, out = {.nr = 0};
+	/* Ten KiB each, most of which no host fills: they are not cleared. */
+	struct cpuid_set in, out;
 	struct ctx c = {.in = &in, .opts = o};
 	int r = 0;
+
+	in.nr = out.nr = 0;
 
 	if (!o->cpus || o->cpus > BOARD_CPUS_MAX)
 		return err_set(e, -EINVAL, "CPUID: %u CPUs: 1 to %d are possible", o->cpus, BOARD_CPUS_MAX);
@@ -335,13 +354,16 @@ int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struc
 
 	for (uint32_t i = 0; i < in.nr; i++) {
 		struct kvm_cpuid_entry2 entry = in.entry[i];
+		uint32_t value[CPUID_REGISTERS] = {0};
 
+		filter(&c, &in.entry[i], (1u << CPUID_REGISTERS) - 1, value);
 		for (unsigned reg = 0; reg < CPUID_REGISTERS; reg++)
-			write_reg(&entry, reg, filter_reg(&c, &in.entry[i], reg));
+			write_reg(&entry, reg, value[reg]);
 		if (!entry.index || entry.eax || entry.ebx || entry.ecx || entry.edx)
 			out.entry[out.nr++] = entry;
 	}
-	*ret = out;
+	ret->nr = out.nr;
+	memcpy(ret->entry, out.entry, out.nr * sizeof(out.entry[0]));
 	return 0;
 }
 
@@ -394,10 +416,11 @@ int cpuid_diff(const struct cpuid_set *host, const struct cpuid_set *guest,
 	int (*fn)(const struct cpuid_change *c, void *arg), void *arg)
 {
 	static const struct kvm_cpuid_entry2 none;
-	struct cpuid_set sorted = {.nr = 0};
+	struct cpuid_set sorted;
 	unsigned vendor = cpuid_vendor(host);
 	uint32_t h = 0, g = 0;
 
+	sorted.nr = 0;
 	for (uint32_t i = 0; i < MIN(host->nr, CPUID_ENTRIES_MAX); i++)
 		insert(&sorted, &host->entry[i]);
 	while (h < sorted.nr || g < guest->nr) {

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #define HOST_ITEMS_MAX 64
 #define HOST_TEXT_MAX  256
@@ -51,6 +53,13 @@ void host_check(struct host_items *ret);
  * @abi: what landlock_abi() says
  */
 void host_landlock(struct host_items *items, int abi);
+
+/**
+ * host_create_vm() - one line of it: does KVM_CREATE_VM wait for RCU, and what would end that
+ * @took_ns: the time it takes
+ * @mounts: /proc/self/mounts, read to its end; NULL: it cannot be read
+ */
+void host_create_vm(struct host_items *items, uint64_t took_ns, FILE *mounts);
 
 /** host_boots() - true when no item is HOST_BAD: a stock kernel would boot */
 bool host_boots(const struct host_items *items);

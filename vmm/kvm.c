@@ -8,9 +8,18 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+void kvm_ioctl_took(struct kvm *kvm, const char *name, uint64_t took_ns)
+{
+	kvm->ioctl_ns += took_ns;
+	if (took_ns > KVM_SLOW_NS)
+		trace_slow_ioctl(kvm->trace, name, took_ns);
+	else
+		trace_ioctl(kvm->trace, name, took_ns);
+}
+
 int kvm_ioctl_named(struct kvm *kvm, int fd, unsigned long request, const char *name, void *arg)
 {
-	uint64_t start = trace_now_ns(), took;
+	uint64_t start = trace_now_ns();
 	int r;
 
 	do
@@ -18,12 +27,7 @@ int kvm_ioctl_named(struct kvm *kvm, int fd, unsigned long request, const char *
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		r = -errno;
-	took = trace_now_ns() - start;
-	kvm->ioctl_ns += took;
-	if (took > KVM_SLOW_NS)
-		trace_slow_ioctl(kvm->trace, name, took);
-	else
-		trace_ioctl(kvm->trace, name, took);
+	kvm_ioctl_took(kvm, name, trace_now_ns() - start);
 	return r;
 }
 

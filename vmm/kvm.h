@@ -26,7 +26,7 @@
  * @fd: owned
  * @trace: borrowed, may be NULL
  * @api, @max_vcpus, @run_size: what the host said
- * @ioctl_ns: time spent in kvm_ioctl() by the set-up thread, so that start-up time can be told apart from KVM's
+ * @ioctl_ns: time that the set-up thread spent in kvm_ioctl() or waited for KVM, so that start-up time can be told apart from KVM's
  */
 struct kvm {
 	int fd;
@@ -59,6 +59,9 @@ void kvm_close(struct kvm *kvm);
 #define kvm_ioctl(kvm, fd, request, arg) kvm_ioctl_named(kvm, fd, request, #request, arg)
 #define KVM_ARG(n)                       ((void *)(uintptr_t)(n))
 int kvm_ioctl_named(struct kvm *kvm, int fd, unsigned long request, const char *name, void *arg);
+
+/** kvm_ioctl_took() - a request that another thread made counts, and is traced, as one of kvm_ioctl() */
+void kvm_ioctl_took(struct kvm *kvm, const char *name, uint64_t took_ns);
 
 /** kvm_check() - KVM_CHECK_EXTENSION on the system: 0 when absent or on error */
 int kvm_check(struct kvm *kvm, int capability);

@@ -127,18 +127,23 @@ static int show_registers(struct machine *m, struct err *e)
 static int build_memory(struct machine *m, struct err *e)
 {
 	const struct config *c = m->config;
-	struct memory memory = {0};
-	int r;
+	int r = memory_create(c->mem_bytes, c->backing, c->prefault, &m->vm.memory, e);
 
-	r = memory_create(c->mem_bytes, c->backing, c->prefault, &memory, e);
 	if (r < 0)
 		return err_wrap(e, r, "--mem");
-	r = vm_set_memory(&m->vm, &memory, e);
-	memory_destroy(&memory); /* empty when the VM took it */
+	trace_memory_ready(m->trace, c->mem_bytes, backing_name(c->backing));
+	return 0;
+}
+
+/* The VM that was begun before the kernel was read, and its memory slots: these come before the interrupt chips. */
+static int build_vm(struct machine *m, struct err *e)
+{
+	int r = vm_create_end(&m->vm, e);
+
+	if (r == 0)
+		r = vm_attach_memory(&m->vm, e);
 	if (r == 0)
 		r = show_registers(m, e);
-	if (r == 0)
-		trace_memory_ready(m->trace, c->mem_bytes, backing_name(c->backing));
 	return r;
 }
 
@@ -434,14 +439,16 @@ int machine_build(struct machine *m, struct err *e)
 	if (!cpuid)
 		return err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
 	r = board_draw(m->config, &m->board, e);
-	if (r == 0)
-		r = build_cpuid(m, cpuid, e);
-	if (r == 0)
-		r = vm_create(&m->kvm, &m->vm, e);
+	if (r < 0)
+		return r;
+	vm_create_begin(&m->kvm, &m->vm);
+	r = build_cpuid(m, cpuid, e);
 	if (r == 0)
 		r = build_memory(m, e);
 	if (r == 0)
 		r = build_guest(m, &entry, e);
+	if (r == 0)
+		r = build_vm(m, e);
 	if (r == 0 && !m->config->pmu)
 		r = vm_hide_pmu(&m->vm, e);
 	if (r == 0)

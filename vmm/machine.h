@@ -50,7 +50,7 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 /**
  * machine_build() - parse the kernel, create and fill the VM, wire the board, create the CPUs
  *
- * Should: work on file descriptors only. Mustn't: start a thread, run the guest.
+ * Should: work on file descriptors only. Mustn't: run the guest, leave a thread behind but those of devices.
  *
  * Return: 0 or a negative errno, with words; the machine can then only be destroyed.
  */

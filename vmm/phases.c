@@ -14,10 +14,10 @@
 	X(files_opened, "open files", SETUP)                                                                           \
 	X(sandbox_stage, "sandbox", SETUP)                                                                             \
 	X(cpuid_ready, "CPUID", SETUP)                                                                                 \
-	X(vm_created, "create the VM", SETUP)                                                                          \
 	X(memory_ready, "guest memory", SETUP)                                                                         \
 	X(kernel_loaded, "load the kernel", SETUP)                                                                     \
 	X(tables_ready, "initrd and tables", SETUP)                                                                    \
+	X(vm_created, "create the VM", SETUP)                                                                          \
 	X(irqchip_ready, "interrupt chips", SETUP)                                                                     \
 	X(devices_ready, "devices", SETUP)                                                                             \
 	X(vcpu_configured, "CPUs", SETUP)                                                                              \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "devices/pit.h"
@@ -16,17 +17,16 @@
 #define KVM_IDENTITY_MAP_ADDR UINT64_C(0xfffbc000)
 #define KVM_TSS_ADDR          UINT64_C(0xfffbd000)
 
-int vm_create(struct kvm *kvm, struct vm *vm, struct err *e)
+/* What every VM needs next; @fd is what KVM_CREATE_VM answered. */
+static int adopt(struct vm *vm, int fd, uint64_t took_ns, uint64_t waited_ns, struct err *e)
 {
 	uint64_t identity = KVM_IDENTITY_MAP_ADDR;
+	struct kvm *kvm = vm->kvm;
 	int r;
 
-	*vm = (struct vm){.kvm = kvm, .fd = -1};
-	trace_vm_creating(kvm->trace);
-	r = kvm_ioctl(kvm, kvm->fd, KVM_CREATE_VM, KVM_ARG(0));
-	if (r < 0)
-		return err_sys(e, r, "KVM_CREATE_VM");
-	vm->fd = r;
+	if (fd < 0)
+		return err_sys(e, fd, "KVM_CREATE_VM");
+	vm->fd = fd;
 	if (kvm_check(kvm, KVM_CAP_SET_IDENTITY_MAP_ADDR)) {
 		r = kvm_ioctl(kvm, vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
 		if (r < 0)
@@ -37,8 +37,68 @@ int vm_create(struct kvm *kvm, struct vm *vm, struct err *e)
 		if (r < 0)
 			return err_sys(e, r, "KVM_SET_TSS_ADDR");
 	}
-	trace_vm_created(kvm->trace);
+	trace_vm_created(kvm->trace, took_ns, waited_ns);
 	return 0;
+}
+
+int vm_create(struct kvm *kvm, struct vm *vm, struct err *e)
+{
+	uint64_t since = trace_now_ns(), took;
+	int fd;
+
+	*vm = (struct vm){.kvm = kvm, .fd = -1};
+	trace_vm_creating(kvm->trace);
+	fd = kvm_ioctl(kvm, kvm->fd, KVM_CREATE_VM, KVM_ARG(0));
+	took = trace_now_ns() - since;
+	return adopt(vm, fd, took, took, e);
+}
+
+static void *make(void *arg)
+{
+	struct vm *vm = arg;
+	uint64_t since = trace_now_ns();
+	int fd;
+
+	do
+		fd = ioctl(vm->kvm->fd, KVM_CREATE_VM, KVM_ARG(0));
+	while (fd < 0 && errno == EINTR);
+	vm->maker.result = fd < 0 ? -errno : fd;
+	vm->maker.took_ns = trace_now_ns() - since;
+	return NULL;
+}
+
+void vm_create_begin(struct kvm *kvm, struct vm *vm)
+{
+	*vm = (struct vm){.kvm = kvm, .fd = -1};
+	trace_vm_creating(kvm->trace);
+	vm->maker.running = pthread_create(&vm->maker.thread, NULL, make, vm) == 0;
+	/* Where no thread can be had, the VM comes first: that the vCPUs get none either is told when they start. */
+	if (!vm->maker.running)
+		make(vm);
+}
+
+static void join(struct vm *vm)
+{
+	if (vm->maker.running)
+		pthread_join(vm->maker.thread, NULL);
+	vm->maker.running = false;
+}
+
+int vm_create_end(struct vm *vm, struct err *e)
+{
+	bool beside = vm->maker.running;
+	uint64_t since = trace_now_ns(), waited;
+
+	join(vm);
+	waited = beside ? trace_now_ns() - since : vm->maker.took_ns;
+	/* Of the start-up time, KVM's is what was waited for. */
+	kvm_ioctl_took(vm->kvm, "KVM_CREATE_VM", waited);
+	return adopt(vm, vm->maker.result, vm->maker.took_ns, waited, e);
+}
+
+int vm_attach_memory(struct vm *vm, struct err *e)
+{
+	return memory_attach(&vm->memory, vm->kvm, vm->fd, e);
 }
 
 int vm_set_memory(struct vm *vm, struct memory *memory, struct err *e)
@@ -243,6 +303,10 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
+	if (vm->maker.running) {
+		join(vm);
+		vm->fd = vm->maker.result;
+	}
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vcpu_destroy(&vm->vcpu[i]);
 	free(vm->vcpu);

@@ -6,20 +6,37 @@
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
+#include <pthread.h>
+
 #include "vmm/base/bus.h"
 #include "vmm/base/irq.h"
 #include "vmm/memory.h"
 #include "vmm/vcpu.h"
 
 /**
- * struct vm - owns everything in it but @kvm; zero-initialised, then vm_create()
+ * struct vm_maker - a thread that makes a VM
+ * @running: @thread has to be joined before the rest is read
+ * @result: of KVM_CREATE_VM: the VM's fd or a negative errno
+ * @took_ns: the time it took
+ */
+struct vm_maker {
+	pthread_t thread;
+	bool running;
+	int result;
+	uint64_t took_ns;
+};
+
+/**
+ * struct vm - owns everything in it but @kvm; zero-initialised, then vm_create() or vm_create_begin()
  * @fd: the VM, or -1
+ * @maker: between vm_create_begin() and vm_create_end()
  * @shown: what vm_show() has mapped, @shown_size bytes at @shown_gpa; NULL without
  * @vcpu: @nr_vcpus of them, in an array that does not move
  */
 struct vm {
 	struct kvm *kvm;
 	int fd;
+	struct vm_maker maker;
 	struct memory memory;
 	uint8_t *shown;
 	uint64_t shown_gpa;
@@ -38,11 +55,35 @@ struct vm {
 int vm_create(struct kvm *kvm, struct vm *vm, struct err *e);
 
 /**
+ * vm_create_begin() - start KVM_CREATE_VM in a thread of its own, for vm_create_end()
+ *
+ * KVM's helper for huge pages used to be a kernel thread that is moved to our control group, and that waits for RCU, 9 to
+ * 12 ms, unless the host's cgroup file system is mounted with favordynmods (Linux 6.0 to 6.13). The thread makes this
+ * one request and nothing else: no allocation, no trace event, no other member of @vm.
+ *
+ * KVM names a VM's directory in debugfs after the thread that made it.
+ *
+ * Context: after stage CONFINE of the sandbox, as every thread; before LOCK. @vm must not move until vm_create_end().
+ * @vm->memory may be used meanwhile, and nothing else of it.
+ */
+void vm_create_begin(struct kvm *kvm, struct vm *vm);
+
+/**
+ * vm_create_end() - wait for the thread; the VM is as after vm_create()
+ *
+ * Return: 0 or a negative errno. @vm can be destroyed either way, and without this call too.
+ */
+int vm_create_end(struct vm *vm, struct err *e);
+
+/**
  * vm_set_memory() - hand RAM over; @memory is empty afterwards
  *
  * Context: before vm_add_irqchip(), see memory_attach().
  */
 int vm_set_memory(struct vm *vm, struct memory *memory, struct err *e);
+
+/** vm_attach_memory() - the same for RAM that was put into @vm->memory before there was a VM */
+int vm_attach_memory(struct vm *vm, struct err *e);
 
 /**
  * vm_show() - memory that the guest reads without an exit; its writes exit as MMIO, or signal what vm_attach_kick() has

@@ -22,7 +22,8 @@
 
 static struct {
 	bool armed;
-	unsigned nth, calls;
+	unsigned nth;
+	_Atomic unsigned calls;
 	int code;
 	size_t mapped_bytes;
 	char hit[64];

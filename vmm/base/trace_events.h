@@ -19,7 +19,7 @@
 	E(files_opened, TRACE, PHASE, "files opened", A0)                                                              \
 	E(kvm_opened, TRACE, PHASE, "KVM opened (API %, max vCPUs %)", A2(U, api, U, max_vcpus))                       \
 	E(vm_creating, TRACE, PHASE, "creating VM", A0)                                                                \
-	E(vm_created, TRACE, PHASE, "VM created", A0)                                                                  \
+	E(vm_created, TRACE, PHASE, "VM created in % ms, % of them waited for", A2(T, took, T, waited))                \
 	E(cpuid_ready, TRACE, PHASE, "CPUID configured (% entries)", A1(U, entries))                                   \
 	E(memory_ready, TRACE, PHASE, "guest memory allocated (% bytes, %)", A2(U, bytes, S, backing))                 \
 	E(irqchip_ready, TRACE, PHASE, "interrupt controllers created", A0)                                            \

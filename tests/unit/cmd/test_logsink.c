@@ -82,7 +82,7 @@ static void traced_lines_have_an_aligned_time(void **state)
 	put(l, event(TRACE_EV_console_cap, 1000, 1));
 	expect(p[0],
 		"vmm: [    0.000] start (1.234 ms of CPU before main)\n"
-		"vmm: [   12.345] VM created\n"
+		"vmm: [   12.345] VM created in 0.000 ms, 0.000 of them waited for\n"
 		"vmm: [99999.999] running\n"
 		"vmm: [1234567.000] torn down\n"
 		"vmm: [    0.001] warning: console file reached its size cap of 1 bytes; what follows is dropped\n");

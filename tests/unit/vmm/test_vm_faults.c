@@ -256,6 +256,36 @@ static void machine_with_devices(void **state)
 	close(fd);
 }
 
+/* A VM that is still being made goes with the rest of what failed meanwhile. */
+static void destroyed_while_it_is_made(void **state)
+{
+	struct kvm kvm = {.fd = -1};
+	struct resources before;
+	struct err e = {0};
+	struct vm vm;
+
+	assert_int_equal(kvm_open(NULL, &kvm, &e), 0);
+	before = resources_now();
+	vm_create_begin(&kvm, &vm);
+	vm_destroy(&vm);
+	vm_destroy(&vm);
+	assert_same_resources(&before, "destroyed before vm_create_end()");
+	fault_arm(1, 0);
+	vm_create_begin(&kvm, &vm);
+	vm_destroy(&vm);
+	fault_disarm();
+	assert_string_equal(fault_hit(), "ioctl KVM_CREATE_VM");
+	assert_same_resources(&before, "destroyed without a VM");
+
+	vm_create_begin(&kvm, &vm);
+	assert_int_equal(vm_create_end(&vm, &e), 0);
+	assert_true(vm.fd >= 0);
+	assert_int_equal(kvm_ioctl(&kvm, vm.fd, KVM_CHECK_EXTENSION, KVM_ARG(KVM_CAP_IRQCHIP)), 1);
+	vm_destroy(&vm);
+	assert_same_resources(&before, "a VM");
+	kvm_close(&kvm);
+}
+
 static void null_and_half_built(void **state)
 {
 	vm_destroy(NULL);
@@ -272,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(null_and_half_built),
+		cmocka_unit_test(destroyed_while_it_is_made),
 		cmocka_unit_test(vm_set_up),
 		cmocka_unit_test(machine_set_up),
 		cmocka_unit_test(machine_with_devices),

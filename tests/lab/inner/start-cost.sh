@@ -1,0 +1,64 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154,SC2317 # conditions are called by name; files come as KEY=VALUE
+# shellcheck source=tests/lab/inner/lib.sh
+. tests/lab/inner/lib.sh
+
+# number REGEX: its first group in what the last run wrote to stderr
+number() {
+	printf '%s\n' "$err" | sed -nE "s/.*$1.*/\\1/p" | head -n 1
+}
+
+# within MIN VALUE MAX
+within() {
+	awk -v min="$1" -v value="${2:-none}" -v max="$3" \
+		'BEGIN { exit !(value ~ /^[0-9.]+$/ && value + 0 >= min && value + 0 <= max) }'
+}
+
+vm_is_made_beside() {
+	took=$(number 'VM created in ([0-9.]+) ms') waited=$(number 'VM created in [0-9.]+ ms, ([0-9.]+) ')
+	echo "# KVM_CREATE_VM took $took ms, of which $waited were waited for"
+	within "$1" "$took" 100 && within 0 "$waited" 0.5
+}
+
+# cost AT_ONCE: of the least start; the field NAME of start-cost's line is then in $NAME
+cost() {
+	run "$start_cost" 20 "$1" "$VMM" --kernel "$reset" --mem 128M
+	echo "# $1 at once: $out"
+}
+
+# beyond_ram PID: KB that are resident outside the mapping of guest RAM
+beyond_ram() {
+	awk '/^[0-9a-f]+-[0-9a-f]+ / { guest = 0 }
+		/^Size:/ { guest = $2 >= 131072 }
+		/^Rss:/ && !guest { sum += $2 }
+		END { print sum }' "/proc/$1/smaps"
+}
+
+# A host as it comes: its control groups are not mounted with favordynmods.
+run "$VMM" check
+check "the check says what KVM_CREATE_VM waits for, and the cure" \
+	out_has '^  note +KVM_CREATE_VM +[0-9.]+ ms, since .*`mount -o remount,favordynmods /sys/fs/cgroup` ends that'
+run "$VMM" --kernel "$kernel" --mem 128M --log-level trace --timeout 1ms
+check "the VM is made while the kernel is read" all_of status_is 124 -- vm_is_made_beside 4
+
+cost 1
+check "the CPU time of a start" all_of status_is 0 -- out_has ' status 32$' -- within 1000 "$(printf '%s' "$out" | cut -d ' ' -f 2)" 5200
+cost 16
+check "16 at once cost no more each" all_of status_is 0 -- within 1000 "$(printf '%s' "$out" | cut -d ' ' -f 2)" 5200
+
+"$VMM" --kernel "$kernel" --mem 128M >/dev/null 2>&1 </dev/null &
+pid=$!
+sleep 0.3
+rss=$(beyond_ram "$pid")
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null || :
+check "RSS beyond guest RAM: $rss KB" within 500 "$rss" 2112
+
+# The cure.
+mount -o remount,favordynmods /sys/fs/cgroup
+run "$VMM" check
+check "with favordynmods it does not wait" out_has '^  ok +KVM_CREATE_VM +[0-3]\.[0-9] ms$'
+run "$VMM" --kernel "$kernel" --mem 128M --log-level trace --timeout 1ms
+check "and a start costs what it did" all_of status_is 124 -- vm_is_made_beside 0
+finish
