@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. An inflate request is a list of page numbers, a report a list of windows; either can be long,
- * and what it asks of the host takes microseconds for each run of pages, and more by its size. So a turn has TURN_CALLS to
- * spend: a run costs one, and RUN_BYTES of memory as well, and PFN_BATCH page numbers that are read. What is left of a
- * request stays in the ring (vq_unpop), and @done says how much of it is served. Numbers that follow each other, up or
- * down, make one run; a run ends with the turn, but not inside of a page of the backing, which would be lost to the
- * host. Deflating needs nothing: the page is back when the guest touches it.
+ * and what it asks of the host takes microseconds for each run of pages, and more by its size. So a turn has
+ * TURN_CALLS to spend: a run costs one, RUN_BYTES of memory cost one, and so do PFN_BATCH page numbers that are read.
+ * What is left of a request stays in the ring (vq_unpop), and @done says how much of it is served. Numbers that follow
+ * each other, up or down, make one run; a run ends with the turn, but not inside of a page of the backing, which would
+ * be lost to the host. Deflating needs nothing: the page is back when the guest touches it.
  *
  * Statistics come when we ask for them: one buffer for each time, whatever else the driver offers.
  *
