@@ -53,6 +53,7 @@ static const char *treatment(const struct cpuid_rule *r)
 		[CPUID_ALWAYS] = "kept",
 		[CPUID_IF_NESTED] = "kept with --nested",
 		[CPUID_IF_PMU] = "kept with --pmu",
+		[CPUID_IF_APIC] = "kept unless the guest leaves its APIC alone",
 		[CPUID_IF_XSAVE] = "kept",
 	};
 	static const char *const set[] = {

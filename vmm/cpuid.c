@@ -245,6 +245,7 @@ static bool holds(const struct ctx *c, enum cpuid_when when)
 	case CPUID_IF_NESTED: return c->opts->nested;
 	case CPUID_IF_PMU: return c->opts->pmu;
 	case CPUID_IF_DEADLINE: return c->opts->tsc_deadline;
+	case CPUID_IF_APIC: return !c->opts->no_apic;
 	case CPUID_IF_SMP: return c->opts->cpus > 1;
 	case CPUID_IF_XSAVE: return c->xsave;
 	}

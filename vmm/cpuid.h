@@ -41,12 +41,14 @@ struct cpuid_set {
  * @nested: the guest sees VMX or SVM
  * @pmu: the guest sees performance counters
  * @tsc_deadline: the host has KVM_CAP_TSC_DEADLINE_TIMER
+ * @no_apic: the guest may leave its local APICs alone
  */
 struct cpuid_opts {
 	unsigned cpus;
 	bool nested;
 	bool pmu;
 	bool tsc_deadline;
+	bool no_apic;
 };
 
 /**

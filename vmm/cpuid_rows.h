@@ -56,6 +56,7 @@ extern const struct cpuid_row cpuid_row_unknown;
 #define CACHES  "describes caches or TLBs, true in the guest too"
 #define XSTATE  "agrees with the features that the guest has; nothing without XSAVE"
 #define PVKVM   "served by KVM and its in-kernel APIC, which every VM here has"
+#define PAGEIN  "comes by the local APIC: hidden when the command line takes that from the guest"
 #define NOMCE   "no machine checks are delivered: hardware errors are the host's to handle"
 #define NOTSX   "TSX is hidden: side channels, and off by microcode on many hosts"
 #define NOMPX   "MPX is hidden: no kernel or compiler uses it any more"

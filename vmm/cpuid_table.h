@@ -40,6 +40,7 @@ enum cpuid_action { CPUID_KEEP, CPUID_CLEAR, CPUID_SET, CPUID_COMPUTE };
  * @CPUID_IF_NESTED: --nested
  * @CPUID_IF_PMU: --pmu
  * @CPUID_IF_DEADLINE: KVM has KVM_CAP_TSC_DEADLINE_TIMER
+ * @CPUID_IF_APIC: the guest does not leave its local APICs alone, as far as its command line says
  * @CPUID_IF_SMP: more than one CPU
  * @CPUID_IF_XSAVE: KVM offers XSAVE (leaf 1 ECX bit 26)
  */
@@ -48,6 +49,7 @@ enum cpuid_when {
 	CPUID_IF_NESTED,
 	CPUID_IF_PMU,
 	CPUID_IF_DEADLINE,
+	CPUID_IF_APIC,
 	CPUID_IF_SMP,
 	CPUID_IF_XSAVE,
 };

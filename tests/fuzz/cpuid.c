@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	o.nested = data[1] & 1;
 	o.pmu = data[1] & 2;
 	o.tsc_deadline = data[1] & 4;
+	o.no_apic = data[1] & 8;
 	for (data += 2, size -= 2; size >= 24 && host.nr < CPUID_ENTRIES_MAX; data += 24, size -= 24) {
 		struct kvm_cpuid_entry2 *c = &host.entry[host.nr++];
 		uint32_t n[6];

@@ -80,6 +80,7 @@ static const struct forbidden {
 	{0x8000000a, 0, CPUID_EDX, ~0u, 'n', "SVM features"},
 	{0x8000001f, 0, CPUID_EAX, ~0u, 0, "SEV"},
 	{0x80000022, 0, CPUID_EAX, ~0u, 'p', "PMU"},
+	{0x40000001, 0, CPUID_EAX, 0x4410, 'a', "asynchronous page faults"},
 };
 
 static bool check_forbidden(const struct cpuid_opts *o, const struct cpuid_set *guest, char *why)
@@ -87,7 +88,8 @@ static bool check_forbidden(const struct cpuid_opts *o, const struct cpuid_set *
 	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++) {
 		const struct forbidden *f = &forbidden[i];
 
-		if ((f->unless == 'n' && o->nested) || (f->unless == 'p' && o->pmu))
+		if ((f->unless == 'n' && o->nested) || (f->unless == 'p' && o->pmu) ||
+			(f->unless == 'a' && !o->no_apic))
 			continue;
 		if (reg(guest, f->leaf, f->index, f->reg) & f->mask)
 			return say(why, "the guest sees %s: leaf %#x", f->what, f->leaf);
@@ -119,7 +121,7 @@ static bool holds(unsigned when, const struct cpuid_set *host, const struct cpui
 
 	return when == CPUID_ALWAYS || (when == CPUID_IF_NESTED && o->nested) || (when == CPUID_IF_PMU && o->pmu) ||
 		(when == CPUID_IF_DEADLINE && o->tsc_deadline) || (when == CPUID_IF_SMP && o->cpus > 1) ||
-		(when == CPUID_IF_XSAVE && xsave);
+		(when == CPUID_IF_APIC && !o->no_apic) || (when == CPUID_IF_XSAVE && xsave);
 }
 
 /* The rows that speak about a sub-leaf, and what the host offers there. */

@@ -337,11 +337,15 @@ static void test_recorded_values(void **state)
 
 static void test_options(void **state)
 {
-	struct cpuid_opts nested = {.cpus = 1, .nested = true}, pmu = {.cpus = 1, .pmu = true}, none = {.cpus = 1};
+	struct cpuid_opts nested = {.cpus = 1, .nested = true}, pmu = {.cpus = 1, .pmu = true}, none = {.cpus = 1},
+			  no_apic = {.cpus = 1, .no_apic = true};
 	struct cpuid_set host, guest;
 
 	load("kvm-amd-lab.txt", &host);
+	apply(&host, &no_apic, &guest);
+	assert_int_equal(guest_reg(&guest, 0x40000001, 0, CPUID_EAX) & 0x4410, 0);
 	apply(&host, &nested, &guest);
+	assert_int_equal(guest_reg(&guest, 0x40000001, 0, CPUID_EAX) & 0x4010, 0x4010);
 	assert_int_equal(guest_reg(&guest, 0x80000001, 0, CPUID_ECX) & 4, 4);
 	assert_int_equal(guest_reg(&guest, 0x8000000a, 0, CPUID_EDX), 0x10000021);
 

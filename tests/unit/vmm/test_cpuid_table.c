@@ -112,6 +112,7 @@ static void test_every_row(void **state)
 	static const struct cpuid_opts opts[] = {
 		{.cpus = 1},
 		{.cpus = 5, .tsc_deadline = true, .nested = true, .pmu = true},
+		{.cpus = 2, .no_apic = true},
 	};
 	/* No bit, all, and XSAVE with states whose sizes do not add up to the host's. */
 	static const uint32_t values[] = {0, UINT32_MAX, 0x0c0008e7};
