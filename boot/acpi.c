@@ -5,6 +5,9 @@
  *
  * Hardware-reduced (ACPI 6.5, 4.1): no PM1, PM timer, GPE or SMI registers, no FACS and no SCI. Sleep control and reset
  * are the ports of the board's power block, events come through a GED (dsdt.c).
+ *
+ * A board with a PM1 block gets the full model, for a kernel that is to use the 8259s: Linux drops them on a
+ * hardware-reduced machine. That adds PM1, FACS and SCI; sleep goes through PM1, the rest stays as it is.
  */
 #include "boot/acpi.h"
 
@@ -51,18 +54,36 @@ enum {
 
 /* 5.2.9: the fields that are not zero. */
 enum {
+	FADT_FACS = 36,
 	FADT_DSDT = 40,
+	FADT_SCI_INT = 46,
+	FADT_PM1A_EVT = 56,
+	FADT_PM1A_CNT = 64,
+	FADT_PM1_EVT_LEN = 88,
+	FADT_PM1_CNT_LEN = 89,
+	FADT_C2_LATENCY = 96,
+	FADT_C3_LATENCY = 98,
 	FADT_BOOT_ARCH = 109,
 	FADT_FLAGS = 112,
 	FADT_RESET_REG = 116,
 	FADT_RESET_VALUE = 128,
 	FADT_MINOR = 131,
+	FADT_X_FACS = 132,
 	FADT_X_DSDT = 140,
+	FADT_X_PM1A_EVT = 148,
+	FADT_X_PM1A_CNT = 172,
 	FADT_SLEEP_CONTROL = 244,
 	FADT_SLEEP_STATUS = 256,
 	FADT_HYPERVISOR = 268,
 	FADT_SIZE = 276
 };
+
+/* 5.2.9: latencies, in us, that say that there is no such state */
+#define FADT_NO_C2 101
+#define FADT_NO_C3 1001
+
+/* 5.2.10: no header but signature and length, and no checksum */
+enum { FACS_VERSION = 32, FACS_SIZE = 64, FACS_ALIGN = 64, REV_FACS = 2 };
 
 /* 5.2.9, table "Fixed ACPI Description Table Fixed Feature Flags" */
 #define FADT_WBINVD        BIT(0)
@@ -99,7 +120,7 @@ enum { REV_XSDT = 1, REV_FADT = 6, MINOR_FADT = 5, REV_MADT = 6, REV_DSDT = 2 /*
 
 /* What goes where; offsets are into the block. */
 struct plan {
-	uint32_t xsdt, fadt, madt, dsdt;
+	uint32_t xsdt, fadt, madt, dsdt, facs;
 	uint32_t madt_size, dsdt_size;
 	size_t size;
 };
@@ -125,14 +146,19 @@ static void put_header(uint8_t *t, const char *signature, uint32_t size, uint8_t
 	le32_put(t + SDT_CREATOR_REVISION, 1);
 }
 
-/* 5.2.3.2: Generic Address Structure, here one byte in port space. */
-static void put_port(uint8_t *p, uint64_t port)
+/* 5.2.3.2: Generic Address Structure, here in port space. @access: bytes at a time */
+static void put_register(uint8_t *p, uint64_t port, unsigned bytes, unsigned access)
 {
 	p[0] = 1; /* System I/O */
-	p[1] = 8; /* bits */
+	p[1] = (uint8_t)(8 * bytes);
 	p[2] = 0; /* bit offset */
-	p[3] = 1; /* byte access */
+	p[3] = access == 2 ? 2 : 1;
 	le64_put(p + 4, port);
+}
+
+static void put_port(uint8_t *p, uint64_t port)
+{
+	put_register(p, port, 1, 1);
 }
 
 static void fill_rsdp(uint8_t *t, uint64_t xsdt_gpa)
@@ -146,15 +172,31 @@ static void fill_rsdp(uint8_t *t, uint64_t xsdt_gpa)
 	t[RSDP_CHECKSUM2] = checksum(t, RSDP_SIZE);
 }
 
-/*
- * The DSDT's address stands in the 32-bit field too, for readers that know no other. Zero stays zero for what this
- * model does not have: X_FIRMWARE_CTRL (no FACS, 5.2.10), SCI_INT, all register blocks.
- */
-static void fill_fadt(uint8_t *t, const struct board *board, uint64_t dsdt_gpa)
+/* What the full model has. Without an SMI command port it is in ACPI mode from the start (5.2.9). */
+static void fill_fadt_fixed(uint8_t *t, const struct board_part *pm1, uint64_t facs_gpa)
 {
+	le32_put(t + FADT_FACS, (uint32_t)facs_gpa);
+	le16_put(t + FADT_SCI_INT, PM1_SCI_GSI);
+	le32_put(t + FADT_PM1A_EVT, (uint32_t)pm1->base + PM1_STATUS);
+	le32_put(t + FADT_PM1A_CNT, (uint32_t)pm1->base + PM1_CONTROL);
+	t[FADT_PM1_EVT_LEN] = PM1_EVENT_SIZE;
+	t[FADT_PM1_CNT_LEN] = PM1_SIZE - PM1_EVENT_SIZE;
+	le16_put(t + FADT_C2_LATENCY, FADT_NO_C2);
+	le16_put(t + FADT_C3_LATENCY, FADT_NO_C3);
+	le64_put(t + FADT_X_FACS, facs_gpa);
+	put_register(t + FADT_X_PM1A_EVT, pm1->base + PM1_STATUS, PM1_EVENT_SIZE, 2);
+	put_register(t + FADT_X_PM1A_CNT, pm1->base + PM1_CONTROL, PM1_SIZE - PM1_EVENT_SIZE, 2);
+}
+
+/*
+ * The DSDT's address stands in the 32-bit field too, for readers that know no other. Zero stays zero for what the
+ * hardware-reduced model does not have: X_FIRMWARE_CTRL (no FACS, 5.2.10), SCI_INT, all register blocks.
+ */
+static void fill_fadt(uint8_t *t, const struct board *board, uint64_t dsdt_gpa, uint64_t facs_gpa)
+{
+	const struct board_part *pm1 = board_find(board, BOARD_PM1, 0);
 	const struct board_part *power = board_find(board, BOARD_POWER, 0);
-	uint32_t flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_HEADLESS |
-		FADT_HW_REDUCED;
+	uint32_t flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_HEADLESS;
 	uint16_t arch = BOOT_ARCH_NO_VGA;
 
 	le32_put(t + FADT_DSDT, (uint32_t)dsdt_gpa);
@@ -172,6 +214,10 @@ static void fill_fadt(uint8_t *t, const struct board *board, uint64_t dsdt_gpa)
 		put_port(t + FADT_SLEEP_CONTROL, power->base + POWER_SLEEP_CONTROL);
 		put_port(t + FADT_SLEEP_STATUS, power->base + POWER_SLEEP_STATUS);
 	}
+	if (pm1)
+		fill_fadt_fixed(t, pm1, facs_gpa);
+	else
+		flags |= FADT_HW_REDUCED;
 	le16_put(t + FADT_BOOT_ARCH, arch);
 	le32_put(t + FADT_FLAGS, flags);
 }
@@ -209,23 +255,24 @@ static void fill_madt(uint8_t *t, const struct board *board)
 	p[5] = MADT_NMI_LINT;
 }
 
-static uint32_t place(size_t *at, size_t size)
+static uint32_t place(size_t *at, size_t size, size_t align)
 {
-	uint32_t offset = (uint32_t)align_up(*at, TABLE_ALIGN);
+	uint32_t offset = (uint32_t)align_up(*at, align);
 
 	*at = offset + size;
 	return offset;
 }
 
-static void make_plan(struct plan *p, unsigned cpus, size_t aml_size)
+static void make_plan(struct plan *p, const struct board *board, size_t aml_size)
 {
-	p->madt_size = MADT_ENTRIES + cpus * MADT_LAPIC_SIZE + MADT_IOAPIC_SIZE + MADT_LAPIC_NMI_SIZE;
+	p->madt_size = MADT_ENTRIES + board->cpus * MADT_LAPIC_SIZE + MADT_IOAPIC_SIZE + MADT_LAPIC_NMI_SIZE;
 	p->dsdt_size = (uint32_t)(SDT_SIZE + aml_size);
 	p->size = RSDP_SIZE;
-	p->xsdt = place(&p->size, SDT_SIZE + 2 * sizeof(uint64_t));
-	p->fadt = place(&p->size, FADT_SIZE);
-	p->madt = place(&p->size, p->madt_size);
-	p->dsdt = place(&p->size, p->dsdt_size);
+	p->xsdt = place(&p->size, SDT_SIZE + 2 * sizeof(uint64_t), TABLE_ALIGN);
+	p->fadt = place(&p->size, FADT_SIZE, TABLE_ALIGN);
+	p->madt = place(&p->size, p->madt_size, TABLE_ALIGN);
+	p->dsdt = place(&p->size, p->dsdt_size, TABLE_ALIGN);
+	p->facs = board_find(board, BOARD_PM1, 0) ? place(&p->size, FACS_SIZE, FACS_ALIGN) : 0;
 }
 
 static uint8_t *add_table(struct acpi_blob *b, const char *signature, uint32_t offset, uint32_t size, uint8_t revision)
@@ -247,10 +294,18 @@ static void fill(struct acpi_blob *b, const struct board *board, const struct pl
 	xsdt = add_table(b, "XSDT", plan->xsdt, SDT_SIZE + 2 * sizeof(uint64_t), REV_XSDT);
 	le64_put(xsdt + SDT_SIZE, b->gpa + plan->fadt);
 	le64_put(xsdt + SDT_SIZE + sizeof(uint64_t), b->gpa + plan->madt);
-	fill_fadt(add_table(b, "FACP", plan->fadt, FADT_SIZE, REV_FADT), board, b->gpa + plan->dsdt);
+	fill_fadt(
+		add_table(b, "FACP", plan->fadt, FADT_SIZE, REV_FADT), board, b->gpa + plan->dsdt, b->gpa + plan->facs);
 	fill_madt(add_table(b, "APIC", plan->madt, plan->madt_size, REV_MADT), board);
 	dsdt = add_table(b, "DSDT", plan->dsdt, plan->dsdt_size, REV_DSDT);
 	memcpy(dsdt + SDT_SIZE, aml, plan->dsdt_size - SDT_SIZE);
+	if (plan->facs) {
+		uint8_t *facs = b->data + plan->facs;
+
+		memcpy(facs, "FACS", 4);
+		le32_put(facs + SDT_LENGTH, FACS_SIZE);
+		facs[FACS_VERSION] = REV_FACS;
+	}
 	for (size_t i = 0; i < b->nr; i++) {
 		uint8_t *t = b->data + b->table[i].offset;
 
@@ -276,15 +331,16 @@ int acpi_build(const struct board *board, uint64_t gpa, size_t max, struct acpi_
 	r = aml_take(&writer, &aml, &aml_size);
 	if (r < 0)
 		return err_sys(e, r, "cannot build the ACPI tables");
-	make_plan(&plan, board->cpus, aml_size);
+	make_plan(&plan, board, aml_size);
 	if (plan.size > max)
 		return err_set(e, -ENOSPC,
 			"the ACPI tables do not fit: they take %zu bytes and have room for %zu; take CPUs or devices "
 			"away",
 			plan.size, max);
-	if (!is_aligned(gpa, TABLE_ALIGN) || gpa >= BOARD_HOLE_END || plan.size > BOARD_HOLE_END - gpa)
+	if (!is_aligned(gpa, plan.facs ? FACS_ALIGN : TABLE_ALIGN) || gpa >= BOARD_HOLE_END ||
+		plan.size > BOARD_HOLE_END - gpa)
 		return err_set(e, -EINVAL, "ACPI tables cannot lie at 0x%" PRIx64 ": not a multiple of %u below 4 GiB",
-			gpa, TABLE_ALIGN);
+			gpa, plan.facs ? FACS_ALIGN : TABLE_ALIGN);
 	b.data = calloc(1, plan.size);
 	if (!b.data)
 		return err_sys(e, -ENOMEM, "cannot build the ACPI tables");

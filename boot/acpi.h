@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ACPI tables for a board: RSDP, XSDT, FADT, MADT and DSDT of the hardware-reduced model, in one block of memory.
+ * ACPI tables for a board: RSDP, XSDT, FADT, MADT and DSDT of the hardware-reduced model, in one block of memory; with
+ * a BOARD_PM1 on the board those of the full model, and a FACS.
  *
  * Facts about guests that the rest of the machine has to live up to:
  *  - A hardware-reduced Linux uses neither 8259 nor PIT and does not touch them. KVM's 8259s come out of reset

@@ -33,6 +33,7 @@ static bool described(enum board_kind kind, bool *many)
 	case BOARD_VIRTIO_MMIO: return true;
 	case BOARD_I8042:
 	case BOARD_PIT:
+	case BOARD_PM1:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
 	case BOARD_BOOT_MARKER: return false;
@@ -231,6 +232,7 @@ static void write_part(const struct board_part *p, struct aml *a)
 	case BOARD_VIRTIO_MMIO: write_virtio(p, a); break;
 	case BOARD_I8042:
 	case BOARD_PIT:
+	case BOARD_PM1:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
 	case BOARD_BOOT_MARKER: break;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ports of a PC's interval timer (8254) before there is one. The timer itself is the hypervisor's, and is started by
- * the guest's first write to it: most guests never touch it (a Linux with hardware-reduced ACPI, for one), and a timer
- * that exists costs each of them 12 to 28 ms at the end of its run (KVM waits for RCU to free it).
+ * The ports of a PC's interval timer (8254) before there is one. The timer itself is the hypervisor's, and is started
+ * by the guest's first write to it: most guests never touch it (a Linux with hardware-reduced ACPI, for one), and a
+ * timer that exists costs each of them 12 to 28 ms at the end of its run (KVM waits for RCU to free it).
  *
  * Until then the counters read as running, and port 0x61 works but for its view of counter 2, which toggles: whoever
  * waits for either level gets it. Where no timer can be had, this is how it stays, so that no guest waits for ever.

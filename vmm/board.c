@@ -8,6 +8,7 @@
 
 #include "devices/boot_marker.h"
 #include "devices/pit.h"
+#include "vmm/kernel_args.h"
 #include "vmm/virtio_misc.h"
 
 /* Where a PC has them. */
@@ -19,6 +20,7 @@
 #define PORT_COM1          0x3f8
 #define PORT_PVPANIC       0x505
 #define PORT_POWER         0x600
+#define PORT_PM1           0x610
 
 /* A page each, from the middle of the 32-bit hole on. */
 #define VIRTIO_MMIO_BASE UINT64_C(0xd0000000)
@@ -30,9 +32,11 @@
 /*
  * Interrupts of virtio devices, in the order in which they are handed out. First the pins that ISA never had, then
  * those of ISA cards that are not here. Left alone: timer 0, keyboard 1, cascade 2, RTC 8, mouse 12 and FPU 13, which
- * kernels without ACPI claim unasked.
+ * kernels without ACPI claim unasked. A kernel that may not use the I/O APIC gets those of ISA first.
  */
 static const uint8_t virtio_gsis[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 10, 11, 6, 7, 3, 14, 15};
+
+#define VIRTIO_GSIS_ISA 8 /* the first of ISA in the list, and how many there are */
 
 _Static_assert(ARRAY_SIZE(virtio_gsis) == BOARD_VIRTIO_MAX, "an interrupt for each");
 
@@ -44,6 +48,7 @@ static const char *const names[] = {
 	[BOARD_DEBUG_EXIT] = "debug-exit port",
 	[BOARD_DEBUGCON] = "debugcon port",
 	[BOARD_PVPANIC] = "pvpanic device",
+	[BOARD_PM1] = "ACPI PM1 block",
 	[BOARD_POWER] = "ACPI power block",
 	[BOARD_VIRTIO_MMIO] = "virtio-mmio device",
 	[BOARD_BOOT_MARKER] = "boot marker",
@@ -98,9 +103,14 @@ static size_t count_virtio(const struct config *c)
 
 static int add_virtio(struct board *b, const struct config *c, struct err *e)
 {
-	size_t n = count_virtio(c);
+	size_t first = b->pic || b->virtio_on_cmdline ? VIRTIO_GSIS_ISA : 0, n = count_virtio(c);
 	int r = 0;
 
+	if (b->pic && n > VIRTIO_GSIS_ISA)
+		return err_set(e, -ENOSPC,
+			"the kernel command line says %s, and the 8259s have interrupts for %d virtio devices, not for "
+			"%zu (%zu disks, %zu networks): leave %s out, or take %zu away",
+			b->pic, VIRTIO_GSIS_ISA, n, c->nr_disks, c->nr_nets, b->pic, n - VIRTIO_GSIS_ISA);
 	if (n > BOARD_VIRTIO_MAX)
 		return err_set(e, -ENOSPC,
 			"%zu virtio devices (%zu disks, %zu networks): the board has interrupts for %d; take %zu away",
@@ -112,7 +122,7 @@ static int add_virtio(struct board *b, const struct config *c, struct err *e)
 				.space = BOARD_MMIO,
 				.base = VIRTIO_MMIO_BASE + i * VIRTIO_MMIO_STEP,
 				.size = VIRTIO_MMIO_STEP,
-				.gsi = virtio_gsis[i],
+				.gsi = virtio_gsis[(first + i) % BOARD_VIRTIO_MAX],
 			},
 			e);
 	return r;
@@ -139,24 +149,6 @@ static int add_boot_marker(struct board *b, uint64_t addr, struct err *e)
 	return add(b, part, e);
 }
 
-/* True when a kernel that reads this line leaves ACPI alone. */
-static bool says_acpi_off(const char *line)
-{
-	static const char word[] = "acpi=off";
-
-	for (const char *at = line ? strstr(line, word) : NULL; at; at = strstr(at + 1, word))
-		if ((at == line || at[-1] == ' ') && (!at[sizeof(word) - 1] || at[sizeof(word) - 1] == ' '))
-			return true;
-	return false;
-}
-
-static bool virtio_on_cmdline(const struct config *c)
-{
-	if (c->discovery != DISCOVERY_AUTO)
-		return c->discovery == DISCOVERY_CMDLINE;
-	return !c->acpi || says_acpi_off(c->cmdline) || says_acpi_off(c->append);
-}
-
 char *board_cmdline(const struct config *config, const struct board *board)
 {
 	const char *deflt = config->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
@@ -180,6 +172,29 @@ char *board_cmdline(const struct config *config, const struct board *board)
 	return line;
 }
 
+/* What the guest's kernel will make of its command line, as far as the board depends on it. */
+static int heed_cmdline(const struct config *c, struct board *b, struct err *e)
+{
+	CLEANUP_FREE char *line = board_cmdline(c, b); /* no virtio device is on the board yet */
+	struct kernel_irqs irqs;
+
+	if (!line)
+		return err_sys(e, -ENOMEM, "cannot allocate the command line");
+	irqs = kernel_irqs(line);
+	/*
+	 * Devices on the command line have interrupts by number, and Linux has none of those where ACPI is
+	 * hardware-reduced: it would find the devices and not get them to work.
+	 */
+	b->acpi = c->acpi && c->discovery != DISCOVERY_CMDLINE;
+	b->virtio_on_cmdline = !b->acpi || (c->discovery == DISCOVERY_AUTO && irqs.acpi_off);
+	b->pic = irqs.pic;
+	b->no_apic = irqs.no_apic || irqs.acpi_off || !b->acpi;
+	/* Linux drops the 8259s where ACPI is hardware-reduced. */
+	if (b->pic && b->acpi)
+		return add_port(b, BOARD_PM1, PORT_PM1, PM1_SIZE, BOARD_GSI_NONE, e);
+	return 0;
+}
+
 int board_draw(const struct config *config, struct board *ret, struct err *e)
 {
 	struct board b = {.cpus = config->cpus, .ram_size = config->mem_bytes};
@@ -198,6 +213,8 @@ int board_draw(const struct config *config, struct board *ret, struct err *e)
 		r = add_port(&b, BOARD_RTC, PORT_RTC, 2, BOARD_GSI_NONE, e);
 	if (r == 0)
 		r = add_port(&b, BOARD_POWER, PORT_POWER, POWER_SIZE, GSI_POWER, e);
+	if (r == 0)
+		r = heed_cmdline(config, &b, e);
 	if (r == 0 && config->pvpanic)
 		r = add_port(&b, BOARD_PVPANIC, PORT_PVPANIC, 1, BOARD_GSI_NONE, e);
 	/* Last, so that an error names the port that the operator chose. */
@@ -205,7 +222,6 @@ int board_draw(const struct config *config, struct board *ret, struct err *e)
 		r = add_port(&b, BOARD_DEBUG_EXIT, config->debug_exit_port, 4, BOARD_GSI_NONE, e);
 	if (r == 0 && config->debugcon_port)
 		r = add_port(&b, BOARD_DEBUGCON, config->debugcon_port, 1, BOARD_GSI_NONE, e);
-	b.virtio_on_cmdline = virtio_on_cmdline(config);
 	if (r == 0)
 		r = add_virtio(&b, config, e);
 	if (r == 0 && config->boot_marker)

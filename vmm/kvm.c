@@ -10,7 +10,8 @@
 
 void kvm_ioctl_took(struct kvm *kvm, const char *name, uint64_t took_ns)
 {
-	kvm->ioctl_ns += took_ns;
+	/* A vCPU thread makes a few as well. */
+	__atomic_fetch_add(&kvm->ioctl_ns, took_ns, __ATOMIC_RELAXED);
 	if (took_ns > KVM_SLOW_NS)
 		trace_slow_ioctl(kvm->trace, name, took_ns);
 	else

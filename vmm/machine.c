@@ -157,11 +157,7 @@ static int build_tables(struct machine *m, uint64_t *ret_rsdp, struct err *e)
 	int r;
 
 	*ret_rsdp = 0;
-	/*
-	 * Devices on the command line have interrupts by number, and Linux has none of those where ACPI is
-	 * hardware-reduced: it would find the devices and not get them to work.
-	 */
-	if (m->config->acpi && m->config->discovery != DISCOVERY_CMDLINE) {
+	if (m->board.acpi) {
 		r = acpi_build(&m->board, BOOT_ACPI_START, BOOT_ACPI_SIZE, &acpi, e);
 		if (r == 0)
 			r = gmem_write(g, acpi.gpa, acpi.data, acpi.size);
@@ -235,6 +231,7 @@ static struct device *device_of(struct machine *m, const struct board_part *p)
 	case BOARD_DEBUGCON: return &m->debugcon.dev;
 	case BOARD_PVPANIC: return &m->pvpanic.dev;
 	case BOARD_BOOT_MARKER: return &m->boot_marker.dev;
+	case BOARD_PM1: return &m->pm1.dev;
 	case BOARD_POWER: return &m->power.dev;
 	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].mmio.dev;
 	}
@@ -254,6 +251,7 @@ static const struct irq_line *irq_of(const struct machine *m, const struct board
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
 	case BOARD_PVPANIC:
+	case BOARD_PM1:
 	case BOARD_BOOT_MARKER: break;
 	}
 	return NULL;
@@ -322,6 +320,8 @@ static int init_devices(struct machine *m, struct err *e)
 		r = set_up(BOARD_PVPANIC, pvpanic_init(&m->pvpanic, &m->events), e);
 	if (r == 0)
 		r = set_up(BOARD_BOOT_MARKER, boot_marker_init(&m->boot_marker, &m->events), e);
+	if (r == 0)
+		r = set_up(BOARD_PM1, pm1_init(&m->pm1, &m->events), e);
 	if (r == 0)
 		r = set_up(BOARD_POWER, init_power(m), e);
 	if (r < 0)
@@ -416,6 +416,7 @@ static int build_cpuid(struct machine *m, struct cpuid_set *ret, struct err *e)
 		.nested = m->config->nested,
 		.pmu = m->config->pmu,
 		.tsc_deadline = kvm_check(&m->kvm, KVM_CAP_TSC_DEADLINE_TIMER),
+		.no_apic = m->board.no_apic,
 	};
 	CLEANUP_FREE struct cpuid_set *host = malloc(sizeof(*host));
 	int r;
@@ -430,6 +431,18 @@ static int build_cpuid(struct machine *m, struct cpuid_set *ret, struct err *e)
 	return r;
 }
 
+/* What the guest's kernel was told about interrupts, and what the operator may not expect of that. */
+static void report_interrupts(struct machine *m)
+{
+	const struct board *b = &m->board;
+
+	if (!b->pic)
+		return;
+	trace_pic_mode(m->trace, b->pic);
+	if (b->no_apic && b->cpus > 1)
+		trace_one_cpu(m->trace, b->pic, b->cpus);
+}
+
 int machine_build(struct machine *m, struct err *e)
 {
 	CLEANUP_FREE struct cpuid_set *cpuid = malloc(sizeof(*cpuid));
@@ -441,6 +454,7 @@ int machine_build(struct machine *m, struct err *e)
 	r = board_draw(m->config, &m->board, e);
 	if (r < 0)
 		return r;
+	report_interrupts(m);
 	vm_create_begin(&m->kvm, &m->vm);
 	r = build_cpuid(m, cpuid, e);
 	if (r == 0)
@@ -473,6 +487,7 @@ void machine_destroy(struct machine *m)
 	console_destroy(m->console);
 	uart_destroy(&m->uart);
 	power_destroy(&m->power);
+	pm1_destroy(&m->pm1);
 	i8042_destroy(&m->i8042);
 	pit_destroy(&m->pit);
 	rtc_destroy(&m->rtc);

@@ -14,6 +14,7 @@
 #include "devices/debugcon.h"
 #include "devices/i8042.h"
 #include "devices/pit.h"
+#include "devices/pm1.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
@@ -92,6 +93,7 @@ struct machine {
 	struct debugcon debugcon;
 	struct pvpanic pvpanic;
 	struct boot_marker boot_marker;
+	struct pm1 pm1;
 	struct power power;
 	struct virtio_slots *virtio; /* from OPEN on: it holds the disks' files */
 	struct guest_events events;

@@ -70,6 +70,7 @@ static unsigned expected_devices(const struct board *board)
 		case BOARD_POWER: n += p->gsi == BOARD_GSI_NONE ? 0 : 2; break;
 		case BOARD_I8042:
 		case BOARD_PIT:
+		case BOARD_PM1:
 		case BOARD_DEBUG_EXIT:
 		case BOARD_DEBUGCON:
 		case BOARD_BOOT_MARKER: break;

@@ -7,7 +7,8 @@
 #    bytes, except for the compiler's name and version in the header and the checksum over them. This iasl does not
 #    disassemble an RSDP, so that one is compiled from its fields, and iasl works out both checksums itself.
 #  - acpiexec, which is the interpreter that Linux has, loads DSDT, FADT and MADT, checks every _CRS, presses the power
-#    button and goes to S5.
+#    button and goes to S5. Not those of the full model: its hardware there is a PC's, and it complains of each part that
+#    is not ours (GPE blocks, a timer). The DSDT is the same.
 #
 # Skips (77) where the tools are missing; where every test has to run (CI=true or VMM_TEST_REQUIRED=1) that is a failure.
 set -eu
@@ -130,7 +131,12 @@ check_runs()
 	fi
 }
 
-boards=0
+is_reduced()
+{
+	grep -q 'Hardware Reduced (V5) : 1' ours-facp.dsl
+}
+
+boards=0 reduced=0
 for board in $("$dump" --list); do
 	mkdir "$board"
 	"$dump" "$board" "$board" || die "$board: no tables"
@@ -139,15 +145,18 @@ for board in $("$dump" --list); do
 	for table in xsdt facp apic dsdt; do
 		check_table "$board" "$table"
 	done
-	start_runs
+	if is_reduced; then
+		start_runs
+		reduced=$((reduced + 1))
+	fi
 	cd ..
 	boards=$((boards + 1))
 done
-[ "$boards" -gt 0 ] || die "no example boards"
+{ [ "$reduced" -gt 0 ] && [ "$boards" -gt "$reduced" ]; } || die "$boards example boards, $reduced of them hardware-reduced"
 wait
 for board in $("$dump" --list); do
 	cd "$board"
-	check_runs "$board"
+	! is_reduced || check_runs "$board"
 	cd ..
 done
 echo "$boards boards: ACPICA agrees with every table"

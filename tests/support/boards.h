@@ -12,6 +12,7 @@
 #include "vmm/base/util.h"
 
 #define BOARDS_POWER_PORT   0x600
+#define BOARDS_PM1_PORT     0x610
 #define BOARDS_PANIC_PORT   0x505
 #define BOARDS_VIRTIO_START UINT64_C(0xd0000000)
 
@@ -29,6 +30,7 @@ static const struct boards_example {
 	{"four", 4, true, true, true, true, true, 4},
 	{"many", 254, true, true, true, true, true, 4},
 	{"full", 254, true, true, true, true, true, 20},
+	{"pic", 2, true, true, true, true, true, 4},
 };
 
 static inline void boards_add(
@@ -68,6 +70,8 @@ static inline bool boards_make(const char *name, struct board *ret)
 			boards_add(ret, BOARD_POWER, 0, BOARDS_POWER_PORT, POWER_SIZE, x->button ? 1 : BOARD_GSI_NONE);
 		for (unsigned v = 0; v < x->virtio; v++)
 			boards_add(ret, BOARD_VIRTIO_MMIO, v, BOARDS_VIRTIO_START + v * 0x1000, 0x1000, free_gsi[v]);
+		if (!strcmp(name, "pic"))
+			boards_add(ret, BOARD_PM1, 0, BOARDS_PM1_PORT, PM1_SIZE, BOARD_GSI_NONE);
 		return true;
 	}
 	return false;

@@ -31,6 +31,7 @@ enum board_kind {
 	BOARD_DEBUG_EXIT,  /* QEMU's isa-debug-exit */
 	BOARD_DEBUGCON,    /* Bochs/QEMU debug console, 0xe9 */
 	BOARD_PVPANIC,     /* one port */
+	BOARD_PM1,         /* ACPI's fixed registers, where it is not hardware-reduced: PM1_* */
 	BOARD_POWER,       /* ACPI sleep control, sleep status, reset, and the event register of the GED: POWER_* */
 	BOARD_VIRTIO_MMIO, /* one register page */
 	BOARD_BOOT_MARKER, /* ports, or a register in the 32-bit hole */
@@ -48,6 +49,14 @@ enum board_kind {
 #define POWER_RESET_VALUE   0x01
 #define POWER_SLP_TYP_S5    5
 #define POWER_EVENT_BUTTON  0x01
+
+/* Registers of BOARD_PM1, two bytes each, as offsets into its range. ACPI 6.5, 4.8.3.1 and 4.8.3.2. */
+#define PM1_STATUS     0
+#define PM1_ENABLE     2
+#define PM1_CONTROL    4
+#define PM1_EVENT_SIZE 4 /* status and enable, which ACPI has as one block */
+#define PM1_SIZE       6
+#define PM1_SCI_GSI    12 /* its interrupt, which it never raises; where a PC has its mouse */
 
 enum board_space { BOARD_PIO, BOARD_MMIO };
 
@@ -72,13 +81,20 @@ struct board_part {
  * struct board - the whole plan
  * @cpus: 1 to BOARD_CPUS_MAX; APIC id n is CPU n (SMP topology is flat: one thread a core, one socket)
  * @ram_size: bytes of guest RAM in all; what exceeds BOARD_HOLE_START continues at 4 GiB
+ * @acpi: the guest is offered ACPI tables; its kernel may leave them alone
  * @virtio_on_cmdline: virtio-mmio devices are told on the guest's command line and therefore not in ACPI: a guest that
  *                     learns of a device from both probes it twice
+ * @pic: the argument of the kernel's command line with which devices interrupt through the 8259s alone; NULL: they have
+ *       the I/O APIC. Borrowed, static.
+ * @no_apic: the kernel may do without its local APIC, too
  */
 struct board {
 	unsigned cpus;
 	uint64_t ram_size;
+	bool acpi;
 	bool virtio_on_cmdline;
+	const char *pic;
+	bool no_apic;
 	struct board_part part[BOARD_PARTS_MAX];
 	size_t nr;
 };

@@ -60,6 +60,10 @@
 	E(power_button, INFO, INFO, "% received: power button pressed, waiting % ms for the guest",                    \
 		A2(S, why, T, grace))                                                                                  \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
+	E(pic_mode, INFO, INFO, "the kernel command line says %: devices interrupt through the 8259s",                 \
+		A1(S, argument))                                                                                       \
+	E(one_cpu, WARN, INFO, "the kernel command line says %: the guest may use only one of its % CPUs",             \
+		A2(S, argument, U, cpus))                                                                              \
 	E(pit_started, DEBUG, INFO, "the guest programs an interval timer (PIT): KVM makes it now", A0)                \
 	E(pit_failed, WARN, INFO, "the guest programs an interval timer (PIT), and this host gives it none: %",        \
 		A1(S, why))                                                                                            \

@@ -203,6 +203,36 @@ static void test_fadt(void **state)
 	acpi_blob_destroy(&t.blob);
 }
 
+/* The full model: what the specification wants besides. */
+static void test_fadt_with_pm1(void **state)
+{
+	static const uint8_t evt[] = {1, 32, 0, 2, 0x10, 0x06, 0, 0, 0, 0, 0, 0};
+	static const uint8_t cnt[] = {1, 16, 0, 2, 0x14, 0x06, 0, 0, 0, 0, 0, 0};
+	const uint8_t *facs;
+	struct tables t;
+	uint64_t gpa;
+
+	build_example("pic", &t);
+	assert_false(le32_get(t.fadt + 112) & BIT(20));
+	assert_true(le32_get(t.fadt + 112) & BIT(4));
+	assert_int_equal(le16_get(t.fadt + 46), PM1_SCI_GSI);
+	assert_int_equal(le32_get(t.fadt + 48), 0); /* no SMI: in ACPI mode from the start */
+	assert_int_equal(le32_get(t.fadt + 56), 0x610);
+	assert_int_equal(le32_get(t.fadt + 64), 0x614);
+	assert_int_equal(t.fadt[88], 4);
+	assert_int_equal(t.fadt[89], 2);
+	assert_true(le16_get(t.fadt + 96) > 100 && le16_get(t.fadt + 98) > 1000); /* no C2, no C3 */
+	assert_memory_equal(t.fadt + 148, evt, sizeof(evt));
+	assert_memory_equal(t.fadt + 172, cnt, sizeof(cnt));
+	gpa = le64_get(t.fadt + 132);
+	assert_int_equal(le32_get(t.fadt + 36), gpa);
+	assert_true(is_aligned(gpa, 64) && gpa >= t.blob.gpa && gpa + 64 <= t.blob.gpa + t.blob.size);
+	facs = t.blob.data + (gpa - t.blob.gpa);
+	assert_memory_equal(facs, "FACS\x40\0\0\0", 8);
+	assert_int_equal(facs[32], 2);
+	acpi_blob_destroy(&t.blob);
+}
+
 static void check_madt(unsigned cpus)
 {
 	struct board board = {.cpus = cpus};
@@ -487,6 +517,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_example),
 		cmocka_unit_test(test_fadt),
+		cmocka_unit_test(test_fadt_with_pm1),
 		cmocka_unit_test(test_madt),
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_absent_parts),

@@ -208,6 +208,10 @@ static void the_command_line_tells_of_devices_where_acpi_does_not(void **state)
 		{DISCOVERY_AUTO, true, "a acpi=off b", NULL, true},
 		{DISCOVERY_AUTO, true, NULL, "quiet acpi=off", true},
 		{DISCOVERY_AUTO, true, "xacpi=off acpi=offer", NULL, false},
+		/* As the kernel reads its line: quotes, and nothing behind "--", where --append comes to lie, too. */
+		{DISCOVERY_AUTO, true, "a=\"b acpi=off\"", NULL, false},
+		{DISCOVERY_AUTO, true, "a -- b", "acpi=off", false},
+		{DISCOVERY_AUTO, true, "acpi=off acpi=force", NULL, false},
 		{DISCOVERY_ACPI, true, "acpi=off", NULL, false},
 		{DISCOVERY_CMDLINE, true, NULL, NULL, true},
 	};
@@ -227,8 +231,8 @@ static void the_command_line_tells_of_devices_where_acpi_does_not(void **state)
 		assert_non_null(line);
 		if (cases[i].told)
 			assert_ptr_equal(strstr(line,
-						 "virtio_mmio.device=0x1000@0xd0000000:16 "
-						 "virtio_mmio.device=0x1000@0xd0001000:17 "),
+						 "virtio_mmio.device=0x1000@0xd0000000:5 "
+						 "virtio_mmio.device=0x1000@0xd0001000:10 "),
 				line);
 		else
 			assert_null(strstr(line, "virtio_mmio"));
@@ -236,6 +240,60 @@ static void the_command_line_tells_of_devices_where_acpi_does_not(void **state)
 		free(line);
 		config_destroy(&c);
 	}
+}
+
+static void draw(struct config *c, const char *append, struct board *b)
+{
+	free(c->append);
+	c->append = append ? strdup(append) : NULL;
+	assert_int_equal(board_draw(c, b, NULL), 0);
+}
+
+/* Only pins that the 8259s have, and ACPI's full model, without which Linux drops the 8259s. */
+static void a_kernel_without_io_apic_gets_a_board_for_it(void **state)
+{
+	struct config c = disks(8);
+	struct board b;
+	struct err e = {0};
+
+	draw(&c, NULL, &b);
+	assert_null(b.pic);
+	assert_false(b.no_apic);
+	assert_null(board_find(&b, BOARD_PM1, 0));
+
+	draw(&c, "noapic", &b);
+	assert_string_equal(b.pic, "noapic");
+	assert_true(b.acpi);
+	assert_false(b.no_apic || b.virtio_on_cmdline);
+	assert_non_null(board_find(&b, BOARD_PM1, 0));
+	for_each_part(p, &b)
+		if (p->gsi != BOARD_GSI_NONE)
+			assert_true(p->gsi < 16 && p->gsi != PM1_SCI_GSI);
+
+	draw(&c, "acpi=noirq", &b);
+	assert_true(b.acpi && b.no_apic);
+	assert_non_null(board_find(&b, BOARD_PM1, 0));
+
+	/* The same pins where there is no ACPI: nobody knows whether that kernel reads an MP table. */
+	draw(&c, "acpi=off", &b);
+	assert_null(b.pic);
+	assert_true(b.acpi && b.no_apic && b.virtio_on_cmdline);
+	assert_int_equal(board_find(&b, BOARD_VIRTIO_MMIO, 0)->gsi, 5);
+	c.acpi = false;
+	draw(&c, "noapic", &b);
+	assert_false(b.acpi);
+	assert_true(b.no_apic);
+	assert_null(board_find(&b, BOARD_PM1, 0));
+	config_destroy(&c);
+
+	c = disks(9);
+	c.append = strdup("nosmp");
+	assert_int_equal(board_draw(&c, &b, &e), -ENOSPC);
+	assert_non_null(
+		strstr(e.text, "the kernel command line says nosmp, and the 8259s have interrupts for 8 virtio"));
+	assert_non_null(strstr(e.text, "leave nosmp out, or take 1 away"));
+	draw(&c, NULL, &b);
+	config_destroy(&c);
 }
 
 int main(void)
@@ -249,6 +307,7 @@ int main(void)
 		cmocka_unit_test(virtio_devices_have_pages_and_interrupts_of_their_own),
 		cmocka_unit_test(one_too_many_is_refused),
 		cmocka_unit_test(the_command_line_tells_of_devices_where_acpi_does_not),
+		cmocka_unit_test(a_kernel_without_io_apic_gets_a_board_for_it),
 	};
 
 	return run_group(tests);

@@ -74,7 +74,7 @@ static uint32_t apic(const struct vcpu *v, unsigned reg)
 	return le32_get(lapic.regs + reg);
 }
 
-/* MP 1.4, 3.6.2.2: the boot CPU's APIC is on and hands the 8259's interrupts through; the others are as INIT leaves them. */
+/* MP 1.4, 3.6.2.2: the boot CPU's APIC is on and hands the 8259's interrupts through; the others are as after INIT. */
 static void the_boot_cpu_is_wired_to_the_8259(void **state)
 {
 	struct kvm kvm = {.fd = -1};

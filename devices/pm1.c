@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/pm1.h"
+
+#include "vmm/base/util.h"
+
+/* The registers as the bytes that a guest addresses. */
+static uint16_t *reg_of(struct pm1_regs *r, uint64_t offset)
+{
+	switch (offset & ~UINT64_C(1)) {
+	case PM1_STATUS: return &r->status;
+	case PM1_ENABLE: return &r->enable;
+	case PM1_CONTROL: return &r->control;
+	default: return NULL;
+	}
+}
+
+static void pm1_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+{
+	struct pm1 *p = container_of(dev, struct pm1, dev);
+	uint8_t *byte = data;
+
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < len; i++) {
+		const uint16_t *reg = reg_of(&p->regs, offset + i);
+
+		byte[i] = reg ? (uint8_t)(*reg >> 8 * ((offset + i) & 1)) : 0xff;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* A byte of one register. SLP_EN is in the high one of the control register, with the type of sleep. */
+static void write_byte(struct pm1 *p, uint64_t offset, uint8_t value)
+{
+	struct pm1_regs *r = &p->regs;
+	unsigned shift = 8 * (offset & 1);
+	uint16_t bits = (uint16_t)(value << shift), *reg = reg_of(r, offset);
+
+	if (!reg)
+		return;
+	if (reg == &r->status) {
+		*reg &= (uint16_t)~bits; /* written ones clear */
+		return;
+	}
+	*reg = (uint16_t)((*reg & ~(0xff << shift)) | bits);
+	if (reg != &r->control)
+		return;
+	*reg = (uint16_t)((*reg & ~PM1_SLP_EN) | PM1_SCI_EN);
+	if (!(bits & PM1_SLP_EN))
+		return;
+	if ((bits & PM1_SLP_TYP_MASK) == POWER_SLP_TYP_S5 << PM1_SLP_TYP_SHIFT)
+		p->events->raise(p->events, GUEST_POWEROFF, 0);
+	else
+		r->status |= PM1_WAK_STS; /* the only sleep there is: any other is over at once */
+}
+
+static void pm1_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+{
+	struct pm1 *p = container_of(dev, struct pm1, dev);
+	const uint8_t *byte = data;
+
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < len; i++)
+		write_byte(p, offset + i, byte[i]);
+	pthread_mutex_unlock(&p->lock);
+}
+
+int pm1_init(struct pm1 *p, struct guest_events *events)
+{
+	static const struct device_ops ops = {.read = pm1_read, .write = pm1_write};
+
+	*p = (struct pm1){.dev = {.ops = &ops, .name = "pm1"}, .events = events, .regs.control = PM1_SCI_EN};
+	return -pthread_mutex_init(&p->lock, NULL);
+}
+
+void pm1_destroy(struct pm1 *p)
+{
+	if (p)
+		pthread_mutex_destroy(&p->lock);
+}

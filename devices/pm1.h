@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fixed registers that ACPI has where it is not hardware-reduced: PM1 status, enable and control. They are there
+ * for a kernel that is to do without the I/O APIC (noapic, nolapic): Linux drops the 8259s on a hardware-reduced
+ * machine, and would be without interrupts. No fixed event ever happens here, the power button is the GED's, so what is
+ * left is S5, and bits that read as they were written.
+ *
+ * Offsets are PM1_* in vmm/base/board.h, since the ACPI tables name them too.
+ *
+ * Spec: ACPI 6.5, 4.8.3.1 (PM1 event), 4.8.3.2 (PM1 control).
+ */
+#ifndef DEVICES_PM1_H
+#define DEVICES_PM1_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "vmm/base/board.h"
+#include "vmm/base/device.h"
+
+#define PM1_SCI_EN        0x0001 /* always set: there is no other mode than ACPI's */
+#define PM1_SLP_TYP_SHIFT 10
+#define PM1_SLP_TYP_MASK  (7U << PM1_SLP_TYP_SHIFT)
+#define PM1_SLP_EN        0x2000
+#define PM1_WAK_STS       0x8000
+
+/**
+ * struct pm1_regs - plain data
+ * @status: PM1_WAK_STS or 0; other bits are events, and none happens
+ * @enable: as last written
+ * @control: as last written; PM1_SLP_EN always reads as 0, PM1_SCI_EN as 1
+ */
+struct pm1_regs {
+	uint16_t status;
+	uint16_t enable;
+	uint16_t control;
+};
+
+/**
+ * struct pm1
+ * @dev: PM1_SIZE registers
+ * @events: borrowed; gets GUEST_POWEROFF
+ */
+struct pm1 {
+	struct device dev;
+	struct guest_events *events;
+	pthread_mutex_t lock;
+	struct pm1_regs regs;
+};
+
+/** pm1_init() - Return: 0 or a negative errno. */
+int pm1_init(struct pm1 *p, struct guest_events *events);
+
+/** pm1_destroy() - takes NULL */
+void pm1_destroy(struct pm1 *p);
+
+#endif
