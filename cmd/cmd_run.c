@@ -21,6 +21,7 @@
 #include "cmd/terminal.h"
 #include "vmm/base/gmem.h"
 #include "vmm/console.h"
+#include "vmm/hints.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
 
@@ -89,6 +90,8 @@ static void say_verdict(const struct run *run, const struct verdict *v)
 		break;
 	default: break;
 	}
+	if (run->config.log_level >= TRACE_WARN)
+		machine_hints(run->machine, v, stderr);
 }
 
 static void run_destroy(struct run *run)

@@ -151,8 +151,7 @@ static int add_boot_marker(struct board *b, uint64_t addr, struct err *e)
 
 char *board_cmdline(const struct config *config, const struct board *board)
 {
-	const char *deflt = config->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
-	const char *base = config->cmdline ? config->cmdline : deflt;
+	const char *base = config_cmdline(config);
 	const char *append = config->append ? config->append : "";
 	char *line = NULL;
 	size_t size;

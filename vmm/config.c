@@ -30,6 +30,13 @@ void config_init(struct config *ret)
 	};
 }
 
+const char *config_cmdline(const struct config *c)
+{
+	if (c->cmdline)
+		return c->cmdline;
+	return c->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
+}
+
 void config_destroy(struct config *c)
 {
 	if (!c)

@@ -188,6 +188,9 @@ struct config {
 /** config_init() - a machine of defaults, without a kernel */
 void config_init(struct config *ret);
 
+/** config_cmdline() - the guest's command line without what @append adds: @cmdline, or the default of its console */
+const char *config_cmdline(const struct config *c);
+
 /** config_destroy() - free the strings; takes NULL, and leaves a struct that can be destroyed again */
 void config_destroy(struct config *c);
 

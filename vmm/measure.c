@@ -69,6 +69,7 @@ static void measure_cpus(struct machine *m, struct measures *ret)
 static void measure_virtio(struct virtio_device *dev, struct measure_device *ret)
 {
 	snprintf(ret->name, sizeof(ret->name), "%s", dev->name);
+	ret->driven = dev->driven;
 	ret->payload = virtio_payload(dev);
 }
 

@@ -29,10 +29,12 @@ struct measure_counters {
 /**
  * struct measure_device - a part of the board: accesses to its registers, and what a virtio device moved
  * @name: of the virtio device; empty: it is none
+ * @driven: as of struct virtio_device
  */
 struct measure_device {
 	struct board_part part;
 	char name[24];
+	bool driven;
 	struct virtio_payload payload;
 	uint64_t reads;
 	uint64_t writes;

@@ -57,7 +57,7 @@ static void put_configuration(const struct config *c, struct json *j)
 	json_object(j, "configuration");
 	json_string(j, "kernel", c->kernel);
 	json_string(j, "initrd", c->initrd);
-	json_string(j, "cmdline", c->cmdline ? c->cmdline : CONFIG_DEFAULT_CMDLINE);
+	json_string(j, "cmdline", config_cmdline(c));
 	json_string(j, "append", c->append);
 	json_string(j, "kernel_load", c->kernel_load == KERNEL_LOAD_MAP ? "map" : "read");
 	json_u64(j, "mem_bytes", c->mem_bytes);
@@ -246,6 +246,7 @@ static void put_payload(const struct measure_device *d, struct json *j)
 	}
 	json_object(j, "payload");
 	json_string(j, "device", d->name);
+	json_bool(j, "driven", d->driven);
 	json_u64(j, "to_guest_bytes", d->payload.to_guest);
 	json_u64(j, "from_guest_bytes", d->payload.from_guest);
 	json_end(j);

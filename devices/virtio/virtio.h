@@ -119,6 +119,7 @@ struct virtio_payload {
  * @nr_queues, @queue: with .mem and .max set
  * @driver_features: what the driver accepted; 0 before FEATURES_OK
  * @driver_ok: between activate and reset, and no rule broken
+ * @driven: a driver has set DRIVER_OK at least once
  * @payload: the device counts; what the other side (a disk, a socket) took or gave
  * @transport, @trace: borrowed
  * @loop: where each queue's kicks arrive; borrowed. virtio_device_init() sets all to the same one.
@@ -134,6 +135,7 @@ struct virtio_device {
 	struct virtqueue queue[VIRTIO_QUEUES_MAX];
 	uint64_t driver_features;
 	bool driver_ok;
+	bool driven;
 	struct virtio_payload payload;
 	struct virtio_transport *transport;
 	struct loop *loop[VIRTIO_QUEUES_MAX];

@@ -235,7 +235,7 @@ static void write_status(struct virtio_mmio *t, uint32_t value)
 	if (set)
 		t->regs.reset_pending = false;
 	if ((set & STATUS_DRIVER_OK) && !(old & STATUS_NEEDS_RESET)) {
-		d->driver_ok = true;
+		d->driver_ok = d->driven = true;
 		if (d->ops->activate)
 			d->ops->activate(d);
 	}

@@ -35,8 +35,9 @@ check "triple fault: 36, and where the CPU stood" all_of status_is 36 -- out_has
 	err_has '^last console output:$'
 
 in_tiny lab=halt --cpus 2
-check "halt with both CPUs: 38" all_of status_is 38 -- out_has '^lab: doing halt$' -- \
-	err_has '^vmm: the guest halted for good'
+check "halt with both CPUs: 38, and where they stood" all_of status_is 38 -- out_has '^lab: doing halt$' -- \
+	err_has '^vmm: the guest halted for good' -- err_has '^CPU 0: halted, .* RIP 0x[0-9a-f]+ .*interrupts off$' -- \
+	err_has '^CPU 1: halted, .* interrupts off$'
 
 in_tiny "lab=exit lab_exit=7" --debug-exit
 check "7 to the debug-exit port: 15" all_of status_is 15 -- out_has '^lab: exit 7$' -- says_nothing
@@ -91,14 +92,19 @@ check "a panic told by pvpanic, built in: 34" all_of status_is 34 -- out_has 'Ke
 in_tiny lab=fake
 check "a program that prints a panic is no panic" all_of status_is 0 -- out_has '^lab: faked$' -- says_nothing
 
-boot --kernel "$cloud61" --initrd "$debian" --mem 192M --append 'quiet lab=panic'
+truncate -s 1M "$TEST_TMP/image"
+boot --kernel "$cloud61" --initrd "$debian" --mem 192M --append 'quiet lab=panic' --disk "path=$TEST_TMP/image"
 check "Debian 6.1, pvpanic's module: 34" all_of status_is 34 -- out_has '^lab: panicking$' -- \
 	out_has 'Kernel panic - not syncing: sysrq triggered crash' -- \
 	err_has '^vmm: the guest panicked \(pvpanic device\): Kernel panic'
+check "a disk without a driver in the guest is named, the entropy device is not" all_of \
+	err_has '^vmm: no driver in the guest started disk0 \(--disk\): its kernel or initrd needs virtio_mmio and virtio_blk$' -- \
+	[ "$(printf '%s\n' "$err" | grep -c 'no driver in the guest')" = 1 ]
 
 boot --kernel "$cloud61" --initrd "$debian" --mem 192M --cmdline 'reboot=k panic=-1 pci=off quiet lab=panic'
-check "Debian 6.1, pvpanic's module and no console: 34" all_of status_is 34 -- test -z "$out" -- \
-	err_has '^vmm: the guest panicked \(pvpanic device\)$'
+check "Debian 6.1, pvpanic's module and no console: 34, and why there was none" all_of status_is 34 -- test -z "$out" -- \
+	err_has '^vmm: the guest panicked \(pvpanic device\)$' -- \
+	err_has '^vmm: the guest wrote nothing to its console: no console= is on its command line'
 
 # --- We end it ---------------------------------------------------------------
 
