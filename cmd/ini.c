@@ -204,7 +204,7 @@ static void take_list_pair(struct ini_source *s, const char *key)
 			option_section_name(other->section));
 	else if (!k)
 		REFUSE(s, "%s: not a key of [%s]; vmm.conf(5) lists all", key, o->name);
-	else if (s->list_seen & BIT(k - o->keys))
+	else if ((s->list_seen & BIT(k - o->keys)) && !k->repeatable)
 		REFUSE(s, "%s: already set in this [%s]", key, o->name);
 	if (s->result < 0)
 		return;

@@ -94,7 +94,7 @@ int list_check(const struct option_def *o, const char *text, struct err *e)
 		k = take_word(o, word, &value, e);
 		if (!k)
 			return -EINVAL;
-		if (seen & BIT(k - o->keys))
+		if ((seen & BIT(k - o->keys)) && !k->repeatable)
 			return err_set(e, -EINVAL, "%s: given twice", k->name);
 		seen |= (uint32_t)BIT(k - o->keys);
 	}

@@ -398,7 +398,7 @@ const struct option_def options[] = {
 		OPTION_LIST(net),
 		.metavar = "tap=NAME|fd=N|passt[=SOCKET][,mac=MAC]",
 		.repeatable = true,
-		.help = "a network device; repeatable",
+		.help = "a network device; keys: mac=, and for passt tcp= and udp=; repeatable",
 		.man = OPTION_MAN("A network device, which the guest finds as eth0, eth1 and so on, in this order.\n"
 				  "One of *tap*, *fd* and *passt* says what it is connected to."),
 	},

@@ -76,7 +76,7 @@ struct option_value {
  * @multiple: of which a number is a multiple, 0: any
  * @choices: CHOICE: NULL-terminated
  * @excludes: name of a setting that cannot be on together with this one
- * @repeatable: each occurrence adds; those of the command line replace those of a file
+ * @repeatable: each occurrence adds; those of the command line replace those of a file. Also for a key of a list.
  * @offset: of the member in struct config, or for a key of a list in the list's element; used when @store is NULL
  * @store: puts a value into the configuration, once per occurrence; 0 or -ENOMEM
  * @store_at: the same for a key of a list, into its element

@@ -185,6 +185,30 @@ static int store_passt(void *item, const struct option_value *v)
 	return *v->text ? store_name(item, v->text) : 0;
 }
 
+static int store_ports(struct config_ports *p, const char *spec)
+{
+	char *copy = strdup(spec), **grown = reallocarray(p->spec, p->nr + 1, sizeof(*p->spec));
+
+	if (grown)
+		p->spec = grown;
+	if (!copy || !grown) {
+		free(copy);
+		return -ENOMEM;
+	}
+	p->spec[p->nr++] = copy;
+	return 0;
+}
+
+static int store_tcp(void *item, const struct option_value *v)
+{
+	return store_ports(&((struct config_net *)item)->tcp, v->text);
+}
+
+static int store_udp(void *item, const struct option_value *v)
+{
+	return store_ports(&((struct config_net *)item)->udp, v->text);
+}
+
 static int store_mac(void *item, const struct option_value *v)
 {
 	struct config_net *n = item;
@@ -229,8 +253,27 @@ const struct option_def net_keys[NET_KEYS] = {
 			"of the "
 			"user who runs the machine, and it offers an address by DHCP.\n"
 			"With a socket, connect to the passt that listens there; without, start one, which ends with "
-			"the "
-			"machine and forwards no ports to the guest."),
+			"the machine and forwards to the guest the ports that *tcp* and *udp* name."),
+	},
+	{
+		.name = "tcp",
+		.type = OPT_STRING,
+		.metavar = "[ADDRESS/]PORT[:GUESTPORT]",
+		.repeatable = true,
+		.store_at = store_tcp,
+		.man = OPTION_MAN(
+			"Forward connections to a TCP port of the host to the guest: tcp=2222:22 reaches its port 22, "
+			"tcp=8080 its port 8080, tcp=9000-9009:80-89 ten of them.\n"
+			"They are open on all addresses of the host unless one is named, as in tcp=127.0.0.1/2222:22.\n"
+			"Only for a passt that is started; may be given several times."),
+	},
+	{
+		.name = "udp",
+		.type = OPT_STRING,
+		.metavar = "[ADDRESS/]PORT[:GUESTPORT]",
+		.repeatable = true,
+		.store_at = store_udp,
+		.man = OPTION_MAN("The same for UDP."),
 	},
 	{
 		.name = "mac",

@@ -18,7 +18,7 @@ void *net_add(struct config *c);
 #define DISK_KEYS 9
 extern const struct option_def disk_keys[DISK_KEYS];
 
-#define NET_KEYS 4
+#define NET_KEYS 6
 extern const struct option_def net_keys[NET_KEYS];
 
 /* Of vsock and balloon a machine has one: these mark it as wanted. */

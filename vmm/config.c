@@ -37,6 +37,13 @@ const char *config_cmdline(const struct config *c)
 	return c->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
 }
 
+static void destroy_ports(struct config_ports *p)
+{
+	for (size_t i = 0; i < p->nr; i++)
+		free(p->spec[i]);
+	free(p->spec);
+}
+
 void config_destroy(struct config *c)
 {
 	if (!c)
@@ -56,8 +63,11 @@ void config_destroy(struct config *c)
 		free(c->disk[i].id);
 	}
 	free(c->disk);
-	for (size_t i = 0; i < c->nr_nets; i++)
+	for (size_t i = 0; i < c->nr_nets; i++) {
 		free(c->net[i].name);
+		destroy_ports(&c->net[i].tcp);
+		destroy_ports(&c->net[i].udp);
+	}
 	free(c->net);
 	free(c->chroot);
 	free(c->netns);

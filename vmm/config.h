@@ -59,17 +59,26 @@ struct config_disk {
 /* NONE and TWO are what config_check() refuses. */
 enum config_net_kind { CONFIG_NET_NONE, CONFIG_NET_TAP, CONFIG_NET_FD, CONFIG_NET_PASST, CONFIG_NET_TWO };
 
+/** struct config_ports - port specifications, in the order in which they were given; owned */
+struct config_ports {
+	char **spec;
+	size_t nr;
+};
+
 /**
  * struct config_net - one network device; strings are owned
  * @name: TAP: the interface; PASST: the socket it listens on, NULL: one is started
  * @fd: FD: number of a TAP that was passed to us
  * @mac: what the guest uses; all zero: net_default_mac()
+ * @tcp, @udp: PASST that is started: ports of the host that it forwards to the guest, see net_passt_check_ports()
  */
 struct config_net {
 	enum config_net_kind kind;
 	char *name;
 	int fd;
 	uint8_t mac[6];
+	struct config_ports tcp;
+	struct config_ports udp;
 };
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_SOCKET, CONSOLE_NULL };

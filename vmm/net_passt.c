@@ -33,9 +33,12 @@ extern char **environ;
 #define PASST_FRAME_MAX 65535
 #define IN_SIZE         (128 * KIB)
 #define SOCKET_BUFFER   (1 << 20)
-#define READY_TRIES     5000 /* of 1 ms */
-#define EXIT_TRIES      100
-#define WORDS_MAX       512
+/* Where passt finds its end of the socket. */
+#define PASST_FD      3
+#define PASST_FD_TEXT "3"
+#define READY_TRIES   5000 /* of 1 ms */
+#define EXIT_TRIES    100
+#define WORDS_MAX     512
 
 /**
  * struct net_passt
@@ -348,17 +351,92 @@ int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
 	return wrap(TAKE_FD(fd), ret, e);
 }
 
-/* Starts passt on one end of a pair, its standard error on a pipe. Return: 0 or a negative errno. */
-static int spawn(int sock, int err_fd, pid_t *ret)
+/* PORT or PORT-PORT at *@at, which moves on. Return: how many ports, 0: it is none. */
+static unsigned take_ports(const char **at)
 {
-	char number[16];
-	const char *argv[] = {"passt", "--foreground", "--quiet", "--one-off", "--fd", number, NULL};
+	unsigned long first, last;
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return 0;
+	first = last = strtoul(*at, &end, 10);
+	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+		last = strtoul(end + 1, &end, 10);
+	*at = end;
+	return first && first <= last && last <= UINT16_MAX ? (unsigned)(last - first + 1) : 0;
+}
+
+int net_passt_check_ports(const char *spec, struct err *e)
+{
+	const char *slash = strchr(spec, '/'), *at = slash ? slash + 1 : spec;
+	size_t len = slash ? (size_t)(slash - spec) : 0;
+	char address[INET6_ADDRSTRLEN];
+	uint8_t binary[sizeof(struct in6_addr)];
+	unsigned host, guest;
+
+	if (slash) {
+		snprintf(address, sizeof(address), "%.*s", (int)MIN(len, sizeof(address) - 1), spec);
+		if (len >= sizeof(address) ||
+			(inet_pton(AF_INET, address, binary) != 1 && inet_pton(AF_INET6, address, binary) != 1))
+			return err_set(e, -EINVAL, "'%.60s' is no IP address", address);
+	}
+	host = take_ports(&at);
+	guest = host;
+	if (host && *at == ':') {
+		at++;
+		guest = take_ports(&at);
+	}
+	if (!host || !guest || *at)
+		return err_set(e, -EINVAL, "not [ADDRESS/]PORT[:GUESTPORT], as in 2222:22 or 127.0.0.1/8000-8009");
+	if (host != guest)
+		return err_set(e, -EINVAL, "%u ports of the host, and %u of the guest", host, guest);
+	return 0;
+}
+
+/* Its command line; the caller frees the array. NULL: no memory. */
+static const char **passt_argv(const struct config_ports *tcp, const struct config_ports *udp)
+{
+	static const char *const fixed[] = {"passt", "--foreground", "--quiet", "--one-off", "--fd"};
+	const char **argv = calloc(ARRAY_SIZE(fixed) + 2 * (tcp->nr + udp->nr) + 2, sizeof(*argv));
+	size_t n = ARRAY_SIZE(fixed);
+
+	if (!argv)
+		return NULL;
+	memcpy(argv, fixed, sizeof(fixed));
+	argv[n++] = PASST_FD_TEXT;
+	for (size_t i = 0; i < tcp->nr; i++) {
+		argv[n++] = "--tcp-ports";
+		argv[n++] = tcp->spec[i];
+	}
+	for (size_t i = 0; i < udp->nr; i++) {
+		argv[n++] = "--udp-ports";
+		argv[n++] = udp->spec[i];
+	}
+	return argv;
+}
+
+static void close_from(posix_spawn_file_actions_t *files, int first)
+{
+#ifdef __GLIBC__
+	posix_spawn_file_actions_addclosefrom_np(files, first);
+#else
+	for (int fd = first; fd < sysconf(_SC_OPEN_MAX); fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			posix_spawn_file_actions_addclose(files, fd);
+#endif
+}
+
+/*
+ * Starts passt on one end of a pair, its standard error on a pipe, and with no other descriptor of ours: those that a
+ * launcher has passed to us are not close-on-exec. Return: 0 or a negative errno.
+ */
+static int spawn(const char *const *argv, int sock, int err_fd, pid_t *ret)
+{
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, pipe_signal;
 	int r;
 
-	snprintf(number, sizeof(number), "%d", sock);
 	sigemptyset(&none);
 	sigemptyset(&pipe_signal);
 	sigaddset(&pipe_signal, SIGPIPE);
@@ -367,7 +445,9 @@ static int spawn(int sock, int err_fd, pid_t *ret)
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, err_fd, STDERR_FILENO);
-	posix_spawn_file_actions_adddup2(&files, sock, sock); /* to itself: clears close-on-exec */
+	/* To itself, if it is the same: that clears close-on-exec. */
+	posix_spawn_file_actions_adddup2(&files, sock, PASST_FD);
+	close_from(&files, PASST_FD + 1);
 	/* The signals that we block are not passt's to block, and those for our group are not for it. */
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	posix_spawnattr_setsigmask(&attr, &none);
@@ -388,12 +468,16 @@ static int send_probe(struct net_backend *b)
 	return passt_send(b, iov, ARRAY_SIZE(iov), sizeof(frame));
 }
 
-int net_passt_start(struct net_backend **ret, struct err *e)
+int net_passt_start(
+	const struct config_ports *tcp, const struct config_ports *udp, struct net_backend **ret, struct err *e)
 {
+	CLEANUP_FREE const char **argv = passt_argv(tcp, udp);
 	int pair[2], words[2];
 	struct net_backend *b;
 	int r;
 
+	if (!argv)
+		return err_sys(e, -ENOMEM, "cannot start passt");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, -errno, "socketpair");
 	if (pipe2(words, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -406,7 +490,7 @@ int net_passt_start(struct net_backend **ret, struct err *e)
 	r = b ? 0 : err_sys(e, -ENOMEM, "cannot allocate a network backend");
 	if (r == 0) {
 		to_passt(b)->said.fd = words[0];
-		r = spawn(pair[1], words[1], &to_passt(b)->pid);
+		r = spawn(argv, pair[1], words[1], &to_passt(b)->pid);
 		if (r == -ENOENT)
 			err_set(e, r, "passt is not installed (Debian's package passt), or not on PATH");
 		else if (r < 0)

@@ -12,9 +12,19 @@
 
 #include "devices/virtio/net_backend.h"
 #include "vmm/base/err.h"
+#include "vmm/config.h"
 
 /** net_passt_check() - 0, or -ENAMETOOLONG with words for a path that no socket can have */
 int net_passt_check(const char *path, struct err *e);
+
+/**
+ * net_passt_check_ports() - what a passt of ours can be told to forward
+ * @spec: [ADDRESS/]PORT[-PORT][:PORT[-PORT]]: ports of the host, then those of the guest if they differ; as passt(1) has
+ *        it for --tcp-ports, but one range
+ *
+ * Return: 0 or -EINVAL, with words. Trust: operator.
+ */
+int net_passt_check_ports(const char *spec, struct err *e);
 
 /**
  * net_passt_connect() - to a passt that listens on @path. @ret: owned by the caller; untouched on failure. Return: 0 or
@@ -24,13 +34,15 @@ int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
 
 /**
  * net_passt_start() - start a passt of our own, which ends with the backend
+ * @tcp, @udp: what it forwards to the guest, already checked; borrowed
  * @ret: owned by the caller; untouched on failure
  *
  * Found on PATH; returns without waiting for its set-up: net_backend_ready() does, for at most some seconds.
  *
  * Return: 0 or a negative errno, with words.
  */
-int net_passt_start(struct net_backend **ret, struct err *e);
+int net_passt_start(
+	const struct config_ports *tcp, const struct config_ports *udp, struct net_backend **ret, struct err *e);
 
 /**
  * net_passt_wrap() - a backend on a connected stream socket, which it takes; for tests. NULL: no memory, @fd is closed.

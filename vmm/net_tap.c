@@ -7,6 +7,7 @@
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "vmm/base/util.h"
 
@@ -112,6 +113,24 @@ static const struct net_backend_ops tap_ops = {
 	.destroy = tap_destroy,
 };
 
+/*
+ * The MTU of the interface behind @fd. Its name may be that of another interface here, when the fd comes from another
+ * network namespace: the two must agree on the address. Return: 0 when it cannot be known.
+ */
+static uint16_t read_mtu(int fd, const char *name)
+{
+	CLEANUP_FD int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ours = {0}, named = {0};
+
+	memcpy(named.ifr_name, name, sizeof(named.ifr_name));
+	if (sock < 0 || ioctl(fd, SIOCGIFHWADDR, &ours) < 0 || ioctl(sock, SIOCGIFHWADDR, &named) < 0 ||
+		memcmp(&ours.ifr_hwaddr, &named.ifr_hwaddr, sizeof(ours.ifr_hwaddr)) != 0)
+		return 0;
+	if (ioctl(sock, SIOCGIFMTU, &named) < 0 || named.ifr_mtu < NET_MTU_MIN)
+		return 0;
+	return (uint16_t)MIN(named.ifr_mtu, UINT16_MAX);
+}
+
 /* Makes the backend of an fd that is attached; takes the fd on success. */
 static int make(int fd, const struct ifreq *ifr, struct net_backend **ret, struct err *e)
 {
@@ -137,7 +156,13 @@ static int make(int fd, const struct ifreq *ifr, struct net_backend **ret, struc
 	memcpy(tap->name, ifr->ifr_name, sizeof(tap->name));
 	tap->name[sizeof(tap->name) - 1] = '\0';
 	tap->vnet_hdr = vnet_hdr;
-	tap->backend = (struct net_backend){.ops = &tap_ops, .peer = tap->name, .fd = fd, .offload = offload};
+	tap->backend = (struct net_backend){
+		.ops = &tap_ops,
+		.peer = tap->name,
+		.fd = fd,
+		.offload = offload,
+		.mtu = read_mtu(fd, tap->name),
+	};
 	*ret = &tap->backend;
 	return 0;
 }

@@ -37,6 +37,7 @@
 /* Changes of offloads: ten at once, then as many in a second. */
 #define OFFLOAD_NS       UINT64_C(100000000)
 #define OFFLOAD_BURST_NS (10 * OFFLOAD_NS)
+#define VLAN_TAG 4u /* IEEE 802.1Q: in front of a packet that may be as large as the MTU */
 
 /* After a frame no larger than this, the next one is offered just as much of the guest's buffers. */
 #define SMALL_FRAME 4096
@@ -343,6 +344,13 @@ static int pass_frame(struct net *n)
 	return 0;
 }
 
+/* 5.1.4.1: no packet is larger than the MTU that was negotiated, but for one to be cut into segments. */
+static bool over_mtu(const struct net *n)
+{
+	return virtio_has(&n->dev, VIRTIO_NET_F_MTU) && n->rx.hdr.gso_type == NET_HDR_GSO_NONE &&
+		n->rx.frame > NET_HDR_SIZE + NET_FRAME_MIN + VLAN_TAG + n->backend->mtu;
+}
+
 /* Return: 0 when a frame was dealt with, -EAGAIN when there is none, -ENOBUFS when it has to wait for buffers. */
 static int receive_one(struct net *n)
 {
@@ -369,6 +377,10 @@ static int receive_one(struct net *n)
 			    VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_ECN)) {
 			/* Queued in the host from before the driver said what it takes. */
 			rx_drop(n, "to the guest, with what was not negotiated");
+			return 0;
+		}
+		if (over_mtu(n)) {
+			rx_drop(n, "to the guest, larger than its MTU");
 			return 0;
 		}
 		if (!virtio_has(&n->dev, VIRTIO_NET_F_GUEST_CSUM))
@@ -560,6 +572,7 @@ int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], str
 	memcpy(n->config.mac, mac, NET_MAC_SIZE);
 	n->config.status = htole16(STATUS_LINK_UP);
 	n->config.max_virtqueue_pairs = htole16(1);
+	n->config.mtu = htole16(backend->mtu);
 	n->rx.spill = malloc(NET_FRAME_MAX);
 	n->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	n->again = (struct loop_source){.fd = n->again_fd, .ready = on_again};
@@ -569,7 +582,7 @@ int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], str
 		r = virtio_device_init(
 			&n->dev, &net_ops, n->name, VIRTIO_ID_NET, NET_QUEUES, NET_QUEUE_MAX, mem, loop, trace);
 	n->dev.features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
-		(backend->offload & NET_OFFLOADS);
+		(backend->offload & NET_OFFLOADS) | (backend->mtu ? VIRTIO_NET_F_MTU : 0);
 	n->dev.config_size = sizeof(n->config);
 	if (r == 0)
 		r = loop_add(loop, &n->again, EPOLLIN);

@@ -22,6 +22,7 @@
 /* Feature bits; 5.1.3. Those of NET_OFFLOADS a backend may offer, the others are the device's own. */
 #define VIRTIO_NET_F_CSUM       BIT(0)
 #define VIRTIO_NET_F_GUEST_CSUM BIT(1)
+#define VIRTIO_NET_F_MTU        BIT(3)
 #define VIRTIO_NET_F_MAC        BIT(5)
 #define VIRTIO_NET_F_GUEST_TSO4 BIT(7)
 #define VIRTIO_NET_F_GUEST_TSO6 BIT(8)
@@ -60,6 +61,7 @@ struct net_hdr {
 };
 
 #define NET_HDR_SIZE  12
+#define NET_MTU_MIN   68                          /* 5.1.4.1 */
 #define NET_FRAME_MIN 14                          /* an Ethernet header */
 #define NET_FRAME_MAX (65535 + NET_FRAME_MIN + 4) /* the largest IP packet, and a VLAN tag */
 _Static_assert(sizeof(struct net_hdr) == NET_HDR_SIZE, "no padding");
@@ -98,6 +100,7 @@ struct net_backend_ops {
  * @peer: the other side in a word or two, for logs; static or the backend's
  * @fd: readable when there may be a frame; owned by the backend
  * @offload: features it offers, of NET_OFFLOADS
+ * @mtu: the largest packet of its link, for the guest to use, NET_MTU_MIN to 65535; 0: it does not say
  * @blocked: no frame can be sent until the fd is writable
  */
 struct net_backend {
@@ -105,6 +108,7 @@ struct net_backend {
 	const char *peer;
 	int fd;
 	uint64_t offload;
+	uint16_t mtu;
 	bool blocked;
 };
 

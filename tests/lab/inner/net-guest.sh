@@ -16,7 +16,7 @@ for dir in /sys/class/net/eth*; do
 	dev=${dir##*/}
 	ip link set "$dev" up
 	say "$dev mac $(cat "$dir/address") carrier $(cat "$dir/carrier") driver $(basename "$(readlink "$dir/device/driver")")"
-	say "$dev features $(cat "$dir/device/features")"
+	say "$dev features $(cat "$dir/device/features") mtu $(cat "$dir/mtu")"
 done
 
 sum_of() {
@@ -78,6 +78,11 @@ tap)
 passt)
 	dhcp eth0
 	try_ping eth0 10.6.0.1
+	# What comes in at port 22 goes back.
+	nc -ll -p 22 -e cat &
+	nc -u -ll -p 53 -e cat &
+	sleep 0.5
+	say "listening"
 	both_ways "$gateway" 16
 	;;
 four)

@@ -6,14 +6,15 @@
 
 # --- a TAP, with every offload
 
+ip link set vm0 mtu 4000
 take_uploads 67108864
 boot --kernel "$kernel" --initrd "$root" --mem 256M --append 'quiet net=tap' --net tap=vm0,mac=02:00:00:00:07:02
 end_uploads
 check "TAP: Debian's virtio_net found the device" all_of status_is 0 -- \
 	out_has '^net: modules .*\<virtio_mmio\>.*\<virtio_net\>' -- \
 	out_has '^net: eth0 mac 02:00:00:00:07:02 carrier 1 driver virtio_net$'
-# Bits 0 1 5 7 8 9 11 12 13 15 16, INDIRECT_DESC, EVENT_IDX, VERSION_1 (the file has them from bit 0 on).
-check "TAP: it took the offloads and mergeable buffers" out_has '^net: eth0 features 11000101110111011'
+# Bits 0 1 3 5 7 8 9 11 12 13 15 16, INDIRECT_DESC, EVENT_IDX, VERSION_1 (the file has them from bit 0 on).
+check "TAP: it took the offloads, mergeable buffers and the MTU" out_has '^net: eth0 features 11010101110111011.* mtu 4000$'
 check "TAP: ping" out_has '^net: eth0 ping 3 packets transmitted, 3 packets received'
 check "TAP: 64 MB to the guest" out_has "^net: down $blob\$"
 check "TAP: 64 MB from the guest" [ "$whole" = "$blob" ]
@@ -27,9 +28,22 @@ VMM=$user_vmm
 
 # passt of 2023-03 resets a connection when the 50 ms timer of an acknowledgement fires while that is being sent and the
 # host is slow (its --pcap has all acknowledged, then a RST): of those with 64 MB, here most. Hence pieces of 4 MB.
+# Two ports of this host, one of them on one address only, are ports of the guest.
+knock() {
+	wait_for "$TEST_TMP/out" '^net: listening' || return
+	(echo knock-tcp; sleep 2) | nc -w 10 127.0.0.1 2222
+	(echo knock-udp; sleep 2) | nc -u -w 4 127.0.0.1 5353
+	nc -w 2 10.9.0.2 2222 </dev/null && echo reached
+}
 take_uploads 4194304
-boot --kernel "$kernel" --initrd "$root" --mem 256M --append "quiet net=passt gateway=$gateway" --net passt
+meanwhile knock
+boot --kernel "$kernel" --initrd "$root" --mem 256M --append "quiet net=passt gateway=$gateway" \
+	--net passt,tcp=127.0.0.1/2222:22,udp=5353:53
 end_uploads
+beside
+check "passt: a TCP port of the host is one of the guest" seen_has '^knock-tcp'
+check "passt: a UDP port of the host is one of the guest" seen_has '^knock-udp'
+check "passt: only on the address that was named" [ "$(printf '%s\n' "$seen" | grep -c reached)" = 0 ]
 check "passt: no root, and the guest gets its address by DHCP" all_of status_is 0 -- \
 	out_has "^net: eth0 lease 10\\.9\\.0\\.2 router $gateway mtu 65520\$"
 check "passt: ping" out_has '^net: eth0 ping 3 packets transmitted, 3 packets received'

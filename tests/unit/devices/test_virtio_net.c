@@ -113,7 +113,7 @@ struct bench {
 
 static const uint8_t mac[NET_MAC_SIZE] = {2, 1, 2, 3, 4, 5};
 
-static struct bench *open_bench(uint64_t offload)
+static struct bench *open_bench_of(uint64_t offload, uint16_t mtu)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	int pair[2];
@@ -121,11 +121,17 @@ static struct bench *open_bench(uint64_t offload)
 	assert_non_null(b);
 	vqd_init(&b->d, 4 * MIB);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
-	b->fake.backend = (struct net_backend){.ops = &fake_ops, .peer = "the test", .fd = pair[0], .offload = offload};
+	b->fake.backend = (struct net_backend){
+		.ops = &fake_ops, .peer = "the test", .fd = pair[0], .offload = offload, .mtu = mtu};
 	b->host = pair[1];
 	assert_int_equal(net_init(&b->net, 3, mac, &b->fake.backend, &b->d.mem, b->d.loop, b->d.trace), 0);
 	vqd_attach(&b->d, &b->net.dev);
 	return b;
+}
+
+static struct bench *open_bench(uint64_t offload)
+{
+	return open_bench_of(offload, 0);
 }
 
 static void rounds(struct bench *b, unsigned n)
@@ -523,6 +529,40 @@ static void what_never_fits_is_dropped(void **state)
 	close_bench(b);
 }
 
+/* 5.1.4.1: the MTU is offered as the link has it, and a frame beyond it is not passed on unless it is to be segmented. */
+static void mtu_of_the_link(void **state)
+{
+	struct bench *b = open_bench_of(NET_OFFLOADS, 1400);
+	uint64_t gpa;
+
+	assert_int_equal(vqd_features(&b->d) & 0xfffff, 0x1bba3 | 1 << 3);
+	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 10, 2), 1400);
+	assert_true(vqd_start(&b->d, ALL | VIRTIO_NET_F_MTU));
+	rounds(b, 2);
+	gpa = post(b, 4, 16384, 1);
+	/* An Ethernet header and a VLAN tag are on top. */
+	host_sends(b, 1400 + 18);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 16384, 1, 1400 + 18);
+	host_sends(b, 1400 + 19);
+	rounds(b, 2);
+	assert_int_equal(drain_used(b, NET_RX), 0);
+	assert_int_equal(b->net.stats.rx_dropped, 1);
+	make_frame(b, 9000);
+	memcpy(b->sent,
+		&(struct net_hdr){.flags = NET_HDR_F_NEEDS_CSUM,
+			.gso_type = NET_HDR_GSO_TCPV4,
+			.hdr_len = 54,
+			.gso_size = 1300,
+			.csum_start = 34,
+			.csum_offset = 16},
+		NET_HDR_SIZE);
+	assert_int_equal(write(b->host, b->sent, NET_HDR_SIZE + 9000), NET_HDR_SIZE + 9000);
+	rounds(b, 2);
+	assert_guest_has(b, gpa + 16384, 16384, 1, 9000);
+	close_bench(b);
+}
+
 static void offloads_that_were_not_taken(void **state)
 {
 	struct net_hdr h = {
@@ -800,6 +840,7 @@ int main(void)
 		cmocka_unit_test(tiny_pieces),
 		cmocka_unit_test(a_frame_waits_for_buffers),
 		cmocka_unit_test(what_never_fits_is_dropped),
+		cmocka_unit_test(mtu_of_the_link),
 		cmocka_unit_test(offloads_that_were_not_taken),
 		cmocka_unit_test(the_other_side_goes),
 		cmocka_unit_test(the_other_side_goes_while_blocked),

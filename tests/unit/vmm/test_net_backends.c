@@ -177,7 +177,8 @@ static void assert_refused(const struct config_net *c, const char *words)
 	struct net_backend *b = NULL;
 	struct err e = {0};
 
-	assert_true(net_open(c, &b, &e) < 0);
+	/* In the order of a run: the configuration is checked, then opened. */
+	assert_true(net_check(c, &e) < 0 || net_open(c, &b, &e) < 0);
 	assert_null(b);
 	if (!strstr(e.text, words))
 		fail_msg("'%s' does not say '%s'", e.text, words);
@@ -207,12 +208,100 @@ static void what_the_operator_got_wrong(void **state)
 	REFUSED("is not a TAP", .kind = CONFIG_NET_FD, .fd = listener);
 	setenv("PATH", "/nowhere", 1);
 	REFUSED("--net passt: passt is not installed", .kind = CONFIG_NET_PASST);
+	REFUSED("--net: tcp=22: only a passt that vmm starts forwards ports; that is --net passt",
+		.kind = CONFIG_NET_TAP, .name = (char *)"vm0", .tcp = {(char *[]){(char *)"22"}, 1});
+	REFUSED("--net: udp=22: only a passt that vmm starts forwards ports; this one was started by somebody else",
+		.kind = CONFIG_NET_PASST, .name = (char *)"/s", .udp = {(char *[]){(char *)"22"}, 1});
+	REFUSED("--net: tcp=x: not [ADDRESS/]PORT", .kind = CONFIG_NET_PASST, .tcp = {(char *[]){(char *)"x"}, 1});
 	setenv("PATH", old, 1);
 	assert_true(net_passt_connect("/nowhere/s", &b, &e) < 0);
 	assert_int_equal(fcntl(null, F_GETFD), 0); /* what was refused stays the caller's */
 	free(old);
 	close(null);
 	close(listener);
+}
+
+static void ports_to_forward(void **state)
+{
+	static const char *const good[] = {"22", "2222:22", "127.0.0.1/2222:22", "::1/80", "8000-8009", "1-65535",
+		"9000-9009:80-89", "0.0.0.0/65535:1"};
+	static const struct {
+		const char *spec, *words;
+	} bad[] = {
+		{"", "not [ADDRESS/]PORT"},
+		{"0", "not [ADDRESS/]PORT"},
+		{"65536", "not [ADDRESS/]PORT"},
+		{"22:", "not [ADDRESS/]PORT"},
+		{":22", "not [ADDRESS/]PORT"},
+		{"22:22:22", "not [ADDRESS/]PORT"},
+		{"-1", "not [ADDRESS/]PORT"},
+		{" 22", "not [ADDRESS/]PORT"},
+		{"22 ", "not [ADDRESS/]PORT"},
+		{"22,80", "not [ADDRESS/]PORT"},
+		{"9-8", "not [ADDRESS/]PORT"},
+		{"99999999999999999999", "not [ADDRESS/]PORT"},
+		{"all", "not [ADDRESS/]PORT"},
+		{"/22", "'' is no IP address"},
+		{"localhost/22", "'localhost' is no IP address"},
+		{"1.2.3.4.5/22", "is no IP address"},
+		{"8000-8009:80", "10 ports of the host, and 1 of the guest"},
+	};
+	struct err e = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		if (net_passt_check_ports(good[i], &e) < 0)
+			fail_msg("%s: %s", good[i], e.text);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(net_passt_check_ports(bad[i].spec, &e), -EINVAL);
+		if (!strstr(e.text, bad[i].words))
+			fail_msg("'%s': %s", bad[i].spec, e.text);
+	}
+}
+
+/* What a launcher has passed to us is not close-on-exec, and none of passt's business. */
+static void passt_gets_its_ports_and_no_other_fd(void **state)
+{
+	static const char script[] = "#!/bin/sh\n"
+				     "{ echo \"$@\"; ls -m /proc/$$/fd; } >$0.new\n"
+				     "mv $0.new $0.seen\n"
+				     "exec cat <&3 >/dev/null\n";
+	char *tcp_specs[] = {(char *)"2222:22", (char *)"127.0.0.1/8080"}, *udp_spec[] = {(char *)"53"};
+	const struct config_net c = {.kind = CONFIG_NET_PASST, .tcp = {tcp_specs, 2}, .udp = {udp_spec, 1}};
+	char dir[] = "/tmp/vmm-passt.XXXXXX", path[64], seen[512] = "", *old = strdup(getenv("PATH")), *both = NULL;
+	int passed = open("/dev/null", O_RDONLY), high = fcntl(passed, F_DUPFD, 77), fd;
+	struct net_backend *b = NULL;
+	struct err e = {};
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/passt", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	assert_int_equal(write(fd, script, sizeof(script) - 1), sizeof(script) - 1);
+	close(fd);
+	assert_true(asprintf(&both, "%s:%s", dir, old) > 0);
+	setenv("PATH", both, 1);
+	assert_int_equal(net_open(&c, &b, &e), 0);
+	setenv("PATH", old, 1);
+	snprintf(path, sizeof(path), "%s/passt.seen", dir);
+	for (unsigned i = 0; i < 1000 && (fd = open(path, O_RDONLY)) < 0; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	assert_true(fd >= 0);
+	assert_true(read(fd, seen, sizeof(seen) - 1) > 0);
+	close(fd);
+	net_backend_destroy(b);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/passt", dir);
+	unlink(path);
+	rmdir(dir);
+	assert_non_null(
+		strstr(seen, "--one-off --fd 3 --tcp-ports 2222:22 --tcp-ports 127.0.0.1/8080 --udp-ports 53\n"));
+	/* Its streams, its socket, and what the shell opened itself, at 10 or above. */
+	assert_non_null(strstr(seen, "\n0, 1, "));
+	assert_non_null(strstr(seen, ", 2, 3\n"));
+	assert_null(strstr(seen, ", 77"));
+	close(passed);
+	close(high);
+	free(old);
+	free(both);
 }
 
 static void a_mac_stays_the_same(void **state)
@@ -239,6 +328,8 @@ int main(void)
 		cmocka_unit_test(nonsense_ends_the_link),
 		cmocka_unit_test(the_peer_goes),
 		cmocka_unit_test(what_the_operator_got_wrong),
+		cmocka_unit_test(ports_to_forward),
+		cmocka_unit_test(passt_gets_its_ports_and_no_other_fd),
 		cmocka_unit_test(a_mac_stays_the_same),
 	};
 
