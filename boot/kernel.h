@@ -70,7 +70,8 @@ const char *kernel_format_name(enum kernel_format f);
  *
  * Return: 0, else a negative errno, and guest RAM holds anything: give it up.
  * Errors: -EINVAL, -ENOEXEC (not a kernel, or broken), -ENOTSUP (a kernel that cannot be started this way), -E2BIG
- * (does not fit guest RAM), -ENOMEM (no host memory), -EFBIG (inflates without end), and those of fstat, pread and mmap.
+ * (does not fit guest RAM), -ENOMEM (no host memory), -EFBIG (inflates without end), and those of fstat, pread and
+ * mmap.
  * Context: before the guest runs; blocks on the file.
  * Trust: operator; the image is hostile.
  * Spec: Linux Documentation/arch/x86/boot.rst; System V ABI, "Object Files"; RFC 1952 (gzip).

@@ -90,7 +90,7 @@ static void add_break(struct console *c)
 		refused(c);
 }
 
-/* @n bytes of @data, which may lie where they will wait, go through the filter and into the buffer, as far as it has room. */
+/* @n bytes of @data, which may lie where they will wait, go through the filter and, as far as it has room, in. */
 static void take(struct console *c, uint8_t *data, size_t n)
 {
 	size_t lost = 0;

@@ -19,8 +19,8 @@ int net_passt_check(const char *path, struct err *e);
 
 /**
  * net_passt_check_ports() - what a passt of ours can be told to forward
- * @spec: [ADDRESS/]PORT[-PORT][:PORT[-PORT]]: ports of the host, then those of the guest if they differ; as passt(1) has
- *        it for --tcp-ports, but one range
+ * @spec: [ADDRESS/]PORT[-PORT][:PORT[-PORT]]: ports of the host, then those of the guest if they differ; as passt(1)
+ *        has it for --tcp-ports, but one range
  *
  * Return: 0 or -EINVAL, with words. Trust: operator.
  */

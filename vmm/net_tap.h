@@ -4,7 +4,8 @@
  * the driver's own header and buffers, without a copy of ours.
  *
  * For the sandbox: before the start /dev/net/tun (read and write; not for fd=N) and if_nametoindex() (a datagram socket
- * and SIOCGIFINDEX), SIOCGIFHWADDR and SIOCGIFMTU. After it, on the loop's thread: readv and writev on the fd, ioctl TUNSETOFFLOAD.
+ * and SIOCGIFINDEX), SIOCGIFHWADDR and SIOCGIFMTU. After it, on the loop's thread: readv and writev on the fd, ioctl
+ * TUNSETOFFLOAD.
  */
 #ifndef VMM_NET_TAP_H
 #define VMM_NET_TAP_H

@@ -529,7 +529,7 @@ static void what_never_fits_is_dropped(void **state)
 	close_bench(b);
 }
 
-/* 5.1.4.1: the MTU is offered as the link has it, and a frame beyond it is not passed on unless it is to be segmented. */
+/* 5.1.4.1: the MTU is the link's, and a frame beyond it is not passed on unless it is to be segmented. */
 static void mtu_of_the_link(void **state)
 {
 	struct bench *b = open_bench_of(NET_OFFLOADS, 1400);
