@@ -37,6 +37,7 @@
 /* Changes of offloads: ten at once, then as many in a second. */
 #define OFFLOAD_NS       UINT64_C(100000000)
 #define OFFLOAD_BURST_NS (10 * OFFLOAD_NS)
+
 #define VLAN_TAG 4u /* IEEE 802.1Q: in front of a packet that may be as large as the MTU */
 
 /* After a frame no larger than this, the next one is offered just as much of the guest's buffers. */
