@@ -273,7 +273,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.metavar = "[ADDRESS/]PORT[:GUESTPORT]",
 		.repeatable = true,
 		.store_at = store_udp,
-		.man = OPTION_MAN("The same for UDP."),
+		.man = OPTION_MAN("The same for a UDP port of the host."),
 	},
 	{
 		.name = "mac",
