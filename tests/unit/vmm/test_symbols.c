@@ -171,7 +171,7 @@ static void a_table_is_read_within_its_bounds(void **state)
 /* As many addresses as a guest has CPUs multiply the work: the deadline ends it, and half a table names nothing. */
 static void a_deadline_ends_the_search(void **state)
 {
-	const uint64_t limit_ns = 20 * UINT64_C(1000000);
+	const uint64_t limit_ns = UINT64_C(1000000); /* to read so much takes longer, on any machine */
 	struct symbol s[254] = {{.address = 0x1010}};
 	struct image i = good_image();
 	uint64_t start;
