@@ -69,6 +69,7 @@
 #define ZEROES_MAX     (64 * MIB) /* where the file system cannot, they are written one by one */
 #define PHYSICAL_BLOCK 4096
 #define BURST_NS       UINT64_C(100000000) /* how far a queue that was idle may run ahead of its rate */
+#define COST_MAX_NS    (UINT64_C(1) << 58) /* of one request: years, and no sum of them wraps */
 
 /*
  * What counts against the rate besides data, in bytes. A flush has the host write its journal and empty its disk's
@@ -238,17 +239,18 @@ static uint8_t judge(const struct blk *b, const struct request *rq)
 /* What the request costs against the rate, in bytes. The manual says so too: cmd/options_devices.c. */
 static uint64_t price(const struct blk *b, const struct request *rq)
 {
-	bool flushes = rq->type == T_FLUSH || (rq->durable && (rq->type == T_OUT || rq->type == T_WRITE_ZEROES));
 	uint64_t cost = rq->type == T_IN || rq->type == T_OUT ? rq->len : 0;
+	bool writes;
 
-	if (flushes && !b->disk->map && !b->disk->ro) /* as disk_flush() */
-		cost += FLUSH_PRICE;
 	for (size_t i = 0; i < rq->segments; i++) {
 		uint64_t len = (uint64_t)rq->segment[i].sectors * SECTOR;
 
 		if (len)
 			cost += rq->type == T_DISCARD ? DISCARD_PRICE + len / DISCARD_SHARE : len;
 	}
+	writes = cost && (rq->type == T_OUT || rq->type == T_WRITE_ZEROES);
+	if ((rq->type == T_FLUSH || (writes && rq->durable)) && !b->disk->map && !b->disk->ro) /* as disk_flush() */
+		cost += FLUSH_PRICE;
 	return cost;
 }
 
@@ -306,7 +308,7 @@ static bool wait_for_rate(struct blk *b, const struct virtqueue *q, uint32_t gen
 	if (!b->rate_bytes || !cost)
 		return true;
 	start_ns = MAX(b->free_at_ns, trace_now_ns() - BURST_NS);
-	cost_ns = cost * 1000000000 / b->rate_bytes;
+	cost_ns = MIN(cost * 1000000000 / b->rate_bytes, COST_MAX_NS);
 	b->free_at_ns = start_ns + cost_ns;
 	while (!b->quit && q->generation == generation && start_ns > trace_now_ns()) {
 		struct timespec until = {

@@ -244,6 +244,8 @@ static void what_counts_against_the_rate(void **state)
 		{.type = WRITE_ZEROES, .len = 16, .sectors = {8}, .bytes = 4096 + 16384},
 		{.type = DISCARD, .len = 16, .sectors = {256}, .bytes = 4096 + 512},
 		{.type = IN, .len = 512, .bytes = 512},
+		{.type = OUT, .len = 0, .bytes = 0},
+		{.type = WRITE_ZEROES, .len = 16, .sectors = {0}, .bytes = 0},
 	};
 	static const struct cost overlay[] = {{.type = FLUSH, .bytes = 0}, {.type = OUT, .len = 512, .bytes = 512}};
 	struct bench *b = make(&(struct setup){.rate = MIB});
