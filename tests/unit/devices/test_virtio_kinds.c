@@ -28,6 +28,7 @@
 /* Where a turn is given up that has no end. */
 #define FOR_EVER 50000
 
+#define RAM      MIB
 #define QUIET_NS UINT64_C(40000000)
 
 struct rig;
@@ -261,12 +262,15 @@ static void drop_balloon(struct rig *r)
 	virtio_balloon_destroy(&r->balloon);
 }
 
+/* Not that of the rings: where RAM begins at a page of the host, it is really returned. */
+#define LAST_PAGE (uint32_t)((VQD_RAM_START + RAM - VIRTIO_BALLOON_PAGE) >> 12)
+
 /* Page numbers or statistics; to report, less than a page, so that nothing of the heap is returned. */
 static unsigned chain_balloon(struct rig *r, unsigned queue, struct vqd_buf *buf)
 {
 	buf[0] = room(r, queue == 2 ? 10 : 4, queue > 2);
 	if (queue < 2)
-		le32_put(vqd_ptr(&r->d, buf[0].gpa), (uint32_t)(VQD_RAM_START >> 12));
+		le32_put(vqd_ptr(&r->d, buf[0].gpa), LAST_PAGE);
 	return 1;
 }
 
@@ -512,7 +516,7 @@ static struct rig *up(const struct kind *k)
 	rig = r;
 	r->kind = k;
 	r->peer = -1;
-	vqd_init(&r->d, MIB);
+	vqd_init(&r->d, RAM);
 	r->dev = k->make(r);
 	vqd_attach(&r->d, r->dev);
 	fresh(r);
