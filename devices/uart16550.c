@@ -16,7 +16,25 @@
  *   between the two, so this has to be a pulse even when it was high before: a driver may answer the interrupt with
  *   nothing but the next byte. A driver that read IIR and found "transmitter empty", however, goes on to load up to 16
  *   bytes: the first one is the rise, and the pulses of the other 15 would only pile up behind it, each the price of
- *   a system call. `burst` counts them out. Any other access ends the burst.
+ *   a system call. `burst` counts them out. Any other access ends the burst, but for reads of LSR and MSR, which
+ *   handlers look at between IIR and the first byte.
+ *
+ * When input comes. Software that finds a port first makes sure that it is one: it enables interrupts and disables
+ * them, sends to itself, clears the FIFOs, reads RBR to be rid of what is there. Whatever had been received by then
+ * would be gone; on a real line nobody types that early, but the host's script may have been there since before the
+ * guest. So the port keeps the sender waiting until the guest listens:
+ * - it has asked to be interrupted for data (IER bit 0), the interrupt can get out (OUT2: a probe enables interrupts too,
+ *   for a few instructions, but with that gate shut), and, once it has ever used RTS, has RTS on. A modem with hardware
+ *   flow control does so too, and a driver that cannot take more stops the line by it;
+ * - or it polls: it reads LSR, finds no data and an empty transmitter, and reads LSR again with nothing in between. A
+ *   sender does not do that, since what it waits for is there. Reading IIR counts likewise, where it would tell of data.
+ *   UART_POLLS times, until the port is set up anew (IER, FCR, LCR, MCR). A poller need not raise RTS, and often does
+ *   not. With no interrupt line there are only pollers.
+ *
+ * Some drivers enable the interrupt first and clear the FIFOs last. So a byte that comes is on the wire (`wire`) until a
+ * register tells of it (DR in LSR, IIR, or RBR itself, while the guest listens); only then is it in the FIFO, where a
+ * clear discards it. The interrupt output counts what is on the wire as received: the handler that it starts finds it
+ * there.
  *
  * Bytes that wait for the host are as good as on the wire: loopback does not divert them. Clearing the transmit FIFO
  * does discard them, as the guest asked for; they count as lost.
@@ -71,9 +89,49 @@ static bool loopback(const struct uart_regs *r)
 	return r->mcr & UART_MCR_LOOP;
 }
 
-static size_t rx_room(const struct uart_regs *r)
+static size_t rx_depth(const struct uart_regs *r)
 {
-	return (fifos_on(r) ? UART_FIFO_DEPTH : 1U) - r->rx.count;
+	return fifos_on(r) ? UART_FIFO_DEPTH : 1;
+}
+
+/* The theory of operation says why. */
+static bool listening(const struct uart_regs *r)
+{
+	bool asked = (r->ier & UART_IER_RDI) && (r->mcr & UART_MCR_OUT2);
+
+	if (loopback(r))
+		return false;
+	return r->polled_only || r->idle_polls == UART_POLLS ||
+		(asked && ((r->mcr & UART_MCR_RTS) || !r->rts_used));
+}
+
+/* How many bytes the next register that tells of data will tell of. */
+static unsigned received(const struct uart_regs *r)
+{
+	return r->rx.count + (listening(r) ? r->wire.count : 0U);
+}
+
+/* A register tells of data: what is on the wire has come, as far as it fits. */
+static void arrive(struct uart_regs *r)
+{
+	while (listening(r) && r->wire.count && r->rx.count < rx_depth(r)) {
+		fifo_push(&r->rx, r->wire.data[r->wire.head], fifo_has_break(&r->wire));
+		fifo_drop(&r->wire, 1);
+	}
+}
+
+/* The next byte to be read is a BREAK of which LSR has not told. */
+static bool break_is_next(const struct uart_regs *r)
+{
+	return fifo_has_break(&r->rx) || (!r->rx.count && listening(r) && fifo_has_break(&r->wire));
+}
+
+/* What the host may send now. */
+static size_t line_room(const struct uart_regs *r)
+{
+	size_t held = (size_t)r->rx.count + r->wire.count, depth = rx_depth(r);
+
+	return listening(r) && held < depth ? depth - held : 0;
 }
 
 /* Receive trigger levels, FCR bits 7 and 6: section 8.4. */
@@ -87,10 +145,12 @@ static unsigned rx_trigger(const struct uart_regs *r)
 /* The pending interrupt of highest priority, as IIR names it: table in section 8.6. */
 static uint8_t cause(const struct uart_regs *r)
 {
-	if ((r->ier & UART_IER_RLSI) && (r->overrun || fifo_has_break(&r->rx)))
+	unsigned data = received(r);
+
+	if ((r->ier & UART_IER_RLSI) && (r->overrun || break_is_next(r)))
 		return UART_IIR_RLSI;
-	if ((r->ier & UART_IER_RDI) && r->rx.count)
-		return r->rx.count >= rx_trigger(r) ? UART_IIR_RDI : UART_IIR_RX_TIMEOUT;
+	if ((r->ier & UART_IER_RDI) && data)
+		return data >= rx_trigger(r) ? UART_IIR_RDI : UART_IIR_RX_TIMEOUT;
 	if ((r->ier & UART_IER_THRI) && r->thr_pending)
 		return UART_IIR_THRI;
 	if ((r->ier & UART_IER_MSI) && (r->msr & MSR_DELTA_MASK))
@@ -113,7 +173,7 @@ static void settle(struct uart *u)
 	if (high && !r->irq_high)
 		irq_raise(u->irq);
 	r->irq_high = high;
-	if (r->rx_refused && !r->rx.count && !loopback(r)) {
+	if (r->rx_refused && !r->rx.count && !r->wire.count && listening(r)) {
 		r->rx_refused = false;
 		u->host->rx_room(u->host);
 	}
@@ -155,7 +215,7 @@ static void transmit(struct uart *u, uint8_t byte)
 /* In loopback the guest sends to itself, and can overrun itself: section 8.7.1. */
 static void loop_receive(struct uart_regs *r, uint8_t byte)
 {
-	if (rx_room(r)) {
+	if (r->rx.count < rx_depth(r)) {
 		fifo_push(&r->rx, byte, false);
 		return;
 	}
@@ -222,6 +282,8 @@ static void write_mcr(struct uart_regs *r, uint8_t value)
 	uint8_t lines = MSR_READY;
 
 	r->mcr = value & MCR_MASK;
+	/* In loopback the pins are disconnected. */
+	r->rts_used |= (value & UART_MCR_RTS) && !loopback(r);
 	if (loopback(r))
 		lines = (uint8_t)((r->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
 			(r->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) | (r->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
@@ -235,6 +297,7 @@ static uint8_t read_rbr(struct uart_regs *r)
 {
 	uint8_t byte;
 
+	arrive(r);
 	if (!r->rx.count)
 		return 0;
 	byte = r->rx.data[r->rx.head];
@@ -242,10 +305,21 @@ static uint8_t read_rbr(struct uart_regs *r)
 	return byte;
 }
 
+/* A register that tells of data was read: another @idle look in a row is one by somebody who waits for data. */
+static void note_poll(struct uart_regs *r, bool idle)
+{
+	if (idle && r->idle && r->idle_polls < UART_POLLS)
+		r->idle_polls++;
+	r->idle = idle;
+}
+
 static uint8_t read_iir(struct uart_regs *r)
 {
-	uint8_t id = cause(r);
+	uint8_t id;
 
+	arrive(r);
+	id = cause(r);
+	note_poll(r, id == UART_IIR_NO_INT && (r->ier & UART_IER_RDI));
 	if (id == UART_IIR_THRI) {
 		r->thr_pending = false;
 		if (fifos_on(r))
@@ -260,13 +334,16 @@ static uint8_t read_iir(struct uart_regs *r)
  */
 static uint8_t read_lsr(struct uart_regs *r)
 {
-	uint8_t lsr = (r->rx.count ? UART_LSR_DR : 0) | (r->overrun ? UART_LSR_OE : 0) |
+	uint8_t lsr;
+
+	arrive(r);
+	lsr = (r->rx.count ? UART_LSR_DR : 0) | (r->overrun ? UART_LSR_OE : 0) |
 		(fifo_has_break(&r->rx) ? UART_LSR_BI : 0) | (fifos_on(r) && r->rx.brk ? UART_LSR_FIFOE : 0) |
 		(r->tx.count ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
-
 	r->overrun = false;
 	if (lsr & UART_LSR_BI)
 		r->rx.brk &= (uint16_t)~BIT(r->rx.head);
+	note_poll(r, (lsr & (UART_LSR_DR | UART_LSR_THRE)) == UART_LSR_THRE);
 	return lsr;
 }
 
@@ -283,7 +360,10 @@ static uint8_t read_reg(struct uart *u, uint64_t reg)
 	struct uart_regs *r = &u->regs;
 	bool dlab = r->lcr & UART_LCR_DLAB;
 
-	r->burst = 0;
+	if (reg != UART_LSR && reg != UART_MSR)
+		r->burst = 0;
+	if (reg != UART_LSR && reg != UART_IIR)
+		r->idle = false;
 	switch (reg) {
 	case UART_RX: return dlab ? r->dll : read_rbr(r);
 	case UART_IER: return dlab ? r->dlm : r->ier;
@@ -302,11 +382,14 @@ static void write_reg(struct uart *u, uint64_t reg, uint8_t value)
 	struct uart_regs *r = &u->regs;
 	bool dlab = r->lcr & UART_LCR_DLAB;
 
+	r->idle = false;
 	if (reg == UART_TX && !dlab) {
 		write_thr(u, value);
 		return;
 	}
 	r->burst = 0;
+	if (reg >= UART_IER && reg <= UART_MCR)
+		r->idle_polls = 0;
 	switch (reg) {
 	case UART_DLL: r->dll = value; break;
 	case UART_IER:
@@ -349,19 +432,16 @@ static void uart_write(struct device *dev, uint64_t offset, const void *data, un
 	pthread_mutex_unlock(&u->lock);
 }
 
-static size_t uart_rx(struct char_guest *g, const uint8_t *data, size_t n)
+/* Up to @n bytes, or a BREAK, onto the wire. */
+static size_t put_on_wire(struct uart *u, const uint8_t *data, size_t n, bool brk)
 {
-	struct uart *u = container_of(g, struct uart, guest);
 	struct uart_regs *r = &u->regs;
-	size_t taken = 0;
+	size_t taken;
 
 	pthread_mutex_lock(&u->lock);
-	/* In loopback the receiver is not connected to the line. */
-	if (!loopback(r)) {
-		taken = MIN(n, rx_room(r));
-		for (size_t i = 0; i < taken; i++)
-			fifo_push(&r->rx, data[i], false);
-	}
+	taken = MIN(n, line_room(r));
+	for (size_t i = 0; i < taken; i++)
+		fifo_push(&r->wire, data[i], brk);
 	if (taken < n)
 		r->rx_refused = true;
 	settle(u);
@@ -369,21 +449,16 @@ static size_t uart_rx(struct char_guest *g, const uint8_t *data, size_t n)
 	return taken;
 }
 
+static size_t uart_rx(struct char_guest *g, const uint8_t *data, size_t n)
+{
+	return put_on_wire(container_of(g, struct uart, guest), data, n, false);
+}
+
 static int uart_rx_break(struct char_guest *g)
 {
-	struct uart *u = container_of(g, struct uart, guest);
-	struct uart_regs *r = &u->regs;
-	bool room;
+	const uint8_t zero = 0;
 
-	pthread_mutex_lock(&u->lock);
-	room = !loopback(r) && rx_room(r);
-	if (room)
-		fifo_push(&r->rx, 0, true);
-	else
-		r->rx_refused = true;
-	settle(u);
-	pthread_mutex_unlock(&u->lock);
-	return room ? 0 : -EAGAIN;
+	return put_on_wire(container_of(g, struct uart, guest), &zero, 1, true) ? 0 : -EAGAIN;
 }
 
 static void uart_tx_room(struct char_guest *g)
@@ -411,7 +486,7 @@ int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host)
 		.irq = irq,
 		.host = host,
 		/* 0 would be true to the chip, and a division by zero in a guest that computes its baud rate. */
-		.regs = {.msr = MSR_READY, .dll = 1},
+		.regs = {.msr = MSR_READY, .dll = 1, .polled_only = irq->fd < 0},
 	};
 	return -pthread_mutex_init(&u->lock, NULL);
 }

@@ -4,8 +4,9 @@
  *
  * The line has no speed: a byte the guest writes is with the host at once, so THRE and TEMT are set again before the
  * write returns. Only a host whose buffer is full slows the guest down: then the byte waits in the transmit FIFO and
- * THRE stays clear until the host calls guest.tx_room. Input is never dropped: the host offers it, the receive FIFO
- * takes what fits, and the host hears of room when the guest has read it empty.
+ * THRE stays clear until the host calls guest.tx_room. Input is never dropped: it stays with the host until the guest
+ * shows that it listens (theory of operation in the .c file), then the receive FIFO takes what fits, and the host hears
+ * of room when the guest has read it empty.
  *
  * A BREAK from the host is a zero byte with LSR bit 4 (section 8.6.4), in its place among the other bytes.
  *
@@ -28,6 +29,7 @@
 
 #define UART_SIZE       8 /* registers, one byte each */
 #define UART_FIFO_DEPTH 16
+#define UART_POLLS      8 /* see struct uart_regs */
 
 /**
  * struct uart_fifo - a ring of bytes
@@ -49,9 +51,15 @@ struct uart_fifo {
  * @overrun: LSR bit 1, until LSR is read
  * @thr_pending: the "transmitter empty" interrupt has not been answered yet
  * @irq_high: level of the interrupt output; a rise is a pulse on the irq_line
+ * @polled_only: there is no interrupt line
+ * @rts_used: RTS has been on
+ * @idle: the last access was a read of LSR or IIR that found nothing to do: no data, transmitter empty
+ * @idle_polls: how often another such read came right behind it, UART_POLLS at most; 0 after a change of IER, FCR, LCR
+ *              or MCR
  * @burst: further bytes of an answered transmit interrupt, see the .c file
  * @rx_refused: the host was told "full" and wants to hear of room
  * @tx_refused: the host said "full" and will call tx_room
+ * @wire: bytes that have left the host and of which no register has told: behind those of @rx
  * @tx: what the host did not take yet; THRE and TEMT are set when it is empty
  */
 struct uart_regs {
@@ -66,10 +74,15 @@ struct uart_regs {
 	bool overrun;
 	bool thr_pending;
 	bool irq_high;
+	bool polled_only;
+	bool rts_used;
+	bool idle;
+	uint8_t idle_polls;
 	uint8_t burst;
 	bool rx_refused;
 	bool tx_refused;
 	struct uart_fifo rx;
+	struct uart_fifo wire;
 	struct uart_fifo tx;
 };
 
@@ -91,7 +104,8 @@ struct uart {
 
 /**
  * uart_init() - a port after its reset, at 115200 baud
- * @irq: borrowed; pulsed when the interrupt output, gated by OUT2 as on a PC, goes high
+ * @irq: borrowed; pulsed when the interrupt output, gated by OUT2 as on a PC, goes high. One without an fd is no line:
+ *       the port can only be polled
  * @host: borrowed; all its members set
  *
  * Return: 0 or a negative errno.

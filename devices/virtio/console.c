@@ -4,6 +4,15 @@
  * says how much of it has gone. So a reader that is slow costs no memory here, and a reset has nothing to cancel. A
  * driver that changes a chain meanwhile gets the rest of the new one. A turn moves at most TURN_BYTES, since a host end
  * that drops everything would never say stop.
+ *
+ * When input comes. DRIVER_OK and buffers in the receive queue tell of a driver, not of a reader: a driver may fill the
+ * queue first, and free unseen what comes until it has a console to give it to (Linux does, for some milliseconds), and
+ * without F_MULTIPORT it has no message that says when it has. Input may have been there since before the guest was
+ * started, so it stays with the host end until the driver has shown that what it is given is taken: it is given one
+ * buffer with nothing in it (used length 0), and a reader is there when it offers one more buffer after that. A driver
+ * that was still filling the queue would do so too, so the question waits until the queue is full, or PATIENCE_NS for a
+ * driver with fewer buffers. The buffer may have been freed unseen, so the question is asked again, at growing
+ * intervals, ASK_MAX times in all: each costs such a driver a buffer. Nothing is asked while no input waits.
  */
 #include "devices/virtio/console.h"
 
@@ -15,6 +24,10 @@
 
 #define TURN_BYTES  (256 * KIB)
 #define TURN_CHAINS 1024
+
+#define PATIENCE_NS UINT64_C(1000000000)
+#define ASK_NS      UINT64_C(100000000) /* and twice as long each time */
+#define ASK_MAX     8
 
 /* Offers the host end what is left of the chain; true when all of it, and within the turn, is taken. */
 static bool send_chain(struct virtio_console *c, size_t *budget)
@@ -66,47 +79,98 @@ static void turn(struct virtio_console *c)
 		loop_timer_set(&c->again, 1, 0);
 }
 
-static void console_kick(struct virtio_device *dev, unsigned index)
+static void tell_room(struct virtio_console *c)
 {
-	struct virtio_console *c = container_of(dev, struct virtio_console, dev);
-
-	if (index == TX) {
-		turn(c);
-	} else if (c->rx_refused) {
-		c->rx_refused = false;
-		c->host->rx_room(c->host);
-	}
+	c->rx_refused = false;
+	c->host->rx_room(c->host);
 }
 
-/* What was typed before the driver came is still with the host end, and so is what it typed before the reset. */
-static void console_activate(struct virtio_device *dev)
-{
-	console_kick(dev, RX);
-}
-
-static void console_reset(struct virtio_device *dev)
-{
-	container_of(dev, struct virtio_console, dev)->tx_done = 0;
-}
-
-static void console_queue_reset(struct virtio_device *dev, unsigned index)
-{
-	if (index == TX)
-		console_reset(dev);
-}
-
-/* One buffer; how much of the input went into it, 0: there is none, or it is none. */
-static size_t receive(struct virtio_console *c, const uint8_t *data, size_t n)
+/* The next receive buffer is in c->chain. False: there is none, or it is none. */
+static bool next_buffer(struct virtio_console *c)
 {
 	struct virtqueue *q = &c->dev.queue[RX];
 
 	while (!virtio_pop(&c->dev, RX, &c->chain))
 		if (!c->dev.driver_ok || !vq_listen(q))
-			return 0;
+			return false;
 	if (c->chain.out_nr || !c->chain.in_bytes) {
 		virtio_broke(&c->dev, "a receive buffer that cannot be written");
-		return 0;
+		return false;
 	}
+	return true;
+}
+
+/* An empty buffer. False: there is none to give, or it was asked often enough. */
+static bool ask(struct virtio_console *c)
+{
+	if (c->asked == ASK_MAX || !next_buffer(c))
+		return false;
+	c->asked_at = vq_offered(&c->dev.queue[RX]);
+	virtio_push(&c->dev, RX, c->chain.head, 0);
+	virtio_flush(&c->dev, RX);
+	c->asked++;
+	return true;
+}
+
+/* Input waits, and nobody is known to take it: ask, when it is time, and see whether there is an answer. */
+static void look_for_reader(struct virtio_console *c, bool waited)
+{
+	struct virtqueue *q = &c->dev.queue[RX];
+	bool news = !c->looking;
+
+	if (!c->dev.driver_ok || !q->ready)
+		return;
+	c->looking = true;
+	if (waited || (!c->asked && vq_listen_at(q, (uint16_t)(q->next_avail + q->size - 1))))
+		news = ask(c) || news;
+	c->rx_open = c->asked && vq_listen_at(q, c->asked_at);
+	if (c->rx_open)
+		tell_room(c);
+	else if (news)
+		loop_timer_set(&c->ask, c->asked ? ASK_NS << (c->asked - 1) : PATIENCE_NS, 0);
+}
+
+static void console_kick(struct virtio_device *dev, unsigned index)
+{
+	struct virtio_console *c = container_of(dev, struct virtio_console, dev);
+
+	if (index == TX)
+		turn(c);
+	else if (c->rx_refused && c->rx_open)
+		tell_room(c);
+	else if (c->rx_refused)
+		look_for_reader(c, false);
+}
+
+/* What was typed before the driver came is still with the host end, which may have offered it to another line. */
+static void console_activate(struct virtio_device *dev)
+{
+	tell_room(container_of(dev, struct virtio_console, dev));
+}
+
+static void console_queue_reset(struct virtio_device *dev, unsigned index)
+{
+	struct virtio_console *c = container_of(dev, struct virtio_console, dev);
+
+	if (index == TX) {
+		c->tx_done = 0;
+	} else {
+		c->rx_open = c->looking = false;
+		c->asked = 0;
+	}
+}
+
+static void console_reset(struct virtio_device *dev)
+{
+	console_queue_reset(dev, TX);
+	console_queue_reset(dev, RX);
+}
+
+/* One buffer; how much of the input went into it, 0: there is none, or it is none. */
+static size_t receive(struct virtio_console *c, const uint8_t *data, size_t n)
+{
+	if (!next_buffer(c))
+		return 0;
 	n = vq_write(c->chain.in, c->chain.in_nr, 0, data, n);
 	virtio_push(&c->dev, RX, c->chain.head, (uint32_t)n);
 	c->dev.payload.to_guest += n;
@@ -119,6 +183,12 @@ static size_t guest_rx(struct char_guest *g, const uint8_t *data, size_t n)
 	size_t taken = 0;
 
 	pthread_mutex_lock(&c->dev.lock);
+	if (!c->rx_open) {
+		c->rx_refused = true;
+		look_for_reader(c, false);
+		pthread_mutex_unlock(&c->dev.lock);
+		return 0;
+	}
 	vq_quiet(&c->dev.queue[RX]);
 	while (taken < n) {
 		size_t got = receive(c, data + taken, n - taken);
@@ -148,6 +218,16 @@ static void on_again(struct loop_timer *t)
 	guest_tx_room(&container_of(t, struct virtio_console, again)->guest);
 }
 
+static void on_ask(struct loop_timer *t)
+{
+	struct virtio_console *c = container_of(t, struct virtio_console, ask);
+
+	pthread_mutex_lock(&c->dev.lock);
+	if (c->looking && c->rx_refused && !c->rx_open)
+		look_for_reader(c, true);
+	pthread_mutex_unlock(&c->dev.lock);
+}
+
 bool virtio_console_active(struct virtio_console *c)
 {
 	bool active;
@@ -173,10 +253,14 @@ int virtio_console_init(struct virtio_console *c, struct char_host *host, const 
 	*c = (struct virtio_console){.guest = {.rx = guest_rx, .tx_room = guest_tx_room}, .host = host};
 	r = loop_timer_init(loop, &c->again, on_again);
 	if (r == 0)
+		r = loop_timer_init(loop, &c->ask, on_ask);
+	if (r == 0)
 		r = virtio_device_init(&c->dev, &console_ops, "virtio-console", VIRTIO_ID_CONSOLE, NR_QUEUES,
 			QUEUE_SIZE, mem, loop, trace);
-	if (r < 0)
+	if (r < 0) {
+		loop_timer_destroy(&c->ask);
 		loop_timer_destroy(&c->again);
+	}
 	return r;
 }
 
@@ -184,6 +268,7 @@ void virtio_console_destroy(struct virtio_console *c)
 {
 	if (!c || !c->dev.ops)
 		return;
+	loop_timer_destroy(&c->ask);
 	loop_timer_destroy(&c->again);
 	virtio_device_destroy(&c->dev);
 }

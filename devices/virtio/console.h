@@ -17,7 +17,12 @@
  * @host: borrowed
  * @tx_done: bytes of the first waiting chain that the host has taken already
  * @rx_refused: input was not taken: the host end is waiting for rx_room
+ * @rx_open: the driver has offered a receive buffer again: somebody takes what it is given
+ * @looking: input waits for that to show
+ * @asked: how often it was given an empty one to find that out
+ * @asked_at: vq_offered() after the last time
  * @again: continues a turn that was cut short
+ * @ask: it has not shown yet; have another look
  */
 struct virtio_console {
 	struct virtio_device dev;
@@ -25,7 +30,12 @@ struct virtio_console {
 	struct char_host *host;
 	uint32_t tx_done;
 	bool rx_refused;
+	bool rx_open;
+	bool looking;
+	unsigned asked;
+	uint16_t asked_at;
 	struct loop_timer again;
+	struct loop_timer ask;
 	struct vq_chain chain;
 };
 

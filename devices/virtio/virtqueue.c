@@ -301,16 +301,26 @@ void vq_quiet(struct virtqueue *q)
 		used_store(q, RING_FLAGS, USED_F_NO_NOTIFY);
 }
 
-bool vq_listen(struct virtqueue *q)
+bool vq_listen_at(struct virtqueue *q, uint16_t count)
 {
 	if (q->broken || !q->ready)
 		return false;
 	if (q->event_idx)
-		used_store(q, RING_ENTRIES + USED_ENTRY_SIZE * (uint64_t)q->size, q->next_avail);
+		used_store(q, RING_ENTRIES + USED_ENTRY_SIZE * (uint64_t)q->size, count);
 	else
 		used_store(q, RING_FLAGS, 0);
 	atomic_thread_fence(memory_order_seq_cst);
-	return avail_load(q, RING_IDX) != q->next_avail;
+	return (uint16_t)(avail_load(q, RING_IDX) - q->next_avail) > (uint16_t)(count - q->next_avail);
+}
+
+bool vq_listen(struct virtqueue *q)
+{
+	return vq_listen_at(q, q->next_avail);
+}
+
+uint16_t vq_offered(const struct virtqueue *q)
+{
+	return q->ready && !q->broken ? avail_load(q, RING_IDX) : q->next_avail;
 }
 
 static size_t copy_iov(const struct iovec *iov, size_t nr, size_t offset, void *out, const void *in, size_t len)

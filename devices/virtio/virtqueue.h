@@ -132,6 +132,16 @@ void vq_quiet(struct virtqueue *q);
  */
 bool vq_listen(struct virtqueue *q);
 
+/** vq_offered() - free-running count of the chains that the driver says to have offered; unchecked */
+uint16_t vq_offered(const struct virtqueue *q);
+
+/**
+ * vq_listen_at() - ask the driver to kick when it has offered more than @count chains, as vq_offered() counts them
+ *
+ * Return: true when it has already. Without EVENT_IDX kicks come earlier too.
+ */
+bool vq_listen_at(struct virtqueue *q, uint16_t count);
+
 /**
  * vq_read(), vq_write() - copy between a buffer and a list of windows from byte @offset; return the bytes copied
  *

@@ -50,6 +50,24 @@ static void between(void *arg, uint8_t what)
 		assert(g->rx(g, text, what) <= what);
 	if (what & 8)
 		e->console.again.fired(&e->console.again);
+	if (what & 16)
+		e->console.ask.fired(&e->console.ask);
+}
+
+/* Offers @buf, if any, and has the question asked if @e is given. Return: length of the next used buffer, -1: none. */
+static int64_t receive(struct vq_driver *d, const struct vqd_buf *buf, struct end *e)
+{
+	uint16_t head;
+	uint32_t len;
+
+	if (buf) {
+		vqd_offer(d, 0, vqd_add(d, 0, buf, 1, false));
+		vqd_kick(d, 0);
+		vqd_run(d);
+	}
+	if (e)
+		e->console.ask.fired(&e->console.ask);
+	return vqd_used(d, 0, &head, &len) ? (int64_t)len : -1;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct end *e = calloc(1, sizeof(*e));
 	struct vq_driver d;
 	struct vqd_buf buf = {.len = 5};
+	struct char_guest *g;
 
 	if (!e)
 		abort();
@@ -64,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vqd_init(&d, 512 * KIB);
 	if (virtio_console_init(&e->console, &e->host, &d.mem, d.loop, d.trace) < 0)
 		abort();
+	g = &e->console.guest;
 	vqd_attach(&d, &e->console.dev);
 	vqd_fuzz(&d, data, size, between, e);
 	d.next = VQD_RAM_START;
@@ -73,6 +93,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf.gpa = vqd_alloc(&d, buf.len, 1);
 	vqd_request(&d, 1, &buf, 1, false);
 	assert(e->taken == 5);
+	/* Input follows once a buffer with nothing in it has been offered again. */
+	assert(!g->rx(g, (const uint8_t *)"in", 2));
+	buf.write = true;
+	assert(receive(&d, &buf, e) == 0);
+	assert(receive(&d, &buf, NULL) == -1);
+	assert(g->rx(g, (const uint8_t *)"in", 2) == 2);
+	assert(receive(&d, NULL, NULL) == 2);
 	vqd_detach(&d);
 	virtio_console_destroy(&e->console);
 	vqd_destroy(&d);

@@ -47,6 +47,7 @@ static void divisor_latch_hides_data_and_ier(void **state)
 {
 	struct bench *b = *state;
 
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
 	out8(b->dev, UART_IER, UART_IER_RDI);
 	assert_int_equal(type(b, "x"), 1);
 	out8(b->dev, UART_LCR, UART_LCR_DLAB | UART_LCR_WLEN8);
@@ -68,7 +69,9 @@ static void fifo_control(void **state)
 	struct bench *b = *state;
 
 	/* Bits without the enable bit are not programmed. */
+	poll_for_data(b);
 	assert_int_equal(type(b, "x"), 1);
+	in8(b->dev, UART_LSR);
 	out8(b->dev, UART_FCR, UART_FCR_CLEAR_RCVR);
 	assert_int_equal(in8(b->dev, UART_RX), 'x');
 	out8(b->dev, UART_FCR, UART_FCR_TRIGGER_14);
@@ -79,14 +82,18 @@ static void fifo_control(void **state)
 	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR7_64BYTE));
 	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_NO_INT);
 
+	poll_for_data(b);
 	assert_int_equal(type(b, "abc"), 3);
+	in8(b->dev, UART_LSR);
 	out8(b->dev, UART_FCR, FIFO_ON(0)); /* same mode: the bytes stay */
 	assert_int_equal(in8(b->dev, UART_RX), 'a');
 	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_XMIT));
 	assert_int_equal(in8(b->dev, UART_RX), 'b');
 	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
 	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, 0);
+	poll_for_data(b);
 	assert_int_equal(type(b, "d"), 1);
+	in8(b->dev, UART_LSR);
 	out8(b->dev, UART_FCR, 0);
 	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, 0);
 	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_NO_INT);
@@ -191,6 +198,8 @@ static void host_hears_of_room_when_the_fifo_is_empty(void **state)
 	struct bench *b = *state;
 
 	out8(b->dev, UART_FCR, FIFO_ON(0));
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
+	out8(b->dev, UART_IER, UART_IER_RDI);
 	/* All of it fitted: nobody waits for room. */
 	assert_int_equal(type(b, "0123456789abcdef"), 16);
 	while (in8(b->dev, UART_LSR) & UART_LSR_DR)
@@ -206,6 +215,7 @@ static void host_hears_of_room_when_the_fifo_is_empty(void **state)
 	assert_int_equal(b->host.rx_rooms, 1);
 	/* Clearing makes room too. */
 	assert_int_equal(type(b, "0123456789abcdefg"), 16);
+	in8(b->dev, UART_LSR);
 	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
 	assert_int_equal(b->host.rx_rooms, 2);
 	assert_int_equal(type(b, ""), 0);
@@ -260,6 +270,7 @@ static void loopback_stays_inside(void **state)
 	struct bench *b = *state;
 
 	out8(b->dev, UART_FCR, FIFO_ON(0));
+	out8(b->dev, UART_IER, UART_IER_RDI);
 	out8(b->dev, UART_MCR, UART_MCR_LOOP);
 	assert_int_equal(type(b, "from outside"), 0);
 	put(b, "0123456789abcdefXYZ");
@@ -271,7 +282,7 @@ static void loopback_stays_inside(void **state)
 	assert_int_equal(in8(b->dev, UART_LSR), UART_LSR_THRE | UART_LSR_TEMT);
 	/* The host was refused, and hears of it when the line is back. */
 	assert_int_equal(b->host.rx_rooms, 0);
-	out8(b->dev, UART_MCR, 0);
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
 	assert_int_equal(b->host.rx_rooms, 1);
 	assert_int_equal(type(b, "from outside"), 12);
 	assert_int_equal(b->host.lost, 0);
@@ -280,6 +291,147 @@ static void loopback_stays_inside(void **state)
 static int type_break(struct bench *b)
 {
 	return b->uart.guest.rx_break(&b->uart.guest);
+}
+
+/* Nothing is sent to a guest that does not listen. */
+static void input_waits_for_a_guest_that_listens(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(type(b, "early"), 0);
+	assert_int_equal(in8(b->dev, UART_RX), 0);
+	out8(b->dev, UART_IER, UART_IER_RLSI | UART_IER_THRI | UART_IER_MSI);
+	assert_int_equal(type(b, "early"), 0);
+	assert_int_equal(b->host.rx_rooms, 0);
+	/* A probe: the interrupt goes nowhere. */
+	out8(b->dev, UART_IER, UART_IER_RDI);
+	assert_int_equal(type(b, "early"), 0);
+	assert_int_equal(b->host.rx_rooms, 0);
+	/* The data interrupt is enough for one who never uses RTS. */
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
+	assert_int_equal(b->host.rx_rooms, 1);
+	assert_int_equal(type(b, "e"), 1);
+	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, UART_LSR_DR);
+	assert_int_equal(in8(b->dev, UART_RX), 'e');
+	/* One who does stops the line with it. RTS in loopback is no RTS. */
+	out8(b->dev, UART_MCR, UART_MCR_LOOP | UART_MCR_RTS);
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
+	assert_int_equal(type(b, "a"), 1);
+	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, UART_LSR_DR);
+	assert_int_equal(in8(b->dev, UART_RX), 'a');
+	out8(b->dev, UART_MCR, UART_MCR_OUT2 | UART_MCR_RTS);
+	assert_int_equal(type(b, "r"), 1);
+	in8(b->dev, UART_LSR);
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
+	assert_int_equal(in8(b->dev, UART_RX), 'r'); /* what has come has come */
+	assert_int_equal(type(b, "l"), 0);
+	out8(b->dev, UART_MCR, UART_MCR_OUT2 | UART_MCR_RTS);
+	assert_int_equal(b->host.rx_rooms, 2);
+	assert_int_equal(type(b, "l"), 1);
+	out8(b->dev, UART_IER, 0);
+	assert_int_equal(type(b, "y"), 0);
+}
+
+/* What a guest cannot know of is not its to discard: it is on the wire until a register tells of it. */
+static void clears_discard_only_what_was_told(void **state)
+{
+	struct bench *b = *state;
+
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
+	out8(b->dev, UART_FCR, FIFO_ON(0));
+	out8(b->dev, UART_IER, UART_IER_RDI);
+	assert_int_equal(type(b, "abc"), 3);
+	assert_true(irq_take(&b->irq));
+	/* The probe's way of enabling and disabling, and a driver's way of being rid of what is old. */
+	out8(b->dev, UART_IER, 0);
+	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, 0);
+	assert_int_equal(in8(b->dev, UART_RX), 0);
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_NO_INT);
+	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
+	out8(b->dev, UART_FCR, 0);
+	out8(b->dev, UART_MCR, UART_MCR_LOOP);
+	out8(b->dev, UART_TX, 'L');
+	assert_int_equal(in8(b->dev, UART_RX), 'L');
+	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, 0);
+	out8(b->dev, UART_MCR, UART_MCR_OUT2);
+	assert_false(irq_take(&b->irq));
+	/* Enabled before the FIFO is: no FIFO holds one byte, the others stay on the wire. */
+	out8(b->dev, UART_IER, UART_IER_RDI);
+	assert_true(irq_take(&b->irq));
+	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
+	out8(b->dev, UART_FCR, 0);
+	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_RDI);
+	assert_int_equal(in8(b->dev, UART_RX), 'a');
+	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_RDI);
+	/* This one was told of, and goes. */
+	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
+	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, UART_LSR_DR);
+	assert_int_equal(in8(b->dev, UART_RX), 'c');
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_NO_INT);
+}
+
+/* A guest without interrupts that never touches MCR gets its input; one that only prints is none. */
+static void pollers_are_heard(void **state)
+{
+	struct bench *b = *state;
+
+	/* Before each byte: is the transmitter ready? After each: has it gone? */
+	assert_int_equal(type(b, "k"), 0);
+	for (int i = 0; i < 1000; i++) {
+		out8(b->dev, UART_TX, '.');
+		in8(b->dev, UART_LSR);
+	}
+	assert_int_equal(type(b, "k"), 0);
+	/* A stuck transmitter is waited for, which is no wish for data. */
+	b->host.room = 0;
+	out8(b->dev, UART_TX, '.');
+	for (int i = 0; i < 1000; i++)
+		in8(b->dev, UART_LSR);
+	assert_int_equal(type(b, "k"), 0);
+	make_room(b, SIZE_MAX);
+	/* Prints a dot for each look at the keyboard. */
+	assert_int_equal(b->host.rx_rooms, 0);
+	for (int i = 0; i < 2 * UART_POLLS; i++) {
+		in8(b->dev, UART_LSR);
+		in8(b->dev, UART_LSR);
+		out8(b->dev, UART_TX, '.');
+	}
+	assert_int_equal(b->host.rx_rooms, 1);
+	assert_int_equal(type(b, "k"), 1);
+	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, UART_LSR_DR);
+	assert_int_equal(in8(b->dev, UART_RX), 'k');
+	/* One may look at IIR instead. */
+	out8(b->dev, UART_IER, UART_IER_THRI);
+	for (int i = 0; i <= UART_POLLS; i++)
+		in8(b->dev, UART_IIR);
+	assert_int_equal(type(b, "k"), 0);
+	out8(b->dev, UART_IER, UART_IER_RDI);
+	for (int i = 0; i <= UART_POLLS; i++)
+		in8(b->dev, UART_IIR);
+	assert_int_equal(type(b, "k"), 1);
+	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_RDI);
+	assert_int_equal(in8(b->dev, UART_RX), 'k');
+	/* The next driver sets the port up anew, and has to show for itself. */
+	out8(b->dev, UART_IER, 0);
+	assert_int_equal(type(b, "k"), 0);
+	poll_for_data(b);
+	assert_int_equal(type(b, "k"), 1);
+}
+
+/* A port whose interrupt goes nowhere is there for pollers. */
+static void without_an_interrupt_there_are_only_pollers(void **state)
+{
+	struct bench *b = *state;
+	struct irq_line none = {.fd = -1};
+	struct uart u;
+	uint8_t lsr;
+
+	assert_int_equal(uart_init(&u, &none, &b->host.host), 0);
+	assert_int_equal(u.guest.rx(&u.guest, (const uint8_t *)"k", 1), 1);
+	lsr = in8(&u.dev, UART_LSR);
+	assert_int_equal(lsr & UART_LSR_DR, UART_LSR_DR);
+	assert_int_equal(in8(&u.dev, UART_RX), 'k');
+	uart_destroy(&u);
 }
 
 /* A zero byte in its place; LSR tells of it once, when it is the next to be read. */
@@ -322,6 +474,7 @@ static void a_break_is_a_byte_with_a_flag(void **state)
 	/* Without FIFOs, and without the data interrupt. */
 	out8(b->dev, UART_FCR, 0);
 	out8(b->dev, UART_IER, UART_IER_RLSI);
+	poll_for_data(b);
 	irq_take(&b->irq);
 	assert_int_equal(type_break(b), 0);
 	assert_true(irq_take(&b->irq));
@@ -393,6 +546,10 @@ int main(void)
 		BENCH_TEST(out2_gates_the_interrupt),
 		BENCH_TEST(modem_lines_in_loopback),
 		BENCH_TEST(loopback_stays_inside),
+		BENCH_TEST(input_waits_for_a_guest_that_listens),
+		BENCH_TEST(clears_discard_only_what_was_told),
+		BENCH_TEST(pollers_are_heard),
+		BENCH_TEST(without_an_interrupt_there_are_only_pollers),
 		BENCH_TEST(a_break_is_a_byte_with_a_flag),
 		BENCH_TEST(every_width_and_misalignment),
 		cmocka_unit_test(destroy_takes_nothing),

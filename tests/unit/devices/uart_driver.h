@@ -34,20 +34,51 @@ static inline void driver_ier(struct driver *d, uint8_t ier)
 	out8(d->dev, UART_IER, ier);
 }
 
+/* Port ready, in Linux's order: FIFOs cleared and off, the interrupts, the FIFOs on again, and RTS last of all. */
 static inline void driver_open(struct driver *d, uint8_t trigger)
 {
-	out8(d->dev, UART_FCR, UART_FCR_ENABLE_FIFO);
-	out8(d->dev, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
-	out8(d->dev, UART_FCR, 0);
-	in8(d->dev, UART_LSR);
-	in8(d->dev, UART_RX);
-	in8(d->dev, UART_IIR);
-	in8(d->dev, UART_MSR);
+	for (int luck = 0; luck < 2; luck++) {
+		if (!luck) {
+			out8(d->dev, UART_FCR, UART_FCR_ENABLE_FIFO);
+			out8(d->dev, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
+			out8(d->dev, UART_FCR, 0);
+		}
+		in8(d->dev, UART_LSR);
+		in8(d->dev, UART_RX);
+		in8(d->dev, UART_IIR);
+		in8(d->dev, UART_MSR);
+		if (luck)
+			break;
+		in8(d->dev, UART_LSR);
+		out8(d->dev, UART_LCR, UART_LCR_WLEN8);
+		out8(d->dev, UART_MCR, UART_MCR_OUT2 | UART_MCR_DTR);
+		out8(d->dev, UART_IER, UART_IER_THRI);
+		in8(d->dev, UART_LSR);
+		in8(d->dev, UART_IIR);
+		out8(d->dev, UART_IER, 0);
+	}
+	driver_ier(d, UART_IER_RLSI | UART_IER_RDI);
 	out8(d->dev, UART_LCR, UART_LCR_WLEN8);
 	out8(d->dev, UART_FCR, UART_FCR_ENABLE_FIFO);
 	out8(d->dev, UART_FCR, UART_FCR_ENABLE_FIFO | trigger);
+	out8(d->dev, UART_MCR, UART_MCR_OUT2 | UART_MCR_DTR);
 	out8(d->dev, UART_MCR, UART_MCR_OUT2 | UART_MCR_RTS | UART_MCR_DTR);
-	driver_ier(d, UART_IER_RLSI | UART_IER_RDI);
+}
+
+/* A line of text as the kernel's console prints it, before there is a driver and after. */
+static inline void driver_console(struct driver *d, const char *text)
+{
+	uint8_t ier = in8(d->dev, UART_IER);
+
+	out8(d->dev, UART_IER, 0);
+	while (*text) {
+		while (!(in8(d->dev, UART_LSR) & UART_LSR_THRE))
+			;
+		out8(d->dev, UART_TX, (uint8_t)*text++);
+	}
+	while (!(in8(d->dev, UART_LSR) & UART_LSR_TEMT))
+		;
+	out8(d->dev, UART_IER, ier);
 }
 
 static inline void driver_send(struct driver *d, const void *data, size_t n)
