@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "vmm/base/util.h"
+#include "vmm/watch.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_US UINT64_C(1000)
@@ -249,19 +250,23 @@ static void read_line(struct bootlog *b)
 
 void bootlog_feed(struct bootlog *b, const uint8_t *data, size_t n, uint64_t now_ns)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (data[i] == '\n' || data[i] == '\r') {
-			if (b->in_line)
-				read_line(b);
-			b->in_line = false;
-			continue;
-		}
-		if (!b->in_line) {
+	while (n) {
+		size_t len = watch_line_length(data, n), kept;
+
+		if (len && !b->in_line) {
 			b->in_line = true;
 			b->line_ns = now_ns;
 			b->len = 0;
 		}
-		if (b->len < BOOTLOG_LINE_MAX)
-			b->line[b->len++] = (char)data[i];
+		kept = MIN(len, BOOTLOG_LINE_MAX - b->len);
+		memcpy(b->line + b->len, data, kept);
+		b->len += kept;
+		if (len == n)
+			return;
+		if (b->in_line)
+			read_line(b);
+		b->in_line = false;
+		data += len + 1;
+		n -= len + 1;
 	}
 }

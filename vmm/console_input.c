@@ -90,7 +90,7 @@ static void add_break(struct console *c)
 		refused(c);
 }
 
-/* @n bytes of @data, which may lie where they will wait, go through the filter and, as far as it has room, in. */
+/* Through the filter and into the buffer, as far as it has room. @data may lie where the bytes will wait. */
 static void take(struct console *c, uint8_t *data, size_t n)
 {
 	size_t lost = 0;
@@ -198,9 +198,13 @@ void console_input(struct console *c)
 		end_input(c, r);
 		return;
 	}
-	if (r > 0 && !offer(c) && !c->filter) {
-		console_watch_source(c, &c->in_src, 0);
-		return;
+	if (r > 0) {
+		taken = offer(c);
+		console_answer_now(c);
+		if (!taken && !c->filter) {
+			console_watch_source(c, &c->in_src, 0);
+			return;
+		}
 	}
 	if (console_watch_source(c, &c->in_src, EPOLLIN) < 0)
 		c->host.rx_room(&c->host);

@@ -43,6 +43,7 @@ enum console_loss {
  *
  * @wake_fd: eventfd, readable when a vCPU's thread has something for the loop
  * @pty_slave: held open, so that the master never sees a hang-up and the settings stay raw
+ * @batching: @batch is armed, and will look at the ring after @batch_ns
  * @in_buf: of @in_size bytes; from @in_at to @in_nr they wait for the guest
  * @break_at: a BREAK goes in front of the byte at this place of @in_buf; ascending
  * @in_ended: nothing more to read from @in
@@ -72,6 +73,8 @@ struct console {
 	struct nbio in, out;
 	struct loop_source wake_src, in_src, out_src, listen_src;
 	struct loop_timer batch, retry;
+	bool batching;
+	uint64_t batch_ns;
 	uint8_t *in_buf;
 	size_t in_size, in_at, in_nr;
 	size_t break_at[CONSOLE_BREAKS];
@@ -110,6 +113,9 @@ int console_watch_source(struct console *c, struct loop_source *s, uint32_t even
 
 /** console_drain() - write what the ring holds, as far as the reader takes it, and arrange for the rest */
 void console_drain(struct console *c);
+
+/** console_answer_now() - the guest was given something to answer: what it prints next does not wait for a batch */
+void console_answer_now(struct console *c);
 
 /** console_write_some() - one write. Return: bytes, 0: the ring is empty or dropped, -EAGAIN */
 ssize_t console_write_some(struct console *c);

@@ -10,8 +10,12 @@
 
 #include "vmm/console_internal.h"
 
-/* After a write, so much later is looked again without being woken. A person at a terminal does not see it. */
-#define BATCH_NS 1000000
+/*
+ * After a write, so much later is looked again without being woken. Where somebody may be waiting for the text the first
+ * looks come sooner, each half as soon as the one before, until there is nothing new.
+ */
+#define BATCH_NS       UINT64_C(1000000)
+#define BATCH_FIRST_NS UINT64_C(62500)
 /* One write, and what one turn writes before other sources have theirs. */
 #define WRITE_MAX (64 * KIB)
 #define TURN_MAX  (256 * KIB)
@@ -129,6 +133,26 @@ static bool ring_is_idle(struct console *c)
 	return idle;
 }
 
+static void wait_for_more(struct console *c)
+{
+	bool interactive = c->out.tty || c->kind == CONSOLE_PTY || c->kind == CONSOLE_SOCKET;
+
+	c->batch_ns = interactive ? MIN(MAX(2 * c->batch_ns, BATCH_FIRST_NS), BATCH_NS) : BATCH_NS;
+	c->batching = true;
+	loop_timer_set(&c->batch, c->batch_ns, 0);
+}
+
+void console_answer_now(struct console *c)
+{
+	if (!c->batching)
+		return;
+	c->batching = false;
+	c->batch_ns = 0;
+	loop_timer_set(&c->batch, 0, 0);
+	if (!ring_is_idle(c))
+		console_wake(c);
+}
+
 void console_drain(struct console *c)
 {
 	size_t written = 0;
@@ -148,12 +172,15 @@ void console_drain(struct console *c)
 		return;
 	}
 	console_watch_source(c, &c->out_src, 0);
-	if (r > 0)
+	if (r > 0) {
 		console_wake(c);
-	else if (written)
-		loop_timer_set(&c->batch, BATCH_NS, 0);
-	else if (!ring_is_idle(c))
-		console_wake(c);
+	} else if (written) {
+		wait_for_more(c);
+	} else {
+		c->batch_ns = 0;
+		if (!ring_is_idle(c))
+			console_wake(c);
+	}
 }
 
 /* Events */
@@ -187,7 +214,10 @@ static void on_out(struct loop_source *s, uint32_t events)
 
 static void on_batch(struct loop_timer *t)
 {
-	console_drain(container_of(t, struct console, batch));
+	struct console *c = container_of(t, struct console, batch);
+
+	c->batching = false;
+	console_drain(c);
 }
 
 static void on_retry(struct loop_timer *t)

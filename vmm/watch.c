@@ -3,7 +3,7 @@
  * Theory of operation. One byte at a time, no line buffer: a line is in its prefix (level, bracket groups, blanks),
  * then in its text, where each pattern that still fits is a bit in `candidates`, then of no interest until it ends.
  * The patterns differ in their first byte, and none starts with a byte a prefix can hold, so nothing is ever re-read.
- * Only the panic line is kept, once.
+ * Only the panic line is kept, once. Most bytes are of no interest, and are skipped up to the end of their line.
  */
 #include "vmm/watch.h"
 
@@ -26,6 +26,15 @@ static const struct {
 	{"Kernel panic - not syncing", WATCH_PANIC},
 	{"---[ end Kernel panic", WATCH_PANIC_END},
 };
+
+size_t watch_line_length(const uint8_t *data, size_t n)
+{
+	const uint8_t *lf = memchr(data, '\n', n), *cr;
+
+	n = lf ? (size_t)(lf - data) : n;
+	cr = memchr(data, '\r', n);
+	return cr ? (size_t)(cr - data) : n;
+}
 
 static uint32_t find(struct watch *w, uint32_t bit)
 {
@@ -141,8 +150,12 @@ uint32_t watch_feed(struct watch *w, const uint8_t *data, size_t n, uint64_t now
 	if (!n)
 		return 0;
 	atomic_store_explicit(&w->last_ns, now_ns, memory_order_relaxed);
-	for (size_t i = 0; i < n; i++)
-		news |= feed_byte(w, data[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (w->state == IGNORED && !w->capturing)
+			i += watch_line_length(data + i, n - i);
+		if (i < n)
+			news |= feed_byte(w, data[i]);
+	}
 	return news;
 }
 

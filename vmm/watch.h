@@ -51,6 +51,9 @@ struct watch {
  */
 uint32_t watch_feed(struct watch *w, const uint8_t *data, size_t n, uint64_t now_ns);
 
+/** watch_line_length() - how many of @n bytes stand in front of the first newline or carriage return */
+size_t watch_line_length(const uint8_t *data, size_t n);
+
 /** watch_panic_seen(), watch_panic_ended(), watch_banner_seen() - any thread */
 bool watch_panic_seen(const struct watch *w);
 bool watch_panic_ended(const struct watch *w);

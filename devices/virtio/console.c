@@ -33,7 +33,7 @@
 static bool send_chain(struct virtio_console *c, size_t *budget)
 {
 	const struct vq_chain *chain = &c->chain;
-	uint8_t text[1024];
+	uint8_t text[4096];
 
 	while (c->tx_done < chain->out_bytes) {
 		size_t n = MIN(MIN(chain->out_bytes - c->tx_done, sizeof(text)), *budget), taken;
