@@ -20,6 +20,7 @@ static const char *const kernel_loads[] = {
 
 static const char *const hugepages[] = {"off", "2M", "1G", NULL};
 
+static const char *const off_or_on[] = {"off", "on", NULL};
 static const char *const discoveries[] = {
 	[DISCOVERY_AUTO] = "auto",
 	[DISCOVERY_ACPI] = "acpi",
@@ -381,7 +382,28 @@ const struct option_def options[] = {
 		FIELD(bool, pvpanic),
 		.help = "device through which the guest tells that it panicked",
 		.man = OPTION_MAN("The device through which a guest kernel tells that it panicked.\n"
-				  "Without it (or its driver) a panic is recognised by the text on the console."),
+				  "Without it (or its driver) a panic is recognised by the text on the console, "
+				  "see *panic-text*."),
+	},
+	{
+		.name = "panic-text",
+		.section = SECTION_CONSOLE,
+		.type = OPT_CHOICE,
+		.choices = off_or_on,
+		.metavar = "on|off",
+		.deflt = "on",
+		FIELD(unsigned, panic_text),
+		.help = "what the kernel says on the console may decide how the run ended",
+		.man = OPTION_MAN("Whether text on the console may decide how the run ended, where no device tells.\n"
+				  "A kernel's panic followed by a reset, a triple fault or a second of silence is then "
+				  "a panic (34), "
+				  "and a triple fault right behind \"reboot: Restarting system\" (*reboot=t* or "
+				  "*reboot=p*) is a reset "
+				  "(32).\n"
+				  "Any program in the guest can print these lines.\n"
+				  "With *off* the text decides nothing: what follows a panic counts as what it is, a "
+				  "reset (32) or a "
+				  "crash (36), a guest that stays panicked runs on, and *reboot=t* is a crash."),
 	},
 	{
 		.name = "disk",

@@ -128,6 +128,7 @@ struct config_balloon {
  * @debug_exit: the port is there
  * @debug_exit_port, @debugcon_port: I/O ports; a debugcon port of 0 means off
  * @pvpanic: the device is there
+ * @panic_text: 1: console text may decide how a run ended; 0: never
  * @rng: the virtio entropy device is there
  * @vsock: the socket device
  * @balloon: the memory balloon
@@ -166,6 +167,7 @@ struct config {
 	uint16_t debug_exit_port;
 	uint16_t debugcon_port;
 	bool pvpanic;
+	unsigned panic_text;
 	bool rng;
 	struct config_vsock vsock;
 	struct config_balloon balloon;

@@ -10,7 +10,8 @@
  * Panic. pvpanic speaks in the middle of the kernel's panic(): the guest still has words to print and perhaps a reset
  * to ask for. So its verdict waits until the guest resets, or its console has been quiet for PANIC_QUIET_NS, at most
  * PANIC_LINGER_NS. Console text alone proves nothing, since any program can print it: it only names a reset or a
- * triple fault that follows a panic, or ends a guest that printed the kernel's end-of-panic line and then went silent.
+ * triple fault that follows a panic, a triple fault that the kernel announced as its reset, or ends a guest that printed
+ * the kernel's end-of-panic line and then went silent. Without config->panic_text it does none of that.
  *
  * The gate. A CPU thread locks itself into its filter of system calls and waits; when all have, the control loop locks
  * itself and opens the gate. So no instruction of the guest runs while any thread is still without a filter.
@@ -66,9 +67,13 @@ static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *f
 	machine_end(m, by == DETECTOR_INTERNAL_ERROR ? OUTCOME_CRASH : OUTCOME_FAILURE, by, 0);
 }
 
-/* A reset or triple fault: the end of a panic when one was under way, else what it looks like. */
+/*
+ * A reset or triple fault: the end of a panic when one was under way. A triple fault is how reboot=t resets, and the kernel
+ * has said so. Else it is what it looks like.
+ */
 static void end_or_panic(struct machine *m, enum outcome outcome, enum detector by)
 {
+	const struct watch *w = console_watch(m->console);
 	bool pvpanic;
 
 	pthread_mutex_lock(&m->lock);
@@ -76,8 +81,10 @@ static void end_or_panic(struct machine *m, enum outcome outcome, enum detector 
 	pthread_mutex_unlock(&m->lock);
 	if (pvpanic)
 		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
-	else if (watch_panic_seen(console_watch(m->console)))
+	else if (m->config->panic_text && watch_panic_seen(w))
 		machine_end(m, OUTCOME_PANIC, DETECTOR_CONSOLE, 0);
+	else if (m->config->panic_text && by == DETECTOR_TRIPLE_FAULT && watch_restarting(w))
+		machine_end(m, OUTCOME_RESET, DETECTOR_CONSOLE, 0);
 	else
 		machine_end(m, outcome, by, 0);
 }
@@ -394,7 +401,7 @@ static void check_panic(struct machine *m)
 	pthread_mutex_unlock(&m->lock);
 	if (since && (since > PANIC_LINGER_NS || (quiet > PANIC_QUIET_NS && since > PANIC_QUIET_NS)))
 		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
-	else if (watch_panic_ended(w) && quiet > PANIC_TEXT_NS)
+	else if (m->config->panic_text && watch_panic_ended(w) && quiet > PANIC_TEXT_NS)
 		machine_end(m, OUTCOME_PANIC, DETECTOR_CONSOLE, 0);
 }
 

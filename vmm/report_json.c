@@ -72,6 +72,7 @@ static void put_configuration(const struct config *c, struct json *j)
 	json_u64(j, "nets", c->nr_nets);
 	json_bool(j, "rng", c->rng);
 	json_bool(j, "pvpanic", c->pvpanic);
+	json_bool(j, "panic_text", c->panic_text);
 	json_u64(j, "timeout_ns", c->timeout_ns);
 	json_end(j);
 }

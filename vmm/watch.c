@@ -22,9 +22,9 @@ static const struct {
 	const char *text;
 	uint32_t bit;
 } patterns[] = {
-	{"Linux version ", WATCH_BANNER},
-	{"Kernel panic - not syncing", WATCH_PANIC},
+	{"Linux version ", WATCH_BANNER}, {"Kernel panic - not syncing", WATCH_PANIC},
 	{"---[ end Kernel panic", WATCH_PANIC_END},
+	{"reboot: Restarting system", 0}, /* of the last line only: @restarting */
 };
 
 size_t watch_line_length(const uint8_t *data, size_t n)
@@ -58,7 +58,10 @@ static uint32_t text_byte(struct watch *w, uint8_t c)
 		if (patterns[i].text[w->at + 1])
 			continue;
 		w->candidates = 0;
-		news = find(w, patterns[i].bit);
+		if (!patterns[i].bit)
+			atomic_store_explicit(&w->restarting, true, memory_order_relaxed);
+		else
+			news = find(w, patterns[i].bit);
 		if (news == WATCH_PANIC) {
 			w->line_len = strlen(patterns[i].text);
 			memcpy(w->line, patterns[i].text, w->line_len);
@@ -134,6 +137,8 @@ static uint32_t feed_byte(struct watch *w, uint8_t c)
 		w->groups = 0;
 		return news;
 	}
+	if (w->state == AT_START)
+		atomic_store_explicit(&w->restarting, false, memory_order_relaxed);
 	if (w->capturing) {
 		w->line[w->line_len++] = (char)c;
 		return w->line_len == sizeof(w->line) ? capture_done(w) : 0;
@@ -172,6 +177,11 @@ bool watch_panic_ended(const struct watch *w)
 bool watch_banner_seen(const struct watch *w)
 {
 	return atomic_load(&w->found) & WATCH_BANNER;
+}
+
+bool watch_restarting(const struct watch *w)
+{
+	return atomic_load(&w->restarting);
 }
 
 uint64_t watch_last_byte_ns(const struct watch *w)

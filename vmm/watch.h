@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads along what a guest prints and notices the lines that mean something: the kernel's banner and its panic. User
- * space in the guest can print the same text: what is found here is what the console said, not a fact.
+ * Reads along what a guest prints and notices the lines that mean something: the kernel's banner, its panic and its
+ * last word before a reset. User space in the guest can print the same text: what is found here is what the console said, not a fact.
  */
 #ifndef VMM_WATCH_H
 #define VMM_WATCH_H
@@ -35,6 +35,7 @@ struct watch {
 	size_t line_len;
 	char line[WATCH_LINE_MAX];
 	_Atomic uint32_t found;
+	_Atomic bool restarting;
 	_Atomic uint64_t last_ns;
 };
 
@@ -58,6 +59,11 @@ size_t watch_line_length(const uint8_t *data, size_t n);
 bool watch_panic_seen(const struct watch *w);
 bool watch_panic_ended(const struct watch *w);
 bool watch_banner_seen(const struct watch *w);
+
+/**
+ * watch_restarting() - "reboot: Restarting system" is how the last line with any text in it starts; any thread
+ */
+bool watch_restarting(const struct watch *w);
 
 /** watch_last_byte_ns() - @now_ns of the last watch_feed() with a byte in it, 0: none yet; any thread */
 uint64_t watch_last_byte_ns(const struct watch *w);

@@ -44,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (watch_feed(&whole, data, size, 1) != found || found != console_watch(c)->found)
 		abort();
+	if (watch_restarting(&whole) != watch_restarting(&parts))
+		abort();
 	n = watch_panic_line(&whole, line, sizeof(line));
 	check_text(line, n, sizeof(line), false);
 	if (watch_panic_line(&parts, again, sizeof(again)) != n || strcmp(line, again))

@@ -29,8 +29,14 @@ check "reset by the keyboard controller: 32" all_of status_is 32 -- out_has '^la
 in_tiny "lab=reboot reboot=a" --log-level info
 check "reset by ACPI: 32" all_of status_is 32 -- out_has '^lab: doing reboot$' -- err_has 'guest event: reset'
 
-in_tiny "lab=reboot reboot=t"
-check "triple fault: 36, and where the CPU stood" all_of status_is 36 -- out_has '^lab: doing reboot$' -- \
+for how in t p; do
+	in_tiny "lab=reboot reboot=$how"
+	check "reset by triple fault (reboot=$how), which the kernel has announced: 32" all_of status_is 32 -- \
+		out_has '^lab: doing reboot$' -- out_has 'reboot: Restarting system' -- says_nothing
+done
+
+in_tiny "lab=reboot reboot=t" --panic-text off
+check "triple fault without regard to what was said: 36, and where the CPU stood" all_of status_is 36 -- out_has '^lab: doing reboot$' -- \
 	err_has '^vmm: the guest crashed: .*\(triple fault\)$' -- err_has '^CPU 0: .* RIP 0x[0-9a-f]+' -- \
 	err_has '^last console output:$'
 
@@ -88,6 +94,10 @@ check "a panic that stays (panic=0), told by its last line: 34" all_of status_is
 in_tiny rdinit=/bin/false
 check "a panic told by pvpanic, built in: 34" all_of status_is 34 -- out_has 'Kernel panic - not syncing' -- \
 	err_has '^vmm: the guest panicked \(pvpanic device\): Kernel panic'
+
+in_tiny rdinit=/bin/false --no-pvpanic --panic-text off
+check "a panic whose text decides nothing: the reset that follows, 32" all_of status_is 32 -- \
+	out_has 'Kernel panic - not syncing: Attempted to kill init!' -- says_nothing
 
 in_tiny lab=fake
 check "a program that prints a panic is no panic" all_of status_is 0 -- out_has '^lab: faked$' -- says_nothing

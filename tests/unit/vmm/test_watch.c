@@ -88,6 +88,37 @@ static void tells_each_thing_once(void **state)
 	assert_true(watch_panic_ended(&w));
 }
 
+/* Only the last line counts: behind it the kernel says nothing more. */
+static void a_restart_is_the_last_line(void **state)
+{
+	static const struct {
+		const char *text;
+		bool restarting;
+	} cases[] = {
+		{"reboot: Restarting system", true},
+		{"[    3.14] reboot: Restarting system\r\n", true},
+		{"<0>[    3.14][   T55] reboot: Restarting system with command 'now'\n\r\n\n", true},
+		{"reboot: Restarting syste\n", false},
+		{"reboot: Power down\n", false},
+		{"echo reboot: Restarting system\n", false},
+		{"reboot: Restarting system\nlogin: ", false},
+		{"reboot: Restarting system\n[    4.0] BUG: unable to handle\n", false},
+		{"reboot: Restarting system\n [\n", false},
+		{"login: \nreboot: Restarting system\n", true},
+		{"reboot: Restarting system\nx\nreboot: Restarting system\n", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct watch whole = {0}, parts = {0};
+
+		assert_int_equal(feed(&whole, cases[i].text), 0);
+		for (const char *p = cases[i].text; *p; p++)
+			watch_feed(&parts, (const uint8_t *)p, 1, 1);
+		if (watch_restarting(&whole) != cases[i].restarting || watch_restarting(&parts) != cases[i].restarting)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
 static void keeps_the_first_panic_line_escaped(void **state)
 {
 	struct watch w = {0};
@@ -153,6 +184,7 @@ int main(void)
 		cmocka_unit_test(finds_what_the_table_says),
 		cmocka_unit_test(cuts_make_no_difference),
 		cmocka_unit_test(tells_each_thing_once),
+		cmocka_unit_test(a_restart_is_the_last_line),
 		cmocka_unit_test(keeps_the_first_panic_line_escaped),
 		cmocka_unit_test(an_endless_panic_line_is_bounded),
 		cmocka_unit_test(remembers_the_time_of_the_last_byte),
