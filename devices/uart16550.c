@@ -23,18 +23,18 @@
  * them, sends to itself, clears the FIFOs, reads RBR to be rid of what is there. Whatever had been received by then
  * would be gone; on a real line nobody types that early, but the host's script may have been there since before the
  * guest. So the port keeps the sender waiting until the guest listens:
- * - it has asked to be interrupted for data (IER bit 0), the interrupt can get out (OUT2: a probe enables interrupts too,
- *   for a few instructions, but with that gate shut), and, once it has ever used RTS, has RTS on. A modem with hardware
- *   flow control does so too, and a driver that cannot take more stops the line by it;
+ * - it has asked to be interrupted for data (IER bit 0), the interrupt can get out (OUT2: a probe enables interrupts
+ *   too, for a few instructions, but with that gate shut), and, once it has ever used RTS, has RTS on. A modem with
+ *   hardware flow control does so too, and a driver that cannot take more stops the line by it;
  * - or it polls: it reads LSR, finds no data and an empty transmitter, and reads LSR again with nothing in between. A
- *   sender does not do that, since what it waits for is there. Reading IIR counts likewise, where it would tell of data.
- *   UART_POLLS times, until the port is set up anew (IER, FCR, LCR, MCR). A poller need not raise RTS, and often does
- *   not. With no interrupt line there are only pollers.
+ *   sender does not do that, since what it waits for is there. Reading IIR counts likewise, where it would tell of
+ *   data. UART_POLLS times, until the port is set up anew (IER, FCR, LCR, MCR). A poller need not raise RTS, and often
+ *   does not. With no interrupt line there are only pollers.
  *
- * Some drivers enable the interrupt first and clear the FIFOs last. So a byte that comes is on the wire (`wire`) until a
- * register tells of it (DR in LSR, IIR, or RBR itself, while the guest listens); only then is it in the FIFO, where a
- * clear discards it. The interrupt output counts what is on the wire as received: the handler that it starts finds it
- * there.
+ * Some drivers enable the interrupt first and clear the FIFOs last. So a byte that comes is on the wire (`wire`) until
+ * a register tells of it (DR in LSR, IIR, or RBR itself, while the guest listens); only then is it in the FIFO, where
+ * a clear discards it. The interrupt output counts what is on the wire as received: the handler that it starts finds
+ * it there.
  *
  * Bytes that wait for the host are as good as on the wire: loopback does not divert them. Clearing the transmit FIFO
  * does discard them, as the guest asked for; they count as lost.
@@ -101,8 +101,7 @@ static bool listening(const struct uart_regs *r)
 
 	if (loopback(r))
 		return false;
-	return r->polled_only || r->idle_polls == UART_POLLS ||
-		(asked && ((r->mcr & UART_MCR_RTS) || !r->rts_used));
+	return r->polled_only || r->idle_polls == UART_POLLS || (asked && ((r->mcr & UART_MCR_RTS) || !r->rts_used));
 }
 
 /* How many bytes the next register that tells of data will tell of. */

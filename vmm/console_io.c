@@ -11,8 +11,8 @@
 #include "vmm/console_internal.h"
 
 /*
- * After a write, so much later is looked again without being woken. Where somebody may be waiting for the text the first
- * looks come sooner, each half as soon as the one before, until there is nothing new.
+ * After a write, so much later is looked again without being woken. Where somebody may be waiting for the text the
+ * first looks come sooner, each half as soon as the one before, until there is nothing new.
  */
 #define BATCH_NS       UINT64_C(1000000)
 #define BATCH_FIRST_NS UINT64_C(62500)

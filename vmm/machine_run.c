@@ -10,8 +10,8 @@
  * Panic. pvpanic speaks in the middle of the kernel's panic(): the guest still has words to print and perhaps a reset
  * to ask for. So its verdict waits until the guest resets, or its console has been quiet for PANIC_QUIET_NS, at most
  * PANIC_LINGER_NS. Console text alone proves nothing, since any program can print it: it only names a reset or a
- * triple fault that follows a panic, a triple fault that the kernel announced as its reset, or ends a guest that printed
- * the kernel's end-of-panic line and then went silent. Without config->panic_text it does none of that.
+ * triple fault that follows a panic, a triple fault that the kernel announced as its reset, or ends a guest that
+ * printed the kernel's end-of-panic line and then went silent. Without config->panic_text it does none of that.
  *
  * The gate. A CPU thread locks itself into its filter of system calls and waits; when all have, the control loop locks
  * itself and opens the gate. So no instruction of the guest runs while any thread is still without a filter.
@@ -68,8 +68,8 @@ static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *f
 }
 
 /*
- * A reset or triple fault: the end of a panic when one was under way. A triple fault is how reboot=t resets, and the kernel
- * has said so. Else it is what it looks like.
+ * A reset or triple fault: the end of a panic when one was under way. A triple fault is how reboot=t resets, and the
+ * kernel has said so. Else it is what it looks like.
  */
 static void end_or_panic(struct machine *m, enum outcome outcome, enum detector by)
 {

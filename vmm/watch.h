@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads along what a guest prints and notices the lines that mean something: the kernel's banner, its panic and its
- * last word before a reset. User space in the guest can print the same text: what is found here is what the console said, not a fact.
+ * last word before a reset. User space in the guest can print the same text: what is found here is what the console
+ * said, not a fact.
  */
 #ifndef VMM_WATCH_H
 #define VMM_WATCH_H

@@ -32,7 +32,8 @@ static bool listens(const struct uart_regs *r)
 {
 	bool rts = (r->mcr & UART_MCR_RTS) || !r->rts_used;
 
-	return !(r->mcr & UART_MCR_LOOP) && (((r->ier & UART_IER_RDI) && (r->mcr & UART_MCR_OUT2) && rts) || r->idle_polls == UART_POLLS);
+	return !(r->mcr & UART_MCR_LOOP) &&
+		(((r->ier & UART_IER_RDI) && (r->mcr & UART_MCR_OUT2) && rts) || r->idle_polls == UART_POLLS);
 }
 
 /* Bytes that the guest can see, or will see at the next look. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ptykeys OUT STEP... -- CMD...: runs CMD on a terminal of its own, does the steps in turn, and writes what CMD prints to
- * OUT. A step is until:REGEX (at most 120 s), wait:SECONDS, or send:TEXT, where \r, \\ and \xHH are as in C.
+ * ptykeys OUT STEP... -- CMD...: runs CMD on a terminal of its own, does the steps in turn, and writes what CMD prints
+ * to OUT. A step is until:REGEX (at most 120 s), wait:SECONDS, or send:TEXT, where \r, \\ and \xHH are as in C.
  *
  * Exit status: that of CMD, which has 10 s to end after the last step; 98: REGEX was never seen, 99: CMD did not end.
  */
