@@ -1,126 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs during the build: makes filters.c of the table in rules.c, with libseccomp. So vmm itself is not linked with
- * libseccomp and does not spend start-up time on it.
+ * Runs during the build: makes filters.c of the table in rules.c. The names of the system calls are libseccomp's, which
+ * knows more of them than this host's headers do; vmm itself is not linked with it.
  *
  * usage: gen-filters > filters.c
  */
-#include <errno.h>
-#include <linux/filter.h>
+#include <inttypes.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "security/rules.h"
 
 #define CALLS_MAX 1024
+#define CONDS_MAX 256
 
-static const char *const roles[] = {
-#define X(id, name, text) [SANDBOX_##id] = name,
-	SANDBOX_ROLES(X)
-#undef X
-};
+static struct sandbox_cond conds[CONDS_MAX];
+static unsigned conds_nr;
 
-static void die(const char *what, int code)
+/* Where @cond stands in @conds; at the end when it did not yet. */
+static unsigned place_of(const struct sandbox_cond *cond)
 {
-	fprintf(stderr, "gen-filters: %s: %s\n", what, strerror(code < 0 ? -code : code));
-	exit(1);
+	for (unsigned i = 0; i < conds_nr; i++)
+		if (conds[i].arg == cond->arg && conds[i].mask == cond->mask && conds[i].value == cond->value)
+			return i;
+	if (conds_nr == CONDS_MAX) {
+		fprintf(stderr, "gen-filters: too many conditions\n");
+		exit(1);
+	}
+	conds[conds_nr] = *cond;
+	return conds_nr++;
 }
 
-static void add(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
+static int by_role_and_call(const void *a, const void *b)
 {
-	struct scmp_arg_cmp cmp[SANDBOX_CONDS_MAX];
+	const struct sandbox_rule *x = *(const struct sandbox_rule *const *)a;
+	const struct sandbox_rule *y = *(const struct sandbox_rule *const *)b;
+
+	if (x->role != y->role)
+		return x->role < y->role ? -1 : 1;
+	if (x->nr != y->nr)
+		return x->nr < y->nr ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static void print_rule(const struct sandbox_rule *rule)
+{
+	bool sanitizer = rule->device == SANDBOX_DEVICE_SANITIZER;
+	unsigned nr = 0, place[SANDBOX_CONDS_MAX] = {0};
+
+	for (size_t i = 0; i < SANDBOX_CONDS_MAX; i++)
+		if (rule->cond[i].arg >= 0)
+			place[nr++] = place_of(&rule->cond[i]);
+	printf("%s\t{%d, %d, %d, %d, %u, {%u, %u}}, /* %s %s */\n%s", sanitizer ? "#if SANITIZED\n" : "", rule->nr,
+		(int)rule->role, (int)rule->device, rule->refused, nr, place[0], place[1], rule->call, rule->what,
+		sanitizer ? "#endif\n" : "");
+}
+
+static void print_names(void)
+{
 	unsigned nr = 0;
-	int r;
 
-	for (size_t i = 0; i < SANDBOX_CONDS_MAX; i++) {
-		const struct sandbox_cond *c = &rule->cond[i];
+	printf("};\n\nconst char filter_calls[] =\n");
+	for (unsigned i = 0; i < CALLS_MAX; i++) {
+		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, (int)i);
 
-		if (c->arg >= 0)
-			cmp[nr++] = SCMP_CMP64((unsigned)c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value);
-	}
-	r = seccomp_rule_add_array(ctx, rule->refused ? SCMP_ACT_ERRNO(0) : SCMP_ACT_ALLOW, rule->nr, nr, cmp);
-	if (r < 0)
-		die(rule->call, r);
-	/*
-	 * The kernel remembers which calls are allowed whatever their arguments; these have to be looked at each time.
-	 */
-	if (nr)
-		seccomp_syscall_priority(ctx, rule->nr, 255);
-}
-
-static size_t export(scmp_filter_ctx ctx, struct sock_filter *code, size_t max)
-{
-	FILE *f = tmpfile();
-	size_t n;
-	int r;
-
-	if (!f)
-		die("tmpfile", errno);
-	r = seccomp_export_bpf(ctx, fileno(f));
-	if (r < 0)
-		die("seccomp_export_bpf", r);
-	rewind(f);
-	n = fread(code, sizeof(*code), max, f);
-	fclose(f);
-	return n;
-}
-
-/* One role and device; false when there is no row. */
-static int piece(enum sandbox_role role, enum sandbox_device device)
-{
-	static struct sock_filter code[BPF_MAXINSNS];
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
-	size_t rules = 0, n;
-	int r;
-
-	if (!ctx)
-		die("seccomp_init", ENOMEM);
-	/* Another architecture's calls are nothing that we make by mistake. */
-	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (r < 0)
-		die("seccomp_attr_set", r);
-	for (size_t i = 0; i < sandbox_rules_nr; i++) {
-		if (sandbox_rules[i].role != role || sandbox_rules[i].device != device)
+		if (!name)
 			continue;
-		add(ctx, &sandbox_rules[i]);
-		rules++;
+		for (; nr < i; nr++)
+			printf("\t\"\\0\"\n");
+		printf("\t\"%s\\0\"\n", name);
+		nr++;
+		free(name);
 	}
-	if (rules) {
-		n = export(ctx, code, BPF_MAXINSNS);
-		printf("static const struct sock_filter piece_%d_%d[] = {\n", (int)role, (int)device);
-		for (size_t i = 0; i < n; i++)
-			printf("\t{0x%02x, %u, %u, 0x%08x},\n", code[i].code, code[i].jt, code[i].jf, code[i].k);
-		printf("};\n");
-	}
-	seccomp_release(ctx);
-	return rules != 0;
+	printf("\t;\n\nconst size_t filter_calls_nr = %u;\n", nr);
 }
 
 int main(void)
 {
-	static int there[SANDBOX_ROLE_COUNT][SANDBOX_DEVICE_COUNT];
+	const struct sandbox_rule **sorted = calloc(sandbox_rules_nr, sizeof(*sorted));
 
+	if (!sorted)
+		return 1;
+	for (size_t i = 0; i < sandbox_rules_nr; i++)
+		sorted[i] = &sandbox_rules[i];
+	qsort(sorted, sandbox_rules_nr, sizeof(*sorted), by_role_and_call);
 	printf("/* Made by security/gen_filters.c from security/rules.c. */\n#include \"security/filters.h\"\n\n");
-	for (int r = 0; r < SANDBOX_ROLE_COUNT; r++)
-		for (int d = 0; d < SANDBOX_DEVICE_COUNT; d++)
-			there[r][d] = piece((enum sandbox_role)r, (enum sandbox_device)d);
-	printf("const struct filter_piece filter_pieces[SANDBOX_ROLE_COUNT][SANDBOX_DEVICE_COUNT] = {\n");
-	for (int r = 0; r < SANDBOX_ROLE_COUNT; r++)
-		for (int d = 0; d < SANDBOX_DEVICE_COUNT; d++)
-			if (there[r][d])
-				printf("\t[%d][%d] = {piece_%d_%d, sizeof(piece_%d_%d) / 8}, /* %s */\n", r, d, r, d, r,
-					d, roles[r]);
-	printf("};\n\nconst char *const filter_calls[] = {\n");
-	for (int nr = 0; nr < CALLS_MAX; nr++) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr);
-
-		if (name)
-			printf("\t[%d] = \"%s\",\n", nr, name);
-		free(name);
-	}
-	printf("};\n\nconst size_t filter_calls_nr = sizeof(filter_calls) / sizeof(filter_calls[0]);\n");
+	printf("#include \"security/stages.h\"\n\nconst struct filter_rule filter_rules[] = {\n");
+	for (size_t i = 0; i < sandbox_rules_nr; i++)
+		print_rule(sorted[i]);
+	printf("};\n\nconst size_t filter_rules_nr = sizeof(filter_rules) / sizeof(filter_rules[0]);\n\n");
+	printf("const struct sandbox_cond filter_conds[] = {\n");
+	for (unsigned i = 0; i < conds_nr; i++)
+		printf("\t{%d, UINT64_C(0x%" PRIx64 "), UINT64_C(0x%" PRIx64 ")},\n", conds[i].arg, conds[i].mask,
+			conds[i].value);
+	print_names();
+	free(sorted);
 	return fflush(stdout) || ferror(stdout);
 }

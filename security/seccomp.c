@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Each piece is a program that ends in "allow" or "trap". Pieces are laid one behind the other,
- * and every "trap" of all but the last becomes a jump to the next: so a call is allowed if any piece allows it. The
- * kernel follows such jumps when it works out which calls are allowed whatever their arguments, and does not run the
- * program for those any more.
+ * Theory of operation. A program is a search for the number of the call in a tree of comparisons, with the conditions of
+ * that call behind it. It ends in "allow" where the conditions of any of its rules hold, else in "trap". It is made while
+ * vmm starts, since it depends on the devices of the machine.
+ *
+ * What a filter costs is its installation: the kernel then runs it once for each number that a call can have, to learn
+ * which are allowed whatever their arguments, and does not run it for those any more. So the tree halves the numbers, not
+ * the calls: what most numbers need is the fewest steps.
+ *
+ * BPF jumps forward only. So a program is written from its end to its beginning, when the place of each target is known.
  */
 #include "security/seccomp.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +25,9 @@
 #include "vmm/base/util.h"
 
 #define PROGRAM_MAX 1024
+#define CALLS_MAX   128 /* of a role */
+#define NUMBERS     512 /* above all numbers of calls, for now */
+#define REACH       254 /* a conditional jump has 8 bits; less one, for the jump that may come between */
 
 static const char *const roles[] = {
 #define X(id, name, text) [SANDBOX_##id] = name,
@@ -38,45 +49,164 @@ const char *seccomp_role_name(enum sandbox_role role)
 
 const char *seccomp_call_name(long nr)
 {
-	const char *name = nr >= 0 && (size_t)nr < filter_calls_nr ? filter_calls[nr] : NULL;
+	const char *name = filter_calls;
 
-	return name ? name : "?";
+	if (nr < 0 || (size_t)nr >= filter_calls_nr)
+		return "?";
+	for (; nr > 0; nr--)
+		name += strlen(name) + 1;
+	return *name ? name : "?";
 }
 
-static bool is_trap(const struct sock_filter *f)
+/**
+ * struct emitter - a program that is being written
+ * @code: room for it, filled from its end
+ * @at: the first instruction that is there; 0: no room is left
+ * @allow, @refuse, @trap: where these ends stand
+ * @devices: whose rules are in force
+ * @pid: of the process
+ */
+struct emitter {
+	struct sock_filter *code;
+	size_t at;
+	size_t allow, refuse, trap;
+	uint32_t devices;
+	uint32_t pid;
+};
+
+/* The rules of one call: @rule and what follows it with the same number and role */
+struct call {
+	const struct filter_rule *rule;
+	size_t rules;
+};
+
+static size_t put(struct emitter *e, struct sock_filter f)
 {
-	return f->code == (BPF_RET | BPF_K) && (f->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP;
+	/* The first place stays free: a program that reaches it has had no room. */
+	if (e->at > 1)
+		e->code[--e->at] = f;
+	else
+		e->at = 0;
+	return e->at;
 }
 
-static void chain(struct sock_filter *piece, size_t len)
+/* A place from which a conditional jump of the next instruction gets to @target. */
+static size_t reach(struct emitter *e, size_t target)
 {
-	for (size_t i = 0; i < len; i++)
-		if (is_trap(&piece[i]))
-			piece[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(len - i - 1));
+	if (target - e->at <= REACH)
+		return target;
+	return put(e, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(target - e->at)));
+}
+
+static void branch(struct emitter *e, uint16_t how, uint32_t k, size_t yes, size_t no)
+{
+	yes = reach(e, yes);
+	no = reach(e, no);
+	put(e, (struct sock_filter)BPF_JUMP(BPF_JMP | how | BPF_K, k, (uint8_t)(yes - e->at), (uint8_t)(no - e->at)));
+}
+
+static void load(struct emitter *e, size_t offset)
+{
+	put(e, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
+
+/* Return: where the comparison of 32 bits begins; @yes when there is nothing to compare. */
+static size_t compare(struct emitter *e, size_t offset, uint32_t mask, uint32_t value, size_t yes, size_t no)
+{
+	if (!mask)
+		return yes;
+	branch(e, BPF_JEQ, value, yes, no);
+	if (mask != UINT32_MAX)
+		put(e, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
+	load(e, offset);
+	return e->at;
+}
+
+/* Return: where the conditions of @rule begin; they go on at @no when one does not hold. */
+static size_t conditions(struct emitter *e, const struct filter_rule *rule, size_t no)
+{
+	size_t yes = rule->refused ? e->refuse : e->allow;
+
+	for (unsigned i = 0; i < rule->conds; i++) {
+		const struct sandbox_cond *c = &filter_conds[rule->cond[i]];
+		size_t low = offsetof(struct seccomp_data, args) + (size_t)c->arg * sizeof(uint64_t);
+		uint64_t value = c->value == SANDBOX_OWN_PID ? e->pid : c->value;
+
+		yes = compare(e, low + 4, (uint32_t)(c->mask >> 32), (uint32_t)(value >> 32), yes, no);
+		yes = compare(e, low, (uint32_t)c->mask, (uint32_t)value, yes, no);
+	}
+	return yes;
+}
+
+static bool in_force(const struct emitter *e, const struct filter_rule *rule)
+{
+	return e->devices & BIT(rule->device);
+}
+
+static void leaf(struct emitter *e, const struct call *call)
+{
+	size_t yes = e->trap;
+
+	for (size_t i = call->rules; i--;)
+		if (in_force(e, call->rule + i))
+			yes = conditions(e, call->rule + i, yes);
+	branch(e, BPF_JEQ, call->rule->nr, yes, e->trap);
+}
+
+/* The search among @nr calls for a number from @low to @high - 1. */
+static void tree(struct emitter *e, const struct call *call, size_t nr, long low, long high)
+{
+	size_t at = 1, right;
+
+	if (nr == 1) {
+		leaf(e, call);
+		return;
+	}
+	for (size_t i = 2; i < nr; i++)
+		if (labs(2 * call[i].rule->nr - low - high) < labs(2 * call[at].rule->nr - low - high))
+			at = i;
+	tree(e, call + at, nr - at, call[at].rule->nr, high);
+	right = e->at;
+	tree(e, call, at, low, call[at].rule->nr);
+	branch(e, BPF_JGE, call[at].rule->nr, right, e->at);
+}
+
+static size_t calls_of(const struct emitter *e, enum sandbox_role role, struct call *ret)
+{
+	size_t nr = 0;
+
+	for (const struct filter_rule *rule = filter_rules; rule < filter_rules + filter_rules_nr; rule++) {
+		if (rule->role != role || !in_force(e, rule))
+			continue;
+		if (!nr || ret[nr - 1].rule->nr != rule->nr) {
+			assert(nr < CALLS_MAX);
+			ret[nr++].rule = rule;
+		}
+		ret[nr - 1].rules = (size_t)(rule - ret[nr - 1].rule) + 1;
+	}
+	return nr;
 }
 
 int seccomp_compose(enum sandbox_role role, uint32_t devices, struct sock_filter *ret, size_t max)
 {
-	uint32_t pid = (uint32_t)getpid();
-	size_t n = 0, last = 0;
+	struct emitter e = {
+		.code = ret, .at = max, .devices = devices | SANDBOX_HAS(ALWAYS), .pid = (uint32_t)getpid()};
+	struct call call[CALLS_MAX];
+	size_t nr = calls_of(&e, role, call), kill;
 
-	devices |= SANDBOX_HAS(ALWAYS);
-	for (size_t d = 0; d < SANDBOX_DEVICE_COUNT; d++) {
-		const struct filter_piece *p = &filter_pieces[role][d];
-
-		if (!(devices & BIT(d)) || !p->len)
-			continue;
-		if (p->len > max - n)
-			return -E2BIG;
-		chain(ret + last, n - last);
-		memcpy(ret + n, p->code, p->len * sizeof(*p->code));
-		last = n;
-		n += p->len;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (BPF_CLASS(ret[i].code) == BPF_JMP && ret[i].k == SANDBOX_OWN_PID)
-			ret[i].k = pid;
-	return (int)n;
+	/* Another architecture's calls are nothing that we make by mistake. */
+	kill = put(&e, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+	e.refuse = put(&e, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO));
+	e.trap = put(&e, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP));
+	e.allow = put(&e, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+	tree(&e, call, nr, 0, NUMBERS);
+	load(&e, offsetof(struct seccomp_data, nr));
+	branch(&e, BPF_JEQ, AUDIT_ARCH_X86_64, e.at, kill);
+	load(&e, offsetof(struct seccomp_data, arch));
+	if (!e.at)
+		return -E2BIG;
+	memmove(ret, ret + e.at, (max - e.at) * sizeof(*ret));
+	return (int)(max - e.at);
 }
 
 int seccomp_install(enum sandbox_role role, uint32_t devices)

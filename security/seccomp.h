@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The filter of system calls of one thread, put together from the pieces that the build made of rules.c.
+ * The filter of system calls of one thread, made of rules.c.
  *
  * A call that is not allowed raises SIGSYS in its thread (SECCOMP_RET_TRAP) and does nothing else; sigsys.h says what
  * happens then. A call by another architecture's numbers (int 0x80) ends the process without a word.

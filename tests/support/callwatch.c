@@ -110,41 +110,49 @@ static struct thread *thread_of(pid_t tid)
 	return spare;
 }
 
-/* Whether `code` is piece `p` as seccomp_compose() leaves it: its traps may be jumps to the next piece. */
-static bool is_piece(const struct filter_piece *p, const struct sock_filter *code, uint32_t *own_pid)
+/* Whether `code` is what seccomp_compose() makes of @f; then its process id is in it. */
+static bool is_filter(const struct sock_filter *code, size_t n, struct filter *f)
 {
-	for (size_t i = 0; i < p->len; i++) {
-		struct sock_filter want = p->code[i], got = code[i];
+	static struct sock_filter want[CODE_MAX];
+	/* The tracer's own id is where that of the program is to be. */
+	uint32_t ours = (uint32_t)getpid();
 
-		if (want.code == (BPF_RET | BPF_K) && (want.k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP &&
-			got.code == (BPF_JMP | BPF_JA) && got.k == p->len - i - 1)
-			continue;
-		if (BPF_CLASS(want.code) == BPF_JMP && want.k == SANDBOX_OWN_PID)
-			want.k = *own_pid = got.k;
-		if (memcmp(&want, &got, sizeof(want)))
+	if (seccomp_compose(f->role, f->devices, want, CODE_MAX) != (int)n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (BPF_CLASS(want[i].code) == BPF_JMP && want[i].k == ours)
+			want[i].k = f->own_pid = code[i].k;
+		if (memcmp(&want[i], &code[i], sizeof(*code)))
 			return false;
 	}
 	return true;
 }
 
+static uint32_t devices_of(int role)
+{
+	uint32_t set = 0;
+
+	for (size_t i = 0; i < filter_rules_nr; i++)
+		if (filter_rules[i].role == role)
+			set |= 1u << filter_rules[i].device;
+	return set;
+}
+
+/* Every set of devices is tried: of a role few have rows. */
 static bool identify(const struct sock_filter *code, size_t n, struct filter *ret)
 {
 	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++) {
-		struct filter f = {.there = true, .role = (enum sandbox_role)role};
-		size_t at = 0;
+		uint32_t all = devices_of(role), set = 0;
 
-		for (int d = 0; d < SANDBOX_DEVICE_COUNT; d++) {
-			const struct filter_piece *p = &filter_pieces[role][d];
+		do {
+			struct filter f = {true, (enum sandbox_role)role, set | SANDBOX_HAS(ALWAYS), 0};
 
-			if (!p->len || p->len > n - at || !is_piece(p, code + at, &f.own_pid))
-				continue;
-			f.devices |= 1u << d;
-			at += p->len;
-		}
-		if (at == n) {
-			*ret = f;
-			return true;
-		}
+			if (is_filter(code, n, &f)) {
+				*ret = f;
+				return true;
+			}
+			set = (set - all) & all;
+		} while (set);
 	}
 	return false;
 }
@@ -310,7 +318,7 @@ static _Noreturn void trace(pid_t program, int ready)
 static long number_of(const char *call)
 {
 	for (size_t nr = 0; nr < filter_calls_nr; nr++)
-		if (filter_calls[nr] && !strcmp(filter_calls[nr], call))
+		if (!strcmp(seccomp_call_name((long)nr), call))
 			return (long)nr;
 	fprintf(stderr, "callwatch: -n %s: no such system call\n", call);
 	exit(2);

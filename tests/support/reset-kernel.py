@@ -25,12 +25,12 @@ put(0x206, "<H", 0x20F)  # version
 put(0x211, "<B", 1)  # LOADED_HIGH
 put(0x214, "<I", 0x100000)  # code32_start
 put(0x22C, "<I", 0x7FFFFFFF)  # initrd_addr_max
-put(0x230, "<I", 0x200000)  # kernel_alignment
+put(0x230, "<I", 0x1000)  # kernel_alignment
 put(0x234, "<B", 1)  # relocatable_kernel
 put(0x236, "<H", 3)  # XLF_KERNEL_64, XLF_CAN_BE_LOADED_ABOVE_4G
 put(0x238, "<I", 2047)  # cmdline_size
-put(0x258, "<Q", 0x1000000)  # pref_address
-put(0x260, "<I", 0x200000)  # init_size
+put(0x258, "<Q", 0x100000)  # pref_address
+put(0x260, "<I", len(code))  # init_size
 setup[0x280 : 0x280 + len(CODE)] = CODE
 code[0 : len(CODE)] = CODE
 code[0x200 : 0x200 + len(CODE)] = CODE  # the 64-bit entry

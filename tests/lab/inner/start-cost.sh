@@ -43,9 +43,9 @@ run "$VMM" --kernel "$kernel" --mem 128M --log-level trace --timeout 1ms
 check "the VM is made while the kernel is read" all_of status_is 124 -- vm_is_made_beside 4
 
 cost 1
-check "the CPU time of a start" all_of status_is 0 -- out_has ' status 32$' -- within 1000 "$(printf '%s' "$out" | cut -d ' ' -f 2)" 5200
+check "the CPU time of a start" all_of status_is 0 -- out_has ' status 32$' -- within 1000 "$(printf '%s' "$out" | cut -d ' ' -f 2)" 4500
 cost 16
-check "16 at once cost no more each" all_of status_is 0 -- within 1000 "$(printf '%s' "$out" | cut -d ' ' -f 2)" 5200
+check "16 at once cost no more each" all_of status_is 0 -- within 1000 "$(printf '%s' "$out" | cut -d ' ' -f 2)" 4500
 
 "$VMM" --kernel "$kernel" --mem 128M >/dev/null 2>&1 </dev/null &
 pid=$!
