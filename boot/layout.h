@@ -6,14 +6,18 @@
  *   0x00000  page 0: free; top of the first stack. The kernel looks for BIOS data at 0x400 and finds zeroes.
  *   0x01000  page tables: PML4, PDPT, one page directory for each GiB below 4 GiB
  *   0x07000  zero page: struct boot_params
- *   0x08000  GDT, setup_data, then the command line
+ *   0x08000  GDT, then the command line
  *   0x20000  free
- *   0x9fc00  extended BIOS data area: MP floating pointer (kernels search its first KiB)
+ *   0x9fc00  extended BIOS data area: MP floating pointer (kernels search its first KiB), setup_data
  *   0xa0000  VGA hole, free
  *   0xe0000  ACPI tables, RSDP first (kernels that are not told its address search from here)
  *   0xf0000  MP configuration table, in the BIOS ROM's place
  *   0xffff0  the BIOS reset entry: code that resets (resetvec.h)
  *  0x100000  high memory: the kernel at the address it asks for, the initrd at the top
+ *
+ * What the kernel keeps after it has started lies in ranges that e820 reserves, never in RAM: Linux before 6.16 cuts
+ * setup_data out of the RAM that it lists in /proc/iomem, and kexec gives a crash kernel no more low memory than up to
+ * the first cut. Too little of it, and that kernel panics for want of a place for its real mode trampoline.
  *
  * Spec: Linux Documentation/arch/x86/boot.rst (64-bit boot protocol); ACPI 6.5, 5.2.5.1 (finding the RSDP);
  * MultiProcessor Specification 1.4, section 4 (finding the floating pointer).
@@ -32,17 +36,19 @@
 
 #define BOOT_ZERO_PAGE UINT64_C(0x7000)
 
-#define BOOT_GDT             UINT64_C(0x8000)
-#define BOOT_GDT_SIZE        UINT64_C(0x40)
-#define BOOT_SETUP_DATA      UINT64_C(0x8040)
-#define BOOT_SETUP_DATA_SIZE UINT64_C(0xc0)
-#define BOOT_CMDLINE         UINT64_C(0x8100)
-#define BOOT_CMDLINE_SIZE    UINT64_C(0x17f00) /* with the NUL */
+#define BOOT_GDT          UINT64_C(0x8000)
+#define BOOT_GDT_SIZE     UINT64_C(0x100)
+#define BOOT_CMDLINE      UINT64_C(0x8100)
+#define BOOT_CMDLINE_SIZE UINT64_C(0x17f00) /* with the NUL */
 
 #define BOOT_LOW_RAM_END UINT64_C(0x9fc00) /* conventional memory; the EBDA follows */
 
-#define BOOT_MPTABLE_START UINT64_C(0x9fc00)
-#define BOOT_MPTABLE_SIZE  UINT64_C(0x400)
+#define BOOT_EBDA_START      UINT64_C(0x9fc00) /* reserved: the two below */
+#define BOOT_EBDA_SIZE       UINT64_C(0x400)
+#define BOOT_MPTABLE_START   UINT64_C(0x9fc00)
+#define BOOT_MPTABLE_SIZE    UINT64_C(0x10)
+#define BOOT_SETUP_DATA      UINT64_C(0x9fc40)
+#define BOOT_SETUP_DATA_SIZE UINT64_C(0xc0)
 
 #define BOOT_BIOS_START UINT64_C(0xe0000) /* reserved up to high memory: the two areas below */
 

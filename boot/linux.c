@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. The kernel finds everything through boot_params, whose address is in RSI. All of what is written
- * here lies below 1 MiB at the addresses of boot/layout.h, which the kernel keeps its hands off: it copies boot_params
- * and command line before it uses low memory, and reserves setup_data by the chain that hdr.setup_data starts.
+ * here lies below 1 MiB at the addresses of boot/layout.h: the kernel copies boot_params and command line before it
+ * uses low memory, and what it reads later lies in reserved ranges.
  *
  * The kernel replaces page tables, GDT and stack within its first instructions. So only what those need is mapped:
  * kernel, boot_params and command line, by 2 MiB pages (1 GiB pages are a CPU feature that a guest may lack). The
@@ -95,7 +95,7 @@ static void add_e820(struct boot_params *bp, uint64_t start, uint64_t end, uint3
 static void fill_e820(struct boot_params *bp, const struct board *b)
 {
 	add_e820(bp, 0, BOOT_LOW_RAM_END, E820_RAM);
-	add_e820(bp, BOOT_MPTABLE_START, BOOT_MPTABLE_START + BOOT_MPTABLE_SIZE, E820_RESERVED);
+	add_e820(bp, BOOT_EBDA_START, BOOT_EBDA_START + BOOT_EBDA_SIZE, E820_RESERVED);
 	/*
 	 * Reserved, not "ACPI data": that type may be reused as RAM once the tables are read, and a kernel that is
 	 * started by kexec would find them gone. A PC's BIOS area is reserved as well.

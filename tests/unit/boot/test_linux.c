@@ -226,6 +226,41 @@ static void the_seed_comes_by_setup_data(void **state)
 	assert_memory_equal(d->data, f->boot.rng_seed, 32);
 }
 
+/*
+ * Linux reserves, and cuts out of the RAM in /proc/iomem, each item of setup_data; it reads ACPI and the MP table for
+ * as long as it runs. kexec hands that RAM on: none of it may lie there.
+ */
+static void what_stays_lies_outside_of_ram(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		uint64_t gpa, size;
+	} stays[] = {
+		{BOOT_SETUP_DATA, BOOT_SETUP_DATA_SIZE},
+		{BOOT_MPTABLE_START, BOOT_MPTABLE_SIZE},
+		{BOOT_ACPI_START, BOOT_ACPI_SIZE},
+		{BOOT_MPCONFIG_START, BOOT_MPCONFIG_SIZE},
+		{BOOT_RESET_VECTOR, 16},
+	};
+
+	assert_int_equal(boot(f), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(stays); i++) {
+		bool reserved = false;
+
+		for (size_t j = 0; j < params(f)->e820_entries; j++) {
+			const struct boot_e820_entry *e = &params(f)->e820_table[j];
+
+			if (!ranges_overlap(stays[i].gpa, stays[i].size, e->addr, e->size))
+				continue;
+			assert_int_equal(e->type, 2);
+			reserved = stays[i].gpa >= e->addr && stays[i].gpa + stays[i].size <= e->addr + e->size;
+		}
+		assert_true(reserved);
+		for (size_t j = 0; j < i; j++)
+			assert_false(ranges_overlap(stays[i].gpa, stays[i].size, stays[j].gpa, stays[j].size));
+	}
+}
+
 static void e820_tells_the_ram_there_is(void **state)
 {
 	struct fixture *f = *state;
@@ -434,8 +469,8 @@ static void few_pages_are_touched(void **state)
 	assert_int_equal(mincore(f->ram.host, f->ram.size, resident), 0);
 	for (size_t i = 0; i < sizeof(resident); i++)
 		touched += resident[i] & 1;
-	/* Three of page tables, boot_params, and one for GDT, seed and command line. */
-	assert_int_equal(touched, 5);
+	/* Three of page tables, boot_params, GDT and command line; the seed is beside the MP table's pointer. */
+	assert_int_equal(touched, 6);
 }
 
 int main(void)
@@ -447,6 +482,7 @@ int main(void)
 		T(boot_params_of_a_vmlinux_are_made_up),
 		T(boot_params_of_a_bzimage_keep_its_header),
 		T(the_seed_comes_by_setup_data),
+		T(what_stays_lies_outside_of_ram),
 		T(e820_tells_the_ram_there_is),
 		T(a_command_line_as_long_as_the_kernel_takes),
 		T(an_initrd_goes_to_the_top_of_low_ram),
