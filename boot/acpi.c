@@ -3,8 +3,9 @@
  * The block: RSDP, XSDT, FADT, MADT, DSDT, each at a multiple of 16. Only the DSDT's size is not known beforehand, so
  * its AML is written first, then everything is laid out, filled and summed.
  *
- * Hardware-reduced (ACPI 6.5, 4.1): no PM1, PM timer, GPE or SMI registers, no FACS and no SCI. Sleep control and reset
- * are the ports of the board's power block, events come through a GED (dsdt.c).
+ * Hardware-reduced (ACPI 6.5, 4.1): no PM1, GPE or SMI registers, no FACS and no SCI. Sleep control and reset are the
+ * ports of the board's power block, events come through a GED (dsdt.c). The PM timer is none of that model either, but
+ * Linux takes its port all the same, and has nothing else to measure the TSC with when it does not know kvm-clock.
  *
  * A board with a PM1 block gets the full model, for a kernel that is to use the 8259s: Linux drops them on a
  * hardware-reduced machine. That adds PM1, FACS and SCI; sleep goes through PM1, the rest stays as it is.
@@ -59,8 +60,10 @@ enum {
 	FADT_SCI_INT = 46,
 	FADT_PM1A_EVT = 56,
 	FADT_PM1A_CNT = 64,
+	FADT_PM_TMR = 76,
 	FADT_PM1_EVT_LEN = 88,
 	FADT_PM1_CNT_LEN = 89,
+	FADT_PM_TMR_LEN = 91,
 	FADT_C2_LATENCY = 96,
 	FADT_C3_LATENCY = 98,
 	FADT_BOOT_ARCH = 109,
@@ -72,6 +75,7 @@ enum {
 	FADT_X_DSDT = 140,
 	FADT_X_PM1A_EVT = 148,
 	FADT_X_PM1A_CNT = 172,
+	FADT_X_PM_TMR = 208,
 	FADT_SLEEP_CONTROL = 244,
 	FADT_SLEEP_STATUS = 256,
 	FADT_HYPERVISOR = 268,
@@ -91,6 +95,7 @@ enum { FACS_VERSION = 32, FACS_SIZE = 64, FACS_ALIGN = 64, REV_FACS = 2 };
 #define FADT_PWR_BUTTON    BIT(4) /* the power button is not a fixed one; so the others */
 #define FADT_SLP_BUTTON    BIT(5)
 #define FADT_FIX_RTC       BIT(6)
+#define FADT_TMR_VAL_EXT   BIT(8) /* the timer has 32 bits, not 24 */
 #define FADT_RESET_REG_SUP BIT(10)
 #define FADT_HEADLESS      BIT(12)
 #define FADT_HW_REDUCED    BIT(20)
@@ -152,7 +157,7 @@ static void put_register(uint8_t *p, uint64_t port, unsigned bytes, unsigned acc
 	p[0] = 1; /* System I/O */
 	p[1] = (uint8_t)(8 * bytes);
 	p[2] = 0; /* bit offset */
-	p[3] = access == 2 ? 2 : 1;
+	p[3] = access == 4 ? 3 : access == 2 ? 2 : 1;
 	le64_put(p + 4, port);
 }
 
@@ -196,6 +201,7 @@ static void fill_fadt(uint8_t *t, const struct board *board, uint64_t dsdt_gpa, 
 {
 	const struct board_part *pm1 = board_find(board, BOARD_PM1, 0);
 	const struct board_part *power = board_find(board, BOARD_POWER, 0);
+	const struct board_part *timer = board_find(board, BOARD_PMTIMER, 0);
 	uint32_t flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_HEADLESS;
 	uint16_t arch = BOOT_ARCH_NO_VGA;
 
@@ -213,6 +219,12 @@ static void fill_fadt(uint8_t *t, const struct board *board, uint64_t dsdt_gpa, 
 		t[FADT_RESET_VALUE] = POWER_RESET_VALUE;
 		put_port(t + FADT_SLEEP_CONTROL, power->base + POWER_SLEEP_CONTROL);
 		put_port(t + FADT_SLEEP_STATUS, power->base + POWER_SLEEP_STATUS);
+	}
+	if (timer) {
+		flags |= FADT_TMR_VAL_EXT;
+		le32_put(t + FADT_PM_TMR, (uint32_t)timer->base);
+		t[FADT_PM_TMR_LEN] = PMTIMER_SIZE;
+		put_register(t + FADT_X_PM_TMR, timer->base, PMTIMER_SIZE, 4);
 	}
 	if (pm1)
 		fill_fadt_fixed(t, pm1, facs_gpa);

@@ -17,6 +17,7 @@ const char *boardcheck_kind_name(enum board_kind kind)
 	case BOARD_DEBUGCON: return "debug console";
 	case BOARD_PVPANIC: return "pvpanic";
 	case BOARD_PM1: return "PM1 block";
+	case BOARD_PMTIMER: return "power management timer";
 	case BOARD_POWER: return "power block";
 	case BOARD_VIRTIO_MMIO: return "virtio device";
 	case BOARD_BOOT_MARKER: return "boot marker";

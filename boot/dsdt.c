@@ -2,7 +2,8 @@
 /*
  * What the operating system cannot find by itself, and only that: each object costs the guest's AML interpreter time
  * at every boot. Left out are
- *  - the keyboard controller, the debug-exit port and the debug console: nothing looks for them here;
+ *  - the keyboard controller, the debug-exit port and the debug console: nothing looks for them here; the power
+ *    management timer is in the FADT;
  *  - _STA: a device without one is present and working (ACPI 6.5, 6.3.7). pvpanic keeps it, as its driver's own
  *    platform has it;
  *  - _CCA: x86 without one is cache coherent (6.2.17).
@@ -34,6 +35,7 @@ static bool described(enum board_kind kind, bool *many)
 	case BOARD_I8042:
 	case BOARD_PIT:
 	case BOARD_PM1:
+	case BOARD_PMTIMER:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
 	case BOARD_BOOT_MARKER: return false;
@@ -233,6 +235,7 @@ static void write_part(const struct board_part *p, struct aml *a)
 	case BOARD_I8042:
 	case BOARD_PIT:
 	case BOARD_PM1:
+	case BOARD_PMTIMER:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
 	case BOARD_BOOT_MARKER: break;

@@ -21,6 +21,7 @@
 #define REQUEST_KVM_GET_SREGS    0x8138ae83
 #define REQUEST_KVM_SET_SREGS    0x4138ae84
 #define REQUEST_KVM_TRANSLATE    0xc018ae85
+#define REQUEST_KVM_GET_MSRS     0xc008ae88
 #define REQUEST_KVM_GET_MP_STATE 0x8004ae98
 #define REQUEST_KVM_REINJECT     0xae71
 #define REQUEST_KVM_CREATE_PIT2  0x4040ae77
@@ -240,6 +241,8 @@ const struct sandbox_rule sandbox_rules[] = {
 		"the new interval timer does not inject missed ticks again"),
 	IF(VCPU, PIT, ioctl, "KVM_SET_PIT2", INT(1, REQUEST_KVM_SET_PIT2),
 		"the new interval timer, as the guest programmed it"),
+	IF(VCPU, ALWAYS, ioctl, "KVM_GET_MSRS", INT(1, REQUEST_KVM_GET_MSRS),
+		"has the guest a clock better than the ACPI timer that it reads first?"),
 	IF(VCPU, FLAT, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where a program ended"),
 	EVERY_SANITIZED(VCPU),
 };

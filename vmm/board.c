@@ -20,6 +20,7 @@
 #define PORT_COM1          0x3f8
 #define PORT_PVPANIC       0x505
 #define PORT_POWER         0x600
+#define PORT_PMTIMER       0x608
 #define PORT_PM1           0x610
 
 /* A page each, from the middle of the 32-bit hole on. */
@@ -49,6 +50,7 @@ static const char *const names[] = {
 	[BOARD_DEBUGCON] = "debugcon port",
 	[BOARD_PVPANIC] = "pvpanic device",
 	[BOARD_PM1] = "ACPI PM1 block",
+	[BOARD_PMTIMER] = "ACPI timer",
 	[BOARD_POWER] = "ACPI power block",
 	[BOARD_VIRTIO_MMIO] = "virtio-mmio device",
 	[BOARD_BOOT_MARKER] = "boot marker",
@@ -149,7 +151,7 @@ static int add_boot_marker(struct board *b, uint64_t addr, struct err *e)
 	return add(b, part, e);
 }
 
-char *board_cmdline(const struct config *config, const struct board *board)
+char *board_cmdline(const struct config *config, const struct board *board, uint32_t tsc_khz)
 {
 	const char *base = config_cmdline(config);
 	const char *append = config->append ? config->append : "";
@@ -159,7 +161,9 @@ char *board_cmdline(const struct config *config, const struct board *board)
 
 	if (!f)
 		return NULL;
-	/* In front: what stands behind "--" is for init. */
+	/* In front: what stands behind "--" is for init, and of a word that is there twice the later one counts. */
+	if (tsc_khz)
+		fprintf(f, "tsc_early_khz=%" PRIu32 " ", tsc_khz);
 	for_each_part(p, board)
 		if (p->kind == BOARD_VIRTIO_MMIO && board->virtio_on_cmdline)
 			fprintf(f, "virtio_mmio.device=0x%" PRIx64 "@0x%" PRIx64 ":%u ", p->size, p->base, p->gsi);
@@ -171,15 +175,28 @@ char *board_cmdline(const struct config *config, const struct board *board)
 	return line;
 }
 
+/* Linux takes the last of several. */
+static bool chooses_pmtimer(const char *line)
+{
+	struct kernel_arg a;
+	bool chosen = false;
+
+	while (kernel_arg_next(&line, &a))
+		if (kernel_arg_is(&a, "clocksource", NULL))
+			chosen = kernel_arg_is(&a, "clocksource", "acpi_pm");
+	return chosen;
+}
+
 /* What the guest's kernel will make of its command line, as far as the board depends on it. */
 static int heed_cmdline(const struct config *c, struct board *b, struct err *e)
 {
-	CLEANUP_FREE char *line = board_cmdline(c, b); /* no virtio device is on the board yet */
+	CLEANUP_FREE char *line = board_cmdline(c, b, 0); /* no virtio device is on the board yet */
 	struct kernel_irqs irqs;
 
 	if (!line)
 		return err_sys(e, -ENOMEM, "cannot allocate the command line");
 	irqs = kernel_irqs(line);
+	b->pmtimer_chosen = chooses_pmtimer(line);
 	/*
 	 * Devices on the command line have interrupts by number, and Linux has none of those where ACPI is
 	 * hardware-reduced: it would find the devices and not get them to work.
@@ -212,6 +229,8 @@ int board_draw(const struct config *config, struct board *ret, struct err *e)
 		r = add_port(&b, BOARD_RTC, PORT_RTC, 2, BOARD_GSI_NONE, e);
 	if (r == 0)
 		r = add_port(&b, BOARD_POWER, PORT_POWER, POWER_SIZE, GSI_POWER, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_PMTIMER, PORT_PMTIMER, PMTIMER_SIZE, BOARD_GSI_NONE, e);
 	if (r == 0)
 		r = heed_cmdline(config, &b, e);
 	if (r == 0 && config->pvpanic)

@@ -19,13 +19,14 @@
 int board_draw(const struct config *config, struct board *ret, struct err *e);
 
 /**
- * board_cmdline() - the guest's kernel command line: what the operator asked for, and where the virtio devices are when
- * ACPI does not tell
+ * board_cmdline() - the guest's kernel command line: what the operator asked for, where the virtio devices are when
+ * ACPI does not tell, and the TSC's rate when CPUID does not
  * @config: for cmdline and append
+ * @tsc_khz: 0: nothing about it
  *
  * Return: a string that the caller frees, NULL when memory ran out.
  */
-char *board_cmdline(const struct config *config, const struct board *board);
+char *board_cmdline(const struct config *config, const struct board *board, uint32_t tsc_khz);
 
 /** board_part_name() - for logs and errors */
 const char *board_part_name(enum board_kind kind);

@@ -17,6 +17,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -29,6 +30,8 @@
 #define XSAVE_ALIGN        BIT(1)            /* leaf 0xD.n ECX: the state starts at a multiple of 64 */
 #define XSAVE_STATES       63
 #define CPUID_REGISTERS    4
+#define TSC_CRYSTAL_KHZ    1000000u /* KVM's APIC timer counts at 1 GHz */
+#define TSC_NUMERATOR_MAX  4294u    /* times the crystal's kHz it fits 32 bits */
 
 struct ctx {
 	const struct cpuid_set *in;
@@ -233,6 +236,10 @@ static uint32_t compute(const struct ctx *c, const struct cpuid_rule *r, const s
 	case CPUID_V_MAX_EXTENDED: return c->max_extended;
 	case CPUID_V_MAX_LEAF7: return MIN(entry->eax, CPUID_MAX_LEAF7);
 	case CPUID_V_LINEAR_BITS: return MIN((entry->eax >> 8) & 0xff, 48u);
+	case CPUID_V_TSC_DENOMINATOR:
+	case CPUID_V_TSC_NUMERATOR:
+	case CPUID_V_TSC_CRYSTAL:
+	case CPUID_V_TSC_MHZ: return 0;
 	}
 	assert(!"a value of the table that nobody computes");
 	return 0;
@@ -368,25 +375,80 @@ int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struc
 	return 0;
 }
 
-void cpuid_for_cpu(struct cpuid_set *set, unsigned cpu, unsigned cpus)
+/* Puts @value into each field that the table computes as @what. Returns whether there is one. */
+static bool fill_in(struct cpuid_set *set, enum cpuid_value what, uint32_t value)
 {
 	unsigned vendor = cpuid_vendor(set);
+	bool found = false;
 
-	assert(cpu < cpus && cpus <= BOARD_CPUS_MAX);
 	for (size_t i = 0; i < cpuid_rules_nr; i++) {
 		const struct cpuid_rule *r = &cpuid_rules[i];
 		struct kvm_cpuid_entry2 *entry;
 		uint32_t mask = cpuid_rule_mask(r);
 		int at;
 
-		if (r->action != CPUID_COMPUTE || r->value != CPUID_V_APIC_ID || !(r->vendors & vendor))
+		if (r->action != CPUID_COMPUTE || r->value != what || !(r->vendors & vendor))
 			continue;
 		at = find(set, r->leaf, r->first);
 		if (at < 0)
 			continue;
 		entry = &set->entry[at];
-		write_reg(entry, r->reg, (cpuid_read(entry, r->reg) & ~mask) | ((cpu << r->lo) & mask));
+		write_reg(entry, r->reg, (cpuid_read(entry, r->reg) & ~mask) | ((value << r->lo) & mask));
+		found = true;
 	}
+	return found;
+}
+
+void cpuid_for_cpu(struct cpuid_set *set, unsigned cpu, unsigned cpus)
+{
+	assert(cpu < cpus && cpus <= BOARD_CPUS_MAX);
+	fill_in(set, CPUID_V_APIC_ID, cpu);
+}
+
+/*
+ * The fraction nearest to @khz over the crystal's whose numerator is small enough: a convergent of its continued
+ * fraction, or the last step that there is room for between two of them, whichever is nearer.
+ */
+static void tsc_ratio(uint32_t khz, uint32_t *ret_num, uint32_t *ret_den)
+{
+	uint64_t num = 1, den = 0, num_before = 0, den_before = 1;
+	uint64_t a = khz, b = TSC_CRYSTAL_KHZ;
+
+	while (b) {
+		uint64_t step = a / b, most = num ? (TSC_NUMERATOR_MAX - num_before) / num : step;
+		uint64_t n = num * MIN(step, most) + num_before, d = den * MIN(step, most) + den_before;
+
+		if (step > most) {
+			/* Errors of both, each times its denominator. */
+			int64_t far = (int64_t)(num * TSC_CRYSTAL_KHZ - den * khz);
+			int64_t near = (int64_t)(n * TSC_CRYSTAL_KHZ - d * khz);
+
+			if (most && (uint64_t)llabs(near) * den < (uint64_t)llabs(far) * d)
+				num = n, den = d;
+			break;
+		}
+		num_before = num, den_before = den;
+		num = n, den = d;
+		step = a % b;
+		a = b;
+		b = step;
+	}
+	*ret_num = (uint32_t)num;
+	*ret_den = (uint32_t)den;
+}
+
+bool cpuid_tell_tsc(struct cpuid_set *set, uint32_t khz)
+{
+	uint32_t num, den;
+
+	if (!khz || khz / TSC_CRYSTAL_KHZ >= TSC_NUMERATOR_MAX)
+		return false;
+	tsc_ratio(khz, &num, &den);
+	fill_in(set, CPUID_V_TSC_DENOMINATOR, den);
+	/* What the fraction is off, the crystal makes good: at most 117 millionths of a timer that keeps no clock. */
+	fill_in(set, CPUID_V_TSC_CRYSTAL, (uint32_t)(((uint64_t)khz * den + num / 2) / num) * 1000);
+	fill_in(set, CPUID_V_TSC_MHZ, (khz + 500) / 1000);
+	return fill_in(set, CPUID_V_TSC_NUMERATOR, num);
 }
 
 static int diff_reg(const struct cpuid_change *where, unsigned vendor,

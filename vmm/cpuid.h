@@ -82,6 +82,16 @@ int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struc
  */
 void cpuid_for_cpu(struct cpuid_set *set, unsigned cpu, unsigned cpus);
 
+/**
+ * cpuid_tell_tsc() - put the rate of the VM's TSC into the template (leaves 0x15 and 0x16, Intel's)
+ * @set: what cpuid_policy() returned
+ * @khz: as KVM_GET_TSC_KHZ says, 0: unknown, and nothing is done
+ *
+ * Return: true when a guest can read it there; false: this processor has no such leaves.
+ * Spec: SDM 2A, CPUID leaves 15H and 16H.
+ */
+bool cpuid_tell_tsc(struct cpuid_set *set, uint32_t khz);
+
 /** cpuid_find() - the entry of a sub-leaf or NULL; @index is ignored for a leaf without sub-leaves */
 const struct kvm_cpuid_entry2 *cpuid_find(const struct cpuid_set *set, uint32_t leaf, uint32_t index);
 

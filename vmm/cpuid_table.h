@@ -68,6 +68,8 @@ enum cpuid_when {
  * @CPUID_V_MAX_BASIC, @CPUID_V_MAX_EXTENDED: the highest leaf, no higher than this table knows
  * @CPUID_V_MAX_LEAF7: the highest sub-leaf of leaf 7, no higher than this table knows
  * @CPUID_V_LINEAR_BITS: linear address bits, at most 48 as LA57 is hidden
+ * @CPUID_V_TSC_DENOMINATOR, @CPUID_V_TSC_NUMERATOR, @CPUID_V_TSC_CRYSTAL, @CPUID_V_TSC_MHZ: the rate of the TSC, see
+ *                            cpuid_tell_tsc(), which fills them in; 0 in the template
  */
 enum cpuid_value {
 	CPUID_V_APIC_ID,
@@ -83,6 +85,10 @@ enum cpuid_value {
 	CPUID_V_MAX_EXTENDED,
 	CPUID_V_MAX_LEAF7,
 	CPUID_V_LINEAR_BITS,
+	CPUID_V_TSC_DENOMINATOR,
+	CPUID_V_TSC_NUMERATOR,
+	CPUID_V_TSC_CRYSTAL,
+	CPUID_V_TSC_MHZ,
 };
 
 /* Highest leaves that the table knows; what lies beyond is cut off. */

@@ -68,7 +68,7 @@ static void say_unused(const struct machine *m, size_t kind, FILE *out)
 
 void machine_hints(struct machine *m, const struct verdict *v, FILE *out)
 {
-	CLEANUP_FREE char *line = board_cmdline(m->config, &m->board);
+	CLEANUP_FREE char *line = board_cmdline(m->config, &m->board, 0);
 	struct console_stats console;
 
 	if (!line || v->outcome == OUTCOME_CRASH || v->outcome == OUTCOME_FAILURE)

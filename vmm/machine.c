@@ -177,13 +177,28 @@ static int build_tables(struct machine *m, uint64_t *ret_rsdp, struct err *e)
 	return r < 0 ? err_wrap(e, r, "MP table") : 0;
 }
 
+static int load_kernel(struct machine *m, struct err *e)
+{
+	const struct config *c = m->config;
+	/* Only small pages can be replaced by pages of the kernel's file. */
+	bool map = c->kernel_load == KERNEL_LOAD_MAP && c->backing == BACKING_ANON;
+	int r;
+
+	trace_kernel_loading(m->trace, c->kernel);
+	r = kernel_load(&m->vm.memory.gmem, m->kernel_fd, map ? KERNEL_MAP : KERNEL_READ, &m->kernel, e);
+	if (r < 0)
+		return err_operator(e, err_wrap(e, r, "kernel %s", c->kernel));
+	trace_kernel_loaded(m->trace, kernel_format_name(m->kernel.format), m->kernel.load_start, m->kernel.load_end,
+		m->kernel.entry);
+	return 0;
+}
+
+/* What the kernel finds in RAM beside itself. */
 static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e)
 {
 	const struct config *c = m->config;
 	struct gmem *g = &m->vm.memory.gmem;
-	/* Only small pages can be replaced by pages of the kernel's file. */
-	bool map = c->kernel_load == KERNEL_LOAD_MAP && c->backing == BACKING_ANON;
-	CLEANUP_FREE char *cmdline = board_cmdline(c, &m->board);
+	CLEANUP_FREE char *cmdline = board_cmdline(c, &m->board, m->tsc_khz);
 	struct linux_boot boot = {
 		.board = &m->board,
 		.kernel = &m->kernel,
@@ -198,14 +213,6 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 		return err_sys(e, -ENOMEM, "cannot allocate the command line");
 	if (getrandom(boot.rng_seed, sizeof(boot.rng_seed), 0) != sizeof(boot.rng_seed))
 		return err_sys(e, -EIO, "getrandom");
-
-	trace_kernel_loading(m->trace, c->kernel);
-	r = kernel_load(g, m->kernel_fd, map ? KERNEL_MAP : KERNEL_READ, &m->kernel, e);
-	if (r < 0)
-		return err_operator(e, err_wrap(e, r, "kernel %s", c->kernel));
-	trace_kernel_loaded(m->trace, kernel_format_name(m->kernel.format), m->kernel.load_start, m->kernel.load_end,
-		m->kernel.entry);
-
 	r = build_tables(m, &boot.acpi_rsdp, e);
 	if (r < 0)
 		return r;
@@ -232,6 +239,7 @@ static struct device *device_of(struct machine *m, const struct board_part *p)
 	case BOARD_PVPANIC: return &m->pvpanic.dev;
 	case BOARD_BOOT_MARKER: return &m->boot_marker.dev;
 	case BOARD_PM1: return &m->pm1.dev;
+	case BOARD_PMTIMER: return &m->pmtimer.dev;
 	case BOARD_POWER: return &m->power.dev;
 	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].mmio.dev;
 	}
@@ -247,6 +255,7 @@ static const struct irq_line *irq_of(const struct machine *m, const struct board
 	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].irq;
 	case BOARD_I8042:
 	case BOARD_PIT:
+	case BOARD_PMTIMER:
 	case BOARD_RTC:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
@@ -304,6 +313,7 @@ static int init_devices(struct machine *m, struct err *e)
 	int r;
 
 	m->pit_host.start = start_pit;
+	m->pmtimer_host.has_clock = machine_guest_has_clock;
 	console_split_init(&m->split, &m->uart.guest, m->config->console_virtio ? &m->virtio->misc.console : NULL);
 	r = set_up(BOARD_UART, init_uart(m, host), e);
 	if (r == 0)
@@ -322,6 +332,8 @@ static int init_devices(struct machine *m, struct err *e)
 		r = set_up(BOARD_BOOT_MARKER, boot_marker_init(&m->boot_marker, &m->events), e);
 	if (r == 0)
 		r = set_up(BOARD_PM1, pm1_init(&m->pm1, &m->events), e);
+	if (r == 0)
+		r = set_up(BOARD_PMTIMER, pmtimer_init(&m->pmtimer, &m->pmtimer_host), e);
 	if (r == 0)
 		r = set_up(BOARD_POWER, init_power(m), e);
 	if (r < 0)
@@ -443,6 +455,17 @@ static void report_interrupts(struct machine *m)
 		trace_one_cpu(m->trace, b->pic, b->cpus);
 }
 
+/*
+ * A guest without kvm-clock cannot measure its TSC well through exits, so it is told: by CPUID on Intel, else by a word
+ * for Linux. Guests with kvm-clock look at neither.
+ */
+static void tell_tsc(struct machine *m, struct cpuid_set *cpuid)
+{
+	uint32_t khz = vm_tsc_khz(&m->vm);
+
+	m->tsc_khz = cpuid_tell_tsc(cpuid, khz) ? 0 : khz;
+}
+
 int machine_build(struct machine *m, struct err *e)
 {
 	CLEANUP_FREE struct cpuid_set *cpuid = malloc(sizeof(*cpuid));
@@ -460,9 +483,13 @@ int machine_build(struct machine *m, struct err *e)
 	if (r == 0)
 		r = build_memory(m, e);
 	if (r == 0)
-		r = build_guest(m, &entry, e);
+		r = load_kernel(m, e);
 	if (r == 0)
 		r = build_vm(m, e);
+	if (r == 0)
+		tell_tsc(m, cpuid);
+	if (r == 0)
+		r = build_guest(m, &entry, e);
 	if (r == 0 && !m->config->pmu)
 		r = vm_hide_pmu(&m->vm, e);
 	if (r == 0)
@@ -486,6 +513,7 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->grace);
 	console_destroy(m->console);
 	uart_destroy(&m->uart);
+	pmtimer_destroy(&m->pmtimer);
 	power_destroy(&m->power);
 	pm1_destroy(&m->pm1);
 	i8042_destroy(&m->i8042);

@@ -15,6 +15,7 @@
 #include "devices/i8042.h"
 #include "devices/pit.h"
 #include "devices/pm1.h"
+#include "devices/pmtimer.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/rtc.h"
@@ -79,6 +80,7 @@ struct machine {
 
 	/* BUILD */
 	struct board board;
+	uint32_t tsc_khz; /* for the guest's command line; 0: not there */
 	struct kernel kernel;
 	struct vm vm;
 	struct irq_line uart_irq;
@@ -94,6 +96,8 @@ struct machine {
 	struct pvpanic pvpanic;
 	struct boot_marker boot_marker;
 	struct pm1 pm1;
+	struct pmtimer pmtimer;
+	struct pmtimer_host pmtimer_host;
 	struct power power;
 	struct virtio_slots *virtio; /* from OPEN on: it holds the disks' files */
 	struct guest_events events;
@@ -126,5 +130,8 @@ struct machine {
 
 /** machine_guest_event() - struct guest_events.raise of the machine */
 void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value);
+
+/** machine_guest_has_clock() - struct pmtimer_host.has_clock of the machine; a vCPU's thread */
+bool machine_guest_has_clock(struct pmtimer_host *host);
 
 #endif

@@ -134,6 +134,14 @@ void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_
 
 /* --- CPU threads --------------------------------------------------------------------------------------------- */
 
+/* The CPU whose thread this is. */
+static _Thread_local struct cpu *this_cpu;
+
+bool machine_guest_has_clock(struct pmtimer_host *host)
+{
+	return !this_cpu->m->board.pmtimer_chosen && vcpu_has_kvmclock(this_cpu->vcpu);
+}
+
 static enum cpu_probe look(struct cpu *c)
 {
 	struct kvm_mp_state mp;
@@ -219,6 +227,7 @@ static void *cpu_main(void *arg)
 
 	int r;
 
+	this_cpu = c;
 	snprintf(name, sizeof(name), "vcpu%u", c->vcpu->id);
 	pthread_setname_np(pthread_self(), name);
 	c->tid = trace_thread_id();

@@ -16,8 +16,8 @@
 	X(cpuid_ready, "CPUID", SETUP)                                                                                 \
 	X(memory_ready, "guest memory", SETUP)                                                                         \
 	X(kernel_loaded, "load the kernel", SETUP)                                                                     \
-	X(tables_ready, "initrd and tables", SETUP)                                                                    \
 	X(vm_created, "create the VM", SETUP)                                                                          \
+	X(tables_ready, "initrd and tables", SETUP)                                                                    \
 	X(irqchip_ready, "interrupt chips", SETUP)                                                                     \
 	X(devices_ready, "devices", SETUP)                                                                             \
 	X(vcpu_configured, "CPUs", SETUP)                                                                              \

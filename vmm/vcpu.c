@@ -21,6 +21,10 @@
 #define MTRR_DEF_TYPE_ENABLE     BIT(11)
 #define MTRR_DEF_TYPE_WRITE_BACK 6
 
+/* Linux Documentation/virt/kvm/x86/msr.rst */
+#define MSR_KVM_SYSTEM_TIME_NEW    0x4b564d01
+#define KVM_SYSTEM_TIME_NEW_ENABLE BIT(0)
+
 /* SDM 3, 11.5.1: offsets into the APIC page, delivery modes */
 #define APIC_SPIV        0xf0
 #define APIC_LVT_LINT0   0x350
@@ -229,6 +233,16 @@ int vcpu_set_entry(struct vcpu *v, const struct entry *en, struct err *e)
 		return err_sys(e, r, "KVM_SET_SREGS of CPU %u", v->id);
 	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_REGS, &regs);
 	return r < 0 ? err_sys(e, r, "KVM_SET_REGS of CPU %u", v->id) : 0;
+}
+
+bool vcpu_has_kvmclock(struct vcpu *v)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = {.head.nmsrs = 1, .entry.index = MSR_KVM_SYSTEM_TIME_NEW};
+
+	return ioctl(v->fd, KVM_GET_MSRS, &m) == 1 && (m.entry.data & KVM_SYSTEM_TIME_NEW_ENABLE);
 }
 
 static enum vcpu_event decode(struct kvm_run *run, struct vcpu_exit *x)

@@ -100,6 +100,14 @@ int vcpu_set_platform(struct vcpu *v, struct err *e);
 int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
 
 /**
+ * vcpu_has_kvmclock() - has the guest switched kvm-clock on, on this CPU?
+ *
+ * Context: the thread that steps. Return: false also where KVM does not say.
+ * Spec: Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW.
+ */
+bool vcpu_has_kvmclock(struct vcpu *v);
+
+/**
  * vcpu_step() - run until something happens
  *
  * Return: 0, or a negative errno of KVM_RUN (-EFAULT: guest memory has gone; -ENOMEM; -EAGAIN: KVM could not start its

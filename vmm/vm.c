@@ -224,6 +224,14 @@ int vm_add_pit(struct vm *vm, uint8_t control, uint8_t speaker, struct err *e)
 	return r < 0 ? err_sys(e, r, "KVM_SET_PIT2") : 0;
 }
 
+uint32_t vm_tsc_khz(struct vm *vm)
+{
+	/* Not by a capability: KVM_CAP_VM_TSC_CONTROL says whether the rate can be set, which few processors can. */
+	int khz = kvm_ioctl(vm->kvm, vm->fd, KVM_GET_TSC_KHZ, NULL);
+
+	return khz > 0 ? (uint32_t)khz : 0;
+}
+
 int vm_hide_pmu(struct vm *vm, struct err *e)
 {
 	struct kvm_enable_cap cap = {.cap = KVM_CAP_PMU_CAPABILITY, .args = {KVM_PMU_CAP_DISABLE}};

@@ -118,6 +118,9 @@ int vm_add_irqchip(struct vm *vm, struct err *e);
  */
 int vm_add_pit(struct vm *vm, uint8_t control, uint8_t speaker, struct err *e);
 
+/** vm_tsc_khz() - the rate of the guest's TSC; 0 where KVM does not say (before Linux 5.18) */
+uint32_t vm_tsc_khz(struct vm *vm);
+
 /** vm_hide_pmu() - no performance counters for the guest, where KVM can (KVM_CAP_PMU_CAPABILITY); before any vCPU */
 int vm_hide_pmu(struct vm *vm, struct err *e);
 

@@ -71,6 +71,7 @@ static unsigned expected_devices(const struct board *board)
 		case BOARD_I8042:
 		case BOARD_PIT:
 		case BOARD_PM1:
+		case BOARD_PMTIMER:
 		case BOARD_DEBUG_EXIT:
 		case BOARD_DEBUGCON:
 		case BOARD_BOOT_MARKER: break;

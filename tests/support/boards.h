@@ -13,6 +13,7 @@
 
 #define BOARDS_POWER_PORT   0x600
 #define BOARDS_PM1_PORT     0x610
+#define BOARDS_TIMER_PORT   0x608
 #define BOARDS_PANIC_PORT   0x505
 #define BOARDS_VIRTIO_START UINT64_C(0xd0000000)
 
@@ -66,6 +67,8 @@ static inline bool boards_make(const char *name, struct board *ret)
 			boards_add(ret, BOARD_RTC, 0, 0x70, 2, BOARD_GSI_NONE);
 		if (x->pvpanic)
 			boards_add(ret, BOARD_PVPANIC, 0, BOARDS_PANIC_PORT, 1, BOARD_GSI_NONE);
+		if (x->power)
+			boards_add(ret, BOARD_PMTIMER, 0, BOARDS_TIMER_PORT, PMTIMER_SIZE, BOARD_GSI_NONE);
 		if (x->power)
 			boards_add(ret, BOARD_POWER, 0, BOARDS_POWER_PORT, POWER_SIZE, x->button ? 1 : BOARD_GSI_NONE);
 		for (unsigned v = 0; v < x->virtio; v++)

@@ -88,6 +88,7 @@ static const char *ioctl_name(unsigned long request)
 		N(KVM_GET_SREGS),
 		N(KVM_SET_SREGS),
 		N(KVM_GET_MSRS),
+		N(KVM_GET_TSC_KHZ),
 		N(KVM_SET_MSRS),
 		N(KVM_GET_LAPIC),
 		N(KVM_SET_LAPIC),

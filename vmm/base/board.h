@@ -32,6 +32,7 @@ enum board_kind {
 	BOARD_DEBUGCON,    /* Bochs/QEMU debug console, 0xe9 */
 	BOARD_PVPANIC,     /* one port */
 	BOARD_PM1,         /* ACPI's fixed registers, where it is not hardware-reduced: PM1_* */
+	BOARD_PMTIMER,     /* ACPI power management timer; 4 ports, one register */
 	BOARD_POWER,       /* ACPI sleep control, sleep status, reset, and the event register of the GED: POWER_* */
 	BOARD_VIRTIO_MMIO, /* one register page */
 	BOARD_BOOT_MARKER, /* ports, or a register in the 32-bit hole */
@@ -57,6 +58,8 @@ enum board_kind {
 #define PM1_EVENT_SIZE 4 /* status and enable, which ACPI has as one block */
 #define PM1_SIZE       6
 #define PM1_SCI_GSI    12 /* its interrupt, which it never raises; where a PC has its mouse */
+
+#define PMTIMER_SIZE 4 /* of BOARD_PMTIMER: one register of 32 bits */
 
 enum board_space { BOARD_PIO, BOARD_MMIO };
 
@@ -87,6 +90,7 @@ struct board_part {
  * @pic: the argument of the kernel's command line with which devices interrupt through the 8259s alone; NULL: they have
  *       the I/O APIC. Borrowed, static.
  * @no_apic: the kernel may do without its local APIC, too
+ * @pmtimer_chosen: the operator wants the guest to keep time by the ACPI timer, whatever other clock it has
  */
 struct board {
 	unsigned cpus;
@@ -95,6 +99,7 @@ struct board {
 	bool virtio_on_cmdline;
 	const char *pic;
 	bool no_apic;
+	bool pmtimer_chosen;
 	struct board_part part[BOARD_PARTS_MAX];
 	size_t nr;
 };

@@ -166,6 +166,7 @@ static void test_fadt(void **state)
 	static const uint8_t reset[] = {1, 8, 0, 1, 0x02, 0x06, 0, 0, 0, 0, 0, 0};
 	static const uint8_t control[] = {1, 8, 0, 1, 0x00, 0x06, 0, 0, 0, 0, 0, 0};
 	static const uint8_t status[] = {1, 8, 0, 1, 0x01, 0x06, 0, 0, 0, 0, 0, 0};
+	static const uint8_t timer[] = {1, 32, 0, 3, 0x08, 0x06, 0, 0, 0, 0, 0, 0};
 	static const uint8_t zero[96] = {0};
 	struct tables t;
 	uint32_t flags;
@@ -185,8 +186,16 @@ static void test_fadt(void **state)
 	assert_int_equal(le16_get(t.fadt + 109), 0x05); /* ISA devices, no 8042, no VGA */
 	assert_int_equal(le32_get(t.fadt + 36), 0);     /* no FACS */
 	assert_int_equal(le64_get(t.fadt + 132), 0);
-	assert_memory_equal(t.fadt + 46, zero, 62);  /* no SCI, no SMI, no register blocks */
-	assert_memory_equal(t.fadt + 148, zero, 96); /* nor extended ones */
+	/* The timer of 32 bits, in both forms; no SCI, no SMI, and no other register blocks. */
+	assert_true(flags & BIT(8));
+	assert_int_equal(le32_get(t.fadt + 76), 0x608);
+	assert_int_equal(t.fadt[91], 4);
+	assert_memory_equal(t.fadt + 208, timer, sizeof(timer));
+	assert_memory_equal(t.fadt + 46, zero, 76 - 46);
+	assert_memory_equal(t.fadt + 80, zero, 91 - 80);
+	assert_memory_equal(t.fadt + 92, zero, 108 - 92);
+	assert_memory_equal(t.fadt + 148, zero, 208 - 148);
+	assert_memory_equal(t.fadt + 220, zero, 244 - 220);
 	acpi_blob_destroy(&t.blob);
 
 	build_example("no-rtc", &t);
@@ -196,7 +205,9 @@ static void test_fadt(void **state)
 	build_example("bare", &t);
 	flags = le32_get(t.fadt + 112);
 	assert_true(flags & BIT(20));
-	assert_false(flags & BIT(10));
+	assert_false(flags & (BIT(10) | BIT(8)));
+	assert_memory_equal(t.fadt + 46, zero, 62);
+	assert_memory_equal(t.fadt + 148, zero, 96);
 	assert_memory_equal(t.fadt + 116, zero, 13);
 	assert_memory_equal(t.fadt + 244, zero, 24);
 	assert_int_equal(le16_get(t.fadt + 109), 0x24);

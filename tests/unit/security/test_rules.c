@@ -300,6 +300,7 @@ static void requests_are_those_of_kvm(void **state)
 		{"KVM_CREATE_PIT2", KVM_CREATE_PIT2},
 		{"KVM_REINJECT_CONTROL", KVM_REINJECT_CONTROL},
 		{"KVM_SET_PIT2", KVM_SET_PIT2},
+		{"KVM_GET_MSRS", KVM_GET_MSRS},
 	};
 	size_t seen = 0;
 

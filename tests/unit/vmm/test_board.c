@@ -38,6 +38,7 @@ static void no_two_parts_share_a_register_or_an_interrupt(void **state)
 	}
 	assert_int_equal(board_find(&b, BOARD_UART, 0)->base, 0x3f8);
 	assert_int_equal(board_find(&b, BOARD_I8042, 1)->base, 0x64);
+	assert_int_equal(board_find(&b, BOARD_PMTIMER, 0)->base, 0x608);
 	assert_non_null(board_find(&b, BOARD_DEBUG_EXIT, 0));
 	config_destroy(&c);
 }
@@ -70,6 +71,7 @@ static void a_port_that_is_taken_is_named(void **state)
 		{0xa1, "PIC"},
 		{0x70, "real-time clock"},
 		{0x600, "power block"},
+		{0x60b, "ACPI timer"},
 		{0x505, "pvpanic"},
 	};
 
@@ -227,7 +229,7 @@ static void the_command_line_tells_of_devices_where_acpi_does_not(void **state)
 		c.append = cases[i].append ? strdup(cases[i].append) : NULL;
 		assert_int_equal(board_draw(&c, &b, NULL), 0);
 		assert_int_equal(b.virtio_on_cmdline, cases[i].told);
-		line = board_cmdline(&c, &b);
+		line = board_cmdline(&c, &b, 0);
 		assert_non_null(line);
 		if (cases[i].told)
 			assert_ptr_equal(strstr(line,
@@ -296,6 +298,52 @@ static void a_kernel_without_io_apic_gets_a_board_for_it(void **state)
 	config_destroy(&c);
 }
 
+static void the_acpi_timer_is_chosen_by_a_whole_word(void **state)
+{
+	static const struct {
+		const char *cmdline, *append;
+		bool chosen;
+	} cases[] = {
+		{NULL, NULL, false},
+		{NULL, "clocksource=acpi_pm", true},
+		{"quiet clocksource=acpi_pm ro", NULL, true},
+		{NULL, "clocksource=acpi_pmx xclocksource=acpi_pm", false},
+		{NULL, "clocksource=acpi_pm clocksource=tsc", false},
+		{NULL, "quiet -- clocksource=acpi_pm", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config c = base_config();
+		struct board b;
+
+		c.cmdline = cases[i].cmdline ? strdup(cases[i].cmdline) : NULL;
+		c.append = cases[i].append ? strdup(cases[i].append) : NULL;
+		assert_int_equal(board_draw(&c, &b, NULL), 0);
+		assert_int_equal(b.pmtimer_chosen, cases[i].chosen);
+		config_destroy(&c);
+	}
+}
+
+static void the_command_line_tells_the_tscs_rate(void **state)
+{
+	struct config c = disks(1);
+	struct board b;
+	char *line;
+
+	c.discovery = DISCOVERY_CMDLINE;
+	c.append = strdup("tsc_early_khz=5 -- tsc_early_khz=6");
+	assert_int_equal(board_draw(&c, &b, NULL), 0);
+	line = board_cmdline(&c, &b, 2445424);
+	/* In front, so that the operator's own has the last word. */
+	assert_ptr_equal(strstr(line, "tsc_early_khz=2445424 virtio_mmio.device="), line);
+	free(line);
+	line = board_cmdline(&c, &b, 0);
+	assert_null(strstr(line, "2445424"));
+	assert_non_null(strstr(line, "tsc_early_khz=5"));
+	free(line);
+	config_destroy(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +356,8 @@ int main(void)
 		cmocka_unit_test(one_too_many_is_refused),
 		cmocka_unit_test(the_command_line_tells_of_devices_where_acpi_does_not),
 		cmocka_unit_test(a_kernel_without_io_apic_gets_a_board_for_it),
+		cmocka_unit_test(the_acpi_timer_is_chosen_by_a_whole_word),
+		cmocka_unit_test(the_command_line_tells_the_tscs_rate),
 	};
 
 	return run_group(tests);

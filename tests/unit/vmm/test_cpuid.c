@@ -505,6 +505,78 @@ static void test_diff_stops(void **state)
 	assert_int_equal(calls, 3);
 }
 
+/* What Linux makes of leaf 0x15, with its 32-bit product; fails when that does not fit. */
+static uint32_t linux_khz(const struct cpuid_set *set)
+{
+	uint32_t den = guest_reg(set, 0x15, 0, CPUID_EAX), num = guest_reg(set, 0x15, 0, CPUID_EBX);
+	uint32_t crystal = guest_reg(set, 0x15, 0, CPUID_ECX);
+
+	/* KVM's APIC timer is at 1 GHz. */
+	assert_in_range(crystal, 999883000, 1000117000);
+	assert_true(den && num && (uint64_t)num * (crystal / 1000) <= UINT32_MAX);
+	return crystal / 1000 * num / den;
+}
+
+static void test_tsc_rate(void **state)
+{
+	struct cpuid_set host, template, set;
+	uint32_t worst = 0;
+
+	begin_host(&host, CPUID_INTEL, 0x16, 0x80000008);
+	add(&host, 1, 0, 0x50657, 0, 0, 0);
+	/* The host's own crystal is not the guest's. */
+	add(&host, 0x15, 0, 2, 168, 25000000, 0);
+	add(&host, 0x16, 0, 2100, 3900, 100, 0);
+	apply(&host, &one_cpu, &template);
+	for (unsigned reg = 0; reg < CPUID_REGS; reg++)
+		assert_int_equal(guest_reg(&template, 0x15, 0, reg) | guest_reg(&template, 0x16, 0, reg), 0);
+
+	set = template;
+	assert_false(cpuid_tell_tsc(&set, 0));
+	assert_same(&set, &template);
+	/* As odd as processors have them: within a millionth, and what Linux cuts off. */
+	for (uint32_t khz = 400000; khz < 7000000; khz += 997) {
+		uint32_t off, told;
+
+		set = template;
+		assert_true(cpuid_tell_tsc(&set, khz));
+		told = linux_khz(&set);
+		off = told > khz ? told - khz : khz - told;
+		worst = MAX(worst, off);
+		if (off > 1 + khz / 1000000)
+			fail_msg("%u kHz: the guest is told %u", khz, told);
+	}
+	assert_true(worst > 0);
+	set = template;
+	assert_true(cpuid_tell_tsc(&set, 2100000));
+	assert_int_equal(guest_reg(&set, 0x15, 0, CPUID_EAX), 10);
+	assert_int_equal(guest_reg(&set, 0x15, 0, CPUID_EBX), 21);
+	assert_int_equal(guest_reg(&set, 0x15, 0, CPUID_ECX), 1000000000);
+	assert_int_equal(guest_reg(&set, 0x16, 0, CPUID_EAX), 2100);
+	assert_int_equal(guest_reg(&set, 0x16, 0, CPUID_EBX), 2100);
+	assert_int_equal(guest_reg(&set, 0x16, 0, CPUID_ECX), 0);
+	set = template;
+	assert_true(cpuid_tell_tsc(&set, UINT32_MAX - 1000000));
+	assert_in_range(linux_khz(&set), UINT32_MAX - 1010000, UINT32_MAX - 990000);
+	assert_false(cpuid_tell_tsc(&set, UINT32_MAX));
+}
+
+/* Processors without the leaves: AMD's, and Intel's before them. */
+static void test_tsc_rate_without_the_leaves(void **state)
+{
+	static const char *const hosts[] = {"kvm-amd-lab.txt", "qemu-EPYC-Milan.txt", "qemu-Westmere.txt"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		struct cpuid_set host, guest, before;
+
+		load(hosts[i], &host);
+		apply(&host, &one_cpu, &guest);
+		before = guest;
+		assert_false(cpuid_tell_tsc(&guest, 2100000));
+		assert_same(&guest, &before);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,6 +588,8 @@ int main(void)
 		cmocka_unit_test(test_untidy_host),
 		cmocka_unit_test(test_old_host),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_tsc_rate),
+		cmocka_unit_test(test_tsc_rate_without_the_leaves),
 		cmocka_unit_test(test_diff_stops),
 	};
 

@@ -28,7 +28,7 @@ static void test_form(void **state)
 		good &= r->action != CPUID_SET || r->hi - r->lo == 31 || !(r->value >> (r->hi - r->lo + 1));
 		/* An entry is made for what is set, so the sub-leaf has to be known. */
 		good &= r->action != CPUID_SET || (r->first == r->last && r->reg != CPUID_ALL);
-		good &= r->action != CPUID_COMPUTE || (r->value <= CPUID_V_LINEAR_BITS && r->reg != CPUID_ALL);
+		good &= r->action != CPUID_COMPUTE || (r->value <= CPUID_V_TSC_MHZ && r->reg != CPUID_ALL);
 		good &= r->value != CPUID_V_APIC_ID || r->action != CPUID_COMPUTE || r->first == r->last;
 		good &= r->action != CPUID_CLEAR || r->when == CPUID_ALWAYS;
 		good &= strlen(cpuid_rule_name(r)) > 0 && strlen(cpuid_rule_name(r)) <= NAME_MAX_CHARS;

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/pmtimer.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "vmm/base/le.h"
+#include "vmm/base/util.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
+static uint64_t host_now(const struct pmtimer *t)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* Seconds apart from the rest, so that no product overflows. */
+static uint32_t ticks(uint64_t ns)
+{
+	return (uint32_t)(ns / NS_PER_S * PMTIMER_HZ + ns % NS_PER_S * PMTIMER_HZ / NS_PER_S);
+}
+
+static uint32_t value(struct pmtimer *t)
+{
+	uint64_t now;
+
+	/* Of two CPUs, the one that reads later reads no less: the time is taken under the lock. */
+	now = t->now(t);
+	if (t->regs.counting)
+		return PMTIMER_FIRST + ticks(now - t->regs.origin_ns);
+	t->regs = (struct pmtimer_regs){.counting = true, .origin_ns = now};
+	return t->host->has_clock(t->host) ? UINT32_MAX : PMTIMER_FIRST;
+}
+
+static void pmtimer_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+{
+	struct pmtimer *t = container_of(dev, struct pmtimer, dev);
+	uint8_t byte[PMTIMER_SIZE];
+
+	pthread_mutex_lock(&t->lock);
+	le32_put(byte, value(t));
+	pthread_mutex_unlock(&t->lock);
+	memset(data, 0xff, len);
+	if (offset < sizeof(byte))
+		memcpy(data, byte + offset, MIN(len, sizeof(byte) - offset));
+}
+
+static void pmtimer_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+{
+}
+
+int pmtimer_init(struct pmtimer *t, struct pmtimer_host *host)
+{
+	static const struct device_ops ops = {.read = pmtimer_read, .write = pmtimer_write};
+
+	*t = (struct pmtimer){.dev = {.ops = &ops, .name = "pmtimer"}, .host = host, .now = host_now};
+	return -pthread_mutex_init(&t->lock, NULL);
+}
+
+void pmtimer_destroy(struct pmtimer *t)
+{
+	if (t)
+		pthread_mutex_destroy(&t->lock);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ACPI power management timer: one register that counts up at 3.579545 MHz and cannot be written. 32 bits, without
+ * the interrupt that other machines have when the top bit changes.
+ *
+ * It is there for guests that have no clock of their hypervisor's. One that has would only pay for it: Linux tests each
+ * such timer at the start for 4.5 ms, in which it does nothing else, and with 20 reads, each an exit. So the first read
+ * asks the host, and where the guest has a better clock, that one read is all ones, as of a port without a device. Linux
+ * gives the timer up at the next, which is less. The value is right from then on, whoever reads it.
+ *
+ * Spec: ACPI 6.5, 4.8.3.3 (Power Management Timer).
+ */
+#ifndef DEVICES_PMTIMER_H
+#define DEVICES_PMTIMER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/board.h"
+#include "vmm/base/device.h"
+
+#define PMTIMER_HZ    3579545
+#define PMTIMER_FIRST 0x100000 /* the first value; its low 24 bits, all that many guests look at, are not all ones */
+
+/**
+ * struct pmtimer_host - borrowed by the timer
+ * @has_clock: true when the guest, on the CPU that reads the timer, keeps time by a clock of the hypervisor's
+ *
+ * Context: the vCPU thread that reads, with the timer's lock held: takes no lock, never blocks.
+ */
+struct pmtimer_host {
+	bool (*has_clock)(struct pmtimer_host *host);
+};
+
+/**
+ * struct pmtimer_regs - plain data, copied as it is to save or restore it
+ * @counting: it has been read
+ * @origin_ns: host time (CLOCK_MONOTONIC) at which it read PMTIMER_FIRST
+ */
+struct pmtimer_regs {
+	bool counting;
+	uint64_t origin_ns;
+};
+
+/**
+ * struct pmtimer
+ * @now: where the host's time comes from, ns that never go back; a test replaces it
+ */
+struct pmtimer {
+	struct device dev;
+	struct pmtimer_host *host;
+	uint64_t (*now)(const struct pmtimer *t);
+	pthread_mutex_t lock;
+	struct pmtimer_regs regs;
+};
+
+/**
+ * pmtimer_init()
+ * @host: borrowed
+ *
+ * Return: 0 or a negative errno.
+ */
+int pmtimer_init(struct pmtimer *t, struct pmtimer_host *host);
+
+/** pmtimer_destroy() - takes NULL */
+void pmtimer_destroy(struct pmtimer *t);
+
+#endif
