@@ -3,10 +3,10 @@
  * The ACPI power management timer: one register that counts up at 3.579545 MHz and cannot be written. 32 bits, without
  * the interrupt that other machines have when the top bit changes.
  *
- * It is there for guests that have no clock of their hypervisor's. One that has would only pay for it: Linux tests each
- * such timer at the start for 4.5 ms, in which it does nothing else, and with 20 reads, each an exit. So the first read
- * asks the host, and where the guest has a better clock, that one read is all ones, as of a port without a device. Linux
- * gives the timer up at the next, which is less. The value is right from then on, whoever reads it.
+ * It is there for guests that have no clock of their hypervisor's. One that has would only pay for it: Linux tests
+ * each such timer at the start for 4.5 ms, in which it does nothing else, and with 20 reads, each an exit. So the first
+ * read asks the host, and where the guest has a better clock, that one read is all ones, as of a port without a device.
+ * Linux gives the timer up at the next, which is less. The value is right from then on, whoever reads it.
  *
  * Spec: ACPI 6.5, 4.8.3.3 (Power Management Timer).
  */

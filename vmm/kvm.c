@@ -8,6 +8,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+/* KVM_CAP_USER_MEMORY2, Linux 6.8 */
+#define CAP_USER_MEMORY2 231
+
 void kvm_ioctl_took(struct kvm *kvm, const char *name, uint64_t took_ns)
 {
 	/* A vCPU thread makes a few as well. */
@@ -90,6 +93,8 @@ int kvm_open(struct trace *trace, struct kvm *ret, struct err *e)
 	k.run_size = (size_t)r;
 	r = kvm_check(&k, KVM_CAP_MAX_VCPUS);
 	k.max_vcpus = r > 0 ? (unsigned)r : 4; /* KVM API, 4.7: 4 when the host does not say */
+	/* Linux 6.7 has the register, and nothing to tell itself apart by: the next version has a capability more. */
+	k.hwcr = kvm_check(&k, CAP_USER_MEMORY2) > 0;
 	k.fd = TAKE_FD(fd);
 	*ret = k;
 	trace_kvm_opened(trace, (uint64_t)k.api, k.max_vcpus);

@@ -6,6 +6,7 @@
 #define VMM_KVM_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@
  * @fd: owned
  * @trace: borrowed, may be NULL
  * @api, @max_vcpus, @run_size: what the host said
+ * @hwcr: it takes HWCR.TscFreqSel; Linux before 6.8 does not, and would say so in the host's log
  * @ioctl_ns: time that the set-up thread spent in kvm_ioctl() or waited for KVM, so that start-up time can be told apart from KVM's
  */
 struct kvm {
@@ -34,6 +36,7 @@ struct kvm {
 	int api;
 	unsigned max_vcpus;
 	size_t run_size;
+	bool hwcr;
 	uint64_t ioctl_ns;
 };
 

@@ -21,6 +21,10 @@
 #define MTRR_DEF_TYPE_ENABLE     BIT(11)
 #define MTRR_DEF_TYPE_WRITE_BACK 6
 
+/* AMD PPR for family 17h, MSRC001_0015 */
+#define MSR_HWCR          0xc0010015
+#define HWCR_TSC_FREQ_SEL BIT(24)
+
 /* Linux Documentation/virt/kvm/x86/msr.rst */
 #define MSR_KVM_SYSTEM_TIME_NEW    0x4b564d01
 #define KVM_SYSTEM_TIME_NEW_ENABLE BIT(0)
@@ -91,13 +95,15 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
 	return r < 0 ? err_sys(e, r, "KVM_SET_CPUID2 of CPU %u", v->id) : 0;
 }
 
+#define REQUIRED_MSRS 2
+
 static int set_msrs(struct vcpu *v, struct err *e)
 {
 	struct {
 		struct kvm_msrs head;
-		struct kvm_msr_entry entry[2];
+		struct kvm_msr_entry entry[REQUIRED_MSRS + 1];
 	} m = {
-		.head.nmsrs = 2,
+		.head.nmsrs = REQUIRED_MSRS + v->kvm->hwcr,
 		.entry =
 			{
 				/* Linux drops its fast string copies on Intel when firmware left this off. */
@@ -107,13 +113,16 @@ static int set_msrs(struct vcpu *v, struct err *e)
 				 * write-back.
 				 */
 				{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_DEF_TYPE_ENABLE | MTRR_DEF_TYPE_WRITE_BACK},
+				/* The TSC counts at the rate of P0: on AMD, Linux calls it a firmware bug otherwise. */
+				{.index = MSR_HWCR, .data = HWCR_TSC_FREQ_SEL},
 			},
 	};
 	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, &m);
 
 	if (r < 0)
 		return err_sys(e, r, "KVM_SET_MSRS of CPU %u", v->id);
-	if (r != (int)m.head.nmsrs)
+	/* The last one is for a message only. */
+	if (r < REQUIRED_MSRS)
 		return err_set(e, -EIO, "KVM_SET_MSRS of CPU %u: KVM refused MSR 0x%x", v->id, m.entry[r].index);
 	return 0;
 }

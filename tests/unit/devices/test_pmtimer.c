@@ -94,7 +94,7 @@ static void a_guest_with_a_better_clock_finds_it_absent_once(void **state)
 
 	b->clock = true;
 	assert_int_equal(read_timer(b), UINT32_MAX);
-	/* What Linux takes for an inconsistent timer: less than before, and not since it wrapped. Descheduled or not. */
+	/* Linux takes a timer for inconsistent that reads less than before, and not because it wrapped. */
 	now_ns += 3 * S;
 	second = read_timer(b) & 0xffffff;
 	assert_in_range(second, 0xfff, 0xfffffe);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tests/support/image_kit.h"
@@ -161,6 +162,31 @@ static void vm_set_up(void **state)
 	each_call_fails("vm", EINTR, build_vm);
 }
 
+/* HWCR.TscFreqSel, in new KVMs; a KVM that refuses the register, as those before Linux 6.7 do, is no failure. */
+static void tsc_counts_at_p0(void **state)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = {.head.nmsrs = 1, .entry.index = 0xc0010015};
+	struct irq_line line = {.fd = -1};
+	struct kvm kvm = {.fd = -1};
+	struct vm vm = {.fd = -1};
+	struct err e = {0};
+
+	if (build_vm_parts(&kvm, &vm, &line, &e) < 0)
+		fail_msg("%s", e.text);
+	if (kvm.hwcr) {
+		assert_int_equal(ioctl(vm.vcpu[0].fd, KVM_GET_MSRS, &m), 1);
+		assert_true(m.entry.data & BIT(24));
+	}
+	kvm.hwcr = true;
+	assert_int_equal(vcpu_set_platform(&vm.vcpu[0], &e), 0);
+	vm_destroy(&vm);
+	irq_line_destroy(&line);
+	kvm_close(&kvm);
+}
+
 static char kernel_path[64];
 static enum kernel_load kernel_load_how;
 
@@ -307,6 +333,7 @@ int main(void)
 		cmocka_unit_test(null_and_half_built),
 		cmocka_unit_test(destroyed_while_it_is_made),
 		cmocka_unit_test(vm_set_up),
+		cmocka_unit_test(tsc_counts_at_p0),
 		cmocka_unit_test(machine_set_up),
 		cmocka_unit_test(machine_with_devices),
 	};
