@@ -68,9 +68,10 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		OPTION_SWITCH("off"),
 		DISK_FIELD(bool, overlay),
 		.man = OPTION_MAN(
-			"The guest can write, and the image stays as it is: changes are kept in a temporary file (in "
-			"the "
-			"directory that TMPDIR names, else /var/tmp) and are gone with the machine."),
+			"The guest can write, and the image stays as it is: changes are kept in a temporary file "
+			"without a name, and are gone with the machine.\n"
+			"It lies in the directory that TMPDIR names, which has to be usable then, else in /var/tmp or "
+			"/tmp."),
 	},
 	{
 		.name = "format",
@@ -125,7 +126,10 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.metavar = "512|4096",
 		.deflt = "512",
 		.store_at = store_logical,
-		.man = OPTION_MAN("Bytes of a sector, as the guest sees it."),
+		.man = OPTION_MAN(
+			"Bytes of a sector, as the guest sees it.\n"
+			"A block device of the host with larger ones serves smaller ones from the page cache; "
+			"with cache=none this has to be 4096 there."),
 	},
 	{
 		.name = "queues",

@@ -181,6 +181,23 @@ static void print_payload(const struct run_report *r, const struct json_node *li
 	}
 }
 
+static void print_host_errors(const struct run_report *r, const struct json_node *list, FILE *out)
+{
+	const struct json_doc *d = &r->doc;
+
+	for (const struct json_node *n = json_first(d, list); n; n = json_next(d, list, n)) {
+		const struct json_node *p = json_get(d, n, "payload");
+		uint64_t errors = json_count(json_get(d, p, "host_errors"));
+		const char *text = json_text(json_get(d, p, "device"), "?");
+		char name[48];
+
+		escape_text(name, sizeof(name), text, strlen(text), ESCAPE_LINE);
+		if (errors)
+			fprintf(out, "failed     %-28.28s %10" PRIu64 " requests that the host could not do\n", name,
+				errors);
+	}
+}
+
 static void print_memory(const struct run_report *r, const struct json_node *m, FILE *out)
 {
 	const struct json_doc *d = &r->doc;
@@ -218,6 +235,7 @@ void report_text(const struct run_report *r, int width, FILE *out)
 	print_exits(r, json_get(d, top, "exits"), out);
 	print_devices(r, json_get(d, top, "devices"), out);
 	print_payload(r, json_get(d, top, "devices"), out);
+	print_host_errors(r, json_get(d, top, "devices"), out);
 	print_memory(r, json_get(d, top, "memory"), out);
 	if (json_count(json_get(d, dropped, "events")) || json_count(json_get(d, dropped, "marks")))
 		fprintf(out, "dropped    %" PRIu64 " events and %" PRIu64 " marks are not in this report\n",

@@ -250,6 +250,7 @@ static void put_payload(const struct measure_device *d, struct json *j)
 	json_bool(j, "driven", d->driven);
 	json_u64(j, "to_guest_bytes", d->payload.to_guest);
 	json_u64(j, "from_guest_bytes", d->payload.from_guest);
+	json_u64(j, "host_errors", d->payload.host_errors);
 	json_end(j);
 }
 

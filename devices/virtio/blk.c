@@ -270,18 +270,33 @@ static int discard_or_zero(struct blk *b, struct disk_io *io, const struct reque
 	return r;
 }
 
-/* A request that can be done. Without the lock. */
-static uint8_t execute(struct blk *b, struct disk_io *io, const struct request *rq)
+/* A request that can be done. Without the lock. Return: 0, or the host's errno. */
+static int execute(struct blk *b, struct disk_io *io, const struct request *rq)
 {
 	uint64_t offset = rq->sector * SECTOR;
 
 	switch (rq->type) {
-	case T_IN: return status_of(disk_read(b->disk, io, rq->data, rq->nr, offset, rq->len));
-	case T_OUT: return status_of(disk_write(b->disk, io, rq->data, rq->nr, offset, rq->len, rq->durable));
-	case T_FLUSH: return status_of(disk_flush(b->disk));
-	case T_GET_ID: vq_write(rq->data, rq->nr, 0, b->id, BLK_ID_MAX); return S_OK;
-	default: return status_of(discard_or_zero(b, io, rq));
+	case T_IN: return disk_read(b->disk, io, rq->data, rq->nr, offset, rq->len);
+	case T_OUT: return disk_write(b->disk, io, rq->data, rq->nr, offset, rq->len, rq->durable);
+	case T_FLUSH: return disk_flush(b->disk);
+	case T_GET_ID: vq_write(rq->data, rq->nr, 0, b->id, BLK_ID_MAX); return 0;
+	default: return discard_or_zero(b, io, rq);
 	}
+}
+
+/* The guest is told of each, the operator of the first: a full disk fails everything from then on. */
+static void host_failed(struct blk *b, const struct request *rq, int r)
+{
+	static const char *const what[] = {
+		[T_IN] = "read",
+		[T_OUT] = "write",
+		[T_FLUSH] = "flush",
+		[T_DISCARD] = "discard",
+		[T_WRITE_ZEROES] = "write zeroes",
+	};
+
+	if (!b->dev.payload.host_errors++)
+		trace_disk_failed(b->dev.trace, b->name, what[rq->type], strerror(-r));
 }
 
 /* How much the used element says was written; what an error left of the data is cleared, so that it is true. */
@@ -341,6 +356,7 @@ static void serve(struct blk *b, unsigned i)
 	uint32_t generation, len = 0;
 	uint8_t status;
 	bool begun;
+	int r = 0;
 
 	if (rule) {
 		virtio_broke(&b->dev, rule);
@@ -351,15 +367,21 @@ static void serve(struct blk *b, unsigned i)
 	generation = virtio_begin(&b->dev, i);
 	begun = wait_for_rate(b, q, generation, status == S_OK ? price(b, &rq) : 0);
 	pthread_mutex_unlock(&b->dev.lock);
-	if (begun && status == S_OK)
-		status = execute(b, &own->io, &rq);
+	if (begun && status == S_OK) {
+		r = execute(b, &own->io, &rq);
+		status = status_of(r);
+	}
 	if (begun)
 		len = written(&rq, status);
 	pthread_mutex_lock(&b->dev.lock);
 	/* The disk did it, also when a reset came between. */
 	if (begun && status == S_OK && (rq.type == T_IN || rq.type == T_OUT))
 		*(rq.type == T_IN ? &b->dev.payload.to_guest : &b->dev.payload.from_guest) += rq.len;
-	if (b->quit || !virtio_done(&b->dev, i, generation))
+	if (b->quit)
+		return;
+	if (r < 0 && status == S_IOERR)
+		host_failed(b, &rq, r);
+	if (!virtio_done(&b->dev, i, generation))
 		return;
 	gmem_window_write(rq.status, &status, sizeof(status));
 	virtio_push(&b->dev, i, own->chain.head, len);

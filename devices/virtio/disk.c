@@ -154,17 +154,45 @@ static int direct_alignment(int fd, const struct disk_params *p, uint64_t size, 
 	return r < 0 ? err_sys(e, r, "cannot read %s with cache=none", p->path) : 0;
 }
 
-static int unlinked_file(void)
+/* A file without a name. Not every file system can make one at once: then it has a name for a moment. */
+static int unlinked_file_in(const char *dir)
 {
-	const char *const dirs[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	CLEANUP_FREE char *path = NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		int fd = dirs[i] ? open(dirs[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
-
-		if (fd >= 0)
-			return fd;
+	if (fd >= 0)
+		return fd;
+	if (asprintf(&path, "%s/vmm-overlay.XXXXXX", dir) < 0) {
+		path = NULL;
+		return -ENOMEM;
 	}
-	return memfd_create("vmm-overlay", MFD_CLOEXEC);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	return fd;
+}
+
+/* A directory that the operator has set is the only one: what does not fit there does not go elsewhere. */
+static int unlinked_file(const char *for_path, struct err *e)
+{
+	const char *set = getenv("TMPDIR");
+	const char *const usual[] = {"/var/tmp", "/tmp"};
+	int fd = -ENOENT;
+
+	if (set && *set) {
+		fd = unlinked_file_in(set);
+		return fd >= 0 ? fd
+			       : err_operator(e,
+					 err_sys(e, fd, "cannot make the overlay for %s in %s, which TMPDIR names",
+						 for_path, set));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(usual) && fd < 0; i++)
+		fd = unlinked_file_in(usual[i]);
+	return fd >= 0
+		? fd
+		: err_sys(e, fd, "cannot make the overlay for %s in /var/tmp or /tmp; TMPDIR names another place",
+			  for_path);
 }
 
 static int open_overlay(struct disk *d, const struct disk_params *p, struct err *e)
@@ -174,10 +202,21 @@ static int open_overlay(struct disk *d, const struct disk_params *p, struct err 
 	d->map = calloc((blocks + 63) / 64, sizeof(*d->map));
 	if (!d->map)
 		return err_sys(e, -ENOMEM, "cannot allocate the map of the overlay for %s", p->path);
-	d->overlay_fd = unlinked_file();
-	if (d->overlay_fd < 0 || ftruncate(d->overlay_fd, (off_t)d->size_bytes) < 0)
-		return err_sys(e, -errno, "cannot make the overlay for %s; TMPDIR names another place for it", p->path);
+	d->overlay_fd = unlinked_file(p->path, e);
+	if (d->overlay_fd < 0)
+		return d->overlay_fd;
+	if (ftruncate(d->overlay_fd, (off_t)d->size_bytes) < 0)
+		return err_sys(
+			e, -errno, "cannot make the overlay for %s as large; TMPDIR names another place", p->path);
 	return 0;
+}
+
+/* A block device discards and clears whole sectors of its own; a file any bytes. */
+static unsigned host_block(int fd)
+{
+	int sector;
+
+	return ioctl(fd, BLKSSZGET, &sector) == 0 && sector > 0 ? (unsigned)sector : 1;
 }
 
 int disk_open(const struct disk_params *p, struct disk *ret, struct err *e)
@@ -188,6 +227,7 @@ int disk_open(const struct disk_params *p, struct disk *ret, struct err *e)
 	d.fd = open_image(p, e);
 	if (d.fd < 0)
 		return d.fd;
+	d.block = p->overlay ? 1 : host_block(d.fd);
 	r = image_size(d.fd, p, &d.size_bytes, e);
 	if (r == 0)
 		r = check_raw(d.fd, p, d.size_bytes, e);
@@ -449,16 +489,16 @@ static bool unsupported(int r)
 
 int disk_discard(struct disk *d, uint64_t offset, uint64_t len)
 {
-	uint64_t start, end;
+	uint64_t block = d->map ? OVERLAY_BLOCK : d->block;
+	uint64_t start = align_up(offset, block), end = align_down(offset + len, block);
 	int r = 0;
 
 	if (!d->map) {
 		/* It is a hint: a file system that cannot make holes keeps the bytes. */
-		r = allocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+		if (start < end)
+			r = allocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start);
 		return unsupported(r) ? 0 : r;
 	}
-	start = align_up(offset, OVERLAY_BLOCK);
-	end = align_down(offset + len, OVERLAY_BLOCK);
 	for (uint64_t at = start, n; at < end && r == 0; at += n) {
 		bool written;
 
@@ -483,22 +523,35 @@ static int write_zeroes(int fd, enum direction dir, struct disk_io *io, uint64_t
 	return 0;
 }
 
+/* Whole blocks of the host, by itself where it can. */
+static int zero_blocks(
+	struct disk *d, int fd, struct disk_io *io, uint64_t offset, uint64_t len, bool unmap, bool durable)
+{
+	int how = unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+	int r = allocate(fd, how | FALLOC_FL_KEEP_SIZE, offset, len);
+
+	if (unsupported(r))
+		return write_zeroes(fd, durable ? WRITE_DURABLE : WRITE, io, offset, len);
+	return r == 0 && durable ? disk_flush(d) : r;
+}
+
 int disk_zero(struct disk *d, struct disk_io *io, uint64_t offset, uint64_t len, bool unmap, bool durable)
 {
+	uint64_t end = offset + len, first = MIN(align_up(offset, d->block), end);
+	uint64_t last = MAX(align_down(end, d->block), first);
+	enum direction dir = durable ? WRITE_DURABLE : WRITE;
 	int fd = d->map ? d->overlay_fd : d->fd;
 	int r = 0;
 
 	if (d->map)
 		r = copy_edges(d, io, offset, len);
-	if (r < 0)
-		return r;
-	r = allocate(fd,
-		unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset,
-		len);
-	if (unsupported(r))
-		r = write_zeroes(fd, durable ? WRITE_DURABLE : WRITE, io, offset, len);
-	else if (r == 0 && durable)
-		r = disk_flush(d);
+	/* The guest's sectors may be smaller than the host's blocks: what is left at either end is written. */
+	if (r == 0 && first > offset)
+		r = write_zeroes(fd, dir, io, offset, first - offset);
+	if (r == 0 && last > first)
+		r = zero_blocks(d, fd, io, first, last - first, unmap, durable);
+	if (r == 0 && end > last)
+		r = write_zeroes(fd, dir, io, last, end - last);
 	if (r == 0 && d->map)
 		mark(d, offset, len);
 	return r;

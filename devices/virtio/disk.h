@@ -39,6 +39,7 @@ struct disk_params {
  * @fd: the image, locked (OFD) for as long as it is open; -1: not open
  * @overlay_fd: -1: none
  * @align: direct: of buffers, offsets and lengths; else 1
+ * @block: of a range that the host gives back or clears by itself: a sector of a block device, 1 for a file
  * @map: overlay: a bit for each block that lies in the overlay
  */
 struct disk {
@@ -47,6 +48,7 @@ struct disk {
 	uint64_t size_bytes;
 	unsigned logical;
 	unsigned align;
+	unsigned block;
 	bool ro;
 	uint64_t *map;
 };
@@ -99,7 +101,11 @@ int disk_write(struct disk *d, struct disk_io *io, const struct iovec *iov, size
 /** disk_flush() - fdatasync; nothing for an overlay, which dies with the machine. Return: 0 or a negative errno. */
 int disk_flush(const struct disk *d);
 
-/** disk_discard() - give the range back to the file system where that is possible. Return: 0 or a negative errno. */
+/**
+ * disk_discard() - give back to the file system what of the range it can take: whole blocks of the host
+ *
+ * Return: 0 or a negative errno.
+ */
 int disk_discard(struct disk *d, uint64_t offset, uint64_t len);
 
 /**

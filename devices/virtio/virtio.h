@@ -105,10 +105,12 @@ struct virtio_transport {
 
 /**
  * struct virtio_payload - what a device moved since the start, in bytes: data alone, without headers and status bytes
+ * @host_errors: requests that the host could not do (no room, a bad sector), and the guest was told so
  */
 struct virtio_payload {
 	uint64_t to_guest;
 	uint64_t from_guest;
+	uint64_t host_errors;
 };
 
 /**

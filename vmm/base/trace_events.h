@@ -73,6 +73,8 @@
 		A2(S, device, S, rule))                                                                                \
 	E(device_hangs, WARN, INFO, "%: the host has not answered a request; until it does, this process may not go",  \
 		A1(S, device))                                                                                         \
+	E(disk_failed, ERROR, INFO, "%: the host could not %: %; the guest sees I/O errors, which the report counts",  \
+		A3(S, device, S, what, S, why))                                                                        \
 	E(net_dropped, DEBUG, GUEST, "%: frame dropped: %", A2(S, device, S, why))                                     \
 	E(net_link_down, WARN, INFO, "%: % has gone: the guest sees its link go down", A2(S, device, S, peer))         \
 	E(net_new_tap, WARN, INFO, "interface % did not exist: made for this run, it is down and has no address",      \

@@ -60,6 +60,27 @@ again)
 	umount /m
 	dd if=/dev/urandom of=/dev/vdb bs=1M count=8 seek=40 2>/dev/null && say "wrote past the file system"
 	;;
+fourk)
+	# Sectors of 512 on devices with sectors of 4096: one full of 0xaa, one for a file system of smaller blocks.
+	facts
+	blkdiscard -o 512 -l 512 /dev/vda && say "discarded a sector"
+	blkdiscard -o 4608 -l 16384 /dev/vda && say "discarded 32 sectors"
+	blkdiscard -z -o 66048 -l 512 /dev/vda && say "cleared a sector"
+	blkdiscard -z -o 70144 -l 16384 /dev/vda && say "cleared 32 sectors"
+	mkdir -p /m
+	mkfs.ext4 -q -F -b 1024 /dev/vdb && mount -t ext4 -o discard /dev/vdb /m && say "mounted"
+	i=0
+	while [ $i -lt 100 ]; do
+		head -c $((1024 * (1 + i % 7))) /dev/urandom >/m/f$i
+		i=$((i + 1))
+	done
+	sync
+	rm /m/f?
+	sync
+	fstrim /m && say "trimmed"
+	umount /m
+	say "errors $(dmesg | grep -c 'I/O error')"
+	;;
 eight)
 	facts
 	for disk in /dev/vd[a-h]; do

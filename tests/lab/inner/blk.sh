@@ -48,6 +48,34 @@ check "Debian's kernel runs from the disk" all_of status_is 0 -- out_has '^root:
 boot --kernel "$kernel" --initrd "$disk" --mem 192M --disk "path=$work,overlay,queues=2" --cpus 2 --append quiet
 check "and again, from an overlay" all_of status_is 0 -- out_has '^root: found the first boot'
 
+# Block devices of the host with sectors of 4096.
+for n in 0 1; do
+	head -c 33554432 /dev/zero | tr '\000' '\252' >"$TEST_TMP/4k.$n"
+	[ -b /dev/loop$n ] || mknod /dev/loop$n b 7 $n
+	"$losetup" --sector-size 4096 /dev/loop$n "$TEST_TMP/4k.$n" || echo "no loop device $n"
+done
+guest fourk --disk path=/dev/loop0 --disk path=/dev/loop1
+check "sectors of 512 on a device of 4096: no discard and no write-zeroes is an error" all_of status_is 0 -- \
+	said 'discarded a sector' -- said 'discarded 32 sectors' -- said 'cleared a sector' -- said 'cleared 32 sectors' -- \
+	said mounted -- said trimmed -- said 'errors 0'
+for n in 0 1; do
+	"$losetup" -d /dev/loop$n
+done
+# range FROM TO BYTE: of 4k.0, in sectors
+range() {
+	[ "$(tail -c +$(($1 * 512 + 1)) "$TEST_TMP/4k.0" | head -c $((($2 - $1) * 512)) | tr -d "$3" | wc -c)" = 0 ]
+}
+check "discards take whole sectors of the host only" all_of range 0 16 '\252' -- range 40 129 '\252'
+check "zeroes are those that were asked for" all_of range 129 130 '\000' -- range 130 137 '\252' -- range 137 169 '\000' -- \
+	range 169 65536 '\252'
+"$losetup" --sector-size 4096 /dev/loop0 "$TEST_TMP/4k.0"
+boot --kernel "$kernel" --disk path=/dev/loop0,cache=none
+check "without the page cache they are refused, with the way out" all_of status_is 2 -- \
+	err_has '/dev/loop0: cache=none needs logical=4096'
+boot --kernel "$tiny" --initrd "$guest" --mem 128M --disk path=/dev/loop0,cache=none,logical=4096 --append 'quiet blk=first'
+check "with which they work" all_of status_is 0 -- said 'disks 1$'
+"$losetup" -d /dev/loop0
+
 set --
 for n in 0 1 2 3 4 5 6 7; do
 	truncate -s 16M "$TEST_TMP/disk$n"

@@ -76,18 +76,41 @@ static void an_overlay_keeps_what_lies_beside(void **state)
 	drop(b);
 }
 
-/* The host fails: the guest sees it, and goes on. */
+static unsigned told;
+static char told_text[256];
+
+static void hear(struct trace_sink *sink, const struct trace_record *rec)
+{
+	if (rec->event != TRACE_EV_disk_failed)
+		return;
+	told++;
+	trace_format(rec, told_text, sizeof(told_text));
+}
+
+/* The host fails: the guest sees it, and goes on. The operator hears of the first, the report counts all. */
 static void errors_of_the_host(void **state)
 {
 	struct bench *b = started();
+	struct trace_sink sink = {.level = TRACE_ERROR, .record = hear};
 	int null = open("/dev/null", O_RDWR), full = open("/dev/full", O_RDWR), fd = b->disk.fd;
 
 	assert_true(null >= 0 && full >= 0);
+	trace_add_sink(b->d.trace, &sink);
+	told = 0;
+	/* The guest's own mistakes are none of the host's. */
+	assert_int_equal(request(b, IN, DISK_SIZE / SECTOR, SECTOR), IOERR);
+	assert_int_equal(request(b, 99, 0, 0), UNSUPP);
+	assert_int_equal(virtio_payload(&b->blk.dev).host_errors, 0);
 	/* The image has become shorter. */
 	assert_int_equal(ftruncate(b->file, 4096), 0);
 	assert_int_equal(request(b, IN, 0, 4096), OK);
 	assert_int_equal(request(b, IN, 4, 4096), IOERR);
 	data_is(b, 0, 4096, 0);
+	trace_drain(b->d.trace);
+	assert_int_equal(told, 1);
+	assert_string_equal(told_text,
+		"disk0: the host could not read: Input/output error; the guest sees I/O errors, which the report "
+		"counts");
 	/* ENOSPC, EINVAL, EBADF. */
 	b->disk.fd = full;
 	assert_int_equal(request(b, OUT, 0, SECTOR), IOERR);
@@ -101,6 +124,9 @@ static void errors_of_the_host(void **state)
 	assert_int_equal(request(b, OUT, 0, SECTOR), IOERR);
 	b->disk.fd = fd;
 	assert_int_equal(request(b, IN, 0, SECTOR), OK);
+	trace_drain(b->d.trace);
+	assert_int_equal(told, 1);
+	assert_int_equal(virtio_payload(&b->blk.dev).host_errors, 5);
 	close(null);
 	close(full);
 	drop(b);

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What virtio-blk asks of the host, call by call: what is durable before a request is answered, where a bounced request
+ * goes, ranges on block devices whose sectors are larger than the guest's, and where an overlay lies.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "tests/unit/devices/blk_bench.h"
+
+/* The linker puts these in front of the C library's: --wrap. */
+static struct {
+	char log[64];      /* w: written, W: durably, f: fallocate, s: fdatasync */
+	unsigned sector;   /* fallocate refuses what cuts one, as that of a block device; 0: any */
+	bool no_fallocate; /* as a file system without holes */
+	bool no_tmpfile;   /* as one without O_TMPFILE */
+} host;
+
+static void note(char c)
+{
+	size_t n = strlen(host.log);
+
+	assert_true(n + 1 < sizeof(host.log));
+	host.log[n] = c;
+	host.log[n + 1] = '\0';
+}
+
+ssize_t __real_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t offset, int flags);
+int __real_fdatasync(int fd);
+int __real_fallocate64(int fd, int mode, off_t offset, off_t len);
+int __real_open64(const char *path, int flags, ...);
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t offset, int flags);
+int __wrap_fdatasync(int fd);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len);
+int __wrap_open64(const char *path, int flags, mode_t mode);
+
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t offset, int flags)
+{
+	note(flags & RWF_DSYNC ? 'W' : 'w');
+	return __real_pwritev64v2(fd, iov, nr, offset, flags);
+}
+
+int __wrap_fdatasync(int fd)
+{
+	note('s');
+	return __real_fdatasync(fd);
+}
+
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len)
+{
+	note('f');
+	errno = host.no_fallocate ? EOPNOTSUPP : EINVAL;
+	if (host.no_fallocate || (host.sector && ((offset | len) & (host.sector - 1))))
+		return -1;
+	/* A file in memory has no other way to clear a range. */
+	assert_true(mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) ||
+		mode == (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE));
+	return __real_fallocate64(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+}
+
+int __wrap_open64(const char *path, int flags, mode_t mode)
+{
+	if (host.no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return __real_open64(path, flags, mode);
+}
+
+/* The calls that a request makes, which ends well. */
+static void calls(struct bench *b, uint32_t type, uint64_t sector, uint32_t len, const char *want)
+{
+	host.log[0] = '\0';
+	assert_int_equal(request(b, type, sector, len), OK);
+	assert_string_equal(host.log, want);
+}
+
+/* 5.2.5: what is on stable storage when the driver gets its answer, by what it negotiated. */
+static void what_is_durable(void **state)
+{
+	static const struct {
+		uint64_t features;
+		int wce; /* what the driver sets; below zero: nothing */
+		bool through;
+	} row[] = {
+		{F_FLUSH, -1, false},
+		{0, -1, true}, /* who cannot flush relies on nothing else */
+		{F_CONFIG_WCE, -1, true},
+		{F_CONFIG_WCE, 1, true},
+		{F_FLUSH | F_CONFIG_WCE, -1, false},
+		{F_FLUSH | F_CONFIG_WCE, 1, false},
+		{F_FLUSH | F_CONFIG_WCE, 0, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct bench *b = make(&(struct setup){0});
+		bool through = row[i].through;
+
+		alive(b, row[i].features | BIT(13) | BIT(14));
+		if (row[i].wce >= 0)
+			vqd_out(&b->d, VQD_CONFIG + 32, (uint64_t)row[i].wce, 1);
+		calls(b, OUT, 3, SECTOR, through ? "W" : "w");
+		for (unsigned unmap = 0; unmap < 2; unmap++) {
+			put_segment(b, 0, 8, 8, unmap);
+			host.no_fallocate = false;
+			calls(b, WRITE_ZEROES, 0, 16, through ? "fs" : "f");
+			host.no_fallocate = true;
+			calls(b, WRITE_ZEROES, 0, 16, through ? "fW" : "fw");
+			host.no_fallocate = false;
+		}
+		calls(b, FLUSH, 0, 0, "s");
+		drop(b);
+	}
+}
+
+/* An overlay is gone with the machine: nothing of it is ever waited for. */
+static void an_overlay_is_not_durable(void **state)
+{
+	struct bench *b = make(&(struct setup){.overlay = true});
+
+	alive(b, BIT(13) | BIT(14));
+	calls(b, OUT, 0, 4096, "w");
+	put_segment(b, 0, 8, 8, 0);
+	calls(b, WRITE_ZEROES, 0, 16, "f");
+	calls(b, FLUSH, 0, 0, "");
+	drop(b);
+}
+
+/* Buffers that O_DIRECT does not take go through one of ours, piece by piece: each to and from its own place. */
+static void bounced_at_an_offset(void **state)
+{
+	const uint32_t len = 2 * DISK_BOUNCE_SIZE - 4096;
+	const uint64_t sector = 17;
+	struct bench *b = make(&(struct setup){0});
+	struct vqd_buf buf[3] = {{0}};
+	uint8_t *data;
+
+	b->disk.align = SECTOR; /* as found for a file that is open with O_DIRECT */
+	alive(b, UINT64_MAX);
+	buf[0] = (struct vqd_buf){b->header, 16, false};
+	buf[1] = (struct vqd_buf){b->data + 8, len, true};
+	buf[2] = (struct vqd_buf){b->status, 1, true};
+	put_header(b, IN, sector);
+	assert_int_equal(vqd_request(&b->d, 0, buf, 3, false), len + 1);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), OK);
+	for (uint32_t n = 0; n < len / SECTOR; n++)
+		data_is(b, 8 + n * SECTOR, SECTOR, (uint8_t)(sector + n));
+
+	data = (uint8_t *)vqd_ptr(&b->d, b->data) + 8;
+	for (uint32_t n = 0; n < len / SECTOR; n++)
+		memset(data + n * SECTOR, (int)(0xff - n), SECTOR);
+	buf[1].write = false;
+	put_header(b, OUT, sector);
+	vqd_request(&b->d, 0, buf, 3, false);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), OK);
+	for (uint64_t n = 0; n < DISK_SIZE / SECTOR; n++)
+		image_is(b, n, n < sector || n >= sector + len / SECTOR ? (uint8_t)n : (uint8_t)(0xff - (n - sector)));
+	drop(b);
+}
+
+/*
+ * Sectors of 512 for the guest on a device with sectors of 4096: a discard gives back whole ones of the host and touches
+ * nothing beside, zeroes are zeroes to the sector, and neither is an error.
+ */
+static void sectors_smaller_than_the_host_s(void **state)
+{
+	static const struct {
+		uint64_t sector;
+		uint32_t sectors;
+	} range[] = {{0, 8}, {8, 16}, {1, 1}, {7, 2}, {1, 22}, {8, 1}, {9, 15}, {3, 30}, {16, 9}, {511, 1}};
+	struct bench *b = make(&(struct setup){0});
+
+	b->disk.block = host.sector = 4096;
+	alive(b, UINT64_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(range); i++) {
+		uint64_t from = range[i].sector, to = from + range[i].sectors;
+
+		for (uint32_t unmap = 0; unmap < 3; unmap++) {
+			bool discard = unmap == 2;
+
+			host.log[0] = '\0';
+			put_segment(b, 0, from, range[i].sectors, discard ? 0 : unmap);
+			assert_int_equal(request(b, discard ? DISCARD : WRITE_ZEROES, 0, 16), OK);
+			for (uint64_t n = 0; n < DISK_SIZE / SECTOR; n++) {
+				bool gone = n >= from && n < to;
+
+				if (discard && gone) /* whole ones, which a file reads as zeroes then */
+					gone = n >= align_up(from, 8) && n < align_down(to, 8);
+				image_is(b, n, gone ? 0 : (uint8_t)n);
+			}
+			/* As it was. */
+			for (uint64_t n = from; n < to; n++) {
+				memset(vqd_ptr(&b->d, b->data), (int)n, SECTOR);
+				host.log[0] = '\0';
+				assert_int_equal(request(b, OUT, n, SECTOR), OK);
+			}
+		}
+	}
+	/* In write-through all of it is durable: the edges, and what lies between them. */
+	alive(b, BIT(13) | BIT(14));
+	put_segment(b, 0, 7, 10, 0);
+	calls(b, WRITE_ZEROES, 0, 16, "WfsW");
+	host.sector = 0;
+	drop(b);
+}
+
+/* --- Where an overlay lies --------------------------------------------------------------------------------------- */
+
+static int open_overlay(struct disk *d, struct err *e)
+{
+	int fd = make_image(), r;
+	char path[32];
+	struct disk_params p = {.path = path, .overlay = true, .logical = SECTOR};
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = disk_open(&p, d, e);
+	close(fd);
+	return r;
+}
+
+static bool lies_in(const struct disk *d, const char *dir)
+{
+	char link[32], path[256];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", d->overlay_fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	assert_true(n > 0);
+	path[n] = '\0';
+	return !strncmp(path, dir, strlen(dir)) && strstr(path, " (deleted)");
+}
+
+static unsigned files_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned nr = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		nr++;
+	closedir(d);
+	return nr - 2;
+}
+
+static void where_an_overlay_lies(void **state)
+{
+	char dir[] = "/tmp/vmm-overlay-test.XXXXXX", words[128];
+	const char *was = getenv("TMPDIR");
+	struct err e = {};
+	struct disk d;
+
+	assert_non_null(mkdtemp(dir));
+	for (int i = 0; i < 2; i++) {
+		host.no_tmpfile = i;
+		setenv("TMPDIR", dir, 1);
+		assert_int_equal(open_overlay(&d, &e), 0);
+		assert_true(lies_in(&d, dir));
+		assert_int_equal(files_in(dir), 0);
+		disk_close(&d);
+		/* Where none is set, and where the setting is empty. */
+		for (int set = 0; set < 2; set++) {
+			if (set)
+				setenv("TMPDIR", "", 1);
+			else
+				unsetenv("TMPDIR");
+			assert_int_equal(open_overlay(&d, &e), 0);
+			assert_true(lies_in(&d, "/var/tmp/") || lies_in(&d, "/tmp/"));
+			disk_close(&d);
+		}
+	}
+	host.no_tmpfile = false;
+	/* A directory that was named and cannot be used is not passed over. */
+	rmdir(dir);
+	setenv("TMPDIR", dir, 1);
+	assert_int_equal(open_overlay(&d, &e), -ENOENT);
+	snprintf(words, sizeof(words), " in %s, which TMPDIR names: No such file", dir);
+	assert_non_null(strstr(e.text, words));
+	assert_true(e.operator);
+	setenv("TMPDIR", "/proc", 1);
+	assert_true(open_overlay(&d, &e) < 0);
+	assert_non_null(strstr(e.text, "in /proc, which TMPDIR names"));
+	if (was)
+		setenv("TMPDIR", was, 1);
+	else
+		unsetenv("TMPDIR");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_durable),
+		cmocka_unit_test(an_overlay_is_not_durable),
+		cmocka_unit_test(bounced_at_an_offset),
+		cmocka_unit_test(sectors_smaller_than_the_host_s),
+		cmocka_unit_test(where_an_overlay_lies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
