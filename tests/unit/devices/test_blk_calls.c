@@ -161,8 +161,8 @@ static void bounced_at_an_offset(void **state)
 }
 
 /*
- * Sectors of 512 for the guest on a device with sectors of 4096: a discard gives back whole ones of the host and touches
- * nothing beside, zeroes are zeroes to the sector, and neither is an error.
+ * Sectors of 512 for the guest on a device with sectors of 4096: a discard gives back whole ones of the host, touches
+ * nothing beside them, zeroes are zeroes to the sector, and neither is an error.
  */
 static void sectors_smaller_than_the_host_s(void **state)
 {

@@ -248,7 +248,7 @@ static void a_descriptor(void **state)
 	unlink("log");
 }
 
-/* A directory in which nothing can be made, as an ordinary user: the file is emptied when the run begins, not before. */
+/* A directory in which an ordinary user can make nothing: the file is emptied when the run begins, not before. */
 static void in_place(void **state)
 {
 	int status;
