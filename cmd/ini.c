@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "cmd/list.h"
+#include "vmm/base/fdpath.h"
 
 #define BLANKS    " \t"
 #define KEY_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -365,8 +366,10 @@ static int read_all(int fd, char *buf, size_t size, size_t *ret_size)
 
 int ini_read(const char *path, struct settings *ret, struct err *e)
 {
-	/* Not to hang on a FIFO, and not to make a terminal ours, before we know what it is. */
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	/* Not to hang on a FIFO, and not to make a terminal ours; but a pipe that the caller has opened is written. */
+	int number = fd_of_path(path);
+	CLEANUP_FD int fd = number >= 0 ? fcntl(number, F_DUPFD_CLOEXEC, 3)
+					: open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	CLEANUP_FREE char *data = NULL;
 	struct stat st;
 	size_t size = 0;
@@ -376,7 +379,7 @@ int ini_read(const char *path, struct settings *ret, struct err *e)
 		return err_sys(e, -errno, "--config %s", path);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, -EISDIR, "--config %s: a directory; name the file in it", path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) && !(S_ISFIFO(st.st_mode) && number >= 0))
 		return err_set(e, -EINVAL, "--config %s: not a regular file", path);
 	data = malloc(INI_FILE_MAX + 1);
 	if (!data)
