@@ -507,8 +507,12 @@ const struct option_def options[] = {
 		.max = DAY_NS,
 		FIELD(uint64_t, grace_ns),
 		.help = "time to power off after SIGTERM",
-		.man = OPTION_MAN("How long the guest has to power off after SIGTERM has pressed its power button.\n"
-				  "After that, or on a second SIGTERM, the run ends at once."),
+		.man = OPTION_MAN(
+			"How long the guest has to power off after SIGTERM has pressed its power button.\n"
+			"The button is pressed again until the guest reacts, since one that is still booting\n"
+			"loses a press.\n"
+			"After that time, or on a second SIGTERM, the run ends at once.\n"
+			"A guest without ACPI (acpi=off) has no such button: only the time ends it, or itself."),
 	},
 	{
 		.name = "log-level",

@@ -73,6 +73,16 @@ void power_press_button(struct power *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+bool power_button_waits(struct power *p)
+{
+	bool waits;
+
+	pthread_mutex_lock(&p->lock);
+	waits = p->regs.event & POWER_EVENT_BUTTON;
+	pthread_mutex_unlock(&p->lock);
+	return waits;
+}
+
 int power_init(struct power *p, struct irq_line *irq, struct guest_events *events)
 {
 	static const struct device_ops ops = {.read = power_read, .write = power_write};

@@ -10,6 +10,7 @@
 #define DEVICES_POWER_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/base/board.h"
@@ -60,9 +61,17 @@ void power_destroy(struct power *p);
 /**
  * power_press_button() - as a person would
  *
- * A press that the guest has not seen yet merges with the next, but each one interrupts.
+ * A press that the guest has not seen yet merges with the next, but each one interrupts. The interrupt is an edge: a
+ * guest that has no driver of the GED yet loses it, and a program that is not there yet never hears of the press.
  * Context: any thread, not a signal handler.
  */
 void power_press_button(struct power *p);
+
+/**
+ * power_button_waits() - true when the guest has not read the event of the last press: no driver of it has run
+ *
+ * Context: any thread.
+ */
+bool power_button_waits(struct power *p);
 
 #endif

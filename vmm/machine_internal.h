@@ -63,6 +63,7 @@ struct cpu {
  * @gate: CPU threads wait here until all of them are locked
  * @ready: the control loop waits here until then
  * @nr_ready: CPU threads that wait at the gate
+ * @press_read: the guest has read an event of the power button; @press_rests: ticks since it was pressed
  * @lock_error: why one could not lock itself, 0: all could; guarded by @lock, as @nr_ready and @gate_open
  */
 struct machine {
@@ -119,6 +120,8 @@ struct machine {
 	struct loop_timer limit;
 	struct loop_timer grace;
 	int term_signal;
+	bool press_read;
+	unsigned press_rests;
 	_Atomic unsigned marks;
 	uint64_t startup_ioctl_ns;
 	struct kvm_stats vm_stats;

@@ -13,6 +13,11 @@
  * triple fault that follows a panic, a triple fault that the kernel announced as its reset, or ends a guest that
  * printed the kernel's end-of-panic line and then went silent. Without config->panic_text it does none of that.
  *
+ * The power button. A guest that is still booting loses a press: the interrupt is an edge that no driver has asked for
+ * yet, or no program waits for the key. So it is pressed again until the guest is gone or the grace is over: at
+ * each tick while no driver has read the event, which the guest does not notice, and at each fourth once one has. What
+ * reads the key in Linux (systemd-logind, acpid) shuts down once, however often it comes.
+ *
  * The gate. A CPU thread locks itself into its filter of system calls and waits; when all have, the control loop locks
  * itself and opens the gate. So no instruction of the guest runs while any thread is still without a filter.
  *
@@ -37,6 +42,7 @@
 #define PANIC_LINGER_NS UINT64_C(5000000000)
 #define PANIC_TEXT_NS   UINT64_C(1000000000)
 #define DEAD_ROUNDS     2
+#define PRESS_TICKS     4
 #define CPU_STACK_SIZE  (256 * KIB)
 
 #define RFLAGS_IF BIT(9)
@@ -414,10 +420,23 @@ static void check_panic(struct machine *m)
 		machine_end(m, OUTCOME_PANIC, DETECTOR_CONSOLE, 0);
 }
 
+static void press_again(struct machine *m)
+{
+	bool waits = power_button_waits(&m->power);
+
+	m->press_read |= !waits;
+	if (!waits && ++m->press_rests < PRESS_TICKS)
+		return;
+	m->press_rests = 0;
+	power_press_button(&m->power);
+}
+
 static void on_tick(struct loop_timer *t)
 {
 	struct machine *m = container_of(t, struct machine, tick);
 
+	if (m->terminating)
+		press_again(m);
 	check_panic(m);
 	check_halted(m);
 }
@@ -431,6 +450,10 @@ static void on_grace(struct loop_timer *t)
 {
 	struct machine *m = container_of(t, struct machine, grace);
 
+	trace_button_ignored(m->trace, m->config->grace_ns,
+		m->press_read || !power_button_waits(&m->power)
+			? "no program in it acted on the key, or not in time"
+			: "its kernel never took the event (no ACPI, or still booting)");
 	machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)m->term_signal);
 }
 

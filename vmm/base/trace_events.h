@@ -59,6 +59,8 @@
 	E(host_failed, ERROR, INFO, "%", A1(S, what))                                                                  \
 	E(power_button, INFO, INFO, "% received: power button pressed, waiting % ms for the guest",                    \
 		A2(S, why, T, grace))                                                                                  \
+	E(button_ignored, WARN, INFO, "the guest did not react to its power button within % ms: %",                    \
+		A2(T, grace, S, why))                                                                                  \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
 	E(pic_mode, INFO, INFO, "the kernel command line says %: devices interrupt through the 8259s",                 \
 		A1(S, argument))                                                                                       \
