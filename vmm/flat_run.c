@@ -87,6 +87,18 @@ static void internal_error(struct flat_program *p, uint64_t suberror)
 		s.cs, s.rip);
 }
 
+/* Apart from on_step(), where its buffer would cost each exit a check of the stack. */
+static __attribute__((noinline)) void odd_exit(struct flat_program *p, const struct vcpu_exit *x)
+{
+	char text[VCPU_EXIT_TEXT_MAX];
+
+	vcpu_exit_text(x, text);
+	if (x->what == VCPU_ENTRY_FAILED)
+		ended(p, OUTCOME_FAILURE, DETECTOR_ENTRY_FAILED, "%s", text);
+	else
+		ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "KVM left the guest: %s", text);
+}
+
 static void on_step(struct flat_program *p, const struct vcpu_exit *x)
 {
 	switch (x->what) {
@@ -107,10 +119,7 @@ static void on_step(struct flat_program *p, const struct vcpu_exit *x)
 			"a fault that could not be delivered: its stack or its tables were not usable");
 		break;
 	case VCPU_INTERNAL_ERROR: internal_error(p, x->error); break;
-	case VCPU_ENTRY_FAILED:
-		ended(p, OUTCOME_FAILURE, DETECTOR_ENTRY_FAILED, "hardware reason 0x%" PRIx64, x->error);
-		break;
-	default: ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "KVM left the guest for reason %" PRIu64, x->error); break;
+	default: odd_exit(p, x); break;
 	}
 }
 
@@ -131,7 +140,7 @@ static void run_program(struct flat_program *p)
 		}
 		r = vcpu_step(p->vcpu, &x);
 		if (unlikely(r < 0)) {
-			ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "KVM_RUN: %s", strerror(-r));
+			ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "KVM_RUN: %s%s", strerror(-r), vcpu_step_hint(r));
 			break;
 		}
 		if (timed) {
@@ -191,7 +200,8 @@ static int start_threads(struct flat *f, struct err *e)
 		r = -pthread_create(&f->program[i].thread, &attr, program_main, &f->program[i]);
 		f->program[i].started = r == 0;
 		if (r < 0)
-			err_sys(e, r, "cannot start thread %u of %u, one for each program", i + 1, f->nr);
+			err_sys(e, r, "cannot start thread %u of %u, one for each program%s", i + 1, f->nr,
+				err_no_thread(r));
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);

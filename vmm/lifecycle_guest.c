@@ -141,7 +141,7 @@ int lifecycle_ours_run(struct ours *g, struct err *e)
 	for (;;) {
 		r = vcpu_step(&g->vm.vcpu[0], &x);
 		if (r < 0)
-			return err_sys(e, r, "KVM_RUN");
+			return err_sys(e, r, "KVM_RUN%s", vcpu_step_hint(r));
 		if (x.what == VCPU_HLT)
 			break;
 		/* Whoever stops and continues us interrupts it. */
@@ -242,7 +242,7 @@ int lifecycle_bare_run(struct bare *b, struct err *e)
 		if (ioctl(b->vcpu, KVM_RUN, 0) < 0) {
 			if (errno == EINTR)
 				continue;
-			return err_sys(e, -errno, "KVM_RUN");
+			return err_sys(e, -errno, "KVM_RUN%s", vcpu_step_hint(-errno));
 		}
 		if (b->run->exit_reason == KVM_EXIT_HLT)
 			return 0;

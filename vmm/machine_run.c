@@ -187,6 +187,19 @@ static void on_internal_error(struct cpu *c, uint64_t suberror)
 		suberror == KVM_INTERNAL_ERROR_EMULATION ? " (an instruction KVM cannot emulate)" : "");
 }
 
+/* Apart from on_exit_reason(), where its buffer would cost each exit a check of the stack. */
+static __attribute__((noinline)) void on_odd_exit(struct cpu *c, const struct vcpu_exit *x)
+{
+	char text[VCPU_EXIT_TEXT_MAX];
+
+	vcpu_exit_text(x, text);
+	if (x->what == VCPU_ENTRY_FAILED)
+		fail(c->m, DETECTOR_ENTRY_FAILED, "KVM could not enter the guest on CPU %u: %s", c->vcpu->id, text);
+	else
+		fail(c->m, DETECTOR_VMM, "KVM left the guest on CPU %u for a reason nobody asked for: %s", c->vcpu->id,
+			text);
+}
+
 static void on_exit_reason(struct cpu *c, const struct vcpu_exit *x)
 {
 	struct machine *m = c->m;
@@ -197,20 +210,13 @@ static void on_exit_reason(struct cpu *c, const struct vcpu_exit *x)
 	case VCPU_KICKED: on_kick(c); break;
 	case VCPU_TRIPLE_FAULT: end_or_panic(m, OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT); break;
 	case VCPU_INTERNAL_ERROR: on_internal_error(c, x->error); break;
-	case VCPU_ENTRY_FAILED:
-		fail(m, DETECTOR_ENTRY_FAILED, "KVM could not enter the guest on CPU %u: hardware reason 0x%" PRIx64,
-			c->vcpu->id, x->error);
-		break;
 	case VCPU_SYSTEM_EVENT:
 		if (x->error == KVM_SYSTEM_EVENT_SHUTDOWN)
 			machine_end(m, OUTCOME_POWEROFF, DETECTOR_VMM, 0);
 		else
 			end_or_panic(m, OUTCOME_RESET, DETECTOR_VMM);
 		break;
-	default:
-		fail(m, DETECTOR_VMM, "KVM left the guest on CPU %u for a reason nobody asked for (%" PRIu64 ")",
-			c->vcpu->id, x->what == VCPU_HLT ? (uint64_t)KVM_EXIT_HLT : x->error);
-		break;
+	default: on_odd_exit(c, x); break;
 	}
 }
 
@@ -258,9 +264,7 @@ static void *cpu_main(void *arg)
 		r = unlikely(c->exits) ? logged_step(c, &x) : vcpu_step(c->vcpu, &x);
 
 		if (unlikely(r < 0)) {
-			fail(m, DETECTOR_VMM, "KVM_RUN of CPU %u: %s%s", c->vcpu->id, strerror(-r),
-				r == -EFAULT ? " (guest memory has gone; was the kernel file cut while the guest ran?)"
-					     : "");
+			fail(m, DETECTOR_VMM, "KVM_RUN of CPU %u: %s%s", c->vcpu->id, strerror(-r), vcpu_step_hint(r));
 			break;
 		}
 		on_exit_reason(c, &x);
@@ -288,7 +292,7 @@ static int start_cpus(struct machine *m, struct err *e)
 		r = -pthread_create(&m->cpu[i].thread, &attr, cpu_main, &m->cpu[i]);
 		m->cpu[i].started = r == 0;
 		if (r < 0)
-			err_sys(e, r, "cannot start a thread for CPU %u", i);
+			err_sys(e, r, "cannot start a thread for CPU %u%s", i, err_no_thread(r));
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);

@@ -3,11 +3,17 @@
  * Theory of operation. A kick that comes between two steps must not be lost: vcpu_request_exit() first stores
  * immediate_exit, which KVM reads on entry, then the caller sends a signal, which ends a KVM_RUN already under way.
  * One of the two always hits.
+ *
+ * KVM starts a thread of its own at the first KVM_RUN of a VM (Linux 6.13 on, and kernels that have it backported). A
+ * signal that is pending at that moment interrupts the start, as it does a fork(); up to Linux 6.13 KVM then answers
+ * ENOMEM. The signal has been handled when KVM_RUN comes back, so another try succeeds, unless memory is short indeed.
  */
 #include "vmm/vcpu.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -36,6 +42,9 @@
 #define APIC_MODE_NMI    (4u << 8)
 #define APIC_MODE_EXTINT (7u << 8)
 #define APIC_SPIV_ON     0x1ff /* enabled; the spurious vector is the reset value's */
+
+/* Several signals may come one after the other; each costs one try. */
+#define FIRST_RUN_TRIES 10
 
 #define CR0_PE         BIT(0)
 #define CR0_MP         BIT(1)
@@ -99,6 +108,11 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
 
 static int set_msrs(struct vcpu *v, struct err *e)
 {
+	/* KVM has bits of its own in there: that BTS and PEBS are unavailable. */
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry[1];
+	} misc = {.head.nmsrs = 1, .entry = {{.index = MSR_MISC_ENABLE}}};
 	struct {
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry[REQUIRED_MSRS + 1];
@@ -117,8 +131,12 @@ static int set_msrs(struct vcpu *v, struct err *e)
 				{.index = MSR_HWCR, .data = HWCR_TSC_FREQ_SEL},
 			},
 	};
-	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, &m);
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_GET_MSRS, &misc);
 
+	if (r < 0)
+		return err_sys(e, r, "KVM_GET_MSRS of CPU %u", v->id);
+	m.entry[0].data |= misc.entry[0].data;
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, &m);
 	if (r < 0)
 		return err_sys(e, r, "KVM_SET_MSRS of CPU %u", v->id);
 	/* The last one is for a message only. */
@@ -276,7 +294,10 @@ static enum vcpu_event decode(struct kvm_run *run, struct vcpu_exit *x)
 	case KVM_EXIT_INTERNAL_ERROR: x->error = run->internal.suberror; return VCPU_INTERNAL_ERROR;
 	case KVM_EXIT_FAIL_ENTRY: x->error = run->fail_entry.hardware_entry_failure_reason; return VCPU_ENTRY_FAILED;
 	case KVM_EXIT_SYSTEM_EVENT: x->error = run->system_event.type; return VCPU_SYSTEM_EVENT;
-	default: x->error = run->exit_reason; return VCPU_UNKNOWN;
+	default:
+		x->error = run->exit_reason;
+		x->hardware = run->exit_reason == KVM_EXIT_UNKNOWN ? run->hw.hardware_exit_reason : 0;
+		return VCPU_UNKNOWN;
 	}
 }
 
@@ -287,12 +308,21 @@ static bool is_runnable(struct vcpu *v)
 	return kvm_ioctl(v->kvm, v->fd, KVM_GET_MP_STATE, &mp) < 0 || mp.mp_state == KVM_MP_STATE_RUNNABLE;
 }
 
+static bool has_run(const struct vcpu *v)
+{
+	for (size_t i = 0; i < VCPU_EVENTS; i++)
+		if (v->exits[i])
+			return true;
+	return false;
+}
+
 /*
  * EAGAIN has two meanings. A CPU that waited for its first SIPI got it, or was woken for nothing: once more. But a CPU
  * that is runnable and gets it was refused the thread that KVM starts at the first KVM_RUN, and would be for ever.
  */
 int vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
 {
+	unsigned tries = FIRST_RUN_TRIES;
 	bool runnable = false;
 
 	for (;;) {
@@ -304,12 +334,53 @@ int vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
 			ret->what = VCPU_KICKED;
 			break;
 		}
+		if (errno == ENOMEM && --tries && !has_run(v))
+			continue;
 		if (errno != EAGAIN || runnable)
 			return -errno;
 		runnable = is_runnable(v);
 	}
 	v->exits[ret->what]++;
 	return 0;
+}
+
+const char *vcpu_step_hint(int r)
+{
+	return r == -EFAULT ? " (guest memory has gone; was the kernel file cut while the guest ran?)"
+			    : err_no_thread(r);
+}
+
+static const char *entry_failure_text(uint64_t reason)
+{
+	switch (reason) {
+	/* VMX: instruction errors, and exit reasons with bit 31, which says that the entry failed. */
+	case 7: return "VMX: invalid control fields";
+	case 8: return "VMX: invalid host state";
+	case 0x80000021:
+		return "VMX: invalid guest state; without unrestricted guest, an old processor or a parameter of "
+		       "kvm_intel, "
+		       "not every state of real mode can be run";
+	case 0x80000022: return "VMX: an MSR could not be loaded";
+	case 0x80000029: return "VMX: a machine check";
+	/* SVM: VMEXIT_INVALID, -1 of 32 or of 64 bits */
+	case UINT32_MAX:
+	case UINT64_MAX: return "SVM: invalid guest state, or what KVM asked for is not allowed";
+	default: return "unknown";
+	}
+}
+
+const char *vcpu_exit_text(const struct vcpu_exit *x, char *buf)
+{
+	if (x->what == VCPU_ENTRY_FAILED)
+		snprintf(buf, VCPU_EXIT_TEXT_MAX, "hardware reason 0x%" PRIx64 " (%s)", x->error,
+			entry_failure_text(x->error));
+	else if (x->what == VCPU_UNKNOWN && x->error == KVM_EXIT_UNKNOWN)
+		snprintf(buf, VCPU_EXIT_TEXT_MAX,
+			"an exit of the processor that KVM does not know, hardware reason 0x%" PRIx64, x->hardware);
+	else
+		snprintf(buf, VCPU_EXIT_TEXT_MAX, "exit reason %" PRIu64,
+			x->what == VCPU_HLT ? (uint64_t)KVM_EXIT_HLT : x->error);
+	return buf;
 }
 
 void vcpu_request_exit(struct vcpu *v)

@@ -44,6 +44,7 @@ enum vcpu_event {
  * @pio: @count accesses of @len bytes each, one after the other in @data (string I/O)
  * @mmio: one access
  * @error: suberror (INTERNAL_ERROR), hardware reason (ENTRY_FAILED), type (SYSTEM_EVENT), exit reason (UNKNOWN)
+ * @hardware: of an UNKNOWN with KVM_EXIT_UNKNOWN: why the processor left the guest, in its own numbers
  * @data: in struct kvm_run, valid until the next step
  */
 struct vcpu_exit {
@@ -62,7 +63,10 @@ struct vcpu_exit {
 			bool write;
 			uint8_t *data;
 		} mmio;
-		uint64_t error;
+		struct {
+			uint64_t error;
+			uint64_t hardware;
+		};
 	};
 };
 
@@ -111,11 +115,24 @@ bool vcpu_has_kvmclock(struct vcpu *v);
  * vcpu_step() - run until something happens
  *
  * Return: 0, or a negative errno of KVM_RUN (-EFAULT: guest memory has gone; -ENOMEM; -EAGAIN: KVM could not start its
- * thread, see RLIMIT_NPROC). The EAGAIN that KVM gives when an application processor wakes from wait-for-SIPI is
- * retried.
+ * thread). The EAGAIN that KVM gives when an application processor wakes from wait-for-SIPI is retried, and so is the
+ * ENOMEM of a first KVM_RUN, a few times: see vcpu.c.
  * Context: one thread at a time. Trust: guest (every number in @ret).
  */
 int vcpu_step(struct vcpu *v, struct vcpu_exit *ret);
+
+/** vcpu_step_hint() - what may be behind an errno of vcpu_step(), and the way out: in brackets, or empty */
+const char *vcpu_step_hint(int r);
+
+#define VCPU_EXIT_TEXT_MAX 200
+
+/**
+ * vcpu_exit_text() - why the processor or KVM left the guest, for VCPU_ENTRY_FAILED and what nobody asked for
+ * @buf: VCPU_EXIT_TEXT_MAX bytes
+ *
+ * Return: @buf. Spec: SDM 3, 26.8 and appendix C; APM 2, appendix C.
+ */
+const char *vcpu_exit_text(const struct vcpu_exit *x, char *buf);
 
 /**
  * vcpu_request_exit() - make the current or next step return VCPU_KICKED; the caller then also signals the thread

@@ -252,13 +252,14 @@ int virtio_slots_start(struct virtio_slots *s, struct sandbox *sandbox, struct e
 		int r = start_disk(&s->disk[i], sandbox);
 
 		if (r < 0)
-			return err_sys(e, r, "cannot start the threads of disk %zu", i);
+			return err_sys(e, r, "cannot start the threads of disk %zu%s", i, err_no_thread(r));
 	}
 	if (s->worker.loop) {
 		int r = worker_start(&s->worker, sandbox);
 
 		if (r < 0)
-			return err_sys(e, r, "cannot start the thread of network, sockets and balloon");
+			return err_sys(
+				e, r, "cannot start the thread of network, sockets and balloon%s", err_no_thread(r));
 	}
 	return 0;
 }

@@ -101,3 +101,11 @@ int err_operator(struct err *e, int code)
 	}
 	return code;
 }
+
+const char *err_no_thread(int code)
+{
+	return code == -EAGAIN
+		? " (no more threads: the pids.max of its cgroup, or RLIMIT_NPROC of its user, is reached; "
+		  "raise it or end other processes)"
+		: "";
+}

@@ -57,6 +57,14 @@ int err_wrap(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
  */
 int err_operator(struct err *e, int code);
 
+/**
+ * err_no_thread() - which limits are behind a thread that could not be started, and the way out
+ * @code: 0 or a negative errno
+ *
+ * Return: words in brackets, with a blank in front, where @code is -EAGAIN; otherwise empty.
+ */
+const char *err_no_thread(int code);
+
 /* The analyzer does not look into err.c, and would follow a failed call as if it had returned 0. */
 #ifdef __clang_analyzer__
 #define err_set(e, code, ...)  ((err_set)(e, code, __VA_ARGS__), (code))
