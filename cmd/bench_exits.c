@@ -57,8 +57,8 @@ static void print_row(const struct report *p, const struct exits_row *row)
 		print_count(row->kvm_exits);
 		print_count(row->traced);
 		printf(" %9llu  %s\n", (unsigned long long)row->returns, row->clock);
-		if (row->state == EXITS_OTHER_PATH)
-			printf("    another path: %s\n", row->words.text);
+		if (row->words.text[0])
+			printf("    %s%s\n", row->state == EXITS_OTHER_PATH ? "another path: " : "", row->words.text);
 	}
 	fflush(stdout);
 }
@@ -125,6 +125,7 @@ static void row_json(struct json *j, const struct report *p, const struct exits_
 	json_string(j, "answered_by", exits_answer_name(row->answer));
 	json_string(j, "state", states[row->state]);
 	json_string(j, "why", row->words.text[0] && row->state != EXITS_OK ? row->words.text : NULL);
+	json_string(j, "note", row->words.text[0] && row->state == EXITS_OK ? row->words.text : NULL);
 	if (row->state != EXITS_CANNOT) {
 		json_string(j, "clock", row->clock);
 		stats_json(j, "cycles", &row->cycles);

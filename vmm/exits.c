@@ -51,6 +51,7 @@
 #define GSI          0
 #define LIMIT_NS     3000000000LL
 #define GP           13
+#define CODE_ALIGN   64 /* of exits_guest.S: a loop or handler, up to its instruction at least */
 
 /* SDM 3, 3.4.5; the order is that of SYSRET (SDM 2B): 64-bit code is 16 above the base in STAR, data 8 above. */
 #define SEL_KCODE 0x08
@@ -456,7 +457,7 @@ static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t
 	for (;;) {
 		r = vcpu_step(&guest_of(x, p)->vm.vcpu[0], &exit);
 		if (r < 0) {
-			err_sys(why, r, "KVM_RUN");
+			err_sys(why, r, "KVM_RUN%s", vcpu_step_hint(r));
 			break;
 		}
 		if (exit.what == VCPU_PIO && exit.pio.port == PORT_END) {
@@ -499,7 +500,7 @@ static bool run(struct exits *x, const struct path *p, unsigned clock, uint64_t 
 	x->stop = false;
 	r = pthread_create(&thread, NULL, kick_thread, x);
 	if (r) {
-		err_sys(why, -r, "cannot start a thread");
+		err_sys(why, -r, "cannot start a thread%s", err_no_thread(-r));
 		return false;
 	}
 	ok = step(x, p, clock, ret_returns, why);
@@ -534,6 +535,22 @@ static void prove(const struct exits *x, const struct path *p, unsigned iteratio
 			iterations);
 	else
 		row->state = EXITS_OK;
+}
+
+/*
+ * KVM answers the hypercall instruction of the other maker once, by writing the processor's own over it
+ * (KVM_X86_QUIRK_FIX_HYPERCALL_INSN): what is timed after that is the processor's own.
+ */
+static void tell_if_replaced(const struct guest *g, const struct path *p, unsigned clock, struct exits_row *row)
+{
+	const uint8_t *code = p->handler ? p->handler : p->code[clock];
+	uint8_t now[CODE_ALIGN];
+
+	gmem_read(&g->vm.memory.gmem, guest_address(code), now, sizeof(now));
+	if (memcmp(now, code, sizeof(now)) != 0)
+		err_set(&row->words, 0,
+			"KVM has replaced the instruction by the processor's own, %s: that is what was timed",
+			strcmp(p->name, "VMCALL") ? "VMCALL" : "VMMCALL");
 }
 
 static int collect(struct guest *g, unsigned iterations, struct exits_row *row, struct err *e)
@@ -585,7 +602,10 @@ int exits_measure(
 		if (r == 0 && run(x, p, clock, &row.returns, &row.words)) {
 			row.kvm_exits = before < 0 ? -1 : kvm_exits(g) - before;
 			row.traced = traced < 0 ? -1 : traced_exits(x) - traced;
+			row.words.text[0] = '\0';
 			prove(x, p, iterations, &row);
+			if (row.state == EXITS_OK)
+				tell_if_replaced(g, p, clock, &row);
 			r = collect(g, iterations, &row, e);
 		}
 	}

@@ -37,6 +37,7 @@ enum exits_state { EXITS_OK, EXITS_CANNOT, EXITS_OTHER_PATH };
  * @name, @clock: instruction and what timed it; static
  * @cycles: of a round trip, with the price of the clock in it: the row "nothing" has that alone
  * @histogram: of the cycles
+ * @words: why it cannot be measured or is another path; of a path that is right: what else is to be known, or empty
  * @kvm_exits: how much KVM's count grew; -1: this KVM does not tell
  * @traced: how often the tracepoint kvm:kvm_exit was passed; -1: it cannot be counted here
  * @returns: of KVM_RUN to us, without the last

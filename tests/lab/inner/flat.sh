@@ -98,6 +98,9 @@ traced_little() {
 	! traced "ring 0               nothing     -  "
 }
 check "the tracepoint sees nothing where nothing leaves" traced_little
+# The hypercall of the other maker, in ring 0 and in a system call
+check "a row whose instruction KVM has replaced says so" \
+	test "$(printf '%s\n' "$out" | grep -c '^    KVM has replaced the instruction by the processor.s own, VMM*CALL: ')" = 2
 
 run "$VMM" bench lifecycle --count 20 --alive 100 --rounds 2
 printf '%s\n' "$out" | sed 's/^/# /'
