@@ -4,17 +4,21 @@
  * background they would be those of the shell's line editor, and after a stop they could be ours. Restoring happens
  * only in the foreground: in the background the terminal is somebody else's, who has set it as he needs it.
  *
+ * The terminal is set by the kernel's own requests and struct: which of them the C library's functions use depends on
+ * its version (TCGETS2 and TCSETS2 from glibc 2.42 on), and the filters let one pass.
+ *
  * A signal handler has no argument, so the terminal it restores is the one pointer `guarded`, an atomic.
  */
 #include "cmd/terminal.h"
 
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <termios.h>
 #include <ucontext.h>
 
 #include "vmm/nbio.h"
@@ -54,6 +58,17 @@ static struct terminal *_Atomic guarded;
 
 /* Raw mode and back: async-signal-safe */
 
+/* What cfmakeraw() does (termios(3)). A read waits for one byte and nothing more, whatever was set before. */
+static void make_raw(struct termios *tio)
+{
+	tio->c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+	tio->c_oflag &= ~(tcflag_t)OPOST;
+	tio->c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+	tio->c_cflag = (tio->c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
+	tio->c_cc[VMIN] = 1;
+	tio->c_cc[VTIME] = 0;
+}
+
 static void enter(struct terminal *t)
 {
 	struct termios tio;
@@ -61,23 +76,20 @@ static void enter(struct terminal *t)
 	if (t->raw || nbio_in_background(&t->tty))
 		return;
 	if (!t->saved) {
-		if (tcgetattr(t->tty.fd, &t->before) < 0)
+		if (ioctl(t->tty.fd, TCGETS, &t->before) < 0)
 			return;
 		t->saved = true;
 	}
 	tio = t->before;
-	cfmakeraw(&tio);
-	/* A read waits for nothing more than one byte, whatever was set before. */
-	tio.c_cc[VMIN] = 1;
-	tio.c_cc[VTIME] = 0;
-	t->raw = !tcsetattr(t->tty.fd, TCSANOW, &tio);
+	make_raw(&tio);
+	t->raw = !ioctl(t->tty.fd, TCSETS, &tio);
 }
 
 static void leave(struct terminal *t)
 {
-	/* TCSANOW: output that nobody reads must not hold up the end. */
+	/* Not TCSETSW: output that nobody reads must not hold up the end. */
 	if (atomic_exchange(&t->raw, false) && !nbio_in_background(&t->tty))
-		tcsetattr(t->tty.fd, TCSANOW, &t->before);
+		ioctl(t->tty.fd, TCSETS, &t->before);
 }
 
 /* Where vmm/nbio had to set O_NONBLOCK on a file that others share, and cannot take it back itself any more. */

@@ -73,7 +73,7 @@
 	/* The way out when something goes wrong: the operator gets a sane terminal back. */ \
 	IF(role, TERMINAL, ioctl, "TIOCGPGRP", INT(1, TIOCGPGRP), "is the terminal still ours?"), \
 	IF(role, TERMINAL, ioctl, "TCSETS", INT(1, TCSETS), "raw mode and back"), \
-	IF(role, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the way back; the C library looks at what TCSETS did"), \
+	IF(role, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the settings to go back to, of a terminal that is ours only now"), \
 	IF(role, TERMINAL, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a terminal is taken back"), \
 	IF(role, TERMINAL, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a terminal is taken back")
 

@@ -144,13 +144,23 @@ static void must_die(enum sandbox_role role, uint32_t devices, long nr, const ui
 		fail_msg("wanted '%s', got '%s'", want, end.text);
 }
 
+/*
+ * uretprobe (335) and uprobe (336) are entered by code that the kernel itself put into a program, so it does not show
+ * them to filters, and answers anybody else with SIGILL. Headers before Linux 6.11 do not know them.
+ */
+static bool is_unfiltered(long nr)
+{
+	return nr == 335 || nr == 336;
+}
+
 static void every_other_call_dies(void **state)
 {
 	static const uint64_t arg[6] = {(uint64_t)-1};
 
 	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++)
 		for (long nr = 0; nr < CALLS; nr++)
-			if (strcmp(seccomp_call_name(nr), "?") && !has_rule((enum sandbox_role)role, ALL | EXTRA, nr))
+			if (strcmp(seccomp_call_name(nr), "?") && !is_unfiltered(nr) &&
+				!has_rule((enum sandbox_role)role, ALL | EXTRA, nr))
 				must_die((enum sandbox_role)role, ALL | EXTRA, nr, arg);
 }
 
