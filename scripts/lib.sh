@@ -119,13 +119,54 @@ need_packages() {
 	fi
 }
 
+# other_suite SUITE: from here on apt_query, apt_update_once and unpack_package speak of another of Debian's suites, with
+# lists of our own in the cache, which need no root. The mirror is the one that this machine uses.
+apt_config=
+other_suite() {
+	local dir mirror
+	dir=$(cache_dir "apt/$1") || exit
+	# shellcheck disable=SC2016 # apt expands it
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' | head -n 1)
+	[ -n "$mirror" ] || die "apt knows no mirror of Debian"
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	printf 'deb %s%s %s main\n' "$([ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
+		echo '[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ')" "$mirror" "$1" >"$dir/sources.list"
+	# A mirror that stands still is signed all the same.
+	cat >"$dir/apt.conf" <<-END
+		Dir::State::Lists "$dir/lists";
+		Dir::State::status "/dev/null";
+		Dir::Cache "$dir/cache";
+		Dir::Etc::SourceList "$dir/sources.list";
+		Dir::Etc::SourceParts "/dev/null";
+		Dir::Etc::Preferences "/dev/null";
+		Dir::Etc::PreferencesParts "/dev/null";
+		Acquire::Languages "none";
+		Acquire::Check-Valid-Until "false";
+		APT::Sandbox::User "root";
+	END
+	apt_config=$dir/apt.conf
+}
+
+# apt_query CMD...: apt-cache, of the suite that is asked.
+apt_query() {
+	if [ -n "$apt_config" ]; then
+		APT_CONFIG=$apt_config apt-cache "$@"
+	else
+		apt-cache "$@"
+	fi
+}
+
 # apt_update_once: refreshes the package lists, once in a run.
 apt_updated=
 apt_update_once() {
 	[ -z "$apt_updated" ] || return 1
 	apt_updated=yes
 	note "refreshing apt's package lists"
-	apt_quiet as_root apt-get -q -o DPkg::Lock::Timeout=600 update
+	if [ -n "$apt_config" ]; then
+		apt_quiet env APT_CONFIG="$apt_config" apt-get -q update
+	else
+		apt_quiet as_root apt-get -q -o DPkg::Lock::Timeout=600 update
+	fi
 }
 
 # unpack_package PACKAGE VERSION DIR: fetches the package by apt-get download
@@ -135,7 +176,8 @@ unpack_package() {
 	tmp=$(mktemp -d "$(cache_dir)/tmp.XXXXXX") || die "cannot make a temporary directory"
 	scratch+=("$tmp")
 	# apt warns when its own user cannot write here; it matters to nobody.
-	if ! (cd "$tmp" && apt_quiet apt-get -q -o APT::Sandbox::User=root download "$1=$2"); then
+	if ! (cd "$tmp" && apt_quiet env ${apt_config:+APT_CONFIG="$apt_config"} \
+		apt-get -q -o APT::Sandbox::User=root download "$1=$2"); then
 		rm -rf "$tmp"
 		return 1
 	fi

@@ -22,6 +22,19 @@ kernel_of() {
 	scripts/kernel "$@" || kill -TERM $$
 }
 
+# file_of PACKAGE PATH: prints the path of a file out of a Debian package, which is unpacked into the cache, or ends the
+# test, as kernel_of does.
+file_of() {
+	(
+		# shellcheck source=scripts/lib.sh
+		. scripts/lib.sh
+		dir=$(cache_dir packages)/$1 version=$(apt-cache show --no-all-versions "$1" | sed -n 's/^Version: //p' | head -n 1)
+		lock "package-$1"
+		[ -e "$dir/$2" ] || unpack_package "$1" "$version" "$dir"
+		[ -e "$dir/$2" ] && printf '%s\n' "$dir/$2"
+	) || kill -TERM $$
+}
+
 # suite NAME [LAB-OPTION...] -- KEY=VALUE...: runs tests/lab/inner/NAME.sh in the lab, which prints the TAP and sees
 # each KEY as a variable. A VALUE that names a file is carried in. Ends the test.
 #
