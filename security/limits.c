@@ -68,11 +68,11 @@ static int lower(int resource, uint64_t value, const char *name, struct err *e)
 {
 	struct rlimit now, want;
 
-	if (getrlimit((__rlimit_resource_t)resource, &now) < 0)
+	if (getrlimit(resource, &now) < 0)
 		return err_sys(e, -errno, "getrlimit(%s)", name);
 	want.rlim_cur = now.rlim_cur < value ? now.rlim_cur : value;
 	want.rlim_max = now.rlim_max < value ? now.rlim_max : value;
-	if (setrlimit((__rlimit_resource_t)resource, &want) < 0)
+	if (setrlimit(resource, &want) < 0)
 		return err_sys(e, -errno, "setrlimit(%s)", name);
 	return 0;
 }
