@@ -8,7 +8,7 @@ shift 3
 
 # guest WHO COMMAND...: what it prints goes to a file first, so that nothing but the VMM and its guest runs meanwhile.
 guest() {
-	who=$1
+	who=$(basename "$1")
 	shift
 	timeout 240 "$@" </dev/null >/tmp/out 2>/tmp/err
 	tr -d '\r' </tmp/out | sed -n "s/^console|/$who|&/p"

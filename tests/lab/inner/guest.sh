@@ -80,16 +80,10 @@ flood)
 	echo
 	say flooded
 	;;
-script | flow)
-	# lab_bytes of input, which may have been there since before the guest was started; with flow, more than fits anywhere.
-	if [ "$lab" = flow ]; then
-		stty crtscts raw -echo
-		printf 'lab: ready\r\n'
-		sleep 8
-	fi
-	sleep 1
+script)
+	# lab_bytes of input, which may have been there since before the guest was started.
+	sleep 2
 	say "got $(timeout 60 head -c "$lab_bytes" | sha256sum | cut -d' ' -f1)"
-	stty -raw
 	;;
 echo)
 	# Takes lab_bytes bytes, and sends them back lab_times times, between two lines.

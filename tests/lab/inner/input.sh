@@ -43,22 +43,6 @@ lines 1
 with_script "$hvc" lab=script --console virtio
 check "hvc0: a short one too" all_of status_is 0 -- arrived
 
-# Linux keeps 64 KiB between its driver and a terminal that nobody reads, and drops what is more unless it may stop the line.
-lines 15000
-mkfifo "$TEST_TMP/keys"
-type_when_ready() {
-	wait_for "$TEST_TMP/out" '^lab: ready' 120 && cat "$TEST_TMP/script" >&3
-}
-exec 3<>"$TEST_TMP/keys"
-meanwhile type_when_ready
-status=0
-"$VMM" --timeout "$LIMIT" --kernel "$cloud61" --initrd "$root" --mem 192M --append "quiet lab=flow lab_bytes=$bytes" \
-	<"$TEST_TMP/keys" >"$TEST_TMP/out" 2>"$TEST_TMP/err" || status=$?
-exec 3>&-
-beside
-load_run
-check "ttyS0: with crtscts, $bytes bytes wait for a slow reader" all_of status_is 0 -- arrived
-
 # on_terminal STEP... -- "$guest" ARG...
 guest=$TEST_TMP/guest
 cat >"$guest" <<-END
