@@ -256,11 +256,12 @@ int flat_exit_status(const struct flat *f)
 	for (unsigned i = 0; i < f->nr; i++)
 		if (f->program[i].verdict.outcome == OUTCOME_FAILURE)
 			return EXIT_FAILED;
+	/* Who ended them knows that it is not all there. */
+	if (f->end.outcome == OUTCOME_SIGNAL)
+		return verdict_exit_status(&f->end);
 	console_stats(f->console, &output);
 	if (output.failed)
 		return EXIT_FAILED;
-	if (f->end.outcome == OUTCOME_SIGNAL)
-		return verdict_exit_status(&f->end);
 	for (unsigned i = 0; status == 0 && i < f->nr; i++)
 		status = verdict_exit_status(&f->program[i].verdict);
 	return status;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: spin-kernel.py FILE [SYMTAB]: writes an ELF kernel that loops for ever without an exit, and prints FILE
+"""usage: spin-kernel.py FILE [SYMTAB [HEX]]: writes an ELF kernel that loops for ever without an exit, and prints FILE
 
-With SYMTAB it has a symbol table of so many bytes, all of it but the first symbol, `spin`, a hole of the file.
+With SYMTAB it has a symbol table of so many bytes, all of it but the first symbol, `spin`, a hole of the file. HEX is
+other machine code for it, in long mode.
 """
 import struct
 import sys
 
-CODE = b"\xf3\x90\xeb\xfc"  # pause; jmp back
+CODE = bytes.fromhex(sys.argv[3]) if len(sys.argv) > 3 else b"\xf3\x90\xeb\xfc"  # pause; jmp back
 ADDR = 0x1000000
 SECTIONS, STRINGS, SYMBOLS = 0x2000, 0x3000, 0x4000
 symtab = int(sys.argv[2]) if len(sys.argv) > 2 else 0
