@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which system calls a thread may make once the guest runs, each with its reason. One table (rules.c): seccomp.c makes the
- * filters of it, by way of gen_filters.c while vmm is built, scripts/seccomp-report prints it, the tests try every row.
+ * Which system calls a thread may make once the guest runs, each with its reason. One table (rules.c): seccomp.c
+ * makes the filters of it, by way of gen_filters.c while vmm is built, scripts/seccomp-report prints it, the tests
+ * try every row.
  *
  * A row belongs to a role and to a device; it is in force on a machine that has the device. Several rows for one call
  * allow what any of them allows. What no row allows traps, see seccomp.h.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A program is a search for the number of the call in a tree of comparisons, with the conditions of
- * that call behind it. It ends in "allow" where the conditions of any of its rules hold, else in "trap". It is made while
- * vmm starts, since it depends on the devices of the machine.
+ * Theory of operation. A program is a search for the number of the call in a tree of comparisons, with the conditions
+ * of that call behind it. It ends in "allow" where the conditions of any of its rules hold, else in "trap". It is
+ * made while vmm starts, since it depends on the devices of the machine.
  *
- * What a filter costs is its installation: the kernel then runs it once for each number that a call can have, to learn
- * which are allowed whatever their arguments, and does not run it for those any more. So the tree halves the numbers, not
- * the calls: what most numbers need is the fewest steps.
+ * What a filter costs is its installation: the kernel then runs it once for each number that a call can have, to
+ * learn which are allowed whatever their arguments, and does not run it for those any more. So the tree halves the
+ * numbers, not the calls: what most numbers need is the fewest steps.
  *
- * BPF jumps forward only. So a program is written from its end to its beginning, when the place of each target is known.
+ * BPF jumps forward only. So a program is written from its end to its beginning, when the place of each target is
+ * known.
  */
 #include "security/seccomp.h"
 

@@ -94,7 +94,10 @@ static void check_probes(struct host_items *h, struct kvm *kvm)
 #define CREATE_VM_SLOW_NS  UINT64_C(4000000)
 #define CREATE_VM_PAUSE_US 100000
 
-/* A control group file system: the unified one where there is one, else any other. False: one of them has the option. */
+/*
+ * Where a control group file system is mounted: the unified one where there is one, else any other. False: one of them
+ * has the option.
+ */
 static bool lacks_favordynmods(FILE *mounts, char *ret_dir, size_t size)
 {
 	bool unified = false;

@@ -28,7 +28,8 @@
  * @trace: borrowed, may be NULL
  * @api, @max_vcpus, @run_size: what the host said
  * @hwcr: it takes HWCR.TscFreqSel; Linux before 6.8 does not, and would say so in the host's log
- * @ioctl_ns: time that the set-up thread spent in kvm_ioctl() or waited for KVM, so that start-up time can be told apart from KVM's
+ * @ioctl_ns: time that the set-up thread spent in kvm_ioctl() or waited for KVM, so that start-up time can be told
+ *   apart from KVM's
  */
 struct kvm {
 	int fd;

@@ -57,9 +57,9 @@ int vm_create(struct kvm *kvm, struct vm *vm, struct err *e);
 /**
  * vm_create_begin() - start KVM_CREATE_VM in a thread of its own, for vm_create_end()
  *
- * KVM's helper for huge pages used to be a kernel thread that is moved to our control group, and that waits for RCU, 9 to
- * 12 ms, unless the host's cgroup file system is mounted with favordynmods (Linux 6.0 to 6.13). The thread makes this
- * one request and nothing else: no allocation, no trace event, no other member of @vm.
+ * KVM's helper for huge pages used to be a kernel thread that is moved to our control group, and that waits for RCU,
+ * 9 to 12 ms, unless the host's cgroup file system is mounted with favordynmods (Linux 6.0 to 6.13). The thread makes
+ * this one request and nothing else: no allocation, no trace event, no other member of @vm.
  *
  * KVM names a VM's directory in debugfs after the thread that made it.
  *

@@ -2,13 +2,14 @@
 /*
  * usage: start-cost COUNT AT_ONCE PROGRAM [ARGUMENT...]
  *
- * Starts PROGRAM, a path, COUNT times, AT_ONCE of them at a time, with nothing on its standard streams. Prints one line:
+ * Starts PROGRAM, a path, COUNT times, AT_ONCE of them at a time, with nothing on its standard streams. Prints one
+ * line:
  *
  *	cpu MIN MEDIAN wall MIN MEDIAN per_s N rss KB status STATUS
  *
  * CPU time of a process to its end, user and system, and the time from before fork to after it was reaped, in
- * microseconds; how many came to their end in a second; the largest RSS; the exit status of the last. Status 1 where they
- * did not all end alike.
+ * microseconds; how many came to their end in a second; the largest RSS; the exit status of the last. Status 1 where
+ * they did not all end alike.
  */
 #include <fcntl.h>
 #include <stdio.h>
