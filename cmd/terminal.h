@@ -13,7 +13,7 @@
  * reach the guest: it reads nothing and CONSOLE_KEYS_BYTES wait already, or its line has no BREAK (hvc0).
  *
  * The handlers belong to the process, as the terminal does: one struct terminal at a time. A thread that takes such a
- * signal needs these system calls: ioctl(TIOCGPGRP, TCGETS, TCSETS), fcntl(F_GETFL, F_SETFL), tgkill, rt_sigreturn.
+ * signal needs these system calls: ioctl(TIOCGPGRP, TCSETS), fcntl(F_GETFL, F_SETFL), tgkill, rt_sigreturn.
  */
 #ifndef CMD_TERMINAL_H
 #define CMD_TERMINAL_H

@@ -28,7 +28,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/gmem.h"
 
-enum way { FORBIDDEN_CALL, CRASH, CUT_FILE, SIGNALS };
+enum way { FORBIDDEN_CALL, CRASH, CUT_FILE, SIGNALS, BACKGROUND };
 
 struct child {
 	enum sandbox_role role;
@@ -37,6 +37,8 @@ struct child {
 	int epoll;
 	char *nowhere; /* may not be touched */
 	char *beyond;  /* a mapping behind the end of its file */
+	struct console_filter *filter;
+	int go; /* wakes the process that has the terminal in front, -1: we have it */
 };
 
 static void on_quit(void *arg)
@@ -56,10 +58,13 @@ static void *thread(void *arg)
 	case CRASH: *(volatile char *)c->nowhere = 1; break;
 	case CUT_FILE: *(volatile char *)c->beyond = 1; break;
 	case SIGNALS:
-		if (write(STDERR_FILENO, "locked", 6) != 6)
+	case BACKGROUND:
+		if (write(STDERR_FILENO, "locked", 6) != 6 || (c->go >= 0 && write(c->go, "g", 1) != 1))
 			_exit(7);
 		for (;;)
-			epoll_wait(c->epoll, &ev, 1, -1);
+			/* As the console does before it reads; SIGCONT wakes us. */
+			if (epoll_wait(c->epoll, &ev, 1, -1) < 0)
+				c->filter->prepare(c->filter);
 	}
 	return NULL;
 }
@@ -70,6 +75,30 @@ static char *behind_the_end(void)
 	char *p = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/*
+ * Another process group of our session takes the terminal, and hands it over when it is woken, as a shell does on `fg`.
+ * Return: what wakes it.
+ */
+static int give_up_foreground(void)
+{
+	int go[2];
+	pid_t other;
+	char byte;
+
+	if (pipe(go) < 0 || (other = fork()) < 0)
+		_exit(8);
+	if (!other) {
+		close(go[1]);
+		if (read(go[0], &byte, 1) == 1 && tcsetpgrp(0, getppid()) == 0)
+			kill(getppid(), SIGCONT);
+		_exit(0);
+	}
+	close(go[0]);
+	if (setpgid(other, other) < 0 || tcsetpgrp(0, other) < 0)
+		_exit(8);
+	return go[1];
 }
 
 static void child(struct child *c, int slave)
@@ -89,15 +118,17 @@ static void child(struct child *c, int slave)
 		_exit(2);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(slave, fd);
+	c->go = c->way == BACKGROUND ? give_up_foreground() : -1;
 	c->nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->beyond = behind_the_end();
 	if (c->nowhere == MAP_FAILED || c->epoll < 0 || !c->beyond || gmem_install_sigbus() < 0 ||
 		terminal_open(0, on_quit, NULL, &t, NULL) < 0 || !t)
 		_exit(3);
-	terminal_filter(t)->prepare(terminal_filter(t));
+	c->filter = terminal_filter(t);
+	c->filter->prepare(c->filter);
 	/* As vmm/nbio leaves a file that it cannot open again. */
-	if (!terminal_is_raw(t) || fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) < 0)
+	if (terminal_is_raw(t) != (c->way != BACKGROUND) || fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) < 0)
 		_exit(4);
 	terminal_lock(t);
 	c->sandbox = (struct sandbox){.plan = &plan, .got.seccomp = true, .stage = SANDBOX_STAGE_BUILD};
@@ -132,6 +163,13 @@ static bool is_sane(int slave, const struct termios *before)
 	return now.c_lflag == before->c_lflag && now.c_oflag == before->c_oflag;
 }
 
+static void wait_until_raw(int slave, const struct termios *before)
+{
+	for (int i = 0; i < 10000 && is_sane(slave, before); i++)
+		usleep(1000);
+	assert_false(is_sane(slave, before));
+}
+
 /* The child has its filter, and is asked to stop, to go on and to end. */
 static void signals(pid_t pid, int master, int slave, const struct termios *before)
 {
@@ -146,21 +184,19 @@ static void signals(pid_t pid, int master, int slave, const struct termios *befo
 		used += (size_t)n;
 	}
 	assert_string_equal(text, "locked");
-	assert_false(is_sane(slave, before));
+	wait_until_raw(slave, before);
 	assert_int_equal(kill(pid, SIGTSTP), 0);
 	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
 	assert_true(WIFSTOPPED(status));
 	assert_true(is_sane(slave, before));
 	assert_int_equal(kill(pid, SIGCONT), 0);
-	for (int i = 0; i < 10000 && is_sane(slave, before); i++)
-		usleep(1000);
-	assert_false(is_sane(slave, before));
+	wait_until_raw(slave, before);
 	assert_int_equal(kill(pid, SIGTERM), 0);
 }
 
 static void leaves_it_sane(enum sandbox_role role, enum way way)
 {
-	static const int ends[] = {[CRASH] = SIGSEGV, [CUT_FILE] = SIGBUS, [SIGNALS] = SIGTERM};
+	static const int ends[] = {[CRASH] = SIGSEGV, [CUT_FILE] = SIGBUS, [SIGNALS] = SIGTERM, [BACKGROUND] = SIGTERM};
 	struct child c = {.role = role, .way = way};
 	struct termios before;
 	int master, slave, status;
@@ -175,7 +211,7 @@ static void leaves_it_sane(enum sandbox_role role, enum way way)
 		close(master);
 		child(&c, slave);
 	}
-	if (way == SIGNALS)
+	if (way == SIGNALS || way == BACKGROUND)
 		signals(pid, master, slave, &before);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!is_sane(slave, &before))
@@ -221,6 +257,12 @@ static void stopped_and_ended(void **state)
 	leaves_it_sane(SANDBOX_LOOP, SIGNALS);
 }
 
+/* The settings to go back to are read when the terminal is ours for the first time, which may be behind the filter. */
+static void started_in_the_background(void **state)
+{
+	leaves_it_sane(SANDBOX_LOOP, BACKGROUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +270,7 @@ int main(void)
 		cmocka_unit_test(a_crash),
 		cmocka_unit_test(a_file_that_was_cut),
 		cmocka_unit_test(stopped_and_ended),
+		cmocka_unit_test(started_in_the_background),
 	};
 
 	if (!seccomp_available())
