@@ -63,10 +63,10 @@ again)
 fourk)
 	# Sectors of 512 on devices with sectors of 4096: one full of 0xaa, one for a file system of smaller blocks.
 	facts
-	blkdiscard -o 512 -l 512 /dev/vda && say "discarded a sector"
-	blkdiscard -o 4608 -l 16384 /dev/vda && say "discarded 32 sectors"
-	blkdiscard -z -o 66048 -l 512 /dev/vda && say "cleared a sector"
-	blkdiscard -z -o 70144 -l 16384 /dev/vda && say "cleared 32 sectors"
+	/usr/bin/blkdiscard -o 512 -l 512 /dev/vda && say "discarded a sector"
+	/usr/bin/blkdiscard -o 4608 -l 16384 /dev/vda && say "discarded 32 sectors"
+	/usr/bin/blkdiscard -z -o 66048 -l 512 /dev/vda && say "cleared a sector"
+	/usr/bin/blkdiscard -z -o 70144 -l 16384 /dev/vda && say "cleared 32 sectors"
 	mkdir -p /m
 	mkfs.ext4 -q -F -b 1024 /dev/vdb && mount -t ext4 -o discard /dev/vdb /m && say "mounted"
 	i=0
@@ -110,7 +110,7 @@ eight)
 	done
 	say "bound $good times"
 	# Zeroes by request: mounted file systems do the same.
-	blkdiscard -z /dev/vdb 2>/dev/null || blkdiscard /dev/vdb && say "discarded"
+	/usr/bin/blkdiscard -z /dev/vdb 2>/dev/null || blkdiscard /dev/vdb && say "discarded"
 	;;
 first)
 	say "cmdline $(grep -o 'virtio_mmio.device=[^ ]*' /proc/cmdline | wc -l)"
