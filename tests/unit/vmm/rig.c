@@ -23,31 +23,30 @@ static struct timespec in_ms(int ms)
 	return ts;
 }
 
-static size_t guest_rx(struct char_guest *g, const uint8_t *data, size_t n)
+static size_t take(struct rig *r, const uint8_t *data, size_t n, bool brk)
 {
-	struct rig *r = container_of(g, struct rig, guest);
-	size_t take;
+	size_t taken;
 
 	pthread_mutex_lock(&r->lock);
-	take = MIN(n, RIG_FIFO - r->fifo_nr);
-	memcpy(r->fifo + r->fifo_nr, data, take);
-	r->fifo_nr += take;
-	r->starved = take < n;
+	taken = MIN(n, RIG_FIFO - r->fifo_nr);
+	memcpy(r->fifo + r->fifo_nr, data, taken);
+	r->fifo_nr += taken;
+	r->starved = taken < n;
+	r->breaks += brk && taken;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-	return take;
+	return taken;
+}
+
+static size_t guest_rx(struct char_guest *g, const uint8_t *data, size_t n)
+{
+	return take(container_of(g, struct rig, guest), data, n, false);
 }
 
 /* A '!' in the input, where the device has room. */
 static int guest_rx_break(struct char_guest *g)
 {
-	struct rig *r = container_of(g, struct rig, guest);
-	bool taken = guest_rx(g, (const uint8_t *)"!", 1);
-
-	pthread_mutex_lock(&r->lock);
-	r->breaks += taken;
-	pthread_mutex_unlock(&r->lock);
-	return taken ? 0 : -EAGAIN;
+	return take(container_of(g, struct rig, guest), (const uint8_t *)"!", 1, true) ? 0 : -EAGAIN;
 }
 
 static void guest_tx_room(struct char_guest *g)

@@ -252,12 +252,14 @@ static void a_filter_may_take_bytes_out(void **state)
 }
 
 /* A console with the filter on a pipe, which stands for a terminal here; the guest reads when the test does. */
-static void rig_filtered(struct rig *r, struct dropper *d, int in)
+static void rig_filtered(struct rig *r, struct dropper *d, int in, bool has_break)
 {
 	struct console_params p = {.kind = CONSOLE_STDIO, .in_fd = in, .out_fd = -1, .filter = &d->filter};
 
 	*d = (struct dropper){.filter = {.prepare = prepare, .filter = filter, .refused = refused}};
 	assert_int_equal(rig_open(r, &p, NULL), 0);
+	if (!has_break)
+		r->guest.rx_break = NULL;
 	rig_start(r);
 }
 
@@ -277,7 +279,7 @@ static void escapes_are_seen_while_the_guest_does_not_read(void **state)
 	int in[2];
 
 	make_pipe(in);
-	rig_filtered(&r, &d, in[0]);
+	rig_filtered(&r, &d, in[0], true);
 	memset(keys, 'k', sizeof(keys));
 	assert_int_equal(write(in[1], keys, sizeof(keys)), sizeof(keys));
 	for (unsigned n = 1; n <= 3; n++) {
@@ -308,7 +310,7 @@ static void escapes_are_seen_when_the_buffer_is_full(void **state)
 	w.fd = in[1];
 	for (size_t i = 0; i < sizeof(keys); i++)
 		keys[i] = (uint8_t)('a' + i % 23);
-	rig_filtered(&r, &d, in[0]);
+	rig_filtered(&r, &d, in[0], true);
 	/* All of it leaves the pipe, although the guest has read nothing. */
 	assert_int_equal(pthread_create(&thread, NULL, write_all, &w), 0);
 	pthread_join(thread, NULL);
@@ -341,7 +343,7 @@ static void a_large_paste_waits_for_a_guest_that_reads(void **state)
 	w.fd = in[1];
 	for (size_t i = 0; i < sizeof(keys); i++)
 		keys[i] = (uint8_t)('a' + i % 23);
-	rig_filtered(&r, &d, in[0]);
+	rig_filtered(&r, &d, in[0], true);
 	assert_int_equal(pthread_create(&thread, NULL, write_all, &w), 0);
 	for (size_t at = 0; at < sizeof(got); at += PASTE / 2) {
 		sleep_ms(300);
@@ -363,10 +365,12 @@ static void a_break_keeps_its_place(void **state)
 	int in[2];
 
 	make_pipe(in);
-	rig_filtered(&r, &d, in[0]);
+	rig_filtered(&r, &d, in[0], true);
 	assert_int_equal(write(in[1], "!a byte too many.!h!!i!", 23), 23);
 	rig_expect_input(&r, "!a byte too many.!h!!i!");
+	pthread_mutex_lock(&r.lock);
 	assert_int_equal(r.breaks, 5);
+	pthread_mutex_unlock(&r.lock);
 	/* Only so many wait; the operator hears of the others. */
 	assert_int_equal(write(in[1], "as many as fit..", 16), 16);
 	for (int i = 0; i < 20; i++)
@@ -385,8 +389,7 @@ static void a_line_without_break_refuses_it(void **state)
 	int in[2];
 
 	make_pipe(in);
-	rig_filtered(&r, &d, in[0]);
-	r.guest.rx_break = NULL;
+	rig_filtered(&r, &d, in[0], false);
 	assert_int_equal(write(in[1], "a!b", 3), 3);
 	rig_expect_input(&r, "ab");
 	wait_for(&d.refused, 1);
