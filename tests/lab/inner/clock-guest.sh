@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# In the guests of tests/lab/clock.test: which clocks there are, and whether the one in use keeps time. The real-time clock
-# is the host's, and says so in whole seconds.
+# In the guests of tests/lab/clock.test: which clocks there are, and whether the one in use keeps time. The real-time
+# clock is the host's, and says so in whole seconds.
 say() {
 	echo "clock: $*"
 }
