@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vmm/board.h"
+#include "vmm/kernel_args.h"
 #include "vmm/machine_internal.h"
 
 /* What an operator asks for, and who drives it in Linux. */
@@ -19,13 +20,38 @@ static const struct {
 	{VIRTIO_ID_BALLOON, "--balloon", "virtio_balloon"},
 };
 
-/* Whether a word of the kernel's command line begins so. */
-static bool has_word(const char *line, const char *start)
+/**
+ * struct said - what the kernel's command line says of consoles
+ * @console: it names one
+ * @ours: and one of this machine
+ */
+struct said {
+	bool console;
+	bool ours;
+	bool quiet;
+};
+
+static bool begins(const struct kernel_arg *a, const char *start)
 {
-	for (const char *at = strstr(line, start); at; at = strstr(at + 1, start))
-		if (at == line || at[-1] == ' ')
-			return true;
-	return false;
+	return a->value && a->value_len >= strlen(start) && !memcmp(a->value, start, strlen(start));
+}
+
+static struct said read_line(const struct machine *m, const char *line)
+{
+	struct said s = {0};
+	struct kernel_arg a;
+
+	while (kernel_arg_next(&line, &a)) {
+		bool early = kernel_arg_is(&a, "earlycon", NULL) || kernel_arg_is(&a, "earlyprintk", NULL);
+
+		s.quiet |= kernel_arg_is(&a, "quiet", NULL);
+		s.ours |= early;
+		if (kernel_arg_is(&a, "console", NULL))
+			s.ours |= begins(&a, "ttyS0") || begins(&a, "uart") ||
+				(m->config->console_virtio && begins(&a, "hvc0"));
+		s.console |= early || kernel_arg_is(&a, "console", NULL);
+	}
+	return s;
 }
 
 static bool ended_well(const struct verdict *v)
@@ -33,13 +59,12 @@ static bool ended_well(const struct verdict *v)
 	return v->outcome == OUTCOME_POWEROFF || v->outcome == OUTCOME_RESET || v->outcome == OUTCOME_DEBUG_EXIT;
 }
 
-static void say_silence(const struct machine *m, const char *line, FILE *out)
+static void say_silence(const struct machine *m, const struct said *s, FILE *out)
 {
 	fprintf(out, "vmm: the guest wrote nothing to its console: ");
-	if (!has_word(line, "console=") && !has_word(line, "earlycon") && !has_word(line, "earlyprintk"))
+	if (!s->console)
 		fprintf(out, "no console= is on its command line; --append console=ttyS0 adds it\n");
-	else if (!has_word(line, "console=ttyS0") && !has_word(line, "console=uart") && !has_word(line, "earl") &&
-		!(m->config->console_virtio && has_word(line, "console=hvc0")))
+	else if (!s->ours)
 		fprintf(out, "this machine has %s, and the command line names another console\n",
 			m->config->console_virtio ? "console=ttyS0 and console=hvc0" : "console=ttyS0");
 	else
@@ -70,13 +95,15 @@ void machine_hints(struct machine *m, const struct verdict *v, FILE *out)
 {
 	CLEANUP_FREE char *line = board_cmdline(m->config, &m->board, 0);
 	struct console_stats console;
+	struct said said;
 
 	if (!line || v->outcome == OUTCOME_CRASH || v->outcome == OUTCOME_FAILURE)
 		return;
+	said = read_line(m, line);
 	console_stats(m->console, &console);
 	if (!console.taken) {
-		if (!ended_well(v) || !has_word(line, "quiet"))
-			say_silence(m, line, out);
+		if (!ended_well(v) || !said.quiet)
+			say_silence(m, &said, out);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
