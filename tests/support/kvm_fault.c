@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -66,6 +67,7 @@ static const char *ioctl_name(unsigned long request)
 		const char *name;
 	} names[] = {
 #define N(id) {id, "ioctl " #id}
+		N(BLKSSZGET),
 		N(KVM_GET_API_VERSION),
 		N(KVM_CREATE_VM),
 		N(KVM_CHECK_EXTENSION),
