@@ -169,7 +169,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(LOOP, FILES, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a stream is taken back"),
 	IF(LOOP, TERMINAL, tgkill, "own process", INT(0, SANDBOX_OWN_PID),
 		"Ctrl-Z stops us, a signal ends us, with the terminal set back"),
-	IF(LOOP, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the settings to go back to, of a terminal that is ours only now"),
+	IF(LOOP, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the settings of a terminal that is ours only now"),
 	IF(LOOP, PTY, ioctl, "TIOCGPTPEER", INT(1, TIOCGPTPEER), "does anybody have the pty open?"),
 	IF(LOOP, PTY, ioctl, "FIONREAD", INT(1, FIONREAD), "has the reader taken the last output?"),
 	ANY(LOOP, SOCKET, accept4, "a client connects"),
