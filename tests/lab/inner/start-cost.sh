@@ -61,7 +61,7 @@ check "CPU time of a start, 16 at once: $cpu us" all_of out_has ' status 32$' --
 cost 16 "$static" --kernel "$reset" --mem 128M
 check "the same without shared libraries: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3500
 beyond_ram "$VMM"
-check "RSS beyond guest RAM: $rss KB" within 500 "$rss" 2560
+check "RSS beyond guest RAM: $rss KB" within 500 "$rss" 2720
 beyond_ram "$static"
 check "the same without shared libraries: $rss KB" within 500 "$rss" 1700
 
