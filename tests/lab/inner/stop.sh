@@ -3,7 +3,6 @@
 # shellcheck disable=SC2154,SC2317 # programs come as KEY=VALUE; functions run beside a boot
 # shellcheck source=tests/lab/inner/lib.sh
 . tests/lab/inner/lib.sh
-LIMIT=100s
 
 # --- SIGTERM: the guest hears of it when it can
 
