@@ -3,7 +3,7 @@
  * usage: vm-floor IRQFDS ORDER
  *
  * The least that makes a VM with interrupt controllers and runs it: bare ioctls, 128 MiB of RAM of which one page is
- * used, one vCPU that resets the machine through port 0x64, IRQFDS interrupt lines. It ends with status 32. ORDER says how:
+ * used, one vCPU that resets the machine through port 0x64, IRQFDS interrupt lines. Its status is 32. ORDER says how:
  *
  *	vm       closes the vCPU, then the VM, and ends
  *	lines    closes the interrupt lines before these

@@ -62,8 +62,11 @@ static void *thread(void *arg)
 		if (write(STDERR_FILENO, "locked", 6) != 6 || (c->go >= 0 && write(c->go, "g", 1) != 1))
 			_exit(7);
 		for (;;)
-			/* As the console does before it reads; SIGCONT wakes us. */
-			if (epoll_wait(c->epoll, &ev, 1, -1) < 0)
+			/*
+			 * As the console does before it reads. SIGCONT wakes us; that of whoever hands the terminal over
+			 * may come before we wait.
+			 */
+			if (epoll_wait(c->epoll, &ev, 1, c->way == BACKGROUND ? 50 : -1) <= 0)
 				c->filter->prepare(c->filter);
 	}
 	return NULL;

@@ -73,7 +73,7 @@ struct rig {
 	int fd, peer;
 };
 
-/* --- In front of the C library and the queue ----------------------------------------------------------------------- */
+/* --- In front of the C library and the queue -------------------------------------------------------------------- */
 
 static struct rig *rig; /* the one at hand */
 static struct virtqueue *fed;
@@ -110,7 +110,7 @@ void __wrap_irq_raise(const struct irq_line *line)
 	__real_irq_raise(line);
 }
 
-/* --- A driver ------------------------------------------------------------------------------------------------------- */
+/* --- A driver --------------------------------------------------------------------------------------------------- */
 
 static void fresh(struct rig *r)
 {
@@ -166,7 +166,7 @@ static struct vqd_buf room(struct rig *r, uint32_t len, bool write)
 	return (struct vqd_buf){vqd_alloc(&r->d, len, 16), len, write};
 }
 
-/* --- The devices ---------------------------------------------------------------------------------------------------- */
+/* --- The devices ------------------------------------------------------------------------------------------------ */
 
 static struct virtio_device *make_rng(struct rig *r)
 {
@@ -580,7 +580,7 @@ static void must_sleep(struct rig *r, const char *after, unsigned queue)
 		fail_msg("%s wakes up %u times after %s in queue %u", r->kind->name, wakeups, after, queue);
 }
 
-/* --- The drivers that nobody wants ---------------------------------------------------------------------------------- */
+/* --- The drivers that nobody wants ------------------------------------------------------------------------------ */
 
 static void requests_for_nothing(void **state)
 {
@@ -654,7 +654,7 @@ static void without_end(struct rig *r, unsigned queue, bool empty)
 	r->dev->ops->kick(r->dev, queue);
 	pthread_mutex_unlock(&r->dev->lock);
 	must_end(r, queue, 1);
-	/* It goes on by itself, and the loop's other sources have their turn in between: or the rounds would not end. */
+	/* It goes on by itself, and the loop's other sources have their turn in between: else rounds would not end. */
 	for (unsigned i = 0; i < 4; i++) {
 		unsigned before = pops;
 
