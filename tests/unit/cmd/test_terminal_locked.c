@@ -63,8 +63,8 @@ static void *thread(void *arg)
 			_exit(7);
 		for (;;)
 			/*
-			 * As the console does before it reads. SIGCONT wakes us; that of whoever hands the terminal over
-			 * may come before we wait.
+			 * As the console does before it reads. SIGCONT wakes us; that of whoever hands the
+			 * terminal over may come before we wait.
 			 */
 			if (epoll_wait(c->epoll, &ev, 1, c->way == BACKGROUND ? 50 : -1) <= 0)
 				c->filter->prepare(c->filter);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Driver and device on two CPUs at once: each stores its index and then loads the other's hint (2.7.7.2, 2.7.10). If
- * one of them loads before its store is seen, both can find that nothing is to be done: the kick, or the interrupt, is lost
- * for good. Most rounds prove nothing; a fence that is missing shows in one of some hundred.
+ * one of them loads before its store is seen, both can find that nothing is to be done: the kick, or the interrupt,
+ * is lost for good. Most rounds prove nothing; a fence that is missing shows in one of some hundred.
  *
  * On a machine with one CPU, or under ThreadSanitizer, nothing can be lost in this way.
  */
