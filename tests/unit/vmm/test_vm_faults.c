@@ -297,6 +297,9 @@ static void destroyed_while_it_is_made(void **state)
 	struct vm vm;
 
 	assert_int_equal(kvm_open(NULL, &kvm, &e), 0);
+	/* Once before: with the first thread of a process, ThreadSanitizer starts one of its own, which stays. */
+	vm_create_begin(&kvm, &vm);
+	vm_destroy(&vm);
 	before = resources_now();
 	vm_create_begin(&kvm, &vm);
 	vm_destroy(&vm);
