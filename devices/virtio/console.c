@@ -5,14 +5,17 @@
  * driver that changes a chain meanwhile gets the rest of the new one. A turn moves at most TURN_BYTES, since a host end
  * that drops everything would never say stop.
  *
- * When input comes. DRIVER_OK and buffers in the receive queue tell of a driver, not of a reader: a driver may fill the
- * queue first, and free unseen what comes until it has a console to give it to (Linux does, for some milliseconds), and
- * without F_MULTIPORT it has no message that says when it has. Input may have been there since before the guest was
- * started, so it stays with the host end until the driver has shown that what it is given is taken: it is given one
- * buffer with nothing in it (used length 0), and a reader is there when it offers one more buffer after that. A driver
- * that was still filling the queue would do so too, so the question waits until the queue is full, or PATIENCE_NS for a
- * driver with fewer buffers. The buffer may have been freed unseen, so the question is asked again, at growing
- * intervals, ASK_MAX times in all: each costs such a driver a buffer. Nothing is asked while no input waits.
+ * When input comes. DRIVER_OK and buffers in the receive queue tell of a driver, not of a reader: a driver may fill
+ * the queue first, and free unseen what comes until it has a console to give it to (Linux does, for some
+ * milliseconds), and without F_MULTIPORT it has no message that says when it has. Input may have been there since
+ * before the guest was started, so it stays with the host end until the driver has shown that what it is given is
+ * taken: it is given one buffer with nothing in it (used length 0), and a reader is there when it offers one more
+ * buffer after that. A driver that was still filling the queue would do so too, so the question waits until the
+ * queue is full. The buffer may have been freed unseen, so the question is asked again, at growing intervals,
+ * ASK_MAX times in all: each costs such a driver a buffer. Nothing is asked while no input waits.
+ *
+ * A driver that has not filled its queue PATIENCE_NS after input began to wait, and has a buffer in it, offers one
+ * where it wants input: it is not asked, since it may take a length of 0 for a fault, but given what waits.
  */
 #include "devices/virtio/console.h"
 
@@ -121,8 +124,15 @@ static void look_for_reader(struct virtio_console *c, bool waited)
 	if (!c->dev.driver_ok || !q->ready)
 		return;
 	c->looking = true;
-	if (waited || (!c->asked && vq_listen_at(q, (uint16_t)(q->next_avail + q->size - 1))))
+	if (c->asked ? waited : vq_listen_at(q, (uint16_t)(q->next_avail + q->size - 1))) {
 		news = ask(c) || news;
+	} else if (waited) {
+		/* Without a buffer the next kick begins anew. */
+		c->looking = c->rx_open = vq_listen_at(q, q->next_avail);
+		if (c->rx_open)
+			tell_room(c);
+		return;
+	}
 	c->rx_open = c->asked && vq_listen_at(q, c->asked_at);
 	if (c->rx_open)
 		tell_room(c);
@@ -157,6 +167,9 @@ static void console_queue_reset(struct virtio_device *dev, unsigned index)
 	} else {
 		c->rx_open = c->looking = false;
 		c->asked = 0;
+		/* What was refused may be for another line now. */
+		if (c->rx_refused)
+			tell_room(c);
 	}
 }
 
