@@ -77,7 +77,7 @@ storm_for() {
 			--vsock "cid=3,path=$TEST_TMP/storm/vsock" --balloon \
 			--console "virtio,file=$TEST_TMP/storm/console" --console-cap 1M --report "$TEST_TMP/storm/report"
 		beside
-		sed -n 's/.*"writes": \([0-9]*\),.*"device": "\([^"]*\)", "to_guest_bytes": \([0-9]*\), "from_guest_bytes": \([0-9]*\).*/\2 \1 \3 \4/p' \
+		sed -n 's/.*"writes": \([0-9]*\),.*"device": "\([^"]*\)",.*"to_guest_bytes": \([0-9]*\), "from_guest_bytes": \([0-9]*\).*/\2 \1 \3 \4/p' \
 			"$TEST_TMP/storm/report" >>"$TEST_TMP/storm/reached"
 		runs=$((runs + 1))
 		ends="$ends $status"
