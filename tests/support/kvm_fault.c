@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
@@ -275,6 +276,11 @@ void assert_same_resources(const struct resources *before, const char *what)
 {
 	struct resources now = resources_now();
 
+	/* A thread that was joined is in /proc until the kernel has put it away. */
+	for (int i = 0; i < 1000 && now.threads > before->threads; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		now = resources_now();
+	}
 	if (memcmp(&now, before, sizeof(now)) != 0)
 		fail_msg("%s: fds %zu to %zu, threads %zu to %zu, mapped bytes %zu to %zu, vCPU mappings %zu to %zu",
 			what, before->fds, now.fds, before->threads, now.threads, before->mapped_bytes,
