@@ -20,5 +20,5 @@ net_suite() {
 		"$TEST_TMP/tcp-send:/tcp-send" \
 		module:virtio_mmio module:virtio_net module:af_packet module:virtio_blk
 	suite "$1" --timeout 600 --mem 3G --file "$passt" --file "$setpriv" -- kernel="$(kernel_of --format vmlinux)" \
-		root="$TEST_TMP/root.cpio" launch="$TEST_TMP/tap-launch" passt="$passt" setpriv="$setpriv"
+		root="$TEST_TMP/root.cpio" launch="$TEST_TMP/tap-launch" send="$TEST_TMP/tcp-send" passt="$passt" setpriv="$setpriv"
 }
