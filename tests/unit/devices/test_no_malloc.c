@@ -87,10 +87,11 @@ static void console(void **state)
 	in = (struct vqd_buf){vqd_alloc(&d, 64, 1), 64, true};
 	out = (struct vqd_buf){vqd_alloc(&d, 64, 1), 64, false};
 	before = allocations;
-	/* The question whether anybody reads. */
+	/* What is typed waits, for a queue that is filled or for a while; then the first buffer takes it. */
 	assert_int_equal(console.guest.rx(&console.guest, (const uint8_t *)"typed", 5), 0);
 	offer(&d, 0, &in, 1);
 	console.ask.fired(&console.ask);
+	assert_int_equal(console.guest.rx(&console.guest, (const uint8_t *)"typed", 5), 5);
 	assert_int_equal(answered(&d, 0), 1);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		assert_int_equal(vqd_request(&d, 1, &out, 1, false), 0);
