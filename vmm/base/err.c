@@ -40,7 +40,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	vsnprintf(s, sizeof(s), fmt, ap);
 	va_end(ap);
 	keep(e, s);
-	e->operator= false;
+	e->by_operator = false;
 	return code;
 }
 
@@ -64,7 +64,7 @@ int err_sys(struct err *e, int code, const char *fmt, ...)
 	va_end(ap);
 	append(s, sizeof(s), strerror(-code));
 	keep(e, s);
-	e->operator= false;
+	e->by_operator = false;
 	return code;
 }
 
@@ -97,7 +97,7 @@ int err_operator(struct err *e, int code)
 	case EIO: break;
 	default:
 		if (e)
-			e->operator= true;
+			e->by_operator = true;
 	}
 	return code;
 }

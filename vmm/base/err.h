@@ -18,11 +18,11 @@
  * struct err - what went wrong, in words; lives on the caller's stack and starts as `{}`: for `{0}` gcc keeps 1 KiB of
  * zeroes in the program, to copy them from
  * @text: one line: control characters show as `?`, and what is too long loses its middle, not its end
- * @operator: what the operator named is missing or wrong, see err_operator()
+ * @by_operator: what the operator named is missing or wrong, see err_operator()
  */
 struct err {
 	char text[ERR_TEXT_MAX];
-	bool operator;
+	bool by_operator;
 };
 
 /**

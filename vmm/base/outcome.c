@@ -37,7 +37,7 @@ const char *detector_text(enum detector d)
 
 int err_exit_status(const struct err *e)
 {
-	return e->operator? EXIT_USAGE : EXIT_FAILED;
+	return e->by_operator ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int verdict_exit_status(const struct verdict *v)

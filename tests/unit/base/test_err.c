@@ -97,19 +97,19 @@ static void knows_whose_fault_it_is(void **state)
 
 	assert_int_equal(err_exit_status(&e), EXIT_FAILED);
 	assert_int_equal(err_operator(&e, 0), 0);
-	assert_false(e.operator);
+	assert_false(e.by_operator);
 	assert_int_equal(err_operator(&e, err_set(&e, -ENOENT, "no such kernel")), -ENOENT);
 	assert_int_equal(err_wrap(&e, -ENOENT, "--kernel"), -ENOENT);
-	assert_true(e.operator);
+	assert_true(e.by_operator);
 	assert_int_equal(err_exit_status(&e), EXIT_USAGE);
 	err_set(&e, -EINVAL, "something else");
-	assert_false(e.operator);
+	assert_false(e.by_operator);
 	err_operator(&e, -EACCES);
 	err_sys(&e, -EACCES, "something else");
-	assert_false(e.operator);
+	assert_false(e.by_operator);
 	for (size_t i = 0; i < ARRAY_SIZE(host); i++) {
 		assert_int_equal(err_operator(&e, host[i]), host[i]);
-		assert_false(e.operator);
+		assert_false(e.by_operator);
 	}
 	assert_int_equal(err_operator(NULL, -ENOENT), -ENOENT);
 }

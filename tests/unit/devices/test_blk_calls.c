@@ -277,7 +277,7 @@ static void where_an_overlay_lies(void **state)
 	assert_int_equal(open_overlay(&d, &e), -ENOENT);
 	snprintf(words, sizeof(words), " in %s, which TMPDIR names: No such file", dir);
 	assert_non_null(strstr(e.text, words));
-	assert_true(e.operator);
+	assert_true(e.by_operator);
 	setenv("TMPDIR", "/proc", 1);
 	assert_true(open_overlay(&d, &e) < 0);
 	assert_non_null(strstr(e.text, "in /proc, which TMPDIR names"));

@@ -86,7 +86,7 @@ static void each_pair(void **state)
 			(r && strncmp(e.text, pairs[i].words, strlen(pairs[i].words))))
 			fail_msg("%s, %s: %d, %s", pairs[i].a, pairs[i].b, r, e.text);
 		if (r)
-			assert_true(e.operator);
+			assert_true(e.by_operator);
 	}
 }
 

@@ -244,7 +244,7 @@ static void a_descriptor(void **state)
 	close(fd);
 	assert_int_equal(outfile_open("--x", path, true, &f, &e), -EBADF);
 	assert_non_null(strstr(e.text, "is not open"));
-	assert_true(e.operator);
+	assert_true(e.by_operator);
 	unlink("log");
 }
 
