@@ -25,21 +25,67 @@
 
 #define NAMES_MAX 16 /* so many temporary names are tried */
 
-/* --- The process that renames ------------------------------------------------------------------------------------ */
+/* --- Names -------------------------------------------------------------------------------------------------------- */
 
-static int put_in_place(const struct outfile *f, int dir, bool wanted)
+/* The file without a name that @fd is, in /proc: Linux links no other way without a capability. */
+static void proc_path(int fd, char path[static 32])
 {
-	int r = wanted && renameat(dir, f->temporary, dir, f->name) < 0 ? -errno : 0;
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+}
 
+static int temporary_name(struct outfile *f)
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return -EIO;
+	snprintf(f->temporary, sizeof(f->temporary), ".vmm-%016llx", (unsigned long long)number);
+	return 0;
+}
+
+/* A link replaces nothing, a rename does: between them, and only there, a kill leaves a file under a name of ours. */
+static int name_unnamed(struct outfile *f, int dir, int file)
+{
+	char path[32];
+	int r;
+
+	proc_path(file, path);
+	if (linkat(AT_FDCWD, path, dir, f->name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	r = -errno;
+	for (int i = 0; r == -EEXIST && i < NAMES_MAX; i++) {
+		r = temporary_name(f);
+		if (r == 0 && linkat(AT_FDCWD, path, dir, f->temporary, AT_SYMLINK_FOLLOW) < 0)
+			r = -errno;
+	}
+	if (r < 0)
+		f->temporary[0] = '\0';
+	return r < 0 ? r : 1;
+}
+
+static int put_in_place(struct outfile *f, int dir, int file, bool wanted)
+{
+	int r = 0;
+
+	if (wanted && file >= 0)
+		r = name_unnamed(f, dir, file);
+	if (!f->temporary[0])
+		return r;
+	if (r >= 0 && wanted)
+		r = renameat(dir, f->temporary, dir, f->name) < 0 ? -errno : 0;
 	if (!wanted || r < 0)
 		unlinkat(dir, f->temporary, 0);
+	f->temporary[0] = '\0';
 	return r;
 }
 
+/* --- The process that renames ------------------------------------------------------------------------------------ */
+
 /* Waits for the word, does it, says how it went. Without a word we have gone: nothing is wanted any more. */
-static _Noreturn void publish(const struct outfile *f, int ours, int from_us)
+static _Noreturn void publish(struct outfile *f, int ours, int from_us)
 {
-	int sock = fcntl(from_us, F_DUPFD, 10), dir = fcntl(f->dir, F_DUPFD, 10), r;
+	int sock = fcntl(from_us, F_DUPFD, 10), dir = fcntl(f->dir, F_DUPFD, 10);
+	int file = f->file < 0 ? -1 : fcntl(f->file, F_DUPFD, 10), r;
 	char wanted = false;
 	ssize_t n;
 
@@ -47,11 +93,13 @@ static _Noreturn void publish(const struct outfile *f, int ours, int from_us)
 	close(ours);
 	dup2(sock, 0);
 	dup2(dir, 1);
-	syscall(SYS_close_range, 2, ~0U, 0);
+	if (file >= 0)
+		dup2(file, 2);
+	syscall(SYS_close_range, file >= 0 ? 3 : 2, ~0U, 0);
 	do
 		n = read(0, &wanted, 1);
 	while (n < 0 && errno == EINTR);
-	r = put_in_place(f, 1, n == 1 && wanted);
+	r = put_in_place(f, 1, file >= 0 ? 2 : -1, n == 1 && wanted);
 	n = write(0, &r, sizeof(r));
 	_exit(n != sizeof(r));
 }
@@ -163,28 +211,49 @@ static int split(char *path, int *ret_dir, char **ret_name)
 	return *ret_dir < 0 ? -errno : 0;
 }
 
-/* A new file in the directory, with the mode and the owner of the one that it is to replace. */
-static int make_temporary(struct outfile *f, const struct stat *old)
+/* Without a name, so that nothing is left of it whoever is killed. -1: the file system has no such thing. */
+static int make_unnamed(struct outfile *f)
+{
+	CLEANUP_FD int fd = openat(f->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	char path[32];
+
+	if (fd < 0)
+		return -1;
+	proc_path(fd, path);
+	f->file = access(path, F_OK) < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return f->file < 0 ? -1 : TAKE_FD(fd);
+}
+
+static int make_named(struct outfile *f)
 {
 	int fd = -1;
 
 	for (int i = 0; fd < 0 && i < NAMES_MAX; i++) {
-		uint64_t number;
+		int r = temporary_name(f);
 
-		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-			return -EIO;
-		snprintf(f->temporary, sizeof(f->temporary), ".vmm-%016llx", (unsigned long long)number);
+		if (r < 0)
+			return r;
 		fd = openat(f->dir, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 		if (fd < 0 && errno != EEXIST)
 			return -errno;
 	}
+	return fd < 0 ? -EEXIST : fd;
+}
+
+/* A new file in the directory, with the mode and the owner of the one that it is to replace. */
+static int make_temporary(struct outfile *f, const struct stat *old)
+{
+	int fd = make_unnamed(f);
+
+	if (fd < 0)
+		fd = make_named(f);
 	if (fd >= 0 && old) {
 		/* Only root can give a file away; who cannot keeps it. */
 		if (fchown(fd, old->st_uid, old->st_gid) < 0 && fchown(fd, (uid_t)-1, old->st_gid) < 0)
 			errno = 0;
 		fchmod(fd, old->st_mode & 0777);
 	}
-	return fd < 0 ? -EEXIST : fd;
+	return fd;
 }
 
 /* Whether a rename can take the place of the file: nothing is mounted on it, and nobody keeps it from us. */
@@ -199,6 +268,17 @@ static bool replaceable(const char *path, const struct stat *old)
 	if ((dir.st_mode & S_ISVTX) && geteuid() && old->st_uid != geteuid() && dir.st_uid != geteuid())
 		return false;
 	return statx(AT_FDCWD, path, 0, STATX_TYPE, &stx) < 0 || !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+static void let_go(struct outfile *f)
+{
+	if (f->dir >= 0) {
+		put_in_place(f, f->dir, f->file, false);
+		close(TAKE_FD(f->dir));
+	}
+	if (f->file >= 0)
+		close(TAKE_FD(f->file));
+	free(TAKE_PTR(f->name));
 }
 
 /* Return: 1 when it cannot be done here, and in place perhaps can. */
@@ -222,11 +302,10 @@ static int open_beside(struct outfile *f, bool sandboxed, struct err *e)
 	r = take(f, fd, e);
 	if (r == 0 && sandboxed && start_publisher(f) < 0)
 		r = 1; /* no more processes allowed */
-	if (r) {
-		unlinkat(f->dir, f->temporary, 0);
-		if (f->out)
-			fclose(TAKE_PTR(f->out));
-	}
+	if (r && f->out)
+		fclose(TAKE_PTR(f->out));
+	if (r)
+		let_go(f);
 	return r;
 }
 
@@ -240,9 +319,7 @@ int outfile_open(const char *option, const char *path, bool sandboxed, struct ou
 	f.path = path;
 	r = number >= 0 ? open_descriptor(&f, number, e) : open_beside(&f, sandboxed, e);
 	if (r > 0) {
-		if (f.dir >= 0)
-			close(TAKE_FD(f.dir));
-		free(TAKE_PTR(f.name));
+		let_go(&f);
 		r = open_in_place(&f, e);
 	}
 	if (r == 0)
@@ -260,9 +337,12 @@ void outfile_begin(struct outfile *f)
 		f->truncate = false;
 }
 
-/* What is written to a file that is not in its place yet is given up without a trace. */
+/* What is written to a file that is not in its place yet is given up, and nothing is left of it. */
 static int failed(const struct outfile *f, int r, struct err *e)
 {
+	if (r == -ECHILD && f->temporary[0])
+		return err_sys(e, r, "%s: cannot write %s, which stays as it was; the new one is %s beside it",
+			f->option, f->path, f->temporary);
 	if (f->dir >= 0)
 		return err_sys(e, r, "%s: cannot write %s, which stays as it was", f->option, f->path);
 	return err_sys(e, r, "%s: cannot write %s, which is not complete now", f->option, f->path);
@@ -281,10 +361,7 @@ int outfile_commit(struct outfile *f, int r, struct err *e)
 	if (r == 0 && f->publisher >= 0)
 		r = ask_publisher(f, true);
 	else if (r == 0 && f->dir >= 0)
-		r = put_in_place(f, f->dir, true);
-	else if (r < 0)
-		return failed(f, r, e);
-	f->temporary[0] = '\0';
+		r = put_in_place(f, f->dir, f->file, true);
 	return r < 0 ? failed(f, r, e) : 0;
 }
 
@@ -296,10 +373,9 @@ void outfile_close(struct outfile *f)
 	}
 	if (f->publisher >= 0)
 		ask_publisher(f, false);
-	else if (f->dir >= 0 && f->temporary[0])
-		unlinkat(f->dir, f->temporary, 0);
-	if (f->dir >= 0)
-		close(f->dir);
-	free(f->name);
+	/* The name was the other process's, which alone may remove it. */
+	if (f->pid > 0)
+		f->temporary[0] = '\0';
+	let_go(f);
 	*f = OUTFILE_CLOSED;
 }

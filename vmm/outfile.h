@@ -8,8 +8,9 @@
  *	outfile_commit(&f, r, e);			the document is there
  *	outfile_close(&f);				in any case; without a commit what was there stays
  *
- * A regular file is written beside, under another name, and renamed. Behind a sandbox nobody may rename any more, so a
- * process that was made before it does: all that it hears from us is a byte, or that we are gone.
+ * A regular file is written beside, without a name (or under another, where the file system has no O_TMPFILE), and
+ * renamed. Behind a sandbox nobody may rename any more, so a process that was made before it does: all that it hears
+ * from us is a byte, or that we are gone.
  * What cannot be replaced is written in place: a pipe, a device, a file in a directory that is not ours to write.
  * A path that names a descriptor is that descriptor: what the caller has written there stays, and ours follows it.
  */
@@ -25,7 +26,8 @@
  * struct outfile - start from OUTFILE_CLOSED
  * @out: to be written to; its buffer is the caller's to set
  * @option, @path: borrowed, for words
- * @dir: the directory in which @temporary becomes @name; -1: written in place
+ * @dir: the directory in which the file becomes @name; -1: written in place
+ * @file: the file, which has no name yet; -1: it is @temporary in @dir
  * @publisher: connected to the process that renames, @pid; -1: we do
  * @truncate: a regular file in place, which is to be emptied before the first byte
  */
@@ -34,6 +36,7 @@ struct outfile {
 	const char *option;
 	const char *path;
 	int dir;
+	int file;
 	char temporary[24];
 	char *name;
 	int publisher;
@@ -41,7 +44,7 @@ struct outfile {
 	bool truncate;
 };
 
-#define OUTFILE_CLOSED ((struct outfile){.dir = -1, .publisher = -1})
+#define OUTFILE_CLOSED ((struct outfile){.dir = -1, .file = -1, .publisher = -1})
 
 /**
  * outfile_open() - open what is to be written; @ret is untouched on failure
@@ -62,7 +65,7 @@ void outfile_begin(struct outfile *f);
  * @r: 0, or what went wrong while it was written: then it is given up
  *
  * Return: 0 or a negative errno with words.
- * Context: calls write, read, close and wait4; renameat where it was opened without @sandboxed.
+ * Context: calls write, read, close and wait4; linkat and renameat where it was opened without @sandboxed.
  */
 int outfile_commit(struct outfile *f, int r, struct err *e);
 

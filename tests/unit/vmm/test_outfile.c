@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -66,6 +67,21 @@ static void open_it(const char *path, bool sandboxed, struct outfile *f)
 		fail_msg("%s", e.text);
 }
 
+/* As a file system that has no O_TMPFILE. */
+static bool no_unnamed;
+
+int __real_openat64(int at, const char *path, int flags, ...);
+int __wrap_openat64(int at, const char *path, int flags, ...);
+
+int __wrap_openat64(int at, const char *path, int flags, ...)
+{
+	if (no_unnamed && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return __real_openat64(at, path, flags, 0666);
+}
+
 static void replaces_whole_or_not_at_all(void **state)
 {
 	for (int sandboxed = 0; sandboxed < 2; sandboxed++) {
@@ -80,7 +96,7 @@ static void replaces_whole_or_not_at_all(void **state)
 		fputs("new", f.out);
 		fflush(f.out);
 		holds("a", "old");
-		files_are(2);
+		files_are(no_unnamed ? 2 : 1);
 		assert_int_equal(outfile_commit(&f, 0, &e), 0);
 		outfile_close(&f);
 		holds("a", "new");
@@ -144,8 +160,7 @@ static void a_new_file_and_a_link(void **state)
 	umask(mask);
 }
 
-/* Whoever ends us, what is not finished goes, and what was there stays. */
-static void killed(void **state)
+static void killed_with(bool named)
 {
 	int ready[2], status;
 	char byte;
@@ -157,6 +172,7 @@ static void killed(void **state)
 	if (!pid) {
 		struct outfile f;
 
+		no_unnamed = named;
 		open_it("a", true, &f);
 		fputs("half", f.out);
 		fflush(f.out);
@@ -165,7 +181,7 @@ static void killed(void **state)
 		_exit(1);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	files_are(2);
+	files_are(1 + named);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	/* The other process hears of it by itself. */
@@ -188,6 +204,54 @@ static void killed(void **state)
 	close(ready[1]);
 }
 
+/* Whoever ends us, what is not finished goes, and what was there stays. */
+static void killed(void **state)
+{
+	killed_with(false);
+	killed_with(true);
+}
+
+/* Us and the process that renames at once, as the end of a control group does: without a name nothing is left. */
+static void killed_together(void **state)
+{
+	int ready[2], status;
+	pid_t pid, publisher;
+
+	put("a", "old");
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		struct outfile f;
+
+		open_it("a", true, &f);
+		fputs("half", f.out);
+		fflush(f.out);
+		if (write(ready[1], &f.pid, sizeof(f.pid)) == sizeof(f.pid))
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], &publisher, sizeof(publisher)), sizeof(publisher));
+	kill(publisher, SIGKILL);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(waitpid(publisher, &status, 0), publisher);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	files_are(1);
+	holds("a", "old");
+	unlink("a");
+	close(ready[0]);
+	close(ready[1]);
+}
+
+/* A file system without O_TMPFILE: the other name goes in every case but one, which is named. */
+static void without_unnamed(void **state)
+{
+	no_unnamed = true;
+	replaces_whole_or_not_at_all(state);
+	no_unnamed = false;
+}
+
 /* The process that renames outlives what a terminal or a service manager sends to the whole group. */
 static void signals_of_the_group(void **state)
 {
@@ -207,13 +271,23 @@ static void signals_of_the_group(void **state)
 
 	/* And when it was killed, that is an error, and not a wait. */
 	open_it("a", true, &f);
-	snprintf(left, sizeof(left), "%s", f.temporary);
 	kill(f.pid, SIGKILL);
 	fputs("1", f.out);
 	assert_int_equal(outfile_commit(&f, 0, &e), -ECHILD);
 	outfile_close(&f);
+	files_are(0);
+
+	no_unnamed = true;
+	open_it("a", true, &f);
+	no_unnamed = false;
+	snprintf(left, sizeof(left), "%s", f.temporary);
+	kill(f.pid, SIGKILL);
+	fputs("1", f.out);
+	assert_int_equal(outfile_commit(&f, 0, &e), -ECHILD);
+	assert_non_null(strstr(e.text, left));
+	outfile_close(&f);
 	assert_int_equal(unlink(left), 0);
-	assert_int_equal(access("a", F_OK), -1);
+	files_are(0);
 }
 
 static void a_descriptor(void **state)
@@ -312,8 +386,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replaces_whole_or_not_at_all),
+		cmocka_unit_test(without_unnamed),
 		cmocka_unit_test(a_new_file_and_a_link),
 		cmocka_unit_test(killed),
+		cmocka_unit_test(killed_together),
 		cmocka_unit_test(signals_of_the_group),
 		cmocka_unit_test(a_descriptor),
 		cmocka_unit_test(in_place),
