@@ -15,7 +15,7 @@
 #include "cmd/commands.h"
 #include "cmd/parse.h"
 #include "vmm/base/outcome.h"
-#include "vmm/cpuid_text.h"
+#include "vmm/cpuid/text.h"
 #include "vmm/kvm.h"
 
 enum own { OWN_RAW, OWN_FROM };

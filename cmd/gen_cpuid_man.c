@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "vmm/base/util.h"
-#include "vmm/cpuid_table.h"
+#include "vmm/cpuid/table.h"
 
 #define TEXT_COLUMNS 72
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm.h"
 
 /* struct kvm_cpuid2 ends in a flexible array, which only the heap gives room. */

@@ -18,7 +18,7 @@
 #include "boot/mptable.h"
 #include "boot/resetvec.h"
 #include "vmm/board.h"
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 #include "vmm/machine_internal.h"
 
 /* Opens a regular file to read. A FIFO must not hang us, hence O_NONBLOCK, which regular files ignore. */

@@ -10,7 +10,7 @@
 
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 #include "vmm/vm.h"
 
 #define PROBE_RAM      (2 * MIB)

@@ -12,7 +12,7 @@
 #include "vmm/base/entry.h"
 #include "vmm/base/err.h"
 #include "vmm/base/gmem.h"
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm.h"
 
 /**

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tests/support/fuzz.h"
-#include "vmm/cpuid_text.h"
+#include "vmm/cpuid/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

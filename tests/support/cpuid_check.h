@@ -7,7 +7,7 @@
 #ifndef TESTS_SUPPORT_CPUID_CHECK_H
 #define TESTS_SUPPORT_CPUID_CHECK_H
 
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 
 #define CPUID_CHECK_MAX 256
 

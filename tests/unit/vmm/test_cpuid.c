@@ -10,7 +10,7 @@
 #include "tests/support/cpuid_check.h"
 #include "tests/support/unit.h"
 #include "vmm/base/board.h"
-#include "vmm/cpuid_text.h"
+#include "vmm/cpuid/text.h"
 
 #define INTEL_EBX 0x756e6547
 #define INTEL_EDX 0x49656e69

@@ -8,7 +8,7 @@
 
 #include "tests/support/cpuid_check.h"
 #include "tests/support/unit.h"
-#include "vmm/cpuid_text.h"
+#include "vmm/cpuid/text.h"
 
 /* `vmm cpuid` prints "    edx 31:24 ~ NAME REASON" in 120 columns. */
 #define NAME_MAX_CHARS   21

@@ -13,7 +13,7 @@
 #include "tests/support/kvm_fault.h"
 #include "tests/support/unit.h"
 #include "vmm/base/loop.h"
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 #include "vmm/machine.h"
 #include "vmm/vm.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "vmm/base/util.h"
-#include "vmm/cpuid_rows.h"
+#include "vmm/cpuid/rows.h"
 
 static char words[UINT16_MAX];
 static size_t words_nr;
@@ -38,7 +38,7 @@ static void print_rule(const struct cpuid_row *row)
 
 int main(void)
 {
-	printf("/* Made by vmm/gen_cpuid.c from vmm/cpuid_table.c. */\n#include \"vmm/cpuid_table.h\"\n\n");
+	printf("/* Made by vmm/cpuid/gen_cpuid.c from vmm/cpuid/table.c. */\n#include \"vmm/cpuid/table.h\"\n\n");
 	printf("const struct cpuid_rule cpuid_rules[] = {\n");
 	for (size_t i = 0; i < cpuid_rows_nr; i++) {
 		print_rule(&cpuid_rows[i]);

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 
 /**
  * cpuid_text_read() - the set that a text describes

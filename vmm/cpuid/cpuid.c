@@ -22,7 +22,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/base/board.h"
-#include "vmm/cpuid.h"
+#include "vmm/cpuid/cpuid.h"
 
 #define FEATURE_XSAVE      BIT(26)           /* leaf 1 ECX */
 #define XSAVE_LEGACY_BYTES 576u              /* SDM volume 1, 13.4: 512 bytes legacy region, 64 bytes header */

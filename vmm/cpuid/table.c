@@ -8,7 +8,7 @@
  * it?"; if the answer is more than nothing, the row says what.
  */
 #include "vmm/base/util.h"
-#include "vmm/cpuid_rows.h"
+#include "vmm/cpuid/rows.h"
 
 /* clang-format off */
 const struct cpuid_row cpuid_rows[] = {

@@ -6,7 +6,7 @@
 #ifndef VMM_CPUID_ROWS_H
 #define VMM_CPUID_ROWS_H
 
-#include "vmm/cpuid_table.h"
+#include "vmm/cpuid/table.h"
 
 #define S(n)      n, n               /* one sub-leaf, or a leaf that has none */
 #define FROM(n)   n, CPUID_ANY_INDEX /* this one and all behind it */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/cpuid_text.h"
+#include "vmm/cpuid/text.h"
 
 #include <ctype.h>
 #include <errno.h>

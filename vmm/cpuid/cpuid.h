@@ -9,8 +9,8 @@
  *	set = template; cpuid_for_cpu(&set, n, cpus);	once a vCPU
  *	vcpu_set_cpuid(vcpu, &set, e);
  */
-#ifndef VMM_CPUID_H
-#define VMM_CPUID_H
+#ifndef VMM_CPUID_CPUID_H
+#define VMM_CPUID_CPUID_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@
 #include <linux/kvm.h>
 
 #include "vmm/base/err.h"
-#include "vmm/cpuid_table.h"
+#include "vmm/cpuid/table.h"
 
 struct kvm;
 
