@@ -12,7 +12,7 @@
 #include "cmd/version.h"
 #include "vmm/base/outcome.h"
 #include "vmm/fileset.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 #include "vmm/outfile.h"
 
 static const struct bench {

@@ -16,7 +16,7 @@
 #include "cmd/parse.h"
 #include "vmm/base/outcome.h"
 #include "vmm/cpuid/text.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 enum own { OWN_RAW, OWN_FROM };
 enum output { OUTPUT_TABLE, OUTPUT_RAW_HOST, OUTPUT_RAW_GUEST };

@@ -9,9 +9,9 @@
 #include "security/landlock.h"
 #include "vmm/base/fdpath.h"
 #include "vmm/console.h"
-#include "vmm/exitlog.h"
 #include "vmm/flat.h"
 #include "vmm/hostfiles.h"
+#include "vmm/kvm/exitlog.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
 #define FDS_BASE        64

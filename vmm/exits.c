@@ -24,8 +24,8 @@
 
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
-#include "vmm/kvmstats.h"
-#include "vmm/vm.h"
+#include "vmm/kvm/stats.h"
+#include "vmm/kvm/vm.h"
 
 #define RAM          (16 * MIB)
 #define AT_IDT       0x1000

@@ -14,7 +14,7 @@
 
 #include "vmm/base/err.h"
 #include "vmm/base/stats.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 enum exits_from { EXITS_RING0, EXITS_RING3, EXITS_SYSCALL };
 

@@ -21,7 +21,7 @@
 #include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
 #include "vmm/console.h"
-#include "vmm/vcpu.h"
+#include "vmm/kvm/vcpu.h"
 
 /**
  * struct flat_source - one program as the operator names it

@@ -13,7 +13,7 @@
 #include "devices/uart16550.h"
 #include "vmm/flat.h"
 #include "vmm/flat_layout.h"
-#include "vmm/vm.h"
+#include "vmm/kvm/vm.h"
 
 #define FLAT_LINE_MAX  512
 #define FLAT_WORDS_MAX 256

@@ -13,7 +13,7 @@
 
 #include "security/landlock.h"
 #include "security/seccomp.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 #include "vmm/probe.h"
 
 static const struct cap {

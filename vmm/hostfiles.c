@@ -10,7 +10,7 @@
 #include <sys/sysinfo.h>
 
 #include "vmm/base/util.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 /* The modules that can be KVM. kvm_pvm is a software one. */
 static const char *const modules[] = {"kvm", "kvm_amd", "kvm_intel", "kvm_pvm"};

@@ -15,7 +15,7 @@
 
 #include "vmm/base/err.h"
 #include "vmm/base/stats.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 /** threads that close guests when many are alive */
 #define LIFECYCLE_CLOSERS 64U

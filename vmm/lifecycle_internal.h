@@ -5,8 +5,8 @@
 #ifndef VMM_LIFECYCLE_INTERNAL_H
 #define VMM_LIFECYCLE_INTERNAL_H
 
+#include "vmm/kvm/vm.h"
 #include "vmm/lifecycle.h"
-#include "vmm/vm.h"
 
 #define PAGE         (4 * KIB)
 #define GUEST_DATA   (4 * MIB)

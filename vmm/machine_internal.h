@@ -23,11 +23,11 @@
 #include "vmm/base/board.h"
 #include "vmm/console.h"
 #include "vmm/console_split.h"
-#include "vmm/exitlog.h"
-#include "vmm/kvmstats.h"
+#include "vmm/kvm/exitlog.h"
+#include "vmm/kvm/stats.h"
+#include "vmm/kvm/vm.h"
 #include "vmm/machine.h"
 #include "vmm/virtio_slots.h"
-#include "vmm/vm.h"
 
 /**
  * enum cpu_probe - what a look at a CPU found (see the theory of operation in machine_run.c)

@@ -10,9 +10,9 @@
 #include "vmm/base/bus.h"
 #include "vmm/console.h"
 #include "vmm/hostfiles.h"
-#include "vmm/kvmstats.h"
+#include "vmm/kvm/stats.h"
+#include "vmm/kvm/vcpu.h"
 #include "vmm/machine.h"
-#include "vmm/vcpu.h"
 
 /** struct measure_counter - a counter of KVM, summed over CPUs where it is one of a vCPU */
 struct measure_counter {

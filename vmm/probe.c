@@ -11,7 +11,7 @@
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/cpuid/cpuid.h"
-#include "vmm/vm.h"
+#include "vmm/kvm/vm.h"
 
 #define PROBE_RAM      (2 * MIB)
 #define PROBE_GDT      0x1000

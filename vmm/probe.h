@@ -7,7 +7,7 @@
 #define VMM_PROBE_H
 
 #include "vmm/base/err.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 #define PROBES_MAX 16
 

@@ -5,7 +5,7 @@
 #ifndef VMM_REPORT_INTERNAL_H
 #define VMM_REPORT_INTERNAL_H
 
-#include "vmm/exitlog.h"
+#include "vmm/kvm/exitlog.h"
 #include "vmm/measure.h"
 #include "vmm/outfile.h"
 #include "vmm/phases.h"

@@ -7,7 +7,7 @@
 
 #include "security/sandbox.h"
 #include "vmm/board.h"
-#include "vmm/memory.h"
+#include "vmm/kvm/memory.h"
 #include "vmm/report_internal.h"
 
 /* Objects in the arrays of the top level take a line each. */

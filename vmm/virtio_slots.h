@@ -14,8 +14,8 @@
 #include "devices/virtio/virtio_mmio.h"
 #include "vmm/base/board.h"
 #include "vmm/config.h"
+#include "vmm/kvm/vm.h"
 #include "vmm/virtio_misc.h"
-#include "vmm/vm.h"
 #include "vmm/worker.h"
 
 /**

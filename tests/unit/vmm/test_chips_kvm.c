@@ -7,7 +7,7 @@
 #include "devices/pit.h"
 #include "tests/support/unit.h"
 #include "vmm/base/le.h"
-#include "vmm/vm.h"
+#include "vmm/kvm/vm.h"
 
 #define STOPPED 0xff
 

@@ -15,7 +15,7 @@
 #include "tests/support/cpuid_check.h"
 #include "tests/support/unit.h"
 #include "vmm/base/board.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 static int kvm_fd = -1;
 

@@ -9,7 +9,7 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/board.h"
-#include "vmm/memory.h"
+#include "vmm/kvm/memory.h"
 
 static void small_ram_is_one_region(void **state)
 {

@@ -7,7 +7,7 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
-#include "vmm/vm.h"
+#include "vmm/kvm/vm.h"
 
 #define MSR_MISC_ENABLE 0x1a0
 

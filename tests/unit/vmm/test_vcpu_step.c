@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "vmm/vcpu.h"
+#include "vmm/kvm/vcpu.h"
 
 /**
  * struct play - what KVM does

@@ -14,8 +14,8 @@
 #include "tests/support/unit.h"
 #include "vmm/base/loop.h"
 #include "vmm/cpuid/cpuid.h"
+#include "vmm/kvm/vm.h"
 #include "vmm/machine.h"
-#include "vmm/vm.h"
 
 #define MEM_BYTES (CONFIG_MEM_MIN + 16 * 4 * KIB)
 #define CPUS      2

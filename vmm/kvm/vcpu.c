@@ -8,7 +8,7 @@
  * signal that is pending at that moment interrupts the start, as it does a fork(); up to Linux 6.13 KVM then answers
  * ENOMEM. The signal has been handled when KVM_RUN comes back, so another try succeeds, unless memory is short indeed.
  */
-#include "vmm/vcpu.h"
+#include "vmm/kvm/vcpu.h"
 
 #include <errno.h>
 #include <inttypes.h>

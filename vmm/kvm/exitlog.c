@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/exitlog.h"
+#include "vmm/kvm/exitlog.h"
 
 #include <errno.h>
 #include <sys/mman.h>

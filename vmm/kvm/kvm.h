@@ -2,8 +2,8 @@
 /*
  * /dev/kvm: opening it with words that help, and ioctls that are timed.
  */
-#ifndef VMM_KVM_H
-#define VMM_KVM_H
+#ifndef VMM_KVM_KVM_H
+#define VMM_KVM_KVM_H
 
 #include <linux/kvm.h>
 #include <stdbool.h>

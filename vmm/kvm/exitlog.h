@@ -3,14 +3,14 @@
  * Every stay of a vCPU in the guest and why it ended, for the trace file. Written by the vCPU's thread alone, into
  * memory set aside before: it costs two clock readings an exit, and never waits.
  */
-#ifndef VMM_EXITLOG_H
-#define VMM_EXITLOG_H
+#ifndef VMM_KVM_EXITLOG_H
+#define VMM_KVM_EXITLOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/vcpu.h"
+#include "vmm/kvm/vcpu.h"
 
 /* 32 bytes each; a boot with a chatty serial port makes some 100,000. Pages are taken as they fill. */
 #define EXITLOG_MAX 262144

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 #include <cpuid.h>
 #include <errno.h>

@@ -2,10 +2,10 @@
 /*
  * KVM's own counters of a VM or a vCPU, through its binary statistics file (KVM API, 4.133).
  */
-#ifndef VMM_KVMSTATS_H
-#define VMM_KVMSTATS_H
+#ifndef VMM_KVM_STATS_H
+#define VMM_KVM_STATS_H
 
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 /* More than any KVM has; what claims more is not believed. */
 #define KVM_STATS_MAX 512

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "vmm/cpuid/cpuid.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 /* struct kvm_cpuid2 ends in a flexible array, which only the heap gives room. */
 static struct kvm_cpuid2 *cpuid2_new(uint32_t nr)

@@ -2,13 +2,13 @@
 /*
  * Guest RAM: mapping it, and telling KVM about it.
  */
-#ifndef VMM_MEMORY_H
-#define VMM_MEMORY_H
+#ifndef VMM_KVM_MEMORY_H
+#define VMM_KVM_MEMORY_H
 
 #include "vmm/base/err.h"
 #include "vmm/base/gmem.h"
 #include "vmm/config.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 /**
  * struct memory - owns the mapping that @gmem's regions point into

@@ -3,8 +3,8 @@
  * A virtual CPU. Running it is a step: vcpu_step() runs the guest until something happens and returns what happened.
  * Threads, loops and signals are their owner's business (machine.c for Linux); a thousand small guests do without.
  */
-#ifndef VMM_VCPU_H
-#define VMM_VCPU_H
+#ifndef VMM_KVM_VCPU_H
+#define VMM_KVM_VCPU_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #include "vmm/base/err.h"
 #include "vmm/base/gmem.h"
 #include "vmm/cpuid/cpuid.h"
-#include "vmm/kvm.h"
+#include "vmm/kvm/kvm.h"
 
 /**
  * enum vcpu_event - why vcpu_step() returned

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/memory.h"
+#include "vmm/kvm/memory.h"
 
 #include <errno.h>
 #include <inttypes.h>

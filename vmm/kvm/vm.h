@@ -3,15 +3,15 @@
  * A KVM virtual machine without an opinion on what runs in it: RAM, interrupt controllers, CPUs, two buses. machine.c
  * makes a Linux machine of it.
  */
-#ifndef VMM_VM_H
-#define VMM_VM_H
+#ifndef VMM_KVM_VM_H
+#define VMM_KVM_VM_H
 
 #include <pthread.h>
 
 #include "vmm/base/bus.h"
 #include "vmm/base/irq.h"
-#include "vmm/memory.h"
-#include "vmm/vcpu.h"
+#include "vmm/kvm/memory.h"
+#include "vmm/kvm/vcpu.h"
 
 /**
  * struct vm_maker - a thread that makes a VM

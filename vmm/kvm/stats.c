@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/kvmstats.h"
+#include "vmm/kvm/stats.h"
 
 #include <errno.h>
 #include <string.h>
