@@ -11,9 +11,9 @@
 #include "cmd/commands.h"
 #include "cmd/version.h"
 #include "vmm/base/outcome.h"
-#include "vmm/fileset.h"
+#include "vmm/host/fileset.h"
+#include "vmm/host/outfile.h"
 #include "vmm/kvm/kvm.h"
-#include "vmm/outfile.h"
 
 static const struct bench {
 	const char *name;

@@ -11,8 +11,8 @@
 #include "cmd/pick.h"
 #include "cmd/report.h"
 #include "vmm/base/outcome.h"
-#include "vmm/fileset.h"
-#include "vmm/outfile.h"
+#include "vmm/host/fileset.h"
+#include "vmm/host/outfile.h"
 
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN     60

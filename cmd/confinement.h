@@ -15,7 +15,7 @@
 #define CMD_CONFINEMENT_H
 
 #include "security/sandbox.h"
-#include "vmm/nbio.h"
+#include "vmm/host/nbio.h"
 
 struct terminal;
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "vmm/escape.h"
-#include "vmm/nbio.h"
+#include "vmm/host/nbio.h"
 
 #define TEXT_MAX     512
 #define LINE_MAX_LEN (4 * TEXT_MAX + 128)

@@ -24,7 +24,7 @@ struct logsink;
  * @ret: owned by the caller; untouched on failure
  *
  * Return: 0 or a negative errno.
- * Context: sandbox stage OPEN (see vmm/nbio.h); from then on the trace owner's thread.
+ * Context: sandbox stage OPEN (see vmm/host/nbio.h); from then on the trace owner's thread.
  */
 int logsink_new(int fd, enum trace_level level, struct logsink **ret);
 

@@ -10,7 +10,7 @@
 #include "vmm/base/fdpath.h"
 #include "vmm/console.h"
 #include "vmm/flat.h"
-#include "vmm/hostfiles.h"
+#include "vmm/host/facts.h"
 #include "vmm/kvm/exitlog.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
@@ -157,7 +157,7 @@ static void plan_streams(const struct terminal *terminal, int report_fd, struct 
 	}
 }
 
-/* A descriptor of the caller's that the console goes to; see vmm/nbio.h. */
+/* A descriptor of the caller's that the console goes to; see vmm/host/nbio.h. */
 static void plan_descriptor(int fd, struct sandbox_plan *plan)
 {
 	struct stat st;

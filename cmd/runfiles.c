@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/runfiles.h"
 
-#include "vmm/fileset.h"
+#include "vmm/host/fileset.h"
 
 int runfiles_check(const struct config *c, struct err *e)
 {

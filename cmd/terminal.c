@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "vmm/nbio.h"
+#include "vmm/host/nbio.h"
 
 #define KEY_ESCAPE 0x01 /* Ctrl-A */
 #define SIGNALS    65

@@ -8,8 +8,8 @@
 
 #include "vmm/base/units.h"
 #include "vmm/board.h"
-#include "vmm/listener.h"
-#include "vmm/net_open.h"
+#include "vmm/host/listener.h"
+#include "vmm/host/net.h"
 #include "vmm/virtio_misc.h"
 
 void config_init(struct config *ret)

@@ -21,7 +21,7 @@
  * What the sandbox has to leave. Paths: to remove the socket, removal of files in its directory; to tell at the end
  * whether anybody has the pty open, reading and writing of console_pty_name() (without it a pty that nobody reads
  * holds up the end for half of console_finish()'s time). System calls of the loop's thread after console_attach():
- * those of vmm/nbio.h; write on an eventfd; epoll_ctl, timerfd_settime; socket: accept4, fcntl(F_DUPFD_CLOEXEC);
+ * those of vmm/host/nbio.h; write on an eventfd; epoll_ctl, timerfd_settime; socket: accept4, fcntl(F_DUPFD_CLOEXEC);
  * pty: ioctl(FIONREAD, TIOCGPTPEER); console_destroy() of a socket: newfstatat, unlinkat. Of a vCPU's
  * thread: write on an eventfd, futex.
  */
@@ -36,8 +36,8 @@
 #include "vmm/base/err.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/trace.h"
-#include "vmm/config.h"
 #include "vmm/bootlog.h"
+#include "vmm/config.h"
 #include "vmm/watch.h"
 
 #define CONSOLE_RING_BYTES (1 * MIB)

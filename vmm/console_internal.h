@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 
 #include "vmm/console.h"
-#include "vmm/listener.h"
-#include "vmm/nbio.h"
+#include "vmm/host/listener.h"
+#include "vmm/host/nbio.h"
 
 #define CONSOLE_INPUT_BYTES 4096
 /* Behind a filter: what is typed ahead of the guest. */

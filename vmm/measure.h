@@ -9,7 +9,7 @@
 #include "vmm/base/board.h"
 #include "vmm/base/bus.h"
 #include "vmm/console.h"
-#include "vmm/hostfiles.h"
+#include "vmm/host/facts.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/machine.h"

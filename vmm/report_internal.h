@@ -5,9 +5,9 @@
 #ifndef VMM_REPORT_INTERNAL_H
 #define VMM_REPORT_INTERNAL_H
 
+#include "vmm/host/outfile.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/measure.h"
-#include "vmm/outfile.h"
 #include "vmm/phases.h"
 #include "vmm/recorder.h"
 #include "vmm/report.h"

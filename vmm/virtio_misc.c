@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/host/vsock.h"
 #include "vmm/virtio_slots.h"
-#include "vmm/vsock_host.h"
 
 /* Without a step of the operator's own, eight of them are all of RAM. */
 #define BALLOON_STEPS 8

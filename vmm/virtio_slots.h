@@ -14,9 +14,9 @@
 #include "devices/virtio/virtio_mmio.h"
 #include "vmm/base/board.h"
 #include "vmm/config.h"
+#include "vmm/host/worker.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/virtio_misc.h"
-#include "vmm/worker.h"
 
 /**
  * struct virtio_slot - what every device has: a register page and an interrupt

@@ -4,7 +4,7 @@
  * the queues and a backend (net_backend.h), and looks at nothing but the 12-byte header in front of each.
  *
  * For the sandbox: after the start this file itself makes no system call but read and write of an eventfd, epoll_ctl
- * and timerfd_settime; those of the backends stand in vmm/net_tap.h and vmm/net_passt.h.
+ * and timerfd_settime; those of the backends stand in vmm/host/tap.h and vmm/host/passt.h.
  */
 #ifndef DEVICES_VIRTIO_NET_H
 #define DEVICES_VIRTIO_NET_H

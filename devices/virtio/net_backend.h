@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a virtio network device needs of the host: frames out, frames in, and an fd that says when. vmm/net_tap.h and
- * vmm/net_passt.h are two of them, a test brings its own.
+ * What a virtio network device needs of the host: frames out, frames in, and an fd that says when. vmm/host/tap.h and
+ * vmm/host/passt.h are two of them, a test brings its own.
  *
  * All calls come from the device's loop, with the device's lock held but for set_offload(), and do not block.
  */

@@ -2,7 +2,7 @@
 /*
  * Socket device (virtio 1.2, 5.10): stream connections between the guest and Unix sockets of the host.
  *
- * What a connection is attached to, and who asked for it, is the host end's (struct vsock_host, vmm/vsock_host.c); the
+ * What a connection is attached to, and who asked for it, is the host end's (struct vsock_host, vmm/host/vsock.c); the
  * protocol, the credit and the connections are here.
  *
  * Bounds, all in memory that exists from the start on: VIRTIO_VSOCK_CONNS_MAX connections, each with a buffer of

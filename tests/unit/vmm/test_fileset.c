@@ -9,7 +9,7 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/fdpath.h"
-#include "vmm/fileset.h"
+#include "vmm/host/fileset.h"
 
 static char dir[] = "/tmp/vmm-fileset.XXXXXX";
 

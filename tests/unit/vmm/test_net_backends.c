@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "vmm/net_open.h"
-#include "vmm/net_passt.h"
-#include "vmm/net_tap.h"
+#include "vmm/host/net.h"
+#include "vmm/host/passt.h"
+#include "vmm/host/tap.h"
 
 static uint8_t frame[NET_FRAME_MAX], back[4 + NET_FRAME_MAX + 16];
 

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "tests/support/unit.h"
-#include "vmm/outfile.h"
+#include "vmm/host/outfile.h"
 
 static char dir[] = "/tmp/vmm-outfile.XXXXXX";
 

@@ -25,8 +25,8 @@
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
 #include "vmm/base/le.h"
+#include "vmm/host/worker.h"
 #include "vmm/virtio_slots.h"
-#include "vmm/worker.h"
 
 #define WAIT_MS 10000
 

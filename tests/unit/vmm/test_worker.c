@@ -11,7 +11,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/util.h"
-#include "vmm/worker.h"
+#include "vmm/host/worker.h"
 
 #define MS UINT64_C(1000000)
 

@@ -5,8 +5,8 @@
  * System calls of listener_close(): newfstatat, unlinkat, close. Paths: to remove the socket, removal of files in its
  * directory.
  */
-#ifndef VMM_LISTENER_H
-#define VMM_LISTENER_H
+#ifndef VMM_HOST_LISTENER_H
+#define VMM_HOST_LISTENER_H
 
 #include <sys/types.h>
 

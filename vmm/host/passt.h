@@ -7,8 +7,8 @@
  * ours has to be started before Landlock, no_new_privs and seccomp, which it would inherit. After it, on the loop's
  * thread: write, writev and read on the socket, read on a pipe; at the end wait4 and ppoll.
  */
-#ifndef VMM_NET_PASST_H
-#define VMM_NET_PASST_H
+#ifndef VMM_HOST_PASST_H
+#define VMM_HOST_PASST_H
 
 #include "devices/virtio/net_backend.h"
 #include "vmm/base/err.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/nbio.h"
+#include "vmm/host/nbio.h"
 
 #include <errno.h>
 #include <fcntl.h>

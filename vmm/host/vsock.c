@@ -5,7 +5,7 @@
  * looked at (MSG_PEEK) and only then taken, so that what follows the line is still in the socket when the device gets
  * it.
  */
-#include "vmm/vsock_host.h"
+#include "vmm/host/vsock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #include <sys/un.h>
 
 #include "vmm/base/units.h"
-#include "vmm/listener.h"
+#include "vmm/host/listener.h"
 
 #define CLIENTS_MAX 16
 #define LINE_MAX    32 /* "CONNECT 4294967295\n" and some blanks */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/fileset.h"
+#include "vmm/host/fileset.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,8 @@
  * and SIOCGIFINDEX), SIOCGIFHWADDR and SIOCGIFMTU. After it, on the loop's thread: readv and writev on the fd, ioctl
  * TUNSETOFFLOAD.
  */
-#ifndef VMM_NET_TAP_H
-#define VMM_NET_TAP_H
+#ifndef VMM_HOST_TAP_H
+#define VMM_HOST_TAP_H
 
 #include "devices/virtio/net_backend.h"
 #include "vmm/base/err.h"

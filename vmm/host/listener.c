@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/listener.h"
+#include "vmm/host/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>

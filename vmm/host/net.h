@@ -2,8 +2,8 @@
 /*
  * A network backend as the configuration asks for it.
  */
-#ifndef VMM_NET_OPEN_H
-#define VMM_NET_OPEN_H
+#ifndef VMM_HOST_NET_H
+#define VMM_HOST_NET_H
 
 #include "devices/virtio/net.h"
 #include "vmm/config.h"

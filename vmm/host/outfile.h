@@ -14,8 +14,8 @@
  * What cannot be replaced is written in place: a pipe, a device, a file in a directory that is not ours to write.
  * A path that names a descriptor is that descriptor: what the caller has written there stays, and ours follows it.
  */
-#ifndef VMM_OUTFILE_H
-#define VMM_OUTFILE_H
+#ifndef VMM_HOST_OUTFILE_H
+#define VMM_HOST_OUTFILE_H
 
 #include <stdio.h>
 #include <sys/types.h>

@@ -3,8 +3,8 @@
  * A loop in a thread of its own, behind a filter of its own: for devices that block, since the control loop must never
  * wait for a disk, and for those that need calls which the control loop does without.
  */
-#ifndef VMM_WORKER_H
-#define VMM_WORKER_H
+#ifndef VMM_HOST_WORKER_H
+#define VMM_HOST_WORKER_H
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -3,8 +3,8 @@
  * All files that one command reads and writes, compared with each other before any of them is opened for writing: an
  * output that is an input would destroy it, two outputs in one file would destroy each other.
  */
-#ifndef VMM_FILESET_H
-#define VMM_FILESET_H
+#ifndef VMM_HOST_FILESET_H
+#define VMM_HOST_FILESET_H
 
 #include <stddef.h>
 #include <stdint.h>

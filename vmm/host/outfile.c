@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/outfile.h"
+#include "vmm/host/outfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #include "vmm/base/fdpath.h"
-#include "vmm/nbio.h"
+#include "vmm/host/nbio.h"
 
 /* Linux 5.9; not in every C library */
 #ifndef SYS_close_range

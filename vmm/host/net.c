@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/net_open.h"
+#include "vmm/host/net.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "vmm/net_passt.h"
-#include "vmm/net_tap.h"
+#include "vmm/host/passt.h"
+#include "vmm/host/tap.h"
 
 static int check_ports(const struct config_net *c, struct err *e)
 {

@@ -6,7 +6,7 @@
  * no frame has means that we are out of step with the other side, and there is no way back into it: that is the end of
  * the link.
  */
-#include "vmm/net_passt.h"
+#include "vmm/host/passt.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include <time.h>
 
 #include "devices/virtio/virtqueue.h"
-#include "vmm/nbio.h"
+#include "vmm/host/nbio.h"
 
 extern char **environ;
 

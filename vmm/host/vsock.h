@@ -8,10 +8,10 @@
  *
  * Paths after the start: connect() to PATH_P, in the directory of PATH; removal of PATH. System calls after the start,
  * of the device's loop: accept4, recvfrom, sendto, socket, connect, close, epoll_ctl, timerfd_settime; those of
- * devices/virtio/vsock.h. At the end, of the control loop: those of vmm/listener.h.
+ * devices/virtio/vsock.h. At the end, of the control loop: those of vmm/host/listener.h.
  */
-#ifndef VMM_VSOCK_HOST_H
-#define VMM_VSOCK_HOST_H
+#ifndef VMM_HOST_VSOCK_H
+#define VMM_HOST_VSOCK_H
 
 #include "devices/virtio/vsock.h"
 #include "vmm/base/err.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/worker.h"
+#include "vmm/host/worker.h"
 
 #include <assert.h>
 #include <errno.h>

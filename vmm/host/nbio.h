@@ -18,8 +18,8 @@
  * System calls after the open: read, write, recvfrom, sendto, ppoll, ioctl(TIOCGPGRP), fcntl(F_GETFL,
  * F_SETFL), close.
  */
-#ifndef VMM_NBIO_H
-#define VMM_NBIO_H
+#ifndef VMM_HOST_NBIO_H
+#define VMM_HOST_NBIO_H
 
 #include <stdbool.h>
 #include <stddef.h>

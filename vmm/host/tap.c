@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/net_tap.h"
+#include "vmm/host/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
