@@ -20,7 +20,7 @@
 #include "cmd/runfiles.h"
 #include "cmd/terminal.h"
 #include "vmm/base/gmem.h"
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 #include "vmm/hints.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/escape.h"
+#include "vmm/console/escape.h"
 #include "vmm/host/nbio.h"
 
 #define TEXT_MAX     512

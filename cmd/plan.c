@@ -8,7 +8,7 @@
 #include "cmd/terminal.h"
 #include "security/landlock.h"
 #include "vmm/base/fdpath.h"
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 #include "vmm/flat.h"
 #include "vmm/host/facts.h"
 #include "vmm/kvm/exitlog.h"

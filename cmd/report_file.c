@@ -9,7 +9,7 @@
 
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
-#include "vmm/escape.h"
+#include "vmm/console/escape.h"
 #include "vmm/report.h"
 
 #define FILE_MAX_BYTES (64 * MIB)

@@ -10,7 +10,7 @@
 #include "cmd/report.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
-#include "vmm/escape.h"
+#include "vmm/console/escape.h"
 
 #define LABEL   24
 #define NUMBER  12

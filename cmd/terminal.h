@@ -21,7 +21,7 @@
 #include <stdbool.h>
 
 #include "vmm/base/err.h"
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 
 struct terminal;
 

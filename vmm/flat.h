@@ -20,7 +20,7 @@
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 #include "vmm/kvm/vcpu.h"
 
 /**

@@ -8,7 +8,7 @@
 #include "devices/virtio/virtio.h"
 #include "vmm/base/board.h"
 #include "vmm/base/bus.h"
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 #include "vmm/host/facts.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vcpu.h"

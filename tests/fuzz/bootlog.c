@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/support/fuzz.h"
-#include "vmm/bootlog.h"
+#include "vmm/console/bootlog.h"
 #include "vmm/recorder.h"
 
 struct reader {

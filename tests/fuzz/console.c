@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "tests/support/fuzz.h"
-#include "vmm/console.h"
-#include "vmm/escape.h"
+#include "vmm/console/console.h"
+#include "vmm/console/escape.h"
 
 static void check_text(const char *text, size_t len, size_t size, bool lines)
 {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 
 #define MS       UINT64_C(1000000)
 #define RIG_FIFO 16

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
-#include "vmm/bootlog.h"
+#include "vmm/console/bootlog.h"
 #include "vmm/recorder.h"
 
 #define MS UINT64_C(1000000)

@@ -21,7 +21,7 @@
 #include "security/stages.h"
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 
 #define LAST_SIZE (200 * KIB) /* more than a pipe, a socket or a pty holds */
 

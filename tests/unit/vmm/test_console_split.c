@@ -8,7 +8,7 @@
 #include "tests/support/chip.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
-#include "vmm/console_split.h"
+#include "vmm/console/split.h"
 
 #define RX 0
 

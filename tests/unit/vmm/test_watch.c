@@ -3,8 +3,8 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
-#include "vmm/escape.h"
-#include "vmm/watch.h"
+#include "vmm/console/escape.h"
+#include "vmm/console/watch.h"
 
 static uint32_t feed(struct watch *w, const char *text)
 {

@@ -11,7 +11,7 @@
  *
  * The watch and the tail see a byte when the guest wrote it, not when a reader took it.
  */
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +25,8 @@
 
 #include "vmm/base/fdpath.h"
 #include "vmm/base/outcome.h"
-#include "vmm/console_internal.h"
-#include "vmm/escape.h"
+#include "vmm/console/escape.h"
+#include "vmm/console/internal.h"
 
 /*
  * A kernel worker moves the bytes from a pty's master to its slave: the slave is empty when it was found empty for

@@ -11,13 +11,13 @@
  * Initcalls come in pairs, "calling NAME+0x0/0x10 @ TASK" and "initcall NAME+0x0/0x10 returned 0 after N usecs". The
  * second line alone tells the time taken; the first gives start and task, and an upper bound.
  */
-#include "vmm/bootlog.h"
+#include "vmm/console/bootlog.h"
 
 #include <limits.h>
 #include <string.h>
 
 #include "vmm/base/util.h"
-#include "vmm/watch.h"
+#include "vmm/console/watch.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_US UINT64_C(1000)

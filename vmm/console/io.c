@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "vmm/console_internal.h"
+#include "vmm/console/internal.h"
 
 /*
  * After a write, so much later is looked again without being woken. Where somebody may be waiting for the text the

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vmm/console_internal.h"
+#include "vmm/console/internal.h"
 
 static const char busy[] = "vmm: another client has this console\r\n";
 

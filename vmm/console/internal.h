@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "vmm/console.h"
+#include "vmm/console/console.h"
 #include "vmm/host/listener.h"
 #include "vmm/host/nbio.h"
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "vmm/console_internal.h"
+#include "vmm/console/internal.h"
 
 #define STALL_NS UINT64_C(1000000000)
 /* Read at once into a buffer that is full: what of it is not an escape is dropped. */

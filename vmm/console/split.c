@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/console_split.h"
+#include "vmm/console/split.h"
 
 #include <errno.h>
 

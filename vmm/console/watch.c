@@ -5,12 +5,12 @@
  * The patterns differ in their first byte, and none starts with a byte a prefix can hold, so nothing is ever re-read.
  * Only the panic line is kept, once. Most bytes are of no interest, and are skipped up to the end of their line.
  */
-#include "vmm/watch.h"
+#include "vmm/console/watch.h"
 
 #include <string.h>
 
 #include "vmm/base/util.h"
-#include "vmm/escape.h"
+#include "vmm/console/escape.h"
 
 /* Longer than "[4294967295.123456]" and "[CPU254]", short enough that text in brackets is soon given up. */
 #define GROUP_MAX  24

@@ -4,8 +4,8 @@
  * last word before a reset. User space in the guest can print the same text: what is found here is what the console
  * said, not a fact.
  */
-#ifndef VMM_WATCH_H
-#define VMM_WATCH_H
+#ifndef VMM_CONSOLE_WATCH_H
+#define VMM_CONSOLE_WATCH_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

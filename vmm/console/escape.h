@@ -3,8 +3,8 @@
  * Text from a guest or a file on its way to the operator's terminal: what is not printable ASCII becomes \xNN, so that
  * no escape sequence gets through. A backslash stays as it is: escaping twice changes nothing.
  */
-#ifndef VMM_ESCAPE_H
-#define VMM_ESCAPE_H
+#ifndef VMM_CONSOLE_ESCAPE_H
+#define VMM_CONSOLE_ESCAPE_H
 
 #include <stddef.h>
 

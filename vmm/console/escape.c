@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/escape.h"
+#include "vmm/console/escape.h"
 
 #include <stdint.h>
 #include <string.h>

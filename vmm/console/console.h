@@ -25,8 +25,8 @@
  * pty: ioctl(FIONREAD, TIOCGPTPEER); console_destroy() of a socket: newfstatat, unlinkat. Of a vCPU's
  * thread: write on an eventfd, futex.
  */
-#ifndef VMM_CONSOLE_H
-#define VMM_CONSOLE_H
+#ifndef VMM_CONSOLE_CONSOLE_H
+#define VMM_CONSOLE_CONSOLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,9 +36,9 @@
 #include "vmm/base/err.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/trace.h"
-#include "vmm/bootlog.h"
 #include "vmm/config.h"
-#include "vmm/watch.h"
+#include "vmm/console/bootlog.h"
+#include "vmm/console/watch.h"
 
 #define CONSOLE_RING_BYTES (1 * MIB)
 #define CONSOLE_TAIL_BYTES 4096
@@ -92,7 +92,7 @@ struct console_params {
  * @first_byte_ns: when the guest wrote its first byte
  * @banner_ns: when it had written "Linux version " at the start of a line
  * @last_byte_ns: when it wrote its last one
- * @marks_lost: marks of the guest (vmm/bootlog.h) beyond the number that is kept
+ * @marks_lost: marks of the guest (vmm/console/bootlog.h) beyond the number that is kept
  * @clock: where the guest's clock lies on ours; lines is 0 when it is not known
  */
 struct console_stats {
