@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/debug/symbols.h"
 #include "vmm/machine_internal.h"
-#include "vmm/symbols.h"
 
 #define CODE_BYTES 16
 

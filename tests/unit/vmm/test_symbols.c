@@ -14,7 +14,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/util.h"
-#include "vmm/symbols.h"
+#include "vmm/debug/symbols.h"
 
 #define NEVER UINT64_MAX
 

@@ -3,7 +3,7 @@
  * The table is streamed in chunks: a vmlinux with debug information has hundreds of thousands of symbols and this runs
  * in a process that is about to end.
  */
-#include "vmm/symbols.h"
+#include "vmm/debug/symbols.h"
 
 #include <ctype.h>
 #include <elf.h>

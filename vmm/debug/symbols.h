@@ -2,8 +2,8 @@
 /*
  * Names for addresses, from the symbol table of an ELF64 file.
  */
-#ifndef VMM_SYMBOLS_H
-#define VMM_SYMBOLS_H
+#ifndef VMM_DEBUG_SYMBOLS_H
+#define VMM_DEBUG_SYMBOLS_H
 
 #include <stddef.h>
 #include <stdint.h>
