@@ -12,7 +12,7 @@
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
 #include "vmm/hostcheck.h"
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 static void print_items(const struct host_items *items)
 {

@@ -21,8 +21,8 @@
 #include "cmd/terminal.h"
 #include "vmm/base/gmem.h"
 #include "vmm/console/console.h"
-#include "vmm/hints.h"
-#include "vmm/machine.h"
+#include "vmm/machine/hints.h"
+#include "vmm/machine/machine.h"
 #include "vmm/report.h"
 
 /**

@@ -7,10 +7,10 @@
 #include <sys/sysinfo.h>
 
 #include "vmm/base/units.h"
-#include "vmm/board.h"
 #include "vmm/host/listener.h"
 #include "vmm/host/net.h"
-#include "vmm/virtio_misc.h"
+#include "vmm/machine/board.h"
+#include "vmm/machine/virtio/misc.h"
 
 void config_init(struct config *ret)
 {

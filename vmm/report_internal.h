@@ -7,7 +7,7 @@
 
 #include "vmm/host/outfile.h"
 #include "vmm/kvm/exitlog.h"
-#include "vmm/measure.h"
+#include "vmm/machine/measure.h"
 #include "vmm/phases.h"
 #include "vmm/recorder.h"
 #include "vmm/report.h"

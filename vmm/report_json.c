@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "security/sandbox.h"
-#include "vmm/board.h"
 #include "vmm/kvm/memory.h"
+#include "vmm/machine/board.h"
 #include "vmm/report_internal.h"
 
 /* Objects in the arrays of the top level take a line each. */

@@ -9,7 +9,7 @@
 
 #include "tests/support/fuzz.h"
 #include "vmm/base/util.h"
-#include "vmm/kernel_args.h"
+#include "vmm/machine/kernel_args.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The board: a plan that reads like a parts list. vmm/board.c draws it from the configuration; ACPI and the MP table
- * (boot/), the wiring (vmm/machine.c) and the guest's command line are all derived from it, so none of them can
+ * The board: a plan that reads like a parts list. vmm/machine/board.c draws it from the configuration; ACPI and the MP table
+ * (boot/), the wiring (vmm/machine/build.c) and the guest's command line are all derived from it, so none of them can
  * disagree with another.
  */
 #ifndef VMM_BASE_BOARD_H
@@ -15,7 +15,7 @@
 #define BOARD_CPUS_MAX    254 /* 8-bit APIC ids: 0 to 253, 254 is the I/O APIC, 255 is broadcast */
 #define BOARD_GSI_MAX     24  /* pins of KVM's in-kernel I/O APIC */
 #define BOARD_GSI_NONE    UINT32_MAX
-#define BOARD_VIRTIO_MAX  16 /* virtio devices: what the I/O APIC has pins for, see vmm/board.c */
+#define BOARD_VIRTIO_MAX  16 /* virtio devices: what the I/O APIC has pins for, see vmm/machine/board.c */
 #define BOARD_IOAPIC_ADDR UINT64_C(0xfec00000)
 #define BOARD_LAPIC_ADDR  UINT64_C(0xfee00000)
 

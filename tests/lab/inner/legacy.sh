@@ -99,7 +99,7 @@ if [ "${table:-no}" = no ]; then
 	finish
 fi
 
-# What a kernel makes of an argument (vmm/kernel_args.c). $table names the kernel: Debian's for the cloud read no MP table, and
+# What a kernel makes of an argument (vmm/machine/kernel_args.c). $table names the kernel: Debian's for the cloud read no MP table, and
 # only the tiny one finds virtio devices by its command line.
 expected() {
 	local words=$1 want=$2 acpi=$3 mp=yes

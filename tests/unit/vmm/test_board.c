@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
-#include "vmm/board.h"
+#include "vmm/machine/board.h"
 
 static struct config base_config(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/kernel_args.h"
+#include "vmm/machine/kernel_args.h"
 
 #include <string.h>
 

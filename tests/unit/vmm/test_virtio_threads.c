@@ -26,7 +26,7 @@
 #include "tests/support/vq_driver.h"
 #include "vmm/base/le.h"
 #include "vmm/host/worker.h"
-#include "vmm/virtio_slots.h"
+#include "vmm/machine/virtio/slots.h"
 
 #define WAIT_MS 10000
 

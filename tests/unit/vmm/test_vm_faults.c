@@ -15,7 +15,7 @@
 #include "vmm/base/loop.h"
 #include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm/vm.h"
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 #define MEM_BYTES (CONFIG_MEM_MIN + 16 * 4 * KIB)
 #define CPUS      2

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/hints.h"
+#include "vmm/machine/hints.h"
 
 #include <string.h>
 
-#include "vmm/board.h"
-#include "vmm/kernel_args.h"
-#include "vmm/machine_internal.h"
+#include "vmm/machine/board.h"
+#include "vmm/machine/internal.h"
+#include "vmm/machine/kernel_args.h"
 
 /* What an operator asks for, and who drives it in Linux. */
 static const struct {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "vmm/debug/symbols.h"
-#include "vmm/machine_internal.h"
+#include "vmm/machine/internal.h"
 
 #define CODE_BYTES 16
 

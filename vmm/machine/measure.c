@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/measure.h"
+#include "vmm/machine/measure.h"
 
 #include <string.h>
 
-#include "vmm/machine_internal.h"
+#include "vmm/machine/internal.h"
 
 const char *vcpu_event_name(enum vcpu_event what)
 {

@@ -6,8 +6,8 @@
  *
  * Spec: Linux Documentation/admin-guide/kernel-parameters.rst; lib/cmdline.c and kernel/params.c are its only grammar.
  */
-#ifndef VMM_KERNEL_ARGS_H
-#define VMM_KERNEL_ARGS_H
+#ifndef VMM_MACHINE_KERNEL_ARGS_H
+#define VMM_MACHINE_KERNEL_ARGS_H
 
 #include <stdbool.h>
 #include <stddef.h>

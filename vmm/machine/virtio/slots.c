@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/virtio_slots.h"
+#include "vmm/machine/virtio/slots.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 /*
  * What a run came to, in numbers: plain data for the report, taken from a machine while it still exists.
  */
-#ifndef VMM_MEASURE_H
-#define VMM_MEASURE_H
+#ifndef VMM_MACHINE_MEASURE_H
+#define VMM_MACHINE_MEASURE_H
 
 #include "devices/virtio/virtio.h"
 #include "vmm/base/board.h"
@@ -12,7 +12,7 @@
 #include "vmm/host/facts.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vcpu.h"
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 /** struct measure_counter - a counter of KVM, summed over CPUs where it is one of a vCPU */
 struct measure_counter {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/virtio_misc.h"
+#include "vmm/machine/virtio/misc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/host/vsock.h"
-#include "vmm/virtio_slots.h"
+#include "vmm/machine/virtio/slots.h"
 
 /* Without a step of the operator's own, eight of them are all of RAM. */
 #define BALLOON_STEPS 8

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/board.h"
+#include "vmm/machine/board.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,8 +8,8 @@
 
 #include "devices/boot_marker.h"
 #include "devices/pit.h"
-#include "vmm/kernel_args.h"
-#include "vmm/virtio_misc.h"
+#include "vmm/machine/kernel_args.h"
+#include "vmm/machine/virtio/misc.h"
 
 /* Where a PC has them. */
 #define PORT_PIT           0x40
@@ -97,7 +97,7 @@ static int add_port(struct board *b, enum board_kind kind, uint16_t port, unsign
 	return add(b, (struct board_part){.kind = kind, .space = BOARD_PIO, .base = port, .size = size, .gsi = gsi}, e);
 }
 
-/* How many virtio devices: the same, in the same order, as vmm/virtio_slots.c makes. */
+/* How many virtio devices: the same, in the same order, as vmm/machine/virtio/slots.c makes. */
 static size_t count_virtio(const struct config *c)
 {
 	return c->nr_disks + c->nr_nets + virtio_misc_count(c);

@@ -2,7 +2,7 @@
 /*
  * Building a Linux machine, from the board plan. Reads like a recipe; machine_run.c runs it.
  */
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,9 +17,9 @@
 #include "boot/linux.h"
 #include "boot/mptable.h"
 #include "boot/resetvec.h"
-#include "vmm/board.h"
 #include "vmm/cpuid/cpuid.h"
-#include "vmm/machine_internal.h"
+#include "vmm/machine/board.h"
+#include "vmm/machine/internal.h"
 
 /* Opens a regular file to read. A FIFO must not hang us, hence O_NONBLOCK, which regular files ignore. */
 static int open_regular(const char *what, const char *path, int *ret, struct err *e)

@@ -2,8 +2,8 @@
 /*
  * Draws the board of a Linux machine from the configuration: which parts, where, on which interrupt.
  */
-#ifndef VMM_BOARD_H
-#define VMM_BOARD_H
+#ifndef VMM_MACHINE_BOARD_H
+#define VMM_MACHINE_BOARD_H
 
 #include "vmm/base/board.h"
 #include "vmm/base/err.h"

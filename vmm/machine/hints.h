@@ -2,12 +2,12 @@
 /*
  * What the operator gave and the guest did not use, with the likely cause: the words for a screen that stayed empty.
  */
-#ifndef VMM_HINTS_H
-#define VMM_HINTS_H
+#ifndef VMM_MACHINE_HINTS_H
+#define VMM_MACHINE_HINTS_H
 
 #include <stdio.h>
 
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 /**
  * machine_hints() - a line for a console without one byte, else one for each kind of device that no driver started

@@ -4,8 +4,8 @@
  *
  * Sockets and balloon live in the loop of struct virtio_slots.worker, entropy and console in the control loop.
  */
-#ifndef VMM_VIRTIO_MISC_H
-#define VMM_VIRTIO_MISC_H
+#ifndef VMM_MACHINE_VIRTIO_MISC_H
+#define VMM_MACHINE_VIRTIO_MISC_H
 
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"

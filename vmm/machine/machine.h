@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Linux machine: a VM with the board of vmm/board.c, a thread per CPU, and a verdict at the end.
+ * A Linux machine: a VM with the board of vmm/machine/board.c, a thread per CPU, and a verdict at the end.
  *
  * Life: machine_open() (everything that has a path), machine_build() (parse the kernel, make the machine: no path is
  * opened any more), machine_run(), machine_destroy(). All from the control thread.
  */
-#ifndef VMM_MACHINE_H
-#define VMM_MACHINE_H
+#ifndef VMM_MACHINE_MACHINE_H
+#define VMM_MACHINE_MACHINE_H
 
 #include <stdio.h>
 
@@ -104,7 +104,7 @@ struct console *machine_console(struct machine *m);
 void machine_report(struct machine *m, FILE *out);
 
 /**
- * machine_measure() - what the run came to: vmm/measure.h
+ * machine_measure() - what the run came to: vmm/machine/measure.h
  * @ret: owned by the caller: measures_destroy()
  *
  * Context: after machine_run(), or after a step before it failed.

@@ -26,8 +26,8 @@
 #include "vmm/kvm/exitlog.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vm.h"
-#include "vmm/machine.h"
-#include "vmm/virtio_slots.h"
+#include "vmm/machine/machine.h"
+#include "vmm/machine/virtio/slots.h"
 
 /**
  * enum cpu_probe - what a look at a CPU found (see the theory of operation in machine_run.c)

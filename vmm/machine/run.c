@@ -35,7 +35,7 @@
 
 #include "security/sandbox.h"
 #include "vmm/base/kick.h"
-#include "vmm/machine_internal.h"
+#include "vmm/machine/internal.h"
 
 #define TICK_NS         UINT64_C(250000000)
 #define PANIC_QUIET_NS  UINT64_C(200000000)
