@@ -11,8 +11,8 @@
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/base/units.h"
-#include "vmm/flat_layout.h"
 #include "vmm/lifecycle.h"
+#include "vmm/program/flat_layout.h"
 
 #define ALIVE_STEP           1000
 #define FILES_WANTED(guests) (2 * (rlim_t)(guests) + 64)

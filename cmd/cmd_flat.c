@@ -19,8 +19,8 @@
 #include "cmd/plan.h"
 #include "cmd/terminal.h"
 #include "vmm/base/units.h"
-#include "vmm/flat.h"
-#include "vmm/flat_layout.h"
+#include "vmm/program/flat.h"
+#include "vmm/program/flat_layout.h"
 
 #define MESSAGES_MAX 20
 

@@ -13,7 +13,7 @@
 #include "cmd/list.h"
 #include "cmd/options.h"
 #include "vmm/base/outcome.h"
-#include "vmm/flat_ports.h"
+#include "vmm/program/flat_ports.h"
 
 #define TEXT_COLUMNS 72
 

@@ -31,7 +31,7 @@ struct pick {
 	struct option_value value;
 };
 
-/* The memory of a program without a kernel; vmm/flat_layout.h has the limits. */
+/* The memory of a program without a kernel; vmm/program/flat_layout.h has the limits. */
 #define PICK_FLAT_MEM                                                                                                  \
 	{                                                                                                              \
 		.name = "mem", .deflt = "4M", .min = FLAT_MEM_MIN, .max = FLAT_MEM_MAX, .multiple = FLAT_MEM_STEP      \

@@ -9,9 +9,9 @@
 #include "security/landlock.h"
 #include "vmm/base/fdpath.h"
 #include "vmm/console/console.h"
-#include "vmm/flat.h"
 #include "vmm/host/facts.h"
 #include "vmm/kvm/exitlog.h"
+#include "vmm/program/flat.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
 #define FDS_BASE        64

@@ -3,7 +3,7 @@
  * The tables that guard a flat program, without KVM: where they point, what they leave out, and how a halt is read
  * back.
  */
-#include "vmm/flat_layout.h"
+#include "vmm/program/flat_layout.h"
 
 #include <string.h>
 

@@ -15,8 +15,8 @@
  * Real mode: the slot is at 0, and the monitor is part of the window: the interrupt vectors at 0 point to 256 HLTs at
  * FLAT_REAL_HLTS. The program may overwrite them; it hurts only itself, since its VM is its own.
  */
-#ifndef VMM_FLAT_LAYOUT_H
-#define VMM_FLAT_LAYOUT_H
+#ifndef VMM_PROGRAM_FLAT_LAYOUT_H
+#define VMM_PROGRAM_FLAT_LAYOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

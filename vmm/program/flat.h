@@ -9,8 +9,8 @@
  *	flat_result(f, i, &result);
  *	flat_destroy(f);
  */
-#ifndef VMM_FLAT_H
-#define VMM_FLAT_H
+#ifndef VMM_PROGRAM_FLAT_H
+#define VMM_PROGRAM_FLAT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "vmm/base/le.h"
-#include "vmm/flat_internal.h"
-#include "vmm/flat_ports.h"
+#include "vmm/program/flat_internal.h"
+#include "vmm/program/flat_ports.h"
 
 /* --- Output -------------------------------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
  * well. In protected mode the frame goes to the program's stack; if that is broken the processor shuts down (a triple
  * fault), which ends that program too, with fewer words.
  */
-#include "vmm/flat_layout.h"
+#include "vmm/program/flat_layout.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
  *
  * X(id, first port, ports, what it does): *NAME* stands out in the manual.
  */
-#ifndef VMM_FLAT_PORTS_H
-#define VMM_FLAT_PORTS_H
+#ifndef VMM_PROGRAM_FLAT_PORTS_H
+#define VMM_PROGRAM_FLAT_PORTS_H
 
 #define FLAT_PORTS(X)                                                                                                  \
 	X(NUMBER, 0xe0, 4,                                                                                             \

@@ -4,7 +4,7 @@
  * vCPUs that KVM allows, or RAM up to the 32-bit hole, since protected mode reaches no further), then the next one is
  * begun.
  */
-#include "vmm/flat.h"
+#include "vmm/program/flat.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "vmm/base/board.h"
-#include "vmm/flat_internal.h"
+#include "vmm/program/flat_internal.h"
 
 static bool shares_vm(const struct flat *f, const struct flat_program *p)
 {

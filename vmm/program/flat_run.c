@@ -16,7 +16,7 @@
 
 #include "security/sandbox.h"
 #include "vmm/base/kick.h"
-#include "vmm/flat_internal.h"
+#include "vmm/program/flat_internal.h"
 
 #define STACK_SIZE (128 * KIB)
 

@@ -2,8 +2,8 @@
 /*
  * Shared by flat.c, flat_io.c and flat_run.c only.
  */
-#ifndef VMM_FLAT_INTERNAL_H
-#define VMM_FLAT_INTERNAL_H
+#ifndef VMM_PROGRAM_FLAT_INTERNAL_H
+#define VMM_PROGRAM_FLAT_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,9 +11,9 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/uart16550.h"
-#include "vmm/flat.h"
-#include "vmm/flat_layout.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/program/flat.h"
+#include "vmm/program/flat_layout.h"
 
 #define FLAT_LINE_MAX  512
 #define FLAT_WORDS_MAX 256
