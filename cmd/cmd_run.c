@@ -23,7 +23,7 @@
 #include "vmm/console/console.h"
 #include "vmm/machine/hints.h"
 #include "vmm/machine/machine.h"
-#include "vmm/report.h"
+#include "vmm/report/report.h"
 
 /**
  * struct run - what cmd_run() holds while it runs

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "cmd/options.h"
-#include "vmm/report.h"
+#include "vmm/report/report.h"
 
 #define HELP_COLUMNS 80
 

@@ -10,7 +10,7 @@
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
 #include "vmm/console/escape.h"
-#include "vmm/report.h"
+#include "vmm/report/report.h"
 
 #define FILE_MAX_BYTES (64 * MIB)
 #define NS_MAX         (UINT64_C(1) << 62) /* so that sums of a few stay right */

@@ -8,7 +8,7 @@
 
 #include "tests/support/fuzz.h"
 #include "vmm/console/bootlog.h"
-#include "vmm/recorder.h"
+#include "vmm/report/recorder.h"
 
 struct reader {
 	struct trace *trace;

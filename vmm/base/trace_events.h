@@ -5,7 +5,7 @@
  * E(id, level, kind, "format", arguments...): one `%` in the format per argument. Argument types: U unsigned, X
  * hexadecimal, S string (copied, cut at TRACE_STRING_MAX), T a time in ns (shown as ms). Kinds: PHASE (a step of
  * start-up, of the guest's boot as its console tells it, or of teardown), INFO (anything else, in bounded number),
- * GUEST (the guest can cause it at will: rate-limited). PHASE events are also rows of vmm/phases.c.
+ * GUEST (the guest can cause it at will: rate-limited). PHASE events are also rows of vmm/report/phases.c.
  *
  * Arguments are written A0, A1(type, name), A2(type, name, type, name) and so on.
  */

@@ -6,7 +6,7 @@
 
 #include "tests/support/unit.h"
 #include "vmm/console/bootlog.h"
-#include "vmm/recorder.h"
+#include "vmm/report/recorder.h"
 
 #define MS UINT64_C(1000000)
 

@@ -11,7 +11,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
 #include "vmm/hostcheck.h"
-#include "vmm/report.h"
+#include "vmm/report/report.h"
 
 #define OLD "truncation, TCP bind and connect, device ioctls, signals and abstract sockets"
 

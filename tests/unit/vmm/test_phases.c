@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
-#include "vmm/phases.h"
+#include "vmm/report/phases.h"
 
 /* Events by hand: name, when, CPU time. */
 static void add(struct recorder *r, enum trace_event ev, uint64_t t_ns, uint64_t cpu_ns)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/phases.h"
+#include "vmm/report/phases.h"
 
 #include <stdio.h>
 #include <string.h>

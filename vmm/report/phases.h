@@ -3,10 +3,10 @@
  * The phases of a run: one follows the other without a gap, each ends with an event, and their times add up to the
  * whole.
  */
-#ifndef VMM_PHASES_H
-#define VMM_PHASES_H
+#ifndef VMM_REPORT_PHASES_H
+#define VMM_REPORT_PHASES_H
 
-#include "vmm/recorder.h"
+#include "vmm/report/recorder.h"
 
 #define PHASES_MAX      48
 #define PHASE_NAME_SIZE 48

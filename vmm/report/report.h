@@ -13,8 +13,8 @@
  *	report_write(report, &end, e);
  *	report_free(report);
  */
-#ifndef VMM_REPORT_H
-#define VMM_REPORT_H
+#ifndef VMM_REPORT_REPORT_H
+#define VMM_REPORT_REPORT_H
 
 #include "vmm/base/err.h"
 #include "vmm/base/outcome.h"

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "vmm/report_internal.h"
+#include "vmm/report/internal.h"
 
 #define PID_VMM   1
 #define PID_GUEST 2

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/report.h"
+#include "vmm/report/report.h"
 
 #include <errno.h>
 #include <stdio_ext.h>
 #include <string.h>
 #include <time.h>
 
-#include "vmm/report_internal.h"
+#include "vmm/report/internal.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 

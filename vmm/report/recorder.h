@@ -2,8 +2,8 @@
 /*
  * Keeps trace records in memory, for what is written when the run is over.
  */
-#ifndef VMM_RECORDER_H
-#define VMM_RECORDER_H
+#ifndef VMM_REPORT_RECORDER_H
+#define VMM_REPORT_RECORDER_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/recorder.h"
+#include "vmm/report/recorder.h"
 
 #include <errno.h>
 #include <sys/mman.h>

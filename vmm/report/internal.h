@@ -8,9 +8,9 @@
 #include "vmm/host/outfile.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/machine/measure.h"
-#include "vmm/phases.h"
-#include "vmm/recorder.h"
-#include "vmm/report.h"
+#include "vmm/report/phases.h"
+#include "vmm/report/recorder.h"
+#include "vmm/report/report.h"
 
 #define REPORT_BUFFER_BYTES 65536
 

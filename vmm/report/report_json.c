@@ -8,7 +8,7 @@
 #include "security/sandbox.h"
 #include "vmm/kvm/memory.h"
 #include "vmm/machine/board.h"
-#include "vmm/report_internal.h"
+#include "vmm/report/internal.h"
 
 /* Objects in the arrays of the top level take a line each. */
 #define LINE_DEPTH 2
