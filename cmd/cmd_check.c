@@ -11,7 +11,7 @@
 #include "cmd/parse.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
-#include "vmm/hostcheck.h"
+#include "vmm/check/hostcheck.h"
 #include "vmm/machine/machine.h"
 
 static void print_items(const struct host_items *items)

@@ -10,7 +10,7 @@
 #include "security/sandbox.h"
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
-#include "vmm/hostcheck.h"
+#include "vmm/check/hostcheck.h"
 #include "vmm/report/report.h"
 
 #define OLD "truncation, TCP bind and connect, device ioctls, signals and abstract sockets"

@@ -2,7 +2,7 @@
 /*
  * Each probe is entered anew with full register state, so that one that KVM gives up on does not spoil the next.
  */
-#include "vmm/probe.h"
+#include "vmm/check/probe.h"
 
 #include <errno.h>
 #include <stdlib.h>

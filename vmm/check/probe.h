@@ -3,8 +3,8 @@
  * The probe guest: a few instructions, run in ring 0 one at a time, that every stock kernel uses and that a software
  * KVM cannot emulate. It tells whether a kernel would boot here without booting one.
  */
-#ifndef VMM_PROBE_H
-#define VMM_PROBE_H
+#ifndef VMM_CHECK_PROBE_H
+#define VMM_CHECK_PROBE_H
 
 #include "vmm/base/err.h"
 #include "vmm/kvm/kvm.h"

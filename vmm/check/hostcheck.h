@@ -2,8 +2,8 @@
 /*
  * What this host offers a VMM, item by item: for `vmm check`.
  */
-#ifndef VMM_HOSTCHECK_H
-#define VMM_HOSTCHECK_H
+#ifndef VMM_CHECK_HOSTCHECK_H
+#define VMM_CHECK_HOSTCHECK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ struct host_items {
 /**
  * host_check() - look at everything
  *
- * Context: blocks for the probe guest (vmm/probe.h). Changes nothing on the host.
+ * Context: blocks for the probe guest (vmm/check/probe.h). Changes nothing on the host.
  */
 void host_check(struct host_items *ret);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/hostcheck.h"
+#include "vmm/check/hostcheck.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 
 #include "security/landlock.h"
 #include "security/seccomp.h"
+#include "vmm/check/probe.h"
 #include "vmm/kvm/kvm.h"
-#include "vmm/probe.h"
 
 static const struct cap {
 	int id;
