@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm bench exits`: the table of vmm/exits.h and the histograms of its rows, printed, as JSON, and drawn.
+ * `vmm bench exits`: the table of vmm/bench/exit_costs.h and the histograms of its rows, printed, as JSON, and drawn.
  */
 #include <errno.h>
 #include <sched.h>
@@ -12,7 +12,7 @@
 #include "cmd/isolation.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
-#include "vmm/exits.h"
+#include "vmm/bench/exit_costs.h"
 
 /** struct report - all that was measured */
 struct report {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm bench lifecycle`: the tables of vmm/lifecycle.h, printed, as JSON, and as a plot.
+ * `vmm bench lifecycle`: the tables of vmm/bench/lifecycle.h, printed, as JSON, and as a plot.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/base/units.h"
-#include "vmm/lifecycle.h"
+#include "vmm/bench/lifecycle.h"
 #include "vmm/program/flat_layout.h"
 
 #define ALIVE_STEP           1000

@@ -9,8 +9,8 @@
 #include "tests/support/kvm_fault.h"
 #include "tests/support/unit.h"
 #include "vmm/base/units.h"
-#include "vmm/exits.h"
-#include "vmm/lifecycle.h"
+#include "vmm/bench/exit_costs.h"
+#include "vmm/bench/lifecycle.h"
 
 #define OWN_BYTES (256 * KIB)
 #define CALLS_MAX 2000

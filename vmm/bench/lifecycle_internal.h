@@ -2,11 +2,11 @@
 /*
  * The guests of vmm/lifecycle*.c, which alone include this. All errors have words.
  */
-#ifndef VMM_LIFECYCLE_INTERNAL_H
-#define VMM_LIFECYCLE_INTERNAL_H
+#ifndef VMM_BENCH_LIFECYCLE_INTERNAL_H
+#define VMM_BENCH_LIFECYCLE_INTERNAL_H
 
+#include "vmm/bench/lifecycle.h"
 #include "vmm/kvm/vm.h"
-#include "vmm/lifecycle.h"
 
 #define PAGE         (4 * KIB)
 #define GUEST_DATA   (4 * MIB)

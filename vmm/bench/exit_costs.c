@@ -9,7 +9,7 @@
  * to us. There a store is an ioeventfd. Where the same eventfd is an irqfd, KVM raises the interrupt from it by itself;
  * where it is another, our thread does.
  */
-#include "vmm/exits.h"
+#include "vmm/bench/exit_costs.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/lifecycle.h"
+#include "vmm/bench/lifecycle.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "vmm/lifecycle_internal.h"
+#include "vmm/bench/lifecycle_internal.h"
 
 /* --- One after the other ------------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "vmm/base/le.h"
-#include "vmm/lifecycle_internal.h"
+#include "vmm/bench/lifecycle_internal.h"
 
 static int log_dirty(struct kvm *kvm, int vm, uint8_t *data, uint64_t size, struct err *e)
 {

@@ -7,8 +7,8 @@
  * has returned to us as often as the path says: never, or once for each. Where the host lets us count the tracepoint
  * kvm:kvm_exit, it has to agree.
  */
-#ifndef VMM_EXITS_H
-#define VMM_EXITS_H
+#ifndef VMM_BENCH_EXIT_COSTS_H
+#define VMM_BENCH_EXIT_COSTS_H
 
 #include <stdint.h>
 

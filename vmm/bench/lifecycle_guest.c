@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "vmm/lifecycle_internal.h"
+#include "vmm/bench/lifecycle_internal.h"
 
 #define GUEST_CODE   UINT64_C(0)
 #define GUEST_SHARED (64 * KIB) /* of memory, when it is shared */

@@ -7,8 +7,8 @@
  * The guest counts up a word in its memory, prints "hello" through an I/O port, and halts: six exits. Its page of code
  * is shared by all; the memory it counts in is shared too, or its own.
  */
-#ifndef VMM_LIFECYCLE_H
-#define VMM_LIFECYCLE_H
+#ifndef VMM_BENCH_LIFECYCLE_H
+#define VMM_BENCH_LIFECYCLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
