@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "cmd/pick.h"
+#include "cmd/options/subset.h"
 #include "vmm/base/err.h"
 #include "vmm/base/json.h"
 

@@ -19,7 +19,7 @@
 #include "cmd/bench_boot.h"
 #include "cmd/bench_launch.h"
 #include "cmd/commands.h"
-#include "cmd/pick.h"
+#include "cmd/options/subset.h"
 #include "vmm/base/outcome.h"
 
 static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};

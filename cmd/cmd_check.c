@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/parse.h"
+#include "cmd/options/parse.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
 #include "vmm/check/hostcheck.h"

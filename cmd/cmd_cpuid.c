@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "cmd/commands.h"
-#include "cmd/parse.h"
+#include "cmd/options/parse.h"
 #include "vmm/base/outcome.h"
 #include "vmm/cpuid/text.h"
 #include "vmm/kvm/kvm.h"

@@ -15,7 +15,7 @@
 #include "cmd/events.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
-#include "cmd/pick.h"
+#include "cmd/options/subset.h"
 #include "cmd/plan.h"
 #include "cmd/terminal.h"
 #include "vmm/base/units.h"

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "cmd/commands.h"
-#include "cmd/pick.h"
+#include "cmd/options/subset.h"
 #include "cmd/report.h"
 #include "vmm/base/outcome.h"
 #include "vmm/host/fileset.h"

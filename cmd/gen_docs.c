@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "cmd/commands.h"
-#include "cmd/list.h"
-#include "cmd/options.h"
+#include "cmd/options/device_keys.h"
+#include "cmd/options/options.h"
 #include "vmm/base/outcome.h"
 #include "vmm/program/flat_ports.h"
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/args.h"
 #include "cmd/commands.h"
-#include "cmd/help.h"
 #include "cmd/main.h"
+#include "cmd/options/args.h"
+#include "cmd/options/help.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
 

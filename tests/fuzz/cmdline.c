@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/args.h"
-#include "cmd/settings.h"
+#include "cmd/options/args.h"
+#include "cmd/options/settings.h"
 #include "tests/support/fuzz.h"
 
 #define WORDS_MAX 64

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/ini.h"
-#include "cmd/settings.h"
+#include "cmd/options/ini.h"
+#include "cmd/options/settings.h"
 #include "tests/support/fuzz.h"
 
 /* A file either gives a configuration that passes its own check, or one line of words. */

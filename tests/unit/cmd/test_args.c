@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/list.h"
-#include "cmd/options.h"
-#include "cmd/parse.h"
+#include "cmd/options/device_keys.h"
+#include "cmd/options/options.h"
+#include "cmd/options/parse.h"
 #include "tests/support/unit.h"
 
 #define WORDS 12

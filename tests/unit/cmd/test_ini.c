@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/ini.h"
-#include "cmd/parse.h"
+#include "cmd/options/ini.h"
+#include "cmd/options/parse.h"
 #include "tests/support/unit.h"
 
 /* Of a text with NUL bytes the size is that of the array. */

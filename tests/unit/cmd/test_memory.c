@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "cmd/parse.h"
+#include "cmd/options/parse.h"
 #include "tests/support/unit.h"
 
 /* How many allocations still succeed; negative: all. */

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "cmd/commands.h"
-#include "cmd/help.h"
-#include "cmd/list.h"
-#include "cmd/options.h"
-#include "cmd/settings.h"
+#include "cmd/options/device_keys.h"
+#include "cmd/options/help.h"
+#include "cmd/options/options.h"
+#include "cmd/options/settings.h"
 #include "tests/support/unit.h"
 #include "vmm/base/outcome.h"
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/pick.h"
+#include "cmd/options/subset.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
 

@@ -2,10 +2,10 @@
 /*
  * From the words of an operator to a configuration: the one call that a subcommand makes.
  */
-#ifndef CMD_PARSE_H
-#define CMD_PARSE_H
+#ifndef CMD_OPTIONS_PARSE_H
+#define CMD_OPTIONS_PARSE_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 #include "vmm/base/err.h"
 #include "vmm/config.h"
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cmd/list.h"
-#include "cmd/options.h"
+#include "cmd/options/device_keys.h"
+#include "cmd/options/options.h"
 #include "vmm/base/units.h"
 
 static const char *const console_kinds[] = {

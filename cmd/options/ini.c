@@ -10,7 +10,7 @@
  * empty line in place of blanks and comments, so that line numbers stay in step. The value is kept beside, whole, and
  * the callback picks it up there. All else is refused here, with its line number.
  */
-#include "cmd/ini.h"
+#include "cmd/options/ini.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/list.h"
+#include "cmd/options/device_keys.h"
 #include "vmm/base/fdpath.h"
 
 #define BLANKS    " \t"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/options_bench.h"
-#include "cmd/options_devices.h"
+#include "cmd/options/options_bench.h"
+#include "cmd/options/options_devices.h"
 #include "vmm/base/board.h"
 
 #define FIELD(ctype, member) OPTION_FIELD(struct config, ctype, member)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/pick.h"
+#include "cmd/options/subset.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/args.h"
+#include "cmd/options/args.h"
 
 static struct option_def limited(const struct pick *p)
 {

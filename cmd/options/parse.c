@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/parse.h"
+#include "cmd/options/parse.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/args.h"
-#include "cmd/ini.h"
-#include "cmd/settings.h"
+#include "cmd/options/args.h"
+#include "cmd/options/ini.h"
+#include "cmd/options/settings.h"
 
 /* One option of the command line. */
 static int take(const struct arg *arg, const char *cmd, struct own_option *own, struct settings *line, struct err *e)

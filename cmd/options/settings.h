@@ -3,10 +3,10 @@
  * What one source (a configuration file, the command line) says, setting by setting, with where it says it; and the
  * way from there to a configuration.
  */
-#ifndef CMD_SETTINGS_H
-#define CMD_SETTINGS_H
+#ifndef CMD_OPTIONS_SETTINGS_H
+#define CMD_OPTIONS_SETTINGS_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 /**
  * struct setting - what a source says about one option

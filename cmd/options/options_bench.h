@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of the table in cmd/options.c that only `vmm bench` takes.
+ * Rows of the table in cmd/options/options.c that only `vmm bench` takes.
  */
-#ifndef CMD_OPTIONS_BENCH_H
-#define CMD_OPTIONS_BENCH_H
+#ifndef CMD_OPTIONS_OPTIONS_BENCH_H
+#define CMD_OPTIONS_OPTIONS_BENCH_H
 
 #define BENCH_NUMBER(name_, deflt_, min_, max_, help_, man_)                                                           \
 	{                                                                                                              \

@@ -3,14 +3,14 @@
  * The command line of a subcommand that runs no Linux machine: it takes a few settings of the table, perhaps with other
  * limits, and words. All other settings are refused, since they would have no effect.
  */
-#ifndef CMD_PICK_H
-#define CMD_PICK_H
+#ifndef CMD_OPTIONS_SUBSET_H
+#define CMD_OPTIONS_SUBSET_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 #include "vmm/base/err.h"
 
 /**

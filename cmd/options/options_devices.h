@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys of the settings of type OPT_LIST, for the table in cmd/options.c.
+ * Keys of the settings of type OPT_LIST, for the table in cmd/options/options.c.
  */
-#ifndef CMD_OPTIONS_DEVICES_H
-#define CMD_OPTIONS_DEVICES_H
+#ifndef CMD_OPTIONS_OPTIONS_DEVICES_H
+#define CMD_OPTIONS_OPTIONS_DEVICES_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 /* Adds an element of zeroes to the configuration; NULL when memory ran out. */
 void *disk_add(struct config *c);

@@ -6,10 +6,10 @@
  *
  * An option that may stand bare takes its value only after "=".
  */
-#ifndef CMD_ARGS_H
-#define CMD_ARGS_H
+#ifndef CMD_OPTIONS_ARGS_H
+#define CMD_OPTIONS_ARGS_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 /**
  * struct args - a walk over argv; borrows it

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/help.h"
+#include "cmd/options/help.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/args.h"
+#include "cmd/options/args.h"
 
 #include <errno.h>
 #include <string.h>

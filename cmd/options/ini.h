@@ -2,10 +2,10 @@
 /*
  * Configuration files: INI, one setting a line, read through inih. What the format allows is told in vmm.conf(5).
  */
-#ifndef CMD_INI_H
-#define CMD_INI_H
+#ifndef CMD_OPTIONS_INI_H
+#define CMD_OPTIONS_INI_H
 
-#include "cmd/settings.h"
+#include "cmd/options/settings.h"
 
 #define INI_FILE_MAX MIB /* bytes; no configuration comes near */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/settings.h"
+#include "cmd/options/settings.h"
 
 #include <assert.h>
 #include <errno.h>

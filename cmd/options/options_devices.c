@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The keys of devices that a machine may have several of: a table for each kind. A new kind is a table and an add
- * function here, and a row of type OPT_LIST in cmd/options.c.
+ * function here, and a row of type OPT_LIST in cmd/options/options.c.
  */
-#include "cmd/options_devices.h"
+#include "cmd/options/options_devices.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -2,12 +2,12 @@
 /*
  * What --help and --version print.
  */
-#ifndef CMD_HELP_H
-#define CMD_HELP_H
+#ifndef CMD_OPTIONS_HELP_H
+#define CMD_OPTIONS_HELP_H
 
 #include <stdio.h>
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 #include "vmm/report/report.h"
 
 #define HELP_COLUMNS 80

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/list.h"
+#include "cmd/options/device_keys.h"
 
 #include <assert.h>
 #include <errno.h>
