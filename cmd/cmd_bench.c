@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "cmd/bench.h"
+#include "cmd/bench/bench.h"
 #include "cmd/commands.h"
 #include "cmd/version.h"
 #include "vmm/base/outcome.h"

@@ -8,9 +8,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "cmd/bench_boot.h"
-#include "cmd/bench_launch.h"
-#include "cmd/bench_ratio.h"
+#include "cmd/bench/boot.h"
+#include "cmd/bench/launch.h"
+#include "cmd/bench/ratio.h"
 #include "tests/support/unit.h"
 #include "vmm/base/trace.h"
 

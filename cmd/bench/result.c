@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/bench.h"
-#include "cmd/bench_boot.h"
-#include "cmd/bench_ratio.h"
+#include "cmd/bench/bench.h"
+#include "cmd/bench/boot.h"
+#include "cmd/bench/ratio.h"
 #include "vmm/base/json.h"
 #include "vmm/base/stats.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/bench_phases.h"
+#include "cmd/bench/phases.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 /*
  * How undisturbed a CPU of this host is: what a latency is worthless without.
  */
-#ifndef CMD_ISOLATION_H
-#define CMD_ISOLATION_H
+#ifndef CMD_BENCH_NOISE_H
+#define CMD_BENCH_NOISE_H
 
 #include <stdbool.h>
 #include <stddef.h>

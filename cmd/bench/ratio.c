@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/bench_ratio.h"
+#include "cmd/bench/ratio.h"
 
 #include <assert.h>
 #include <stdint.h>

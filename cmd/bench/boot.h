@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cmd/bench_phases.h"
+#include "cmd/bench/phases.h"
 #include "vmm/base/err.h"
 
 /* BENCH_METRIC(id, name in the files, title of the table); 0 in a sample: it was not seen. */

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "cmd/bench.h"
-#include "cmd/isolation.h"
+#include "cmd/bench/bench.h"
+#include "cmd/bench/noise.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/bench/exit_costs.h"

@@ -5,7 +5,7 @@
  * failed. What the child does is therefore limited to system calls and stores to variables that the parent does not
  * cache. vfork() itself would share the stack as well.
  */
-#include "cmd/bench_launch.h"
+#include "cmd/bench/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>

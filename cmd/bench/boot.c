@@ -4,7 +4,7 @@
  * one is given. The turns are what makes the ratio worth something: what disturbs the host for longer than a run
  * disturbs both.
  */
-#include "cmd/bench.h"
+#include "cmd/bench/bench.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/bench_boot.h"
-#include "cmd/bench_launch.h"
+#include "cmd/bench/boot.h"
+#include "cmd/bench/launch.h"
 #include "cmd/commands.h"
 #include "cmd/options/subset.h"
 #include "vmm/base/outcome.h"

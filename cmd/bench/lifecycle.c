@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cmd/bench.h"
+#include "cmd/bench/bench.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/base/units.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/isolation.h"
+#include "cmd/bench/noise.h"
 
 #include <ctype.h>
 #include <dirent.h>

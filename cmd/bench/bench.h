@@ -2,8 +2,8 @@
 /*
  * `vmm bench NAME`: one file per benchmark, bench_NAME.c. What they have in common is here.
  */
-#ifndef CMD_BENCH_H
-#define CMD_BENCH_H
+#ifndef CMD_BENCH_BENCH_H
+#define CMD_BENCH_BENCH_H
 
 #include <stdio.h>
 
