@@ -9,7 +9,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/options/subset.h"
-#include "cmd/report.h"
+#include "cmd/report/report.h"
 #include "vmm/base/outcome.h"
 #include "vmm/host/fileset.h"
 #include "vmm/host/outfile.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/report.h"
+#include "cmd/report/report.h"
 #include "vmm/base/stats.h"
 #include "vmm/base/util.h"
 

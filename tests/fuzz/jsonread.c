@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/report.h"
+#include "cmd/report/report.h"
 #include "tests/support/fuzz.h"
 
 static void check_printable(const char *text, size_t size)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/report.h"
+#include "cmd/report/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cmd/report.h"
+#include "cmd/report/report.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
 #include "vmm/console/escape.h"

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/report.h"
+#include "cmd/report/report.h"
 #include "vmm/base/stats.h"
 #include "vmm/base/svg.h"
 #include "vmm/base/util.h"

@@ -2,8 +2,8 @@
 /*
  * Reports as `vmm report` shows them: read from files that anybody may have written, checked, and made printable.
  */
-#ifndef CMD_REPORT_H
-#define CMD_REPORT_H
+#ifndef CMD_REPORT_REPORT_H
+#define CMD_REPORT_REPORT_H
 
 #include <stddef.h>
 #include <stdint.h>
