@@ -3,8 +3,8 @@
  * What the control loop of a command hears beside its machine: the signals that end it, and the log lines of other
  * threads.
  */
-#ifndef CMD_EVENTS_H
-#define CMD_EVENTS_H
+#ifndef CMD_SIGNALS_H
+#define CMD_SIGNALS_H
 
 #include <stdbool.h>
 

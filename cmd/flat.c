@@ -12,11 +12,11 @@
 
 #include "cmd/commands.h"
 #include "cmd/confinement.h"
-#include "cmd/events.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
 #include "cmd/options/subset.h"
 #include "cmd/plan.h"
+#include "cmd/signals.h"
 #include "cmd/terminal.h"
 #include "vmm/base/units.h"
 #include "vmm/program/flat.h"

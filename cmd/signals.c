@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/events.h"
+#include "cmd/signals.h"
 
 #include <errno.h>
 #include <signal.h>
