@@ -86,7 +86,7 @@ int main(void)
 	for (size_t i = 0; i < sandbox_rules_nr; i++)
 		sorted[i] = &sandbox_rules[i];
 	qsort(sorted, sandbox_rules_nr, sizeof(*sorted), by_role_and_call);
-	printf("/* Made by security/gen_filters.c from security/rules.c. */\n#include \"security/filters.h\"\n\n");
+	printf("/* Made by security/gen/gen_filters.c from security/rules.c. */\n#include \"security/filters.h\"\n\n");
 	printf("#include \"security/stages.h\"\n\nconst struct filter_rule filter_rules[] = {\n");
 	for (size_t i = 0; i < sandbox_rules_nr; i++)
 		print_rule(sorted[i]);
