@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/acpi.h"
 #include "boot/layout.h"
-#include "boot/mptable.h"
+#include "boot/tables/acpi.h"
+#include "boot/tables/mptable.h"
 #include "tests/support/aml-read.h"
 #include "tests/support/fuzz.h"
 #include "vmm/base/util.h"

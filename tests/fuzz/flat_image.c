@@ -4,7 +4,7 @@
  * accepted lies in its window, starts there, and nothing is written anywhere else; what was refused has words, and
  * leaves the result alone.
  */
-#include "boot/flat_image.h"
+#include "boot/format_flat.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/image_kit.h"
 #include "vmm/base/le.h"

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "boot/acpi.h"
 #include "boot/layout.h"
-#include "boot/mptable.h"
+#include "boot/tables/acpi.h"
+#include "boot/tables/mptable.h"
 #include "tests/support/boards.h"
 
 static int write_file(const char *dir, const char *name, const void *data, size_t size)

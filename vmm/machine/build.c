@@ -12,11 +12,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "boot/acpi.h"
+#include "boot/entry_linux64.h"
 #include "boot/layout.h"
-#include "boot/linux.h"
-#include "boot/mptable.h"
 #include "boot/resetvec.h"
+#include "boot/tables/acpi.h"
+#include "boot/tables/mptable.h"
 #include "vmm/cpuid/cpuid.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/internal.h"

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "boot/flat_image.h"
+#include "boot/format_flat.h"
 #include "vmm/base/err.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"

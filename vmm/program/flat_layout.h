@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "boot/flat_image.h"
+#include "boot/format_flat.h"
 #include "vmm/base/entry.h"
 #include "vmm/base/gmem.h"
 #include "vmm/base/util.h"

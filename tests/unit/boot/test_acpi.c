@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "boot/acpi.h"
 #include "boot/layout.h"
+#include "boot/tables/acpi.h"
 #include "tests/support/aml-read.h"
 #include "tests/support/boards.h"
 

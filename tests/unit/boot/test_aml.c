@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "boot/aml.h"
+#include "boot/tables/aml.h"
 #include "tests/support/aml-read.h"
 #include "vmm/base/util.h"
 

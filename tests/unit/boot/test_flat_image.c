@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "boot/flat_image.h"
+#include "boot/format_flat.h"
 #include "tests/support/image_kit.h"
 
 #define WINDOW    (4 * MIB)

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "boot/entry_linux64.h"
 #include "boot/layout.h"
-#include "boot/linux.h"
 #include "tests/support/image_kit.h"
 
 struct fixture {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "boot/layout.h"
-#include "boot/mptable.h"
+#include "boot/tables/mptable.h"
 #include "tests/support/boards.h"
 #include "vmm/base/le.h"
 

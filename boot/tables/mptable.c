@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "boot/mptable.h"
+#include "boot/tables/mptable.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/boardcheck.h"
+#include "boot/tables/boardcheck.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 

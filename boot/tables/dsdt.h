@@ -2,10 +2,10 @@
 /*
  * The body of the DSDT: devices of the board in AML.
  */
-#ifndef BOOT_DSDT_H
-#define BOOT_DSDT_H
+#ifndef BOOT_TABLES_DSDT_H
+#define BOOT_TABLES_DSDT_H
 
-#include "boot/aml.h"
+#include "boot/tables/aml.h"
 #include "vmm/base/board.h"
 #include "vmm/base/err.h"
 

@@ -8,8 +8,8 @@
  *    virtio_mmio.device=4K@ADDR:n work for every n it is made for. Its flags have to say "edge" there.
  *  - It refuses IRQ 2, the cascade, so no part of the board may have it.
  */
-#ifndef BOOT_MPTABLE_H
-#define BOOT_MPTABLE_H
+#ifndef BOOT_TABLES_MPTABLE_H
+#define BOOT_TABLES_MPTABLE_H
 
 #include <stddef.h>
 #include <stdint.h>

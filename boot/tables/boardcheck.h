@@ -2,8 +2,8 @@
 /*
  * What every table derived from the board takes for granted.
  */
-#ifndef BOOT_BOARDCHECK_H
-#define BOOT_BOARDCHECK_H
+#ifndef BOOT_TABLES_BOARDCHECK_H
+#define BOOT_TABLES_BOARDCHECK_H
 
 #include "vmm/base/board.h"
 #include "vmm/base/err.h"

@@ -11,13 +11,13 @@
  * Interrupts are Extended Interrupt descriptors with the edge trigger spelled out: a hardware-reduced Linux has no
  * ISA interrupts by default, and would take one without flags for level-triggered.
  */
-#include "boot/dsdt.h"
+#include "boot/tables/dsdt.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "boot/boardcheck.h"
+#include "boot/tables/boardcheck.h"
 
 #define NOTIFY_BUTTON_PRESSED 0x80 /* ACPI 6.5, 5.6.6 */
 #define STA_PRESENT           0x0f /* present, enabled, shown, working: 6.3.7 */

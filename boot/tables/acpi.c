@@ -10,7 +10,7 @@
  * A board with a PM1 block gets the full model, for a kernel that is to use the 8259s: Linux drops them on a
  * hardware-reduced machine. That adds PM1, FACS and SCI; sleep goes through PM1, the rest stays as it is.
  */
-#include "boot/acpi.h"
+#include "boot/tables/acpi.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/boardcheck.h"
-#include "boot/dsdt.h"
+#include "boot/tables/boardcheck.h"
+#include "boot/tables/dsdt.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 

@@ -12,8 +12,8 @@
  *  - Under ACPI, Linux numbers interrupts as it likes: only a device that the DSDT describes gets its GSI. A
  *    virtio_mmio.device= on the command line works with acpi=off only (mptable.h), and is to be left out otherwise.
  */
-#ifndef BOOT_ACPI_H
-#define BOOT_ACPI_H
+#ifndef BOOT_TABLES_ACPI_H
+#define BOOT_TABLES_ACPI_H
 
 #include <stddef.h>
 #include <stdint.h>

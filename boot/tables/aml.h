@@ -9,8 +9,8 @@
  *
  * Spec: ACPI 6.5, 20.2 (AML grammar) and 6.4 (resource descriptors).
  */
-#ifndef BOOT_AML_H
-#define BOOT_AML_H
+#ifndef BOOT_TABLES_AML_H
+#define BOOT_TABLES_AML_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * A program without a kernel, into the window of RAM that is its own. Addresses are the program's: they start at 0
  * where its window starts.
  */
-#ifndef BOOT_FLAT_IMAGE_H
-#define BOOT_FLAT_IMAGE_H
+#ifndef BOOT_FORMAT_FLAT_H
+#define BOOT_FORMAT_FLAT_H
 
 #include <stdbool.h>
 #include <stdint.h>

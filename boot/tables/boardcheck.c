@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "boot/boardcheck.h"
+#include "boot/tables/boardcheck.h"
 
 #include <errno.h>
 #include <inttypes.h>

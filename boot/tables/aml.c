@@ -4,7 +4,7 @@
  * body is. aml_end() therefore inserts it: everything after the mark moves up by the bytes of the length. Bodies nest,
  * and an inner length is inserted behind the marks of all outer ones, so these stay right.
  */
-#include "boot/aml.h"
+#include "boot/tables/aml.h"
 
 #include <assert.h>
 #include <errno.h>

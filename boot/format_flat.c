@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "boot/flat_image.h"
+#include "boot/format_flat.h"
 
 #include <elf.h>
 #include <errno.h>

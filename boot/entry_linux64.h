@@ -2,8 +2,8 @@
 /*
  * The 64-bit Linux boot protocol: everything a loaded kernel finds in RAM, and the state of the boot processor.
  */
-#ifndef BOOT_LINUX_H
-#define BOOT_LINUX_H
+#ifndef BOOT_ENTRY_LINUX64_H
+#define BOOT_ENTRY_LINUX64_H
 
 #include <stdint.h>
 

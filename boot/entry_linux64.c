@@ -8,7 +8,7 @@
  * kernel, boot_params and command line, by 2 MiB pages (1 GiB pages are a CPU feature that a guest may lack). The
  * initrd need not be.
  */
-#include "boot/linux.h"
+#include "boot/entry_linux64.h"
 
 #include <errno.h>
 #include <string.h>
