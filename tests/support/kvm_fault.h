@@ -7,7 +7,7 @@
  *	for (n = 1; n <= calls; n++) { fault_arm(n, EIO); build(); ... fault_disarm(); }
  *
  * The calls are caught at link time: a test program lists kvm_fault.c and, as its link arguments, fault_wraps of
- * tests/unit/vmm/meson.build. Calls that the C library makes by itself are not caught. The calls of all threads
+ * tests/unit/kvm/meson.build. Calls that the C library makes by itself are not caught. The calls of all threads
  * count; which of two threads makes the n-th is chance.
  */
 #ifndef TESTS_SUPPORT_KVM_FAULT_H

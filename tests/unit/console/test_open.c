@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
-#include "tests/unit/vmm/rig.h"
+#include "tests/unit/console/rig.h"
 
 static unsigned open_fds(void)
 {

@@ -3,8 +3,8 @@
  * A console with a loop in a thread of its own and a device made of a FIFO of 16 bytes, for the console's tests. The
  * test's thread plays the vCPU.
  */
-#ifndef TESTS_UNIT_VMM_RIG_H
-#define TESTS_UNIT_VMM_RIG_H
+#ifndef TESTS_UNIT_CONSOLE_RIG_H
+#define TESTS_UNIT_CONSOLE_RIG_H
 
 #include <pthread.h>
 #include <stdbool.h>

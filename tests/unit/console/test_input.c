@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
-#include "tests/unit/vmm/rig.h"
+#include "tests/unit/console/rig.h"
 
 #define PASTE 65536
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/unit/vmm/rig.h"
+#include "tests/unit/console/rig.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
-#include "tests/unit/vmm/rig.h"
+#include "tests/unit/console/rig.h"
 
 static struct sockaddr_un address(const char *name)
 {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
-#include "tests/unit/vmm/rig.h"
+#include "tests/unit/console/rig.h"
 
 static void start_pty(struct rig *r, char *name, size_t size)
 {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
-#include "tests/unit/vmm/rig.h"
+#include "tests/unit/console/rig.h"
 
 static void a_file_is_private_and_made_anew(void **state)
 {
