@@ -9,7 +9,7 @@
 #include "security/landlock.h"
 #include "vmm/base/fdpath.h"
 #include "vmm/console/console.h"
-#include "vmm/host/facts.h"
+#include "vmm/check/facts.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/program/flat.h"
 

@@ -9,7 +9,7 @@
 #include "vmm/base/board.h"
 #include "vmm/base/bus.h"
 #include "vmm/console/console.h"
-#include "vmm/host/facts.h"
+#include "vmm/check/facts.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/machine/machine.h"

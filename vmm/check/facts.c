@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/host/facts.h"
+#include "vmm/check/facts.h"
 
 #include <cpuid.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
  * What the host tells about itself and about us, through files that are opened before the sandbox closes and read
  * when the run is over: opening costs a few microseconds each, and reading them while the clock runs would show.
  */
-#ifndef VMM_HOST_FACTS_H
-#define VMM_HOST_FACTS_H
+#ifndef VMM_CHECK_FACTS_H
+#define VMM_CHECK_FACTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
