@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "cmd/bench/bench.h"
-#include "cmd/commands.h"
-#include "cmd/version.h"
+#include "cmd/options/commands.h"
+#include "cmd/options/version.h"
 #include "vmm/base/outcome.h"
 #include "vmm/host/fileset.h"
 #include "vmm/host/outfile.h"

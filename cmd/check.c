@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/parse.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/parse.h"
 #include "vmm/base/outcome.h"
 #include "vmm/cpuid/text.h"

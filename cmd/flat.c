@@ -10,10 +10,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "cmd/commands.h"
 #include "cmd/confinement.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/subset.h"
 #include "cmd/plan.h"
 #include "cmd/signals.h"

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/commands.h"
+#include "cmd/bench/launch.h"
 #include "cmd/main.h"
 #include "cmd/options/args.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/help.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
@@ -24,7 +25,7 @@ uint64_t main_entry_ns(void)
 
 uint64_t main_exec_ns(void)
 {
-	const char *text = getenv(MAIN_EXEC_ENV);
+	const char *text = getenv(LAUNCH_EXEC_ENV);
 	uint64_t ns;
 	char *end;
 

@@ -8,8 +8,8 @@
 #include "cmd/terminal.h"
 #include "security/landlock.h"
 #include "vmm/base/fdpath.h"
-#include "vmm/console/console.h"
 #include "vmm/check/facts.h"
+#include "vmm/console/console.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/program/flat.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/subset.h"
 #include "cmd/report/report.h"
 #include "vmm/base/outcome.h"

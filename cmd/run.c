@@ -9,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/commands.h"
 #include "cmd/confinement.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/help.h"
 #include "cmd/options/parse.h"
 #include "cmd/plan.h"

@@ -32,8 +32,8 @@ struct terminal;
  * @arg: for @quit
  * @ret: owned by the caller; NULL when @fd is no terminal, which is no error. Untouched on failure.
  *
- * O_NONBLOCK of fds 0 to 2 is remembered as well, so that a signal does not leave it set (see vmm/host/nbio.h): call this
- * before console_open(), and after gmem_install_sigbus(), whose handler is asked first.
+ * O_NONBLOCK of fds 0 to 2 is remembered as well, so that a signal does not leave it set (see vmm/host/nbio.h): call
+ * this before console_open(), and after gmem_install_sigbus(), whose handler is asked first.
  *
  * Return: 0, -EBUSY (there is one already), or a negative errno with words.
  * Context: sandbox stage OPEN.

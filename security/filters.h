@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What gen_filters.c makes of the table of rules.h during the build: the rules without their words, in the order in
+ * What gen/gen_filters.c makes of the table of rules.h during the build: the rules without their words, in the order in
  * which seccomp.c makes programs of them.
  */
 #ifndef SECURITY_FILTERS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which system calls a thread may make once the guest runs, each with its reason. One table (rules.c): seccomp.c
- * makes the filters of it, by way of gen_filters.c while vmm is built, scripts/seccomp-report prints it, the tests
+ * makes the filters of it, by way of gen/gen_filters.c while vmm is built, scripts/seccomp-report prints it, the tests
  * try every row.
  *
  * A row belongs to a role and to a device; it is in force on a machine that has the device. Several rows for one call

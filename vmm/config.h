@@ -56,7 +56,7 @@ struct config_disk {
 #define CONFIG_DISK_QUEUES_MAX 8
 #define CONFIG_DISK_ID_MAX     20
 
-/* NONE and TWO are what config_check() refuses. */
+/* NONE and TWO are what machine_check() refuses. */
 enum config_net_kind { CONFIG_NET_NONE, CONFIG_NET_TAP, CONFIG_NET_FD, CONFIG_NET_PASST, CONFIG_NET_TWO };
 
 /** struct config_ports - port specifications, in the order in which they were given; owned */
@@ -204,18 +204,5 @@ const char *config_cmdline(const struct config *c);
 
 /** config_destroy() - free the strings; takes NULL, and leaves a struct that can be destroyed again */
 void config_destroy(struct config *c);
-
-/**
- * config_check() - refuse what no machine can be
- * @c: borrowed
- * @e: which setting and value, and why; a setting is called by its option, also when a file has set it
- *
- * Checks each value, how they go together, RAM against what this host has, and that the board can be drawn. Opens no
- * file and does not ask for a kernel: the run does.
- *
- * Return: 0, -EINVAL, or what board_draw() returns.
- * Trust: operator.
- */
-int config_check(const struct config *c, struct err *e);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `vmm bench NAME`: one file per benchmark, bench_NAME.c. What they have in common is here.
+ * `vmm bench NAME`: one file per benchmark, cmd/bench/NAME.c. What they have in common is here.
  */
 #ifndef CMD_BENCH_BENCH_H
 #define CMD_BENCH_BENCH_H

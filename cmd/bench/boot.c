@@ -18,7 +18,7 @@
 
 #include "cmd/bench/boot.h"
 #include "cmd/bench/launch.h"
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/subset.h"
 #include "vmm/base/outcome.h"
 

@@ -164,7 +164,7 @@ static char **make_env(char *ns_entry)
 	if (!envp)
 		return NULL;
 	for (size_t i = 0; i < nr; i++)
-		if (strncmp(environ[i], MAIN_EXEC_ENV "=", strlen(MAIN_EXEC_ENV "=")))
+		if (strncmp(environ[i], LAUNCH_EXEC_ENV "=", strlen(LAUNCH_EXEC_ENV "=")))
 			envp[used++] = environ[i];
 	envp[used] = ns_entry;
 	return envp;
@@ -282,12 +282,12 @@ static enum launch_end watch(const struct launch *l, int out_fd, int err_fd, uin
 
 int launch_run(const struct launch *l, struct timing *ret, struct err *e)
 {
-	char ns_entry[] = MAIN_EXEC_ENV "=00000000000000000000";
+	char ns_entry[] = LAUNCH_EXEC_ENV "=00000000000000000000";
 	CLEANUP_FD int in_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	CLEANUP_FREE char **envp = make_env(ns_entry);
 	CLEANUP_FD int out_fd = -1, out_read_fd = -1;
 	CLEANUP_FD int err_fd = -1, err_read_fd = -1;
-	struct start start = {.argv = l->argv, .envp = envp, .ns_field = ns_entry + strlen(MAIN_EXEC_ENV "=")};
+	struct start start = {.argv = l->argv, .envp = envp, .ns_field = ns_entry + strlen(LAUNCH_EXEC_ENV "=")};
 	struct timing t = {0};
 	uint64_t end_ns;
 	int pipes[2], r;

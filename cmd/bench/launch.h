@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cmd/main.h"
 #include "vmm/base/err.h"
+
+/* In the environment of what is run: the moment of its exec, CLOCK_MONOTONIC in ns, decimal. */
+#define LAUNCH_EXEC_ENV "VMM_EXEC_NS"
 
 /* Of lines longer than this only the end is seen: markers are shorter. */
 #define BENCH_LINE_MAX 512

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/device_keys.h"
 #include "cmd/options/options.h"
 #include "vmm/base/outcome.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 
 void args_init(struct args *a, int argc, char **argv)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Settings that describe a device with keys of its own: `--disk path=FILE,ro` on the command line, a section [disk] in
- * a file. Each occurrence is one device. The keys are rows of the same kind as settings (cmd/options/options.h), in the tables
- * of cmd/options/options_devices.c.
+ * a file. Each occurrence is one device. The keys are rows of the same kind as settings (options.h), in the tables of
+ * options_devices.c.
  */
 #ifndef CMD_OPTIONS_DEVICE_KEYS_H
 #define CMD_OPTIONS_DEVICE_KEYS_H

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "cmd/commands.h"
-#include "cmd/version.h"
+#include "cmd/options/commands.h"
+#include "cmd/options/version.h"
 
 #define COLUMN 27 /* where the explanations start */
 

@@ -153,7 +153,7 @@ void *disk_add(struct config *c)
 
 #define NET_FIELD(ctype, member) OPTION_FIELD(struct config_net, ctype, member)
 
-/* What it connects to; config_check() wants exactly one. */
+/* What it connects to; machine_check() wants exactly one. */
 static void connect_to(struct config_net *n, enum config_net_kind kind)
 {
 	n->kind = n->kind == CONFIG_NET_NONE ? kind : CONFIG_NET_TWO;

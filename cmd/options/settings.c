@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/machine/machine.h"
+
 void settings_destroy(struct settings *s)
 {
 	if (!s)
@@ -134,7 +136,7 @@ int settings_apply(const struct settings *file, const struct settings *line, str
 			goto fail;
 		}
 	}
-	r = config_check(&c, e);
+	r = machine_check(&c, e);
 	if (r < 0)
 		goto fail;
 	*ret = c;

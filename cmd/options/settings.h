@@ -50,7 +50,7 @@ int settings_add(struct settings *s, const struct option_def *o, const char *tex
  * @file, @line: borrowed
  * @ret: initialised here; the caller destroys it; untouched on failure
  *
- * Return: 0, -EINVAL, -ENOMEM, or what config_check() returns.
+ * Return: 0, -EINVAL, -ENOMEM, or what machine_check() returns.
  */
 int settings_apply(const struct settings *file, const struct settings *line, struct config *ret, struct err *e);
 

@@ -5,6 +5,7 @@
 #include "cmd/options/args.h"
 #include "cmd/options/settings.h"
 #include "tests/support/fuzz.h"
+#include "vmm/machine/machine.h"
 
 #define WORDS_MAX 64
 
@@ -44,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	if (config_check(&c, NULL))
+	if (machine_check(&c, NULL))
 		abort();
 	config_destroy(&c);
 	return 0;

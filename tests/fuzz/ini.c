@@ -5,6 +5,7 @@
 #include "cmd/options/ini.h"
 #include "cmd/options/settings.h"
 #include "tests/support/fuzz.h"
+#include "vmm/machine/machine.h"
 
 /* A file either gives a configuration that passes its own check, or one line of words. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -25,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	if (config_check(&c, NULL))
+	if (machine_check(&c, NULL))
 		abort();
 	config_destroy(&c);
 	return 0;

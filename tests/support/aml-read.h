@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reader for the part of AML that boot/tables/dsdt.c writes (ACPI 6.5, 20.2). It checks every length against what it claims
- * to contain, so a test and the fuzzer notice a body that is cut or too long; iasl judges the rest.
+ * A reader for the part of AML that boot/tables/dsdt.c writes (ACPI 6.5, 20.2). It checks every length against what it
+ * claims to contain, so a test and the fuzzer notice a body that is cut or too long; iasl judges the rest.
  */
 #ifndef TESTS_SUPPORT_AML_READ_H
 #define TESTS_SUPPORT_AML_READ_H

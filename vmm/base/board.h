@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The board: a plan that reads like a parts list. vmm/machine/board.c draws it from the configuration; ACPI and the MP table
- * (boot/), the wiring (vmm/machine/build.c) and the guest's command line are all derived from it, so none of them can
- * disagree with another.
+ * The board: a plan that reads like a parts list. vmm/machine/board.c draws it from the configuration; ACPI and
+ * the MP table (boot/tables), the wiring (vmm/machine/build.c) and the guest's command line are all derived from it, so
+ * none of them can disagree with another.
  */
 #ifndef VMM_BASE_BOARD_H
 #define VMM_BASE_BOARD_H

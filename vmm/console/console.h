@@ -14,7 +14,7 @@
  *
  * Input waits until the guest takes it. A pipe, a file, a socket or a pty is not read meanwhile, so its writer waits
  * and no byte is lost. A terminal with a filter is read all the same, since some of its keys are meant for us: see
- * console_input.c.
+ * input.c.
  *
  * console_open() is what needs paths, before the sandbox closes; console_attach() puts it to work.
  *

@@ -103,7 +103,7 @@ struct console {
 	uint8_t tail[CONSOLE_TAIL_BYTES];
 };
 
-/* console_io.c: the loop's side */
+/* io.c: the loop's side */
 
 /** console_wake() - make the loop call console_pump(); any thread */
 void console_wake(struct console *c);
@@ -126,7 +126,7 @@ void console_tell_room(struct console *c);
 /** console_die() - the output is gone for good */
 void console_die(struct console *c, enum console_loss why);
 
-/* console_input.c */
+/* input.c */
 
 /* A terminal in the background, or a listener without fds, is tried again so often. */
 #define RETRY_NS 500000000
@@ -134,7 +134,7 @@ void console_die(struct console *c, enum console_loss why);
 /** console_input() - read and offer input, as far as the guest takes it, and arrange for the rest */
 void console_input(struct console *c);
 
-/* console_socket.c */
+/* socket.c */
 
 int console_socket_open(struct console *c, const char *path, struct err *e);
 int console_socket_attach(struct console *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a guest sees of its processor. KVM_GET_SUPPORTED_CPUID says what the host can do; the policy, driven by the
- * table in cpuid_table.c, turns that into what the guest gets: one socket of `cpus` cores, one thread each, APIC id =
+ * table in table.c, turns that into what the guest gets: one socket of `cpus` cores, one thread each, APIC id =
  * number of the CPU, and only features that this VMM stands for.
  *
  *	cpuid_supported(&kvm, &host, e);		once a process or a VM

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs while the project is built: prints the rows of cpuid_table.c as the program has them, see cpuid_table.h. A place
+ * Runs while the project is built: prints the rows of table.c as the program has them, see table.h. A place
  * in the one text takes two bytes where a pointer takes eight, and nothing has to be relocated when a program starts.
  */
 #include <string.h>

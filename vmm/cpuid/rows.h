@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rows of cpuid_table.c for the generator, and the vocabulary of that file, which alone needs it: short forms of a
+ * The rows of table.c for the generator, and the vocabulary of that file, which alone needs it: short forms of a
  * row, and the reasons that many rows share.
  */
 #ifndef VMM_CPUID_ROWS_H

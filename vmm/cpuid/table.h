@@ -6,7 +6,7 @@
  *
  * The table is an allow-list: a leaf or bit that no row names reads as zero in the guest.
  *
- * The rows are written in cpuid_table.c. What a program has are those that gen_cpuid.c makes of it while vmm is built,
+ * The rows are written in table.c. What a program has are those that gen_cpuid.c makes of it while vmm is built,
  * of half the size: all names and reasons stand in one text, each once, and a row says where.
  */
 #ifndef VMM_CPUID_TABLE_H

@@ -6,6 +6,7 @@
 #include <linux/mman.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 #include "vmm/base/board.h"
 #include "vmm/base/units.h"
@@ -29,6 +30,36 @@ static const struct backing_def {
 const char *backing_name(enum backing b)
 {
 	return backings[b].name;
+}
+
+/* RAM and swap in bytes; 0 when the host does not tell. */
+static uint64_t host_memory(void)
+{
+	struct sysinfo si;
+
+	if (sysinfo(&si) < 0)
+		return 0;
+	return ((uint64_t)si.totalram + si.totalswap) * si.mem_unit;
+}
+
+int memory_check(uint64_t size, enum backing backing, struct err *e)
+{
+	uint64_t host = host_memory(), page = backings[backing].page_size;
+	char mem[UNITS_TEXT_MAX], other[UNITS_TEXT_MAX];
+
+	format_size(size, mem);
+	if (size < CONFIG_MEM_MIN)
+		return err_set(
+			e, -EINVAL, "--mem %s: a machine needs at least %s", mem, format_size(CONFIG_MEM_MIN, other));
+	if (size > CONFIG_MEM_MAX)
+		return err_set(e, -EINVAL, "--mem %s: at most %s is possible", mem, format_size(CONFIG_MEM_MAX, other));
+	if (!is_aligned(size, page))
+		return err_set(e, -EINVAL, "--mem %s: not a multiple of %s, the size of its pages", mem,
+			format_size(page, other));
+	if (host && size > host)
+		return err_set(
+			e, -EINVAL, "--mem %s: this host has %" PRIu64 "M of RAM and swap together", mem, host / MIB);
+	return 0;
 }
 
 /* Free pages of the pool as sysfs tells, or -1 when the host has no such pool. */

@@ -21,6 +21,14 @@ struct memory {
 };
 
 /**
+ * memory_check() - refuse a size of RAM that no machine can have, or not on this host
+ *
+ * Return: 0 or -EINVAL; sets @e, which calls the setting by its option.
+ * Trust: operator.
+ */
+int memory_check(uint64_t size, enum backing backing, struct err *e);
+
+/**
  * memory_create() - map @size bytes of guest RAM, split around the 32-bit hole
  * @size: bytes, a multiple of 4 KiB (of the huge page's size for BACKING_HUGE_*)
  * @prefault: touch every page now

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A KVM virtual machine without an opinion on what runs in it: RAM, interrupt controllers, CPUs, two buses. machine.c
- * makes a Linux machine of it.
+ * A KVM virtual machine without an opinion on what runs in it: RAM, interrupt controllers, CPUs, two buses.
+ * vmm/machine makes a Linux machine of it.
  */
 #ifndef VMM_KVM_VM_H
 #define VMM_KVM_VM_H

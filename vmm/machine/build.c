@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Building a Linux machine, from the board plan. Reads like a recipe; machine_run.c runs it.
+ * Building a Linux machine, from the board plan. Reads like a recipe; run.c runs it.
  */
 #include "vmm/machine/machine.h"
 

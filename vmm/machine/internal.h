@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of struct machine, shared by machine.c (building), machine_run.c (running) and crash.c (reporting).
+ * The inside of struct machine, shared by build.c (building), run.c (running) and crash.c (reporting).
  */
 #ifndef VMM_MACHINE_INTERNAL_H
 #define VMM_MACHINE_INTERNAL_H
@@ -30,7 +30,7 @@
 #include "vmm/machine/virtio/slots.h"
 
 /**
- * enum cpu_probe - what a look at a CPU found (see the theory of operation in machine_run.c)
+ * enum cpu_probe - what a look at a CPU found (see the theory of operation in run.c)
  */
 enum cpu_probe { CPU_NOT_PROBED, CPU_PROBING, CPU_ALIVE, CPU_DEAD };
 

@@ -36,6 +36,19 @@ struct machine_stdio {
 };
 
 /**
+ * machine_check() - refuse what no machine can be
+ * @c: borrowed
+ * @e: which setting and value, and why; a setting is called by its option, also when a file has set it
+ *
+ * Checks each value, how they go together, RAM against what this host has, and that the board can be drawn. Opens no
+ * file and does not ask for a kernel: the run does.
+ *
+ * Return: 0, -EINVAL, or what board_draw() returns.
+ * Trust: operator.
+ */
+int machine_check(const struct config *c, struct err *e);
+
+/**
  * machine_open() - open /dev/kvm, the kernel, the initrd and the console
  * @config, @stdio, @trace, @loop: borrowed until machine_destroy()
  * @ret: owned by the caller; untouched on failure

@@ -66,8 +66,8 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 /**
  * report_open() - open the files of --report and --trace; @r may be NULL
  *
- * What is there stays until report_write() replaces it (vmm/host/outfile.h). Should: open all that is read at the end as
- * well.
+ * What is there stays until report_write() replaces it (vmm/host/outfile.h). Should: open all that is read at the end
+ * as well.
  *
  * Return: 0 or a negative errno, with words.
  * Context: OPEN stage. Trust: operator.

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 #include "tests/support/unit.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/util.h"

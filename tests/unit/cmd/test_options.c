@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/commands.h"
+#include "cmd/options/commands.h"
 #include "cmd/options/device_keys.h"
 #include "cmd/options/help.h"
 #include "cmd/options/options.h"

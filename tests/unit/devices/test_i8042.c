@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The keyboard controller: what drivers ask of it, how fast they conclude that there is nothing, and the reset line. */
 #include "devices/i8042.h"
-#include "tests/support/unit.h"
 #include "tests/support/chip.h"
+#include "tests/support/unit.h"
 
 #define OBF     0x01
 #define IBF     0x02

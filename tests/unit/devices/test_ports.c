@@ -8,8 +8,8 @@
 #include "devices/debugcon.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
-#include "tests/support/unit.h"
 #include "tests/support/chip.h"
+#include "tests/support/unit.h"
 
 #define SLP(type) (POWER_SLP_EN | (type) << POWER_SLP_TYP_SHIFT)
 

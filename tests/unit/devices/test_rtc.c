@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "devices/rtc.h"
-#include "tests/support/unit.h"
 #include "tests/support/chip.h"
+#include "tests/support/unit.h"
 
 #define NS_PER_S  INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)

@@ -2,9 +2,9 @@
 /*
  * The machine's virtio devices: a slot for each, in the order of the board's BOARD_VIRTIO_MMIO parts.
  *
- * A new kind of device is: its settings in struct config; its number in count_virtio() of vmm/machine/board.c; and here its
+ * A new kind of device is: its settings in struct config; its number in count_virtio() of ../board.c; and here its
  * state in struct virtio_slots, what it opens in virtio_slots_open(), and an init function in the list of
- * virtio_slots.c, which calls virtio_slots_add() for each device. The order of that list is the order of the slots.
+ * slots.c, which calls virtio_slots_add() for each device. The order of that list is the order of the slots.
  */
 #ifndef VMM_MACHINE_VIRTIO_SLOTS_H
 #define VMM_MACHINE_VIRTIO_SLOTS_H

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * config_check() for those who fill a struct config without the option table.
+ * machine_check() for those who fill a struct config without the option table.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "tests/support/unit.h"
 #include "vmm/base/board.h"
-#include "vmm/config.h"
+#include "vmm/machine/machine.h"
 
 static void check(const struct config *c, int code, const char *words)
 {
 	struct err e = {0};
 
-	assert_int_equal(config_check(c, &e), code);
-	assert_int_equal(config_check(c, NULL), code);
+	assert_int_equal(machine_check(c, &e), code);
+	assert_int_equal(machine_check(c, NULL), code);
 	if (words && !strstr(e.text, words))
 		fail_msg("no \"%s\" in \"%s\"", words, e.text);
 }

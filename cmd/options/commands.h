@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The subcommands: `vmm NAME [OPTION...]`, one file each, cmd_NAME.c.
+ * The subcommands: `vmm NAME [OPTION...]`, one file each, cmd/NAME.c.
  */
-#ifndef CMD_COMMANDS_H
-#define CMD_COMMANDS_H
+#ifndef CMD_OPTIONS_COMMANDS_H
+#define CMD_OPTIONS_COMMANDS_H
 
 /* COMMAND(name, half a line for --help). The first one is meant when none is named. */
 #define COMMANDS(X)                                                                                                    \
