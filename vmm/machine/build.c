@@ -73,7 +73,7 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	m->loop = loop;
 	m->pid = getpid();
 	m->kvm.fd = m->vm.fd = m->kernel_fd = m->initrd_fd = -1;
-	m->uart_irq.fd = m->power_irq.fd = -1;
+	m->chips = CHIPS_NONE;
 	m->events.raise = machine_guest_event;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->gate, NULL);
@@ -226,64 +226,16 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 	return 0;
 }
 
-/* The device behind each part of the board. NULL: not a part of this machine. */
+/* The device behind a part of the board. */
 static struct device *device_of(struct machine *m, const struct board_part *p)
 {
-	switch (p->kind) {
-	case BOARD_UART: return &m->uart.dev;
-	case BOARD_I8042: return p->index == 0 ? &m->i8042.data : &m->i8042.cmd;
-	case BOARD_PIT: return p->index == 0 ? &m->pit.timer : &m->pit.port61;
-	case BOARD_RTC: return &m->rtc.dev;
-	case BOARD_DEBUG_EXIT: return &m->debug_exit.dev;
-	case BOARD_DEBUGCON: return &m->debugcon.dev;
-	case BOARD_PVPANIC: return &m->pvpanic.dev;
-	case BOARD_BOOT_MARKER: return &m->boot_marker.dev;
-	case BOARD_PM1: return &m->pm1.dev;
-	case BOARD_PMTIMER: return &m->pmtimer.dev;
-	case BOARD_POWER: return &m->power.dev;
-	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].mmio.dev;
-	}
-	return NULL;
+	return p->kind == BOARD_VIRTIO_MMIO ? &m->virtio->slot[p->index].mmio.dev : chips_device(&m->chips, p);
 }
 
 /* The interrupt line of a part that has one, else NULL. */
 static const struct irq_line *irq_of(const struct machine *m, const struct board_part *p)
 {
-	switch (p->kind) {
-	case BOARD_UART: return &m->uart_irq;
-	case BOARD_POWER: return &m->power_irq;
-	case BOARD_VIRTIO_MMIO: return &m->virtio->slot[p->index].irq;
-	case BOARD_I8042:
-	case BOARD_PIT:
-	case BOARD_PMTIMER:
-	case BOARD_RTC:
-	case BOARD_DEBUG_EXIT:
-	case BOARD_DEBUGCON:
-	case BOARD_PVPANIC:
-	case BOARD_PM1:
-	case BOARD_BOOT_MARKER: break;
-	}
-	return NULL;
-}
-
-/* Words for what a device's own init, which has none, came to. */
-static int set_up(enum board_kind kind, int r, struct err *e)
-{
-	return r < 0 ? err_sys(e, r, "cannot set up the %s", board_part_name(kind)) : 0;
-}
-
-static int init_uart(struct machine *m, struct char_host *host)
-{
-	int r = irq_line_init(&m->uart_irq);
-
-	return r < 0 ? r : uart_init(&m->uart, &m->uart_irq, host);
-}
-
-static int init_power(struct machine *m)
-{
-	int r = irq_line_init(&m->power_irq);
-
-	return r < 0 ? r : power_init(&m->power, &m->power_irq, &m->events);
+	return p->kind == BOARD_VIRTIO_MMIO ? &m->virtio->slot[p->index].irq : chips_irq(&m->chips, p);
 }
 
 /* A vCPU thread's, the first time that the guest programs the timer. */
@@ -303,6 +255,13 @@ static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
 static int init_devices(struct machine *m, struct err *e)
 {
 	struct char_host *host = console_host(m->console);
+	const struct chips_env chips_env = {
+		.ram_size = m->config->mem_bytes,
+		.console = host,
+		.events = &m->events,
+		.pit = &m->pit_host,
+		.pmtimer = &m->pmtimer_host,
+	};
 	const struct virtio_env env = {
 		.config = m->config,
 		.mem = &m->vm.memory.gmem,
@@ -314,28 +273,9 @@ static int init_devices(struct machine *m, struct err *e)
 
 	m->pit_host.start = start_pit;
 	m->pmtimer_host.has_clock = machine_guest_has_clock;
-	console_split_init(&m->split, &m->uart.guest, m->config->console_virtio ? &m->virtio->misc.console : NULL);
-	r = set_up(BOARD_UART, init_uart(m, host), e);
-	if (r == 0)
-		r = set_up(BOARD_I8042, i8042_init(&m->i8042, &m->events), e);
-	if (r == 0)
-		r = set_up(BOARD_PIT, pit_init(&m->pit, &m->pit_host), e);
-	if (r == 0)
-		r = set_up(BOARD_RTC, rtc_init(&m->rtc, m->config->mem_bytes), e);
-	if (r == 0)
-		r = set_up(BOARD_DEBUG_EXIT, debug_exit_init(&m->debug_exit, &m->events), e);
-	if (r == 0)
-		r = set_up(BOARD_DEBUGCON, debugcon_init(&m->debugcon, host), e);
-	if (r == 0)
-		r = set_up(BOARD_PVPANIC, pvpanic_init(&m->pvpanic, &m->events), e);
-	if (r == 0)
-		r = set_up(BOARD_BOOT_MARKER, boot_marker_init(&m->boot_marker, &m->events), e);
-	if (r == 0)
-		r = set_up(BOARD_PM1, pm1_init(&m->pm1, &m->events), e);
-	if (r == 0)
-		r = set_up(BOARD_PMTIMER, pmtimer_init(&m->pmtimer, &m->pmtimer_host), e);
-	if (r == 0)
-		r = set_up(BOARD_POWER, init_power(m), e);
+	console_split_init(
+		&m->split, &m->chips.uart.guest, m->config->console_virtio ? &m->virtio->misc.console : NULL);
+	r = chips_init(&m->chips, &chips_env, e);
 	if (r < 0)
 		return r;
 	r = console_attach(m->console, m->loop, &m->split.guest);
@@ -512,22 +452,13 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->limit);
 	loop_timer_destroy(&m->grace);
 	console_destroy(m->console);
-	uart_destroy(&m->uart);
-	pmtimer_destroy(&m->pmtimer);
-	power_destroy(&m->power);
-	pm1_destroy(&m->pm1);
-	i8042_destroy(&m->i8042);
-	pit_destroy(&m->pit);
-	rtc_destroy(&m->rtc);
-	debugcon_destroy(&m->debugcon);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */
 	if (!virtio_slots_destroy(m->virtio)) {
 		m->vm.memory = (struct memory){0};
 		m->vm.shown = NULL;
 	}
 	vm_destroy(&m->vm);
-	irq_line_destroy(&m->uart_irq);
-	irq_line_destroy(&m->power_irq);
+	chips_destroy(&m->chips);
 	kvm_close(&m->kvm);
 	if (m->kernel_fd >= 0)
 		close(m->kernel_fd);

@@ -9,23 +9,13 @@
 #include <stdatomic.h>
 
 #include "boot/kernel.h"
-#include "devices/boot_marker.h"
-#include "devices/debug_exit.h"
-#include "devices/debugcon.h"
-#include "devices/i8042.h"
-#include "devices/pit.h"
-#include "devices/pm1.h"
-#include "devices/pmtimer.h"
-#include "devices/power.h"
-#include "devices/pvpanic.h"
-#include "devices/rtc.h"
-#include "devices/uart16550.h"
 #include "vmm/base/board.h"
 #include "vmm/console/console.h"
 #include "vmm/console/split.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/machine/chips.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/slots.h"
 
@@ -84,22 +74,10 @@ struct machine {
 	uint32_t tsc_khz; /* for the guest's command line; 0: not there */
 	struct kernel kernel;
 	struct vm vm;
-	struct irq_line uart_irq;
-	struct irq_line power_irq;
-	struct uart uart;
+	struct chips chips;
 	struct console_split split;
-	struct i8042 i8042;
-	struct pit pit;
 	struct pit_host pit_host;
-	struct rtc rtc;
-	struct debug_exit debug_exit;
-	struct debugcon debugcon;
-	struct pvpanic pvpanic;
-	struct boot_marker boot_marker;
-	struct pm1 pm1;
-	struct pmtimer pmtimer;
 	struct pmtimer_host pmtimer_host;
-	struct power power;
 	struct virtio_slots *virtio; /* from OPEN on: it holds the disks' files */
 	struct guest_events events;
 

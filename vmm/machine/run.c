@@ -426,13 +426,13 @@ static void check_panic(struct machine *m)
 
 static void press_again(struct machine *m)
 {
-	bool waits = power_button_waits(&m->power);
+	bool waits = power_button_waits(&m->chips.power);
 
 	m->press_read |= !waits;
 	if (!waits && ++m->press_rests < PRESS_TICKS)
 		return;
 	m->press_rests = 0;
-	power_press_button(&m->power);
+	power_press_button(&m->chips.power);
 }
 
 static void on_tick(struct loop_timer *t)
@@ -455,7 +455,7 @@ static void on_grace(struct loop_timer *t)
 	struct machine *m = container_of(t, struct machine, grace);
 
 	trace_button_ignored(m->trace, m->config->grace_ns,
-		m->press_read || !power_button_waits(&m->power)
+		m->press_read || !power_button_waits(&m->chips.power)
 			? "no program in it acted on the key, or not in time"
 			: "its kernel never took the event (no ACPI, or still booting)");
 	machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)m->term_signal);
@@ -472,7 +472,7 @@ void machine_terminate(struct machine *m, int signo)
 	m->terminating = true;
 	m->term_signal = signo;
 	trace_power_button(m->trace, strsignal(signo), grace);
-	power_press_button(&m->power);
+	power_press_button(&m->chips.power);
 	loop_timer_set(&m->grace, grace, 0);
 }
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The chips of a Linux machine: every part of the board but the virtio devices. They are all there; the board says
+ * which of them a guest can reach, and where.
+ */
+#ifndef VMM_MACHINE_CHIPS_H
+#define VMM_MACHINE_CHIPS_H
+
+#include "devices/boot_marker.h"
+#include "devices/debug_exit.h"
+#include "devices/debugcon.h"
+#include "devices/i8042.h"
+#include "devices/pit.h"
+#include "devices/pm1.h"
+#include "devices/pmtimer.h"
+#include "devices/power.h"
+#include "devices/pvpanic.h"
+#include "devices/rtc.h"
+#include "devices/uart16550.h"
+#include "vmm/base/board.h"
+#include "vmm/base/err.h"
+
+/** struct chips - owns its chips and their interrupt lines; start from CHIPS_NONE */
+struct chips {
+	struct irq_line uart_irq;
+	struct irq_line power_irq;
+	struct uart uart;
+	struct i8042 i8042;
+	struct pit pit;
+	struct rtc rtc;
+	struct debug_exit debug_exit;
+	struct debugcon debugcon;
+	struct pvpanic pvpanic;
+	struct boot_marker boot_marker;
+	struct pm1 pm1;
+	struct pmtimer pmtimer;
+	struct power power;
+};
+
+#define CHIPS_NONE ((struct chips){.uart_irq.fd = -1, .power_irq.fd = -1})
+
+/**
+ * struct chips_env - what chips are made from; all borrowed until chips_destroy()
+ * @ram_size: bytes, for the clock's memory
+ * @console: host end of the serial port and of debugcon
+ * @events: where a guest's reset, power-off and the like are reported
+ */
+struct chips_env {
+	uint64_t ram_size;
+	struct char_host *console;
+	struct guest_events *events;
+	struct pit_host *pit;
+	struct pmtimer_host *pmtimer;
+};
+
+/** chips_init() - Return: 0 or a negative errno with words, which name the chip; chips_destroy() in either case */
+int chips_init(struct chips *c, const struct chips_env *env, struct err *e);
+
+/** chips_device() - the device behind a part of the board; NULL: it is none of these */
+struct device *chips_device(struct chips *c, const struct board_part *p);
+
+/** chips_irq() - the interrupt line of such a part; NULL: it has none */
+const struct irq_line *chips_irq(const struct chips *c, const struct board_part *p);
+
+/** chips_destroy() - takes CHIPS_NONE and what is half-built; no thread is in a chip any more */
+void chips_destroy(struct chips *c);
+
+#endif
