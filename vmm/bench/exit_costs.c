@@ -24,7 +24,9 @@
 
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
+#include "vmm/base/x86.h"
 #include "vmm/kvm/stats.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
 
 #define RAM          (16 * MIB)
@@ -46,11 +48,9 @@
 #define KICK_THREAD  (MMIO + 0x108)
 #define PORT         0xe9
 #define PORT_END     0xf4
-#define VECTORS      32
 #define VECTOR_IRQ   0x30
 #define GSI          0
 #define LIMIT_NS     3000000000LL
-#define GP           13
 #define CODE_ALIGN   64 /* of exits_guest.S: a loop or handler, up to its instruction at least */
 
 /* SDM 3, 3.4.5; the order is that of SYSRET (SDM 2B): 64-bit code is 16 above the base in STAR, data 8 above. */
@@ -64,24 +64,11 @@
 /*
  * SDM 3, 8.7 and 19.5.2: a TSS of 104 bytes, then the I/O bitmap: all ports up to 255 allowed, and a last byte of ones
  */
-#define TSS_SIZE  104
 #define TSS_LIMIT (TSS_SIZE + 32)
 
 /* SDM 3, 4.5: present, writable, user; and a page of 2 MiB */
-#define PTE    0x7
-#define PTE_2M 0x87
-
-/* SDM 4, table 2-2; SDM 3, 5.8.8 */
-#define MSR_STAR   0xc0000081
-#define MSR_LSTAR  0xc0000082
-#define MSR_SFMASK 0xc0000084
-#define EFER_SCE   BIT(0)
-
-/* SDM 3, 10.4.1, 10.8.5, 10.9, 10.11.1: addresses, and bit 8 of the spurious vector register, which switches it on */
-#define LAPIC        UINT64_C(0xfee00000)
-#define LAPIC_EOI    (LAPIC + 0xb0)
-#define LAPIC_SVR    0xf0
-#define LAPIC_SVR_ON BIT(8)
+#define PTE    (PTE_P | PTE_W | PTE_U)
+#define PTE_2M (PTE | PTE_PS)
 
 /**
  * struct guest - a VM with the rows' code in it
@@ -216,10 +203,10 @@ static void put_gate(const struct gmem *g, unsigned vector, uint64_t offset)
 /* All addresses are inside RAM, so that no write can fail. */
 static void write_tables(const struct gmem *g)
 {
-	static const uint8_t ones = 0xff, hlts[VECTORS] = {[0 ... VECTORS - 1] = 0xf4};
+	static const uint8_t ones = 0xff, hlts[VECTORS_EXCEPTIONS] = {[0 ... VECTORS_EXCEPTIONS - 1] = 0xf4};
 
 	gmem_write(g, AT_HLTS, hlts, sizeof(hlts));
-	for (unsigned v = 0; v < VECTORS; v++)
+	for (unsigned v = 0; v < VECTORS_EXCEPTIONS; v++)
 		put_gate(g, v, AT_HLTS + v);
 	put64(g, AT_GDT + SEL_KCODE, UINT64_C(0x00af9b000000ffff));
 	put64(g, AT_GDT + SEL_KDATA, UINT64_C(0x00cf93000000ffff));
@@ -235,27 +222,19 @@ static void write_tables(const struct gmem *g)
 	for (uint64_t i = 0; i < RAM / (2 * MIB); i++)
 		put64(g, AT_PD + i * 8, i * 2 * MIB | PTE_2M);
 	put64(g, AT_MMIO_PD + MMIO % GIB / (2 * MIB) * 8, MMIO | PTE_2M);
-	put64(g, AT_MMIO_PD + LAPIC % GIB / (2 * MIB) * 8, LAPIC | PTE_2M);
+	put64(g, AT_MMIO_PD + APIC_BASE % GIB / (2 * MIB) * 8, APIC_BASE | PTE_2M);
 	gmem_write(g, AT_CODE, exits_guest_start, (size_t)(exits_guest_end - exits_guest_start));
 }
 
 static int set_msrs(struct vcpu *v, const struct path *p, struct err *e)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[3];
-	} m = {
-		.head.nmsrs = 3,
-		.entry =
-			{
-				{.index = MSR_STAR, .data = (uint64_t)SEL_KCODE << 32 | (uint64_t)SEL_KDATA << 48},
-				{.index = MSR_LSTAR, .data = p->handler ? guest_address(p->handler) : 0},
-				{.index = MSR_SFMASK, .data = BIT(9)},
-			},
+	struct vcpu_msr m[] = {
+		{.index = MSR_STAR, .value = (uint64_t)SEL_KCODE << 32 | (uint64_t)SEL_KDATA << 48},
+		{.index = MSR_LSTAR, .value = p->handler ? guest_address(p->handler) : 0},
+		{.index = MSR_SFMASK, .value = RFLAGS_IF},
 	};
-	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, &m);
 
-	return r < 0 ? err_sys(e, r, "KVM_SET_MSRS") : 0;
+	return vcpu_set_msrs(v, m, ARRAY_SIZE(m), e);
 }
 
 /* What exits_to_ring3 pops. LTR makes the segment busy, and faults on one that is: SDM 2A. */
@@ -286,19 +265,19 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 		.ds = SEL_KDATA,
 	};
 	bool in_ring0 = p->from == EXITS_RING0;
-	const struct kvm_regs regs = {
+	const struct kvm_regs general = {
 		.rip = guest_address(in_ring0 ? p->code[clock] : exits_to_ring3),
 		.rsp = in_ring0 ? AT_USERSTACK : AT_FRAME,
 		.rax = SEL_TSS,
 		.r12 = AT_SAMPLES,
 		.r13 = iterations,
 		.r14 = p->store,
-		.r15 = LAPIC_EOI,
-		.rflags = BIT(1) | (has_interrupts(p) ? BIT(9) : 0),
+		.r15 = APIC_BASE + APIC_EOI,
+		.rflags = RFLAGS_FIXED | (has_interrupts(p) ? RFLAGS_IF : 0),
 	};
 	struct guest *g = guest_of(x, p);
 	struct vcpu *v = &g->vm.vcpu[0];
-	struct kvm_sregs s;
+	struct vcpu_regs regs;
 	int r = vcpu_set_entry(v, &entry, e);
 
 	put_gate(&g->vm.memory.gmem, VECTOR_IRQ, guest_address(irq_handlers[clock]));
@@ -307,14 +286,12 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 		r = set_msrs(v, p, e);
 	if (r < 0)
 		return r;
-	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_SREGS, &s);
+	r = vcpu_get_regs(v, &regs, e);
 	if (r < 0)
-		return err_sys(e, r, "KVM_GET_SREGS");
-	s.efer |= EFER_SCE;
-	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_SREGS, &s);
-	if (r == 0)
-		r = kvm_ioctl(v->kvm, v->fd, KVM_SET_REGS, (void *)(uintptr_t)&regs);
-	return r < 0 ? err_sys(e, r, "KVM_SET_SREGS") : 0;
+		return r;
+	regs.system.efer |= EFER_SCE;
+	regs.general = general;
+	return vcpu_set_regs(v, &regs, e);
 }
 
 /* --- KVM's own count ----------------------------------------------------------------------------------------- */
@@ -370,7 +347,7 @@ static int add_interrupts(struct exits *x, struct err *e)
 		.head.nr = 1,
 		.entry = {.gsi = GSI,
 			.type = KVM_IRQ_ROUTING_MSI,
-			.u.msi = {.address_lo = (uint32_t)LAPIC, .data = VECTOR_IRQ}},
+			.u.msi = {.address_lo = (uint32_t)APIC_BASE, .data = VECTOR_IRQ}},
 	};
 	struct guest *g = &x->irqs;
 	struct kvm_lapic_state lapic;
@@ -391,12 +368,11 @@ static int add_interrupts(struct exits *x, struct err *e)
 		r = vm_attach_kick(&g->vm, KICK_THREAD, 0, x->kick, e);
 	if (r < 0)
 		return r;
-	r = kvm_ioctl(g->vm.kvm, g->vm.vcpu[0].fd, KVM_GET_LAPIC, &lapic);
+	r = vcpu_get_apic(&g->vm.vcpu[0], &lapic, e);
 	if (r < 0)
-		return err_sys(e, r, "KVM_GET_LAPIC");
-	le32_put(lapic.regs + LAPIC_SVR, le32_get(lapic.regs + LAPIC_SVR) | LAPIC_SVR_ON);
-	r = kvm_ioctl(g->vm.kvm, g->vm.vcpu[0].fd, KVM_SET_LAPIC, &lapic);
-	return r < 0 ? err_sys(e, r, "KVM_SET_LAPIC") : 0;
+		return r;
+	le32_put(lapic.regs + APIC_SPIV, le32_get(lapic.regs + APIC_SPIV) | APIC_SPIV_ENABLE);
+	return vcpu_set_apic(&g->vm.vcpu[0], &lapic, e);
 }
 
 /* A kick from us, with @stop, ends it; kicks of the guest come one at a time, as it waits for the interrupt of each. */
@@ -419,27 +395,27 @@ static bool reached_end(struct exits *x, const struct path *p, unsigned clock, s
 {
 	struct vm *vm = &guest_of(x, p)->vm;
 	uint64_t frame[2] = {0}, begin = guest_address(p->code[clock]);
-	struct kvm_regs regs;
+	struct vcpu_regs regs;
 	uint64_t vector;
 
-	if (kvm_ioctl(vm->kvm, vm->vcpu[0].fd, KVM_GET_REGS, &regs) < 0) {
+	if (vcpu_get_regs(&vm->vcpu[0], &regs, NULL) < 0) {
 		err_set(why, -EIO, "its registers cannot be read");
 		return false;
 	}
 	/* Ring 0 ends by itself; no loop is longer than 256 bytes. */
-	if (p->from == EXITS_RING0 && regs.rip > begin && regs.rip < begin + 256 && !regs.r13)
+	if (p->from == EXITS_RING0 && regs.general.rip > begin && regs.general.rip < begin + 256 && !regs.general.r13)
 		return true;
-	vector = regs.rip - 1 - AT_HLTS;
-	if (vector >= VECTORS) {
-		err_set(why, -EIO, "it halted at 0x%llx, where no row does", (unsigned long long)regs.rip);
+	vector = regs.general.rip - 1 - AT_HLTS;
+	if (vector >= VECTORS_EXCEPTIONS) {
+		err_set(why, -EIO, "it halted at 0x%llx, where no row does", (unsigned long long)regs.general.rip);
 		return false;
 	}
 	/* The frame has an error code in front for 13 and its like; RIP is the first that looks like one. */
-	gmem_read(&vm->memory.gmem, regs.rsp, frame, sizeof(frame));
-	if (vector == GP && p->from != EXITS_RING0 && !regs.r13)
+	gmem_read(&vm->memory.gmem, regs.general.rsp, frame, sizeof(frame));
+	if (vector == VECTOR_GP && p->from != EXITS_RING0 && !regs.general.r13)
 		return true;
 	err_set(why, -EIO, "the guest faults there: vector %llu at +0x%llx of the loop", (unsigned long long)vector,
-		(unsigned long long)((vector == GP || vector == 14 ? frame[1] : frame[0]) - begin));
+		(unsigned long long)((vector == VECTOR_GP || vector == VECTOR_PF ? frame[1] : frame[0]) - begin));
 	return false;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "vmm/bench/lifecycle_internal.h"
+#include "vmm/kvm/vcpu_state.h"
 
 #define GUEST_CODE   UINT64_C(0)
 #define GUEST_SHARED (64 * KIB) /* of memory, when it is shared */

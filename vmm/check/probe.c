@@ -11,6 +11,8 @@
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/cpuid/cpuid.h"
+#include "vmm/base/x86.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
 
 #define PROBE_RAM      (2 * MIB)
@@ -33,12 +35,6 @@
 #define GDT_DATA UINT64_C(0x00cf93000000ffff)
 #define SEL_CODE 0x10
 #define SEL_DATA 0x18
-
-/* SDM 3, 2.5: SSE needs OSFXSR and OSXMMEXCPT; x87 without EM and with MP */
-#define CR4_OSFXSR     BIT(9)
-#define CR4_OSXMMEXCPT BIT(10)
-#define CR0_MP         BIT(1)
-#define CR0_NE         BIT(5)
 
 #define IDT_INTERRUPT_GATE 0x8e
 
@@ -119,28 +115,20 @@ static int enter_at(struct vcpu *v, uint64_t rip, struct err *e)
 		.cr3 = PROBE_PML4,
 		.gdt_base = PROBE_GDT,
 		.gdt_limit = SEL_DATA + 7,
+		.idt_base = PROBE_IDT,
+		.idt_limit = 4 * 16 - 1,
 		.cs = SEL_CODE,
 		.ds = SEL_DATA,
+		.fpu = true,
 	};
-	struct kvm_sregs s;
-	int r = vcpu_set_entry(v, &entry, e);
 
-	if (r == 0)
-		r = kvm_ioctl(v->kvm, v->fd, KVM_GET_SREGS, &s);
-	if (r < 0)
-		return r;
-	s.cr0 |= CR0_MP | CR0_NE;
-	s.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
-	s.idt.base = PROBE_IDT;
-	s.idt.limit = 4 * 16 - 1;
-	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_SREGS, &s);
-	return r < 0 ? err_sys(e, r, "KVM_SET_SREGS") : 0;
+	return vcpu_set_entry(v, &entry, e);
 }
 
 static enum probe_outcome step_probe(struct vcpu *v)
 {
 	struct vcpu_exit x;
-	struct kvm_regs regs;
+	struct vcpu_regs regs;
 	int r;
 
 	kick_alarm_set(PROBE_LIMIT_NS, 0);
@@ -150,9 +138,9 @@ static enum probe_outcome step_probe(struct vcpu *v)
 		return PROBE_BROKEN;
 	if (x.what == VCPU_KICKED)
 		return PROBE_HANGS;
-	if (x.what != VCPU_HLT || kvm_ioctl(v->kvm, v->fd, KVM_GET_REGS, &regs) < 0)
+	if (x.what != VCPU_HLT || vcpu_get_regs(v, &regs, NULL) < 0)
 		return PROBE_BROKEN;
-	return regs.rax == PROBE_GOOD ? PROBE_WORKS : PROBE_WRONG;
+	return regs.general.rax == PROBE_GOOD ? PROBE_WORKS : PROBE_WRONG;
 }
 
 static bool offered(const struct cpuid_set *set, const struct probe *p)

@@ -18,49 +18,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "vmm/base/le.h"
-
-/* SDM 4, table 2-2 */
-#define MSR_MISC_ENABLE          0x1a0
-#define MISC_ENABLE_FAST_STRING  BIT(0)
-#define MSR_MTRR_DEF_TYPE        0x2ff
-#define MTRR_DEF_TYPE_ENABLE     BIT(11)
-#define MTRR_DEF_TYPE_WRITE_BACK 6
-
-/* AMD PPR for family 17h, MSRC001_0015 */
-#define MSR_HWCR          0xc0010015
-#define HWCR_TSC_FREQ_SEL BIT(24)
-
-/* Linux Documentation/virt/kvm/x86/msr.rst */
-#define MSR_KVM_SYSTEM_TIME_NEW    0x4b564d01
-#define KVM_SYSTEM_TIME_NEW_ENABLE BIT(0)
-
-/* SDM 3, 11.5.1: offsets into the APIC page, delivery modes */
-#define APIC_SPIV        0xf0
-#define APIC_LVT_LINT0   0x350
-#define APIC_LVT_LINT1   0x360
-#define APIC_MODE_NMI    (4u << 8)
-#define APIC_MODE_EXTINT (7u << 8)
-#define APIC_SPIV_ON     0x1ff /* enabled; the spurious vector is the reset value's */
+#include "vmm/kvm/vcpu_state.h"
 
 /* Several signals may come one after the other; each costs one try. */
 #define FIRST_RUN_TRIES 10
-
-#define CR0_PE         BIT(0)
-#define CR0_MP         BIT(1)
-#define CR0_ET         BIT(4)
-#define CR0_NE         BIT(5)
-#define CR0_PG         BIT(31)
-#define CR4_PAE        BIT(5)
-#define CR4_OSFXSR     BIT(9)
-#define CR4_OSXMMEXCPT BIT(10)
-#define EFER_LME       BIT(8)
-#define EFER_LMA       BIT(10)
-#define RFLAGS_1       BIT(1)
-
-/* SDM 3, 3.5 and 8.7 */
-#define SEG_TYPE_BUSY_TSS 11
-#define TSS_SIZE          104
 
 int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struct err *e)
 {
@@ -87,189 +48,6 @@ void vcpu_destroy(struct vcpu *v)
 	close(v->fd);
 	v->run = NULL;
 	v->fd = -1;
-}
-
-int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
-{
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX];
-	} c;
-	int r;
-
-	memset(&c.head, 0, sizeof(c.head));
-	c.head.nent = set->nr;
-	memcpy(c.entry, set->entry, set->nr * sizeof(set->entry[0]));
-	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_CPUID2, &c);
-	return r < 0 ? err_sys(e, r, "KVM_SET_CPUID2 of CPU %u", v->id) : 0;
-}
-
-#define REQUIRED_MSRS 2
-
-static int set_msrs(struct vcpu *v, struct err *e)
-{
-	/* KVM has bits of its own in there: that BTS and PEBS are unavailable. */
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[1];
-	} misc = {.head.nmsrs = 1, .entry = {{.index = MSR_MISC_ENABLE}}};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[REQUIRED_MSRS + 1];
-	} m = {
-		.head.nmsrs = REQUIRED_MSRS + v->kvm->hwcr,
-		.entry =
-			{
-				/* Linux drops its fast string copies on Intel when firmware left this off. */
-				{.index = MSR_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING},
-				/*
-				 * Linux takes PAT only when MTRRs are on; everything is RAM or a trapped device, so
-				 * write-back.
-				 */
-				{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_DEF_TYPE_ENABLE | MTRR_DEF_TYPE_WRITE_BACK},
-				/* The TSC counts at the rate of P0: on AMD, Linux calls it a firmware bug otherwise. */
-				{.index = MSR_HWCR, .data = HWCR_TSC_FREQ_SEL},
-			},
-	};
-	int r = kvm_ioctl(v->kvm, v->fd, KVM_GET_MSRS, &misc);
-
-	if (r < 0)
-		return err_sys(e, r, "KVM_GET_MSRS of CPU %u", v->id);
-	m.entry[0].data |= misc.entry[0].data;
-	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, &m);
-	if (r < 0)
-		return err_sys(e, r, "KVM_SET_MSRS of CPU %u", v->id);
-	/* The last one is for a message only. */
-	if (r < REQUIRED_MSRS)
-		return err_set(e, -EIO, "KVM_SET_MSRS of CPU %u: KVM refused MSR 0x%x", v->id, m.entry[r].index);
-	return 0;
-}
-
-int vcpu_set_platform(struct vcpu *v, struct err *e)
-{
-	struct kvm_lapic_state lapic;
-	int r;
-
-	r = set_msrs(v, e);
-	if (r < 0)
-		return r;
-	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_LAPIC, &lapic);
-	if (r < 0)
-		return err_sys(e, r, "KVM_GET_LAPIC of CPU %u", v->id);
-	/*
-	 * MultiProcessor Specification 1.4, 3.6.2.2: firmware leaves the boot CPU's APIC on, as a wire from the 8259 to
-	 * the CPU. A guest that never looks at it finds it so, and KVM can deliver to it: KVM's message that a page has
-	 * arrived is an interrupt, and as long as it cannot be delivered KVM takes every HLT back at once. The others'
-	 * APICs are as INIT leaves them.
-	 */
-	if (v->id == 0)
-		le32_put(lapic.regs + APIC_SPIV, APIC_SPIV_ON);
-	le32_put(lapic.regs + APIC_LVT_LINT0, APIC_MODE_EXTINT);
-	le32_put(lapic.regs + APIC_LVT_LINT1, APIC_MODE_NMI);
-	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_LAPIC, &lapic);
-	return r < 0 ? err_sys(e, r, "KVM_SET_LAPIC of CPU %u", v->id) : 0;
-}
-
-/* A flat 4 GiB segment; type and flags as the CPU holds them in its hidden part (SDM 3, 3.4.5). */
-static struct kvm_segment flat(uint16_t selector, uint8_t type, bool code, bool is_long)
-{
-	return (struct kvm_segment){
-		.base = 0,
-		.limit = UINT32_MAX,
-		.selector = selector,
-		.type = type,
-		.present = 1,
-		.s = 1,
-		.g = 1,
-		.db = !(code && is_long),
-		.l = code && is_long,
-	};
-}
-
-static void set_segments(struct kvm_sregs *s, const struct entry *en)
-{
-	bool is_long = en->mode == ENTRY_LONG;
-	struct kvm_segment code = flat(en->cs, 11, true, is_long);
-	struct kvm_segment data = flat(en->ds, 3, false, is_long);
-
-	if (en->mode == ENTRY_REAL) {
-		/* Real mode: the reset values are right but for the code segment, which starts at the reset vector. */
-		s->cs.base = 0;
-		s->cs.selector = 0;
-		return;
-	}
-	if (en->seg_size) {
-		code.base = data.base = en->seg_base;
-		code.limit = data.limit = (uint32_t)(en->seg_size - 1);
-	}
-	s->cs = code;
-	s->ds = s->es = s->fs = s->gs = s->ss = data;
-	s->gdt.base = en->gdt_base;
-	s->gdt.limit = en->gdt_limit;
-	s->cr0 = CR0_PE | CR0_ET;
-	if (is_long) {
-		s->cr0 |= CR0_PG;
-		s->cr3 = en->cr3;
-		s->cr4 = CR4_PAE;
-		s->efer = EFER_LME | EFER_LMA;
-	}
-	if (en->tss)
-		s->tr = (struct kvm_segment){
-			.base = en->tss_base,
-			.limit = TSS_SIZE - 1,
-			.selector = en->tss,
-			.type = SEG_TYPE_BUSY_TSS,
-			.present = 1,
-		};
-}
-
-static void set_system(struct kvm_sregs *s, const struct entry *en)
-{
-	if (en->idt_limit) {
-		s->idt.base = en->idt_base;
-		s->idt.limit = en->idt_limit;
-	}
-	if (en->fpu) {
-		/* SDM 3, 2.5: x87 without EM and with MP; SSE needs both bits of CR4. */
-		s->cr0 |= CR0_MP | CR0_NE;
-		s->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
-	}
-}
-
-int vcpu_set_entry(struct vcpu *v, const struct entry *en, struct err *e)
-{
-	struct kvm_regs regs = {
-		.rip = en->rip,
-		.rsp = en->rsp,
-		.rbp = en->rbp,
-		.rsi = en->rsi,
-		.rbx = en->rbx,
-		.rdi = en->rdi,
-		.rflags = RFLAGS_1,
-	};
-	struct kvm_sregs sregs;
-	int r;
-
-	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_SREGS, &sregs);
-	if (r < 0)
-		return err_sys(e, r, "KVM_GET_SREGS of CPU %u", v->id);
-	set_segments(&sregs, en);
-	set_system(&sregs, en);
-	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_SREGS, &sregs);
-	if (r < 0)
-		return err_sys(e, r, "KVM_SET_SREGS of CPU %u", v->id);
-	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_REGS, &regs);
-	return r < 0 ? err_sys(e, r, "KVM_SET_REGS of CPU %u", v->id) : 0;
-}
-
-bool vcpu_has_kvmclock(struct vcpu *v)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} m = {.head.nmsrs = 1, .entry.index = MSR_KVM_SYSTEM_TIME_NEW};
-
-	return ioctl(v->fd, KVM_GET_MSRS, &m) == 1 && (m.entry.data & KVM_SYSTEM_TIME_NEW_ENABLE);
 }
 
 static enum vcpu_event decode(struct kvm_run *run, struct vcpu_exit *x)
@@ -303,9 +81,9 @@ static enum vcpu_event decode(struct kvm_run *run, struct vcpu_exit *x)
 
 static bool is_runnable(struct vcpu *v)
 {
-	struct kvm_mp_state mp;
+	int state = vcpu_get_mp_state(v);
 
-	return kvm_ioctl(v->kvm, v->fd, KVM_GET_MP_STATE, &mp) < 0 || mp.mp_state == KVM_MP_STATE_RUNNABLE;
+	return state < 0 || state == KVM_MP_STATE_RUNNABLE;
 }
 
 static bool has_run(const struct vcpu *v)

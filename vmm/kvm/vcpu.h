@@ -9,17 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/base/entry.h"
 #include "vmm/base/err.h"
 #include "vmm/base/gmem.h"
-#include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm/kvm.h"
 
 /**
  * enum vcpu_event - why vcpu_step() returned
  * @VCPU_PIO, @VCPU_MMIO: a device access; its data is to be filled (reads) before the next step
  * @VCPU_HLT: HLT, without an in-kernel interrupt controller only
- * @VCPU_KICKED: another thread wanted the vCPU back (vcpu_kick())
+ * @VCPU_KICKED: another thread wanted the vCPU back (vcpu_request_exit())
  * @VCPU_TRIPLE_FAULT: shutdown state
  * @VCPU_INTERNAL_ERROR: KVM gave up; see struct kvm_run
  * @VCPU_ENTRY_FAILED: the processor refused the guest's state
@@ -87,29 +85,6 @@ int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struc
 
 /** vcpu_destroy() - takes NULL and a zeroed or half-built struct */
 void vcpu_destroy(struct vcpu *v);
-
-/** vcpu_set_cpuid() - @set already patched for this CPU, see cpuid_for_cpu() */
-int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e);
-
-/**
- * vcpu_set_platform() - what firmware leaves behind on every CPU: MTRRs on and write-back, fast strings, virtual wire;
- * the boot CPU's APIC is on
- *
- * Spec: MP 1.4, 3.6.2.2 (virtual wire mode); SDM 3, 12.11 (MTRRs).
- * Context: needs the in-kernel APIC.
- */
-int vcpu_set_platform(struct vcpu *v, struct err *e);
-
-/** vcpu_set_entry() - load the state that @entry describes; the guest's tables are in RAM already */
-int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
-
-/**
- * vcpu_has_kvmclock() - has the guest switched kvm-clock on, on this CPU?
- *
- * Context: the thread that steps. Return: false also where KVM does not say.
- * Spec: Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW.
- */
-bool vcpu_has_kvmclock(struct vcpu *v);
 
 /**
  * vcpu_step() - run until something happens

@@ -18,6 +18,7 @@
 #include "boot/tables/acpi.h"
 #include "boot/tables/mptable.h"
 #include "vmm/cpuid/cpuid.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/internal.h"
 

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/x86.h"
 #include "vmm/debug/symbols.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
 
 #define CODE_BYTES 16
@@ -15,13 +17,8 @@
 /* What finding names may take: the run is over, signals go unheard, and whoever set a time limit waits. */
 #define SYMBOLS_NS (300 * UINT64_C(1000000))
 
-/* SDM 3, 2.2.1, 2.5, 3.4.5 */
-#define CR0_PE    BIT(0)
-#define CR4_SMAP  BIT(21)
-#define EFER_LMA  BIT(10)
-#define RFLAGS_VM BIT(17)
-#define RFLAGS_IF BIT(9)
-#define RESET_RIP 0xfff0 /* APM 2, 14.1.3 */
+/* SDM 3, 2.5; SDM 3, 4.6.1 */
+#define CR4_SMAP BIT(21)
 
 static const char *mode_name(const struct kvm_sregs *s, uint64_t rflags)
 {

@@ -30,11 +30,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "security/sandbox.h"
 #include "vmm/base/kick.h"
+#include "vmm/base/x86.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
 
 #define TICK_NS         UINT64_C(250000000)
@@ -44,8 +45,6 @@
 #define DEAD_ROUNDS     2
 #define PRESS_TICKS     4
 #define CPU_STACK_SIZE  (256 * KIB)
-
-#define RFLAGS_IF BIT(9)
 
 void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value)
 {
@@ -150,12 +149,12 @@ bool machine_guest_has_clock(struct pmtimer_host *host)
 
 static enum cpu_probe look(struct cpu *c)
 {
-	struct kvm_mp_state mp;
+	int state = vcpu_get_mp_state(c->vcpu);
 	struct kvm_regs regs;
 
-	if (ioctl(c->vcpu->fd, KVM_GET_MP_STATE, &mp) < 0 || ioctl(c->vcpu->fd, KVM_GET_REGS, &regs) < 0)
+	if (state < 0 || vcpu_get_general(c->vcpu, &regs) < 0)
 		return CPU_ALIVE;
-	switch (mp.mp_state) {
+	switch (state) {
 	case KVM_MP_STATE_UNINITIALIZED:
 	case KVM_MP_STATE_INIT_RECEIVED: return CPU_DEAD;
 	case KVM_MP_STATE_HALTED: return regs.rflags & RFLAGS_IF ? CPU_ALIVE : CPU_DEAD;

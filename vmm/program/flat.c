@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "vmm/base/board.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/program/flat_internal.h"
 
 static bool shares_vm(const struct flat *f, const struct flat_program *p)

@@ -16,6 +16,7 @@
 
 #include "security/sandbox.h"
 #include "vmm/base/kick.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/program/flat_internal.h"
 
 #define STACK_SIZE (128 * KIB)
@@ -32,19 +33,17 @@ static void PRINTF(4, 5) ended(struct flat_program *p, enum outcome outcome, enu
 
 static bool get_state(const struct flat_program *p, struct flat_state *ret)
 {
-	struct kvm_sregs s;
-	struct kvm_regs r;
+	struct vcpu_regs regs;
 
-	if (kvm_ioctl(p->vcpu->kvm, p->vcpu->fd, KVM_GET_SREGS, &s) < 0 ||
-		kvm_ioctl(p->vcpu->kvm, p->vcpu->fd, KVM_GET_REGS, &r) < 0)
+	if (vcpu_get_regs(p->vcpu, &regs, NULL) < 0)
 		return false;
 	*ret = (struct flat_state){
-		.cs = s.cs.selector,
-		.cs_base = s.cs.base,
-		.ss_base = s.ss.base,
-		.rip = r.rip,
-		.rsp = r.rsp,
-		.cr2 = s.cr2,
+		.cs = regs.system.cs.selector,
+		.cs_base = regs.system.cs.base,
+		.ss_base = regs.system.ss.base,
+		.rip = regs.general.rip,
+		.rsp = regs.general.rsp,
+		.cr2 = regs.system.cr2,
 	};
 	return true;
 }

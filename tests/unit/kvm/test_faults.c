@@ -14,6 +14,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/loop.h"
 #include "vmm/cpuid/cpuid.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/machine.h"
 

@@ -1,50 +1,145 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A vCPU on a real KVM: what firmware leaves behind in its MSRs, and an entry that the processor refuses.
+ * A vCPU on a real KVM: its registers, what firmware leaves behind in its MSRs, and an entry that is refused.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
+#include "vmm/base/x86.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
-
-#define MSR_MISC_ENABLE 0x1a0
 
 static struct kvm kvm = {.fd = -1};
 
-static uint64_t misc_enable(const struct vcpu *v)
+static void open_cpu(struct vm *vm, bool irqchip)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[1];
-	} m = {.head.nmsrs = 1, .entry = {{.index = MSR_MISC_ENABLE}}};
+	struct err e = {};
 
-	assert_int_equal(kvm_ioctl(v->kvm, v->fd, KVM_GET_MSRS, &m), 1);
-	return m.entry[0].data;
+	assert_int_equal(vm_create(&kvm, vm, &e), 0);
+	if (irqchip)
+		assert_int_equal(vm_add_irqchip(vm, &e), 0);
+	assert_int_equal(vm_add_vcpus(vm, 1, &e), 0);
 }
 
 /* What KVM says there of the counters that it has not (bits 11 and 12) stays; fast strings (bit 0) come. */
 static void misc_enable_keeps_what_is_kvms(void **state)
 {
 	static const uint64_t kvms[] = {0, 3 << 11};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[1];
-	} m = {.head.nmsrs = 1, .entry = {{.index = MSR_MISC_ENABLE}}};
 	struct vm vm = {.fd = -1};
 	struct err e = {};
 
-	assert_int_equal(vm_create(&kvm, &vm, &e), 0);
-	assert_int_equal(vm_add_irqchip(&vm, &e), 0);
-	assert_int_equal(vm_add_vcpus(&vm, 1, &e), 0);
+	open_cpu(&vm, true);
 	for (size_t i = 0; i < ARRAY_SIZE(kvms); i++) {
-		m.entry[0].data = kvms[i];
-		assert_int_equal(kvm_ioctl(&kvm, vm.vcpu[0].fd, KVM_SET_MSRS, &m), 1);
+		struct vcpu_msr m = {.index = MSR_MISC_ENABLE, .value = kvms[i]};
+
+		assert_int_equal(vcpu_set_msrs(&vm.vcpu[0], &m, 1, &e), 0);
+		assert_false(m.refused);
 		assert_int_equal(vcpu_set_platform(&vm.vcpu[0], &e), 0);
-		assert_int_equal(misc_enable(&vm.vcpu[0]), kvms[i] | 1);
+		m.value = 0;
+		assert_int_equal(vcpu_get_msrs(&vm.vcpu[0], &m, 1, &e), 0);
+		assert_int_equal(m.value, kvms[i] | 1);
 	}
 	vm_destroy(&vm);
+}
+
+/* The registers that KVM does not know are marked; those before, between and behind them are set and read. */
+static void msrs_that_kvm_refuses(void **state)
+{
+	static const bool refused[] = {true, false, true, true, false, true};
+	const struct vcpu_msr set[] = {
+		{.index = 0x12345},
+		{.index = MSR_STAR, .value = 0x1122334400000000},
+		{.index = 0x12346},
+		{.index = 0x12347},
+		{.index = MSR_LSTAR, .value = 0x5566},
+		{.index = 0x12348},
+	};
+	struct vcpu_msr got[ARRAY_SIZE(set)];
+	struct vm vm = {.fd = -1};
+	struct err e = {};
+
+	open_cpu(&vm, false);
+	memcpy(got, set, sizeof(set));
+	assert_int_equal(vcpu_set_msrs(&vm.vcpu[0], got, ARRAY_SIZE(got), &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(got); i++) {
+		assert_int_equal(got[i].refused, refused[i]);
+		got[i] = (struct vcpu_msr){.index = set[i].index, .refused = !refused[i], .value = 0x77};
+	}
+	assert_int_equal(vcpu_get_msrs(&vm.vcpu[0], got, ARRAY_SIZE(got), &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(got); i++) {
+		assert_int_equal(got[i].refused, refused[i]);
+		assert_int_equal(got[i].value, refused[i] ? 0x77 : set[i].value);
+	}
+	assert_int_equal(vcpu_get_msrs(&vm.vcpu[0], NULL, 0, &e), 0);
+	vm_destroy(&vm);
+}
+
+/* What was read and is written elsewhere is read there: registers are a value. */
+static void registers_move_to_another_cpu(void **state)
+{
+	const struct entry entry = {.mode = ENTRY_LONG,
+		.rip = 0x1000,
+		.rsp = 0x2000,
+		.rsi = 0x33,
+		.cr3 = 0x4000,
+		.gdt_base = 0x5000,
+		.gdt_limit = 0x1f,
+		.cs = 0x10,
+		.ds = 0x18,
+		.tss_base = 0x6000,
+		.tss = 0x20,
+		.fpu = true};
+	struct vcpu_regs there, here, before;
+	struct vm a = {.fd = -1}, b = {.fd = -1};
+	struct kvm_regs general;
+	struct err e = {};
+
+	memset(&there, 0, sizeof(there));
+	memset(&here, 0xff, sizeof(here));
+	open_cpu(&a, false);
+	open_cpu(&b, false);
+	assert_int_equal(vcpu_set_entry(&a.vcpu[0], &entry, &e), 0);
+	assert_int_equal(vcpu_get_regs(&a.vcpu[0], &there, &e), 0);
+	assert_int_equal(there.general.rip, 0x1000);
+	assert_int_equal(there.system.cr3, 0x4000);
+	assert_int_equal(there.system.cs.l, 1);
+	assert_int_equal(there.system.tr.type, 11);
+	there.general.r15 = 0x1515;
+	assert_int_equal(vcpu_set_regs(&b.vcpu[0], &there, &e), 0);
+	assert_int_equal(vcpu_get_regs(&b.vcpu[0], &here, &e), 0);
+	assert_memory_equal(&here, &there, sizeof(here));
+	assert_int_equal(vcpu_get_general(&b.vcpu[0], &general), 0);
+	assert_memory_equal(&general, &there.general, sizeof(general));
+	assert_int_equal(vcpu_get_mp_state(&b.vcpu[0]), KVM_MP_STATE_RUNNABLE);
+
+	/* A reserved bit of CR4: refused, in words, and what was there stays. */
+	before = here;
+	here.system.cr4 |= BIT(63);
+	here.general.rip = 0x9999;
+	assert_int_equal(vcpu_set_regs(&b.vcpu[0], &here, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "KVM_SET_SREGS of CPU 0"));
+	assert_int_equal(vcpu_get_regs(&b.vcpu[0], &here, &e), 0);
+	assert_memory_equal(&here, &before, sizeof(here));
+	vm_destroy(&a);
+	vm_destroy(&b);
+}
+
+static void a_cpu_that_is_not_there(void **state)
+{
+	struct vcpu v = {.kvm = &kvm, .fd = -1};
+	struct vcpu_regs regs = {.general.rax = 7};
+	struct vcpu_msr m = {.index = MSR_STAR};
+	struct err e = {};
+
+	assert_int_equal(vcpu_get_regs(&v, &regs, &e), -EBADF);
+	assert_int_equal(regs.general.rax, 7);
+	assert_int_equal(vcpu_set_regs(&v, &regs, NULL), -EBADF);
+	assert_int_equal(vcpu_get_general(&v, &regs.general), -EBADF);
+	assert_int_equal(vcpu_get_mp_state(&v), -EBADF);
+	assert_int_equal(vcpu_get_msrs(&v, &m, 1, &e), -EBADF);
+	assert_int_equal(vcpu_set_msrs(&v, &m, 1, &e), -EBADF);
 }
 
 /*
@@ -57,7 +152,7 @@ static void an_entry_that_is_refused(void **state)
 	CLEANUP(memory_destroy) struct memory memory = {0};
 	char text[VCPU_EXIT_TEXT_MAX];
 	struct vm vm = {.fd = -1};
-	struct kvm_sregs s;
+	struct vcpu_regs regs;
 	struct vcpu_exit x;
 	struct err e = {};
 
@@ -70,9 +165,9 @@ static void an_entry_that_is_refused(void **state)
 	assert_int_equal(vm_set_memory(&vm, &memory, &e), 0);
 	assert_int_equal(vm_add_vcpus(&vm, 1, &e), 0);
 	assert_int_equal(vcpu_set_entry(&vm.vcpu[0], &entry, &e), 0);
-	assert_int_equal(kvm_ioctl(&kvm, vm.vcpu[0].fd, KVM_GET_SREGS, &s), 0);
-	s.cs.db = 1;
-	assert_int_equal(kvm_ioctl(&kvm, vm.vcpu[0].fd, KVM_SET_SREGS, &s), 0);
+	assert_int_equal(vcpu_get_regs(&vm.vcpu[0], &regs, &e), 0);
+	regs.system.cs.db = 1;
+	assert_int_equal(vcpu_set_regs(&vm.vcpu[0], &regs, &e), 0);
 	assert_int_equal(vcpu_step(&vm.vcpu[0], &x), 0);
 	assert_int_equal(x.what, VCPU_ENTRY_FAILED);
 	vcpu_exit_text(&x, text);
@@ -86,6 +181,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(misc_enable_keeps_what_is_kvms),
+		cmocka_unit_test(msrs_that_kvm_refuses),
+		cmocka_unit_test(registers_move_to_another_cpu),
+		cmocka_unit_test(a_cpu_that_is_not_there),
 		cmocka_unit_test(an_entry_that_is_refused),
 	};
 	struct err e = {};

@@ -7,6 +7,7 @@
 #include "devices/pit.h"
 #include "tests/support/unit.h"
 #include "vmm/base/le.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
 
 #define STOPPED 0xff

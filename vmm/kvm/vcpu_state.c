@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/kvm/vcpu_state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/base/le.h"
+#include "vmm/base/x86.h"
+
+/* Linux Documentation/virt/kvm/x86/msr.rst */
+#define MSR_KVM_SYSTEM_TIME_NEW    0x4b564d01
+#define KVM_SYSTEM_TIME_NEW_ENABLE BIT(0)
+
+/* kvm_ioctl() takes what it only reads by the same pointer. */
+#define GIVEN(pointer) ((void *)(uintptr_t)(pointer))
+
+static int get_system(struct vcpu *v, struct kvm_sregs *ret, struct err *e)
+{
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_GET_SREGS, ret);
+
+	return r < 0 ? err_sys(e, r, "KVM_GET_SREGS of CPU %u", v->id) : 0;
+}
+
+int vcpu_get_regs(struct vcpu *v, struct vcpu_regs *ret, struct err *e)
+{
+	struct vcpu_regs regs;
+	int r = get_system(v, &regs.system, e);
+
+	if (r < 0)
+		return r;
+	r = kvm_ioctl(v->kvm, v->fd, KVM_GET_REGS, &regs.general);
+	if (r < 0)
+		return err_sys(e, r, "KVM_GET_REGS of CPU %u", v->id);
+	*ret = regs;
+	return 0;
+}
+
+int vcpu_set_regs(struct vcpu *v, const struct vcpu_regs *regs, struct err *e)
+{
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_SREGS, GIVEN(&regs->system));
+
+	if (r < 0)
+		return err_sys(e, r, "KVM_SET_SREGS of CPU %u", v->id);
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_REGS, GIVEN(&regs->general));
+	return r < 0 ? err_sys(e, r, "KVM_SET_REGS of CPU %u", v->id) : 0;
+}
+
+int vcpu_get_general(struct vcpu *v, struct kvm_regs *ret)
+{
+	return ioctl(v->fd, KVM_GET_REGS, ret) < 0 ? -errno : 0;
+}
+
+int vcpu_get_mp_state(struct vcpu *v)
+{
+	struct kvm_mp_state mp;
+
+	return ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0 ? -errno : (int)mp.mp_state;
+}
+
+struct msrs {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry[VCPU_MSRS_MAX];
+};
+
+/* KVM_GET_MSRS and KVM_SET_MSRS answer with how many they did; the one behind those was refused. */
+static int msrs(
+	struct vcpu *v, unsigned long request, const char *name, struct vcpu_msr *msr, unsigned nr, struct err *e)
+{
+	struct msrs m;
+
+	assert(nr <= VCPU_MSRS_MAX);
+	for (unsigned done = 0; done < nr;) {
+		int r;
+
+		m.head = (struct kvm_msrs){.nmsrs = nr - done};
+		for (unsigned i = done; i < nr; i++)
+			m.entry[i - done] = (struct kvm_msr_entry){.index = msr[i].index, .data = msr[i].value};
+		r = kvm_ioctl_named(v->kvm, v->fd, request, name, &m);
+		if (r < 0)
+			return err_sys(e, r, "%s of CPU %u", name, v->id);
+		for (unsigned i = 0; i < (unsigned)r; i++) {
+			msr[done + i].value = m.entry[i].data;
+			msr[done + i].refused = false;
+		}
+		done += (unsigned)r;
+		if (done < nr)
+			msr[done++].refused = true;
+	}
+	return 0;
+}
+
+int vcpu_get_msrs(struct vcpu *v, struct vcpu_msr *msr, unsigned nr, struct err *e)
+{
+	return msrs(v, KVM_GET_MSRS, "KVM_GET_MSRS", msr, nr, e);
+}
+
+int vcpu_set_msrs(struct vcpu *v, struct vcpu_msr *msr, unsigned nr, struct err *e)
+{
+	return msrs(v, KVM_SET_MSRS, "KVM_SET_MSRS", msr, nr, e);
+}
+
+bool vcpu_has_kvmclock(struct vcpu *v)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = {.head.nmsrs = 1, .entry.index = MSR_KVM_SYSTEM_TIME_NEW};
+
+	return ioctl(v->fd, KVM_GET_MSRS, &m) == 1 && (m.entry.data & KVM_SYSTEM_TIME_NEW_ENABLE);
+}
+
+int vcpu_get_apic(struct vcpu *v, struct kvm_lapic_state *ret, struct err *e)
+{
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_GET_LAPIC, ret);
+
+	return r < 0 ? err_sys(e, r, "KVM_GET_LAPIC of CPU %u", v->id) : 0;
+}
+
+int vcpu_set_apic(struct vcpu *v, const struct kvm_lapic_state *apic, struct err *e)
+{
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_LAPIC, GIVEN(apic));
+
+	return r < 0 ? err_sys(e, r, "KVM_SET_LAPIC of CPU %u", v->id) : 0;
+}
+
+int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX];
+	} c;
+	int r;
+
+	memset(&c.head, 0, sizeof(c.head));
+	c.head.nent = set->nr;
+	memcpy(c.entry, set->entry, set->nr * sizeof(set->entry[0]));
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_CPUID2, &c);
+	return r < 0 ? err_sys(e, r, "KVM_SET_CPUID2 of CPU %u", v->id) : 0;
+}
+
+/* --- What firmware leaves ------------------------------------------------------------------------------------ */
+
+static int set_platform_msrs(struct vcpu *v, struct err *e)
+{
+	/* KVM has bits of its own in there: that BTS and PEBS are unavailable. */
+	struct vcpu_msr misc = {.index = MSR_MISC_ENABLE};
+	struct vcpu_msr m[] = {
+		/* Linux drops its fast string copies on Intel when firmware left this off. */
+		{.index = MSR_MISC_ENABLE, .value = MISC_ENABLE_FAST_STRING},
+		/* Linux takes PAT only when MTRRs are on; everything is RAM or a trapped device, so write-back. */
+		{.index = MSR_MTRR_DEF_TYPE, .value = MTRR_DEF_TYPE_ENABLE | MTRR_DEF_TYPE_WRITE_BACK},
+		/* The TSC counts at the rate of P0: on AMD, Linux calls it a firmware bug otherwise. */
+		{.index = MSR_HWCR, .value = HWCR_TSC_FREQ_SEL},
+	};
+	const unsigned required = ARRAY_SIZE(m) - 1; /* the last one is for a message only */
+	int r = vcpu_get_msrs(v, &misc, 1, e);
+
+	if (r < 0)
+		return r;
+	if (!misc.refused)
+		m[0].value |= misc.value;
+	r = vcpu_set_msrs(v, m, required + v->kvm->hwcr, e);
+	for (unsigned i = 0; r == 0 && i < required; i++)
+		if (m[i].refused)
+			r = err_set(e, -EIO, "KVM_SET_MSRS of CPU %u: KVM refused MSR 0x%x", v->id, m[i].index);
+	return r;
+}
+
+int vcpu_set_platform(struct vcpu *v, struct err *e)
+{
+	struct kvm_lapic_state lapic;
+	int r;
+
+	r = set_platform_msrs(v, e);
+	if (r == 0)
+		r = vcpu_get_apic(v, &lapic, e);
+	if (r < 0)
+		return r;
+	/*
+	 * MultiProcessor Specification 1.4, 3.6.2.2: firmware leaves the boot CPU's APIC on, as a wire from the 8259 to
+	 * the CPU. A guest that never looks at it finds it so, and KVM can deliver to it: KVM's message that a page has
+	 * arrived is an interrupt, and as long as it cannot be delivered KVM takes every HLT back at once. The others'
+	 * APICs are as INIT leaves them.
+	 */
+	if (v->id == 0)
+		le32_put(lapic.regs + APIC_SPIV, APIC_SPIV_ENABLE | APIC_SPIV_RESET);
+	le32_put(lapic.regs + APIC_LVT_LINT0, APIC_MODE_EXTINT);
+	le32_put(lapic.regs + APIC_LVT_LINT1, APIC_MODE_NMI);
+	return vcpu_set_apic(v, &lapic, e);
+}
+
+/* --- How a guest starts -------------------------------------------------------------------------------------- */
+
+/* What the processor holds of a segment; @limit in bytes. */
+static struct kvm_segment segment(uint16_t selector, uint32_t attributes, uint64_t base, uint32_t limit)
+{
+	return (struct kvm_segment){
+		.base = base,
+		.limit = limit,
+		.selector = selector,
+		.type = SEG_TYPE(attributes),
+		.s = !!(attributes & SEG_S),
+		.present = !!(attributes & SEG_P),
+		.l = !!(attributes & SEG_L),
+		.db = !!(attributes & SEG_DB),
+		.g = !!(attributes & SEG_G),
+	};
+}
+
+static void set_segments(struct kvm_sregs *s, const struct entry *en)
+{
+	uint32_t limit = en->seg_size ? (uint32_t)(en->seg_size - 1) : UINT32_MAX;
+	uint64_t base = en->seg_size ? en->seg_base : 0;
+	bool is_long = en->mode == ENTRY_LONG;
+
+	if (en->mode == ENTRY_REAL) {
+		/* Real mode: the reset values are right but for the code segment, which starts at the reset vector. */
+		s->cs.base = 0;
+		s->cs.selector = 0;
+		return;
+	}
+	s->cs = segment(en->cs, is_long ? SEG_CODE64 : SEG_CODE32, base, limit);
+	s->ds = s->es = s->fs = s->gs = s->ss = segment(en->ds, SEG_DATA, base, limit);
+	s->gdt.base = en->gdt_base;
+	s->gdt.limit = en->gdt_limit;
+	s->cr0 = CR0_PE | CR0_ET;
+	if (is_long) {
+		s->cr0 |= CR0_PG;
+		s->cr3 = en->cr3;
+		s->cr4 = CR4_PAE;
+		s->efer = EFER_LME | EFER_LMA;
+	}
+	if (en->tss)
+		s->tr = segment(en->tss, SEG_TSS_BUSY, en->tss_base, TSS_SIZE - 1);
+}
+
+static void set_system(struct kvm_sregs *s, const struct entry *en)
+{
+	if (en->idt_limit) {
+		s->idt.base = en->idt_base;
+		s->idt.limit = en->idt_limit;
+	}
+	if (en->fpu) {
+		/* SDM 3, 2.5: x87 without EM and with MP; SSE needs both bits of CR4. */
+		s->cr0 |= CR0_MP | CR0_NE;
+		s->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	}
+}
+
+int vcpu_set_entry(struct vcpu *v, const struct entry *en, struct err *e)
+{
+	struct vcpu_regs regs = {
+		.general =
+			{
+				.rip = en->rip,
+				.rsp = en->rsp,
+				.rbp = en->rbp,
+				.rsi = en->rsi,
+				.rbx = en->rbx,
+				.rdi = en->rdi,
+				.rflags = RFLAGS_FIXED,
+			},
+	};
+	int r = get_system(v, &regs.system, e);
+
+	if (r < 0)
+		return r;
+	set_segments(&regs.system, en);
+	set_system(&regs.system, en);
+	return vcpu_set_regs(v, &regs, e);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of a virtual CPU: the one place that reads and writes its registers.
+ *
+ * Registers are KVM's own structures, so that nothing is lost between two formats. Whoever holds a guest still (a crash
+ * report, a debugger, a core, a snapshot) reads them as a value, struct vcpu_regs, and writes the value back.
+ *
+ * All of it is for the thread that steps the vCPU, or for any when none does. What says "timed" goes through kvm_ioctl():
+ * it is in the report, and counts as KVM's share of a start. The rest is for the run path, where it may be asked for
+ * often, and is one system call and nothing else.
+ */
+#ifndef VMM_KVM_VCPU_STATE_H
+#define VMM_KVM_VCPU_STATE_H
+
+#include <linux/kvm.h>
+
+#include "vmm/base/entry.h"
+#include "vmm/cpuid/cpuid.h"
+#include "vmm/kvm/vcpu.h"
+
+/**
+ * struct vcpu_regs - the registers of a vCPU
+ * @general: general-purpose registers, RIP and RFLAGS
+ * @system: segments, control registers, descriptor tables, EFER, the APIC's base
+ */
+struct vcpu_regs {
+	struct kvm_regs general;
+	struct kvm_sregs system;
+};
+
+/**
+ * vcpu_get_regs() - all of them
+ * @ret: untouched on failure
+ * @e: NULL where nobody wants words
+ *
+ * Return: 0 or a negative errno. Context: timed. Trust: guest (every number in @ret).
+ */
+int vcpu_get_regs(struct vcpu *v, struct vcpu_regs *ret, struct err *e);
+
+/**
+ * vcpu_set_regs() - all of them; the system registers first, since they say what the others may be
+ *
+ * Return: 0 or a negative errno; after a failure those that were set before it stay. Context: timed.
+ */
+int vcpu_set_regs(struct vcpu *v, const struct vcpu_regs *regs, struct err *e);
+
+/** vcpu_get_general() - the general ones alone, on the run path. Return: 0 or a negative errno, with @ret untouched */
+int vcpu_get_general(struct vcpu *v, struct kvm_regs *ret);
+
+/** vcpu_get_mp_state() - KVM_MP_STATE_, on the run path. Return: 0 or more, or a negative errno */
+int vcpu_get_mp_state(struct vcpu *v);
+
+/**
+ * struct vcpu_msr - a model-specific register
+ * @refused: KVM did not take or give it
+ */
+struct vcpu_msr {
+	uint32_t index;
+	bool refused;
+	uint64_t value;
+};
+
+#define VCPU_MSRS_MAX 16
+
+/**
+ * vcpu_get_msrs(), vcpu_set_msrs() - registers in the order given
+ * @msr: @nr of them, at most VCPU_MSRS_MAX; @refused is filled, and so is @value by vcpu_get_msrs() where it is false
+ *
+ * One that KVM refuses does not keep the others back: KVM stops at it, and is asked again for those behind it.
+ *
+ * Return: 0, also when some are refused, or a negative errno of the ioctl. Context: timed.
+ */
+int vcpu_get_msrs(struct vcpu *v, struct vcpu_msr *msr, unsigned nr, struct err *e);
+int vcpu_set_msrs(struct vcpu *v, struct vcpu_msr *msr, unsigned nr, struct err *e);
+
+/**
+ * vcpu_get_apic(), vcpu_set_apic() - the local APIC's page, 16 bytes a register
+ *
+ * Return: 0 or a negative errno. Context: timed; needs the in-kernel APIC. Spec: SDM 3, 11.4.1.
+ */
+int vcpu_get_apic(struct vcpu *v, struct kvm_lapic_state *ret, struct err *e);
+int vcpu_set_apic(struct vcpu *v, const struct kvm_lapic_state *apic, struct err *e);
+
+/** vcpu_set_cpuid() - @set already patched for this CPU, see cpuid_for_cpu(). Context: timed */
+int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e);
+
+/**
+ * vcpu_set_platform() - what firmware leaves behind on every CPU: MTRRs on and write-back, fast strings, virtual wire;
+ * the boot CPU's APIC is on
+ *
+ * Spec: MP 1.4, 3.6.2.2 (virtual wire mode); SDM 3, 12.11 (MTRRs).
+ * Context: timed; needs the in-kernel APIC.
+ */
+int vcpu_set_platform(struct vcpu *v, struct err *e);
+
+/** vcpu_set_entry() - load the state that @entry describes; the guest's tables are in RAM already. Context: timed */
+int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
+
+/**
+ * vcpu_has_kvmclock() - has the guest switched kvm-clock on, on this CPU?
+ *
+ * Context: on the run path. Return: false also where KVM does not say.
+ * Spec: Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW.
+ */
+bool vcpu_has_kvmclock(struct vcpu *v);
+
+#endif
