@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/console/escape.h"
 #include "vmm/host/nbio.h"
 
 #define TEXT_MAX     512
 #define LINE_MAX_LEN (4 * TEXT_MAX + 128)
-#define PATIENCE_NS  UINT64_C(250000000)
+#define PATIENCE_NS  (250 * NSEC_PER_MSEC)
 
 struct logsink {
 	struct trace_sink sink;
@@ -79,8 +80,8 @@ static size_t prefix(const struct logsink *l, const struct trace_record *r, char
 	size_t n = (size_t)snprintf(buf, size, "vmm: ");
 
 	if (l->sink.level >= TRACE_DEBUG)
-		n += (size_t)snprintf(buf + n, size - n, "[%5" PRIu64 ".%03u] ", r->t_ns / 1000000,
-			(unsigned)(r->t_ns / 1000 % 1000));
+		n += (size_t)snprintf(buf + n, size - n, "[%5" PRIu64 ".%03u] ", r->t_ns / NSEC_PER_MSEC,
+			(unsigned)(r->t_ns / NSEC_PER_USEC % 1000));
 	if (level <= TRACE_WARN)
 		n += (size_t)snprintf(buf + n, size - n, "%s: ", level == TRACE_ERROR ? "error" : "warning");
 	return n;

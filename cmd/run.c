@@ -19,6 +19,7 @@
 #include "cmd/runfiles.h"
 #include "cmd/signals.h"
 #include "cmd/terminal.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/gmem.h"
 #include "vmm/console/console.h"
 #include "vmm/machine/hints.h"
@@ -111,10 +112,7 @@ static void run_destroy(struct run *run)
 /* CPU time of the process so far: what the loader and the C library took before main. */
 static uint64_t cpu_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* The stages CONFINE and BUILD; machine_run() has LOCK. */

@@ -2,25 +2,20 @@
 #include "devices/pmtimer.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
-#define NS_PER_S UINT64_C(1000000000)
-
 static uint64_t host_now(const struct pmtimer *t)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* Seconds apart from the rest, so that no product overflows. */
 static uint32_t ticks(uint64_t ns)
 {
-	return (uint32_t)(ns / NS_PER_S * PMTIMER_HZ + ns % NS_PER_S * PMTIMER_HZ / NS_PER_S);
+	return (uint32_t)(ns / NSEC_PER_SEC * PMTIMER_HZ + ns % NSEC_PER_SEC * PMTIMER_HZ / NSEC_PER_SEC);
 }
 
 static uint32_t value(struct pmtimer *t)

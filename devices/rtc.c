@@ -16,10 +16,11 @@
 #include <string.h>
 
 #include "vmm/base/board.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
-#define NS_PER_S         INT64_C(1000000000)
-#define FIELDS_LIFE_NS   (50 * INT64_C(1000000))
+#define NS_PER_S         ((int64_t)NSEC_PER_SEC) /* dates are signed */
+#define FIELDS_LIFE_NS   (50 * (int64_t)NSEC_PER_MSEC)
 #define FIELDS_STALE     INT64_MIN
 #define SECONDS_PER_DAY  INT64_C(86400)
 #define DAYS_BEFORE_1970 719162 /* from the first day of year 1 */
@@ -264,10 +265,7 @@ static void rtc_write(struct device *dev, uint64_t offset, const void *data, uns
 
 static int64_t host_now(const struct rtc *r)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+	return (int64_t)clock_ns(CLOCK_REALTIME);
 }
 
 static void put_le(struct rtc_regs *r, enum rtc_reg at, unsigned bytes, uint64_t value)

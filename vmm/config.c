@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
 void config_init(struct config *ret)
@@ -17,7 +18,7 @@ void config_init(struct config *ret)
 		.console_cap_bytes = 256 * MIB,
 		.pvpanic = true,
 		.rng = true,
-		.grace_ns = UINT64_C(5000000000),
+		.grace_ns = 5 * NSEC_PER_SEC,
 		.log_level = TRACE_WARN,
 		.sandbox = SANDBOX_STRICT,
 	};

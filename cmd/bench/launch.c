@@ -20,10 +20,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/units.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* How long a command may take to end after it was asked to; then it is killed. */
 #define END_GRACE_MS 2000
@@ -35,13 +34,13 @@ extern char **environ;
 /* SECONDS with a fraction of up to nine digits, at @s; 0 when there is none. */
 static uint64_t seconds(const char *s)
 {
-	uint64_t ns = 0, unit = NS_PER_S;
+	uint64_t ns = 0, unit = NSEC_PER_SEC;
 
 	if (*s < '0' || *s > '9')
 		return 0;
-	for (; *s >= '0' && *s <= '9' && ns < NS_PER_S; s++)
+	for (; *s >= '0' && *s <= '9' && ns < NSEC_PER_SEC; s++)
 		ns = ns * 10 + (uint64_t)(*s - '0');
-	ns *= NS_PER_S;
+	ns *= NSEC_PER_SEC;
 	if (*s != '.')
 		return 0;
 	for (s++; *s >= '0' && *s <= '9' && unit > 1; s++) {
@@ -178,7 +177,7 @@ static int reap(pid_t pid, int signo, struct timing *t, uint64_t *ret_end_ns, st
 {
 	CLEANUP_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	uint64_t deadline = trace_now_ns() + END_GRACE_MS * UINT64_C(1000000);
+	uint64_t deadline = trace_now_ns() + END_GRACE_MS * NSEC_PER_MSEC;
 	struct rusage ru;
 	siginfo_t si;
 	pid_t r;
@@ -194,7 +193,7 @@ static int reap(pid_t pid, int signo, struct timing *t, uint64_t *ret_end_ns, st
 	while (signo != SIGKILL) {
 		uint64_t now = trace_now_ns();
 
-		if (now >= deadline || poll(&p, 1, (int)((deadline - now) / 1000000) + 1) > 0)
+		if (now >= deadline || poll(&p, 1, (int)((deadline - now) / NSEC_PER_MSEC) + 1) > 0)
 			break;
 	}
 	if (!p.revents)
@@ -209,8 +208,8 @@ static int reap(pid_t pid, int signo, struct timing *t, uint64_t *ret_end_ns, st
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return err_sys(e, -errno, "wait4");
-	t->cpu = ((uint64_t)ru.ru_utime.tv_sec + (uint64_t)ru.ru_stime.tv_sec) * NS_PER_S +
-		((uint64_t)ru.ru_utime.tv_usec + (uint64_t)ru.ru_stime.tv_usec) * 1000;
+	t->cpu = ((uint64_t)ru.ru_utime.tv_sec + (uint64_t)ru.ru_stime.tv_sec) * NSEC_PER_SEC +
+		((uint64_t)ru.ru_utime.tv_usec + (uint64_t)ru.ru_stime.tv_usec) * NSEC_PER_USEC;
 	t->rss_bytes = (uint64_t)ru.ru_maxrss * KIB;
 	return 0;
 }
@@ -251,7 +250,7 @@ static enum launch_end watch(const struct launch *l, int out_fd, int err_fd, uin
 
 		if (now >= l->timeout_ns)
 			return LAUNCH_TIMEOUT;
-		if (poll(p, 3, (int)MIN((l->timeout_ns - now) / 1000000 + 1, UINT64_C(60000))) < 0)
+		if (poll(p, 3, (int)MIN((l->timeout_ns - now) / NSEC_PER_MSEC + 1, UINT64_C(60000))) < 0)
 			continue; /* EINTR; the time limit ends what else there might be */
 		if (p[2].revents)
 			return LAUNCH_GIVEN_UP;

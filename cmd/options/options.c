@@ -7,10 +7,11 @@
 #include "cmd/options/options_bench.h"
 #include "cmd/options/options_devices.h"
 #include "vmm/base/board.h"
+#include "vmm/base/clock.h"
 
 #define FIELD(ctype, member) OPTION_FIELD(struct config, ctype, member)
 
-#define DAY_NS (UINT64_C(24) * 3600 * 1000000000)
+#define DAY_NS (24 * 3600 * NSEC_PER_SEC)
 
 static const char *const kernel_loads[] = {
 	[KERNEL_LOAD_MAP] = "map",

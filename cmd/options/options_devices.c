@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "vmm/base/clock.h"
+
 /* One more element at the end of an array of the configuration, all zero; NULL when memory ran out. */
 #define APPEND(array, nr)                                                                                              \
 	({                                                                                                             \
@@ -368,7 +370,7 @@ const struct option_def balloon_keys[BALLOON_KEYS] = {
 		.name = "poll",
 		.type = OPT_DURATION,
 		.deflt = "0",
-		.max = UINT64_C(86400000000000),
+		.max = 24 * 3600 * NSEC_PER_SEC,
 		BALLOON_FIELD(uint64_t, stats_ns),
 		.man = OPTION_MAN(
 			"How often the guest is asked for its memory statistics, which are told at the log level info; "

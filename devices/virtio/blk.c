@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
@@ -68,8 +69,8 @@
 #define DISCARD_MAX    (2 * GIB)
 #define ZEROES_MAX     (64 * MIB) /* where the file system cannot, they are written one by one */
 #define PHYSICAL_BLOCK 4096
-#define BURST_NS       UINT64_C(100000000) /* how far a queue that was idle may run ahead of its rate */
-#define COST_MAX_NS    (UINT64_C(1) << 58) /* of one request: years, and no sum of them wraps */
+#define BURST_NS       (100 * NSEC_PER_MSEC) /* how far a queue that was idle may run ahead of its rate */
+#define COST_MAX_NS    (UINT64_C(1) << 58)   /* of one request: years, and no sum of them wraps */
 
 /*
  * What counts against the rate besides data, in bytes. A flush has the host write its journal and empty its disk's
@@ -323,13 +324,10 @@ static bool wait_for_rate(struct blk *b, const struct virtqueue *q, uint32_t gen
 	if (!b->rate_bytes || !cost)
 		return true;
 	start_ns = MAX(b->free_at_ns, trace_now_ns() - BURST_NS);
-	cost_ns = MIN(cost * 1000000000 / b->rate_bytes, COST_MAX_NS);
+	cost_ns = MIN(cost * NSEC_PER_SEC / b->rate_bytes, COST_MAX_NS);
 	b->free_at_ns = start_ns + cost_ns;
 	while (!b->quit && q->generation == generation && start_ns > trace_now_ns()) {
-		struct timespec until = {
-			.tv_sec = (time_t)(start_ns / 1000000000),
-			.tv_nsec = (long)(start_ns % 1000000000),
-		};
+		struct timespec until = ns_to_timespec(start_ns);
 
 		pthread_cond_timedwait(&b->wake, &b->dev.lock, &until);
 	}

@@ -18,6 +18,7 @@
  * where it wants input: it is not asked, since it may take a length of 0 for a fault, but given what waits.
  */
 #include "devices/virtio/console.h"
+#include "vmm/base/clock.h"
 
 /* 5.3.2 */
 #define RX         0
@@ -28,8 +29,8 @@
 #define TURN_BYTES  (256 * KIB)
 #define TURN_CHAINS 1024
 
-#define PATIENCE_NS UINT64_C(1000000000)
-#define ASK_NS      UINT64_C(100000000) /* and twice as long each time */
+#define PATIENCE_NS NSEC_PER_SEC
+#define ASK_NS      (100 * NSEC_PER_MSEC) /* and twice as long each time */
 #define ASK_MAX     8
 
 /* Offers the host end what is left of the chain; true when all of it, and within the turn, is taken. */

@@ -26,6 +26,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 
 /* One round of either direction: 64 full GSO frames would be 4 MB, some ms of copying. */
@@ -35,7 +36,7 @@
 #define STATUS_LINK_UP 1 /* 5.1.4 */
 
 /* Changes of offloads: ten at once, then as many in a second. */
-#define OFFLOAD_NS       UINT64_C(100000000)
+#define OFFLOAD_NS       (100 * NSEC_PER_MSEC)
 #define OFFLOAD_BURST_NS (10 * OFFLOAD_NS)
 
 #define VLAN_TAG 4u /* IEEE 802.1Q: in front of a packet that may be as large as the MTU */

@@ -10,17 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
+
 #define QUEUE      0
 #define QUEUE_SIZE 64
 
-#define SECOND_NS UINT64_C(1000000000)
-#define WAIT_NS   (SECOND_NS / 100)
+#define WAIT_NS (10 * NSEC_PER_MSEC)
 
 static void refill(struct virtio_rng *r)
 {
-	uint64_t now = trace_now_ns(), passed = MIN(now - r->refilled_ns, SECOND_NS);
+	uint64_t now = trace_now_ns(), passed = MIN(now - r->refilled_ns, NSEC_PER_SEC);
 
-	r->tokens = MIN(r->tokens + VIRTIO_RNG_RATE * passed / SECOND_NS, VIRTIO_RNG_BURST);
+	r->tokens = MIN(r->tokens + VIRTIO_RNG_RATE * passed / NSEC_PER_SEC, VIRTIO_RNG_BURST);
 	r->refilled_ns = now;
 }
 

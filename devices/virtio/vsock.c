@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 
 #include "devices/virtio/vsock_conn.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 
 /* 5.10.2 */
@@ -36,8 +37,7 @@
 
 #define TURN_PACKETS 64
 #define TURN_WINDOWS 1024 /* of what the guest sends: each is a system call */
-#define SECOND_NS    UINT64_C(1000000000)
-#define PATIENCE_NS  (10 * SECOND_NS)
+#define PATIENCE_NS  (10 * NSEC_PER_SEC)
 
 struct header {
 	uint64_t src_cid;
@@ -100,7 +100,7 @@ static void arm_deadline(struct virtio_vsock *v, struct vsock_conn *c)
 {
 	c->deadline_ns = trace_now_ns() + PATIENCE_NS;
 	if (!v->deadlines_armed)
-		v->deadlines_armed = !loop_timer_set(&v->deadlines, SECOND_NS, SECOND_NS);
+		v->deadlines_armed = !loop_timer_set(&v->deadlines, NSEC_PER_SEC, NSEC_PER_SEC);
 }
 
 static void on_socket(struct loop_source *s, uint32_t events);

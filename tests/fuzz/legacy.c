@@ -18,8 +18,9 @@
 #include "devices/rtc.h"
 #include "tests/support/chip.h"
 #include "tests/support/fuzz.h"
+#include "vmm/base/clock.h"
 
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S ((int64_t)NSEC_PER_SEC)
 
 enum chip { I8042_DATA, I8042_CMD, RTC, POWER, PVPANIC, DEBUG_EXIT, DEBUGCON, PIT_TIMER, CHIPS };
 

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
 static void nothing(int sig)
@@ -44,7 +45,9 @@ void kick_send(pid_t pid, pid_t tid)
 
 static struct timeval timeval_of(uint64_t ns)
 {
-	return (struct timeval){.tv_sec = (time_t)(ns / 1000000000), .tv_usec = (suseconds_t)(ns % 1000000000 / 1000)};
+	struct timespec ts = ns_to_timespec(ns);
+
+	return (struct timeval){.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / (long)NSEC_PER_USEC};
 }
 
 int kick_alarm_begin(struct kick_alarm *ret)

@@ -26,6 +26,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/util.h"
 
@@ -36,8 +37,8 @@
 #define BULK_ROUNDS 4
 
 /* A wait for bulk that took longer was for a time slice; and how long the thread preempts after one */
-#define SLICE_NS UINT64_C(2000000)
-#define EAGER_NS UINT64_C(100000000)
+#define SLICE_NS (2 * NSEC_PER_MSEC)
+#define EAGER_NS (100 * NSEC_PER_MSEC)
 
 /**
  * struct loop
@@ -252,14 +253,9 @@ int loop_timer_init(struct loop *loop, struct loop_timer *t, void (*fired)(struc
 	return r;
 }
 
-static struct timespec to_timespec(uint64_t ns)
-{
-	return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-}
-
 int loop_timer_set(struct loop_timer *t, uint64_t first_ns, uint64_t every_ns)
 {
-	struct itimerspec its = {.it_value = to_timespec(first_ns), .it_interval = to_timespec(every_ns)};
+	struct itimerspec its = {.it_value = ns_to_timespec(first_ns), .it_interval = ns_to_timespec(every_ns)};
 
 	return timerfd_settime(t->source.fd, 0, &its, NULL) < 0 ? -errno : 0;
 }

@@ -5,6 +5,7 @@
  * signals an eventfd. Events that a guest can cause at will pass a per-event budget: RATE_BURST a second, the rest is
  * counted and told with the next one that passes.
  */
+#include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 
 #include <assert.h>
@@ -20,7 +21,6 @@
 
 #define RING       256
 #define RATE_BURST 10
-#define NS_PER_S   UINT64_C(1000000000)
 
 struct rate {
 	uint64_t window_start;
@@ -68,14 +68,6 @@ int trace_thread_id(void)
 	if (!id)
 		id = (int)syscall(SYS_gettid);
 	return id;
-}
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 uint64_t trace_now_ns(void)
@@ -149,7 +141,7 @@ int trace_fd(const struct trace *t)
 static bool rate_allows(struct rate *r, uint64_t now)
 {
 	/* Not before the window: then the event is one that is told late. */
-	if ((now > r->window_start && now - r->window_start >= NS_PER_S) || !r->window_start) {
+	if ((now > r->window_start && now - r->window_start >= NSEC_PER_SEC) || !r->window_start) {
 		r->window_start = now;
 		r->in_window = 0;
 	}
@@ -287,7 +279,9 @@ static size_t format_arg(const struct trace_record *r, char type, uint64_t v, ch
 	switch (type) {
 	case 'U': n = snprintf(buf, size, "%" PRIu64, v); break;
 	case 'X': n = snprintf(buf, size, "0x%" PRIx64, v); break;
-	case 'T': n = snprintf(buf, size, "%" PRIu64 ".%03u", v / 1000000, (unsigned)(v / 1000 % 1000)); break;
+	case 'T':
+		n = snprintf(buf, size, "%" PRIu64 ".%03u", v / NSEC_PER_MSEC, (unsigned)(v / NSEC_PER_USEC % 1000));
+		break;
 	case 'S': return format_text(r->strings + v, buf, size);
 	}
 	return MIN((size_t)n, size - 1);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
 /* Digits of `base` from *p on; -EINVAL when there is none. */
@@ -85,10 +86,10 @@ static const struct time_unit {
 	const char *name;
 	uint64_t ns;
 } time_units[] = {
-	{"h", UINT64_C(3600000000000)},
-	{"m", UINT64_C(60000000000)},
-	{"s", UINT64_C(1000000000)},
-	{"ms", UINT64_C(1000000)},
+	{"h", 3600 * NSEC_PER_SEC},
+	{"m", 60 * NSEC_PER_SEC},
+	{"s", NSEC_PER_SEC},
+	{"ms", NSEC_PER_MSEC},
 	{"us", UINT64_C(1000)},
 	{"ns", 1},
 };

@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
@@ -50,7 +52,7 @@
 #define PORT_END     0xf4
 #define VECTOR_IRQ   0x30
 #define GSI          0
-#define LIMIT_NS     3000000000LL
+#define LIMIT_NS     (3 * NSEC_PER_SEC)
 #define CODE_ALIGN   64 /* of exits_guest.S: a loop or handler, up to its instruction at least */
 
 /* SDM 3, 3.4.5; the order is that of SYSRET (SDM 2B): 64-bit code is 16 above the base in STAR, data 8 above. */
@@ -429,7 +431,7 @@ static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t
 
 	*ret_returns = 0;
 	/* Ever again: a kick between two steps must not be lost. */
-	kick_alarm_set(LIMIT_NS, 10000000);
+	kick_alarm_set(LIMIT_NS, 10 * NSEC_PER_MSEC);
 	for (;;) {
 		r = vcpu_step(&guest_of(x, p)->vm.vcpu[0], &exit);
 		if (r < 0) {
@@ -444,12 +446,12 @@ static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t
 			++*ret_returns;
 			continue;
 		}
-		if (exit.what == VCPU_KICKED && trace_now_ns() - start < (uint64_t)LIMIT_NS)
+		if (exit.what == VCPU_KICKED && trace_now_ns() - start < LIMIT_NS)
 			continue;
 		if (exit.what == VCPU_HLT)
 			ok = reached_end(x, p, clock, why);
 		else if (exit.what == VCPU_KICKED)
-			err_set(why, -ETIME, "it did not end in %lld s", LIMIT_NS / 1000000000);
+			err_set(why, -ETIME, "it did not end in %" PRIu64 " s", LIMIT_NS / NSEC_PER_SEC);
 		else if (exit.what == VCPU_INTERNAL_ERROR)
 			err_set(why, -EIO, "KVM cannot run it: internal error, suberror %llu",
 				(unsigned long long)exit.error);

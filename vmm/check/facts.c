@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 #include "vmm/kvm/kvm.h"
 
@@ -199,7 +200,7 @@ static uint64_t status_number(const char *status, const char *name)
 /* proc(5): fields 10, 12, 14 and 15, counted from behind the name, which may hold anything. */
 void hostfiles_json_process(const struct hostfiles *h, struct json *j, const char *key)
 {
-	uint64_t minor = 0, major = 0, user = 0, kernel = 0, ns = h->ticks > 0 ? 1000000000 / (uint64_t)h->ticks : 0;
+	uint64_t minor = 0, major = 0, user = 0, kernel = 0, ns = h->ticks > 0 ? NSEC_PER_SEC / (uint64_t)h->ticks : 0;
 	char stat[1024], status[4096];
 	const char *at = read_text(h->stat, stat, sizeof(stat)) ? strrchr(stat, ')') : NULL;
 

@@ -13,6 +13,7 @@
 
 #include "security/landlock.h"
 #include "security/seccomp.h"
+#include "vmm/base/clock.h"
 #include "vmm/check/probe.h"
 #include "vmm/kvm/kvm.h"
 
@@ -91,7 +92,7 @@ static void check_probes(struct host_items *h, struct kvm *kvm)
 }
 
 /* From here on KVM_CREATE_VM has waited for RCU: 9 to 12 ms, when it takes 0.2 to 0.5 otherwise. */
-#define CREATE_VM_SLOW_NS  UINT64_C(4000000)
+#define CREATE_VM_SLOW_NS  (4 * NSEC_PER_MSEC)
 #define CREATE_VM_PAUSE_US 100000
 
 /*
@@ -119,7 +120,7 @@ static bool lacks_favordynmods(FILE *mounts, char *ret_dir, size_t size)
 
 void host_create_vm(struct host_items *h, uint64_t took_ns, FILE *mounts)
 {
-	unsigned tenths = (unsigned)(took_ns / 100000);
+	unsigned tenths = (unsigned)(took_ns / (NSEC_PER_MSEC / 10));
 	char dir[96] = "/sys/fs/cgroup";
 
 	if (took_ns < CREATE_VM_SLOW_NS || (mounts && !lacks_favordynmods(mounts, dir, sizeof(dir))))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/cpuid/cpuid.h"
@@ -24,7 +25,7 @@
 #define PROBE_CODE     0x10000
 #define PROBE_STACK    0x20000
 #define PROBE_GOOD     0x600d
-#define PROBE_LIMIT_NS 2000000000L
+#define PROBE_LIMIT_NS (2 * NSEC_PER_SEC)
 
 /* SDM 3, 4.5: present, writable, and for the last level a 2 MiB page */
 #define PTE_TABLE 0x3

@@ -16,11 +16,10 @@
 #include <limits.h>
 #include <string.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 #include "vmm/console/watch.h"
 
-#define NS_PER_S  UINT64_C(1000000000)
-#define NS_PER_US UINT64_C(1000)
 /* 136 years: a time beyond it is no time, and sums of two stay far from overflow. */
 #define TIME_MAX_S UINT64_C(4294967295)
 
@@ -72,7 +71,7 @@ static bool read_time(const char **p, uint64_t *ret_ns)
 	if (!read_number(&s, TIME_MAX_S, &sec) || *s++ != '.' || strspn(s, "0123456789") != 6 ||
 		!read_number(&s, 999999, &usec) || *s++ != ']')
 		return false;
-	*ret_ns = sec * NS_PER_S + usec * NS_PER_US;
+	*ret_ns = sec * NSEC_PER_SEC + usec * NSEC_PER_USEC;
 	*p = s;
 	return true;
 }
@@ -177,7 +176,7 @@ static void call_ends(struct bootlog *b, const struct line *l, const char *rest)
 	number += strlen(after);
 	if (!read_number(&number, TIME_MAX_S, &took) || strncmp(number, " usecs", 6))
 		return;
-	took *= NS_PER_US;
+	took *= NSEC_PER_USEC;
 	for (size_t i = 0; i < BOOTLOG_CALLS_MAX; i++)
 		if (!strcmp(b->call[i].name, name))
 			c = &b->call[i];

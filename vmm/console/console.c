@@ -23,6 +23,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/fdpath.h"
 #include "vmm/base/outcome.h"
 #include "vmm/console/escape.h"
@@ -33,7 +34,7 @@
  * so many rounds.
  */
 #define PTY_IDLE_ROUNDS 6
-#define PTY_ROUND_US    2000
+#define PTY_ROUND_NS    (2 * NSEC_PER_MSEC)
 
 static const char *const loss_words[LOSS_COUNT] = {
 #define X(id, text) [LOSS_##id] = text,
@@ -392,7 +393,7 @@ static bool pty_has_reader(struct console *c)
 /* Not usleep(): ppoll is allowed anyway. */
 static void pause_a_while(void)
 {
-	ppoll(NULL, 0, &(struct timespec){.tv_nsec = PTY_ROUND_US * 1000}, NULL);
+	ppoll(NULL, 0, &(struct timespec){.tv_nsec = PTY_ROUND_NS}, NULL);
 }
 
 /* Nobody will read what the terminal's own buffer holds: count it as not delivered. */

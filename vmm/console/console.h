@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "vmm/base/chardev.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/err.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/trace.h"
@@ -44,7 +45,7 @@
 #define CONSOLE_TAIL_BYTES 4096
 /* The longest an escaped tail gets, with its terminator. */
 #define CONSOLE_TAIL_TEXT (4 * CONSOLE_TAIL_BYTES + 1)
-#define CONSOLE_FINISH_NS UINT64_C(2000000000)
+#define CONSOLE_FINISH_NS (2 * NSEC_PER_SEC)
 
 /**
  * struct console_filter - stands between a terminal's keyboard and the guest; implemented by cmd/terminal

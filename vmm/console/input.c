@@ -14,9 +14,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/console/internal.h"
 
-#define STALL_NS UINT64_C(1000000000)
+#define STALL_NS NSEC_PER_SEC
 /* Read at once into a buffer that is full: what of it is not an escape is dropped. */
 #define OVERFLOW_BYTES 256
 

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/console/console.h"
 #include "vmm/host/listener.h"
 #include "vmm/host/nbio.h"
@@ -129,7 +130,7 @@ void console_die(struct console *c, enum console_loss why);
 /* input.c */
 
 /* A terminal in the background, or a listener without fds, is tried again so often. */
-#define RETRY_NS 500000000
+#define RETRY_NS (500 * NSEC_PER_MSEC)
 
 /** console_input() - read and offer input, as far as the guest takes it, and arrange for the rest */
 void console_input(struct console *c);

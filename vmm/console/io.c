@@ -8,14 +8,15 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/console/internal.h"
 
 /*
  * After a write, so much later is looked again without being woken. Where somebody may be waiting for the text the
  * first looks come sooner, each half as soon as the one before, until there is nothing new.
  */
-#define BATCH_NS       UINT64_C(1000000)
-#define BATCH_FIRST_NS UINT64_C(62500)
+#define BATCH_NS       NSEC_PER_MSEC
+#define BATCH_FIRST_NS (NSEC_PER_MSEC / 16)
 /* One write, and what one turn writes before other sources have theirs. */
 #define WRITE_MAX (64 * KIB)
 #define TURN_MAX  (256 * KIB)

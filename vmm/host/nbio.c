@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
 static void ignore_if_default(int sig)
@@ -105,7 +106,7 @@ ssize_t nbio_write(struct nbio *io, const void *buf, size_t n)
 bool nbio_wait_writable(const struct nbio *io, uint64_t timeout_ns)
 {
 	struct pollfd p = {.fd = io->fd, .events = POLLOUT};
-	struct timespec ts = {.tv_sec = (time_t)(timeout_ns / 1000000000), .tv_nsec = (long)(timeout_ns % 1000000000)};
+	struct timespec ts = ns_to_timespec(timeout_ns);
 
 	/* EINTR: the caller looks at its clock and comes again. */
 	return ppoll(&p, 1, &ts, NULL) > 0;

@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "devices/virtio/virtqueue.h"
+#include "vmm/base/clock.h"
 #include "vmm/host/nbio.h"
 
 extern char **environ;
@@ -175,7 +176,7 @@ static ssize_t passt_receive(struct net_backend *b, const struct iovec *iov, siz
 
 static void nap_ms(long ms)
 {
-	struct timespec ts = {.tv_nsec = ms * 1000000};
+	struct timespec ts = {.tv_nsec = ms * (long)NSEC_PER_MSEC};
 
 	/* Not nanosleep(): ppoll is a call that the sandbox leaves anyway. */
 	ppoll(NULL, 0, &ts, NULL);

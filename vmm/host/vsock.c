@@ -15,13 +15,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/units.h"
 #include "vmm/host/listener.h"
 
 #define CLIENTS_MAX 16
 #define LINE_MAX    32 /* "CONNECT 4294967295\n" and some blanks */
-#define PATIENCE_NS UINT64_C(5000000000)
-#define TICK_NS     UINT64_C(1000000000)
+#define PATIENCE_NS (5 * NSEC_PER_SEC)
+#define TICK_NS     NSEC_PER_SEC
 
 struct client {
 	struct loop_source source; /* .fd -1: the place is free */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/util.h"
 
@@ -58,10 +59,7 @@ int worker_start(struct worker *w, struct sandbox *sandbox)
 
 bool worker_stop(struct worker *w, uint64_t deadline_ns)
 {
-	const struct timespec until = {
-		.tv_sec = (time_t)(deadline_ns / 1000000000),
-		.tv_nsec = (long)(deadline_ns % 1000000000),
-	};
+	const struct timespec until = ns_to_timespec(deadline_ns);
 
 	if (!w->started)
 		return true;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/err.h"
 #include "vmm/base/trace.h"
 
@@ -20,7 +21,7 @@
  * An ioctl that takes longer than this is named in the log at level trace: KVM can stall for tens of ms on some hosts.
  * The others are in the report and the trace file only.
  */
-#define KVM_SLOW_NS UINT64_C(1000000)
+#define KVM_SLOW_NS NSEC_PER_MSEC
 
 /**
  * struct kvm - the system handle; shared by every VM of the process

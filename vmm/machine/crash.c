@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/x86.h"
 #include "vmm/debug/symbols.h"
 #include "vmm/kvm/vcpu_state.h"
@@ -15,7 +16,7 @@
 #define CODE_BYTES 16
 
 /* What finding names may take: the run is over, signals go unheard, and whoever set a time limit waits. */
-#define SYMBOLS_NS (300 * UINT64_C(1000000))
+#define SYMBOLS_NS (300 * NSEC_PER_MSEC)
 
 /* SDM 3, 2.5; SDM 3, 4.6.1 */
 #define CR4_SMAP BIT(21)

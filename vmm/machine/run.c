@@ -33,15 +33,16 @@
 #include <time.h>
 
 #include "security/sandbox.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/x86.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
 
-#define TICK_NS         UINT64_C(250000000)
-#define PANIC_QUIET_NS  UINT64_C(200000000)
-#define PANIC_LINGER_NS UINT64_C(5000000000)
-#define PANIC_TEXT_NS   UINT64_C(1000000000)
+#define TICK_NS         (250 * NSEC_PER_MSEC)
+#define PANIC_QUIET_NS  (200 * NSEC_PER_MSEC)
+#define PANIC_LINGER_NS (5 * NSEC_PER_SEC)
+#define PANIC_TEXT_NS   NSEC_PER_SEC
 #define DEAD_ROUNDS     2
 #define PRESS_TICKS     4
 #define CPU_STACK_SIZE  (256 * KIB)
@@ -345,7 +346,7 @@ static uint64_t thread_cpu_ns(const struct cpu *c)
 	/* Unknown counts as progress: then no CPU is ever called dead. */
 	if (pthread_getcpuclockid(c->thread, &clock) || clock_gettime(clock, &ts) < 0)
 		return trace_now_ns();
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return timespec_to_ns(ts);
 }
 
 static bool made_progress(struct machine *m)

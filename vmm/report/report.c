@@ -6,9 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/report/internal.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* Only with a buffer of ours: stdio would look at the file when it makes one of its own. */
 static int open_out(const char *option, const char *path, char *buffer, struct outfile *ret, struct err *e)
@@ -30,11 +29,11 @@ static void note_start(struct report *r)
 	size_t n;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec - trace_elapsed_ns(r->trace);
-	s = (time_t)(ns / NS_PER_S);
+	ns = timespec_to_ns(ts) - trace_elapsed_ns(r->trace);
+	s = (time_t)(ns / NSEC_PER_SEC);
 	gmtime_r(&s, &tm);
 	n = strftime(r->started, sizeof(r->started), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(r->started + n, sizeof(r->started) - n, ".%06uZ", (unsigned)(ns % NS_PER_S / 1000));
+	snprintf(r->started + n, sizeof(r->started) - n, ".%06uZ", (unsigned)(ns % NSEC_PER_SEC / NSEC_PER_USEC));
 }
 
 int report_new(const struct config *c, const struct report_info *info, struct trace *trace, struct report **ret)

@@ -11,10 +11,9 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/util.h"
-
-#define MS UINT64_C(1000000)
 
 /**
  * struct reader - a thread that reads from a pipe
@@ -137,10 +136,7 @@ static void what_is_blocked(void **state)
 
 static uint64_t now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 static void theirs(int sig)
@@ -170,10 +166,10 @@ static void an_alarm_and_what_it_replaces(void **state)
 	assert_int_equal(kick_alarm_begin(&alarm), 0);
 	for (unsigned i = 0; i < 2; i++) {
 		begin = now_ns();
-		kick_alarm_set(20 * MS, i ? 10 * MS : 0);
+		kick_alarm_set(20 * NSEC_PER_MSEC, i ? 10 * NSEC_PER_MSEC : 0);
 		assert_int_equal(read(fd[0], &c, 1), -1);
 		assert_int_equal(errno, EINTR);
-		assert_in_range(now_ns() - begin, 19 * MS, 5000 * MS);
+		assert_in_range(now_ns() - begin, 19 * NSEC_PER_MSEC, 5000 * NSEC_PER_MSEC);
 	}
 	/* The second one rings again, until it is taken back. */
 	assert_int_equal(read(fd[0], &c, 1), -1);

@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/util.h"
-
-#define MS UINT64_C(1000000)
 
 struct watch {
 	struct loop_source s;
@@ -86,7 +85,7 @@ static void source_is_called_and_removed(void **state)
 
 	watch_init(&w, l, event_fd(1), EPOLLIN);
 	w.act = take;
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 1);
 	assert_int_equal(w.last, EPOLLIN);
 	assert_int_equal(loop_add(l, &w.s, EPOLLIN), -EEXIST);
@@ -94,7 +93,7 @@ static void source_is_called_and_removed(void **state)
 	loop_remove(&w.s);
 	assert_null(w.s.loop);
 	assert_int_equal(eventfd_write(w.s.fd, 1), 0);
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 1);
 	close(w.s.fd);
 	loop_free(l);
@@ -135,7 +134,7 @@ static void removal_within_a_batch(void **state)
 		w[i].other = &w[1 - i];
 		w[i].act = remove_other;
 	}
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w[0].calls + w[1].calls, 1);
 	for (int i = 0; i < 2; i++) {
 		loop_remove(&w[i].s);
@@ -166,7 +165,7 @@ static void removal_and_new_use_within_a_batch(void **state)
 		w[i].other = &w[1 - i];
 		w[i].act = replace_other;
 	}
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w[0].calls + w[1].calls, 1);
 	for (int i = 0; i < 2; i++) {
 		loop_remove(&w[i].s);
@@ -194,7 +193,7 @@ static void source_may_free_itself(void **state)
 		watch_init(w, l, event_fd(1), EPOLLIN);
 		w->act = remove_itself;
 	}
-	run_for(l, 20 * MS);
+	run_for(l, 20 * NSEC_PER_MSEC);
 	loop_free(l);
 }
 
@@ -214,12 +213,12 @@ static void pause_within_a_batch(void **state)
 		w[i].other = &w[1 - i];
 		w[i].act = pause_other;
 	}
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w[0].calls + w[1].calls, 1);
 	paused = w[0].calls ? &w[1] : &w[0];
 	paused->act = take;
 	assert_int_equal(loop_modify(&paused->s, EPOLLIN), 0);
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(paused->calls, 1);
 	for (int i = 0; i < 2; i++) {
 		loop_remove(&w[i].s);
@@ -239,10 +238,10 @@ static void paused_source_hears_no_hangup(void **state)
 	watch_init(&w, l, p[0], EPOLLIN);
 	assert_int_equal(loop_modify(&w.s, 0), 0);
 	close(p[1]);
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 0);
 	assert_int_equal(loop_modify(&w.s, EPOLLIN), 0);
-	run_for(l, 2 * MS);
+	run_for(l, 2 * NSEC_PER_MSEC);
 	assert_true(w.calls > 0);
 	assert_true(w.last & EPOLLHUP);
 	loop_remove(&w.s);
@@ -250,7 +249,7 @@ static void paused_source_hears_no_hangup(void **state)
 	/* Paused from the start, and removed while paused. */
 	w.calls = 0;
 	assert_int_equal(loop_add(l, &w.s, 0), 0);
-	run_for(l, 2 * MS);
+	run_for(l, 2 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 0);
 	loop_remove(&w.s);
 	close(p[0]);
@@ -263,11 +262,11 @@ static void modify_changes_what_is_heard(void **state)
 	struct watch w;
 
 	watch_init(&w, l, event_fd(0), EPOLLIN);
-	run_for(l, 2 * MS);
+	run_for(l, 2 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 0);
 	assert_int_equal(loop_modify(&w.s, EPOLLIN), 0);
 	assert_int_equal(loop_modify(&w.s, EPOLLIN | EPOLLOUT), 0);
-	run_for(l, 2 * MS);
+	run_for(l, 2 * NSEC_PER_MSEC);
 	assert_true(w.calls > 0);
 	assert_int_equal(w.last, EPOLLOUT);
 	loop_remove(&w.s);
@@ -295,15 +294,15 @@ static void timers_repeat_and_disarm(void **state)
 
 	assert_int_equal(loop_timer_init(l, &c.t, count_to_three), 0);
 	assert_int_equal(loop_timer_init(l, &off.t, count_to_three), 0);
-	assert_int_equal(loop_timer_set(&c.t, 1, MS), 0);
+	assert_int_equal(loop_timer_set(&c.t, 1, NSEC_PER_MSEC), 0);
 	assert_int_equal(loop_timer_set(&off.t, 1, 0), 0);
-	assert_int_equal(loop_timer_set(&off.t, 0, MS), 0); /* 0 disarms, whatever the interval */
+	assert_int_equal(loop_timer_set(&off.t, 0, NSEC_PER_MSEC), 0); /* 0 disarms, whatever the interval */
 	assert_int_equal(loop_run(l), 0);
 	assert_int_equal(c.fired, 3);
 	assert_int_equal(off.fired, 0);
 	/* As far away as the type can say. */
 	assert_int_equal(loop_timer_set(&c.t, UINT64_MAX, UINT64_MAX), 0);
-	run_for(l, 2 * MS);
+	run_for(l, 2 * NSEC_PER_MSEC);
 	assert_int_equal(c.fired, 3);
 	loop_timer_destroy(&c.t);
 	loop_timer_destroy(&off.t);
@@ -334,7 +333,7 @@ static void stop_from_anywhere_and_run_again(void **state)
 
 	watch_init(&w, l, event_fd(1), EPOLLIN);
 	w.act = take;
-	run_for(l, 5 * MS);
+	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 1);
 
 	/* errno survives: it may be called from a signal handler. */
@@ -380,7 +379,7 @@ struct rounds {
 static void next_round(struct rounds *p, bool slow)
 {
 	p->set_ns = trace_now_ns();
-	assert_int_equal(loop_timer_set(&p->t, slow ? 5 * MS : 1, 0), 0);
+	assert_int_equal(loop_timer_set(&p->t, slow ? 5 * NSEC_PER_MSEC : 1, 0), 0);
 }
 
 static void on_round(struct loop_timer *t)
@@ -389,7 +388,7 @@ static void on_round(struct loop_timer *t)
 	unsigned i = p->at++;
 
 	/* A busy host made this one slow, too. */
-	p->disturbed |= (i == 0 || !p->slow[i - 1]) && trace_now_ns() - p->set_ns > MS;
+	p->disturbed |= (i == 0 || !p->slow[i - 1]) && trace_now_ns() - p->set_ns > NSEC_PER_MSEC;
 	p->policy[i] = sched_getscheduler(0);
 	loop_moved(t->source.loop, p->bytes[i]);
 	if (p->at == p->nr)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
 
@@ -76,14 +77,14 @@ static void durations(void **state)
 		{"0s", 0, 0},
 		{"0.0", 0, 0},
 		{"1ns", 0, 1},
-		{"500ms", 0, 500 * UINT64_C(1000000)},
-		{"30s", 0, 30 * UINT64_C(1000000000)},
-		{"1.5s", 0, 1500 * UINT64_C(1000000)},
+		{"500ms", 0, 500 * NSEC_PER_MSEC},
+		{"30s", 0, 30 * NSEC_PER_SEC},
+		{"1.5s", 0, 1500 * NSEC_PER_MSEC},
 		{"1.5us", 0, 1500},
 		{"0.000000001s", 0, 1},
 		{"0.999999999h", 0, UINT64_C(3599999996400)},
-		{"5m", 0, 300 * UINT64_C(1000000000)},
-		{"5124095h", 0, UINT64_C(5124095) * 3600 * 1000000000},
+		{"5m", 0, 300 * NSEC_PER_SEC},
+		{"5124095h", 0, UINT64_C(5124095) * 3600 * NSEC_PER_SEC},
 		{"18446744073709551615ns", 0, UINT64_MAX},
 		{"18446744073709551616ns", -ERANGE, 0},
 		{"5124096h", -ERANGE, 0},

@@ -12,6 +12,7 @@
 #include "cmd/bench/launch.h"
 #include "cmd/bench/ratio.h"
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 
 static void near(double got, double want)
@@ -194,32 +195,31 @@ static struct timing run(const char *script, const char *marker, uint64_t timeou
 	return t;
 }
 
-#define SECOND UINT64_C(1000000000)
-
 static void runs_end_as_they_should(void **state)
 {
 	struct timing t;
 
-	t = run("echo hi; sleep 0.2; echo mark; sleep 100", "mark", 20 * SECOND);
+	t = run("echo hi; sleep 0.2; echo mark; sleep 100", "mark", 20 * NSEC_PER_SEC);
 	assert_int_equal(t.end, LAUNCH_MARKER);
-	assert_true(t.first_byte && t.first_byte < t.marker && t.marker >= SECOND / 5 && t.marker < 20 * SECOND);
+	assert_true(t.first_byte && t.first_byte < t.marker && t.marker >= NSEC_PER_SEC / 5 &&
+		t.marker < 20 * NSEC_PER_SEC);
 	assert_true(t.cpu > 0 && t.rss_bytes > 0);
-	assert_int_equal(run("echo mark >&2; sleep 100", "mark", 20 * SECOND).end, LAUNCH_MARKER);
-	t = run("echo no; exit 7", "mark", 20 * SECOND);
+	assert_int_equal(run("echo mark >&2; sleep 100", "mark", 20 * NSEC_PER_SEC).end, LAUNCH_MARKER);
+	t = run("echo no; exit 7", "mark", 20 * NSEC_PER_SEC);
 	assert_int_equal(t.end, LAUNCH_ENDED);
 	assert_int_equal(WEXITSTATUS(t.status), 7);
 	assert_string_equal(t.tail, "no");
-	t = run("sleep 0.1; exit 3", NULL, 20 * SECOND);
+	t = run("sleep 0.1; exit 3", NULL, 20 * NSEC_PER_SEC);
 	assert_int_equal(t.end, LAUNCH_MARKER);
-	assert_true(t.marker >= SECOND / 10);
-	assert_int_equal(run("sleep 100", "mark", SECOND / 5).end, LAUNCH_TIMEOUT);
+	assert_true(t.marker >= NSEC_PER_SEC / 10);
+	assert_int_equal(run("sleep 100", "mark", NSEC_PER_SEC / 5).end, LAUNCH_TIMEOUT);
 }
 
 /* What the command started goes with it. */
 static void nothing_is_left_behind(void **state)
 {
-	struct timing t = run("sleep 1000 & echo clock=$!.0 mark; wait", "mark", 20 * SECOND);
-	pid_t pid = (pid_t)(t.guest_clock / SECOND);
+	struct timing t = run("sleep 1000 & echo clock=$!.0 mark; wait", "mark", 20 * NSEC_PER_SEC);
+	pid_t pid = (pid_t)(t.guest_clock / NSEC_PER_SEC);
 
 	assert_true(pid > 1);
 	/* Its new parent may take a moment to reap it; a zombie is gone enough. */
@@ -240,7 +240,7 @@ static void nothing_is_left_behind(void **state)
 static void exec_is_handed_in(void **state)
 {
 	uint64_t before = trace_now_ns();
-	struct timing t = run("echo \"exec $VMM_EXEC_NS mark\"", "mark", 20 * SECOND);
+	struct timing t = run("echo \"exec $VMM_EXEC_NS mark\"", "mark", 20 * NSEC_PER_SEC);
 	unsigned long long exec_ns;
 
 	assert_int_equal(sscanf(t.tail, "exec %llu mark", &exec_ns), 1);
@@ -250,7 +250,7 @@ static void exec_is_handed_in(void **state)
 static void a_program_that_cannot_run(void **state)
 {
 	char *argv[] = {(char *)"/nonexistent", NULL};
-	struct launch l = {.argv = argv, .timeout_ns = SECOND, .wake_fd = -1, .err_fd = -1};
+	struct launch l = {.argv = argv, .timeout_ns = NSEC_PER_SEC, .wake_fd = -1, .err_fd = -1};
 	struct timing t;
 	struct err e = {0};
 

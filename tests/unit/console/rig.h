@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/console/console.h"
 
-#define MS       UINT64_C(1000000)
 #define RIG_FIFO 16
 #define RIG_WAIT 10000 /* ms until a test gives up waiting */
 

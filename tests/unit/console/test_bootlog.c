@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 #include "vmm/console/bootlog.h"
 #include "vmm/report/recorder.h"
-
-#define MS UINT64_C(1000000)
 
 struct fixture {
 	struct trace *trace;
@@ -43,7 +42,7 @@ static int teardown(void **state)
 /* A byte a microsecond, from @ms on: as a serial port has it. */
 static void say(struct fixture *f, uint64_t ms, const char *text)
 {
-	uint64_t at = f->now + ms * MS;
+	uint64_t at = f->now + ms * NSEC_PER_MSEC;
 
 	for (; *text; text++, at += 1000)
 		bootlog_feed(&f->log, (const uint8_t *)text, 1, at);
@@ -71,11 +70,11 @@ static void milestones_are_dated_to_their_first_byte(void **state)
 	say(f, 20, "<6>[    0.110000][    T1] Run /sbin/init as init process\n");
 	assert_int_equal(f->recorder.nr, 3);
 	assert_int_equal(f->recorder.record[0].event, TRACE_EV_kernel_unpacked);
-	assert_int_equal(f->recorder.record[0].t_ns, 5 * MS);
+	assert_int_equal(f->recorder.record[0].t_ns, 5 * NSEC_PER_MSEC);
 	assert_int_equal(f->recorder.record[1].event, TRACE_EV_kernel_done);
-	assert_int_equal(f->recorder.record[1].t_ns, 10 * MS);
+	assert_int_equal(f->recorder.record[1].t_ns, 10 * NSEC_PER_MSEC);
 	assert_int_equal(f->recorder.record[2].event, TRACE_EV_init_started);
-	assert_int_equal(f->recorder.record[2].t_ns, 20 * MS);
+	assert_int_equal(f->recorder.record[2].t_ns, 20 * NSEC_PER_MSEC);
 	assert_string_equal(text_of(&f->recorder.record[2], 0), "/sbin/init");
 }
 
@@ -115,7 +114,7 @@ static void marks_keep_their_names(void **state)
 	say(f, 1, "vmm-mark=ready to go\r\n");
 	assert_string_equal(text_of(only(f, TRACE_EV_mark), 0), "ready");
 	assert_string_equal(text_of(only(f, TRACE_EV_mark), 1), "console");
-	assert_int_equal(f->recorder.record[0].t_ns, 1 * MS);
+	assert_int_equal(f->recorder.record[0].t_ns, 1 * NSEC_PER_MSEC);
 	memset(longest, 'x', sizeof(longest));
 	memcpy(longest, "vmm-mark=", 9);
 	longest[sizeof(longest) - 2] = '\n';
@@ -144,10 +143,10 @@ static void an_initcall_is_told_when_it_ends(void **state)
 	say(f, 12, "[    0.502100] initcall init_this+0x0/0x10 returned 0 after 2000 usecs\n");
 	r = only(f, TRACE_EV_initcall);
 	assert_string_equal(text_of(r, 0), "init_this");
-	assert_int_equal(r->arg[1], 500 * MS);
-	assert_int_equal(r->arg[2], 2 * MS);
+	assert_int_equal(r->arg[1], 500 * NSEC_PER_MSEC);
+	assert_int_equal(r->arg[2], 2 * NSEC_PER_MSEC);
 	assert_int_equal(r->arg[3], 1);
-	assert_int_equal(r->t_ns, 12 * MS);
+	assert_int_equal(r->t_ns, 12 * NSEC_PER_MSEC);
 }
 
 static void initcalls_of_several_tasks_are_told_apart(void **state)
@@ -163,7 +162,7 @@ static void initcalls_of_several_tasks_are_told_apart(void **state)
 	assert_int_equal(f->recorder.record[0].arg[3], 71);
 	assert_string_equal(text_of(&f->recorder.record[1], 0), "b_init");
 	assert_int_equal(f->recorder.record[1].arg[3], 72);
-	assert_int_equal(f->recorder.record[1].arg[1], 1001 * MS);
+	assert_int_equal(f->recorder.record[1].arg[1], 1001 * NSEC_PER_MSEC);
 }
 
 /* As the kernel says it before it has a clock: a tick fell into a call of 300 us. */
@@ -173,7 +172,7 @@ static void a_call_is_no_longer_than_its_lines_are_apart(void **state)
 
 	say(f, 10, "[    0.100000] calling  early+0x0/0x10 @ 1\n");
 	say(f, 11, "[    0.100300] initcall early+0x0/0x10 returned 0 after 4000 usecs\n");
-	assert_int_equal(only(f, TRACE_EV_initcall)->arg[1], 100 * MS);
+	assert_int_equal(only(f, TRACE_EV_initcall)->arg[1], 100 * NSEC_PER_MSEC);
 	assert_int_equal(f->recorder.record[0].arg[2], 300000);
 }
 
@@ -216,11 +215,11 @@ static void the_nearest_line_sets_the_clock(void **state)
 		snprintf(line, sizeof(line), "[    0.%03u000] text\n", 10 * i);
 		say(f, 100 + 10 * i + i, line);
 	}
-	bootlog_feed(&f->log, (const uint8_t *)"[    0.300000] text\n", 20, f->now + 400 * MS + 30000);
+	bootlog_feed(&f->log, (const uint8_t *)"[    0.300000] text\n", 20, f->now + 400 * NSEC_PER_MSEC + 30000);
 	assert_true(bootlog_clock(&f->log, &clock));
 	assert_int_equal(clock.lines, 21);
-	assert_int_equal(clock.zero_ns - (int64_t)f->now, 100 * MS + 30000);
-	assert_int_equal(clock.spread_ns, 7 * MS - 30000);
+	assert_int_equal(clock.zero_ns - (int64_t)f->now, 100 * NSEC_PER_MSEC + 30000);
+	assert_int_equal(clock.spread_ns, 7 * NSEC_PER_MSEC - 30000);
 }
 
 static void a_guest_that_lies_about_time_is_harmless(void **state)

@@ -12,6 +12,7 @@
 
 #include "tests/support/unit.h"
 #include "tests/unit/console/rig.h"
+#include "vmm/base/clock.h"
 
 static void make_pipe(int p[2])
 {
@@ -79,11 +80,11 @@ static void a_blocked_reader_blocks_nobody(void **state)
 	rig_stdio(&r, -1, p[1]);
 	/* Until nothing is taken for a while: the loop has filled the pipe, then the ring filled up. */
 	last = trace_now_ns();
-	while (trace_now_ns() - last < 200 * MS) {
+	while (trace_now_ns() - last < 200 * NSEC_PER_MSEC) {
 		uint64_t before = trace_now_ns();
 
 		n = r.host->tx(r.host, want + taken, MIN((size_t)4096, sizeof(want) - taken));
-		assert_true(trace_now_ns() - before < 1000 * MS);
+		assert_true(trace_now_ns() - before < 1000 * NSEC_PER_MSEC);
 		taken += n;
 		if (n)
 			last = trace_now_ns();
@@ -554,8 +555,8 @@ static void finish_gives_up_a_stuck_reader(void **state)
 	r.host->tx(r.host, much, sizeof(much));
 	rig_stop(&r);
 	start = trace_now_ns();
-	console_finish(r.c, 200 * MS);
-	assert_in_range(trace_now_ns() - start, 90 * MS, 1000 * MS);
+	console_finish(r.c, 200 * NSEC_PER_MSEC);
+	assert_in_range(trace_now_ns() - start, 90 * NSEC_PER_MSEC, 1000 * NSEC_PER_MSEC);
 	s = rig_stats(&r);
 	assert_int_equal(s.written + s.lost, sizeof(much));
 	assert_true(s.lost >= sizeof(much) - 128 * KIB);

@@ -7,6 +7,7 @@
 
 #include "tests/support/unit.h"
 #include "tests/unit/console/rig.h"
+#include "vmm/base/clock.h"
 
 static void start_pty(struct rig *r, char *name, size_t size)
 {
@@ -66,7 +67,7 @@ static void a_pty_without_a_reader_ends_at_once(void **state)
 	rig_stop(&r);
 	start = trace_now_ns();
 	console_finish(r.c, CONSOLE_FINISH_NS);
-	assert_true(trace_now_ns() - start < 500 * MS);
+	assert_true(trace_now_ns() - start < 500 * NSEC_PER_MSEC);
 	/* With what the terminal's own buffer held. */
 	assert_int_equal(r.lost, sizeof(much));
 	assert_int_equal(rig_stats(&r).written, 0);
@@ -93,9 +94,9 @@ static void a_pty_that_cannot_be_asked_is_waited_for(void **state)
 	none.rlim_cur = 3;
 	setrlimit(RLIMIT_NOFILE, &none);
 	start = trace_now_ns();
-	console_finish(r.c, 400 * MS);
+	console_finish(r.c, 400 * NSEC_PER_MSEC);
 	setrlimit(RLIMIT_NOFILE, &old);
-	assert_in_range(trace_now_ns() - start, 190 * MS, 2000 * MS);
+	assert_in_range(trace_now_ns() - start, 190 * NSEC_PER_MSEC, 2000 * NSEC_PER_MSEC);
 	assert_int_equal(read(fd, text, sizeof(text)), 6);
 	assert_string_equal(text, "unread");
 	close(fd);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "tests/unit/devices/blk_bench.h"
+#include "vmm/base/clock.h"
 
 static void an_overlay_leaves_the_image_alone(void **state)
 {
@@ -200,7 +201,7 @@ static void no_request_allocates(void **state)
 
 static uint64_t now_ms(void)
 {
-	return trace_now_ns() / 1000000;
+	return trace_now_ns() / NSEC_PER_MSEC;
 }
 
 static void a_rate_is_kept(void **state)
@@ -240,7 +241,7 @@ static void costs(struct bench *b, const struct cost *row, size_t nr)
 			put_segment(b, n, 0, row[i].sectors[n], 0);
 		b->blk.free_at_ns = before;
 		request(b, row[i].type, row[i].sector, row[i].len);
-		assert_int_equal(b->blk.free_at_ns - before, row[i].bytes * 1000000000 / MIB);
+		assert_int_equal(b->blk.free_at_ns - before, row[i].bytes * NSEC_PER_SEC / MIB);
 	}
 }
 
@@ -395,7 +396,7 @@ static void queues_share_the_rate(void **state)
 		assert_int_equal(pthread_create(&thread[q], NULL, run_loop, b->blk.dev.loop[q]), 0);
 		offer_reads(b, q, 2);
 		/* One second for each, and the second one of a queue comes when the first is done. */
-		assert_true(free_at_becomes(b, free_at + (q + 1) * UINT64_C(1000000000)));
+		assert_true(free_at_becomes(b, free_at + (q + 1) * NSEC_PER_SEC));
 	}
 	blk_quit(&b->blk);
 	for (unsigned q = 0; q < 2; q++) {

@@ -5,9 +5,9 @@
 #include "devices/pmtimer.h"
 #include "tests/support/chip.h"
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 
-#define MS UINT64_C(1000000)
-#define S  (1000 * MS)
+#define S (1000 * NSEC_PER_MSEC)
 
 /* A host whose time stands still, and a guest that has a clock or not. */
 struct bench {
@@ -66,7 +66,8 @@ static void it_counts_at_its_rate(void **state)
 {
 	struct bench *b = *state;
 	/* 2^32 ticks take 1199.86 s: a day has wraps in it. */
-	static const uint64_t after[] = {0, 279, 280, MS, 999999999, S, S + 1, 3600 * S, 86400 * S + 123456789};
+	static const uint64_t after[] = {
+		0, 279, 280, NSEC_PER_MSEC, 999999999, S, S + 1, 3600 * S, 86400 * S + 123456789};
 	uint32_t first = read_timer(b);
 
 	for (size_t i = 0; i < ARRAY_SIZE(after); i++) {

@@ -5,9 +5,10 @@
 #include "devices/rtc.h"
 #include "tests/support/chip.h"
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 
-#define NS_PER_S  INT64_C(1000000000)
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S  ((int64_t)NSEC_PER_SEC)
+#define NS_PER_MS ((int64_t)NSEC_PER_MSEC)
 
 /* 2024-02-29 23:58:57 UTC, a Thursday */
 #define LEAP_DAY INT64_C(1709251137)

@@ -9,6 +9,7 @@
 #include "devices/virtio/rng.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
+#include "vmm/base/clock.h"
 
 struct bench {
 	struct vq_driver d;
@@ -104,7 +105,7 @@ static void rate_is_bounded(void **state)
 		VIRTIO_RNG_BURST / VIRTIO_RNG_REQUEST_MAX + 4);
 	/* What waits is served when time has passed, without another kick. */
 	assert_true(b.rng.waiting);
-	b.rng.refilled_ns = trace_now_ns() - 1000000000;
+	b.rng.refilled_ns = trace_now_ns() - NSEC_PER_SEC;
 	b.rng.wait.fired(&b.rng.wait);
 	assert_true(vqd_used(&b.d, 0, &head, &len));
 	assert_int_equal(len, VIRTIO_RNG_REQUEST_MAX);

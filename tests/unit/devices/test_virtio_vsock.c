@@ -12,6 +12,7 @@
 #include "devices/virtio/vsock.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 
 #define RX     0
@@ -545,7 +546,7 @@ static void patience_is_ten_seconds(void **state)
 	up(&b, RXBUFS);
 	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), 0);
 	expect(&b, VIRTIO_VSOCK_OP_REQUEST);
-	assert_in_range(b.vsock.conn[0].deadline_ns - trace_now_ns(), UINT64_C(8000000000), UINT64_C(10000000000));
+	assert_in_range(b.vsock.conn[0].deadline_ns - trace_now_ns(), 8 * NSEC_PER_SEC, 10 * NSEC_PER_SEC);
 	down(&b);
 	up(&b, RXBUFS);
 	connected(&b);
@@ -553,7 +554,7 @@ static void patience_is_ten_seconds(void **state)
 	b.peer = -1;
 	expect(&b, VIRTIO_VSOCK_OP_SHUTDOWN);
 	assert_true(b.vsock.deadlines_armed);
-	assert_in_range(b.vsock.conn[0].deadline_ns - trace_now_ns(), UINT64_C(8000000000), UINT64_C(10000000000));
+	assert_in_range(b.vsock.conn[0].deadline_ns - trace_now_ns(), 8 * NSEC_PER_SEC, 10 * NSEC_PER_SEC);
 	down(&b);
 }
 

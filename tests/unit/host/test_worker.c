@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/util.h"
 #include "vmm/host/worker.h"
-
-#define MS UINT64_C(1000000)
 
 struct stalled {
 	struct loop_source source;
@@ -44,13 +43,13 @@ static void a_worker_that_hangs(void **state)
 	while (!st.inside)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	begin = trace_now_ns();
-	assert_false(worker_stop(&w, begin + 30 * MS));
-	assert_in_range(trace_now_ns() - begin, 29 * MS, 1000 * MS);
+	assert_false(worker_stop(&w, begin + 30 * NSEC_PER_MSEC));
+	assert_in_range(trace_now_ns() - begin, 29 * NSEC_PER_MSEC, 1000 * NSEC_PER_MSEC);
 	begin = trace_now_ns();
 	assert_false(worker_stop(&w, 0));
-	assert_in_range(trace_now_ns() - begin, 0, 20 * MS);
+	assert_in_range(trace_now_ns() - begin, 0, 20 * NSEC_PER_MSEC);
 	assert_int_equal(write(st.pipe[1], "x", 1), 1);
-	assert_true(worker_stop(&w, trace_now_ns() + 5000 * MS));
+	assert_true(worker_stop(&w, trace_now_ns() + 5000 * NSEC_PER_MSEC));
 	assert_true(worker_stop(&w, 0));
 	worker_destroy(&w);
 	worker_destroy(NULL);
@@ -66,7 +65,7 @@ static void a_worker_that_idles(void **state)
 	assert_int_equal(worker_init(&w, "a name that is longer than the kernel likes", SANDBOX_DISK), 0);
 	assert_true(worker_stop(&w, 0));
 	assert_int_equal(worker_start(&w, NULL), 0);
-	assert_true(worker_stop(&w, trace_now_ns() + 5000 * MS));
+	assert_true(worker_stop(&w, trace_now_ns() + 5000 * NSEC_PER_MSEC));
 	worker_destroy(&w);
 }
 

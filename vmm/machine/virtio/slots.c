@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/host/net.h"
 
 /* A stop takes at most this long, however slow a disk is: what it was doing was not acknowledged to the guest. */
-#define STOP_NS UINT64_C(50000000)
+#define STOP_NS (50 * NSEC_PER_MSEC)
 
 /* --- Disks -------------------------------------------------------------------------------------------------------- */
 
