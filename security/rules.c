@@ -14,13 +14,11 @@
 
 /*
  * Only vmm/ knows KVM, so its requests have their numbers here. Linux include/uapi/linux/kvm.h; a unit test compares.
- * KVM_GET_* and KVM_TRANSLATE only read.
+ * KVM_GET_* only read.
  */
 #define REQUEST_KVM_RUN          0xae80
 #define REQUEST_KVM_GET_REGS     0x8090ae81
 #define REQUEST_KVM_GET_SREGS    0x8138ae83
-#define REQUEST_KVM_SET_SREGS    0x4138ae84
-#define REQUEST_KVM_TRANSLATE    0xc018ae85
 #define REQUEST_KVM_GET_MSRS     0xc008ae88
 #define REQUEST_KVM_GET_MP_STATE 0x8004ae98
 #define REQUEST_KVM_REINJECT     0xae71
@@ -160,11 +158,8 @@ const struct sandbox_rule sandbox_rules[] = {
 		"kicks a vCPU out of the guest"),
 	IF(LOOP, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS), "where each CPU stood, for the report"),
 	IF(LOOP, ALWAYS, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where each CPU stood, for the report"),
-	IF(LOOP, ALWAYS, ioctl, "KVM_SET_SREGS", INT(1, REQUEST_KVM_SET_SREGS),
-		"KVM_TRANSLATE reads a program's page only with SMAP off; the vCPUs have stopped"),
 	IF(LOOP, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE),
 		"where each CPU stood, for the report"),
-	IF(LOOP, ALWAYS, ioctl, "KVM_TRANSLATE", INT(1, REQUEST_KVM_TRANSLATE), "the code at its RIP, for the report"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
 	IF(LOOP, FILES, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a stream is taken back"),
 	IF(LOOP, TERMINAL, tgkill, "own process", INT(0, SANDBOX_OWN_PID),

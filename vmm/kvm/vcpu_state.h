@@ -5,9 +5,9 @@
  * Registers are KVM's own structures, so that nothing is lost between two formats. Whoever holds a guest still (a crash
  * report, a debugger, a core, a snapshot) reads them as a value, struct vcpu_regs, and writes the value back.
  *
- * All of it is for the thread that steps the vCPU, or for any when none does. What says "timed" goes through kvm_ioctl():
- * it is in the report, and counts as KVM's share of a start. The rest is for the run path, where it may be asked for
- * often, and is one system call and nothing else.
+ * All of it is for the thread that steps the vCPU, or for any when none does. What says "timed" goes through
+ * kvm_ioctl(): it is in the report, and counts as KVM's share of a start. The rest is for the run path, where it may be
+ * asked for often, and is one system call and nothing else.
  */
 #ifndef VMM_KVM_VCPU_STATE_H
 #define VMM_KVM_VCPU_STATE_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Where every CPU stood when a run ended badly. The threads are gone by now; the vCPUs are still there to be asked.
+ * They are only read: what the report says is what a core or a debugger would find after it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,6 +10,7 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/base/x86.h"
+#include "vmm/debug/paging.h"
 #include "vmm/debug/symbols.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
@@ -17,9 +19,6 @@
 
 /* What finding names may take: the run is over, signals go unheard, and whoever set a time limit waits. */
 #define SYMBOLS_NS (300 * NSEC_PER_MSEC)
-
-/* SDM 3, 2.5; SDM 3, 4.6.1 */
-#define CR4_SMAP BIT(21)
 
 static const char *mode_name(const struct kvm_sregs *s, uint64_t rflags)
 {
@@ -32,13 +31,15 @@ static const char *mode_name(const struct kvm_sregs *s, uint64_t rflags)
 	return s->cs.db ? "32-bit protected mode" : "16-bit protected mode";
 }
 
-static const char *state_name(struct machine *m, struct vcpu *v)
-{
-	struct kvm_mp_state mp;
+/** struct stand - the registers of a CPU when the run ended; not @known: KVM does not give them */
+struct stand {
+	bool known;
+	struct vcpu_regs regs;
+};
 
-	if (kvm_ioctl(&m->kvm, v->fd, KVM_GET_MP_STATE, &mp) < 0)
-		return "unknown state";
-	switch (mp.mp_state) {
+static const char *state_name(struct vcpu *v)
+{
+	switch (vcpu_get_mp_state(v)) {
 	case KVM_MP_STATE_RUNNABLE: return "running";
 	case KVM_MP_STATE_UNINITIALIZED: return "never started";
 	case KVM_MP_STATE_INIT_RECEIVED: return "waits for SIPI";
@@ -48,32 +49,24 @@ static const char *state_name(struct machine *m, struct vcpu *v)
 	}
 }
 
-/*
- * KVM_TRANSLATE reads as a supervisor does, so that with SMAP (SDM 3, 4.6.1) a program's pages look unmapped. The run
- * is over: the bit can go.
- */
-static void open_user_pages(struct machine *m, struct vcpu *v, struct kvm_sregs *s)
+static void print_code(const struct gmem *mem, const struct vcpu_regs *regs, FILE *out)
 {
-	if (!(s->cr4 & CR4_SMAP))
-		return;
-	s->cr4 &= ~CR4_SMAP;
-	kvm_ioctl(&m->kvm, v->fd, KVM_SET_SREGS, s);
-}
-
-static void print_code(struct machine *m, struct vcpu *v, uint64_t linear, FILE *out)
-{
-	struct kvm_translation t = {.linear_address = linear};
+	const struct kvm_sregs *s = &regs->system;
+	const struct paging paging = {.cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer};
+	/* SDM 3, 3.4: 32 bits, but in 64-bit mode, where the segment starts at 0. */
+	uint64_t linear = s->cs.l ? regs->general.rip : (uint32_t)(s->cs.base + regs->general.rip);
 	uint8_t code[CODE_BYTES];
+	uint64_t gpa;
 	size_t len;
 
-	if (kvm_ioctl(&m->kvm, v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid) {
+	if (paging_translate(mem, &paging, linear, &gpa) < 0) {
 		fprintf(out, "  code: not mapped\n");
 		return;
 	}
 	/* Not across the page: the next one may be anywhere. */
-	len = MIN((uint64_t)sizeof(code), 4096 - (t.physical_address & 4095));
-	if (gmem_read(&m->vm.memory.gmem, t.physical_address, code, len) < 0) {
-		fprintf(out, "  code: not in RAM (guest-physical 0x%" PRIx64 ")\n", (uint64_t)t.physical_address);
+	len = MIN((uint64_t)sizeof(code), PAGE_4K - gpa % PAGE_4K);
+	if (gmem_read(mem, gpa, code, len) < 0) {
+		fprintf(out, "  code: not in RAM (guest-physical 0x%" PRIx64 ")\n", gpa);
 		return;
 	}
 	fprintf(out, "  code:");
@@ -82,62 +75,53 @@ static void print_code(struct machine *m, struct vcpu *v, uint64_t linear, FILE 
 	fprintf(out, "\n");
 }
 
-static void print_cpu(struct machine *m, struct vcpu *v, const struct symbol *sym, FILE *out)
+static void print_cpu(struct machine *m, struct vcpu *v, const struct stand *at, const struct symbol *sym, FILE *out)
 {
-	struct kvm_sregs s;
-	struct kvm_regs r;
+	const struct kvm_sregs *s = &at->regs.system;
+	const struct kvm_regs *r = &at->regs.general;
 
-	if (kvm_ioctl(&m->kvm, v->fd, KVM_GET_REGS, &r) < 0 || kvm_ioctl(&m->kvm, v->fd, KVM_GET_SREGS, &s) < 0) {
+	if (!at->known) {
 		fprintf(out, "CPU %u: its registers cannot be read\n", v->id);
 		return;
 	}
-	fprintf(out, "CPU %u: %s, %s, RIP 0x%" PRIx64, v->id, state_name(m, v), mode_name(&s, r.rflags),
-		(uint64_t)r.rip);
+	fprintf(out, "CPU %u: %s, %s, RIP 0x%" PRIx64, v->id, state_name(v), mode_name(s, r->rflags), (uint64_t)r->rip);
 	if (sym->name[0])
 		fprintf(out, " (%s+0x%" PRIx64 ")", sym->name, sym->offset);
-	fprintf(out, ", RSP 0x%" PRIx64 ", CR3 0x%" PRIx64 ", interrupts %s\n", (uint64_t)r.rsp, (uint64_t)s.cr3,
-		r.rflags & RFLAGS_IF ? "on" : "off");
-	if (m->verdict.by == DETECTOR_TRIPLE_FAULT && r.rip == RESET_RIP && !(s.cr0 & CR0_PE)) {
+	fprintf(out, ", RSP 0x%" PRIx64 ", CR3 0x%" PRIx64 ", interrupts %s\n", (uint64_t)r->rsp, (uint64_t)s->cr3,
+		r->rflags & RFLAGS_IF ? "on" : "off");
+	if (m->verdict.by == DETECTOR_TRIPLE_FAULT && r->rip == RESET_RIP && !(s->cr0 & CR0_PE))
 		fprintf(out, "  KVM on AMD resets a CPU that triple-faults: where it stood is lost\n");
-		return;
-	}
-	open_user_pages(m, v, &s);
-	print_code(m, v, s.cs.l ? r.rip : s.cs.base + r.rip, out);
+	else
+		print_code(&m->vm.memory.gmem, &at->regs, out);
 }
 
 /* The kernel's symbols name its own code: in 64-bit mode, and not that of a program. */
-static bool in_kernel(struct machine *m, struct vcpu *v)
+static bool in_kernel(const struct stand *at)
 {
-	struct kvm_sregs s;
-
-	return kvm_ioctl(&m->kvm, v->fd, KVM_GET_SREGS, &s) == 0 && s.cs.l && s.ss.dpl == 0;
+	return at->known && at->regs.system.cs.l && at->regs.system.ss.dpl == 0;
 }
 
 /* Names only where addresses in the file are those in the guest: an ELF that we entered ourselves is not moved. */
-static void resolve(struct machine *m, struct symbol *sym, FILE *out)
+static void resolve(struct machine *m, const struct stand *at, struct symbol *sym, FILE *out)
 {
 	int found = 0;
 
-	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
-		struct kvm_regs r;
-
-		sym[i].name[0] = 0;
-		if (kvm_ioctl(&m->kvm, m->vm.vcpu[i].fd, KVM_GET_REGS, &r) == 0)
-			sym[i].address = r.rip;
-	}
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
+		sym[i].address = at[i].regs.general.rip;
 	if (m->kernel.format == KERNEL_ELF)
 		found = symbols_resolve(m->kernel_fd, sym, m->vm.nr_vcpus, trace_now_ns() + SYMBOLS_NS);
 	if (found == -EFBIG || found == -ETIME)
 		fprintf(out, "no names of functions: the kernel's symbol table %s\n",
 			found == -EFBIG ? "is too large" : "takes too long to read");
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
-		if (!in_kernel(m, &m->vm.vcpu[i]))
+		if (!in_kernel(&at[i]))
 			sym[i].name[0] = 0;
 }
 
 void machine_report(struct machine *m, FILE *out)
 {
 	CLEANUP_FREE struct symbol *sym = calloc(MAX(m->vm.nr_vcpus, 1u), sizeof(*sym));
+	CLEANUP_FREE struct stand *at = calloc(MAX(m->vm.nr_vcpus, 1u), sizeof(*at));
 	CLEANUP_FREE char *tail = malloc(CONSOLE_TAIL_TEXT);
 
 	if (m->failure[0])
@@ -152,11 +136,13 @@ void machine_report(struct machine *m, FILE *out)
 				"stock "
 				"kernel. `scripts/lab -- vmm ...` can.\n");
 	}
-	if (!sym || !tail)
+	if (!sym || !at || !tail)
 		return;
-	resolve(m, sym, out);
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
-		print_cpu(m, &m->vm.vcpu[i], &sym[i], out);
+		at[i].known = vcpu_get_regs(&m->vm.vcpu[i], &at[i].regs, NULL) == 0;
+	resolve(m, at, sym, out);
+	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
+		print_cpu(m, &m->vm.vcpu[i], &at[i], &sym[i], out);
 	console_tail(m->console, tail, CONSOLE_TAIL_TEXT);
 	if (tail[0])
 		fprintf(out, "last console output:\n%s\n", tail);
