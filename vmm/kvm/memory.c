@@ -138,6 +138,15 @@ static void *map_aligned(uint64_t size, int map_flags)
 	return p + head;
 }
 
+/*
+ * What a guest has below 2 MiB are our tables and little more: Linux puts nothing there but its real-mode trampoline.
+ * As one huge page, the first byte that we write would have the host clear all of it. Best effort.
+ */
+static void keep_low_pages_small(void *host, uint64_t size)
+{
+	madvise(host, MIN(size, 2 * MIB), MADV_NOHUGEPAGE);
+}
+
 int memory_create(uint64_t size, enum backing backing, bool prefault, struct memory *ret, struct err *e)
 {
 	const struct backing_def *def = &backings[backing];
@@ -169,6 +178,8 @@ int memory_create(uint64_t size, enum backing backing, bool prefault, struct mem
 		r = err_sys(e, -errno, "cannot keep guest memory out of core dumps (madvise)");
 		goto fail;
 	}
+	if (backing == BACKING_ANON && !prefault)
+		keep_low_pages_small(m.host, size);
 	if (prefault) {
 		r = populate(m.host, size);
 		if (r < 0) {

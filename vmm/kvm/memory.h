@@ -34,7 +34,8 @@ int memory_check(uint64_t size, enum backing backing, struct err *e);
  * @prefault: touch every page now
  * @ret: owned by the caller; untouched on failure
  *
- * The mapping is left out of core dumps.
+ * The mapping is left out of core dumps. Where the host chooses the pages (BACKING_ANON, not @prefault), those below
+ * 2 MiB are small ones, so two mappings in /proc/PID/smaps are guest RAM.
  *
  * Return: 0 or a negative errno, with words that name the sysctl where huge pages are missing.
  * Trust: operator.

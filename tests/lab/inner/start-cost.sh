@@ -35,9 +35,9 @@ beyond_ram() {
 	"$1" --kernel "$kernel" --mem 128M >/dev/null 2>&1 </dev/null &
 	pid=$!
 	sleep 0.3
-	rss=$(awk '/^[0-9a-f]+-[0-9a-f]+ / { guest = 0 }
-		/^Size:/ { guest = $2 >= 131072 }
-		/^Rss:/ && !guest { sum += $2 }
+	# Guest RAM is left out of core dumps (dd).
+	rss=$(awk '/^Rss:/ { rss = $2 }
+		/^VmFlags:/ && !/ dd/ { sum += rss }
 		END { print sum }' "/proc/$pid/smaps")
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null || :
