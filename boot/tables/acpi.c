@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "boot/tables/boardcheck.h"
+#include "boot/tables/checksum.h"
 #include "boot/tables/dsdt.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
@@ -129,15 +130,6 @@ struct plan {
 	uint32_t madt_size, dsdt_size;
 	size_t size;
 };
-
-static uint8_t checksum(const uint8_t *p, size_t n)
-{
-	uint8_t sum = 0;
-
-	while (n--)
-		sum = (uint8_t)(sum + *p++);
-	return (uint8_t)-sum;
-}
 
 static void put_header(uint8_t *t, const char *signature, uint32_t size, uint8_t revision)
 {

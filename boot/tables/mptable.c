@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "boot/tables/boardcheck.h"
+#include "boot/tables/checksum.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
@@ -52,15 +53,6 @@ enum { CPU_SIZE = 20, ENTRY_SIZE = 8 };
 #define GSI_PIT          0
 #define GSI_CASCADE      2
 #define LOCAL_INTERRUPTS 2
-
-static uint8_t checksum(const uint8_t *p, size_t n)
-{
-	uint8_t sum = 0;
-
-	while (n--)
-		sum = (uint8_t)(sum + *p++);
-	return (uint8_t)-sum;
-}
 
 /* The interrupts that need an entry: ISA's, which a kernel may use unasked, and those above that parts have. */
 static uint32_t wired_gsis(const struct board *board)

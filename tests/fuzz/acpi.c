@@ -11,6 +11,7 @@
 
 #include "boot/layout.h"
 #include "boot/tables/acpi.h"
+#include "boot/tables/checksum.h"
 #include "boot/tables/mptable.h"
 #include "tests/support/aml-read.h"
 #include "tests/support/fuzz.h"
@@ -25,15 +26,6 @@
 			abort();                                                                                       \
 		}                                                                                                      \
 	} while (0)
-
-static uint8_t sum(const uint8_t *p, size_t n)
-{
-	uint8_t s = 0;
-
-	while (n--)
-		s = (uint8_t)(s + *p++);
-	return s;
-}
 
 static void read_board(const uint8_t *data, size_t size, struct board *board, size_t *max)
 {
@@ -84,14 +76,14 @@ static void check_acpi(const struct board *board, const struct acpi_blob *b, siz
 	const uint8_t *rsdp = b->data + (b->rsdp_gpa - b->gpa);
 
 	require(b->size <= max && b->gpa == BOOT_ACPI_START && b->rsdp_gpa == BOOT_ACPI_START && b->nr == 4);
-	require(!sum(rsdp, 20) && !sum(rsdp, 36));
+	require(!byte_sum(rsdp, 20) && !byte_sum(rsdp, 36));
 	for (size_t i = 0; i < b->nr; i++) {
 		const uint8_t *t = b->data + b->table[i].offset;
 		struct aml_walk w = {.device = "", .name = ""};
 
 		require(b->table[i].offset <= b->size && b->table[i].size <= b->size - b->table[i].offset);
 		require(!memcmp(t, b->table[i].signature, 4) && le32_get(t + 4) == b->table[i].size);
-		require(!sum(t, b->table[i].size));
+		require(!byte_sum(t, b->table[i].size));
 		if (memcmp(t, "DSDT", 4))
 			continue;
 		require(aml_read_terms((struct aml_span){t + 36, t + b->table[i].size}, "", &w));
@@ -105,7 +97,7 @@ static void check_mptable(const struct board *board, const struct mptable_blob *
 	size_t at = 44;
 
 	require(b->size <= max && le16_get(b->config + 4) == b->size);
-	require(!sum(b->floating, sizeof(b->floating)) && !sum(b->config, b->size));
+	require(!byte_sum(b->floating, sizeof(b->floating)) && !byte_sum(b->config, b->size));
 	while (at < b->size) {
 		cpus += !b->config[at];
 		at += b->config[at] ? 8 : 20;

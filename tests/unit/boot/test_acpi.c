@@ -6,6 +6,7 @@
 
 #include "boot/layout.h"
 #include "boot/tables/acpi.h"
+#include "boot/tables/checksum.h"
 #include "tests/support/aml-read.h"
 #include "tests/support/boards.h"
 
@@ -38,15 +39,6 @@ struct tables {
 	size_t madt_size, dsdt_size;
 };
 
-static uint8_t sum(const uint8_t *p, size_t n)
-{
-	uint8_t s = 0;
-
-	while (n--)
-		s = (uint8_t)(s + *p++);
-	return s;
-}
-
 /* Follows a pointer as a guest would, and finds the same table that the list names. */
 static const uint8_t *follow(const struct acpi_blob *b, uint64_t gpa, const char *signature, size_t *ret_size)
 {
@@ -59,7 +51,7 @@ static const uint8_t *follow(const struct acpi_blob *b, uint64_t gpa, const char
 	assert_memory_equal(t, signature, 4);
 	size = le32_get(t + 4);
 	assert_true(size >= 36 && gpa - b->gpa + size <= b->size);
-	assert_int_equal(sum(t, size), 0);
+	assert_int_equal(byte_sum(t, size), 0);
 	assert_memory_equal(t + 10, "VMM   VMM     ", 14);
 	for (size_t i = 0; i < b->nr; i++)
 		listed |= !memcmp(b->table[i].signature, signature, 4) && b->table[i].offset == gpa - b->gpa &&
@@ -80,8 +72,8 @@ static void build(const struct board *board, struct tables *t)
 	assert_int_equal(t->blob.gpa, BOOT_ACPI_START);
 	t->rsdp = t->blob.data + (t->blob.rsdp_gpa - t->blob.gpa);
 	assert_memory_equal(t->rsdp, "RSD PTR ", 8);
-	assert_int_equal(sum(t->rsdp, 20), 0);
-	assert_int_equal(sum(t->rsdp, 36), 0);
+	assert_int_equal(byte_sum(t->rsdp, 20), 0);
+	assert_int_equal(byte_sum(t->rsdp, 36), 0);
 	assert_memory_equal(t->rsdp + 9, "VMM   ", 6);
 	assert_int_equal(t->rsdp[15], 2);
 	assert_int_equal(le32_get(t->rsdp + 16), 0); /* no RSDT */

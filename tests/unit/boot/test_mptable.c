@@ -5,17 +5,18 @@
 #include <string.h>
 
 #include "boot/layout.h"
+#include "boot/tables/checksum.h"
 #include "boot/tables/mptable.h"
 #include "tests/support/boards.h"
 #include "vmm/base/le.h"
 
-static uint8_t sum(const uint8_t *p, size_t n)
+static void a_checksum_makes_the_sum_0(void **state)
 {
-	uint8_t s = 0;
+	const uint8_t bytes[] = {0xff, 0x80, 0x03};
 
-	while (n--)
-		s = (uint8_t)(s + *p++);
-	return s;
+	assert_int_equal(byte_sum(bytes, sizeof(bytes)), 0x82);
+	assert_int_equal(checksum(bytes, sizeof(bytes)), 0x7e);
+	assert_int_equal(checksum(bytes, 0), 0);
 }
 
 static void build(const struct board *board, struct mptable_blob *b)
@@ -37,7 +38,7 @@ static void test_floating(void **state)
 	assert_int_equal(le32_get(b.floating + 4), BOOT_MPCONFIG_START);
 	assert_int_equal(b.floating[8], 1); /* of 16 bytes */
 	assert_int_equal(b.floating[9], 4); /* 1.4 */
-	assert_int_equal(sum(b.floating, 16), 0);
+	assert_int_equal(byte_sum(b.floating, 16), 0);
 	assert_memory_equal(b.floating + 11, "\0\0\0\0\0", 5);
 	mptable_blob_destroy(&b);
 }
@@ -51,7 +52,7 @@ static void test_header(void **state)
 	assert_memory_equal(b.config, "PCMP", 4);
 	assert_int_equal(le16_get(b.config + 4), b.size);
 	assert_int_equal(b.config[6], 4);
-	assert_int_equal(sum(b.config, b.size), 0);
+	assert_int_equal(byte_sum(b.config, b.size), 0);
 	assert_memory_equal(b.config + 8, "VMM     VMM         ", 20);
 	assert_int_equal(le32_get(b.config + 28), 0); /* no OEM table */
 	assert_int_equal(le16_get(b.config + 32), 0);
@@ -183,6 +184,7 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_checksum_makes_the_sum_0),
 		cmocka_unit_test(test_floating),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_entries),
