@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "vmm/base/clock.h"
+#include "vmm/base/file.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/units.h"
 
@@ -376,9 +376,7 @@ int split_words(const char *text, char ***ret, struct err *e)
 
 static bool runnable(const char *path)
 {
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+	return file_is_regular(path) && access(path, X_OK) == 0;
 }
 
 char *find_program(const char *name)

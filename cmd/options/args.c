@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cmd/options/commands.h"
+#include "vmm/base/file.h"
 
 void args_init(struct args *a, int argc, char **argv)
 {
@@ -112,7 +112,6 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 int args_stray(const struct args *a, const char *word, struct err *e)
 {
 	struct option_value v;
-	struct stat st;
 
 	if (a->bare && !option_parse(a->bare, word, &v, NULL))
 		return err_set(e, -EINVAL, "%.200s: belongs to no option; if it is the value of --%s: --%s=%.200s",
@@ -122,7 +121,7 @@ int args_stray(const struct args *a, const char *word, struct err *e)
 		return err_set(e, -EINVAL, "%s: a subcommand comes before all options: vmm %s ...", word, word);
 	COMMANDS(X)
 #undef X
-	if (*word && stat(word, &st) == 0 && S_ISREG(st.st_mode))
+	if (*word && file_is_regular(word))
 		return err_set(e, -EINVAL, "%s: belongs to no option; to boot it: --kernel %s", word, word);
 	return err_set(
 		e, -EINVAL, "%.200s: belongs to no option; `vmm --help` lists them", *word ? word : "an empty word");

@@ -53,7 +53,7 @@ int err_wrap(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
  * @code: 0 or a negative errno; what only a host can lack (memory, descriptors, room on a disk, a readable sector)
  *        stays the host's failure
  *
- * Return: @code, so that a call can be wrapped: `r = err_operator(e, open_regular(...))`.
+ * Return: @code, so that a call can be wrapped: `r = err_operator(e, file_open_regular(...))`.
  */
 int err_operator(struct err *e, int code);
 
