@@ -9,10 +9,11 @@
  *
  * Spec: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header" and "64-bit boot protocol".
  */
+#include <asm/bootparam.h>
 #include <errno.h>
 #include <string.h>
 
-#include "boot/image.h"
+#include "boot/format.h"
 #include "boot/layout.h"
 #include "vmm/base/util.h"
 
@@ -28,6 +29,8 @@
 /* Up to the last field of 2.12, handover_offset. */
 #define HEADER_SIZE_MIN (offsetof(struct setup_header, handover_offset) + sizeof(uint32_t))
 
+_Static_assert(sizeof(struct setup_header) <= OFFER_HEADER_MAX, "an offer keeps the whole header");
+
 struct parts {
 	uint64_t code;      /* the protected-mode code, in the file */
 	uint64_t code_size; /* bytes that the file has of it: what is short of a paragraph reads as zero, as RAM does */
@@ -42,14 +45,14 @@ bool bzimage_probe(const uint8_t *head, uint64_t len)
 	return len >= HEADER_MAGIC_AT + sizeof(magic) && !memcmp(head + HEADER_MAGIC_AT, magic, sizeof(magic));
 }
 
-static int read_header(struct image *img, struct setup_header *ret, struct err *e)
+static int read_header(struct source *src, struct setup_header *ret, struct err *e)
 {
 	uint8_t buf[HEADER_OFFSET + sizeof(*ret)];
-	uint64_t have = MIN(img->size, sizeof(buf));
+	uint64_t have = MIN(src->size, sizeof(buf));
 	uint64_t len;
 	int r;
 
-	r = image_read(img, 0, buf, have, e);
+	r = source_read(src, 0, buf, have, e);
 	if (r < 0)
 		return r;
 	/* The version comes first: an old header is short because it is old. */
@@ -66,7 +69,7 @@ static int read_header(struct image *img, struct setup_header *ret, struct err *
 	if (have < HEADER_OFFSET + len)
 		return err_set(e, -ENOEXEC,
 			"truncated: the bzImage's setup header ends at byte %llu and the file at %llu",
-			(unsigned long long)(HEADER_OFFSET + len), (unsigned long long)img->size);
+			(unsigned long long)(HEADER_OFFSET + len), (unsigned long long)src->size);
 	if (len < HEADER_SIZE_MIN)
 		return err_set(e, -ENOEXEC,
 			"broken bzImage: a setup header of %llu bytes is too short for protocol %u.%02u",
@@ -114,39 +117,24 @@ static int find_parts(const struct setup_header *h, uint64_t file_size, struct p
 
 /* Return: 1: loaded, 0: its payload is something else than an ELF in gzip. */
 static int load_gzip_payload(
-	struct image *img, const struct parts *p, struct gmem *mem, struct kernel *k, struct err *e)
+	struct source *src, const struct parts *p, struct gmem *mem, struct loaded *l, struct err *e)
 {
-	CLEANUP_GUNZIP struct gunzip *gz = NULL;
-	struct image elf = {.fd = img->fd};
-	const uint8_t *head;
 	uint8_t magic[2];
-	uint64_t len;
 	int r;
 
 	if (p->payload_size < sizeof(magic))
 		return 0;
-	r = image_pread(img->fd, p->payload, magic, sizeof(magic), e);
+	r = source_read(src, p->payload, magic, sizeof(magic), e);
 	if (r < 0)
 		return r;
-	if (!gunzip_probe(magic, sizeof(magic)))
+	if (!gzip_probe(magic, sizeof(magic)))
 		return 0;
-	r = gunzip_open(img->fd, p->payload, p->payload_size, gmem_size(mem), &gz, e);
-	if (r < 0)
-		return err_wrap(e, r, "bzImage payload");
-	head = gunzip_head(gz, &len);
-	if (!image_is_elf(head, len))
-		return 0;
-	elf.gz = gz;
-	r = elf_load(&elf, mem, KERNEL_READ, k, e);
-	if (!r)
-		r = gunzip_finish(gz, e);
-	if (r < 0)
-		return err_wrap(e, r, "bzImage payload");
-	return 1;
+	r = gzip_load_elf(src, p->payload, p->payload_size, mem, l, e);
+	return r < 0 ? err_wrap(e, r, "bzImage payload") : r;
 }
 
-static int load_code(struct image *img, const struct setup_header *h, const struct parts *p, struct gmem *mem,
-	enum kernel_load_how how, struct kernel *k, struct err *e)
+static int load_code(struct source *src, const struct setup_header *h, const struct parts *p, struct gmem *mem,
+	struct loaded *l, struct err *e)
 {
 	uint64_t gpa = h->pref_address;
 	uint64_t len = MAX(h->init_size, align_up(p->code_size, PARAGRAPH));
@@ -163,45 +151,45 @@ static int load_code(struct image *img, const struct setup_header *h, const stru
 				e, -ENOEXEC, "broken bzImage: preferred address 0x%llx", (unsigned long long)gpa);
 		gpa = align_up(gpa, h->kernel_alignment);
 	}
-	r = image_check_range(mem, gpa, len, "bzImage", e);
+	r = layout_check_kernel(mem, gpa, len, "bzImage", e);
 	if (r < 0)
 		return r;
-	r = image_place(img, p->code, p->code_size, mem, gpa, how, k, e);
+	r = source_place(src, p->code, p->code_size, mem, gpa, e);
 	if (r < 0)
 		return r;
-	k->load_start = gpa;
-	k->load_end = gpa + len;
-	k->entry = gpa + ENTRY_64;
+	l->start = gpa;
+	l->end = gpa + len;
+	l->offer[BOOT_LINUX64].entry = gpa + ENTRY_64;
 	return 0;
 }
 
-int bzimage_load(struct image *img, struct gmem *mem, enum kernel_load_how how, struct kernel *k, struct err *e)
+int bzimage_load(struct source *src, struct gmem *mem, struct loaded *l, struct err *e)
 {
+	struct offer *offer = &l->offer[BOOT_LINUX64];
 	struct parts p = {0};
 	struct setup_header h;
 	int r;
 
-	r = read_header(img, &h, e);
+	r = read_header(src, &h, e);
 	if (r < 0)
 		return r;
 	r = check_header(&h, e);
 	if (r < 0)
 		return r;
-	r = find_parts(&h, img->size, &p, e);
+	r = find_parts(&h, src->size, &p, e);
 	if (r < 0)
 		return r;
-	r = load_gzip_payload(img, &p, mem, k, e);
+	r = load_gzip_payload(src, &p, mem, l, e);
 	if (r < 0)
 		return r;
-	k->format = r ? KERNEL_BZIMAGE_ELF : KERNEL_BZIMAGE;
+	l->format = r ? "bzImage, payload inflated on the host" : "bzImage";
 	if (!r) {
-		r = load_code(img, &h, &p, mem, how, k, e);
+		r = load_code(src, &h, &p, mem, l, e);
 		if (r < 0)
 			return r;
 	}
-	k->has_header = true;
-	k->header = h;
-	k->cmdline_max = h.cmdline_size;
-	k->initrd_max = h.initrd_addr_max;
+	offer->offered = true;
+	offer->header_size = sizeof(h);
+	memcpy(offer->header, &h, sizeof(h));
 	return 0;
 }

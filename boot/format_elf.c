@@ -9,21 +9,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "boot/image.h"
+#include "boot/format.h"
 #include "boot/layout.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
-/* A vmlinux has five; the bound keeps the table on the stack and, with the ELF header, in an inflater's head. */
+/* A vmlinux has five; the bound keeps the table on the stack and, with the ELF header, in every source's head. */
 #define ELF_PHDRS_MAX 128
 #define ELF_ALIGN_MAX GIB
 
-_Static_assert(sizeof(Elf64_Ehdr) + ELF_PHDRS_MAX * sizeof(Elf64_Phdr) <= GUNZIP_HEAD_SIZE, "headers fit the head");
-
-/* COMMAND_LINE_SIZE of x86 Linux is 2048; a vmlinux does not tell. */
-#define ELF_CMDLINE_MAX 2047
-/* What the setup header of every x86-64 Linux says (arch/x86/boot/header.S, ramdisk_max); a vmlinux does not tell. */
-#define ELF_INITRD_MAX 0x7fffffff
+_Static_assert(sizeof(Elf64_Ehdr) + ELF_PHDRS_MAX * sizeof(Elf64_Phdr) <= SOURCE_HEAD_SIZE, "headers fit the head");
 
 struct segment {
 	unsigned index; /* in the program headers */
@@ -47,16 +42,17 @@ static const char *segment_name(const struct segment *s, char *buf)
 	return buf;
 }
 
-static int read_header(struct image *img, Elf64_Ehdr *h, struct err *e)
+bool elf_probe(const uint8_t *head, uint64_t len)
 {
-	uint64_t have = img->size;
+	return len >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG);
+}
 
-	if (img->gz)
-		gunzip_head(img->gz, &have);
-	if (have < sizeof(*h))
+static int read_header(struct source *src, Elf64_Ehdr *h, struct err *e)
+{
+	if (src->any_order < sizeof(*h))
 		return err_set(e, -ENOEXEC, "truncated: an ELF header takes %zu bytes and there are %llu", sizeof(*h),
-			(unsigned long long)have);
-	return image_read(img, 0, h, sizeof(*h), e);
+			(unsigned long long)src->any_order);
+	return source_read(src, 0, h, sizeof(*h), e);
 }
 
 static int check_header(const Elf64_Ehdr *h, struct err *e)
@@ -87,25 +83,23 @@ static int check_header(const Elf64_Ehdr *h, struct err *e)
 	return 0;
 }
 
-static int read_program_headers(struct image *img, const Elf64_Ehdr *h, Elf64_Phdr *ph, struct err *e)
+static int read_program_headers(struct source *src, const Elf64_Ehdr *h, Elf64_Phdr *ph, struct err *e)
 {
 	uint64_t len = h->e_phnum * sizeof(*ph);
-	uint64_t have = img->size;
+	uint64_t have = src->any_order;
 
-	if (img->gz)
-		gunzip_head(img->gz, &have);
 	if (h->e_phoff > have || len > have - h->e_phoff)
 		return err_set(e, -ENOEXEC,
 			"truncated or broken: the ELF's %u program headers at byte %llu lie outside the "
 			"first %llu bytes, which are all there %s",
 			h->e_phnum, (unsigned long long)h->e_phoff, (unsigned long long)have,
-			img->gz ? "may be in a compressed one" : "are");
-	return image_read(img, h->e_phoff, ph, len, e);
+			have < src->size ? "may be in a compressed one" : "are");
+	return source_read(src, h->e_phoff, ph, len, e);
 }
 
 /* One PT_LOAD as its header tells it: addresses are not yet biased or compared with RAM. */
 static int add_segment(
-	const struct image *img, unsigned index, const Elf64_Phdr *ph, struct segments *list, struct err *e)
+	const struct source *src, unsigned index, const Elf64_Phdr *ph, struct segments *list, struct err *e)
 {
 	struct segment *s = &list->seg[list->nr];
 
@@ -117,9 +111,9 @@ static int add_segment(
 		return err_set(e, -ENOEXEC,
 			"ELF segment %u: its bytes in the file wrap around (0x%llx and 0x%llx more)", index,
 			(unsigned long long)ph->p_offset, (unsigned long long)ph->p_filesz);
-	if (!img->gz && ph->p_filesz && ph->p_offset + ph->p_filesz > img->size)
+	if (ph->p_filesz && ph->p_offset + ph->p_filesz > src->size)
 		return err_set(e, -ENOEXEC, "truncated: ELF segment %u ends at byte %llu and the file at %llu", index,
-			(unsigned long long)(ph->p_offset + ph->p_filesz), (unsigned long long)img->size);
+			(unsigned long long)(ph->p_offset + ph->p_filesz), (unsigned long long)src->size);
 	if (range_wraps(ph->p_paddr, ph->p_memsz))
 		return err_set(e, -ENOEXEC,
 			"ELF segment %u at 0x%llx wraps around the address space: it is 0x%llx bytes long", index,
@@ -138,12 +132,12 @@ static int add_segment(
 	return 0;
 }
 
-static int collect_segments(struct image *img, const Elf64_Ehdr *h, struct segments *list, struct err *e)
+static int collect_segments(struct source *src, const Elf64_Ehdr *h, struct segments *list, struct err *e)
 {
 	Elf64_Phdr ph[ELF_PHDRS_MAX];
 	int r;
 
-	r = read_program_headers(img, h, ph, e);
+	r = read_program_headers(src, h, ph, e);
 	if (r < 0)
 		return r;
 	list->nr = 0;
@@ -152,7 +146,7 @@ static int collect_segments(struct image *img, const Elf64_Ehdr *h, struct segme
 			return err_set(e, -ENOEXEC, "a dynamically linked program, not a kernel");
 		if (ph[i].p_type != PT_LOAD)
 			continue;
-		r = add_segment(img, i, &ph[i], list, e);
+		r = add_segment(src, i, &ph[i], list, e);
 		if (r < 0)
 			return r;
 	}
@@ -199,7 +193,7 @@ static int check_segments(const struct gmem *mem, const struct segments *list, s
 
 	for (size_t i = 0; i < list->nr; i++) {
 		const struct segment *a = &list->seg[i];
-		int r = image_check_range(mem, a->gpa, a->mem_size, segment_name(a, name), e);
+		int r = layout_check_kernel(mem, a->gpa, a->mem_size, segment_name(a, name), e);
 
 		if (r < 0)
 			return r;
@@ -243,35 +237,33 @@ static void sort_by_offset(struct segments *list)
 	}
 }
 
-static int place_segment(struct image *img, const struct segment *s, struct gmem *mem, enum kernel_load_how how,
-	struct kernel *k, struct err *e)
+static int place_segment(struct source *src, const struct segment *s, struct gmem *mem, struct err *e)
 {
-	uint64_t end = s->offset + s->file_size, data = s->offset, stop = end;
+	uint64_t end = s->offset + s->file_size, data, stop;
 	int r = 0;
 
 	for (uint64_t at = s->offset; at < end && r == 0; at = stop) {
-		if (!img->gz && how == KERNEL_READ)
-			image_extent(img->fd, at, end, &data, &stop);
+		source_extent(src, at, end, &data, &stop);
 		if (data < stop)
-			r = image_place(img, data, stop - data, mem, s->gpa + (data - s->offset), how, k, e);
+			r = source_place(src, data, stop - data, mem, s->gpa + (data - s->offset), e);
 	}
 	return r;
 }
 
-int elf_load(struct image *img, struct gmem *mem, enum kernel_load_how how, struct kernel *k, struct err *e)
+int elf_load(struct source *src, struct gmem *mem, struct loaded *l, struct err *e)
 {
 	struct segments list;
 	Elf64_Ehdr h;
 	uint64_t entry;
 	int r;
 
-	r = read_header(img, &h, e);
+	r = read_header(src, &h, e);
 	if (r < 0)
 		return r;
 	r = check_header(&h, e);
 	if (r < 0)
 		return r;
-	r = collect_segments(img, &h, &list, e);
+	r = collect_segments(src, &h, &list, e);
 	if (r < 0)
 		return r;
 	entry = h.e_entry;
@@ -287,20 +279,20 @@ int elf_load(struct image *img, struct gmem *mem, enum kernel_load_how how, stru
 	if (r < 0)
 		return r;
 	sort_by_offset(&list);
-	k->load_start = UINT64_MAX;
-	k->load_end = 0;
+	l->start = UINT64_MAX;
+	l->end = 0;
 	for (size_t i = 0; i < list.nr; i++) {
 		const struct segment *s = &list.seg[i];
 		char name[SEGMENT_NAME_MAX];
 
-		k->load_start = MIN(k->load_start, s->gpa);
-		k->load_end = MAX(k->load_end, s->gpa + s->mem_size);
-		r = place_segment(img, s, mem, how, k, e);
+		l->start = MIN(l->start, s->gpa);
+		l->end = MAX(l->end, s->gpa + s->mem_size);
+		r = place_segment(src, s, mem, e);
 		if (r < 0)
 			return err_wrap(e, r, "%s", segment_name(s, name));
 	}
-	k->entry = entry;
-	k->cmdline_max = ELF_CMDLINE_MAX;
-	k->initrd_max = ELF_INITRD_MAX;
+	l->format = "ELF";
+	l->file_addresses = entry == h.e_entry;
+	l->offer[BOOT_LINUX64] = (struct offer){.offered = true, .entry = entry};
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "boot/image.h"
+#include "boot/format.h"
 #include "vmm/base/units.h"
 
 #define PHDRS_MAX 32
@@ -54,21 +54,21 @@ static int check_ident(const uint8_t *ident, uint16_t type, uint16_t machine, st
 	return 0;
 }
 
-static int read_header(int fd, uint64_t file_size, struct header *h, struct err *e)
+static int read_header(struct source *src, struct header *h, struct err *e)
 {
 	union {
 		uint8_t ident[EI_NIDENT];
 		Elf32_Ehdr e32;
 		Elf64_Ehdr e64;
 	} u;
-	uint64_t have = MIN(file_size, sizeof(u));
+	uint64_t have = MIN(src->size, sizeof(u));
 	unsigned phentsize;
 	int r;
 
 	memset(&u, 0, sizeof(u));
 	*h = (struct header){0};
-	r = image_pread(fd, 0, &u, have, e);
-	if (r < 0 || !image_is_elf(u.ident, have))
+	r = source_read(src, 0, &u, have, e);
+	if (r < 0 || !elf_probe(u.ident, have))
 		return r;
 	h->is_elf = true;
 	h->is64 = u.ident[EI_CLASS] == ELFCLASS64;
@@ -102,13 +102,13 @@ static int mode_of(const struct header *h, const struct flat_wish *wish, enum en
 
 int flat_image_mode(int fd, const struct flat_wish *wish, enum entry_mode *ret, struct err *e)
 {
-	uint64_t file_size;
 	struct header h = {0};
+	struct source src;
 	int r;
 
-	r = image_stat(fd, &file_size, e);
+	r = source_open(fd, LOAD_READ, &src, e);
 	if (r == 0)
-		r = read_header(fd, file_size, &h, e);
+		r = read_header(&src, &h, e);
 	return r < 0 ? r : mode_of(&h, wish, ret, e);
 }
 
@@ -125,15 +125,16 @@ static int check_place(const char *what, uint64_t addr, uint64_t len, uint64_t l
 		(unsigned long long)addr, format_size(len, text), format_size(hi - addr, room));
 }
 
-static int read_segment(int fd, const struct header *h, unsigned i, struct load *ret, bool *ret_load, struct err *e)
+static int read_segment(
+	struct source *src, const struct header *h, unsigned i, struct load *ret, bool *ret_load, struct err *e)
 {
 	Elf64_Phdr p64;
 	Elf32_Phdr p32;
 	uint32_t type;
 	int r;
 
-	r = h->is64 ? image_pread(fd, h->phoff + i * sizeof(p64), &p64, sizeof(p64), e)
-		    : image_pread(fd, h->phoff + i * sizeof(p32), &p32, sizeof(p32), e);
+	r = h->is64 ? source_read(src, h->phoff + i * sizeof(p64), &p64, sizeof(p64), e)
+		    : source_read(src, h->phoff + i * sizeof(p32), &p32, sizeof(p32), e);
 	if (r < 0)
 		return r;
 	if (h->is64) {
@@ -149,14 +150,14 @@ static int read_segment(int fd, const struct header *h, unsigned i, struct load 
 	return 0;
 }
 
-static int load_elf(int fd, uint64_t file_size, const struct header *h, struct gmem *mem, uint64_t gpa, uint64_t lo,
+static int load_elf(struct source *src, const struct header *h, struct gmem *mem, uint64_t gpa, uint64_t lo,
 	uint64_t hi, struct flat_image *img, struct err *e)
 {
 	char what[32];
 	int r;
 
-	if (h->phoff > file_size ||
-		h->phnum * (h->is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) > file_size - h->phoff)
+	if (h->phoff > src->size ||
+		h->phnum * (h->is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) > src->size - h->phoff)
 		return err_set(e, -ENOEXEC, "truncated or broken: its program headers lie past its end");
 	img->start = UINT64_MAX;
 	img->end = 0;
@@ -164,18 +165,18 @@ static int load_elf(int fd, uint64_t file_size, const struct header *h, struct g
 		struct load s;
 		bool is_load = false;
 
-		r = read_segment(fd, h, i, &s, &is_load, e);
+		r = read_segment(src, h, i, &s, &is_load, e);
 		if (r < 0)
 			return err_wrap(e, r, "ELF segment %u", i);
 		if (!is_load)
 			continue;
 		snprintf(what, sizeof(what), "ELF segment %u at", i);
-		if (s.file_size > s.mem_size || s.offset > file_size || s.file_size > file_size - s.offset)
+		if (s.file_size > s.mem_size || s.offset > src->size || s.file_size > src->size - s.offset)
 			return err_set(e, -ENOEXEC,
 				"truncated or broken: ELF segment %u has bytes past the end of the file", i);
 		r = check_place(what, s.addr, s.mem_size, lo, hi, e);
 		if (r == 0)
-			r = image_pread_gmem(mem, gpa + s.addr, fd, s.offset, s.file_size, e);
+			r = source_place(src, s.offset, s.file_size, mem, gpa + s.addr, e);
 		if (r < 0)
 			return r;
 		img->start = MIN(img->start, s.addr);
@@ -187,17 +188,17 @@ static int load_elf(int fd, uint64_t file_size, const struct header *h, struct g
 	return 0;
 }
 
-static int load_raw(int fd, uint64_t file_size, struct gmem *mem, uint64_t gpa, uint64_t load, uint64_t lo, uint64_t hi,
+static int load_raw(struct source *src, struct gmem *mem, uint64_t gpa, uint64_t load, uint64_t lo, uint64_t hi,
 	struct flat_image *img, struct err *e)
 {
-	int r = check_place("load address", load, file_size, lo, hi, e);
+	int r = check_place("load address", load, src->size, lo, hi, e);
 
 	if (r == 0)
-		r = image_pread_gmem(mem, gpa + load, fd, 0, file_size, e);
+		r = source_place(src, 0, src->size, mem, gpa + load, e);
 	if (r < 0)
 		return r;
 	img->start = img->entry = load;
-	img->end = load + file_size;
+	img->end = load + src->size;
 	return 0;
 }
 
@@ -205,13 +206,14 @@ int flat_image_load(int fd, const struct flat_wish *wish, struct gmem *mem, uint
 	struct flat_image *ret, struct err *e)
 {
 	struct flat_image img = {0};
-	uint64_t file_size, lo, hi, load;
 	struct header h = {0};
+	uint64_t lo, hi, load;
+	struct source src;
 	int r;
 
-	r = image_stat(fd, &file_size, e);
+	r = source_open(fd, LOAD_READ, &src, e);
 	if (r == 0)
-		r = read_header(fd, file_size, &h, e);
+		r = read_header(&src, &h, e);
 	if (r == 0)
 		r = mode_of(&h, wish, &img.mode, e);
 	if (r < 0)
@@ -225,8 +227,7 @@ int flat_image_load(int fd, const struct flat_wish *wish, struct gmem *mem, uint
 				(unsigned long long)wish->load);
 		load = wish->load;
 	}
-	r = h.is_elf ? load_elf(fd, file_size, &h, mem, gpa, lo, hi, &img, e)
-		     : load_raw(fd, file_size, mem, gpa, load, lo, hi, &img, e);
+	r = h.is_elf ? load_elf(&src, &h, mem, gpa, lo, hi, &img, e) : load_raw(&src, mem, gpa, load, lo, hi, &img, e);
 	if (r < 0)
 		return r;
 	if (wish->entry != FLAT_UNSET)

@@ -2,7 +2,7 @@
 /*
  * Theory of operation. Inflate writes where the caller wants the bytes, so nothing is copied twice and no buffer holds
  * a whole image. Three positions matter: `in_at`, the next byte of the file to feed; `out`, how many bytes came out;
- * and the head, the first GUNZIP_HEAD_SIZE of them, kept aside when the stream is opened. A read starts in the head
+ * and the head, the first SOURCE_HEAD_SIZE of them, kept aside when the stream is opened. A read starts in the head
  * and goes on at `out`; what lies between two reads is inflated into a scrap buffer.
  *
  * Output is bounded by `limit` in all, whoever asks for it, so a small file cannot keep us busy for long: the factor
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "boot/image.h"
 #include "vmm/base/units.h"
 
 #define GZIP_WINDOW_BITS (15 + 16) /* zlib: largest window, and expect a gzip wrapper */
@@ -23,24 +22,18 @@
 #define SCRAP_SIZE       UINT64_C(65536)
 
 struct gunzip {
+	struct source source;
 	z_stream z;
-	int fd;
+	struct source *outer;
 	uint64_t in_at;
 	uint64_t in_left;
 	uint64_t out;
 	uint64_t limit;
 	bool ended;
-	uint64_t head_len;
-	uint8_t head[GUNZIP_HEAD_SIZE];
+	uint8_t head[SOURCE_HEAD_SIZE];
 	uint8_t scrap[SCRAP_SIZE];
 	uint8_t in[IN_SIZE];
 };
-
-bool gunzip_probe(const uint8_t *head, uint64_t len)
-{
-	/* RFC 1952, 2.3.1: ID1, ID2 */
-	return len >= 2 && head[0] == 0x1f && head[1] == 0x8b;
-}
 
 static int refill(struct gunzip *g, struct err *e)
 {
@@ -49,7 +42,7 @@ static int refill(struct gunzip *g, struct err *e)
 
 	if (!n)
 		return err_set(e, -ENOEXEC, "gzip data end before the stream does: the file was cut short");
-	r = image_pread(g->fd, g->in_at, g->in, n, e);
+	r = source_read(g->outer, g->in_at, g->in, n, e);
 	if (r < 0)
 		return r;
 	g->z.next_in = g->in;
@@ -98,43 +91,6 @@ static int inflate_some(struct gunzip *g, uint8_t *buf, uint64_t len, uint64_t *
 	return 0;
 }
 
-int gunzip_open(int fd, uint64_t at, uint64_t len, uint64_t limit, struct gunzip **ret, struct err *e)
-{
-	CLEANUP_GUNZIP struct gunzip *g = malloc(sizeof(*g));
-	int r;
-
-	if (!g)
-		return err_set(e, -ENOMEM, "no memory to inflate it");
-	/* All but the buffers. */
-	memset(g, 0, offsetof(struct gunzip, head));
-	g->fd = fd;
-	g->in_at = at;
-	g->in_left = len;
-	g->limit = limit;
-	if (inflateInit2(&g->z, GZIP_WINDOW_BITS) != Z_OK)
-		return err_set(e, -ENOMEM, "no memory to inflate it");
-	r = inflate_some(g, g->head, GUNZIP_HEAD_SIZE, &g->head_len, e);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(g);
-	return 0;
-}
-
-void gunzip_close(struct gunzip *g)
-{
-	if (!g)
-		return;
-	/* Harmless when inflateInit2() failed: the stream is zeroed then. */
-	inflateEnd(&g->z);
-	free(g);
-}
-
-const uint8_t *gunzip_head(const struct gunzip *g, uint64_t *ret_len)
-{
-	*ret_len = g->head_len;
-	return g->head;
-}
-
 /* The next len bytes, to buf or to nowhere. */
 static int forward(struct gunzip *g, uint8_t *buf, uint64_t len, struct err *e)
 {
@@ -157,13 +113,15 @@ static int forward(struct gunzip *g, uint8_t *buf, uint64_t len, struct err *e)
 	return 0;
 }
 
-int gunzip_read(struct gunzip *g, uint64_t at, void *buf, uint64_t len, struct err *e)
+/* source_read() of the inflated bytes. */
+static int read_inflated(struct source *s, uint64_t at, void *buf, uint64_t len, struct err *e)
 {
+	struct gunzip *g = container_of(s, struct gunzip, source);
 	uint8_t *to = buf;
 	int r;
 
-	if (at < g->head_len) {
-		uint64_t n = MIN(len, g->head_len - at);
+	if (at < s->any_order) {
+		uint64_t n = MIN(len, s->any_order - at);
 
 		memcpy(to, g->head + at, n);
 		to += n;
@@ -177,6 +135,43 @@ int gunzip_read(struct gunzip *g, uint64_t at, void *buf, uint64_t len, struct e
 			"compressed, and its parts are not in ascending order: unpack it with gunzip first");
 	r = forward(g, NULL, at - g->out, e);
 	return r < 0 ? r : forward(g, to, len, e);
+}
+
+int gunzip_open(struct source *outer, uint64_t at, uint64_t len, uint64_t limit, struct gunzip **ret, struct err *e)
+{
+	CLEANUP_GUNZIP struct gunzip *g = malloc(sizeof(*g));
+	int r;
+
+	if (!g)
+		return err_set(e, -ENOMEM, "no memory to inflate it");
+	/* All but the buffers. */
+	memset(g, 0, offsetof(struct gunzip, head));
+	g->source = (struct source){.read = read_inflated, .fd = -1, .size = UINT64_MAX, .how = LOAD_READ};
+	g->outer = outer;
+	g->in_at = at;
+	g->in_left = len;
+	g->limit = limit;
+	if (inflateInit2(&g->z, GZIP_WINDOW_BITS) != Z_OK)
+		return err_set(e, -ENOMEM, "no memory to inflate it");
+	r = inflate_some(g, g->head, SOURCE_HEAD_SIZE, &g->source.any_order, e);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(g);
+	return 0;
+}
+
+void gunzip_close(struct gunzip *g)
+{
+	if (!g)
+		return;
+	/* Harmless when inflateInit2() failed: the stream is zeroed then. */
+	inflateEnd(&g->z);
+	free(g);
+}
+
+struct source *gunzip_source(struct gunzip *g)
+{
+	return &g->source;
 }
 
 int gunzip_finish(struct gunzip *g, struct err *e)

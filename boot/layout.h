@@ -27,6 +27,9 @@
 
 #include <stdint.h>
 
+#include "vmm/base/err.h"
+#include "vmm/base/gmem.h"
+
 #define BOOT_STACK_TOP UINT64_C(0x1000)
 
 #define BOOT_PML4     UINT64_C(0x1000)
@@ -61,5 +64,13 @@
 #define BOOT_HIGH_START UINT64_C(0x100000)
 
 #define BOOT_DYN_KERNEL UINT64_C(0x1000000) /* where a position-independent kernel goes */
+
+/**
+ * layout_check_kernel() - may a kernel lie in [@gpa, @gpa + @len)?
+ * @what: how the message names it
+ *
+ * Return: 0, -EINVAL (wraps, below 1 MiB), -E2BIG (past low RAM, or into the 32-bit hole).
+ */
+int layout_check_kernel(const struct gmem *mem, uint64_t gpa, uint64_t len, const char *what, struct err *e);
 
 #endif

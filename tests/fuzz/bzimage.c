@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "boot/kernel.h"
+#include "boot/boot.h"
 #include "boot/layout.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/image_kit.h"
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct kit_ram ram[2];
 	static uint8_t file[FILE_MAX];
-	struct kernel k[2];
+	struct loaded k[2];
 	struct err e[2] = {0};
 	int r[2];
 	size_t len = MIN(KIT_BZ_HEADER + size, FILE_MAX);
@@ -29,20 +29,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(file + MAGIC_AT, "HdrS", 4);
 	CLEANUP_FD int fd = kit_file(file, len);
 
-	for (int how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (int how = LOAD_READ; how <= LOAD_MAP; how++) {
 		if (!ram[how].host)
 			kit_ram_open(&ram[how], RAM_SIZE);
 		kit_ram_clear(&ram[how]);
-		r[how] = kernel_load(&ram[how].mem, fd, how, &k[how], &e[how]);
+		r[how] = boot_load(&ram[how].mem, fd, how, &k[how], &e[how]);
 		kit_must(r[how] <= 0 && !r[how] == !e[how].text[0]);
 	}
-	kit_must(r[KERNEL_READ] == r[KERNEL_MAP] && !strcmp(e[0].text, e[1].text));
+	kit_must(r[LOAD_READ] == r[LOAD_MAP] && !strcmp(e[0].text, e[1].text));
 	if (r[0])
 		return 0;
-	kit_must(k[0].format == k[1].format && k[0].entry == k[1].entry && k[0].has_header);
-	kit_must(k[0].load_start >= BOOT_HIGH_START && k[0].load_end <= RAM_SIZE);
-	kit_must(k[0].entry >= k[0].load_start && k[0].entry < k[0].load_end);
-	kit_must(!memcmp(ram[0].host + k[0].load_start, ram[1].host + k[0].load_start,
-		MIN(k[0].load_end - k[0].load_start, 2 * FILE_MAX)));
+	kit_must(!strcmp(k[0].format, k[1].format) && boot_offer(&k[0])->entry == boot_offer(&k[1])->entry &&
+		k[0].offer[BOOT_LINUX64].header_size);
+	kit_must(k[0].start >= BOOT_HIGH_START && k[0].end <= RAM_SIZE);
+	kit_must(boot_offer(&k[0])->entry >= k[0].start && boot_offer(&k[0])->entry < k[0].end);
+	kit_must(!memcmp(ram[0].host + k[0].start, ram[1].host + k[0].start, MIN(k[0].end - k[0].start, 2 * FILE_MAX)));
 	return 0;
 }

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "boot/kernel.h"
+#include "boot/boot.h"
 #include "boot/layout.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/image_kit.h"
@@ -26,25 +26,26 @@ static void compare(const struct kit_ram *a, const struct kit_ram *b, uint64_t s
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct kit_ram ram[2];
-	struct kernel k[2];
+	struct loaded k[2];
 	struct err e[2] = {0};
 	int r[2];
 	CLEANUP_FD int fd = kit_file(data, size);
 
-	for (int how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (int how = LOAD_READ; how <= LOAD_MAP; how++) {
 		if (!ram[how].host)
 			kit_ram_open(&ram[how], RAM_SIZE);
 		kit_ram_clear(&ram[how]);
-		r[how] = kernel_load(&ram[how].mem, fd, how, &k[how], &e[how]);
+		r[how] = boot_load(&ram[how].mem, fd, how, &k[how], &e[how]);
 		kit_must(r[how] <= 0 && !r[how] == !e[how].text[0]);
 	}
-	kit_must(r[KERNEL_READ] == r[KERNEL_MAP] && !strcmp(e[0].text, e[1].text));
+	kit_must(r[LOAD_READ] == r[LOAD_MAP] && !strcmp(e[0].text, e[1].text));
 	if (r[0])
 		return 0;
-	kit_must(k[0].load_start == k[1].load_start && k[0].load_end == k[1].load_end && k[0].entry == k[1].entry);
+	kit_must(k[0].start == k[1].start && k[0].end == k[1].end &&
+		boot_offer(&k[0])->entry == boot_offer(&k[1])->entry);
 	kit_must(k[0].copied_bytes == k[1].copied_bytes + k[1].mapped_bytes && !k[0].mapped_bytes);
-	kit_must(k[0].load_start >= BOOT_HIGH_START && k[0].load_end <= RAM_SIZE);
-	kit_must(k[0].entry >= k[0].load_start && k[0].entry < k[0].load_end);
-	compare(&ram[0], &ram[1], k[0].load_start, k[0].load_end);
+	kit_must(k[0].start >= BOOT_HIGH_START && k[0].end <= RAM_SIZE);
+	kit_must(boot_offer(&k[0])->entry >= k[0].start && boot_offer(&k[0])->entry < k[0].end);
+	compare(&ram[0], &ram[1], k[0].start, k[0].end);
 	return 0;
 }

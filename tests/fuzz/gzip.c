@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "boot/gzip.h"
-#include "boot/kernel.h"
+#include "boot/source.h"
+#include "boot/boot.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/image_kit.h"
 
@@ -15,14 +15,14 @@
 
 static struct kit_ram plain_ram, packed_ram;
 
-static int load(struct kit_ram *ram, const void *data, size_t size, struct kernel *k)
+static int load(struct kit_ram *ram, const void *data, size_t size, struct loaded *k)
 {
 	struct err e = {0};
 	CLEANUP_FD int fd = kit_file(data, size);
 	int r;
 
 	kit_ram_clear(ram);
-	r = kernel_load(&ram->mem, fd, KERNEL_READ, k, &e);
+	r = boot_load(&ram->mem, fd, LOAD_READ, k, &e);
 	kit_must(r <= 0 && !r == !e.text[0]);
 	return r;
 }
@@ -30,19 +30,19 @@ static int load(struct kit_ram *ram, const void *data, size_t size, struct kerne
 static void load_broken(const uint8_t *data, size_t size)
 {
 	uint8_t *file = malloc(size + 2);
-	struct kernel k;
+	struct loaded k;
 
 	kit_must(file);
 	memcpy(file, "\x1f\x8b", 2);
 	memcpy(file + 2, data, size);
 	if (!load(&packed_ram, file, size + 2, &k))
-		kit_must(k.format == KERNEL_ELF_GZIP && k.load_end <= RAM_SIZE);
+		kit_must(!strcmp(k.format, "ELF, gzip") && k.end <= RAM_SIZE);
 	free(file);
 }
 
 static void load_packed(const uint8_t *data, size_t size, int level)
 {
-	struct kernel plain, packed;
+	struct loaded plain, packed;
 	size_t packed_len;
 	uint8_t *file = kit_gzip(data, size, level, &packed_len);
 	int r = load(&packed_ram, file, packed_len, &packed);
@@ -59,14 +59,14 @@ static void load_packed(const uint8_t *data, size_t size, int level)
 		return;
 	}
 	/* What lies in the head can be read in any order, so there is no reason to fail then. */
-	kit_must(!r || size > GUNZIP_HEAD_SIZE);
+	kit_must(!r || size > SOURCE_HEAD_SIZE);
 	if (r)
 		return;
-	kit_must(plain.load_start == packed.load_start && plain.load_end == packed.load_end);
-	kit_must(plain.entry == packed.entry && plain.copied_bytes == packed.copied_bytes);
-	n = MIN(plain.load_end - plain.load_start, COMPARE_MAX);
-	kit_must(!memcmp(plain_ram.host + plain.load_start, packed_ram.host + plain.load_start, n));
-	kit_must(!memcmp(plain_ram.host + plain.load_end - n, packed_ram.host + plain.load_end - n, n));
+	kit_must(plain.start == packed.start && plain.end == packed.end);
+	kit_must(boot_offer(&plain)->entry == boot_offer(&packed)->entry && plain.copied_bytes == packed.copied_bytes);
+	n = MIN(plain.end - plain.start, COMPARE_MAX);
+	kit_must(!memcmp(plain_ram.host + plain.start, packed_ram.host + plain.start, n));
+	kit_must(!memcmp(plain_ram.host + plain.end - n, packed_ram.host + plain.end - n, n));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * linux_boot_setup() with any kernel that kernel_load() may return, any RAM, initrd and command line. The input is a
+ * boot_enter() with any kernel that boot_load() may return, any RAM, initrd and command line. The input is a
  * `struct choice`, then the command line.
  */
 #include <string.h>
 #include <sys/mman.h>
 
-#include "boot/entry_linux64.h"
+#include "boot/boot.h"
 #include "boot/layout.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/image_kit.h"
@@ -41,7 +41,7 @@ static void open_ram(struct kit_ram *ram, uint64_t size)
 				.gpa = BOARD_HOLE_END, .size = size - low, .host = ram->host + low, .fd = -1}));
 }
 
-static void check_e820(const struct kit_ram *ram, const struct boot_params *bp, const struct linux_placed *placed)
+static void check_e820(const struct kit_ram *ram, const struct boot_params *bp, const struct boot_placed *placed)
 {
 	uint64_t end = 0;
 	bool initrd_in_ram = !placed->initrd_size;
@@ -58,17 +58,17 @@ static void check_e820(const struct kit_ram *ram, const struct boot_params *bp, 
 	kit_must(initrd_in_ram);
 }
 
-static void check(const struct kit_ram *ram, const struct linux_boot *b, const struct entry *entry,
-	const struct linux_placed *placed, uint64_t initrd_size)
+static void check(const struct kit_ram *ram, const struct boot_env *b, const struct entry *entry,
+	const struct boot_placed *placed, uint64_t initrd_size)
 {
-	const struct kernel *k = b->kernel;
+	const struct loaded *k = b->image;
 	struct boot_params bp;
 	char *line = malloc(strlen(b->cmdline) + 1);
 	uint8_t byte;
 
 	kit_must(line && !gmem_read(&ram->mem, entry->rsi, &bp, sizeof(bp)));
-	kit_must(entry->rip == k->entry && entry->mode == ENTRY_LONG);
-	kit_must(strlen(b->cmdline) <= k->cmdline_max);
+	kit_must(entry->rip == boot_offer(k)->entry && entry->mode == ENTRY_LONG);
+	kit_must(strlen(b->cmdline) <= bp.hdr.cmdline_size);
 	kit_must(!gmem_read(&ram->mem, bp.hdr.cmd_line_ptr, line, strlen(b->cmdline) + 1));
 	kit_must(!strcmp(line, b->cmdline));
 	free(line);
@@ -78,8 +78,8 @@ static void check(const struct kit_ram *ram, const struct linux_boot *b, const s
 	if (!initrd_size)
 		return;
 	kit_must(is_aligned(placed->initrd_gpa, PAGE) && placed->initrd_gpa >= BOOT_HIGH_START);
-	kit_must(placed->initrd_gpa + initrd_size - 1 <= k->initrd_max);
-	kit_must(!ranges_overlap(placed->initrd_gpa, initrd_size, k->load_start, k->load_end - k->load_start));
+	kit_must(placed->initrd_gpa + initrd_size - 1 <= bp.hdr.initrd_addr_max);
+	kit_must(!ranges_overlap(placed->initrd_gpa, initrd_size, k->start, k->end - k->start));
 	kit_must(!gmem_read(&ram->mem, placed->initrd_gpa + initrd_size - 1, &byte, 1) && byte == 0x5a);
 }
 
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct choice c;
 	struct kit_ram ram;
 	struct entry entry;
-	struct linux_placed placed;
+	struct boot_placed placed;
 	struct err e = {0};
 	CLEANUP_FD int initrd_fd = -1;
 
@@ -108,23 +108,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kit_must(cmdline);
 	struct board board = {.cpus = 1, .ram_size = RAM_MIN + c.ram_pages % RAM_PAGES * PAGE};
 	uint64_t low = MIN(board.ram_size, BOARD_HOLE_START);
-	struct kernel k = {.load_start = BOOT_HIGH_START + c.load_start % (low - BOOT_HIGH_START)};
+	struct loaded k = {.start = BOOT_HIGH_START + c.load_start % (low - BOOT_HIGH_START)};
+	struct offer *offer = &k.offer[BOOT_LINUX64];
+	struct setup_header h;
 
-	k.load_end = k.load_start + 1 + c.load_size % (low - k.load_start);
-	k.entry = k.load_start + c.entry % (k.load_end - k.load_start);
-	k.cmdline_max = c.cmdline_max;
-	k.initrd_max = c.initrd_max;
-	k.has_header = c.has_header & 1;
-	if (k.has_header)
-		memcpy(&k.header, c.header, sizeof(k.header));
+	k.end = k.start + 1 + c.load_size % (low - k.start);
+	offer->offered = true;
+	offer->entry = k.start + c.entry % (k.end - k.start);
+	if (c.has_header & 1) {
+		memcpy(&h, c.header, sizeof(h));
+		h.cmdline_size = c.cmdline_max;
+		h.initrd_addr_max = c.initrd_max;
+		memcpy(offer->header, &h, sizeof(h));
+		offer->header_size = sizeof(h);
+	}
 	/* Mostly small ones: large ones take their time to read. */
 	c.initrd_size = c.has_initrd & 2 ? c.initrd_size % INITRD_MAX : c.initrd_size % (64 * KIB);
 	if (c.has_initrd & 1)
 		initrd_fd = make_initrd(c.initrd_size);
-	struct linux_boot b = {.board = &board, .kernel = &k, .cmdline = cmdline, .initrd_fd = initrd_fd};
+	struct boot_env b = {.board = &board, .image = &k, .cmdline = cmdline, .initrd_fd = initrd_fd};
 
 	open_ram(&ram, board.ram_size);
-	if (!linux_boot_setup(&ram.mem, &b, &entry, &placed, &e))
+	if (!boot_enter(&ram.mem, &b, &entry, &placed, &e))
 		check(&ram, &b, &entry, &placed, initrd_fd >= 0 ? c.initrd_size : 0);
 	else
 		kit_must(e.text[0]);

@@ -13,7 +13,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
-#include "boot/kernel.h"
+#include "boot/boot.h"
 #include "vmm/base/gmem.h"
 #include "vmm/base/util.h"
 

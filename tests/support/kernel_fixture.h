@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the unit tests of kernel images share: RAM, small images to spoil, what a load said. Loads go through
- * kernel_load(), as a user's do.
+ * boot_load(), as a user's do.
  */
 #ifndef TESTS_SUPPORT_KERNEL_FIXTURE_H
 #define TESTS_SUPPORT_KERNEL_FIXTURE_H
@@ -10,14 +10,14 @@
 
 #include <string.h>
 
-#include "boot/kernel.h"
+#include "boot/boot.h"
 #include "tests/support/image_kit.h"
 
 struct fixture {
 	struct kit_ram ram;
 	struct kit_bzimage bz;
 	struct kit_elf elf;
-	struct kernel k;
+	struct loaded k;
 	struct err e;
 };
 
@@ -43,14 +43,14 @@ static inline int fixture_close(void **state)
 }
 
 /* A file of @len bytes into RAM that is zero; @k is full of 0xee where that fails. */
-static inline int fixture_load(struct fixture *f, const void *data, size_t len, enum kernel_load_how how)
+static inline int fixture_load(struct fixture *f, const void *data, size_t len, enum load_how how)
 {
 	CLEANUP_FD int fd = kit_file(data, len);
 
 	kit_ram_clear(&f->ram);
 	memset(&f->k, 0xee, sizeof(f->k));
 	f->e.text[0] = '\0';
-	return kernel_load(&f->ram.mem, fd, how, &f->k, &f->e);
+	return boot_load(&f->ram.mem, fd, how, &f->k, &f->e);
 }
 
 static inline void assert_words(const struct fixture *f, const char *words)
@@ -62,10 +62,10 @@ static inline void assert_words(const struct fixture *f, const char *words)
 /* Both ways of loading fail alike, with these words, and leave the result alone. */
 static inline void assert_refused_bytes(struct fixture *f, const void *data, size_t len, int code, const char *words)
 {
-	struct kernel untouched;
+	struct loaded untouched;
 
 	memset(&untouched, 0xee, sizeof(untouched));
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 		assert_int_equal(fixture_load(f, data, len, how), code);
 		assert_words(f, words);
 		assert_memory_equal(&f->k, &untouched, sizeof(untouched));

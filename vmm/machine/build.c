@@ -6,44 +6,20 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
-#include "boot/entry_linux64.h"
+#include "boot/boot.h"
 #include "boot/layout.h"
 #include "boot/resetvec.h"
 #include "boot/tables/acpi.h"
 #include "boot/tables/mptable.h"
+#include "vmm/base/file.h"
 #include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/internal.h"
-
-/* Opens a regular file to read. A FIFO must not hang us, hence O_NONBLOCK, which regular files ignore. */
-static int open_regular(const char *what, const char *path, int *ret, struct err *e)
-{
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return err_sys(e, -errno, "cannot open %s %s", what, path);
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, -errno, "cannot stat %s %s", what, path);
-	if (S_ISDIR(st.st_mode))
-		return err_set(e, -EISDIR, "%s %s is a directory; name a file", what, path);
-	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
-		return err_set(e, -EINVAL,
-			"%s %s is a pipe, which cannot be read out of order: write it to a file first", what, path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, -EINVAL, "%s %s is not a regular file", what, path);
-	if (!st.st_size)
-		return err_set(e, -ENODATA, "%s %s is empty", what, path);
-	*ret = TAKE_FD(fd);
-	return 0;
-}
 
 static int open_console(struct machine *m, const struct machine_stdio *stdio, struct err *e)
 {
@@ -80,9 +56,9 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	pthread_cond_init(&m->gate, NULL);
 	pthread_cond_init(&m->ready, NULL);
 
-	r = err_operator(e, open_regular("kernel", config->kernel, &m->kernel_fd, e));
+	r = err_operator(e, file_open_regular("kernel", config->kernel, &m->kernel_fd, e));
 	if (r == 0 && config->initrd)
-		r = err_operator(e, open_regular("initrd", config->initrd, &m->initrd_fd, e));
+		r = err_operator(e, file_open_regular("initrd", config->initrd, &m->initrd_fd, e));
 	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
 	if (r == 0)
 		r = virtio_slots_open(config, &m->virtio, e);
@@ -186,11 +162,10 @@ static int load_kernel(struct machine *m, struct err *e)
 	int r;
 
 	trace_kernel_loading(m->trace, c->kernel);
-	r = kernel_load(&m->vm.memory.gmem, m->kernel_fd, map ? KERNEL_MAP : KERNEL_READ, &m->kernel, e);
+	r = boot_load(&m->vm.memory.gmem, m->kernel_fd, map ? LOAD_MAP : LOAD_READ, &m->kernel, e);
 	if (r < 0)
 		return err_operator(e, err_wrap(e, r, "kernel %s", c->kernel));
-	trace_kernel_loaded(m->trace, kernel_format_name(m->kernel.format), m->kernel.load_start, m->kernel.load_end,
-		m->kernel.entry);
+	trace_kernel_loaded(m->trace, m->kernel.format, m->kernel.start, m->kernel.end, boot_offer(&m->kernel)->entry);
 	return 0;
 }
 
@@ -200,14 +175,14 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 	const struct config *c = m->config;
 	struct gmem *g = &m->vm.memory.gmem;
 	CLEANUP_FREE char *cmdline = board_cmdline(c, &m->board, m->tsc_khz);
-	struct linux_boot boot = {
+	struct boot_env boot = {
 		.board = &m->board,
-		.kernel = &m->kernel,
+		.image = &m->kernel,
 		.cmdline = cmdline,
 		.initrd_fd = m->initrd_fd,
 		.initrd_name = c->initrd,
 	};
-	struct linux_placed placed;
+	struct boot_placed placed;
 	int r;
 
 	if (!cmdline)
@@ -218,7 +193,7 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 	if (r < 0)
 		return r;
 	/* Command line and initrd are the operator's. */
-	r = err_operator(e, linux_boot_setup(g, &boot, ret_entry, &placed, e));
+	r = err_operator(e, boot_enter(g, &boot, ret_entry, &placed, e));
 	if (r < 0)
 		return r;
 	if (c->initrd)

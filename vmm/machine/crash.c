@@ -108,7 +108,7 @@ static void resolve(struct machine *m, const struct stand *at, struct symbol *sy
 
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
 		sym[i].address = at[i].regs.general.rip;
-	if (m->kernel.format == KERNEL_ELF)
+	if (m->kernel.file_addresses)
 		found = symbols_resolve(m->kernel_fd, sym, m->vm.nr_vcpus, trace_now_ns() + SYMBOLS_NS);
 	if (found == -EFBIG || found == -ETIME)
 		fprintf(out, "no names of functions: the kernel's symbol table %s\n",

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "boot/kernel.h"
+#include "boot/boot.h"
 #include "vmm/base/board.h"
 #include "vmm/console/console.h"
 #include "vmm/console/split.h"
@@ -72,7 +72,7 @@ struct machine {
 	/* BUILD */
 	struct board board;
 	uint32_t tsc_khz; /* for the guest's command line; 0: not there */
-	struct kernel kernel;
+	struct loaded kernel;
 	struct vm vm;
 	struct chips chips;
 	struct console_split split;

@@ -10,12 +10,23 @@ static int setup(void **state)
 	return fixture_open(state, RAM_SIZE);
 }
 
-static int load_cut(struct fixture *f, size_t len, enum kernel_load_how how)
+/* What an offer keeps for the entry. */
+static struct setup_header header_of(const struct loaded *k)
+{
+	const struct offer *o = &k->offer[BOOT_LINUX64];
+	struct setup_header h;
+
+	assert_int_equal(o->header_size, sizeof(h));
+	memcpy(&h, o->header, sizeof(h));
+	return h;
+}
+
+static int load_cut(struct fixture *f, size_t len, enum load_how how)
 {
 	return fixture_load(f, f->bz.bytes, len, how);
 }
 
-static int load(struct fixture *f, enum kernel_load_how how)
+static int load(struct fixture *f, enum load_how how)
 {
 	return load_cut(f, sizeof(f->bz.bytes), how);
 }
@@ -38,18 +49,16 @@ static void the_images_own_entry_is_used(void **state)
 {
 	struct fixture *f = *state;
 
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 		assert_int_equal(load(f, how), 0);
 		assert_code_at(f, KIT_BZ_GPA);
-		assert_int_equal(f->k.format, KERNEL_BZIMAGE);
-		assert_string_equal(kernel_format_name(f->k.format), "bzImage");
-		assert_int_equal(f->k.load_start, KIT_BZ_GPA);
-		assert_int_equal(f->k.load_end, KIT_BZ_GPA + KIT_BZ_INIT_SIZE);
-		assert_int_equal(f->k.entry, KIT_BZ_GPA + 0x200);
-		assert_int_equal(f->k.cmdline_max, 255);
-		assert_int_equal(f->k.initrd_max, 0x7fffffff);
-		assert_true(f->k.has_header);
-		assert_memory_equal(&f->k.header, &f->bz.h, sizeof(f->bz.h));
+		assert_string_equal(f->k.format, "bzImage");
+		assert_int_equal(f->k.start, KIT_BZ_GPA);
+		assert_int_equal(f->k.end, KIT_BZ_GPA + KIT_BZ_INIT_SIZE);
+		assert_int_equal(boot_offer(&f->k)->entry, KIT_BZ_GPA + 0x200);
+		assert_int_equal(f->k.offer[BOOT_LINUX64].header_size, sizeof(f->bz.h));
+		assert_memory_equal(f->k.offer[BOOT_LINUX64].header, &f->bz.h, sizeof(f->bz.h));
+		assert_false(f->k.file_addresses);
 		/* The code does not begin on a page of the file here, so it is read both ways. */
 		assert_int_equal(f->k.mapped_bytes, 0);
 		assert_int_equal(f->k.copied_bytes, KIT_BZ_CODE_SIZE);
@@ -63,7 +72,7 @@ static void code_on_a_page_of_the_file_is_mapped(void **state)
 	/* Real images begin theirs at 0x4000 or 0x5000. */
 	f->bz.h.setup_sects = 7;
 	f->bz.h.syssize = (0x8000 + 0x10) / 16;
-	assert_int_equal(load(f, KERNEL_MAP), 0);
+	assert_int_equal(load(f, LOAD_MAP), 0);
 	assert_int_equal(f->k.mapped_bytes, 0x8000);
 	assert_int_equal(f->k.copied_bytes, 0x10);
 	assert_memory_equal(f->ram.host + KIT_BZ_GPA, f->bz.bytes + 0x1000, 0x8010);
@@ -75,29 +84,29 @@ static void the_last_paragraph_may_be_short(void **state)
 {
 	struct fixture *f = *state;
 
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 		for (size_t missing = 0; missing < 16; missing++) {
 			assert_int_equal(load_cut(f, KIT_BZ_SIZE - missing, how), 0);
 			assert_memory_equal(
 				f->ram.host + KIT_BZ_GPA, f->bz.bytes + KIT_BZ_SETUP, KIT_BZ_CODE_SIZE - missing);
 			for (size_t i = 0; i < missing; i++)
 				assert_int_equal(f->ram.host[KIT_BZ_GPA + KIT_BZ_CODE_SIZE - 1 - i], 0);
-			assert_int_equal(f->k.load_end, KIT_BZ_GPA + KIT_BZ_INIT_SIZE);
+			assert_int_equal(f->k.end, KIT_BZ_GPA + KIT_BZ_INIT_SIZE);
 			assert_int_equal(f->k.copied_bytes, KIT_BZ_CODE_SIZE - missing);
 		}
 	}
 	/* What is mapped ends with a page of the file, before the short one. */
 	f->bz.h.setup_sects = 7;
 	f->bz.h.syssize = (KIT_BZ_SIZE - 0x1000) / 16;
-	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_MAP), 0);
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, LOAD_MAP), 0);
 	assert_int_equal(f->k.mapped_bytes, 0x9000);
 	assert_int_equal(f->k.copied_bytes, 0x400 - 15);
 	assert_memory_equal(f->ram.host + KIT_BZ_GPA, f->bz.bytes + 0x1000, KIT_BZ_SIZE - 0x1000 - 15);
 	assert_int_equal(f->ram.host[KIT_BZ_GPA + KIT_BZ_SIZE - 0x1000 - 1], 0);
 	/* The zeroes are part of what is loaded. */
 	f->bz.h.init_size = 0;
-	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_READ), 0);
-	assert_int_equal(f->k.load_end, KIT_BZ_GPA + KIT_BZ_SIZE - 0x1000);
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, LOAD_READ), 0);
+	assert_int_equal(f->k.end, KIT_BZ_GPA + KIT_BZ_SIZE - 0x1000);
 }
 
 /* A payload is never short: it would be inflated from bytes that are not there. */
@@ -106,7 +115,7 @@ static void a_payload_in_the_missing_bytes_is_refused(void **state)
 	struct fixture *f = *state;
 
 	f->bz.h.payload_length = KIT_BZ_CODE_SIZE - KIT_BZ_PAYLOAD - 15;
-	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_READ), 0);
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, LOAD_READ), 0);
 	f->bz.h.payload_length++;
 	assert_refused_bytes(f, f->bz.bytes, KIT_BZ_SIZE - 15, -ENOEXEC, "does not fit its code of 0x9ff1 bytes");
 }
@@ -118,7 +127,7 @@ static void no_setup_sectors_means_four(void **state)
 	f->bz.h.setup_sects = 0;
 	f->bz.h.syssize = 0x1000 / 16;
 	f->bz.h.payload_length = 0;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_memory_equal(f->ram.host + KIT_BZ_GPA, f->bz.bytes + 5 * 512, 0x1000);
 }
 
@@ -128,16 +137,16 @@ static void the_place_is_the_one_the_header_asks_for(void **state)
 
 	/* Not aligned as its own header wants: up to the next. */
 	f->bz.h.pref_address = KIT_BZ_GPA - 0x1000;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_code_at(f, KIT_BZ_GPA);
 	f->bz.h.pref_address = 0;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_code_at(f, 2 * MIB);
 	/* One that cannot move goes there and nowhere else. */
 	f->bz.h.relocatable_kernel = 0;
 	f->bz.h.kernel_alignment = 0;
 	f->bz.h.pref_address = 0x180000;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_code_at(f, 0x180000);
 	f->bz.h.pref_address = 0x10000;
 	assert_refused(f, -EINVAL, "bzImage at 0x10000 lies below 1 MiB");
@@ -148,14 +157,14 @@ static void init_size_is_kept_free(void **state)
 	struct fixture *f = *state;
 
 	f->bz.h.init_size = RAM_SIZE - KIT_BZ_GPA;
-	assert_int_equal(load(f, KERNEL_READ), 0);
-	assert_int_equal(f->k.load_end, RAM_SIZE);
+	assert_int_equal(load(f, LOAD_READ), 0);
+	assert_int_equal(f->k.end, RAM_SIZE);
 	f->bz.h.init_size++;
 	assert_refused(f, -E2BIG, "bzImage at 0x400000 (4194305 long) does not fit the 8M of guest RAM");
 	/* A header that asks for less than the code takes gets what the code takes. */
 	f->bz.h.init_size = 0;
-	assert_int_equal(load(f, KERNEL_READ), 0);
-	assert_int_equal(f->k.load_end, KIT_BZ_GPA + KIT_BZ_CODE_SIZE);
+	assert_int_equal(load(f, LOAD_READ), 0);
+	assert_int_equal(f->k.end, KIT_BZ_GPA + KIT_BZ_CODE_SIZE);
 }
 
 static void a_gzip_payload_is_inflated_and_loaded_as_elf(void **state)
@@ -165,22 +174,22 @@ static void a_gzip_payload_is_inflated_and_loaded_as_elf(void **state)
 	uint8_t *packed = kit_gzip(f->elf.bytes, sizeof(f->elf.bytes), 9, &len);
 
 	kit_bzimage_payload(&f->bz, packed, len);
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 		assert_int_equal(load(f, how), 0);
-		assert_int_equal(f->k.format, KERNEL_BZIMAGE_ELF);
+		assert_string_equal(f->k.format, "bzImage, payload inflated on the host");
 		assert_memory_equal(f->ram.host + KIT_TEXT_GPA, f->elf.bytes + KIT_TEXT_OFFSET, KIT_TEXT_SIZE);
 		assert_memory_equal(f->ram.host + KIT_DATA_GPA, f->elf.bytes + KIT_DATA_OFFSET, KIT_DATA_FILE_SIZE);
 		assert_int_equal(f->ram.host[KIT_BZ_GPA], 0);
-		assert_int_equal(f->k.entry, KIT_ENTRY);
-		assert_int_equal(f->k.load_start, KIT_TEXT_GPA);
-		assert_int_equal(f->k.load_end, KIT_ELF_END);
+		assert_int_equal(boot_offer(&f->k)->entry, KIT_ENTRY);
+		assert_int_equal(f->k.start, KIT_TEXT_GPA);
+		assert_int_equal(f->k.end, KIT_ELF_END);
 		/* What the header knows is better than what is assumed of an ELF. */
-		assert_int_equal(f->k.cmdline_max, 255);
-		assert_true(f->k.has_header);
+		assert_int_equal(header_of(&f->k).cmdline_size, 255);
+		assert_false(f->k.file_addresses);
 	}
 	/* The preferred address does not matter then. */
 	f->bz.h.pref_address = UINT64_MAX;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	free(packed);
 }
 
@@ -191,9 +200,9 @@ static void a_gzip_payload_of_something_else_is_left_to_the_guest(void **state)
 	uint8_t *packed = kit_gzip("hello", 5, 9, &len);
 
 	kit_bzimage_payload(&f->bz, packed, len);
-	assert_int_equal(load(f, KERNEL_READ), 0);
-	assert_int_equal(f->k.format, KERNEL_BZIMAGE);
-	assert_int_equal(f->k.entry, KIT_BZ_GPA + 0x200);
+	assert_int_equal(load(f, LOAD_READ), 0);
+	assert_string_equal(f->k.format, "bzImage");
+	assert_int_equal(boot_offer(&f->k)->entry, KIT_BZ_GPA + 0x200);
 	assert_code_at(f, KIT_BZ_GPA);
 	free(packed);
 }
@@ -214,8 +223,8 @@ static void other_payloads_are_left_to_the_guest(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(magic); i++) {
 		kit_bzimage(&f->bz);
 		kit_bzimage_payload(&f->bz, magic[i], i + 1 < ARRAY_SIZE(magic) ? 4 : 1);
-		assert_int_equal(load(f, KERNEL_READ), 0);
-		assert_int_equal(f->k.format, KERNEL_BZIMAGE);
+		assert_int_equal(load(f, LOAD_READ), 0);
+		assert_string_equal(f->k.format, "bzImage");
 	}
 }
 
@@ -262,17 +271,17 @@ static void fields_behind_the_headers_length_are_not_believed(void **state)
 	f->bz.h.kernel_info_offset = 0x12345678;
 	/* The length stops after handover_offset, the last field of 2.12. */
 	f->bz.h.jump = 0xeb | (offsetof(struct setup_header, kernel_info_offset) - (0x202 - KIT_BZ_HEADER)) << 8;
-	assert_int_equal(load(f, KERNEL_READ), 0);
-	assert_int_equal(f->k.header.kernel_info_offset, 0);
-	assert_int_equal(f->k.header.init_size, KIT_BZ_INIT_SIZE);
+	assert_int_equal(load(f, LOAD_READ), 0);
+	assert_int_equal(header_of(&f->k).kernel_info_offset, 0);
+	assert_int_equal(header_of(&f->k).init_size, KIT_BZ_INIT_SIZE);
 	f->bz.h.jump -= 1 << 8;
 	assert_refused(f, -ENOEXEC, "a setup header of 118 bytes is too short for protocol 2.15");
 	f->bz.h.jump = 0xeb;
 	assert_refused(f, -ENOEXEC, "a setup header of 17 bytes is too short");
 	/* A header longer than ours, of a kernel to come. */
 	f->bz.h.jump = 0xffeb;
-	assert_int_equal(load(f, KERNEL_READ), 0);
-	assert_int_equal(f->k.header.kernel_info_offset, 0x12345678);
+	assert_int_equal(load(f, LOAD_READ), 0);
+	assert_int_equal(header_of(&f->k).kernel_info_offset, 0x12345678);
 }
 
 #define SPOIL(name, what)                                                                                              \
@@ -349,14 +358,14 @@ static void a_cut_file_is_told_as_such_wherever_it_is_cut(void **state)
 			words = "is not a kernel";
 		else if (len < header_end)
 			words = "truncated: the bzImage's setup header ends at byte 620 and the file at";
-		for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+		for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 			assert_true(load_cut(f, len, how) < 0);
 			assert_words(f, words);
 		}
 	}
-	assert_true(load_cut(f, KIT_BZ_SIZE - 16, KERNEL_READ) < 0);
+	assert_true(load_cut(f, KIT_BZ_SIZE - 16, LOAD_READ) < 0);
 	assert_words(f, "truncated: the bzImage's code ends at byte 41984 and the file at 41968");
-	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, KERNEL_READ), 0);
+	assert_int_equal(load_cut(f, KIT_BZ_SIZE - 15, LOAD_READ), 0);
 }
 
 int main(void)

@@ -55,12 +55,12 @@ static int setup(void **state)
 }
 
 /* Load the first len bytes of the image. */
-static int load_cut(struct fixture *f, size_t len, enum kernel_load_how how)
+static int load_cut(struct fixture *f, size_t len, enum load_how how)
 {
 	return fixture_load(f, f->elf.bytes, len, how);
 }
 
-static int load(struct fixture *f, enum kernel_load_how how)
+static int load(struct fixture *f, enum load_how how)
 {
 	return load_cut(f, sizeof(f->elf.bytes), how);
 }
@@ -93,16 +93,14 @@ static void a_vmlinux_is_loaded_by_reading(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
-	assert_int_equal(f->k.format, KERNEL_ELF);
-	assert_string_equal(kernel_format_name(f->k.format), "ELF");
-	assert_int_equal(f->k.load_start, KIT_TEXT_GPA);
-	assert_int_equal(f->k.load_end, KIT_ELF_END);
-	assert_int_equal(f->k.entry, KIT_ENTRY);
-	assert_int_equal(f->k.cmdline_max, 2047);
-	assert_int_equal(f->k.initrd_max, 0x7fffffff);
-	assert_false(f->k.has_header);
+	assert_string_equal(f->k.format, "ELF");
+	assert_int_equal(f->k.start, KIT_TEXT_GPA);
+	assert_int_equal(f->k.end, KIT_ELF_END);
+	assert_int_equal(boot_offer(&f->k)->entry, KIT_ENTRY);
+	assert_int_equal(f->k.offer[BOOT_LINUX64].header_size, 0);
+	assert_true(f->k.file_addresses);
 	assert_int_equal(f->k.mapped_bytes, 0);
 	assert_int_equal(f->k.copied_bytes, KIT_TEXT_SIZE + KIT_DATA_FILE_SIZE);
 	assert_int_equal(f->ram.mem.file_lo, f->ram.mem.file_hi);
@@ -119,15 +117,15 @@ static void holes_are_not_read(void **state)
 	assert_int_equal(pwrite(fd, f->elf.bytes + hole + 0x1000, tail - hole - 0x1000, (off_t)(hole + 0x1000)),
 		tail - hole - 0x1000);
 	assert_int_equal(ftruncate(fd, KIT_ELF_SIZE), 0);
-	for (unsigned how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (unsigned how = LOAD_READ; how <= LOAD_MAP; how++) {
 		kit_ram_clear(&f->ram);
 		text[0x1000] = data[0x1000] = 0xaa;
 		memset(&f->k, 0, sizeof(f->k));
-		assert_int_equal(kernel_load(&f->ram.mem, fd, how, &f->k, &f->e), 0);
+		assert_int_equal(boot_load(&f->ram.mem, fd, how, &f->k, &f->e), 0);
 		assert_memory_equal(text, f->elf.bytes + KIT_TEXT_OFFSET, 0x1000);
 		assert_memory_equal(text + 0x2000, f->elf.bytes + KIT_TEXT_OFFSET + 0x2000, KIT_TEXT_SIZE - 0x2000);
 		assert_memory_equal(data, f->elf.bytes + KIT_DATA_OFFSET, 0x1000);
-		if (how == KERNEL_MAP) {
+		if (how == LOAD_MAP) {
 			/* What was mapped is the file. */
 			assert_int_equal(text[0x1000], 0);
 			continue;
@@ -139,7 +137,7 @@ static void holes_are_not_read(void **state)
 	/* Cut meanwhile: that is no hole. */
 	host.pread_end = hole + 0x1000;
 	kit_ram_clear(&f->ram);
-	assert_int_equal(kernel_load(&f->ram.mem, fd, KERNEL_READ, &f->k, &f->e), -EIO);
+	assert_int_equal(boot_load(&f->ram.mem, fd, LOAD_READ, &f->k, &f->e), -EIO);
 	assert_words(f, "was it cut meanwhile?");
 }
 
@@ -147,7 +145,7 @@ static void a_vmlinux_is_loaded_by_mapping(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(load(f, KERNEL_MAP), 0);
+	assert_int_equal(load(f, LOAD_MAP), 0);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
 	assert_int_equal(f->k.mapped_bytes, 0x3000);
 	assert_int_equal(f->k.copied_bytes, 0x100 + 0x800);
@@ -161,7 +159,7 @@ static void a_mapped_kernel_does_not_change_its_file(void **state)
 	CLEANUP_FD int fd = kit_file(f->elf.bytes, sizeof(f->elf.bytes));
 	uint8_t byte;
 
-	kit_must(!kernel_load(&f->ram.mem, fd, KERNEL_MAP, &f->k, &f->e));
+	kit_must(!boot_load(&f->ram.mem, fd, LOAD_MAP, &f->k, &f->e));
 	assert_int_equal(gmem_write(&f->ram.mem, KIT_TEXT_GPA, "\xff", 1), 0);
 	assert_int_equal(pread(fd, &byte, 1, KIT_TEXT_OFFSET), 1);
 	assert_int_equal(byte, f->elf.bytes[KIT_TEXT_OFFSET]);
@@ -174,7 +172,7 @@ static void segments_that_share_a_page_are_both_whole(void **state)
 	/* Text ends and data start in one page of RAM, and their file offsets fit a mapping. */
 	f->elf.ph[2].p_paddr = KIT_TEXT_GPA + 0x2800;
 	f->elf.ph[2].p_offset = KIT_DATA_OFFSET - 0x800;
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 		assert_int_equal(load(f, how), 0);
 		assert_memory_equal(f->ram.host + KIT_TEXT_GPA, f->elf.bytes + KIT_TEXT_OFFSET, KIT_TEXT_SIZE);
 		assert_true(all_zero(f->ram.host + KIT_TEXT_GPA + KIT_TEXT_SIZE, 0x2800 - KIT_TEXT_SIZE));
@@ -193,7 +191,7 @@ static void what_cannot_be_mapped_is_read(void **state)
 	f->elf.ph[1].p_paddr += 0x10;
 	f->elf.ph[2].p_offset += 0x20;
 	f->elf.h.e_entry += 0x10;
-	assert_int_equal(load(f, KERNEL_MAP), 0);
+	assert_int_equal(load(f, LOAD_MAP), 0);
 	assert_int_equal(f->k.mapped_bytes, 0);
 	assert_memory_equal(f->ram.host + KIT_TEXT_GPA + 0x10, f->elf.bytes + KIT_TEXT_OFFSET, KIT_TEXT_SIZE);
 	assert_memory_equal(f->ram.host + KIT_DATA_GPA, f->elf.bytes + KIT_DATA_OFFSET + 0x20, KIT_DATA_FILE_SIZE);
@@ -204,12 +202,12 @@ static void ram_with_a_file_of_its_own_is_never_mapped_over(void **state)
 	struct fixture *f = *state;
 
 	f->ram.mem.region[0].fd = 7; /* only looked at */
-	assert_int_equal(load(f, KERNEL_MAP), 0);
+	assert_int_equal(load(f, LOAD_MAP), 0);
 	assert_int_equal(f->k.mapped_bytes, 0);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
 	f->ram.mem.region[0].fd = -1;
 	f->ram.mem.region[0].shared = true;
-	assert_int_equal(load(f, KERNEL_MAP), 0);
+	assert_int_equal(load(f, LOAD_MAP), 0);
 	assert_int_equal(f->k.mapped_bytes, 0);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
 }
@@ -219,7 +217,7 @@ static void a_failing_mmap_falls_back_to_reading(void **state)
 	struct fixture *f = *state;
 
 	host.mmap_fails = ENODEV;
-	assert_int_equal(load(f, KERNEL_MAP), 0);
+	assert_int_equal(load(f, LOAD_MAP), 0);
 	assert_int_equal(f->k.mapped_bytes, 0);
 	assert_int_equal(f->k.copied_bytes, KIT_TEXT_SIZE + KIT_DATA_FILE_SIZE);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
@@ -232,7 +230,7 @@ static void a_failing_mmap_that_tore_a_hole_is_an_error(void **state)
 
 	host.mmap_fails = ENOMEM;
 	host.mmap_unmaps = true;
-	assert_int_equal(load(f, KERNEL_MAP), -ENOMEM);
+	assert_int_equal(load(f, LOAD_MAP), -ENOMEM);
 	assert_non_null(strstr(f->e.text, "ELF segment 1: cannot map it into guest RAM: Cannot allocate memory"));
 }
 
@@ -242,7 +240,7 @@ static void reads_that_come_in_pieces_are_put_together(void **state)
 
 	host.pread_max = 1000;
 	host.pread_eintr = true;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
 }
 
@@ -262,7 +260,7 @@ static void a_segment_may_cross_regions_that_touch(void **state)
 	uint64_t cut = KIT_TEXT_GPA + 0x1000;
 
 	/* The same host memory as two regions, the second first. */
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 		f->ram.mem = (struct gmem){0};
 		kit_must(!gmem_add(&f->ram.mem,
 			&(struct gmem_region){
@@ -282,7 +280,7 @@ static void a_file_that_shrinks_after_mapping_is_an_error_and_not_the_end(void *
 	uint8_t buf[KIT_TEXT_SIZE];
 
 	assert_int_equal(gmem_install_sigbus(), 0);
-	assert_int_equal(kernel_load(&f->ram.mem, fd, KERNEL_MAP, &f->k, &f->e), 0);
+	assert_int_equal(boot_load(&f->ram.mem, fd, LOAD_MAP, &f->k, &f->e), 0);
 	assert_int_equal(ftruncate(fd, KIT_TEXT_OFFSET + 0x1000), 0);
 	/* One page of text is still there, the second is gone, the edge was copied. */
 	assert_int_equal(gmem_read(&f->ram.mem, KIT_TEXT_GPA, buf, 0x1000), 0);
@@ -302,24 +300,25 @@ static void position_independent_kernels_move_to_16_mib(void **state)
 	f->elf.ph[1].p_paddr = 0x1000;
 	f->elf.ph[2].p_paddr = 0x5000;
 	f->elf.h.e_entry = 0x1040;
-	for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+	for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 		assert_int_equal(load(f, how), 0);
 		assert_loaded_at(f, 16 * MIB + 0x0, 16 * MIB + 0x4000);
-		assert_int_equal(f->k.entry, 16 * MIB + 0x40);
-		assert_int_equal(f->k.load_start, 16 * MIB);
+		assert_int_equal(boot_offer(&f->k)->entry, 16 * MIB + 0x40);
+		assert_false(f->k.file_addresses);
+		assert_int_equal(f->k.start, 16 * MIB);
 	}
 	/* The largest alignment counts: the distance moved is a multiple of it. */
 	f->elf.ph[2].p_align = 2 * MIB;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_loaded_at(f, 16 * MIB + 0x1000, 16 * MIB + 0x5000);
-	assert_int_equal(f->k.entry, 16 * MIB + 0x1040);
+	assert_int_equal(boot_offer(&f->k)->entry, 16 * MIB + 0x1040);
 	f->elf.ph[2].p_align = 20 * MIB;
 	assert_refused(f, -ENOEXEC, "ELF segment 2: an alignment of 0x1400000 cannot be met");
 	f->elf.ph[2].p_align = 64 * GIB;
 	assert_refused(f, -ENOEXEC, "cannot be met");
 	f->elf.ph[2].p_align = 0;
 	f->elf.ph[1].p_align = 0;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	f->elf.ph[2].p_paddr = UINT64_MAX - KIT_DATA_SIZE;
 	assert_refused(f, -ENOEXEC, "wraps around the address space when moved");
 }
@@ -329,9 +328,10 @@ static void a_movable_kernel_with_an_address_keeps_it(void **state)
 	struct fixture *f = *state;
 
 	f->elf.h.e_type = ET_DYN;
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
-	assert_int_equal(f->k.entry, KIT_ENTRY);
+	assert_int_equal(boot_offer(&f->k)->entry, KIT_ENTRY);
+	assert_true(f->k.file_addresses);
 }
 
 /* As in Linux from 6.18 on, and with no flag at all. */
@@ -344,9 +344,9 @@ static void an_entry_needs_no_executable_segment(void **state)
 		f->elf.ph[1].p_flags = f->elf.ph[2].p_flags = flags[i];
 		for (uint64_t at = 0; at < KIT_DATA_FILE_SIZE; at += KIT_DATA_FILE_SIZE - 1) {
 			f->elf.h.e_entry = KIT_DATA_GPA + at;
-			assert_int_equal(load(f, KERNEL_READ), 0);
+			assert_int_equal(load(f, LOAD_READ), 0);
 			assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
-			assert_int_equal(f->k.entry, KIT_DATA_GPA + at);
+			assert_int_equal(boot_offer(&f->k)->entry, KIT_DATA_GPA + at);
 		}
 	}
 }
@@ -356,12 +356,12 @@ static void empty_segments_are_nothing(void **state)
 	struct fixture *f = *state;
 
 	f->elf.ph[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = UINT64_MAX, .p_paddr = 0x10};
-	assert_int_equal(load(f, KERNEL_READ), 0);
+	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_loaded_at(f, KIT_TEXT_GPA, KIT_DATA_GPA);
 	/* All bss, with an offset that means nothing. */
 	f->elf.ph[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = UINT64_MAX, .p_paddr = 0x300000, .p_memsz = 0x1000};
-	assert_int_equal(load(f, KERNEL_MAP), 0);
-	assert_int_equal(f->k.load_end, 0x301000);
+	assert_int_equal(load(f, LOAD_MAP), 0);
+	assert_int_equal(f->k.end, 0x301000);
 }
 
 /* Each spoils a good image in one place. */
@@ -456,7 +456,7 @@ static void a_segment_in_the_32_bit_hole_is_named_so(void **state)
 	f->elf.ph[2].p_paddr = UINT64_C(0xc0000000) - 0x1000;
 	CLEANUP_FD int fd = kit_file(f->elf.bytes, sizeof(f->elf.bytes));
 
-	assert_int_equal(kernel_load(&big.mem, fd, KERNEL_READ, &f->k, &f->e), -E2BIG);
+	assert_int_equal(boot_load(&big.mem, fd, LOAD_READ, &f->k, &f->e), -E2BIG);
 	assert_non_null(strstr(f->e.text, "ELF segment 2 at 0xbffff000 (20K long) reaches into the hole below 4 GiB"));
 	kit_ram_close(&big);
 }
@@ -478,14 +478,14 @@ static void a_cut_file_is_told_as_such_wherever_it_is_cut(void **state)
 			words = "truncated: an ELF header takes 64 bytes";
 		else if (len < phdrs_end)
 			words = "3 program headers at byte 64 lie outside";
-		for (enum kernel_load_how how = KERNEL_READ; how <= KERNEL_MAP; how++) {
+		for (enum load_how how = LOAD_READ; how <= LOAD_MAP; how++) {
 			assert_true(load_cut(f, len, how) < 0);
 			if (!strstr(f->e.text, words))
 				fail_msg("cut at %zu: \"%s\" is not in \"%s\"", len, words, f->e.text);
 		}
 	}
-	assert_true(load_cut(f, KIT_DATA_OFFSET + KIT_DATA_FILE_SIZE - 1, KERNEL_MAP) < 0);
-	assert_int_equal(load_cut(f, KIT_DATA_OFFSET + KIT_DATA_FILE_SIZE, KERNEL_MAP), 0);
+	assert_true(load_cut(f, KIT_DATA_OFFSET + KIT_DATA_FILE_SIZE - 1, LOAD_MAP) < 0);
+	assert_int_equal(load_cut(f, KIT_DATA_OFFSET + KIT_DATA_FILE_SIZE, LOAD_MAP), 0);
 }
 
 static void other_kinds_of_file_are_named(void **state)
@@ -505,16 +505,16 @@ static void other_kinds_of_file_are_named(void **state)
 		CLEANUP_FD int fd = open(cases[i].path, O_RDONLY | O_CLOEXEC);
 
 		assert_true(fd >= 0);
-		assert_int_equal(kernel_load(&f->ram.mem, fd, KERNEL_READ, &f->k, &f->e), cases[i].code);
+		assert_int_equal(boot_load(&f->ram.mem, fd, LOAD_READ, &f->k, &f->e), cases[i].code);
 		assert_non_null(strstr(f->e.text, cases[i].words));
 	}
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(kernel_load(&f->ram.mem, ends[0], KERNEL_READ, &f->k, &f->e), -EINVAL);
+	assert_int_equal(boot_load(&f->ram.mem, ends[0], LOAD_READ, &f->k, &f->e), -EINVAL);
 	assert_non_null(strstr(f->e.text, "is not a regular file (a pipe"));
 	close(ends[0]);
 	close(ends[1]);
-	assert_int_equal(kernel_load(&f->ram.mem, -1, KERNEL_READ, &f->k, &f->e), -EBADF);
-	assert_int_equal(kernel_load(&f->ram.mem, -1, KERNEL_READ, &f->k, NULL), -EBADF);
+	assert_int_equal(boot_load(&f->ram.mem, -1, LOAD_READ, &f->k, &f->e), -EBADF);
+	assert_int_equal(boot_load(&f->ram.mem, -1, LOAD_READ, &f->k, NULL), -EBADF);
 }
 
 static void an_unreadable_descriptor_is_an_error(void **state)
@@ -526,7 +526,7 @@ static void an_unreadable_descriptor_is_an_error(void **state)
 
 	unlink(name);
 	assert_int_equal(write(fd, f->elf.bytes, sizeof(f->elf.bytes)), sizeof(f->elf.bytes));
-	assert_int_equal(kernel_load(&f->ram.mem, write_only, KERNEL_READ, &f->k, &f->e), -EBADF);
+	assert_int_equal(boot_load(&f->ram.mem, write_only, LOAD_READ, &f->k, &f->e), -EBADF);
 	assert_non_null(strstr(f->e.text, "cannot read at byte 0"));
 }
 

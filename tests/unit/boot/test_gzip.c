@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "boot/gzip.h"
+#include "boot/source.h"
 
 #define RAM_SIZE (8 * MIB)
 
@@ -14,7 +14,7 @@ static int setup(void **state)
 
 static int load_bytes(struct fixture *f, const void *data, size_t len)
 {
-	return fixture_load(f, data, len, KERNEL_MAP);
+	return fixture_load(f, data, len, LOAD_MAP);
 }
 
 /* Pack some bytes and load them. */
@@ -44,11 +44,11 @@ static void a_packed_vmlinux_is_loaded_as_the_plain_one(void **state)
 
 	assert_int_equal(load_packed(f, f->elf.bytes, sizeof(f->elf.bytes)), 0);
 	assert_loaded(f);
-	assert_int_equal(f->k.format, KERNEL_ELF_GZIP);
-	assert_string_equal(kernel_format_name(f->k.format), "ELF, gzip");
-	assert_int_equal(f->k.load_start, KIT_TEXT_GPA);
-	assert_int_equal(f->k.load_end, KIT_ELF_END);
-	assert_int_equal(f->k.entry, KIT_ENTRY);
+	assert_string_equal(f->k.format, "ELF, gzip");
+	assert_false(f->k.file_addresses);
+	assert_int_equal(f->k.start, KIT_TEXT_GPA);
+	assert_int_equal(f->k.end, KIT_ELF_END);
+	assert_int_equal(boot_offer(&f->k)->entry, KIT_ENTRY);
 	assert_int_equal(f->k.mapped_bytes, 0);
 	assert_int_equal(f->k.copied_bytes, KIT_TEXT_SIZE + KIT_DATA_FILE_SIZE);
 	assert_int_equal(f->ram.mem.file_lo, f->ram.mem.file_hi);
@@ -68,13 +68,13 @@ static void the_order_of_segments_in_the_headers_does_not_matter(void **state)
 /* Large enough that segments lie behind the head that is kept. */
 static uint8_t *big_elf(struct fixture *f, size_t *ret_len)
 {
-	size_t len = 4 * GUNZIP_HEAD_SIZE;
+	size_t len = 4 * SOURCE_HEAD_SIZE;
 	uint8_t *big = malloc(len);
 
 	for (size_t i = 0; i < len; i++)
 		big[i] = (uint8_t)(1 + i % 241);
-	f->elf.ph[1].p_offset = GUNZIP_HEAD_SIZE - 0x1000; /* begins in the head, ends behind it */
-	f->elf.ph[2].p_offset = 3 * GUNZIP_HEAD_SIZE;      /* wholly behind it, after a gap */
+	f->elf.ph[1].p_offset = SOURCE_HEAD_SIZE - 0x1000; /* begins in the head, ends behind it */
+	f->elf.ph[2].p_offset = 3 * SOURCE_HEAD_SIZE;      /* wholly behind it, after a gap */
 	memcpy(big, f->elf.bytes, sizeof(Elf64_Ehdr) + sizeof(f->elf.ph));
 	*ret_len = len;
 	return big;
@@ -99,7 +99,7 @@ static void segments_that_would_need_going_back_are_refused(void **state)
 	uint8_t *big = big_elf(f, &len);
 
 	/* Both from the same bytes of the file: fine in the head, impossible behind it. */
-	((struct kit_elf *)big)->ph[1].p_offset = 3 * GUNZIP_HEAD_SIZE;
+	((struct kit_elf *)big)->ph[1].p_offset = 3 * SOURCE_HEAD_SIZE;
 	assert_int_equal(load_packed(f, big, len), -ENOTSUP);
 	assert_words(f, "unpack it with gunzip first");
 	((struct kit_elf *)big)->ph[1].p_offset = 0x40;
@@ -118,7 +118,7 @@ static void what_is_inside_is_checked_like_a_plain_elf(void **state)
 	assert_int_equal(load_packed(f, f->elf.bytes, sizeof(f->elf.bytes)), -ENOEXEC);
 	assert_words(f, "an ELF for machine 183");
 	kit_elf(&f->elf);
-	f->elf.h.e_phoff = GUNZIP_HEAD_SIZE;
+	f->elf.h.e_phoff = SOURCE_HEAD_SIZE;
 	assert_int_equal(load_packed(f, f->elf.bytes, sizeof(f->elf.bytes)), -ENOEXEC);
 	assert_words(f, "lie outside the first 16384 bytes, which are all there may be in a compressed one");
 }

@@ -6,17 +6,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "boot/entry_linux64.h"
+#include "boot/boot.h"
 #include "boot/layout.h"
 #include "tests/support/image_kit.h"
 
 struct fixture {
 	struct kit_ram ram;
 	struct board board;
-	struct kernel k;
-	struct linux_boot boot;
+	struct loaded k;
+	struct setup_header header;
+	struct boot_env boot;
 	struct entry entry;
-	struct linux_placed placed;
+	struct boot_placed placed;
 	struct err e;
 	int initrd_fd;
 };
@@ -44,17 +45,15 @@ static int setup(void **state)
 	use_ram(f, 64 * MIB);
 	f->initrd_fd = -1;
 	f->board.cpus = 1;
-	f->k = (struct kernel){
-		.format = KERNEL_ELF,
-		.load_start = 16 * MIB,
-		.load_end = 20 * MIB + 0x123,
-		.entry = 16 * MIB + 0x40,
-		.cmdline_max = 2047,
-		.initrd_max = 0x7fffffff,
+	f->k = (struct loaded){
+		.format = "ELF",
+		.start = 16 * MIB,
+		.end = 20 * MIB + 0x123,
+		.offer[BOOT_LINUX64] = {.offered = true, .entry = 16 * MIB + 0x40},
 	};
-	f->boot = (struct linux_boot){
+	f->boot = (struct boot_env){
 		.board = &f->board,
-		.kernel = &f->k,
+		.image = &f->k,
 		.cmdline = "console=ttyS0 panic=1",
 		.initrd_fd = -1,
 		.acpi_rsdp = BOOT_ACPI_START,
@@ -77,10 +76,19 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* From now on the kernel has a header as of a bzImage, in which a test says more. */
+static struct setup_header *with_header(struct fixture *f)
+{
+	f->header = (struct setup_header){.cmdline_size = 255, .initrd_addr_max = 0x7fffffff};
+	f->k.offer[BOOT_LINUX64].header_size = sizeof(f->header);
+	return &f->header;
+}
+
 static int boot(struct fixture *f)
 {
 	f->e.text[0] = '\0';
-	return linux_boot_setup(&f->ram.mem, &f->boot, &f->entry, &f->placed, &f->e);
+	memcpy(f->k.offer[BOOT_LINUX64].header, &f->header, sizeof(f->header));
+	return boot_enter(&f->ram.mem, &f->boot, &f->entry, &f->placed, &f->e);
 }
 
 static void assert_words(struct fixture *f, const char *words)
@@ -92,7 +100,7 @@ static void assert_words(struct fixture *f, const char *words)
 static void assert_refused(struct fixture *f, int code, const char *words)
 {
 	struct entry entry;
-	struct linux_placed placed;
+	struct boot_placed placed;
 
 	memset(&entry, 0xee, sizeof(entry));
 	memset(&placed, 0xee, sizeof(placed));
@@ -114,7 +122,7 @@ static void the_entry_is_the_protocols(void **state)
 
 	assert_int_equal(boot(f), 0);
 	assert_int_equal(f->entry.mode, ENTRY_LONG);
-	assert_int_equal(f->entry.rip, f->k.entry);
+	assert_int_equal(f->entry.rip, 16 * MIB + 0x40);
 	assert_int_equal(f->entry.rsi, BOOT_ZERO_PAGE);
 	assert_int_equal(f->entry.cr3, BOOT_PML4);
 	assert_int_equal(f->entry.rbp | f->entry.rbx | f->entry.rdi, 0);
@@ -158,7 +166,7 @@ static void what_the_kernel_needs_is_identity_mapped(void **state)
 	use_ram(f, 4 * GIB);
 	for (size_t i = 0; i < ARRAY_SIZE(kernel_end); i++) {
 		kit_ram_clear(&f->ram);
-		f->k.load_end = kernel_end[i];
+		f->k.end = kernel_end[i];
 		assert_int_equal(boot(f), 0);
 		for (uint64_t va = 0; va < kernel_end[i]; va += 2 * MIB - 0x1001)
 			assert_int_equal(translate(f, va), va);
@@ -186,6 +194,7 @@ static void boot_params_of_a_vmlinux_are_made_up(void **state)
 	assert_int_equal(bp->hdr.cmd_line_ptr, BOOT_CMDLINE);
 	assert_int_equal(bp->ext_cmd_line_ptr, 0);
 	assert_int_equal(bp->hdr.cmdline_size, 2047);
+	assert_int_equal(bp->hdr.initrd_addr_max, 0x7fffffff);
 	assert_int_equal(bp->hdr.ramdisk_image, 0);
 	assert_int_equal(bp->hdr.ramdisk_size, 0);
 	assert_int_equal(bp->acpi_rsdp_addr, BOOT_ACPI_START);
@@ -203,8 +212,7 @@ static void boot_params_of_a_bzimage_keep_its_header(void **state)
 
 	kit_bzimage(bz);
 	bz->h.hardware_subarch_data = 0x1122334455667788;
-	f->k.has_header = true;
-	f->k.header = want = bz->h;
+	*with_header(f) = want = bz->h;
 	assert_int_equal(boot(f), 0);
 	want.type_of_loader = 0xff;
 	want.cmd_line_ptr = BOOT_CMDLINE;
@@ -304,6 +312,7 @@ static void a_command_line_as_long_as_the_kernel_takes(void **state)
 {
 	struct fixture *f = *state;
 	char *line = malloc(BOOT_CMDLINE_SIZE + 2);
+	struct setup_header *h;
 
 	memset(line, 'x', BOOT_CMDLINE_SIZE + 2);
 	f->boot.cmdline = line;
@@ -315,10 +324,10 @@ static void a_command_line_as_long_as_the_kernel_takes(void **state)
 	line[2047] = 'x';
 	line[2048] = '\0';
 	assert_refused(f, -E2BIG, "command line of 2048 bytes is longer than the 2047 that this kernel takes");
-	f->k.cmdline_max = 255;
+	h = with_header(f);
 	assert_refused(f, -E2BIG, "longer than the 255 that this kernel takes");
 	/* A kernel that takes anything is bounded by the room there is. */
-	f->k.cmdline_max = UINT32_MAX;
+	h->cmdline_size = UINT32_MAX;
 	line[2048] = 'x';
 	line[BOOT_CMDLINE_SIZE] = '\0';
 	assert_refused(f, -E2BIG, "longer than the 98047 that this kernel takes");
@@ -326,7 +335,7 @@ static void a_command_line_as_long_as_the_kernel_takes(void **state)
 	assert_int_equal(boot(f), 0);
 	assert_string_equal((char *)f->ram.host + BOOT_CMDLINE, line);
 	f->boot.cmdline = "";
-	f->k.cmdline_max = 0;
+	h->cmdline_size = 0;
 	assert_int_equal(boot(f), 0);
 	assert_string_equal((char *)f->ram.host + BOOT_CMDLINE, "");
 	free(line);
@@ -354,7 +363,7 @@ static void assert_placed(struct fixture *f, uint64_t gpa, uint64_t size)
 	assert_int_equal(f->ram.host[gpa], 0x11);
 	assert_int_equal(f->ram.host[gpa + size - 1], 0x22);
 	assert_true(is_aligned(gpa, 4096));
-	assert_false(ranges_overlap(gpa, align_up(size, 4096), f->k.load_start, f->k.load_end - f->k.load_start));
+	assert_false(ranges_overlap(gpa, align_up(size, 4096), f->k.start, f->k.end - f->k.start));
 }
 
 static void an_initrd_goes_to_the_top_of_low_ram(void **state)
@@ -370,19 +379,22 @@ static void an_initrd_stays_below_what_the_kernel_can_reach(void **state)
 {
 	struct fixture *f = *state;
 
+	struct setup_header *h;
+
 	initrd(f, 0x3000);
 	use_ram(f, 5 * GIB);
 	assert_int_equal(boot(f), 0);
 	assert_placed(f, 0x80000000 - 0x3000, 0x3000);
-	f->k.initrd_max = 0x37ffffff;
+	h = with_header(f);
+	h->initrd_addr_max = 0x37ffffff;
 	assert_int_equal(boot(f), 0);
 	assert_placed(f, 0x38000000 - 0x3000, 0x3000);
 	/* Not a whole page: down to one. */
-	f->k.initrd_max = 0x37fffffe;
+	h->initrd_addr_max = 0x37fffffe;
 	assert_int_equal(boot(f), 0);
 	assert_placed(f, 0x38000000 - 0x4000, 0x3000);
 	/* And below the 32-bit hole, whatever the kernel says. */
-	f->k.initrd_max = UINT64_MAX;
+	h->initrd_addr_max = UINT32_MAX;
 	assert_int_equal(boot(f), 0);
 	assert_placed(f, 0xc0000000 - 0x3000, 0x3000);
 }
@@ -402,8 +414,8 @@ static void an_initrd_goes_below_the_kernel_when_only_there_is_room(void **state
 	struct fixture *f = *state;
 
 	initrd(f, 39 * MIB - 0x1000);
-	f->k.load_start = 40 * MIB;
-	f->k.load_end = 60 * MIB;
+	f->k.start = 40 * MIB;
+	f->k.end = 60 * MIB;
 	assert_int_equal(boot(f), 0);
 	assert_placed(f, MIB + 0x1000, 39 * MIB - 0x1000);
 }
@@ -420,7 +432,7 @@ static void an_initrd_that_does_not_fit_is_told_the_room(void **state)
 		"room for 45052K");
 	assert_int_equal(ftruncate(fd, INT64_MAX), 0);
 	assert_refused(f, -EFBIG, "does not fit");
-	f->k.initrd_max = 0;
+	with_header(f)->initrd_addr_max = 0;
 	assert_refused(f, -EFBIG, "below 0x0 there is room for 0");
 }
 
@@ -450,10 +462,10 @@ static void callers_that_contradict_themselves_are_refused(void **state)
 	f->board.ram_size = 64 * MIB + 0x1000;
 	assert_refused(f, -EINVAL, "guest RAM is not where the board has it");
 	f->board.ram_size = 64 * MIB;
-	f->k.load_end = 64 * MIB + 1;
+	f->k.end = 64 * MIB + 1;
 	assert_refused(f, -EINVAL, "kernel is not in low RAM");
-	f->k.load_start = MIB - 1;
-	f->k.load_end = 20 * MIB;
+	f->k.start = MIB - 1;
+	f->k.end = 20 * MIB;
 	assert_refused(f, -EINVAL, "kernel is not in low RAM");
 }
 
