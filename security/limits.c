@@ -87,7 +87,10 @@ int limits_set(const struct sandbox_plan *plan, struct err *e)
 		r = lower(RLIMIT_NOFILE, plan->max_fds, "RLIMIT_NOFILE", e);
 	if (r == 0 && plan->max_file_bytes)
 		r = lower(RLIMIT_FSIZE, plan->max_file_bytes, "RLIMIT_FSIZE", e);
-	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		r = err_sys(e, -errno, "prctl(PR_SET_DUMPABLE)");
 	return r;
+}
+
+int limits_not_dumpable(struct err *e)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? err_sys(e, -errno, "prctl(PR_SET_DUMPABLE)") : 0;
 }

@@ -129,7 +129,8 @@ int sandbox_early(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
 		if (r < 0)
 			return r;
 		r = limits_set(plan, e);
-		s->got.not_dumpable = r == 0;
+		if (r == 0)
+			r = limits_not_dumpable(e);
 		r = shortage(s, r, e);
 		if (r < 0)
 			return r;
@@ -181,6 +182,12 @@ static int give_up(struct sandbox *s, const struct landlock_allow *allow, size_t
 {
 	int r;
 
+	/* A change of user made it dumpable again (prctl(2)). */
+	r = limits_not_dumpable(e);
+	s->got.not_dumpable = r == 0;
+	r = shortage(s, r, e);
+	if (r < 0)
+		return r;
 	/* no_new_privs before Landlock, which wants it. */
 	r = confine_drop_capabilities(e);
 	s->got.no_capabilities = r == 0;

@@ -15,6 +15,7 @@
 int limits_close_fds(const int *keep, size_t nr, struct err *e);
 int limits_fill_standard_fds(struct err *e);
 int limits_set(const struct sandbox_plan *plan, struct err *e);
+int limits_not_dumpable(struct err *e); /* again after every change of user */
 
 /* jail.c: what the operator asked for by name */
 int jail_enter_cgroup(const char *dir, struct err *e);

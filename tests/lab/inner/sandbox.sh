@@ -69,6 +69,32 @@ check "--user: another user, in no group" all_of seen_has '^process Uid: 1234 12
 check "--chroot: an empty root" seen_has '^root 0$'
 check "--netns: another network" seen_has '^network of its own$'
 
+# A host that hands cores of processes that changed their user to a program (Ubuntu's and systemd's do): RLIMIT_CORE does
+# not hold for a pipe, and a core has the heap.
+printf '#!/bin/sh\ncat >/dev/null\necho "$1" >>%s/cores\n' "$TEST_TMP" >"$TEST_TMP/core-hook"
+chmod 755 "$TEST_TMP/core-hook"
+old_pattern=$(cat /proc/sys/kernel/core_pattern) old_dumpable=$(cat /proc/sys/fs/suid_dumpable)
+echo "|$TEST_TMP/core-hook %e" >/proc/sys/kernel/core_pattern
+echo 2 >/proc/sys/fs/suid_dumpable
+crash() {
+	local pid
+	sh -c 'kill -SEGV $$'
+	pid=$(vmm_pid) && wait_for "$TEST_TMP/out" '^lab: holding' && kill -SEGV "$pid"
+}
+for args in '' '--user 1234:2345'; do
+	rm -f "$TEST_TMP/cores"
+	meanwhile crash
+	# shellcheck disable=SC2086 # words
+	hold --grace 0s $args
+	beside
+	sleep 0.5
+	run cat "$TEST_TMP/cores"
+	check "killed by SIGSEGV, with a program that takes cores: none of vmm ${args:-}" all_of out_has '^sh$' -- \
+		test -z "$(grep -v '^sh$' "$TEST_TMP/cores")"
+done
+echo "$old_pattern" >/proc/sys/kernel/core_pattern
+echo "$old_dumpable" >/proc/sys/fs/suid_dumpable
+
 in_cgroup() {
 	local pid
 	pid=$(vmm_pid) && wait_for "$TEST_TMP/out" '^lab: holding' && cat "/proc/$pid/cgroup"

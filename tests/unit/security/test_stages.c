@@ -298,6 +298,7 @@ static void the_whole_jail(void)
 	}
 	must(getuid() == 1234 && geteuid() == 1234 && getgid() == 2345 && getegid() == 2345);
 	must(getgroups(0, NULL) == 0);
+	must(s.got.not_dumpable && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 	must(setuid(0) < 0);
 	must(s.got.own_root && s.got.netns && s.got.uid == 1234 && s.got.gid == 2345);
 	must(proc_number(mine, "CapEff:", 16) == 0 && proc_number(mine, "CapBnd:", 16) == 0);
