@@ -119,18 +119,21 @@ need_packages() {
 	fi
 }
 
-# other_suite SUITE: from here on apt_query, apt_update_once and unpack_package speak of another of Debian's suites, with
-# lists of our own in the cache, which need no root. The mirror is the one that this machine uses.
+# other_suite SUITE...: from here on apt_query, apt_update_once and unpack_package speak of other suites of Debian's, with
+# lists of our own in the cache, which need no root. The mirror is the one that this machine uses. Of two that have a
+# package the last is preferred.
 apt_config=
 other_suite() {
-	local dir mirror
-	dir=$(cache_dir "apt/$1") || exit
+	local dir mirror suite
+	dir=$(cache_dir "apt/$(IFS=+; echo "$*")") || exit
 	# shellcheck disable=SC2016 # apt expands it
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' | head -n 1)
 	[ -n "$mirror" ] || die "apt knows no mirror of Debian"
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	printf 'deb %s%s %s main\n' "$([ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
-		echo '[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ')" "$mirror" "$1" >"$dir/sources.list"
+	for suite; do
+		printf 'deb %s%s %s main\n' "$([ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
+			echo '[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ')" "$mirror" "$suite"
+	done >"$dir/sources.list"
 	# A mirror that stands still is signed all the same.
 	cat >"$dir/apt.conf" <<-END
 		Dir::State::Lists "$dir/lists";
@@ -143,6 +146,7 @@ other_suite() {
 		Acquire::Languages "none";
 		Acquire::Check-Valid-Until "false";
 		APT::Sandbox::User "root";
+		APT::Default-Release "${!#}";
 	END
 	apt_config=$dir/apt.conf
 }
@@ -186,6 +190,34 @@ unpack_package() {
 		die "cannot unpack $1 into $3"
 	fi
 	rm -rf "$tmp"
+}
+
+# unpack_tree DIR PACKAGE...: the packages and all that they depend on, of the suite that other_suite chose, fetched and
+# unpacked into DIR, which must not exist: the files of a system of its own. Nothing is installed or configured, and it
+# needs no root. Fails when apt lacks one or cannot fetch it.
+unpack_tree() {
+	local tmp deb
+	tmp=$(mktemp -d "$(cache_dir)/tmp.XXXXXX") || die "cannot make a temporary directory"
+	scratch+=("$tmp")
+	mkdir -p "$tmp/archives/partial" "$tmp/root"
+	if ! apt_quiet env APT_CONFIG="$apt_config" apt-get -q -y --no-install-recommends --download-only \
+		-o Dir::Cache::archives="$tmp/archives" install "${@:2}"; then
+		rm -rf "$tmp"
+		return 1
+	fi
+	for deb in "$tmp"/archives/*.deb; do
+		dpkg-deb -x "$deb" "$tmp/root" || die "cannot unpack ${deb##*/}"
+	done
+	if ! mkdir -p "${1%/*}" || ! mv -T "$tmp/root" "$1"; then
+		die "cannot make $1"
+	fi
+	rm -rf "$tmp"
+}
+
+# axis_names FIELD REGEX: the kernels of tests/data/kernels whose field guest or host matches, one a line.
+axis_names() {
+	awk -v field="$1" -v regex="^($2)\$" '!/^#/ && NF == 6 && $(field == "guest" ? 5 : 6) ~ regex { print $1 }' \
+		"$(dirname "${BASH_SOURCE[0]}")/../tests/data/kernels"
 }
 
 # plain_module FILE DIR: a copy of a kernel module in DIR, decompressed, since init hands its bytes to the kernel as they
