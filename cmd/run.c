@@ -14,7 +14,9 @@
 #include "cmd/main.h"
 #include "cmd/options/commands.h"
 #include "cmd/options/help.h"
+#include "cmd/options/ini.h"
 #include "cmd/options/parse.h"
+#include "cmd/options/report_config.h"
 #include "cmd/plan.h"
 #include "cmd/runfiles.h"
 #include "cmd/signals.h"
@@ -39,6 +41,7 @@ struct run {
 	struct confinement confinement;
 	struct report *report;
 	struct report_info info;
+	struct report_setting setting[REPORT_CONFIG_MAX];
 	struct events events;
 };
 
@@ -115,6 +118,24 @@ static uint64_t cpu_ns(void)
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+/* What the report says of the program and the settings. */
+static void describe(struct run *run, char **argv)
+{
+	help_build(&run->info);
+	run->info.argv = argv;
+	run->info.exec_to_main_ns = main_exec_ns() ? main_entry_ns() - main_exec_ns() : 0;
+	run->info.setting = run->setting;
+	run->info.nr_settings = report_config(&run->config, run->setting);
+}
+
+static int check(const struct config *c, struct err *e)
+{
+	if (!c->kernel)
+		return err_set(
+			e, -EINVAL, "no kernel to boot: give one with --kernel FILE (`vmm --help` lists the options)");
+	return runfiles_check(c, e);
+}
+
 /* The stages CONFINE and BUILD; machine_run() has LOCK. */
 static int confine(struct run *run, struct err *e)
 {
@@ -151,10 +172,6 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	trace_start(run->trace, cpu_before_main);
 	trace_config_ready(run->trace);
 	sandbox_open(&run->confinement.sandbox, run->trace);
-	if (!run->config.kernel)
-		return err_operator(e,
-			err_set(e, -EINVAL,
-				"no kernel given: --kernel FILE names one (`vmm --help` lists the options)"));
 	r = report_open(run->report, e);
 	if (r < 0)
 		return r;
@@ -195,24 +212,42 @@ static void finish(struct run *run, const struct report_end *end)
 		fprintf(stderr, "vmm: %s\n", e.text);
 }
 
+/* --print-config: the answer has to arrive. */
+static int print_config(const struct config *c, enum ini_extent extent)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct err e = {};
+
+	if (ini_write(c, extent, &text, &e) < 0) {
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	if (fputs(text, stdout) == EOF || fflush(stdout)) {
+		fprintf(stderr, "vmm: cannot write to standard output: %s\n", strerror(errno));
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
 int cmd_run(int argc, char **argv)
 {
 	CLEANUP(run_destroy) struct run run = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
 	uint64_t cpu_before_main = cpu_ns();
 	struct report_end end = {.verdict = {OUTCOME_FAILURE, DETECTOR_VMM, 0}};
+	struct own_option own[] = {{.name = "print-config"}, {}};
 	struct err e = {};
 	int r;
 
-	help_build(&run.info);
-	run.info.argv = argv;
-	run.info.exec_to_main_ns = main_exec_ns() ? main_entry_ns() - main_exec_ns() : 0;
-	r = options_parse(argc, argv, "run", &run.config, &e);
+	r = options_parse_own(argc, argv, "run", own, &run.config, &e);
+	if (r == 0 && own[0].given)
+		return print_config(&run.config, (enum ini_extent)own[0].value.n);
 	if (r == 0)
-		r = runfiles_check(&run.config, &e);
+		r = check(&run.config, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;
 	}
+	describe(&run, argv);
 	r = set_up(&run, cpu_before_main, &e);
 	if (r == 0)
 		r = machine_run(run.machine, &end.verdict, &e);

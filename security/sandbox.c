@@ -36,9 +36,9 @@ static const char *const stages[] = {
 };
 
 static const char *const modes[] = {
-	[SANDBOX_STRICT] = "strict",
-	[SANDBOX_BEST_EFFORT] = "best-effort",
-	[SANDBOX_OFF] = "off",
+#define X(id, name) [SANDBOX_##id] = name,
+	SANDBOX_MODES(X)
+#undef X
 };
 
 const char *sandbox_mode_name(enum sandbox_mode mode)

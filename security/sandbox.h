@@ -3,8 +3,7 @@
  * The way into the sandbox: five stages, each once and in this order, none of them ever undone.
  *
  * EARLY    Should: close fds that nobody passed on purpose; set limits; make us invisible to debuggers; join the
- * network
- *          namespace in which OPEN is to find its devices. Mustn't: open what the machine needs.
+ *          network namespace in which OPEN is to find its devices. Mustn't: open what the machine needs.
  * OPEN     Should: open everything that has a path. Mustn't: read what the files contain.
  * CONFINE  Should: leave root, the file system, other processes and the network behind: control group, namespaces, root
  *          directory, user, capabilities, no_new_privs, Landlock. Mustn't: come after the first thread, which would
@@ -29,7 +28,17 @@
 #include "vmm/base/err.h"
 #include "vmm/base/trace.h"
 
-enum sandbox_mode { SANDBOX_STRICT, SANDBOX_BEST_EFFORT, SANDBOX_OFF };
+/* X(id, name): as an operator writes it */
+#define SANDBOX_MODES(X)                                                                                               \
+	X(STRICT, "strict")                                                                                            \
+	X(BEST_EFFORT, "best-effort")                                                                                  \
+	X(OFF, "off")
+
+enum sandbox_mode {
+#define X(id, name) SANDBOX_##id,
+	SANDBOX_MODES(X)
+#undef X
+};
 
 enum sandbox_stage {
 	SANDBOX_STAGE_NONE,

@@ -17,11 +17,24 @@ void config_init(struct config *ret)
 		.console = CONSOLE_STDIO,
 		.console_cap_bytes = 256 * MIB,
 		.pvpanic = true,
+		.panic_text = 1,
 		.rng = true,
 		.grace_ns = 5 * NSEC_PER_SEC,
 		.log_level = TRACE_WARN,
 		.sandbox = SANDBOX_STRICT,
 	};
+}
+
+const char *backing_name(enum backing b)
+{
+	static const char *const names[] = {
+		[BACKING_ANON] = "anonymous",
+		[BACKING_THP] = "transparent huge pages",
+		[BACKING_HUGE_2M] = "2M huge pages",
+		[BACKING_HUGE_1G] = "1G huge pages",
+	};
+
+	return names[b];
 }
 
 const char *config_cmdline(const struct config *c)

@@ -19,6 +19,9 @@
 /** enum backing - where guest RAM comes from */
 enum backing { BACKING_ANON, BACKING_THP, BACKING_HUGE_2M, BACKING_HUGE_1G };
 
+/** backing_name() - for logs and reports: `anonymous`, `2M huge pages` and so on */
+const char *backing_name(enum backing b);
+
 enum kernel_load { KERNEL_LOAD_MAP, KERNEL_LOAD_READ };
 
 /** enum discovery - how the guest learns of its virtio devices; AUTO: from ACPI, if the guest will have it */

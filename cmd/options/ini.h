@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Configuration files: INI, one setting a line, read through inih. What the format allows is told in vmm.conf(5).
+ * Configuration files: INI, one setting a line, read through inih and written. vmm.conf(5) has the format.
  */
 #ifndef CMD_OPTIONS_INI_H
 #define CMD_OPTIONS_INI_H
@@ -25,5 +25,20 @@ int ini_read(const char *path, struct settings *ret, struct err *e);
  * @data: @size bytes, copied
  */
 int ini_read_text(const char *data, size_t size, struct settings *ret, struct err *e);
+
+/** enum ini_extent - INI_CHANGED: settings that are not at their default; INI_ALL: all, unset ones as comments */
+enum ini_extent { INI_CHANGED, INI_ALL };
+
+/**
+ * ini_write() - a file from which ini_read() and settings_apply() make the same configuration
+ * @c: machine_check() has accepted it
+ * @ret: the text, owned by the caller; untouched on failure
+ *
+ * Its member config_file has no key. A file cannot say a control character, or a blank at the beginning or end of a
+ * value (but in @append, which is written in several lines then).
+ *
+ * Return: 0, -EINVAL with words that name the setting, -EFBIG (larger than INI_FILE_MAX), -ENOMEM.
+ */
+int ini_write(const struct config *c, enum ini_extent extent, char **ret, struct err *e);
 
 #endif

@@ -29,6 +29,8 @@ static const char *const discoveries[] = {
 	NULL,
 };
 
+static const char *const extents[] = {"changed", "all", NULL};
+
 static const char *const raw_choices[] = {"host", "guest", NULL};
 
 static const char *const log_levels[] = {
@@ -41,27 +43,13 @@ static const char *const log_levels[] = {
 };
 
 static const char *const sandbox_modes[] = {
-	[SANDBOX_STRICT] = "strict",
-	[SANDBOX_BEST_EFFORT] = "best-effort",
-	[SANDBOX_OFF] = "off",
+#define X(id, name) [SANDBOX_##id] = name,
+	/* clang-format off */
+	SANDBOX_MODES(X)
+#undef X
 	NULL,
+	/* clang-format on */
 };
-
-/* Occurrences are joined by blanks. */
-static int store_append(struct config *c, const struct option_value *v)
-{
-	char *joined;
-
-	if (!c->append) {
-		c->append = strdup(v->text);
-		return c->append ? 0 : -ENOMEM;
-	}
-	if (asprintf(&joined, "%s %s", c->append, v->text) < 0)
-		return -ENOMEM;
-	free(c->append);
-	c->append = joined;
-	return 0;
-}
 
 /* One member holds both settings, in the order of the table; that not both are on has been checked. */
 static int store_hugepages(struct config *c, const struct option_value *v)
@@ -72,11 +60,30 @@ static int store_hugepages(struct config *c, const struct option_value *v)
 	return 0;
 }
 
+static bool load_hugepages(const void *config, size_t i, struct option_value *ret)
+{
+	enum backing b = ((const struct config *)config)->backing;
+
+	ret->n = b == BACKING_HUGE_2M ? 1 : b == BACKING_HUGE_1G ? 2 : 0;
+	return i == 0;
+}
+
 static int store_thp(struct config *c, const struct option_value *v)
 {
 	if (v->n)
 		c->backing = BACKING_THP;
 	return 0;
+}
+
+static bool load_thp(const void *config, size_t i, struct option_value *ret)
+{
+	ret->n = ((const struct config *)config)->backing == BACKING_THP;
+	return i == 0;
+}
+
+static const char *report_backing(const struct config *c)
+{
+	return backing_name(c->backing);
 }
 
 static int store_console(struct config *c, const struct option_value *v)
@@ -95,11 +102,28 @@ static int store_console(struct config *c, const struct option_value *v)
 	return 0;
 }
 
+static bool load_console(const void *config, size_t i, struct option_value *ret)
+{
+	const struct config *c = config;
+
+	ret->n = c->console | (c->console_virtio ? OPTION_CONSOLE_VIRTIO : 0);
+	ret->text = c->console_path;
+	return i == 0;
+}
+
 static int store_debug_exit(struct config *c, const struct option_value *v)
 {
 	c->debug_exit = v->n != 0;
 	c->debug_exit_port = (uint16_t)v->n;
 	return 0;
+}
+
+static bool load_debug_exit(const void *config, size_t i, struct option_value *ret)
+{
+	const struct config *c = config;
+
+	ret->n = c->debug_exit ? c->debug_exit_port : 0;
+	return i == 0;
 }
 
 static int store_debugcon(struct config *c, const struct option_value *v)
@@ -108,10 +132,22 @@ static int store_debugcon(struct config *c, const struct option_value *v)
 	return 0;
 }
 
+static bool load_debugcon(const void *config, size_t i, struct option_value *ret)
+{
+	ret->n = ((const struct config *)config)->debugcon_port;
+	return i == 0;
+}
+
 static int store_boot_marker(struct config *c, const struct option_value *v)
 {
 	c->boot_marker = v->n;
 	return 0;
+}
+
+static bool load_boot_marker(const void *config, size_t i, struct option_value *ret)
+{
+	ret->n = ((const struct config *)config)->boot_marker;
+	return i == 0;
 }
 
 static int store_user(struct config *c, const struct option_value *v)
@@ -120,6 +156,14 @@ static int store_user(struct config *c, const struct option_value *v)
 	c->uid = (uid_t)(v->n >> 32);
 	c->gid = (gid_t)v->n;
 	return 0;
+}
+
+static bool load_user(const void *config, size_t i, struct option_value *ret)
+{
+	const struct config *c = config;
+
+	ret->n = (uint64_t)c->uid << 32 | c->gid;
+	return i == 0 && c->user;
 }
 
 /* Alone, the option means one that is new and empty. */
@@ -134,14 +178,30 @@ static int store_new_or(char **member, const char *text)
 	return 0;
 }
 
+static bool load_new_or(const char *member, size_t i, struct option_value *ret)
+{
+	ret->text = member && !*member ? "new" : member;
+	return i == 0 && member;
+}
+
 static int store_chroot(struct config *c, const struct option_value *v)
 {
 	return store_new_or(&c->chroot, v->text);
 }
 
+static bool load_chroot(const void *config, size_t i, struct option_value *ret)
+{
+	return load_new_or(((const struct config *)config)->chroot, i, ret);
+}
+
 static int store_netns(struct config *c, const struct option_value *v)
 {
 	return store_new_or(&c->netns, v->text);
+}
+
+static bool load_netns(const void *config, size_t i, struct option_value *ret)
+{
+	return load_new_or(((const struct config *)config)->netns, i, ret);
 }
 
 const struct option_def options[] = {
@@ -170,6 +230,7 @@ const struct option_def options[] = {
 		.section = SECTION_BOOT,
 		.type = OPT_STRING,
 		FIELD(char *, cmdline),
+		.report = config_cmdline,
 		.help = "kernel command line, in place of the default one",
 		.man = OPTION_MAN("Replaces the default kernel command line, which is\n"
 				  "\"" CONFIG_DEFAULT_CMDLINE "\".\n"
@@ -180,7 +241,8 @@ const struct option_def options[] = {
 		.section = SECTION_BOOT,
 		.type = OPT_STRING,
 		.repeatable = true,
-		.store = store_append,
+		.joined = true,
+		FIELD(char *, append),
 		.help = "words to add to the kernel command line; repeatable",
 		.man = OPTION_MAN("Words added to the end of the kernel command line, be it the default one or that of "
 				  "*cmdline*.\n"
@@ -241,6 +303,9 @@ const struct option_def options[] = {
 		.bare = "2M",
 		.excludes = "thp",
 		.store = store_hugepages,
+		.load = load_hugepages,
+		.report_name = "backing",
+		.report = report_backing,
 		.help = "RAM from the host's reserved huge pages",
 		.man = OPTION_MAN("Take guest RAM from the host's reserved huge pages of this size.\n"
 				  "*mem* has to be a multiple of it, and enough pages have to be reserved (sysctl "
@@ -252,6 +317,8 @@ const struct option_def options[] = {
 		OPTION_SWITCH("off"),
 		.excludes = "hugepages",
 		.store = store_thp,
+		.load = load_thp,
+		.report_name = "", /* "backing" */
 		.help = "ask for transparent huge pages",
 		.man = OPTION_MAN("Ask the host to back guest RAM with transparent huge pages where it can."),
 	},
@@ -299,6 +366,7 @@ const struct option_def options[] = {
 		.type = OPT_CONSOLE,
 		.deflt = "stdio",
 		.store = store_console,
+		.load = load_console,
 		.help = "where the serial port goes: [virtio,] stdio, pty, file=PATH, socket=PATH or null",
 		.man = OPTION_MAN(
 			"Where the guest's serial port goes.\n"
@@ -342,6 +410,7 @@ const struct option_def options[] = {
 		.min = 1,
 		.max = UINT16_MAX,
 		.store = store_debug_exit,
+		.load = load_debug_exit,
 		.help = "I/O port with which the guest ends the run with a status",
 		.man = OPTION_MAN(
 			"An I/O port with which the guest ends the run: after writing N, the exit status is 2N+1.\n"
@@ -356,6 +425,7 @@ const struct option_def options[] = {
 		.min = 1,
 		.max = UINT16_MAX,
 		.store = store_debugcon,
+		.load = load_debugcon,
 		.help = "I/O port whose bytes go to the console",
 		.man = OPTION_MAN("An I/O port whose bytes go to the console, as the debug console of Bochs and QEMU.\n"
 				  "It has no flow control: what the console cannot take is lost, and counted."),
@@ -370,6 +440,7 @@ const struct option_def options[] = {
 		.min = 1,
 		.max = BOARD_IOAPIC_ADDR - 8,
 		.store = store_boot_marker,
+		.load = load_boot_marker,
 		.help = "I/O port or address where a write marks a moment",
 		.man = OPTION_MAN("An I/O port, or from 0xc0000000 on a memory address, where the guest marks a moment "
 				  "of its own "
@@ -548,6 +619,7 @@ const struct option_def options[] = {
 		.section = SECTION_SANDBOX,
 		.type = OPT_USER,
 		.store = store_user,
+		.load = load_user,
 		.help = "become this user and group once everything is open",
 		.man = OPTION_MAN(
 			"Become this user and this group, two numbers, and leave all other groups, once everything is "
@@ -561,6 +633,7 @@ const struct option_def options[] = {
 		.metavar = "DIR",
 		.bare = "new",
 		.store = store_chroot,
+		.load = load_chroot,
 		.help = "change to this root directory, or to a new and empty one",
 		.man = OPTION_MAN(
 			"Make this directory the root once everything is open.\n"
@@ -574,6 +647,7 @@ const struct option_def options[] = {
 		.metavar = "NAME",
 		.bare = "new",
 		.store = store_netns,
+		.load = load_netns,
 		.help = "enter this network namespace, or a new and empty one",
 		.man = OPTION_MAN(
 			"Enter this network namespace, a path or a name as of *ip-netns*(8), before anything is "
@@ -613,6 +687,21 @@ const struct option_def options[] = {
 			"Write the timeline of the run to a file, with every stay in the guest and every exit, in the "
 			"form that the trace viewers of Perfetto and Chrome read.\n"
 			"See *vmm-report*(1)."),
+	},
+	{
+		.name = "print-config",
+		.section = SECTION_ONLY_RUN,
+		.type = OPT_CHOICE,
+		.choices = extents,
+		.metavar = "changed|all",
+		.bare = "changed",
+		.help = "print the settings as a file for --config, and exit",
+		.man = OPTION_MAN("Print a configuration file for *--config* that describes the machine of this "
+				  "command line and its configuration file, and exit without running it.\n"
+				  "With changed, it has the settings that are not at their defaults; with all, every "
+				  "one, and as a comment those that have no value.\n"
+				  "What a file cannot say, such as a blank at the end of a file name, is an error.\n"
+				  "No kernel has to be given, and no file but that of *--config* is opened."),
 	},
 	{
 		.name = "raw",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every setting, declared once. The command line, the configuration file, --help, the two manual pages and the
- * completion are all views of this table, so none of them can disagree with another. A new setting is one row here and
- * one member of struct config.
+ * Every setting, declared once. The command line, the configuration file (read and printed), the report's
+ * configuration, --help, the manual pages and the completion are all views of this table, so none of them can disagree
+ * with another. A new setting is one row here and one member of struct config.
  */
 #ifndef CMD_OPTIONS_OPTIONS_H
 #define CMD_OPTIONS_OPTIONS_H
@@ -25,6 +25,7 @@
 	X(DEVICES, "devices", "Devices", NULL)                                                                         \
 	X(RUN, "run", "Run", NULL)                                                                                     \
 	X(SANDBOX, "sandbox", "Sandbox", NULL)                                                                         \
+	X(ONLY_RUN, NULL, "Only for run", "run")                                                                       \
 	X(CPUID, NULL, "Only for cpuid", "cpuid")                                                                      \
 	X(FLAT, NULL, "Only for flat", "flat")                                                                         \
 	X(BENCH, NULL, "Only for bench", "bench")                                                                      \
@@ -56,8 +57,8 @@ enum option_type {
 /**
  * struct option_value - a value that has been parsed
  * @n: BOOL 0 or 1; UINT; SIZE in bytes; DURATION in ns; CHOICE its index; PORT, 0 when off; CONSOLE enum console_kind,
- *     with OPTION_CONSOLE_VIRTIO; MAC:
- *     its 48 bits, the first byte highest; USER: the uid in the upper 32 bits, the gid in the lower
+ *     with OPTION_CONSOLE_VIRTIO; MAC its 48 bits, the first byte highest; USER the uid in the upper 32 bits, the gid
+ *     in the lower
  * @text: STRING, PATH: all of it; CONSOLE: the path or NULL. Borrowed from the text that was parsed.
  */
 struct option_value {
@@ -77,12 +78,20 @@ struct option_value {
  * @choices: CHOICE: NULL-terminated
  * @excludes: name of a setting that cannot be on together with this one
  * @repeatable: each occurrence adds; those of the command line replace those of a file. Also for a key of a list.
- * @offset: of the member in struct config, or for a key of a list in the list's element; used when @store is NULL
+ * @joined: STRING: the occurrences make one string, with a blank between them
+ * @offset: of the member in struct config, or for a key of a list in the list's element; used when @store or @load is
+ *          NULL
  * @store: puts a value into the configuration, once per occurrence; 0 or -ENOMEM
  * @store_at: the same for a key of a list, into its element
+ * @load: the inverse: occurrence @i of the setting in a configuration (an element); false: there is none. Text is
+ *        borrowed from there, or static
  * @keys, @nr_keys: LIST: its keys; a first one of type PATH is what a word without a key must have been meant for
  * @add: LIST: appends an element of zeroes to the configuration, which owns it; NULL when memory ran out
+ * @at: LIST: its element @i in a configuration; NULL: there is none
  * @required: key of a list: has to be there
+ * @report_name: of the member in the report's configuration; NULL: @name, with the unit of its type; "": another
+ *               setting's member tells
+ * @report: the text there; NULL: what @load says
  * @help: half a line for --help, without the default
  * @man: OPTION_MAN(sentences for the manual, one per line; *NAME* stands out); the generator adds range and default
  */
@@ -92,6 +101,7 @@ struct option_def {
 	enum option_section section : 8;
 	enum option_type type : 8;
 	bool repeatable;
+	bool joined;
 	bool required;
 	uint8_t nr_keys;
 	uint16_t offset;
@@ -105,8 +115,12 @@ struct option_def {
 	const char *excludes;
 	int (*store)(struct config *c, const struct option_value *v);
 	int (*store_at)(void *element, const struct option_value *v);
+	bool (*load)(const void *element, size_t i, struct option_value *ret);
 	const struct option_def *keys;
 	void *(*add)(struct config *c);
+	const void *(*at)(const struct config *c, size_t i);
+	const char *report_name;
+	const char *(*report)(const struct config *c);
 	const char *help;
 	const char *man;
 };
@@ -182,6 +196,9 @@ int option_store(const struct option_def *o, const struct option_value *v, struc
 
 /** option_store_at() - the same for a key of a list; @element is what the list's @add returned */
 int option_store_at(const struct option_def *key, const struct option_value *v, void *element);
+
+/** option_console_name() - "stdio" and so on */
+const char *option_console_name(enum console_kind kind);
 
 /**
  * option_nearest() - the option whose name a mistyped one most resembles, or NULL when none is close

@@ -47,6 +47,12 @@ static int store_logical(void *item, const struct option_value *v)
 	return 0;
 }
 
+static bool load_logical(const void *item, size_t i, struct option_value *ret)
+{
+	ret->n = ((const struct config_disk *)item)->logical == 4096;
+	return i == 0;
+}
+
 const struct option_def disk_keys[DISK_KEYS] = {
 	{
 		.name = "path",
@@ -128,6 +134,7 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.metavar = "512|4096",
 		.deflt = "512",
 		.store_at = store_logical,
+		.load = load_logical,
 		.man = OPTION_MAN(
 			"Bytes of a sector, as the guest sees it.\n"
 			"A block device of the host with larger ones serves smaller ones from the page cache; "
@@ -149,6 +156,11 @@ const struct option_def disk_keys[DISK_KEYS] = {
 void *disk_add(struct config *c)
 {
 	return APPEND(c->disk, c->nr_disks);
+}
+
+const void *disk_at(const struct config *c, size_t i)
+{
+	return i < c->nr_disks ? &c->disk[i] : NULL;
 }
 
 /* --- --net, [net] ------------------------------------------------------------------------------------------------ */
@@ -178,6 +190,14 @@ static int store_tap(void *item, const struct option_value *v)
 	return store_name(item, v->text);
 }
 
+static bool load_tap(const void *item, size_t i, struct option_value *ret)
+{
+	const struct config_net *n = item;
+
+	ret->text = n->name;
+	return i == 0 && n->kind == CONFIG_NET_TAP;
+}
+
 static int store_fd(void *item, const struct option_value *v)
 {
 	connect_to(item, CONFIG_NET_FD);
@@ -185,10 +205,26 @@ static int store_fd(void *item, const struct option_value *v)
 	return 0;
 }
 
+static bool load_fd(const void *item, size_t i, struct option_value *ret)
+{
+	const struct config_net *n = item;
+
+	ret->n = (uint64_t)n->fd;
+	return i == 0 && n->kind == CONFIG_NET_FD;
+}
+
 static int store_passt(void *item, const struct option_value *v)
 {
 	connect_to(item, CONFIG_NET_PASST);
 	return *v->text ? store_name(item, v->text) : 0;
+}
+
+static bool load_passt(const void *item, size_t i, struct option_value *ret)
+{
+	const struct config_net *n = item;
+
+	ret->text = n->name ? n->name : "";
+	return i == 0 && n->kind == CONFIG_NET_PASST;
 }
 
 static int store_ports(struct config_ports *p, const char *spec)
@@ -205,14 +241,31 @@ static int store_ports(struct config_ports *p, const char *spec)
 	return 0;
 }
 
+static bool load_ports(const struct config_ports *p, size_t i, struct option_value *ret)
+{
+	if (i < p->nr)
+		ret->text = p->spec[i];
+	return i < p->nr;
+}
+
 static int store_tcp(void *item, const struct option_value *v)
 {
 	return store_ports(&((struct config_net *)item)->tcp, v->text);
 }
 
+static bool load_tcp(const void *item, size_t i, struct option_value *ret)
+{
+	return load_ports(&((const struct config_net *)item)->tcp, i, ret);
+}
+
 static int store_udp(void *item, const struct option_value *v)
 {
 	return store_ports(&((struct config_net *)item)->udp, v->text);
+}
+
+static bool load_udp(const void *item, size_t i, struct option_value *ret)
+{
+	return load_ports(&((const struct config_net *)item)->udp, i, ret);
 }
 
 static int store_mac(void *item, const struct option_value *v)
@@ -224,12 +277,22 @@ static int store_mac(void *item, const struct option_value *v)
 	return 0;
 }
 
+static bool load_mac(const void *item, size_t i, struct option_value *ret)
+{
+	const struct config_net *n = item;
+
+	for (unsigned k = 0; k < sizeof(n->mac); k++)
+		ret->n = ret->n << 8 | n->mac[k];
+	return i == 0 && ret->n;
+}
+
 const struct option_def net_keys[NET_KEYS] = {
 	{
 		.name = "tap",
 		.type = OPT_STRING,
 		.metavar = "NAME",
 		.store_at = store_tap,
+		.load = load_tap,
 		.man = OPTION_MAN(
 			"Connect to the TAP interface NAME of the host, with checksum and segmentation offloads.\n"
 			"It is best made before, for the user who runs the machine: ip tuntap add dev NAME mode tap "
@@ -242,6 +305,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.min = 3,
 		.max = INT_MAX,
 		.store_at = store_fd,
+		.load = load_fd,
 		.man = OPTION_MAN(
 			"Connect to a TAP interface that is open already, as the file descriptor N that a service "
 			"manager or "
@@ -254,6 +318,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.metavar = "SOCKET",
 		.bare = "",
 		.store_at = store_passt,
+		.load = load_passt,
 		.man = OPTION_MAN(
 			"Connect through *passt*(1), which needs no privileges: the guest's connections become sockets "
 			"of the "
@@ -267,6 +332,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.metavar = "[ADDRESS/]PORT[:GUESTPORT]",
 		.repeatable = true,
 		.store_at = store_tcp,
+		.load = load_tcp,
 		.man = OPTION_MAN(
 			"Forward connections to a TCP port of the host to the guest: tcp=2222:22 reaches its port 22, "
 			"tcp=8080 its port 8080, tcp=9000-9009:80-89 ten of them.\n"
@@ -279,12 +345,14 @@ const struct option_def net_keys[NET_KEYS] = {
 		.metavar = "[ADDRESS/]PORT[:GUESTPORT]",
 		.repeatable = true,
 		.store_at = store_udp,
+		.load = load_udp,
 		.man = OPTION_MAN("The same for a UDP port of the host."),
 	},
 	{
 		.name = "mac",
 		.type = OPT_MAC,
 		.store_at = store_mac,
+		.load = load_mac,
 		.man = OPTION_MAN(
 			"The MAC address of the guest's side.\n"
 			"Without one it is locally administered, and made from the name of the interface (or the word "
@@ -296,6 +364,11 @@ const struct option_def net_keys[NET_KEYS] = {
 void *net_add(struct config *c)
 {
 	return APPEND(c->net, c->nr_nets);
+}
+
+const void *net_at(const struct config *c, size_t i)
+{
+	return i < c->nr_nets ? &c->net[i] : NULL;
 }
 
 /* --- --vsock, [vsock] -------------------------------------------------------------------------------------------- */
@@ -321,6 +394,7 @@ const struct option_def vsock_keys[VSOCK_KEYS] = {
 		.type = OPT_PATH,
 		.required = true,
 		.store_at = store_vsock_path,
+		VSOCK_FIELD(char *, path),
 		.man = OPTION_MAN("The Unix socket to make, of at most 96 bytes, with mode 0600.\n"
 				  "A stale one is replaced, and it is removed at the end."),
 	},
@@ -339,6 +413,11 @@ const struct option_def vsock_keys[VSOCK_KEYS] = {
 void *vsock_add(struct config *c)
 {
 	return &c->vsock;
+}
+
+const void *vsock_at(const struct config *c, size_t i)
+{
+	return i == 0 && c->vsock.path ? &c->vsock : NULL;
 }
 
 /* --- --balloon, [balloon] ---------------------------------------------------------------------------------------- */
@@ -383,4 +462,9 @@ void *balloon_add(struct config *c)
 {
 	c->balloon.on = true;
 	return &c->balloon;
+}
+
+const void *balloon_at(const struct config *c, size_t i)
+{
+	return i == 0 && c->balloon.on ? &c->balloon : NULL;
 }

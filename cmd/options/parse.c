@@ -60,11 +60,6 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 			return err_set(e, -ENOMEM, "out of memory");
 		}
 	}
-	if (!c.kernel && !strcmp(cmd, "run")) {
-		config_destroy(&c);
-		return err_set(
-			e, -EINVAL, "no kernel to boot: give one with --kernel FILE (`vmm --help` lists the options)");
-	}
 	*ret = c;
 	return 0;
 }

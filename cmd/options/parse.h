@@ -12,7 +12,7 @@
 /**
  * options_parse() - a command line, and the file that its --config names, as a configuration
  * @argc, @argv: options from argv[1] on; borrowed
- * @cmd: the subcommand; "run" wants a kernel
+ * @cmd: the subcommand
  * @ret: initialised here, and then owned by the caller: config_destroy(); untouched on failure
  * @e: one sentence that names the option or FILE:LINE, the value, why not, and what is valid
  *

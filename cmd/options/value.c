@@ -31,6 +31,11 @@ static const struct {
 #undef X
 };
 
+const char *option_console_name(enum console_kind kind)
+{
+	return console_kinds[kind];
+}
+
 const char *option_section_name(enum option_section s)
 {
 	return sections[s].name;
@@ -295,10 +300,25 @@ int option_store(const struct option_def *o, const struct option_value *v, struc
 	return o->store ? o->store(c, v) : option_store_at(o, v, c);
 }
 
+/* A copy of @text in place of what is there, or behind it. */
+static int store_text(const struct option_def *o, const char *text, char **member)
+{
+	char *copy;
+
+	if (!o->joined || !*member)
+		copy = strdup(text);
+	else if (asprintf(&copy, "%s %s", *member, text) < 0)
+		copy = NULL;
+	if (!copy)
+		return -ENOMEM;
+	free(*member);
+	*member = copy;
+	return 0;
+}
+
 int option_store_at(const struct option_def *o, const struct option_value *v, void *element)
 {
 	void *member = (char *)element + o->offset;
-	char *copy;
 
 	if (o->store_at)
 		return o->store_at(element, v);
@@ -309,13 +329,7 @@ int option_store_at(const struct option_def *o, const struct option_value *v, vo
 	case OPT_SIZE:
 	case OPT_DURATION: *(uint64_t *)member = v->n; return 0;
 	case OPT_STRING:
-	case OPT_PATH:
-		copy = strdup(v->text);
-		if (!copy)
-			return -ENOMEM;
-		free(*(char **)member);
-		*(char **)member = copy;
-		return 0;
+	case OPT_PATH: return store_text(o, v->text, member);
 	case OPT_FLAG:
 	case OPT_LIST:
 	case OPT_PORT:

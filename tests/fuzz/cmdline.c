@@ -3,11 +3,30 @@
 #include <string.h>
 
 #include "cmd/options/args.h"
-#include "cmd/options/settings.h"
+#include "tests/support/config_kit.h"
 #include "tests/support/fuzz.h"
 #include "vmm/machine/machine.h"
 
 #define WORDS_MAX 64
+
+/* What is printed reads back to the same; what no file can say is refused with one line of words. */
+static void survives(const struct config *c)
+{
+	for (enum ini_extent extent = INI_CHANGED; extent <= INI_ALL; extent++) {
+		CLEANUP_FREE char *text = NULL;
+		struct config back;
+		struct err e = {0};
+
+		if (ini_write(c, extent, &text, &e) < 0) {
+			if (!*e.text || strchr(e.text, '\n'))
+				abort();
+			continue;
+		}
+		if (config_reread(text, &back, NULL) < 0 || config_difference(c, &back))
+			abort();
+		config_destroy(&back);
+	}
+}
 
 /*
  * The words of a command line, one per line. --config is left to the target `ini`: here it would read files of the
@@ -47,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (machine_check(&c, NULL))
 		abort();
+	survives(&c);
 	config_destroy(&c);
 	return 0;
 }

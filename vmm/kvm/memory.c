@@ -17,20 +17,14 @@
 #endif
 
 static const struct backing_def {
-	const char *name;
 	uint64_t page_size;
 	int map_flags;
 } backings[] = {
-	[BACKING_ANON] = {"anonymous", 4 * KIB, 0},
-	[BACKING_THP] = {"transparent huge pages", 4 * KIB, 0},
-	[BACKING_HUGE_2M] = {"2M huge pages", 2 * MIB, MAP_HUGETLB | MAP_HUGE_2MB},
-	[BACKING_HUGE_1G] = {"1G huge pages", GIB, MAP_HUGETLB | MAP_HUGE_1GB},
+	[BACKING_ANON] = {4 * KIB, 0},
+	[BACKING_THP] = {4 * KIB, 0},
+	[BACKING_HUGE_2M] = {2 * MIB, MAP_HUGETLB | MAP_HUGE_2MB},
+	[BACKING_HUGE_1G] = {GIB, MAP_HUGETLB | MAP_HUGE_1GB},
 };
-
-const char *backing_name(enum backing b)
-{
-	return backings[b].name;
-}
 
 /* RAM and swap in bytes; 0 when the host does not tell. */
 static uint64_t host_memory(void)
@@ -158,7 +152,7 @@ int memory_create(uint64_t size, enum backing backing, bool prefault, struct mem
 
 	if (!size || !is_aligned(size, def->page_size))
 		return err_set(e, -EINVAL, "guest memory of %s is not a multiple of %s (%s)", format_size(size, text),
-			format_size(def->page_size, text2), def->name);
+			format_size(def->page_size, text2), backing_name(backing));
 	if (size > host_ram)
 		return err_set(e, -ENOMEM, "guest memory of %s is more than this host has (%" PRIu64 "M)",
 			format_size(size, text), host_ram / MIB);

@@ -52,7 +52,4 @@ void memory_destroy(struct memory *m);
  */
 int memory_attach(const struct memory *m, struct kvm *kvm, int vm_fd, struct err *e);
 
-/** backing_name() - for logs: `anonymous`, `2M hugepages` and so on */
-const char *backing_name(enum backing b);
-
 #endif

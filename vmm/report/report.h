@@ -27,10 +27,24 @@ struct machine;
 struct report;
 struct sandbox_achieved;
 
+enum report_kind { REPORT_NULL, REPORT_BOOL, REPORT_NUMBER, REPORT_TEXT };
+
 /**
- * struct report_info - who wrote it; borrowed
+ * struct report_setting - a member of the report's configuration
+ * @text: borrowed
+ */
+struct report_setting {
+	char name[32];
+	enum report_kind kind;
+	uint64_t n;
+	const char *text;
+};
+
+/**
+ * struct report_info - who wrote it, and with which settings; borrowed
  * @argv: the command as given, ended by NULL
  * @exec_to_main_ns: from exec to time zero, 0: not known
+ * @setting, @nr_settings: the configuration, defaults included
  */
 struct report_info {
 	const char *version;
@@ -38,6 +52,8 @@ struct report_info {
 	const char *compiler;
 	char *const *argv;
 	uint64_t exec_to_main_ns;
+	const struct report_setting *setting;
+	size_t nr_settings;
 };
 
 /**

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "security/sandbox.h"
-#include "vmm/kvm/memory.h"
 #include "vmm/machine/board.h"
 #include "vmm/report/internal.h"
 
@@ -44,36 +43,17 @@ static void put_program(const struct report *r, struct json *j)
 	json_end(j);
 }
 
-static void put_configuration(const struct config *c, struct json *j)
+static void put_configuration(const struct report_info *info, struct json *j)
 {
-	static const char *const consoles[] = {
-		[CONSOLE_STDIO] = "stdio",
-		[CONSOLE_PTY] = "pty",
-		[CONSOLE_FILE] = "file",
-		[CONSOLE_SOCKET] = "socket",
-		[CONSOLE_NULL] = "null",
-	};
-
 	json_object(j, "configuration");
-	json_string(j, "kernel", c->kernel);
-	json_string(j, "initrd", c->initrd);
-	json_string(j, "cmdline", config_cmdline(c));
-	json_string(j, "append", c->append);
-	json_string(j, "kernel_load", c->kernel_load == KERNEL_LOAD_MAP ? "map" : "read");
-	json_u64(j, "mem_bytes", c->mem_bytes);
-	json_string(j, "backing", backing_name(c->backing));
-	json_bool(j, "prefault", c->prefault);
-	json_u64(j, "cpus", c->cpus);
-	json_bool(j, "nested", c->nested);
-	json_bool(j, "pmu", c->pmu);
-	json_bool(j, "acpi", c->acpi);
-	json_string(j, "console", consoles[c->console]);
-	json_u64(j, "disks", c->nr_disks);
-	json_u64(j, "nets", c->nr_nets);
-	json_bool(j, "rng", c->rng);
-	json_bool(j, "pvpanic", c->pvpanic);
-	json_bool(j, "panic_text", c->panic_text);
-	json_u64(j, "timeout_ns", c->timeout_ns);
+	for (const struct report_setting *s = info->setting; s < info->setting + info->nr_settings; s++) {
+		switch (s->kind) {
+		case REPORT_NULL: json_null(j, s->name); break;
+		case REPORT_BOOL: json_bool(j, s->name, s->n); break;
+		case REPORT_NUMBER: json_u64(j, s->name, s->n); break;
+		case REPORT_TEXT: json_string(j, s->name, s->text); break;
+		}
+	}
 	json_end(j);
 }
 
@@ -352,7 +332,7 @@ int report_json(const struct report *r, const struct report_end *end, FILE *out)
 	json_i64(&j, "version", REPORT_VERSION);
 	put_outcome(r, end, &j);
 	put_program(r, &j);
-	put_configuration(r->config, &j);
+	put_configuration(r->info, &j);
 	hostfiles_json_host(&r->files, r->measures.kvm_api, &j, "host");
 	put_startup(r, &j);
 	put_phases(r, &j);
