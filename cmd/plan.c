@@ -11,15 +11,13 @@
 #include "vmm/check/facts.h"
 #include "vmm/console/console.h"
 #include "vmm/kvm/exitlog.h"
+#include "vmm/machine/virtio/kinds.h"
 #include "vmm/program/flat.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
 #define FDS_BASE        64
 #define FDS_PER_CPU     1
-#define FDS_PER_DISK    64 /* image, overlay, and for each of up to eight queues a loop, a kick and a timer */
-#define FDS_PER_NET     16
-#define FDS_PER_PROGRAM 4   /* its file, its vCPU, and a VM */
-#define FDS_VSOCK       160 /* as many connections as there can be, and clients that have not said where to */
+#define FDS_PER_PROGRAM 4 /* its file, its vCPU, and a VM */
 /* With a report: what the host tells of itself, and KVM's counters of each CPU */
 #define FDS_REPORT         (HOSTFILES_PARAMS_MAX + 8)
 #define FDS_REPORT_PER_CPU 1
@@ -47,6 +45,7 @@ static bool is_descriptor(const char *path)
  */
 static uint64_t largest_file(const struct config *c)
 {
+	struct virtio_needs needs;
 	uint64_t largest = 1;
 
 	if (any_stream(STDOUT_FILENO, S_IFREG) || (c->console == CONSOLE_FILE && !c->console_cap_bytes))
@@ -62,11 +61,13 @@ static uint64_t largest_file(const struct config *c)
 		largest = MAX(largest, 16 * MIB);
 	if (c->trace)
 		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXITLOG_MAX);
-	for (size_t i = 0; i < c->nr_disks; i++) {
+	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
 		struct stat st;
 
+		if (!needs.opens)
+			continue;
 		/* OPEN will say what is wrong with it. An overlay is a file as large as its image. */
-		if (stat(c->disk[i].path, &st) < 0 || (S_ISBLK(st.st_mode) && c->disk[i].overlay))
+		if (stat(needs.opens, &st) < 0 || (S_ISBLK(st.st_mode) && needs.copies))
 			return 0;
 		if (S_ISREG(st.st_mode))
 			largest = MAX(largest, (uint64_t)st.st_size);
@@ -92,26 +93,32 @@ static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		keep_path(paths[i], plan);
-	for (size_t i = 0; i < c->nr_disks; i++)
-		keep_path(c->disk[i].path, plan);
-	for (size_t i = 0; i < c->nr_nets && plan->nr_keep < SANDBOX_KEEP_MAX; i++)
-		if (c->net[i].kind == CONFIG_NET_FD)
-			plan->keep[plan->nr_keep++] = c->net[i].fd;
 }
 
 static uint32_t devices_of(const struct config *c)
 {
-	uint32_t devices = SANDBOX_HAS(PIT);
+	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0);
+}
 
-	for (size_t i = 0; i < c->nr_nets; i++)
-		devices |= c->net[i].kind == CONFIG_NET_PASST ? SANDBOX_HAS(PASST) : SANDBOX_HAS(TAP);
-	if (c->vsock.path)
-		devices |= SANDBOX_HAS(VSOCK);
-	if (c->balloon.on)
-		devices |= SANDBOX_HAS(BALLOON);
-	if (c->report || c->trace)
-		devices |= SANDBOX_HAS(REPORT);
-	return devices;
+static void allow_path(struct sandbox_plan *plan, const char *path, uint64_t rights)
+{
+	if (plan->nr_paths < SANDBOX_PATHS_MAX)
+		plan->path[plan->nr_paths++] = (struct sandbox_path){path, rights};
+}
+
+static void plan_virtio(const struct config *c, struct sandbox_plan *plan)
+{
+	struct virtio_needs needs;
+
+	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
+		plan->devices |= needs.sandbox;
+		plan->max_fds += needs.fds;
+		if (needs.path.path)
+			allow_path(plan, needs.path.path, needs.path.rights);
+		keep_path(needs.opens, plan);
+		if (needs.fd >= 0 && plan->nr_keep < SANDBOX_KEEP_MAX)
+			plan->keep[plan->nr_keep++] = needs.fd;
+	}
 }
 
 void plan_early(const struct config *config, struct sandbox_plan *ret)
@@ -127,20 +134,14 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 				.netns = config->netns,
 				.cgroup = config->cgroup,
 			},
-		.max_fds = FDS_BASE + FDS_PER_CPU * config->cpus + FDS_PER_DISK * config->nr_disks +
-			FDS_PER_NET * config->nr_nets + (config->vsock.path ? FDS_VSOCK : 0) +
+		.max_fds = FDS_BASE + FDS_PER_CPU * config->cpus +
 			(config->report || config->trace ? FDS_REPORT + FDS_REPORT_PER_CPU * config->cpus : 0),
 		.max_file_bytes = largest_file(config),
 		.devices = devices_of(config),
 		.report_fd = -1,
 	};
 	keep_fds(config, ret);
-}
-
-static void allow_path(struct sandbox_plan *plan, const char *path, uint64_t rights)
-{
-	if (plan->nr_paths < SANDBOX_PATHS_MAX)
-		plan->path[plan->nr_paths++] = (struct sandbox_path){path, rights};
+	plan_virtio(config, ret);
 }
 
 /* What the standard streams are, which the guest's console may be. */
@@ -186,8 +187,6 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 		/* To remove the socket at the end. */
 		allow_path(plan, console_socket_dir(console), LL_REMOVE_FILE);
 	}
-	if (config->vsock.path) /* the same */
-		allow_path(plan, config->vsock.dir, LL_REMOVE_FILE);
 	/* To say how many pages are free, when they are too few. */
 	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
 		allow_path(plan, "/sys/kernel/mm/hugepages", LL_READ_FILE);

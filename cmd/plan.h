@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a Linux machine, or programs without a kernel, need of the host once they are confined: the plan that a command
- * hands to security/sandbox.h. A new device says here which rules and which paths it needs; most need none.
+ * hands to security/sandbox.h. What virtio devices need is said by their kinds (vmm/machine/virtio/kinds.h).
  */
 #ifndef CMD_PLAN_H
 #define CMD_PLAN_H

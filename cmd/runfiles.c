@@ -2,23 +2,26 @@
 #include "cmd/runfiles.h"
 
 #include "vmm/host/fileset.h"
+#include "vmm/machine/virtio/kinds.h"
 
 int runfiles_check(const struct config *c, struct err *e)
 {
+	struct virtio_needs needs;
 	struct fileset s = {0};
 
 	fileset_add(&s, "this program,", "/proc/self/exe", FILE_READ);
 	fileset_add(&s, "--config", c->config_file, FILE_READ);
 	fileset_add(&s, "--kernel", c->kernel, FILE_READ);
 	fileset_add(&s, "--initrd", c->initrd, FILE_READ);
-	for (size_t i = 0; i < c->nr_disks; i++)
-		fileset_add(&s, "--disk path=", c->disk[i].path, FILE_READ);
+	for (size_t i = 0; virtio_needs(c, i, &needs); i++)
+		fileset_add(&s, needs.opens_as, needs.opens, FILE_READ);
 	fileset_add_streams(&s);
 	if (c->console == CONSOLE_FILE)
 		fileset_add(&s, "--console file=", c->console_path, FILE_WRITE);
 	if (c->console == CONSOLE_SOCKET)
 		fileset_add(&s, "--console socket=", c->console_path, FILE_WRITE);
-	fileset_add(&s, "--vsock path=", c->vsock.path, FILE_WRITE);
+	for (size_t i = 0; virtio_needs(c, i, &needs); i++)
+		fileset_add(&s, needs.makes_as, needs.makes, FILE_WRITE);
 	fileset_add(&s, "--report", c->report, FILE_WRITE);
 	fileset_add(&s, "--trace", c->trace, FILE_WRITE);
 	return fileset_check(&s, e);

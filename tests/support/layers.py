@@ -33,7 +33,7 @@ ROOMS = {
     'vmm/host': 'vmm devices/virtio security',
     'vmm/console': 'vmm vmm/host devices/virtio',
     'vmm/check': 'vmm/kvm vmm/cpuid security',
-    'vmm/machine/virtio': 'vmm vmm/kvm vmm/host devices/virtio',
+    'vmm/machine/virtio': 'vmm vmm/kvm vmm/host devices/virtio security',
     'vmm/machine': 'vmm vmm/kvm vmm/cpuid vmm/host vmm/console vmm/check vmm/debug vmm/machine/virtio boot boot/tables '
                    'devices devices/virtio security',
     'vmm/program': 'vmm/kvm vmm/console boot devices security',
@@ -43,8 +43,8 @@ ROOMS = {
     'cmd/report': 'vmm/console vmm/report',
     'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/program',
     'cmd/gen': 'cmd/options vmm/cpuid vmm/program',
-    'cmd': 'cmd/options cmd/report cmd/bench vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/machine vmm/program '
-           'vmm/report security',
+    'cmd': 'cmd/options cmd/report cmd/bench vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/machine '
+           'vmm/machine/virtio vmm/program vmm/report security',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 SPDX = 'SPDX-License-Identifier: Apache-2.0'

@@ -9,7 +9,7 @@
 #include "devices/boot_marker.h"
 #include "devices/pit.h"
 #include "vmm/machine/kernel_args.h"
-#include "vmm/machine/virtio/misc.h"
+#include "vmm/machine/virtio/kinds.h"
 
 /* Where a PC has them. */
 #define PORT_PIT           0x40
@@ -97,15 +97,9 @@ static int add_port(struct board *b, enum board_kind kind, uint16_t port, unsign
 	return add(b, (struct board_part){.kind = kind, .space = BOARD_PIO, .base = port, .size = size, .gsi = gsi}, e);
 }
 
-/* How many virtio devices: the same, in the same order, as vmm/machine/virtio/slots.c makes. */
-static size_t count_virtio(const struct config *c)
-{
-	return c->nr_disks + c->nr_nets + virtio_misc_count(c);
-}
-
 static int add_virtio(struct board *b, const struct config *c, struct err *e)
 {
-	size_t first = b->pic || b->virtio_on_cmdline ? VIRTIO_GSIS_ISA : 0, n = count_virtio(c);
+	size_t first = b->pic || b->virtio_on_cmdline ? VIRTIO_GSIS_ISA : 0, n = virtio_kinds_count(c);
 	int r = 0;
 
 	if (b->pic && n > VIRTIO_GSIS_ISA)

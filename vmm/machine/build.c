@@ -61,7 +61,7 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 		r = err_operator(e, file_open_regular("initrd", config->initrd, &m->initrd_fd, e));
 	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
 	if (r == 0)
-		r = virtio_slots_open(config, &m->virtio, e);
+		r = virtio_devices_open(config, &m->virtio, e);
 	if (r == 0)
 		r = kvm_open(trace, &m->kvm, e);
 	if (r == 0)
@@ -82,7 +82,7 @@ void machine_set_sandbox(struct machine *m, struct sandbox *s)
 
 void machine_balloon(struct machine *m, bool more)
 {
-	virtio_misc_balloon(&m->virtio->misc, m->config, more);
+	virtio_devices_balloon(m->virtio, more);
 }
 
 struct console *machine_console(struct machine *m)
@@ -249,15 +249,14 @@ static int init_devices(struct machine *m, struct err *e)
 
 	m->pit_host.start = start_pit;
 	m->pmtimer_host.has_clock = machine_guest_has_clock;
-	console_split_init(
-		&m->split, &m->chips.uart.guest, m->config->console_virtio ? &m->virtio->misc.console : NULL);
+	console_split_init(&m->split, &m->chips.uart.guest, virtio_devices_console(m->virtio));
 	r = chips_init(&m->chips, &chips_env, e);
 	if (r < 0)
 		return r;
 	r = console_attach(m->console, m->loop, &m->split.guest);
 	if (r < 0)
 		return err_sys(e, r, "cannot set up the console");
-	return virtio_slots_init(m->virtio, &env, e);
+	return virtio_devices_init(m->virtio, &env, e);
 }
 
 static int wire_board(struct machine *m, struct err *e)
@@ -278,7 +277,7 @@ static int wire_board(struct machine *m, struct err *e)
 		assert(line); /* a part with an interrupt has a line */
 		r = vm_attach_irq(&m->vm, line, p->gsi, e);
 		if (r == 0 && p->kind == BOARD_VIRTIO_MMIO)
-			r = virtio_slots_attach(m->virtio, p, &m->vm, e);
+			r = virtio_devices_attach(m->virtio, p, &m->vm, e);
 		if (r < 0)
 			return r;
 	}
@@ -429,7 +428,7 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->grace);
 	console_destroy(m->console);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */
-	if (!virtio_slots_destroy(m->virtio)) {
+	if (!virtio_devices_destroy(m->virtio)) {
 		m->vm.memory = (struct memory){0};
 		m->vm.shown = NULL;
 	}

@@ -7,19 +7,6 @@
 #include "vmm/machine/internal.h"
 #include "vmm/machine/kernel_args.h"
 
-/* What an operator asks for, and who drives it in Linux. */
-static const struct {
-	uint32_t id;
-	const char *option;
-	const char *driver;
-} drivers[] = {
-	{VIRTIO_ID_BLOCK, "--disk", "virtio_blk"},
-	{VIRTIO_ID_NET, "--net", "virtio_net"},
-	{VIRTIO_ID_CONSOLE, "--console virtio", "virtio_console"},
-	{VIRTIO_ID_VSOCK, "--vsock", "vmw_vsock_virtio_transport"},
-	{VIRTIO_ID_BALLOON, "--balloon", "virtio_balloon"},
-};
-
 /**
  * struct said - what the kernel's command line says of consoles
  * @console: it names one
@@ -74,21 +61,20 @@ static void say_silence(const struct machine *m, const struct said *s, FILE *out
 }
 
 /* The devices of one kind that no driver has started, and what a guest needs for them. */
-static void say_unused(const struct machine *m, size_t kind, FILE *out)
+static void say_unused(const struct machine *m, const struct virtio_kind *kind, FILE *out)
 {
-	const struct virtio_slots *s = m->virtio;
+	const struct virtio_devices *s = m->virtio;
 	unsigned nr = 0;
 
-	for (unsigned i = 0; i < s->nr; i++) {
+	for (unsigned i = 0; kind->driver && i < s->nr; i++) {
 		const struct virtio_device *dev = s->slot[i].mmio.device;
 
-		if (dev->id == drivers[kind].id && !dev->driven)
+		if (s->slot[i].kind == kind && !dev->driven)
 			fprintf(out, "%s%s", nr++ ? ", " : "vmm: no driver in the guest started ", dev->name);
 	}
 	if (nr)
-		fprintf(out, " (%s): its kernel or initrd needs virtio_mmio%s and %s\n", drivers[kind].option,
-			m->board.virtio_on_cmdline ? " with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES" : "",
-			drivers[kind].driver);
+		fprintf(out, " (%s): its kernel or initrd needs virtio_mmio%s and %s\n", kind->option,
+			m->board.virtio_on_cmdline ? " with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES" : "", kind->driver);
 }
 
 void machine_hints(struct machine *m, const struct verdict *v, FILE *out)
@@ -106,6 +92,5 @@ void machine_hints(struct machine *m, const struct verdict *v, FILE *out)
 			say_silence(m, &said, out);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
-		say_unused(m, i, out);
+	for_each_virtio_kind(kind) say_unused(m, kind, out);
 }

@@ -17,7 +17,7 @@
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/chips.h"
 #include "vmm/machine/machine.h"
-#include "vmm/machine/virtio/slots.h"
+#include "vmm/machine/virtio/devices.h"
 
 /**
  * enum cpu_probe - what a look at a CPU found (see the theory of operation in run.c)
@@ -78,7 +78,7 @@ struct machine {
 	struct console_split split;
 	struct pit_host pit_host;
 	struct pmtimer_host pmtimer_host;
-	struct virtio_slots *virtio; /* from OPEN on: it holds the disks' files */
+	struct virtio_devices *virtio; /* from OPEN on: it holds the disks' files */
 	struct guest_events events;
 
 	/* RUN */

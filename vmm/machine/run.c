@@ -506,14 +506,14 @@ int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	if (r < 0)
 		return r;
 	console_begin(m->console);
-	r = virtio_slots_start(m->virtio, m->sandbox, e);
+	r = virtio_devices_start(m->virtio, m->sandbox, e);
 	if (r == 0)
 		r = start_cpus(m, e);
 	if (r == 0)
 		r = lock_threads(m, e);
 	if (r < 0) {
 		stop_cpus(m);
-		virtio_slots_stop(m->virtio);
+		virtio_devices_stop(m->virtio);
 		return r;
 	}
 	m->startup_ioctl_ns = m->kvm.ioctl_ns;
@@ -524,7 +524,7 @@ int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 		fail(m, DETECTOR_VMM, "the control loop failed: %s", strerror(-r));
 	trace_stopping(m->trace, outcome_name(m->verdict.outcome), detector_text(m->verdict.by));
 	stop_cpus(m);
-	virtio_slots_stop(m->virtio);
+	virtio_devices_stop(m->virtio);
 	console_finish(m->console, CONSOLE_FINISH_NS);
 	trace_stopped(m->trace);
 	*ret = m->verdict;

@@ -13,7 +13,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/le.h"
 #include "vmm/machine/board.h"
-#include "vmm/machine/virtio/slots.h"
+#include "vmm/machine/virtio/devices.h"
 
 #define SECTOR 512
 
@@ -24,7 +24,7 @@ struct bench {
 	struct board board;
 	struct gmem mem;
 	struct loop *loop;
-	struct virtio_slots *s;
+	struct virtio_devices *s;
 };
 
 static char *in_dir(const struct bench *b, const char *name)
@@ -96,13 +96,13 @@ static void make(struct bench *b)
 	assert_int_equal(loop_new(&b->loop), 0);
 	env.loop = b->loop;
 	assert_int_equal(board_draw(&b->config, &b->board, &e), 0);
-	assert_int_equal(virtio_slots_open(&b->config, &b->s, &e), 0);
-	assert_int_equal(virtio_slots_init(b->s, &env, &e), 0);
+	assert_int_equal(virtio_devices_open(&b->config, &b->s, &e), 0);
+	assert_int_equal(virtio_devices_init(b->s, &env, &e), 0);
 }
 
 static void unmake(struct bench *b)
 {
-	assert_true(virtio_slots_destroy(b->s));
+	assert_true(virtio_devices_destroy(b->s));
 	loop_free(b->loop);
 }
 

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "devices/virtio/vsock.h"
 #include "security/seccomp.h"
 #include "security/sigsys.h"
 #include "security/stages.h"
@@ -26,7 +27,7 @@
 #include "tests/support/vq_driver.h"
 #include "vmm/base/le.h"
 #include "vmm/host/worker.h"
-#include "vmm/machine/virtio/slots.h"
+#include "vmm/machine/virtio/devices.h"
 
 #define WAIT_MS 10000
 
@@ -45,7 +46,7 @@ struct bench {
 	struct config config;
 	struct vq_driver d; /* its loop is the control loop, which never runs */
 	uint8_t *big;
-	struct virtio_slots *s;
+	struct virtio_devices *s;
 	struct sandbox_plan plan;
 	struct sandbox sandbox;
 };
@@ -129,8 +130,8 @@ static void up_as(struct bench *b, struct wish w)
 	big.host = b->big;
 	assert_int_equal(gmem_add(&b->d.mem, &big), 0);
 	env = (struct virtio_env){.config = &b->config, .mem = &b->d.mem, .loop = b->d.loop, .trace = b->d.trace};
-	assert_int_equal(virtio_slots_open(&b->config, &b->s, &e), 0);
-	assert_int_equal(virtio_slots_init(b->s, &env, &e), 0);
+	assert_int_equal(virtio_devices_open(&b->config, &b->s, &e), 0);
+	assert_int_equal(virtio_devices_init(b->s, &env, &e), 0);
 
 	/* As CONFINE leaves it: what is not allowed ends this program with status 159 and its name. */
 	b->plan.devices = (w.vsock ? SANDBOX_HAS(VSOCK) : 0) | (w.balloon ? SANDBOX_HAS(BALLOON) : 0);
@@ -148,14 +149,14 @@ static void start(struct bench *b)
 {
 	struct err e = {0};
 
-	assert_int_equal(virtio_slots_start(b->s, &b->sandbox, &e), 0);
+	assert_int_equal(virtio_devices_start(b->s, &b->sandbox, &e), 0);
 }
 
 static void down(struct bench *b)
 {
-	virtio_slots_stop(b->s);
+	virtio_devices_stop(b->s);
 	vqd_detach(&b->d);
-	assert_true(virtio_slots_destroy(b->s));
+	assert_true(virtio_devices_destroy(b->s));
 	/* /proc shows a thread for a moment after it was joined. */
 	for (unsigned i = 0; threads("misc") + threads("disk0.0"); i++) {
 		assert_true(i < WAIT_MS);
@@ -263,9 +264,18 @@ static uint16_t op_of(struct bench *b, uint64_t packet)
 	return le16_get((uint8_t *)vqd_ptr(&b->d, packet) + 30);
 }
 
+static struct virtio_device *device_of(const struct bench *b, uint32_t id)
+{
+	for (unsigned i = 0; i < b->s->nr; i++)
+		if (b->s->slot[i].mmio.device->id == id)
+			return b->s->slot[i].mmio.device;
+	fail_msg("no device of type %u", id);
+	return NULL;
+}
+
 static void drive_vsock(struct bench *b)
 {
-	vqd_attach(&b->d, &b->s->misc.vsock.dev);
+	vqd_attach(&b->d, device_of(b, VIRTIO_ID_VSOCK));
 	start(b);
 	assert_int_equal(threads("misc"), 1);
 	assert_true(vqd_start(&b->d, VIRTIO_F_EVENT_IDX));
@@ -404,7 +414,7 @@ static void balloon_on(int fd)
 
 	up_as(&b, (struct wish){.balloon = true, .ram_fd = fd});
 	b.config.mem_bytes = 2 * MIB + BIG_SIZE;
-	vqd_attach(&b.d, &b.s->misc.balloon.dev);
+	vqd_attach(&b.d, device_of(&b, VIRTIO_ID_BALLOON));
 	start(&b);
 	assert_int_equal(threads("misc"), 1);
 	assert_true(vqd_start(&b.d, VIRTIO_F_EVENT_IDX));
@@ -416,9 +426,9 @@ static void balloon_on(int fd)
 	vqd_kick(&b.d, INFLATE);
 	/* Meanwhile the operator asks for more, and for less: the control loop's part. */
 	for (unsigned i = 0; i < 8; i++)
-		virtio_misc_balloon(&b.s->misc, &b.config, true);
+		virtio_devices_balloon(b.s, true);
 	await_target(&b, 2 * MIB + BIG_SIZE);
-	virtio_misc_balloon(&b.s->misc, &b.config, false);
+	virtio_devices_balloon(b.s, false);
 	await_target(&b, (2 * MIB + BIG_SIZE) / 8 * 7);
 	await_used(&b, INFLATE);
 	assert_int_equal(resident(&b), 0);
@@ -485,7 +495,7 @@ static void a_disk(bool overlay)
 	struct bench b;
 
 	up_as(&b, (struct wish){.disk = true, .overlay = overlay});
-	vqd_attach(&b.d, &b.s->disk[0].blk.dev);
+	vqd_attach(&b.d, device_of(&b, VIRTIO_ID_BLOCK));
 	start(&b);
 	assert_int_equal(threads("disk0.0"), 1);
 	assert_true(vqd_start(&b.d, UINT64_MAX));
@@ -547,7 +557,7 @@ static void a_stop_while_a_disk_waits_for_its_rate(void **state)
 	pid_t pid;
 
 	up_as(&b, (struct wish){.disk = true});
-	vqd_attach(&b.d, &b.s->disk[0].blk.dev);
+	vqd_attach(&b.d, device_of(&b, VIRTIO_ID_BLOCK));
 	start(&b);
 	assert_true(vqd_start(&b.d, UINT64_MAX));
 	memset(data, 'x', sizeof(data));
@@ -621,18 +631,18 @@ static void a_lock_that_is_taken(void **state)
 	uint32_t len;
 
 	up_as(&b, (struct wish){.disk = true});
-	vqd_attach(&b.d, &b.s->disk[0].blk.dev);
+	vqd_attach(&b.d, device_of(&b, VIRTIO_ID_BLOCK));
 	start(&b);
 	assert_true(vqd_start(&b.d, UINT64_MAX));
 	buf[0] = (struct vqd_buf){vqd_alloc(&b.d, 16, 8), 16, false};
 	buf[1] = (struct vqd_buf){vqd_alloc(&b.d, 1, 1), 1, true};
 	le32_put(vqd_ptr(&b.d, buf[0].gpa), FLUSH);
 	vqd_offer(&b.d, DISK, vqd_add(&b.d, DISK, buf, 2, false));
-	pthread_mutex_lock(&b.s->disk[0].blk.dev.lock);
+	pthread_mutex_lock(&device_of(&b, VIRTIO_ID_BLOCK)->lock);
 	vqd_kick(&b.d, DISK);
 	sleep_ms(50);
 	assert_false(vqd_used(&b.d, DISK, &head, &len));
-	pthread_mutex_unlock(&b.s->disk[0].blk.dev.lock);
+	pthread_mutex_unlock(&device_of(&b, VIRTIO_ID_BLOCK)->lock);
 	await_used(&b, DISK);
 	down(&b);
 }

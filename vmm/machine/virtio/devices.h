@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtio devices of a machine: a slot for each, in the order of the board's BOARD_VIRTIO_MMIO parts, which is that
+ * of the table in kinds.h.
+ */
+#ifndef VMM_MACHINE_VIRTIO_DEVICES_H
+#define VMM_MACHINE_VIRTIO_DEVICES_H
+
+#include "devices/virtio/virtio_mmio.h"
+#include "vmm/base/board.h"
+#include "vmm/config.h"
+#include "vmm/host/worker.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/machine/virtio/kinds.h"
+
+struct virtio_console;
+
+/**
+ * struct virtio_slot - what every device has: a register page and an interrupt
+ */
+struct virtio_slot {
+	const struct virtio_kind *kind;
+	struct virtio_mmio mmio;
+	struct irq_line irq;
+};
+
+/**
+ * struct virtio_units - the devices of one kind: @nr that are open, of ops->unit_size bytes each
+ */
+struct virtio_units {
+	void *unit;
+	size_t nr;
+};
+
+/**
+ * struct virtio_env - what devices are made from; all borrowed until virtio_devices_destroy()
+ * @loop: the control loop
+ * @console: for a virtio console
+ */
+struct virtio_env {
+	const struct config *config;
+	const struct gmem *mem;
+	struct loop *loop;
+	struct trace *trace;
+	struct char_host *console;
+};
+
+/**
+ * struct virtio_devices - owns everything in it but what @env borrows
+ * @slot: @nr of them are in use
+ * @units: by enum virtio_kind_id
+ * @worker: the thread of the kinds with VIRTIO_SHARED; without any of them none. Nothing there blocks but
+ *          TUNSETOFFLOAD, which waits for the host's rtnl lock.
+ */
+struct virtio_devices {
+	struct virtio_env env;
+	struct virtio_slot slot[BOARD_VIRTIO_MAX];
+	unsigned nr;
+	struct virtio_units units[VIRTIO_KINDS_NR];
+	struct worker worker;
+};
+
+/**
+ * virtio_devices_open() - open what has a path: disk images, network backends
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Return: 0 or a negative errno, with words.
+ * Context: OPEN stage. Trust: operator.
+ */
+int virtio_devices_open(const struct config *config, struct virtio_devices **ret, struct err *e);
+
+/**
+ * virtio_devices_init() - make the devices and their transports; BUILD stage
+ *
+ * Return: 0 or a negative errno, with words.
+ */
+int virtio_devices_init(struct virtio_devices *s, const struct virtio_env *env, struct err *e);
+
+/** virtio_devices_attach() - the device at @part's address: kicks and reads of registers without leaving KVM */
+int virtio_devices_attach(struct virtio_devices *s, const struct board_part *part, struct vm *vm, struct err *e);
+
+/** virtio_devices_unit() - the state of a device of one kind, or NULL */
+void *virtio_devices_unit(struct virtio_devices *s, enum virtio_kind_id kind, size_t index);
+
+/**
+ * virtio_devices_start() - the threads of devices that are not in the control loop; before the CPUs run
+ * @sandbox: borrowed; as of worker_start()
+ *
+ * Return: 0 or a negative errno, with words.
+ */
+int virtio_devices_start(struct virtio_devices *s, struct sandbox *sandbox, struct err *e);
+
+/**
+ * virtio_devices_stop() - end those threads, once the CPUs have stopped
+ *
+ * A thread that hangs in a system call (a disk behind a network that does not answer) is left behind.
+ */
+void virtio_devices_stop(struct virtio_devices *s);
+
+/**
+ * virtio_devices_destroy() - takes NULL and what is half-built
+ *
+ * Return: true when all is gone; false when a thread was left behind: then @s and guest RAM have to stay as they are
+ * until the process ends.
+ */
+bool virtio_devices_destroy(struct virtio_devices *s);
+
+/** virtio_devices_console() - borrowed, NULL when there is none; it can be used once virtio_devices_init() is done */
+struct virtio_console *virtio_devices_console(struct virtio_devices *s);
+
+/**
+ * virtio_devices_balloon() - ask the guest for a step more, or a step less; without a balloon, nothing
+ *
+ * Context: the control loop.
+ */
+void virtio_devices_balloon(struct virtio_devices *s, bool more);
+
+#endif
