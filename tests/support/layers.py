@@ -8,8 +8,8 @@ usage: layers.py SOURCE_ROOT BUILD_ROOT
   names, and ROOMS has no circle. Only tests include tests/.
 - <linux/kvm.h> is included only under vmm/, not in vmm/base, and in tests.
 - Every source, script and build file has its SPDX line.
-- Every .c file is built: it belongs to a target of the build, every unit test is also run, and what runs in a guest is
-  named by a script.
+- Every .c file is built: it belongs to a target of the build, every unit test is also run, and what runs in a guest or is
+  part of a script is named by a script.
 """
 import json
 import os
@@ -51,9 +51,9 @@ SPDX = 'SPDX-License-Identifier: Apache-2.0'
 
 
 def room_of(path):
-    """The room that a file is in: its directory, or `tests` for all below it; None: in none."""
+    """The room that a file is in: its directory, or `tests` for all below it and scripts/; None: in none."""
     folder = os.path.dirname(path)
-    if folder.split('/')[0] == 'tests':
+    if folder.split('/')[0] in ('tests', 'scripts'):
         return 'tests'
     return folder if folder in ROOMS else None
 
@@ -167,7 +167,7 @@ def check_built(root, build, files):
     for path in files:
         if not path.endswith('.c') or room_of(path) is None:
             continue
-        if path.startswith(('tests/guest/', 'tests/data/')):
+        if path.startswith(('scripts/', 'tests/guest/', 'tests/data/')):
             if os.path.splitext(os.path.basename(path))[0] not in recipes:
                 yield f'{path}: no script or meson.build names it'
             continue

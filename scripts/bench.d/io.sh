@@ -7,14 +7,14 @@
 # io_part VERSION IMAGE: virtual time for a request, ours beside QEMU's.
 io_part() {
 	need_packages fio
-	gcc -Os -Wall -Wextra -static -s -o "$work/tcp-stream" "$top/tests/guest/tcp-stream.c" || die "cannot compile the streams"
+	gcc -Os -Wall -Wextra -static -s -o "$work/tcp-stream" "$here/bench.d/tcp-stream.c" || die "cannot compile the streams"
 	"$here/initramfs" --version "$1" --run 'sh /io-guest.sh' "$work/io.cpio" \
-		"$top/tests/support/bench-io-guest.sh:/io-guest.sh" "$(type -P fio)" "$work/tcp-stream:/tcp-stream" \
+		"$here/bench.d/io-guest.sh:/io-guest.sh" "$(type -P fio)" "$work/tcp-stream:/tcp-stream" \
 		module:virtio_mmio module:virtio_blk module:virtio_net module:af_packet || exit
 	# A minute where nothing else runs.
 	# The lab's clock beats every two seconds of virtual time, which are a minute or more where the CPUs have other work.
 	LAB_STALL_TIMEOUT=${LAB_STALL_TIMEOUT:-240} VMM=$vmm "$here/lab" --icount --with-qemu --mem 3G --timeout $((runs * 10))m \
-		--no-stdin --file "$top/tests/support/bench-io-inner.sh" -- sh "$top/tests/support/bench-io-inner.sh" "$2" \
+		--no-stdin --file "$here/bench.d/io-inner.sh" -- sh "$here/bench.d/io-inner.sh" "$2" \
 		"$work/io.cpio" "$work/tcp-stream" "$runs" >"$work/lab" || note "the lab ended early (status $?)"
 	[ -z "$keep" ] || cat "$work/lab" >>"$keep"
 	echo "### A disk and a TAP in the lab, counted in instructions"

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What scripts/bench --io runs in the lab: bench-io-inner.sh KERNEL INITRD STREAM RUNS. VMMs in turns, on the same file
-# in the host's tmpfs and the same TAP. Prints what bench-io-guest.sh says in each, as lines "WHO|io|...".
+# What scripts/bench --io runs in the lab: io-inner.sh KERNEL INITRD STREAM RUNS. VMMs in turns, on the same file
+# in the host's tmpfs and the same TAP. Prints what io-guest.sh says in each, as lines "WHO|io|...".
 kernel=$1 initrd=$2 stream=$3 runs=$4
 image=/tmp/disk
 cmdline='console=ttyS0 reboot=k panic=-1 quiet'

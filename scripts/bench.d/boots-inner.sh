@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What scripts/bench runs in the lab: bench-inner.sh KERNEL INITRD RUNS WHAT. WHAT is `boots` (beside QEMU), `memory`
+# What scripts/bench runs in the lab: boots-inner.sh KERNEL INITRD RUNS WHAT. WHAT is `boots` (beside QEMU), `memory`
 # (kinds of memory compared, and where the time goes), `all` (both), `many` (boots per second) or `samples` (where the guest
 # is, ms by ms; under --icount each boot is like the last). Lines of medians in ms; "-" where nothing was measured:
 #

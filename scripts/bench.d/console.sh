@@ -8,7 +8,7 @@
 # of its own.
 console_part() {
 	local others=()
-	gcc -Os -Wall -Wextra -static -s -o "$work/console-text" "$top/tests/guest/console-text.c" || die "cannot compile the text"
+	gcc -Os -Wall -Wextra -static -s -o "$work/console-text" "$here/bench.d/console-text.c" || die "cannot compile the text"
 	# shellcheck disable=SC2016 # the guest's shell
 	"$here/initramfs" --version "$1" --run 'if [ "$tty" = hvc0 ]; then console-text hvc0 65536 1048576; else console-text ttyS0 4096 32768; fi' \
 		"$work/console.cpio" "$work/console-text:/bin/console-text" module:virtio_mmio module:virtio_console || exit
@@ -17,7 +17,7 @@ console_part() {
 		others+=("$work/before")
 	fi
 	LAB_STALL_TIMEOUT=${LAB_STALL_TIMEOUT:-240} VMM=$vmm "$here/lab" --icount --with-qemu --mem 2G --timeout $((runs * 20))m \
-		--no-stdin --file "$top/tests/support/bench-console-inner.sh" -- sh "$top/tests/support/bench-console-inner.sh" "$2" \
+		--no-stdin --file "$here/bench.d/console-inner.sh" -- sh "$here/bench.d/console-inner.sh" "$2" \
 		"$work/console.cpio" "$runs" vmm "${others[@]}" >"$work/lab" || note "the lab ended early (status $?)"
 	[ -z "$keep" ] || cat "$work/lab" >>"$keep"
 	echo "### A program's text on a console in the lab, counted in instructions"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What scripts/bench --console runs in the lab: bench-console-inner.sh KERNEL INITRD RUNS VMM... VMMs in turns; prints what
+# What scripts/bench --console runs in the lab: console-inner.sh KERNEL INITRD RUNS VMM... VMMs in turns; prints what
 # console-text says in each, as lines "WHO|console|TTY|BYTES|NANOSECONDS".
 kernel=$1 initrd=$2 runs=$3
 shift 3
