@@ -17,19 +17,13 @@
 #include "boot/initrd.h"
 #include "boot/layout.h"
 #include "boot/memmap.h"
+#include "boot/x86.h"
+#include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
 /* Selectors that the 64-bit boot protocol asks for: __BOOT_CS and __BOOT_DS. */
 #define BOOT_CS 0x10
 #define BOOT_DS 0x18
-
-/* Page table entries: Intel SDM volume 3, 4.5.4. */
-#define PTE_PRESENT BIT(0)
-#define PTE_WRITE   BIT(1)
-#define PTE_LARGE   BIT(7)
-#define PTE_COUNT   512
-
-#define GUEST_PAGE UINT64_C(4096)
 
 /* zero-page.rst, and boot.rst for the rest */
 #define HEADER_BOOT_FLAG 0xaa55
@@ -43,36 +37,28 @@
 /* What the setup header of every x86-64 Linux says (arch/x86/boot/header.S, ramdisk_max); a vmlinux does not tell. */
 #define VMLINUX_INITRD_MAX 0x7fffffff
 
-/* Segment descriptors: Intel SDM volume 3, 3.4.5. */
-static const uint64_t gdt[] = {
-	/* 64-bit code: present, ring 0, execute and read */
-	[BOOT_CS / 8] = UINT64_C(0x00af9b000000ffff),
-	/* flat data: present, ring 0, read and write, up to 4 GiB */
-	[BOOT_DS / 8] = UINT64_C(0x00cf93000000ffff),
-};
-_Static_assert(sizeof(gdt) <= BOOT_GDT_SIZE, "the GDT fits its place");
+_Static_assert(BOOT_DS + 8 <= BOOT_GDT_SIZE, "the GDT fits its place");
 _Static_assert(sizeof(struct setup_data) + BOOT_RNG_SEED_BYTES <= BOOT_SETUP_DATA_SIZE, "so does the seed");
-_Static_assert(sizeof(struct boot_params) == GUEST_PAGE, "the zero page is a page");
+_Static_assert(sizeof(struct boot_params) == PAGE_4K, "the zero page is a page");
 
+/* Entries of zero are there already; RAM reads as zero. */
 static int write_page_tables(struct gmem *mem, uint64_t mapped_end)
 {
-	uint64_t table[PTE_COUNT] = {BOOT_PDPT | PTE_PRESENT | PTE_WRITE};
 	uint64_t gibs = align_up(mapped_end, GIB) / GIB;
-	int r;
+	int r = x86_put_entries(mem, BOOT_PML4, 0, 1, BOOT_PDPT, 0, PTE_P | PTE_W);
 
-	/* Entries of zero are there already; RAM reads as zero. */
-	r = gmem_write(mem, BOOT_PML4, table, sizeof(table[0]));
-	if (r < 0)
-		return r;
-	for (uint64_t i = 0; i < gibs; i++)
-		table[i] = (BOOT_PD + i * GUEST_PAGE) | PTE_PRESENT | PTE_WRITE;
-	r = gmem_write(mem, BOOT_PDPT, table, gibs * sizeof(table[0]));
-	for (uint64_t i = 0; i < gibs && !r; i++) {
-		for (uint64_t j = 0; j < PTE_COUNT; j++)
-			table[j] = (i * GIB + j * 2 * MIB) | PTE_PRESENT | PTE_WRITE | PTE_LARGE;
-		r = gmem_write(mem, BOOT_PD + i * GUEST_PAGE, table, sizeof(table));
-	}
-	return r;
+	if (!r)
+		r = x86_put_entries(mem, BOOT_PDPT, 0, gibs, BOOT_PD, PAGE_4K, PTE_P | PTE_W);
+	return r ? r : x86_put_entries(mem, BOOT_PD, 0, gibs * PTE_COUNT, 0, PAGE_2M, PTE_P | PTE_W | PTE_PS);
+}
+
+static int write_gdt(struct gmem *mem)
+{
+	uint8_t gdt[BOOT_DS + 8] = {0};
+
+	le64_put(gdt + BOOT_CS, x86_descriptor(SEG_CODE64, 0, X86_LIMIT_4G));
+	le64_put(gdt + BOOT_DS, x86_descriptor(SEG_DATA, 0, X86_LIMIT_4G));
+	return gmem_write(mem, BOOT_GDT, gdt, sizeof(gdt));
 }
 
 static int write_setup_data(struct gmem *mem, const struct boot_env *env)
@@ -173,7 +159,7 @@ int entry_linux64(struct gmem *mem, const struct boot_env *env, struct entry *re
 		return r;
 	r = write_page_tables(mem, env->image->end);
 	if (!r)
-		r = gmem_write(mem, BOOT_GDT, gdt, sizeof(gdt));
+		r = write_gdt(mem);
 	if (!r)
 		r = write_setup_data(mem, env);
 	if (!r)
@@ -187,7 +173,7 @@ int entry_linux64(struct gmem *mem, const struct boot_env *env, struct entry *re
 		.rsi = BOOT_ZERO_PAGE,
 		.cr3 = BOOT_PML4,
 		.gdt_base = BOOT_GDT,
-		.gdt_limit = sizeof(gdt) - 1,
+		.gdt_limit = BOOT_DS + 7,
 		.cs = BOOT_CS,
 		.ds = BOOT_DS,
 	};

@@ -11,13 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm/base/x86.h"
+
 #define BOARD_PARTS_MAX   48
 #define BOARD_CPUS_MAX    254 /* 8-bit APIC ids: 0 to 253, 254 is the I/O APIC, 255 is broadcast */
 #define BOARD_GSI_MAX     24  /* pins of KVM's in-kernel I/O APIC */
 #define BOARD_GSI_NONE    UINT32_MAX
 #define BOARD_VIRTIO_MAX  16 /* virtio devices: what the I/O APIC has pins for, see vmm/machine/board.c */
 #define BOARD_IOAPIC_ADDR UINT64_C(0xfec00000)
-#define BOARD_LAPIC_ADDR  UINT64_C(0xfee00000)
+#define BOARD_LAPIC_ADDR  APIC_BASE /* where a reset leaves it */
 
 /* The 32-bit hole: no RAM in [BOARD_HOLE_START, 4 GiB). */
 #define BOARD_HOLE_START UINT64_C(0xc0000000)

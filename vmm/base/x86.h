@@ -19,6 +19,8 @@
 #define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_LA57       BIT(12)
+#define CR4_SMEP       BIT(20)
+#define CR4_SMAP       BIT(21)
 
 /* SDM 1, 3.4.3 */
 #define RFLAGS_FIXED BIT(1) /* always 1 */

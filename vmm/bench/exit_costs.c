@@ -24,9 +24,9 @@
 #include <unistd.h>
 
 #include "vmm/base/clock.h"
+#include "boot/x86.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
-#include "vmm/base/x86.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
@@ -61,16 +61,14 @@
 #define SEL_UDATA (0x18 | 3)
 #define SEL_UCODE (0x20 | 3)
 #define SEL_TSS   0x28
-#define GDT_LIMIT 0x37
+#define GDT_LIMIT (SEL_TSS + X86_SYSTEM64 - 1)
 
 /*
  * SDM 3, 8.7 and 19.5.2: a TSS of 104 bytes, then the I/O bitmap: all ports up to 255 allowed, and a last byte of ones
  */
 #define TSS_LIMIT (TSS_SIZE + 32)
 
-/* SDM 3, 4.5: present, writable, user; and a page of 2 MiB */
-#define PTE    (PTE_P | PTE_W | PTE_U)
-#define PTE_2M (PTE | PTE_PS)
+#define MAPPED (PTE_P | PTE_W | PTE_U)
 
 /**
  * struct guest - a VM with the rows' code in it
@@ -189,42 +187,50 @@ static uint64_t guest_address(const uint8_t *label)
 	return AT_CODE + (uint64_t)(label - exits_guest_start);
 }
 
-static void put64(const struct gmem *g, uint64_t gpa, uint64_t value)
+static void put_gate(const struct gmem *g, unsigned vector, uint64_t handler)
 {
-	gmem_write(g, gpa, &value, sizeof(value));
+	uint8_t gate[X86_GATE64];
+
+	x86_put_gate64(gate, SEL_KCODE, handler, 1);
+	gmem_write(g, AT_IDT + vector * sizeof(gate), gate, sizeof(gate));
 }
 
-/* SDM 3, 6.14.1: offset, selector, IST 1, present interrupt gate */
-static void put_gate(const struct gmem *g, unsigned vector, uint64_t offset)
+static void write_gdt(const struct gmem *g)
 {
-	put64(g, AT_IDT + vector * 16,
-		(offset & 0xffff) | SEL_KCODE << 16 | UINT64_C(0x8e01) << 32 | offset >> 16 << 48);
-	put64(g, AT_IDT + vector * 16 + 8, offset >> 32);
+	uint8_t gdt[SEL_TSS] = {0};
+
+	le64_put(gdt + SEL_KCODE, x86_descriptor(SEG_CODE64, 0, X86_LIMIT_4G));
+	le64_put(gdt + SEL_KDATA, x86_descriptor(SEG_DATA, 0, X86_LIMIT_4G));
+	le64_put(gdt + (SEL_UDATA & ~SELECTOR_RPL), x86_descriptor(SEG_DATA | SEG_DPL(3), 0, X86_LIMIT_4G));
+	le64_put(gdt + (SEL_UCODE & ~SELECTOR_RPL), x86_descriptor(SEG_CODE64 | SEG_DPL(3), 0, X86_LIMIT_4G));
+	gmem_write(g, AT_GDT, gdt, sizeof(gdt));
+}
+
+/* RAM at 0, and in the fourth GiB the page of the MMIO store and that of the local APIC. */
+static void write_page_tables(const struct gmem *g)
+{
+	x86_put_entries(g, AT_PML4, 0, 1, AT_PDPT, 0, MAPPED);
+	x86_put_entries(g, AT_PDPT, 0, 1, AT_PD, 0, MAPPED);
+	x86_put_entries(g, AT_PDPT, MMIO / GIB, 1, AT_MMIO_PD, 0, MAPPED);
+	x86_put_entries(g, AT_PD, 0, RAM / PAGE_2M, 0, PAGE_2M, MAPPED | PTE_PS);
+	x86_put_entries(g, AT_MMIO_PD, MMIO % GIB / PAGE_2M, 1, MMIO, 0, MAPPED | PTE_PS);
+	x86_put_entries(g, AT_MMIO_PD, APIC_BASE % GIB / PAGE_2M, 1, APIC_BASE, 0, MAPPED | PTE_PS);
 }
 
 /* All addresses are inside RAM, so that no write can fail. */
 static void write_tables(const struct gmem *g)
 {
 	static const uint8_t ones = 0xff, hlts[VECTORS_EXCEPTIONS] = {[0 ... VECTORS_EXCEPTIONS - 1] = 0xf4};
+	uint8_t tss[TSS_SIZE];
 
 	gmem_write(g, AT_HLTS, hlts, sizeof(hlts));
 	for (unsigned v = 0; v < VECTORS_EXCEPTIONS; v++)
 		put_gate(g, v, AT_HLTS + v);
-	put64(g, AT_GDT + SEL_KCODE, UINT64_C(0x00af9b000000ffff));
-	put64(g, AT_GDT + SEL_KDATA, UINT64_C(0x00cf93000000ffff));
-	put64(g, AT_GDT + (SEL_UDATA & ~3), UINT64_C(0x00cff3000000ffff));
-	put64(g, AT_GDT + (SEL_UCODE & ~3), UINT64_C(0x00affb000000ffff));
-	put64(g, AT_TSS + 4, AT_STACK);
-	put64(g, AT_TSS + 36, AT_STACK);
-	put64(g, AT_TSS + 96, (uint64_t)TSS_SIZE << 48);
+	write_gdt(g);
+	x86_put_tss64(tss, AT_STACK, AT_STACK);
+	gmem_write(g, AT_TSS, tss, sizeof(tss));
 	gmem_write(g, AT_TSS + TSS_LIMIT, &ones, 1);
-	put64(g, AT_PML4, AT_PDPT | PTE);
-	put64(g, AT_PDPT, AT_PD | PTE);
-	put64(g, AT_PDPT + MMIO / GIB * 8, AT_MMIO_PD | PTE);
-	for (uint64_t i = 0; i < RAM / (2 * MIB); i++)
-		put64(g, AT_PD + i * 8, i * 2 * MIB | PTE_2M);
-	put64(g, AT_MMIO_PD + MMIO % GIB / (2 * MIB) * 8, MMIO | PTE_2M);
-	put64(g, AT_MMIO_PD + APIC_BASE % GIB / (2 * MIB) * 8, APIC_BASE | PTE_2M);
+	write_page_tables(g);
 	gmem_write(g, AT_CODE, exits_guest_start, (size_t)(exits_guest_end - exits_guest_start));
 }
 
@@ -242,13 +248,12 @@ static int set_msrs(struct vcpu *v, const struct path *p, struct err *e)
 /* What exits_to_ring3 pops. LTR makes the segment busy, and faults on one that is: SDM 2A. */
 static void write_way_to_ring3(const struct gmem *g, uint64_t rip)
 {
-	put64(g, AT_GDT + SEL_TSS, TSS_LIMIT | (uint64_t)AT_TSS << 16 | UINT64_C(0x89) << 40);
-	put64(g, AT_GDT + SEL_TSS + 8, 0);
-	put64(g, AT_FRAME, rip);
-	put64(g, AT_FRAME + 8, SEL_UCODE);
-	put64(g, AT_FRAME + 16, BIT(1));
-	put64(g, AT_FRAME + 24, AT_USERSTACK);
-	put64(g, AT_FRAME + 32, SEL_UDATA);
+	const uint64_t frame[] = {rip, SEL_UCODE, RFLAGS_FIXED, AT_USERSTACK, SEL_UDATA};
+	uint8_t tss[X86_SYSTEM64];
+
+	x86_put_system64(tss, SEG_TSS, AT_TSS, TSS_LIMIT);
+	gmem_write(g, AT_GDT + SEL_TSS, tss, sizeof(tss));
+	gmem_write(g, AT_FRAME, frame, sizeof(frame));
 }
 
 /* The state in which a row starts. */
@@ -260,7 +265,7 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 		.gdt_base = AT_GDT,
 		.gdt_limit = GDT_LIMIT,
 		.idt_base = AT_IDT,
-		.idt_limit = (VECTOR_IRQ + 1) * 16 - 1,
+		.idt_limit = (VECTOR_IRQ + 1) * X86_GATE64 - 1,
 		.tss_base = AT_TSS,
 		.tss = SEL_TSS,
 		.cs = SEL_KCODE,

@@ -180,14 +180,14 @@ static int bare_slot(int vm, uint32_t slot, uint64_t gpa, uint64_t size, void *h
 	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
-/* The ioctls of lifecycle_ours_create(), in its order. */
+/*
+ * The ioctls of lifecycle_ours_create(), in its order, and nothing around them: not even vmm/kvm/vcpu_state, whose
+ * calls are timed.
+ */
 int lifecycle_bare_create(const struct shared *s, uint64_t own, struct bare *b, struct err *e)
 {
-	struct kvm_segment seg = {
-		.limit = UINT32_MAX, .selector = 0x10, .type = 3, .present = 1, .s = 1, .g = 1, .db = 1};
-	struct kvm_regs regs = {.rip = GUEST_CODE, .rflags = 2};
 	uint64_t identity = UINT64_C(0xfffbc000);
-	struct kvm_sregs sregs;
+	struct vcpu_regs regs;
 	void *run;
 	int r;
 
@@ -218,16 +218,12 @@ int lifecycle_bare_create(const struct shared *s, uint64_t own, struct bare *b, 
 	}
 	run = mmap(NULL, s->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, b->vcpu, 0);
 	b->run = run == MAP_FAILED ? NULL : run;
-	if (!b->run || ioctl(b->vcpu, KVM_GET_SREGS, &sregs) < 0) {
+	if (!b->run || ioctl(b->vcpu, KVM_GET_SREGS, &regs.system) < 0) {
 		r = err_sys(e, -errno, "cannot map the run area of CPU 0");
 		goto fail;
 	}
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = seg;
-	seg.selector = 0x08;
-	seg.type = 11;
-	sregs.cs = seg;
-	sregs.cr0 = 0x11;
-	if (ioctl(b->vcpu, KVM_SET_SREGS, &sregs) < 0 || ioctl(b->vcpu, KVM_SET_REGS, &regs) < 0) {
+	vcpu_entry_regs(&guest_entry, &regs);
+	if (ioctl(b->vcpu, KVM_SET_SREGS, &regs.system) < 0 || ioctl(b->vcpu, KVM_SET_REGS, &regs.general) < 0) {
 		r = err_sys(e, -errno, "KVM_SET_SREGS");
 		goto fail;
 	}

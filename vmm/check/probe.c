@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "vmm/base/clock.h"
+#include "boot/x86.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/cpuid/cpuid.h"
-#include "vmm/base/x86.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
 
@@ -27,17 +27,8 @@
 #define PROBE_GOOD     0x600d
 #define PROBE_LIMIT_NS (2 * NSEC_PER_SEC)
 
-/* SDM 3, 4.5: present, writable, and for the last level a 2 MiB page */
-#define PTE_TABLE 0x3
-#define PTE_2M    0x83
-
-/* SDM 3, 3.4.5: 64-bit code and flat data, ring 0, accessed */
-#define GDT_CODE UINT64_C(0x00af9b000000ffff)
-#define GDT_DATA UINT64_C(0x00cf93000000ffff)
 #define SEL_CODE 0x10
 #define SEL_DATA 0x18
-
-#define IDT_INTERRUPT_GATE 0x8e
 
 extern const uint8_t probe_guest_start[], probe_guest_end[], probe_int3_handler[];
 extern const uint8_t probe_baseline[], probe_int3[], probe_cmpxchg16b[], probe_popcnt[], probe_rdtscp[], probe_sse[],
@@ -81,29 +72,19 @@ static uint64_t guest_address(const uint8_t *label)
 	return PROBE_CODE + (uint64_t)(label - probe_guest_start);
 }
 
+/* All addresses are inside PROBE_RAM, so that no write can fail. */
 static void write_tables(const struct gmem *g)
 {
-	const uint64_t handler = guest_address(probe_int3_handler);
-	uint8_t gate[16] = {0};
-	uint64_t q;
+	uint8_t gdt[SEL_DATA + 8] = {0}, gate[X86_GATE64];
 
-	/* All addresses below are inside PROBE_RAM, so that no write can fail. */
-	q = GDT_CODE;
-	gmem_write(g, PROBE_GDT + SEL_CODE, &q, sizeof(q));
-	q = GDT_DATA;
-	gmem_write(g, PROBE_GDT + SEL_DATA, &q, sizeof(q));
-	q = PROBE_PDPT | PTE_TABLE;
-	gmem_write(g, PROBE_PML4, &q, sizeof(q));
-	q = PROBE_PD | PTE_TABLE;
-	gmem_write(g, PROBE_PDPT, &q, sizeof(q));
-	q = PTE_2M;
-	gmem_write(g, PROBE_PD, &q, sizeof(q));
-	/* SDM 3, 6.14.1: offset 15..0, selector, type, offset 31..16 */
-	le16_put(gate, (uint16_t)handler);
-	le16_put(gate + 2, SEL_CODE);
-	gate[5] = IDT_INTERRUPT_GATE;
-	le16_put(gate + 6, (uint16_t)(handler >> 16));
-	gmem_write(g, PROBE_IDT + 3 * sizeof(gate), gate, sizeof(gate));
+	le64_put(gdt + SEL_CODE, x86_descriptor(SEG_CODE64, 0, X86_LIMIT_4G));
+	le64_put(gdt + SEL_DATA, x86_descriptor(SEG_DATA, 0, X86_LIMIT_4G));
+	gmem_write(g, PROBE_GDT, gdt, sizeof(gdt));
+	x86_put_gate64(gate, SEL_CODE, guest_address(probe_int3_handler), 0);
+	gmem_write(g, PROBE_IDT + VECTOR_BP * sizeof(gate), gate, sizeof(gate));
+	x86_put_entries(g, PROBE_PML4, 0, 1, PROBE_PDPT, 0, PTE_P | PTE_W);
+	x86_put_entries(g, PROBE_PDPT, 0, 1, PROBE_PD, 0, PTE_P | PTE_W);
+	x86_put_entries(g, PROBE_PD, 0, 1, 0, 0, PTE_P | PTE_W | PTE_PS);
 	gmem_write(g, PROBE_CODE, probe_guest_start, (size_t)(probe_guest_end - probe_guest_start));
 }
 
@@ -117,7 +98,7 @@ static int enter_at(struct vcpu *v, uint64_t rip, struct err *e)
 		.gdt_base = PROBE_GDT,
 		.gdt_limit = SEL_DATA + 7,
 		.idt_base = PROBE_IDT,
-		.idt_limit = 4 * 16 - 1,
+		.idt_limit = (VECTOR_BP + 1) * X86_GATE64 - 1,
 		.cs = SEL_CODE,
 		.ds = SEL_DATA,
 		.fpu = true,

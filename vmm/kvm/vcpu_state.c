@@ -249,25 +249,28 @@ static void set_system(struct kvm_sregs *s, const struct entry *en)
 	}
 }
 
+void vcpu_entry_regs(const struct entry *en, struct vcpu_regs *regs)
+{
+	regs->general = (struct kvm_regs){
+		.rip = en->rip,
+		.rsp = en->rsp,
+		.rbp = en->rbp,
+		.rsi = en->rsi,
+		.rbx = en->rbx,
+		.rdi = en->rdi,
+		.rflags = RFLAGS_FIXED,
+	};
+	set_segments(&regs->system, en);
+	set_system(&regs->system, en);
+}
+
 int vcpu_set_entry(struct vcpu *v, const struct entry *en, struct err *e)
 {
-	struct vcpu_regs regs = {
-		.general =
-			{
-				.rip = en->rip,
-				.rsp = en->rsp,
-				.rbp = en->rbp,
-				.rsi = en->rsi,
-				.rbx = en->rbx,
-				.rdi = en->rdi,
-				.rflags = RFLAGS_FIXED,
-			},
-	};
+	struct vcpu_regs regs;
 	int r = get_system(v, &regs.system, e);
 
 	if (r < 0)
 		return r;
-	set_segments(&regs.system, en);
-	set_system(&regs.system, en);
+	vcpu_entry_regs(en, &regs);
 	return vcpu_set_regs(v, &regs, e);
 }

@@ -93,6 +93,12 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e);
  */
 int vcpu_set_platform(struct vcpu *v, struct err *e);
 
+/**
+ * vcpu_entry_regs() - the registers that @entry describes
+ * @regs: @system as KVM gives it for a new vCPU; what @entry does not name stays
+ */
+void vcpu_entry_regs(const struct entry *entry, struct vcpu_regs *regs);
+
 /** vcpu_set_entry() - load the state that @entry describes; the guest's tables are in RAM already. Context: timed */
 int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
 

@@ -14,17 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boot/x86.h"
 #include "vmm/base/le.h"
-
-#define PAGE (4 * KIB)
 
 /* The monitor page */
 #define MON_IDT  0x000 /* 32 gates of 8 or 16 bytes */
 #define MON_HLTS 0x200
 #define MON_GDT  0x800
 #define MON_TSS  0x900
-#define TSS_SIZE 104
-#define VECTORS  32
 
 /* The slot's pages behind the window */
 #define PAGE_MONITOR 0
@@ -43,26 +40,9 @@
 #define SEL_TSS     0x20
 #define GDT_SIZE    0x30
 
-/* SDM 3, 3.4.5: flags and type of a descriptor: present, ring 0, accessed; G, and D or L */
-#define DESC_CODE32   UINT64_C(0x00c09b0000000000)
-#define DESC_CODE64   UINT64_C(0x00a09b0000000000)
-#define DESC_DATA     UINT64_C(0x00c0930000000000)
-#define DESC_BUSY_TSS UINT64_C(0x00008b0000000000)
-
-/* SDM 3, 4.5: present, writable */
-#define PTE_P  BIT(0)
-#define PTE_RW (BIT(0) | BIT(1))
-
 #define PDPT_INDEX(va) ((va) >> 30) /* SDM 3, figure 4-8 */
 
-#define GATE_INTERRUPT 0x8e /* SDM 3, 6.11 and 6.14.1: present, ring 0, 32- or 64-bit interrupt gate */
-
-/* The exceptions that push an error code: SDM 3, table 6-1; AMD APM 2, 8.2 (21, 29, 30). */
-#define HAS_ERROR_CODE                                                                                                 \
-	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(29) | BIT(30))
-#define VECTOR_PF 14
-
-static const char *const vector_names[VECTORS] = {
+static const char *const vector_names[VECTORS_EXCEPTIONS] = {
 	"divide error",
 	"debug exception",
 	"non-maskable interrupt",
@@ -89,94 +69,63 @@ static const char *const vector_names[VECTORS] = {
 
 static uint64_t window_tables(uint64_t mem_bytes)
 {
-	return align_up(mem_bytes, 2 * MIB) / (2 * MIB);
+	return align_up(mem_bytes, PAGE_2M) / PAGE_2M;
 }
 
 uint64_t flat_slot_size(uint64_t mem_bytes)
 {
-	return mem_bytes + (PAGE_PT + window_tables(mem_bytes)) * PAGE;
+	return mem_bytes + (PAGE_PT + window_tables(mem_bytes)) * PAGE_4K;
 }
 
-/* SDM 3, 3.4.5: base and limit (in pages) in their places. */
-static uint64_t descriptor(uint64_t flags, uint64_t base, uint64_t size)
+static void put_gates(uint8_t *idt, uint64_t hlts, bool is_long)
 {
-	uint64_t limit = size / PAGE - 1;
-
-	return flags | (limit & 0xffff) | (limit & 0xf0000) << 32 | (base & 0xffffff) << 16 | (base & 0xff000000) << 32;
-}
-
-static void put_gate(uint8_t *page, unsigned vector, uint64_t handler, bool is_long)
-{
-	uint8_t *gate = page + MON_IDT + (size_t)vector * (is_long ? 16 : 8);
-
-	le16_put(gate, (uint16_t)handler);
-	le16_put(gate + 2, SEL_MONITOR);
-	gate[4] = is_long ? 1 : 0; /* IST 1 */
-	gate[5] = GATE_INTERRUPT;
-	le16_put(gate + 6, (uint16_t)(handler >> 16));
-	if (is_long)
-		le32_put(gate + 8, (uint32_t)(handler >> 32));
+	for (unsigned v = 0; v < VECTORS_EXCEPTIONS; v++)
+		if (is_long)
+			x86_put_gate64(idt + v * (size_t)X86_GATE64, SEL_MONITOR, hlts + v, 1);
+		else
+			x86_put_gate32(idt + v * (size_t)X86_GATE32, SEL_MONITOR, (uint32_t)(hlts + v));
 }
 
 /* @at: where the page is for the processor's table registers: linear, which is physical without paging */
 static void fill_monitor(uint8_t *page, uint64_t at, uint64_t slot, uint64_t mem_bytes, bool is_long)
 {
-	uint64_t *gdt = (uint64_t *)(page + MON_GDT);
-	uint64_t tss = at + MON_TSS;
+	uint32_t code = is_long ? SEG_CODE64 : SEG_CODE32;
+	uint32_t base = is_long ? 0 : (uint32_t)slot;
+	uint32_t limit = is_long ? X86_LIMIT_4G : (uint32_t)(mem_bytes / PAGE_4K - 1);
+	uint8_t *gdt = page + MON_GDT;
 
-	memset(page + MON_HLTS, 0xf4, VECTORS);
-	for (unsigned v = 0; v < VECTORS; v++)
-		put_gate(page, v, at + MON_HLTS + v, is_long);
-	gdt[SEL_CODE / 8] = is_long ? descriptor(DESC_CODE64, 0, 4 * GIB) : descriptor(DESC_CODE32, slot, mem_bytes);
-	gdt[SEL_DATA / 8] = is_long ? descriptor(DESC_DATA, 0, 4 * GIB) : descriptor(DESC_DATA, slot, mem_bytes);
-	gdt[SEL_MONITOR / 8] = is_long ? descriptor(DESC_CODE64, 0, 4 * GIB) : descriptor(DESC_CODE32, 0, 4 * GIB);
+	put_gates(page + MON_IDT, at + MON_HLTS, is_long);
+	memset(page + MON_HLTS, 0xf4, VECTORS_EXCEPTIONS);
+	le64_put(gdt + SEL_CODE, x86_descriptor(code, base, limit));
+	le64_put(gdt + SEL_DATA, x86_descriptor(SEG_DATA, base, limit));
+	le64_put(gdt + SEL_MONITOR, x86_descriptor(code, 0, X86_LIMIT_4G));
 	if (!is_long)
 		return;
-	gdt[SEL_TSS / 8] = DESC_BUSY_TSS | (TSS_SIZE - 1) | (tss & 0xffffff) << 16 | (tss & 0xff000000) << 32;
-	gdt[SEL_TSS / 8 + 1] = tss >> 32;
-	/* SDM 3, 8.7: RSP0 at 4, IST1 at 36, the I/O bitmap's offset at 102 (behind the limit: none) */
-	le64_put(page + MON_TSS + 4, at + 2 * PAGE);
-	le64_put(page + MON_TSS + 36, at + 2 * PAGE);
-	le16_put(page + MON_TSS + 102, TSS_SIZE);
-}
-
-static int put_table(const struct gmem *mem, uint64_t gpa, const uint64_t *table)
-{
-	return gmem_write(mem, gpa, table, PAGE);
+	x86_put_system64(gdt + SEL_TSS, SEG_TSS_BUSY, at + MON_TSS, TSS_SIZE - 1);
+	x86_put_tss64(page + MON_TSS, at + 2 * PAGE_4K, at + 2 * PAGE_4K);
 }
 
 static int put_page_tables(const struct gmem *mem, uint64_t slot, uint64_t mem_bytes, bool null_page)
 {
+	const uint64_t rw = PTE_P | PTE_W, first = null_page ? 0 : 1;
 	uint64_t ours = slot + mem_bytes;
-	uint64_t t[512] = {0};
-	int r;
+	const struct {
+		uint64_t table, first, count, to, flags;
+	} runs[] = {
+		{PAGE_PML4, 0, 1, ours + PAGE_PDPT * PAGE_4K, rw},
+		{PAGE_PDPT, 0, 1, ours + PAGE_PD * PAGE_4K, rw},
+		{PAGE_PDPT, PDPT_INDEX(FLAT_MONITOR), 1, ours + PAGE_MON_PD * PAGE_4K, rw},
+		{PAGE_MON_PD, 0, 1, ours + PAGE_MON_PT * PAGE_4K, rw},
+		{PAGE_MON_PT, 0, 1, ours + PAGE_MONITOR * PAGE_4K, PTE_P},
+		{PAGE_MON_PT, 1, 1, ours + PAGE_STACK * PAGE_4K, rw},
+		{PAGE_PD, 0, window_tables(mem_bytes), ours + PAGE_PT * PAGE_4K, rw},
+		{PAGE_PT, first, mem_bytes / PAGE_4K - first, slot + first * PAGE_4K, rw},
+	};
+	int r = gmem_zero(mem, ours + PAGE_PML4 * PAGE_4K, (PAGE_PT - PAGE_PML4 + window_tables(mem_bytes)) * PAGE_4K);
 
-	t[0] = (ours + PAGE_PDPT * PAGE) | PTE_RW;
-	r = put_table(mem, ours + PAGE_PML4 * PAGE, t);
-	t[0] = (ours + PAGE_PD * PAGE) | PTE_RW;
-	t[PDPT_INDEX(FLAT_MONITOR)] = (ours + PAGE_MON_PD * PAGE) | PTE_RW;
-	if (r == 0)
-		r = put_table(mem, ours + PAGE_PDPT * PAGE, t);
-	t[0] = (ours + PAGE_MON_PT * PAGE) | PTE_RW;
-	t[1] = 0;
-	if (r == 0)
-		r = put_table(mem, ours + PAGE_MON_PD * PAGE, t);
-	t[0] = (ours + PAGE_MONITOR * PAGE) | PTE_P;
-	t[1] = (ours + PAGE_STACK * PAGE) | PTE_RW;
-	if (r == 0)
-		r = put_table(mem, ours + PAGE_MON_PT * PAGE, t);
-	for (uint64_t i = 0; i < 512; i++)
-		t[i] = i < window_tables(mem_bytes) ? (ours + (PAGE_PT + i) * PAGE) | PTE_RW : 0;
-	if (r == 0)
-		r = put_table(mem, ours + PAGE_PD * PAGE, t);
-	for (uint64_t table = 0; r == 0 && table < window_tables(mem_bytes); table++) {
-		for (uint64_t i = 0; i < 512; i++) {
-			uint64_t at = table * 2 * MIB + i * PAGE;
-
-			t[i] = at < mem_bytes && (at || null_page) ? (slot + at) | PTE_RW : 0;
-		}
-		r = put_table(mem, ours + (PAGE_PT + table) * PAGE, t);
-	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(runs); i++)
+		r = x86_put_entries(mem, ours + runs[i].table * PAGE_4K, runs[i].first, runs[i].count, runs[i].to,
+			PAGE_4K, runs[i].flags);
 	return r;
 }
 
@@ -205,18 +154,18 @@ int flat_lay_out(
 	bool is_long = img->mode == ENTRY_LONG;
 	uint64_t at = is_long ? FLAT_MONITOR : slot + mem_bytes;
 	struct entry en = {.mode = img->mode, .rip = img->entry, .rsp = mem_bytes};
-	uint64_t page[PAGE / 8] = {0};
+	uint8_t page[PAGE_4K] = {0};
 	int r;
 
 	if (img->mode == ENTRY_REAL) {
 		r = lay_out_real(mem, slot, &en);
 	} else {
-		fill_monitor((uint8_t *)page, at, slot, mem_bytes, is_long);
+		fill_monitor(page, at, slot, mem_bytes, is_long);
 		r = gmem_write(mem, slot + mem_bytes, page, sizeof(page));
 		en.gdt_base = at + MON_GDT;
 		en.gdt_limit = GDT_SIZE - 1;
 		en.idt_base = at + MON_IDT;
-		en.idt_limit = VECTORS * (is_long ? 16 : 8) - 1;
+		en.idt_limit = VECTORS_EXCEPTIONS * (is_long ? X86_GATE64 : X86_GATE32) - 1;
 		en.cs = SEL_CODE;
 		en.ds = SEL_DATA;
 		en.fpu = true;
@@ -226,11 +175,11 @@ int flat_lay_out(
 		en.seg_size = mem_bytes;
 	}
 	if (is_long) {
-		en.cr3 = slot + mem_bytes + PAGE_PML4 * PAGE;
+		en.cr3 = slot + mem_bytes + PAGE_PML4 * PAGE_4K;
 		en.tss_base = at + MON_TSS;
 		en.tss = SEL_TSS;
 		if (r == 0)
-			r = put_page_tables(mem, slot, mem_bytes, img->start < PAGE);
+			r = put_page_tables(mem, slot, mem_bytes, img->start < PAGE_4K);
 	}
 	if (r == 0)
 		*ret = en;
@@ -243,7 +192,7 @@ static bool vector_of(
 {
 	uint64_t hlts = mode == ENTRY_LONG ? FLAT_MONITOR + MON_HLTS : slot + mem_bytes + MON_HLTS;
 	uint64_t at = s->cs_base + s->rip - 1;
-	unsigned nr = VECTORS;
+	unsigned nr = VECTORS_EXCEPTIONS;
 
 	if (mode == ENTRY_REAL) {
 		hlts = FLAT_REAL_HLTS;
@@ -282,7 +231,7 @@ bool flat_find_fault(const struct gmem *mem, uint64_t slot, uint64_t mem_bytes, 
 	/* Long mode: the stack for faults, which the program cannot move. */
 	if (mode == ENTRY_LONG)
 		stack = s->rsp - FLAT_MONITOR + slot + mem_bytes;
-	f.has_error = mode != ENTRY_REAL && (HAS_ERROR_CODE & BIT(f.vector));
+	f.has_error = mode != ENTRY_REAL && (VECTORS_WITH_ERROR & BIT(f.vector));
 	f.has_address = mode == ENTRY_LONG && f.vector == VECTOR_PF;
 	f.address = f.has_address ? s->cr2 : 0;
 	if (!gmem_read(mem, stack, frame, (size_t)width * 3)) {
@@ -301,7 +250,7 @@ bool flat_find_fault(const struct gmem *mem, uint64_t slot, uint64_t mem_bytes, 
 
 const char *flat_fault_text(const struct flat_fault *f, char *buf)
 {
-	const char *name = f->vector < VECTORS ? vector_names[f->vector] : NULL;
+	const char *name = f->vector < VECTORS_EXCEPTIONS ? vector_names[f->vector] : NULL;
 	int n;
 
 	if (f->called)

@@ -14,12 +14,10 @@
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
 
-#define CPUS     4
-#define TABLES   UINT64_C(0x10000) /* four pages */
-#define CODE     UINT64_C(0x20000)
-#define PROGRAM  UINT64_C(0x00007f0012345000)
-#define CR4_SMEP BIT(20)
-#define CR4_SMAP BIT(21)
+#define CPUS    4
+#define TABLES  UINT64_C(0x10000) /* four pages */
+#define CODE    UINT64_C(0x20000)
+#define PROGRAM UINT64_C(0x00007f0012345000)
 
 static bool looking; /* ioctl() may read and not write */
 
