@@ -22,6 +22,11 @@
  * and ">/dev/stderr" opens it again. With lab_tty=ROWSxCOLS on the kernel's
  * command line it gets a terminal of its own instead.
  *
+ * With lab_e9 on the kernel's command line there are neither disks nor such
+ * ports (scripts/lab --intel): the archive is the file /files.cpio, what would
+ * go to ports 1 to 3 goes to I/O port 0xe9, in frames, and the command's stdin
+ * is /lab/stdin, if there is one.
+ *
  * The command's arguments, environment and directory come in the archive, as
  * NUL-terminated strings in /lab/args, /lab/env and /lab/cwd.
  */
@@ -35,9 +40,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -53,6 +60,7 @@
 #define BEATS_PER_S 4
 
 static int ctl = -1;
+static bool e9;
 
 static void say(const char *fmt, ...)
 {
@@ -72,6 +80,25 @@ static void die(const char *what, const char *which)
 		pause();
 }
 
+static void e9_put(const void *data, size_t len)
+{
+	__asm__ volatile("rep outsb" : "+S"(data), "+c"(len) : "d"(0xe9) : "memory");
+}
+
+/* What scripts/lab.d/bochs-frames.c takes apart. @len is at most 65535. */
+static void e9_frame(char stream, const char *data, size_t len)
+{
+	unsigned int sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += (unsigned char)data[i];
+	const unsigned char header[] = {0x1e, 'v', 'm', 'm', (unsigned char)stream, len & 255,
+		(unsigned char)(len >> 8), sum & 255, (sum >> 8) & 255};
+
+	e9_put(header, sizeof(header));
+	e9_put(data, len);
+}
+
 /* The control port is blocking: a line is at most delayed by the host. */
 static void tell(const char *fmt, ...)
 {
@@ -82,7 +109,9 @@ static void tell(const char *fmt, ...)
 	va_start(ap, fmt);
 	len = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (ctl >= 0 && write(ctl, line, (size_t)len) < 0)
+	if (e9)
+		e9_frame('c', line, (size_t)len);
+	else if (ctl >= 0 && write(ctl, line, (size_t)len) < 0)
 		say("lab-init: control port: %s", strerror(errno));
 }
 
@@ -93,18 +122,25 @@ static void try_mount(const char *type, const char *where, const char *opts)
 		say("lab-init: mount %s: %s", where, strerror(errno));
 }
 
+/* lab_kvm=PARAMETER=VALUE,... is for the module of the processor's maker. */
 static void load_modules(void)
 {
-	char line[256];
+	char line[256], params[256] = "";
 	FILE *list = fopen("/modules", "re");
+	const char *kvm = getenv("lab_kvm");
 
 	if (!list)
 		die("open", "/modules");
+	snprintf(params, sizeof(params), "%s", kvm ? kvm : "");
+	for (char *comma = params; (comma = strchr(comma, ','));)
+		*comma = ' ';
 	while (fgets(line, sizeof(line), list)) {
 		line[strcspn(line, "\n")] = 0;
 		int fd = open(line, O_RDONLY | O_CLOEXEC);
 
-		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
+		const char *with = strstr(line, "/kvm-intel") || strstr(line, "/kvm-amd") ? params : "";
+
+		if (fd < 0 || (syscall(SYS_finit_module, fd, with, 0) && errno != EEXIST))
 			say("lab-init: module %s: %s", line, strerror(errno));
 		if (fd >= 0)
 			close(fd);
@@ -186,6 +222,45 @@ static void write_file(const char *path, const char *text)
 		close(fd);
 }
 
+/* Unpacks into the current directory. */
+static void unpack(int fd, const char *path)
+{
+	char *cpio[] = {"/busybox", "cpio", "-idmu", NULL};
+
+	if (run(cpio, fd))
+		die("unpack", path);
+	close(fd);
+}
+
+static void unpack_disks(int disks)
+{
+	char path[64];
+
+	for (int i = 0; i < disks; i++) {
+		int fd = -1;
+
+		snprintf(path, sizeof(path), "/dev/vd%c", 'a' + i);
+		for (int tries = 0; tries < 2000 && fd < 0; tries++) {
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+			if (fd < 0)
+				usleep(5000);
+		}
+		if (fd < 0)
+			die("open", path);
+		unpack(fd, path);
+	}
+}
+
+static void unpack_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("open", path);
+	unlink(path);
+	unpack(fd, path);
+}
+
 static void make_root(int disks)
 {
 	static const char *const dirs[] = {
@@ -243,23 +318,10 @@ static void make_root(int disks)
 	}
 	waitpid(pid, NULL, 0);
 
-	for (int i = 0; i < disks; i++) {
-		int fd = -1;
-
-		snprintf(path, sizeof(path), "/dev/vd%c", 'a' + i);
-		for (int tries = 0; tries < 2000 && fd < 0; tries++) {
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-			if (fd < 0)
-				usleep(5000);
-		}
-		if (fd < 0)
-			die("open", path);
-		char *cpio[] = {"/busybox", "cpio", "-idmu", NULL};
-
-		if (run(cpio, fd))
-			die("unpack", path);
-		close(fd);
-	}
+	if (e9)
+		unpack_file("/files.cpio");
+	else
+		unpack_disks(disks);
 
 	if (mount("/dev", "dev", NULL, MS_MOVE, NULL) || mount("/proc", "proc", NULL, MS_MOVE, NULL) ||
 		mount("/sys", "sys", NULL, MS_MOVE, NULL))
@@ -332,6 +394,7 @@ static char **strings(const char *path)
 struct relay {
 	int from, to;      /* -1: closed */
 	const char *first; /* told to the host at the first byte */
+	char frame;        /* where it goes in frames instead, the stream's letter */
 	size_t at, len;
 	char buf[CHUNK];
 };
@@ -368,6 +431,11 @@ static void relay_drain(struct relay *r)
 {
 	if (r->at == r->len)
 		return;
+	if (r->frame) {
+		e9_frame(r->frame, r->buf + r->at, r->len - r->at);
+		r->at = r->len;
+		return;
+	}
 	ssize_t n = r->to < 0 ? (ssize_t)(r->len - r->at) : write(r->to, r->buf + r->at, r->len - r->at);
 
 	if (n > 0)
@@ -400,6 +468,9 @@ static void start(char **args, int in, int out, int err, int tty)
 
 	signal(SIGCHLD, SIG_DFL);
 	setsid();
+	/* It would be inherited, and make each switch to the command dearer. */
+	if (e9)
+		ioperm(0xe9, 1, 0);
 	if (tty)
 		ioctl(in, TIOCSCTTY, 0);
 	dup2(in, 0);
@@ -480,17 +551,25 @@ int main(void)
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
+	e9 = getenv("lab_e9");
+	if (e9 && ioperm(0xe9, 1, 1))
+		die("use", "port 0xe9");
 	load_modules();
 	hold_kvm();
-	ctl = open_port(1, O_RDWR);
+	if (!e9)
+		ctl = open_port(1, O_RDWR);
 	tell("up\n");
 	make_root(disks ? atoi(disks) : 0);
 	loopback_up();
 
-	rel_out.to = open_port(2, O_WRONLY | O_NONBLOCK);
-	rel_err.to = open_port(3, O_WRONLY | O_NONBLOCK);
+	rel_out.to = e9 ? -1 : open_port(2, O_WRONLY | O_NONBLOCK);
+	rel_err.to = e9 ? -1 : open_port(3, O_WRONLY | O_NONBLOCK);
+	rel_out.frame = e9 ? 'o' : 0;
+	rel_err.frame = e9 ? 'e' : 0;
 	rel_out.first = rel_err.first = "output";
-	rel_in.from = in_mode ? open_port(4, O_RDONLY | O_NONBLOCK) : -1;
+	rel_in.from = !in_mode ? -1
+		: e9           ? open("/lab/stdin", O_RDONLY | O_CLOEXEC)
+			       : open_port(4, O_RDONLY | O_NONBLOCK);
 	rel_in.first = "input";
 
 	if (pipe2(child_pipe, O_CLOEXEC | O_NONBLOCK))
@@ -569,8 +648,8 @@ int main(void)
 			p[0] = (struct pollfd){.fd = rel_out.to, .events = POLLOUT};
 			p[1] = (struct pollfd){.fd = rel_err.to, .events = POLLOUT};
 			poll(p, 2, 0);
-			taken[0] = p[0].revents & POLLOUT;
-			taken[1] = p[1].revents & POLLOUT;
+			taken[0] = e9 || p[0].revents & POLLOUT;
+			taken[1] = e9 || p[1].revents & POLLOUT;
 			if (taken[0] && taken[1])
 				break;
 		}
