@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "vmm/base/clock.h"
+#include "vmm/base/iov.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
@@ -111,20 +112,6 @@ static uint8_t status_of(int r)
 	return r == -EOPNOTSUPP || r == -ENOSYS ? S_UNSUPP : S_IOERR;
 }
 
-/* Takes n bytes from the front of a list that has them. */
-static void trim_front(struct iovec **iov, size_t *nr, size_t n)
-{
-	while (n && n >= (*iov)->iov_len) {
-		n -= (*iov)->iov_len;
-		(*iov)++;
-		(*nr)--;
-	}
-	if (n) {
-		(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
-		(*iov)->iov_len -= n;
-	}
-}
-
 /* Takes the last byte off a list that has one. Return: where it is. */
 static uint8_t *trim_last(struct iovec *iov, size_t *nr)
 {
@@ -183,7 +170,7 @@ static const char *parse(struct blk_queue *own, struct request *rq)
 		rq->data = c->out;
 		rq->nr = c->out_nr;
 		rq->len = c->out_bytes - HEADER_SIZE;
-		trim_front(&rq->data, &rq->nr, HEADER_SIZE);
+		iov_skip(&rq->data, &rq->nr, HEADER_SIZE);
 	}
 	if (rq->type == T_DISCARD || rq->type == T_WRITE_ZEROES)
 		rq->segments = load_segments(rq, own->segment);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/disk_format.h"
+#include "vmm/base/iov.h"
 #include "vmm/base/util.h"
 
 #define OVERLAY_BLOCK UINT64_C(4096)
@@ -287,15 +288,7 @@ static int move(int fd, enum direction dir, struct iovec *iov, size_t nr, uint64
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
 		offset += (uint64_t)n;
-		while (nr && (size_t)n >= iov->iov_len) {
-			n -= (ssize_t)iov->iov_len;
-			iov++;
-			nr--;
-		}
-		if (nr) {
-			iov->iov_base = (uint8_t *)iov->iov_base + n;
-			iov->iov_len -= (size_t)n;
-		}
+		iov_skip(&iov, &nr, (uint64_t)n);
 	}
 	return 0;
 }
@@ -305,26 +298,6 @@ static int move_buffer(int fd, enum direction dir, void *buf, size_t len, uint64
 	struct iovec one = {.iov_base = buf, .iov_len = len};
 
 	return move(fd, dir, &one, 1, offset);
-}
-
-/* The windows of [skip, skip + len) of a list. Return: how many. */
-static size_t cut(const struct iovec *iov, size_t nr, uint64_t skip, uint64_t len, struct iovec *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < nr && len; i++) {
-		uint64_t part;
-
-		if (skip >= iov[i].iov_len) {
-			skip -= iov[i].iov_len;
-			continue;
-		}
-		part = MIN(iov[i].iov_len - skip, len);
-		out[n++] = (struct iovec){.iov_base = (uint8_t *)iov[i].iov_base + skip, .iov_len = part};
-		len -= part;
-		skip = 0;
-	}
-	return n;
 }
 
 static bool aligned(const struct iovec *iov, size_t nr, unsigned align)
@@ -358,7 +331,7 @@ static int move_bounced(int fd, enum direction dir, struct disk_io *io, const st
 static int move_image(const struct disk *d, enum direction dir, struct disk_io *io, const struct iovec *iov, size_t nr,
 	uint64_t offset, uint64_t len)
 {
-	size_t n = cut(iov, nr, 0, len, io->slice);
+	size_t n = iov_cut(iov, nr, 0, len, io->slice);
 
 	if (unlikely(d->align > 1) && !aligned(io->slice, n, d->align))
 		return move_bounced(d->fd, dir, io, iov, nr, offset, len);
@@ -391,7 +364,7 @@ static int overlay_read(
 		int r;
 
 		n = run_of(d, offset + done, len - done, &written);
-		r = move(written ? d->overlay_fd : d->fd, READ, io->slice, cut(iov, nr, done, n, io->slice),
+		r = move(written ? d->overlay_fd : d->fd, READ, io->slice, iov_cut(iov, nr, done, n, io->slice),
 			offset + done);
 		if (r < 0)
 			return r;
@@ -434,7 +407,7 @@ static int overlay_write(
 	int r = copy_edges(d, io, offset, len);
 
 	if (r == 0)
-		r = move(d->overlay_fd, WRITE, io->slice, cut(iov, nr, 0, len, io->slice), offset);
+		r = move(d->overlay_fd, WRITE, io->slice, iov_cut(iov, nr, 0, len, io->slice), offset);
 	if (r == 0)
 		mark(d, offset, len);
 	return r;

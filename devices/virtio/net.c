@@ -24,10 +24,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include "vmm/base/clock.h"
+#include "vmm/base/iov.h"
 #include "vmm/base/le.h"
+#include "vmm/base/wake.h"
 
 /* One round of either direction: 64 full GSO frames would be 4 MB, some ms of copying. */
 #define BUDGET_FRAMES 64
@@ -51,10 +52,7 @@ static struct net *to_net(struct virtio_device *dev)
 
 static void wake(const struct net *n)
 {
-	uint64_t one = 1;
-
-	while (write(n->again_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	wake_send(n->again.fd);
 }
 
 static void link_down(struct net *n)
@@ -103,23 +101,6 @@ static void tx_drop(struct net *n, const char *why)
 	trace_net_dropped(n->dev.trace, n->name, why);
 }
 
-/* The windows of a chain behind its header. Return: how many. */
-static size_t skip_header(const struct vq_chain *c, struct iovec *to)
-{
-	size_t skip = NET_HDR_SIZE, nr = 0;
-
-	for (size_t i = 0; i < c->out_nr; i++) {
-		if (skip >= c->out[i].iov_len) {
-			skip -= c->out[i].iov_len;
-			continue;
-		}
-		to[nr].iov_base = (uint8_t *)c->out[i].iov_base + skip;
-		to[nr++].iov_len = c->out[i].iov_len - skip;
-		skip = 0;
-	}
-	return nr;
-}
-
 /* Return: 0 when the chain is done with, sent or not, or -EAGAIN. */
 static int send_chain(struct net *n, const struct vq_chain *c)
 {
@@ -144,7 +125,7 @@ static int send_chain(struct net *n, const struct vq_chain *c)
 		return 0;
 	}
 	n->iov[0] = (struct iovec){&hdr, sizeof(hdr)};
-	nr = 1 + skip_header(c, n->iov + 1);
+	nr = 1 + iov_cut(c->out, c->out_nr, NET_HDR_SIZE, UINT64_MAX, n->iov + 1);
 	r = n->backend->ops->send(n->backend, n->iov, nr, bytes);
 	if (r == -EAGAIN)
 		return r;
@@ -495,10 +476,7 @@ static void go_on(struct net *n)
 
 static void on_again(struct loop_source *s, uint32_t events)
 {
-	uint64_t nr;
-
-	while (read(s->fd, &nr, sizeof(nr)) < 0 && errno == EINTR)
-		;
+	wake_take(s->fd);
 	go_on(container_of(s, struct net, again));
 }
 
@@ -569,17 +547,16 @@ int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], str
 {
 	int r;
 
-	*n = (struct net){.backend = backend, .link = true, .again_fd = -1};
+	*n = (struct net){.backend = backend, .link = true};
 	snprintf(n->name, sizeof(n->name), "net%u", index);
 	memcpy(n->config.mac, mac, NET_MAC_SIZE);
 	n->config.status = htole16(STATUS_LINK_UP);
 	n->config.max_virtqueue_pairs = htole16(1);
 	n->config.mtu = htole16(backend->mtu);
 	n->rx.spill = malloc(NET_FRAME_MAX);
-	n->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	n->again = (struct loop_source){.fd = n->again_fd, .ready = on_again};
+	n->again = (struct loop_source){.fd = wake_open(), .ready = on_again};
 	n->frames = (struct loop_source){.fd = backend->fd, .ready = on_frames};
-	r = !n->rx.spill ? -ENOMEM : n->again_fd < 0 ? -errno : 0;
+	r = !n->rx.spill ? -ENOMEM : n->again.fd < 0 ? n->again.fd : 0;
 	if (r == 0)
 		r = virtio_device_init(
 			&n->dev, &net_ops, n->name, VIRTIO_ID_NET, NET_QUEUES, NET_QUEUE_MAX, mem, loop, trace);
@@ -605,8 +582,7 @@ void net_destroy(struct net *n)
 	loop_remove(&n->frames);
 	loop_remove(&n->again);
 	loop_timer_destroy(&n->later);
-	if (n->again_fd >= 0)
-		close(n->again_fd);
+	wake_close(&n->again.fd);
 	net_backend_destroy(n->backend);
 	virtio_device_destroy(&n->dev);
 	free(n->rx.spill);

@@ -80,7 +80,6 @@ struct net_rx {
  * @offload: what the backend was last asked for; the loop's alone, as the next two
  * @offload_free_ns: when it may be asked for something else
  * @later: fires then
- * @again_fd: work left for another round of the loop
  */
 struct net {
 	struct virtio_device dev;
@@ -92,7 +91,6 @@ struct net {
 	uint64_t offload;
 	uint64_t offload_free_ns;
 	struct loop_timer later;
-	int again_fd;
 	struct loop_source again;
 	struct loop_source frames;
 	struct net_stats stats;

@@ -22,10 +22,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "vmm/base/le.h"
+#include "vmm/base/wake.h"
 
 /* 4.2.2, table 4.1 */
 #define REG_MAGIC               0x000
@@ -182,11 +182,8 @@ static void on_work_ended(struct virtio_transport *tr)
 
 static void kick(const struct virtio_mmio *t, uint32_t queue)
 {
-	uint64_t one = 1;
-
 	if (queue < t->device->nr_queues)
-		while (write(t->kick_fd[queue], &one, sizeof(one)) < 0 && errno == EINTR)
-			;
+		wake_send(t->kick_fd[queue]);
 }
 
 static void on_again(struct virtio_transport *tr, unsigned queue)
@@ -433,11 +430,10 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct
 	for (unsigned i = 0; r == 0 && i < device->nr_queues; i++) {
 		struct virtio_kick *k = &t->kick[i];
 
-		t->kick_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (t->kick_fd[i] < 0) {
-			r = -errno;
+		r = wake_open();
+		if (r < 0)
 			break;
-		}
+		t->kick_fd[i] = r;
 		*k = (struct virtio_kick){.source = {.fd = t->kick_fd[i], .ready = on_kick}, .transport = t};
 		/* Each write is an event of its own: nobody has to read the count, which takes 2^64 kicks to fill. */
 		r = loop_add(device->loop[i], &k->source, EPOLLIN | EPOLLET);
@@ -463,8 +459,7 @@ void virtio_mmio_destroy(struct virtio_mmio *t)
 		return;
 	for (unsigned i = 0; i < t->device->nr_queues; i++) {
 		loop_remove(&t->kick[i].source);
-		if (t->kick_fd[i] >= 0)
-			close(t->kick_fd[i]);
+		wake_close(&t->kick_fd[i]);
 	}
 	t->device = NULL;
 }

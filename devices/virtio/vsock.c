@@ -20,13 +20,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "devices/virtio/vsock_conn.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/le.h"
+#include "vmm/base/wake.h"
 
 /* 5.10.2 */
 #define RX         0
@@ -381,10 +381,7 @@ static void close_all(struct virtio_vsock *v)
 /* Another turn, after the loop's other sources had theirs. Any thread. */
 static void wake(struct virtio_vsock *v)
 {
-	uint64_t one = 1;
-
-	while (write(v->wake.fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	wake_send(v->wake.fd);
 }
 
 /* What a reset has left behind: it came from a vCPU's thread, and sockets are the loop's. */
@@ -435,10 +432,7 @@ static void on_socket(struct loop_source *s, uint32_t events)
 static void on_wake(struct loop_source *s, uint32_t events)
 {
 	struct virtio_vsock *v = container_of(s, struct virtio_vsock, wake);
-	uint64_t n;
-
-	while (read(s->fd, &n, sizeof(n)) < 0 && errno == EINTR)
-		;
+	wake_take(s->fd);
 	pthread_mutex_lock(&v->dev.lock);
 	turn(v);
 	pthread_mutex_unlock(&v->dev.lock);
@@ -532,8 +526,7 @@ static void release(struct virtio_vsock *v)
 {
 	loop_timer_destroy(&v->deadlines);
 	loop_remove(&v->wake);
-	if (v->wake.fd >= 0)
-		close(v->wake.fd);
+	wake_close(&v->wake.fd);
 	munmap(v->buffers, VIRTIO_VSOCK_CONNS_MAX * VIRTIO_VSOCK_BUFFER);
 }
 
@@ -552,8 +545,8 @@ int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *h
 	v->buffers = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (v->buffers == MAP_FAILED)
 		return -errno;
-	v->wake = (struct loop_source){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = on_wake};
-	r = v->wake.fd < 0 ? -errno : loop_add(loop, &v->wake, EPOLLIN);
+	v->wake = (struct loop_source){.fd = wake_open(), .ready = on_wake};
+	r = v->wake.fd < 0 ? v->wake.fd : loop_add(loop, &v->wake, EPOLLIN);
 	if (r == 0)
 		r = loop_timer_init(loop, &v->deadlines, on_deadlines);
 	if (r == 0)

@@ -12,27 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* Narrows a list of windows to `len` bytes from `skip` on, in place. */
-static struct iovec *narrow(struct iovec *iov, size_t *nr, size_t skip, size_t len)
-{
-	size_t n = 0;
-
-	while (*nr && skip >= iov->iov_len) {
-		skip -= iov->iov_len;
-		iov++;
-		(*nr)--;
-	}
-	if (*nr) {
-		iov->iov_base = (uint8_t *)iov->iov_base + skip;
-		iov->iov_len -= skip;
-	}
-	while (n < *nr && len) {
-		iov[n].iov_len = MIN(iov[n].iov_len, len);
-		len -= iov[n++].iov_len;
-	}
-	*nr = n;
-	return iov;
-}
+#include "vmm/base/iov.h"
 
 void vsock_conn_close(struct vsock_conn *c)
 {
@@ -197,7 +177,7 @@ void vsock_conn_guest_data(struct vsock_conn *c, struct iovec *iov, size_t nr, u
 		vsock_conn_reset(c);
 		return;
 	}
-	iov = narrow(iov, &nr, VIRTIO_VSOCK_HDR_SIZE, len);
+	nr = iov_cut(iov, nr, VIRTIO_VSOCK_HDR_SIZE, len, iov);
 	if (c->host_shut & VIRTIO_VSOCK_SHUTDOWN_RECEIVE)
 		rest = 0;
 	else if (len && !vsock_conn_buffered(c))
@@ -228,11 +208,10 @@ void vsock_conn_guest_shutdown(struct vsock_conn *c, uint32_t flags)
 
 uint32_t vsock_conn_read(struct vsock_conn *c, const struct iovec *iov, size_t nr)
 {
-	struct iovec copy[VQ_IOV_MAX], *to;
+	struct iovec to[VQ_IOV_MAX];
 	ssize_t n;
 
-	memcpy(copy, iov, nr * sizeof(copy[0]));
-	to = narrow(copy, &nr, VIRTIO_VSOCK_HDR_SIZE, MIN(vsock_conn_credit(c), VIRTIO_VSOCK_BUFFER));
+	nr = iov_cut(iov, nr, VIRTIO_VSOCK_HDR_SIZE, MIN(vsock_conn_credit(c), VIRTIO_VSOCK_BUFFER), to);
 	n = readv(c->source.fd, to, (int)nr);
 	if (n > 0)
 		return (uint32_t)n;

@@ -22,13 +22,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/util.h"
+#include "vmm/base/wake.h"
 
 #define BATCH 16
 
@@ -66,11 +66,9 @@ struct loop {
 
 static void on_stop(struct loop_source *s, uint32_t events)
 {
-	uint64_t n;
-
 	(void)events;
-	/* Drained, so that the loop can run again. */
-	if (read(s->fd, &n, sizeof(n)) == sizeof(n))
+	/* Taken, so that the loop can run again. */
+	if (wake_take(s->fd))
 		s->loop->stopping = true;
 }
 
@@ -82,11 +80,12 @@ int loop_new(struct loop **ret)
 	if (!l)
 		return -ENOMEM;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->epoll_fd < 0 || l->stop_fd < 0) {
-		r = -errno;
+	r = l->epoll_fd < 0 ? -errno : 0;
+	l->stop_fd = wake_open();
+	if (r == 0 && l->stop_fd < 0)
+		r = l->stop_fd;
+	if (r < 0)
 		goto fail;
-	}
 	l->stop = (struct loop_source){.fd = l->stop_fd, .ready = on_stop};
 	r = loop_add(l, &l->stop, EPOLLIN);
 	if (r < 0)
@@ -104,8 +103,7 @@ void loop_free(struct loop *loop)
 		return;
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
-	if (loop->stop_fd >= 0)
-		close(loop->stop_fd);
+	wake_close(&loop->stop_fd);
 	free(loop);
 }
 
@@ -217,12 +215,7 @@ int loop_run(struct loop *loop)
 
 void loop_stop(struct loop *loop)
 {
-	uint64_t one = 1;
-	int saved = errno;
-
-	while (write(loop->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	errno = saved;
+	wake_send(loop->stop_fd);
 }
 
 static void on_timer(struct loop_source *s, uint32_t events)

@@ -7,6 +7,7 @@
  */
 #include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
+#include "vmm/base/wake.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,11 +95,9 @@ int trace_new(uint64_t zero_ns, struct trace **ret)
 		goto fail;
 	/* Not the ring: a record is written before it is read, and zeroes would take a page fault for each page. */
 	memset(q, 0, offsetof(struct trace_queue, ring));
-	q->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (q->fd < 0) {
-		r = -errno;
+	r = q->fd = wake_open();
+	if (r < 0)
 		goto fail;
-	}
 	pthread_mutex_init(&q->lock, NULL);
 	q->owner = pthread_self();
 	q->zero_ns = zero_ns;
@@ -203,7 +201,7 @@ void trace_emit(struct trace *t, enum trace_event ev, uint64_t at_ns, const uint
 {
 	struct trace_queue *q = t->queue;
 	bool mine = pthread_equal(pthread_self(), q->owner);
-	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), one = 1;
+	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	bool queued = false;
 
 	pthread_mutex_lock(&q->lock);
@@ -229,8 +227,7 @@ void trace_emit(struct trace *t, enum trace_event ev, uint64_t at_ns, const uint
 	if (mine)
 		hand_out(t);
 	else
-		while (write(q->fd, &one, sizeof(one)) < 0 && errno == EINTR)
-			;
+		wake_send(q->fd);
 }
 
 uint64_t trace_suppressed(const struct trace *t, enum trace_event ev)
@@ -245,10 +242,7 @@ uint64_t trace_suppressed(const struct trace *t, enum trace_event ev)
 
 void trace_drain(struct trace *t)
 {
-	uint64_t n;
-
-	while (read(t->queue->fd, &n, sizeof(n)) < 0 && errno == EINTR)
-		;
+	wake_take(t->queue->fd);
 	hand_out(t);
 }
 

@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -26,6 +25,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/fdpath.h"
 #include "vmm/base/outcome.h"
+#include "vmm/base/wake.h"
 #include "vmm/console/escape.h"
 #include "vmm/console/internal.h"
 
@@ -285,9 +285,9 @@ int console_open(const struct console_params *p, struct console **ret, struct er
 		err_sys(e, r, "console");
 		goto fail;
 	}
-	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->wake_fd = wake_open();
 	if (c->wake_fd < 0) {
-		r = err_sys(e, -errno, "console: eventfd");
+		r = err_sys(e, c->wake_fd, "console: eventfd");
 		goto fail;
 	}
 	/* Now, for whatever a client brings later: behind the filter no disposition changes any more. */
@@ -502,8 +502,7 @@ void console_destroy(struct console *c)
 	nbio_close(&c->out);
 	if (c->pty_slave >= 0)
 		close(c->pty_slave);
-	if (c->wake_fd >= 0)
-		close(c->wake_fd);
+	wake_close(&c->wake_fd);
 	pthread_mutex_destroy(&c->lock);
 	free(c->ring);
 	free(c->in_buf);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/base/clock.h"
+#include "vmm/base/wake.h"
 #include "vmm/console/internal.h"
 
 /*
@@ -23,12 +24,7 @@
 
 void console_wake(struct console *c)
 {
-	uint64_t one = 1;
-	int saved = errno;
-
-	while (write(c->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	errno = saved;
+	wake_send(c->wake_fd);
 }
 
 int console_watch_source(struct console *c, struct loop_source *s, uint32_t events)
@@ -189,9 +185,7 @@ void console_drain(struct console *c)
 static void on_wake(struct loop_source *s, uint32_t events)
 {
 	struct console *c = container_of(s, struct console, wake_src);
-	uint64_t n;
-
-	if (read(s->fd, &n, sizeof(n)) < 0)
+	if (!wake_take(s->fd))
 		return;
 	if (atomic_exchange(&c->rx_room, false))
 		console_input(c);
