@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/pm1.h"
 
+#include "devices/sleep.h"
 #include "vmm/base/util.h"
 
 /* The registers as the bytes that a guest addresses. */
@@ -45,12 +46,8 @@ static void write_byte(struct pm1 *p, uint64_t offset, uint8_t value)
 	if (reg != &r->control)
 		return;
 	*reg = (uint16_t)((*reg & ~PM1_SLP_EN) | PM1_SCI_EN);
-	if (!(bits & PM1_SLP_EN))
-		return;
-	if ((bits & PM1_SLP_TYP_MASK) == POWER_SLP_TYP_S5 << PM1_SLP_TYP_SHIFT)
-		p->events->raise(p->events, GUEST_POWEROFF, 0);
-	else
-		r->status |= PM1_WAK_STS; /* the only sleep there is: any other is over at once */
+	if (sleep_written(p->events, (uint8_t)(bits >> 8)))
+		r->status |= PM1_WAK_STS;
 }
 
 static void pm1_write(struct device *dev, uint64_t offset, const void *data, unsigned len)

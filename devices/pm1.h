@@ -19,8 +19,7 @@
 #include "vmm/base/device.h"
 
 #define PM1_SCI_EN        0x0001 /* always set: there is no other mode than ACPI's */
-#define PM1_SLP_TYP_SHIFT 10
-#define PM1_SLP_TYP_MASK  (7U << PM1_SLP_TYP_SHIFT)
+#define PM1_SLP_TYP_SHIFT 10     /* devices/sleep.h, as the high byte */
 #define PM1_SLP_EN        0x2000
 #define PM1_WAK_STS       0x8000
 

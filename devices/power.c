@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/power.h"
 
+#include "devices/sleep.h"
 #include "vmm/base/util.h"
 
 static uint8_t read_reg(struct power_regs *r, uint64_t reg)
@@ -21,12 +22,8 @@ static uint8_t read_reg(struct power_regs *r, uint64_t reg)
 
 static void write_sleep_control(struct power *p, uint8_t value)
 {
-	p->regs.sleep_type = value & POWER_SLP_TYP_MASK;
-	if (!(value & POWER_SLP_EN))
-		return;
-	if (p->regs.sleep_type == POWER_SLP_TYP_S5 << POWER_SLP_TYP_SHIFT)
-		p->events->raise(p->events, GUEST_POWEROFF, 0);
-	else
+	p->regs.sleep_type = value & SLEEP_TYP_MASK;
+	if (sleep_written(p->events, value))
 		p->regs.sleep_status |= POWER_WAK_STS;
 }
 

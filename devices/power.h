@@ -17,10 +17,7 @@
 #include "vmm/base/device.h"
 #include "vmm/base/irq.h"
 
-#define POWER_SLP_TYP_SHIFT 2
-#define POWER_SLP_TYP_MASK  (7U << POWER_SLP_TYP_SHIFT)
-#define POWER_SLP_EN        0x20
-#define POWER_WAK_STS       0x80
+#define POWER_WAK_STS 0x80
 
 /**
  * struct power_regs - plain data, copied as it is to save or restore it

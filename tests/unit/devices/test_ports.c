@@ -8,10 +8,11 @@
 #include "devices/debugcon.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
+#include "devices/sleep.h"
 #include "tests/support/chip.h"
 #include "tests/support/unit.h"
 
-#define SLP(type) (POWER_SLP_EN | (type) << POWER_SLP_TYP_SHIFT)
+#define SLP(type) (SLEEP_EN | (type) << SLEEP_TYP_SHIFT)
 
 static const unsigned widths[] = {1, 2, 4, 8};
 
@@ -141,13 +142,13 @@ static void sleep_control_powers_off(void **state)
 	struct bench *b = *state;
 
 	out8(b->dev, POWER_SLEEP_STATUS, POWER_WAK_STS);
-	out8(b->dev, POWER_SLEEP_CONTROL, POWER_SLP_TYP_S5 << POWER_SLP_TYP_SHIFT);
+	out8(b->dev, POWER_SLEEP_CONTROL, POWER_SLP_TYP_S5 << SLEEP_TYP_SHIFT);
 	assert_int_equal(b->events.nr, 0);
-	assert_int_equal(in8(b->dev, POWER_SLEEP_CONTROL), POWER_SLP_TYP_S5 << POWER_SLP_TYP_SHIFT);
+	assert_int_equal(in8(b->dev, POWER_SLEEP_CONTROL), POWER_SLP_TYP_S5 << SLEEP_TYP_SHIFT);
 	out8(b->dev, POWER_SLEEP_CONTROL, SLP(POWER_SLP_TYP_S5));
 	assert_event(&b->events, GUEST_POWEROFF, 0);
 	assert_int_equal(in8(b->dev, POWER_SLEEP_STATUS), 0);
-	assert_int_equal(in8(b->dev, POWER_SLEEP_CONTROL), POWER_SLP_TYP_S5 << POWER_SLP_TYP_SHIFT);
+	assert_int_equal(in8(b->dev, POWER_SLEEP_CONTROL), POWER_SLP_TYP_S5 << SLEEP_TYP_SHIFT);
 }
 
 /* Nobody promised any other sleep: a guest that tries one and waits for WAK_STS is awake at once. */
@@ -156,7 +157,7 @@ static void other_sleeps_are_over_at_once(void **state)
 	struct bench *b = *state;
 
 	for (unsigned v = 0; v < 256; v++) {
-		bool enters = v & POWER_SLP_EN, s5 = (v >> POWER_SLP_TYP_SHIFT & 7) == POWER_SLP_TYP_S5;
+		bool enters = v & SLEEP_EN, s5 = (v >> SLEEP_TYP_SHIFT & 7) == POWER_SLP_TYP_S5;
 
 		out8(b->dev, POWER_SLEEP_STATUS, POWER_WAK_STS);
 		assert_int_equal(in8(b->dev, POWER_SLEEP_STATUS), 0);
