@@ -6,28 +6,9 @@
 
 #define PORTS 0x10000
 
-const char *boardcheck_kind_name(enum board_kind kind)
-{
-	switch (kind) {
-	case BOARD_UART: return "serial port";
-	case BOARD_I8042: return "keyboard controller";
-	case BOARD_PIT: return "interval timer";
-	case BOARD_RTC: return "RTC";
-	case BOARD_DEBUG_EXIT: return "debug-exit port";
-	case BOARD_DEBUGCON: return "debug console";
-	case BOARD_PVPANIC: return "pvpanic";
-	case BOARD_PM1: return "PM1 block";
-	case BOARD_PMTIMER: return "power management timer";
-	case BOARD_POWER: return "power block";
-	case BOARD_VIRTIO_MMIO: return "virtio device";
-	case BOARD_BOOT_MARKER: return "boot marker";
-	}
-	return "unknown part";
-}
-
 static int check_part(const struct board_part *p, struct err *e)
 {
-	const char *name = boardcheck_kind_name(p->kind);
+	const char *name = board_part_name(p->kind);
 
 	if (!p->size || range_wraps(p->base, p->size - 1) ||
 		(p->space == BOARD_PIO && (p->base >= PORTS || p->size > PORTS - p->base)))

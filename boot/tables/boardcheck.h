@@ -17,7 +17,4 @@
  */
 int boardcheck(const struct board *board, struct err *e);
 
-/** boardcheck_kind_name() - for error texts; never NULL */
-const char *boardcheck_kind_name(enum board_kind kind);
-
 #endif

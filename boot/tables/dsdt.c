@@ -45,7 +45,7 @@ static bool described(enum board_kind kind, bool *many)
 
 static int check_registers(const struct board_part *p, struct err *e)
 {
-	const char *name = boardcheck_kind_name(p->kind);
+	const char *name = board_part_name(p->kind);
 
 	if (p->kind == BOARD_VIRTIO_MMIO) {
 		if (p->space != BOARD_MMIO || p->base > UINT32_MAX || p->size > BOARD_HOLE_END - p->base)
@@ -68,7 +68,7 @@ int dsdt_check(const struct board *board, struct err *e)
 	const struct board_part *owner[BOARD_GSI_MAX] = {NULL};
 
 	for_each_part(p, board) {
-		const char *name = boardcheck_kind_name(p->kind);
+		const char *name = board_part_name(p->kind);
 		bool many;
 		int r;
 
@@ -88,8 +88,7 @@ int dsdt_check(const struct board *board, struct err *e)
 		if (owner[p->gsi])
 			return err_set(e, -EINVAL,
 				"%s %u: GSI %u already belongs to %s %u, and an edge-triggered line cannot be shared",
-				name, p->index, p->gsi, boardcheck_kind_name(owner[p->gsi]->kind),
-				owner[p->gsi]->index);
+				name, p->index, p->gsi, board_part_name(owner[p->gsi]->kind), owner[p->gsi]->index);
 		owner[p->gsi] = p;
 	}
 	return 0;

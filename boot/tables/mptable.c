@@ -142,7 +142,7 @@ static int check(const struct board *board, struct err *e)
 	for_each_part(p, board)
 		if (p->gsi == GSI_PIT || p->gsi == GSI_CASCADE)
 			return err_set(e, -EINVAL, "%s %u cannot have GSI %u, which belongs to the %s",
-				boardcheck_kind_name(p->kind), p->index, p->gsi,
+				board_part_name(p->kind), p->index, p->gsi,
 				p->gsi == GSI_PIT ? "timer" : "interrupt controller's cascade");
 	return 0;
 }

@@ -108,6 +108,9 @@ struct board {
 
 #define for_each_part(p, board) for (const struct board_part *p = (board)->part; p < (board)->part + (board)->nr; p++)
 
+/** board_part_name() - for logs, errors and the report */
+const char *board_part_name(enum board_kind kind);
+
 /** board_find() - the @index-th part of a kind, or NULL */
 static inline const struct board_part *board_find(const struct board *b, enum board_kind kind, unsigned index)
 {

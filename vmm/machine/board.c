@@ -41,26 +41,6 @@ static const uint8_t virtio_gsis[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 10, 11,
 
 _Static_assert(ARRAY_SIZE(virtio_gsis) == BOARD_VIRTIO_MAX, "an interrupt for each");
 
-static const char *const names[] = {
-	[BOARD_UART] = "serial port",
-	[BOARD_I8042] = "8042 keyboard controller",
-	[BOARD_PIT] = "PIT",
-	[BOARD_RTC] = "real-time clock",
-	[BOARD_DEBUG_EXIT] = "debug-exit port",
-	[BOARD_DEBUGCON] = "debugcon port",
-	[BOARD_PVPANIC] = "pvpanic device",
-	[BOARD_PM1] = "ACPI PM1 block",
-	[BOARD_PMTIMER] = "ACPI timer",
-	[BOARD_POWER] = "ACPI power block",
-	[BOARD_VIRTIO_MMIO] = "virtio-mmio device",
-	[BOARD_BOOT_MARKER] = "boot marker",
-};
-
-const char *board_part_name(enum board_kind kind)
-{
-	return names[kind];
-}
-
 /* Ports that KVM's in-kernel chips answer: an access there never reaches a part of ours. */
 static const struct {
 	uint16_t port, size;
@@ -76,12 +56,12 @@ static int add(struct board *b, struct board_part part, struct err *e)
 	for_each_part(p, b) {
 		if (p->space == part.space && ranges_overlap(p->base, p->size, part.base, part.size))
 			return err_set(e, -EEXIST, "the %s at 0x%" PRIx64 " collides with the %s at 0x%" PRIx64,
-				names[part.kind], part.base, names[p->kind], p->base);
+				board_part_name(part.kind), part.base, board_part_name(p->kind), p->base);
 		part.index += p->kind == part.kind;
 	}
 	if (b->nr == BOARD_PARTS_MAX)
 		return err_set(e, -ENOSPC, "the board has places for %d parts; the %s is one too many", BOARD_PARTS_MAX,
-			names[part.kind]);
+			board_part_name(part.kind));
 	b->part[b->nr++] = part;
 	return 0;
 }
@@ -90,10 +70,11 @@ static int add_port(struct board *b, enum board_kind kind, uint16_t port, unsign
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kernel_ports); i++)
 		if (ranges_overlap(kernel_ports[i].port, kernel_ports[i].size, port, size))
-			return err_set(e, -EEXIST, "the %s at 0x%x collides with KVM's %s at 0x%x", names[kind], port,
-				kernel_ports[i].chip, kernel_ports[i].port);
+			return err_set(e, -EEXIST, "the %s at 0x%x collides with KVM's %s at 0x%x",
+				board_part_name(kind), port, kernel_ports[i].chip, kernel_ports[i].port);
 	if (port + size > 0x10000)
-		return err_set(e, -EINVAL, "the %s at 0x%x runs past the last I/O port 0xffff", names[kind], port);
+		return err_set(
+			e, -EINVAL, "the %s at 0x%x runs past the last I/O port 0xffff", board_part_name(kind), port);
 	return add(b, (struct board_part){.kind = kind, .space = BOARD_PIO, .base = port, .size = size, .gsi = gsi}, e);
 }
 

@@ -28,7 +28,4 @@ int board_draw(const struct config *config, struct board *ret, struct err *e);
  */
 char *board_cmdline(const struct config *config, const struct board *board, uint32_t tsc_khz);
 
-/** board_part_name() - for logs and errors */
-const char *board_part_name(enum board_kind kind);
-
 #endif

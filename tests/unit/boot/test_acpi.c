@@ -418,10 +418,10 @@ static void test_board_that_does_not_fit(void **state)
 	board.nr = 0;
 	boards_add(&board, BOARD_VIRTIO_MMIO, 0, 0xd0000000, 0x1000, 5);
 	boards_add(&board, BOARD_VIRTIO_MMIO, 0, 0xd0001000, 0x1000, 6);
-	refused(&board, "virtio device 0 is on the board twice");
+	refused(&board, "virtio-mmio device 0 is on the board twice");
 	board.part[1].index = 1;
 	board.part[1].gsi = 5;
-	refused(&board, "virtio device 1: GSI 5 already belongs to virtio device 0");
+	refused(&board, "virtio-mmio device 1: GSI 5 already belongs to virtio-mmio device 0");
 	board.nr = 0;
 	boards_add(&board, BOARD_POWER, 0, 0x600, 4, 9);
 	boards_add(&board, BOARD_POWER, 1, 0x610, 4, 10);
@@ -446,7 +446,7 @@ static void test_part_that_does_not_fit(void **state)
 	refused_part(BOARD_POWER, BOARD_PIO, 0, 0x600, 3, 9, "needs 4 ports");
 	refused_part(BOARD_RTC, BOARD_PIO, 1, 0x70, 2, none, "one of its kind");
 	/* A part that no table describes has to be in its space all the same. */
-	refused_part(BOARD_DEBUGCON, BOARD_PIO, 0, 0x10000, 1, none, "debug console 0");
+	refused_part(BOARD_DEBUGCON, BOARD_PIO, 0, 0x10000, 1, none, "debugcon port 0");
 }
 
 /* The last page below 4 GiB and the last ports are fine. */
