@@ -229,16 +229,12 @@ static bool load_passt(const void *item, size_t i, struct option_value *ret)
 
 static int store_ports(struct config_ports *p, const char *spec)
 {
-	char *copy = strdup(spec), **grown = reallocarray(p->spec, p->nr + 1, sizeof(*p->spec));
+	char **added = APPEND(p->spec, p->nr);
 
-	if (grown)
-		p->spec = grown;
-	if (!copy || !grown) {
-		free(copy);
+	if (!added)
 		return -ENOMEM;
-	}
-	p->spec[p->nr++] = copy;
-	return 0;
+	*added = strdup(spec);
+	return *added ? 0 : -ENOMEM;
 }
 
 static bool load_ports(const struct config_ports *p, size_t i, struct option_value *ret)
