@@ -107,11 +107,13 @@ static void record(struct trace_sink *sink, const struct trace_record *r)
 
 int logsink_new(int fd, enum trace_level level, struct logsink **ret)
 {
-	struct logsink *l = calloc(1, sizeof(*l));
+	struct logsink *l = malloc(sizeof(*l));
 	int r;
 
 	if (!l)
 		return -ENOMEM;
+	/* All but the buffer, whose pages cost nothing until they are used. */
+	memset(l, 0, offsetof(struct logsink, buf));
 	l->sink = (struct trace_sink){.level = level, .record = record};
 	r = nbio_open(&l->out, fd, NBIO_OUT);
 	if (r < 0 && r != -EBADF) {

@@ -278,9 +278,9 @@ int console_open(const struct console_params *p, struct console **ret, struct er
 	c->listener = LISTENER_CLOSED;
 	pthread_mutex_init(&c->lock, NULL);
 	c->in_size = c->filter ? CONSOLE_KEYS_BYTES : CONSOLE_INPUT_BYTES;
-	/* Untouched pages cost nothing: calloc() gets this much from mmap. */
-	c->in_buf = calloc(1, c->in_size);
-	c->ring = calloc(1, CONSOLE_RING_BYTES);
+	/* Untouched pages cost nothing. */
+	c->in_buf = malloc(c->in_size);
+	c->ring = malloc(CONSOLE_RING_BYTES);
 	if (!c->in_buf || !c->ring) {
 		err_sys(e, r, "console");
 		goto fail;

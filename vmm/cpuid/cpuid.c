@@ -332,13 +332,12 @@ static int complete(const struct ctx *c, struct cpuid_set *in)
 
 int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struct cpuid_set *ret, struct err *e)
 {
-	/* Ten KiB each, most of which no host fills: they are not cleared. */
-	struct cpuid_set in, out;
+	/* Ten KiB, most of which no host fills: not cleared. @ret may be @host, and is written when that has been read. */
+	struct cpuid_set in;
 	struct ctx c = {.in = &in, .opts = o};
 	int r = 0;
 
-	in.nr = out.nr = 0;
-
+	in.nr = 0;
 	if (!o->cpus || o->cpus > BOARD_CPUS_MAX)
 		return err_set(e, -EINVAL, "CPUID: %u CPUs: 1 to %d are possible", o->cpus, BOARD_CPUS_MAX);
 	if (host->nr > CPUID_ENTRIES_MAX)
@@ -360,6 +359,7 @@ int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struc
 	if (r)
 		return err_set(e, r, "CPUID: the guest's processor needs more than %d entries", CPUID_ENTRIES_MAX);
 
+	ret->nr = 0;
 	for (uint32_t i = 0; i < in.nr; i++) {
 		struct kvm_cpuid_entry2 entry = in.entry[i];
 		uint32_t value[CPUID_REGISTERS] = {0};
@@ -368,10 +368,8 @@ int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struc
 		for (unsigned reg = 0; reg < CPUID_REGISTERS; reg++)
 			write_reg(&entry, reg, value[reg]);
 		if (!entry.index || entry.eax || entry.ebx || entry.ecx || entry.edx)
-			out.entry[out.nr++] = entry;
+			ret->entry[ret->nr++] = entry;
 	}
-	ret->nr = out.nr;
-	memcpy(ret->entry, out.entry, out.nr * sizeof(out.entry[0]));
 	return 0;
 }
 
@@ -384,7 +382,7 @@ static bool fill_in(struct cpuid_set *set, enum cpuid_value what, uint32_t value
 	for (size_t i = 0; i < cpuid_rules_nr; i++) {
 		const struct cpuid_rule *r = &cpuid_rules[i];
 		struct kvm_cpuid_entry2 *entry;
-		uint32_t mask = cpuid_rule_mask(r);
+		uint32_t mask;
 		int at;
 
 		if (r->action != CPUID_COMPUTE || r->value != what || !(r->vendors & vendor))
@@ -393,6 +391,7 @@ static bool fill_in(struct cpuid_set *set, enum cpuid_value what, uint32_t value
 		if (at < 0)
 			continue;
 		entry = &set->entry[at];
+		mask = cpuid_rule_mask(r);
 		write_reg(entry, r->reg, (cpuid_read(entry, r->reg) & ~mask) | ((value << r->lo) & mask));
 		found = true;
 	}

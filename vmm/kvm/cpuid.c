@@ -8,13 +8,13 @@
 #include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm/kvm.h"
 
-/* struct kvm_cpuid2 ends in a flexible array, which only the heap gives room. */
+/* struct kvm_cpuid2 ends in a flexible array, which only the heap gives room. The entries are not cleared. */
 static struct kvm_cpuid2 *cpuid2_new(uint32_t nr)
 {
-	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + nr * sizeof(c->entries[0]));
+	struct kvm_cpuid2 *c = malloc(sizeof(*c) + nr * sizeof(c->entries[0]));
 
 	if (c)
-		c->nent = nr;
+		*c = (struct kvm_cpuid2){.nent = nr};
 	return c;
 }
 
