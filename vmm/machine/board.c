@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "devices/boot_marker.h"
@@ -26,6 +27,8 @@
 /* A page each, from the middle of the 32-bit hole on. */
 #define VIRTIO_MMIO_BASE UINT64_C(0xd0000000)
 #define VIRTIO_MMIO_STEP UINT64_C(0x1000)
+
+#define CMDLINE_WORD_MAX 80 /* bytes, of a word that the board puts on the kernel's command line */
 
 #define GSI_COM1  4
 #define GSI_POWER 9 /* where a PC has its ACPI interrupt */
@@ -130,23 +133,19 @@ char *board_cmdline(const struct config *config, const struct board *board, uint
 {
 	const char *base = config_cmdline(config);
 	const char *append = config->append ? config->append : "";
-	char *line = NULL;
-	size_t size;
-	FILE *f = open_memstream(&line, &size);
+	size_t max = (board->nr + 1) * CMDLINE_WORD_MAX + strlen(base) + 1 + strlen(append) + 1, at = 0;
+	char *line = malloc(max);
 
-	if (!f)
+	if (!line)
 		return NULL;
 	/* In front: what stands behind "--" is for init, and of a word that is there twice the later one counts. */
 	if (tsc_khz)
-		fprintf(f, "tsc_early_khz=%" PRIu32 " ", tsc_khz);
+		at += (size_t)snprintf(line, max, "tsc_early_khz=%" PRIu32 " ", tsc_khz);
 	for_each_part(p, board)
 		if (p->kind == BOARD_VIRTIO_MMIO && board->virtio_on_cmdline)
-			fprintf(f, "virtio_mmio.device=0x%" PRIx64 "@0x%" PRIx64 ":%u ", p->size, p->base, p->gsi);
-	fprintf(f, "%s%s%s", base, *append && *base ? " " : "", append);
-	if (fclose(f)) {
-		free(line);
-		return NULL;
-	}
+			at += (size_t)snprintf(line + at, max - at,
+				"virtio_mmio.device=0x%" PRIx64 "@0x%" PRIx64 ":%u ", p->size, p->base, p->gsi);
+	snprintf(line + at, max - at, "%s%s%s", base, *append && *base ? " " : "", append);
 	return line;
 }
 
