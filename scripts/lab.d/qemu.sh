@@ -76,6 +76,7 @@ own_qemu() {
 			rm -rf "$dir.new"
 			mkdir -p "$dir.new/bin" || die "cannot make $dir.new"
 			# It looks for its files and modules from where it lies.
+			# shellcheck disable=SC2015 # either may fail
 			ln -s /usr/share "$dir.new/share" && ln -s /usr/lib "$dir.new/lib" || die "cannot make links in $dir.new"
 			! mend_qemu "${qemu[0]}" "$dir.new/qemu" || mv "$dir.new/qemu" "$dir.new/bin/qemu-system-x86_64"
 			mv "$dir.new" "$dir" || die "cannot make $dir"
