@@ -101,7 +101,7 @@ struct request {
 	uint32_t in_bytes;
 	uint8_t *status;
 	bool durable;
-	const struct blk_segment *segment;
+	const struct virtio_blk_segment *segment;
 	size_t segments;
 };
 
@@ -124,18 +124,18 @@ static uint8_t *trim_last(struct iovec *iov, size_t *nr)
 }
 
 /* Copies them, since the driver may change them meanwhile. */
-static size_t load_segments(const struct request *rq, struct blk_segment *to)
+static size_t load_segments(const struct request *rq, struct virtio_blk_segment *to)
 {
-	uint8_t raw[BLK_SEGMENTS_MAX * SEGMENT_SIZE];
+	uint8_t raw[VIRTIO_BLK_SEGMENTS_MAX * SEGMENT_SIZE];
 	size_t n = rq->len / SEGMENT_SIZE;
 
-	if (rq->len % SEGMENT_SIZE || n > BLK_SEGMENTS_MAX)
+	if (rq->len % SEGMENT_SIZE || n > VIRTIO_BLK_SEGMENTS_MAX)
 		return 0;
 	vq_read(rq->data, rq->nr, 0, raw, rq->len);
 	for (size_t i = 0; i < n; i++) {
 		const uint8_t *s = raw + i * SEGMENT_SIZE;
 
-		to[i] = (struct blk_segment){
+		to[i] = (struct virtio_blk_segment){
 			.sector = le64_get(s),
 			.sectors = le32_get(s + SEGMENT_SECTORS),
 			.flags = le32_get(s + SEGMENT_FLAGS),
@@ -145,7 +145,7 @@ static size_t load_segments(const struct request *rq, struct blk_segment *to)
 }
 
 /* Return: NULL, or the rule that the driver broke. */
-static const char *parse(struct blk_queue *own, struct request *rq)
+static const char *parse(struct virtio_blk_queue *own, struct request *rq)
 {
 	struct vq_chain *c = &own->chain;
 	uint8_t header[HEADER_SIZE];
@@ -187,13 +187,13 @@ static bool in_range(const struct disk *d, uint64_t sector, uint64_t len)
 }
 
 /* All ranges are looked at before anything is done with the first. */
-static uint8_t judge_segments(const struct blk *b, const struct request *rq)
+static uint8_t judge_segments(const struct virtio_blk *b, const struct request *rq)
 {
 	bool discard = rq->type == T_DISCARD;
 	uint64_t max = discard ? b->discard_max : b->zeroes_max;
 
 	for (size_t i = 0; i < rq->segments; i++) {
-		const struct blk_segment *s = &rq->segment[i];
+		const struct virtio_blk_segment *s = &rq->segment[i];
 		uint64_t len = (uint64_t)s->sectors * SECTOR;
 
 		/* 5.2.6.2: an unknown flag, and unmap on a discard. */
@@ -206,7 +206,7 @@ static uint8_t judge_segments(const struct blk *b, const struct request *rq)
 }
 
 /* Whether the request can be done; one that cannot costs nothing. */
-static uint8_t judge(const struct blk *b, const struct request *rq)
+static uint8_t judge(const struct virtio_blk *b, const struct request *rq)
 {
 	bool writes = rq->type == T_OUT || rq->type == T_DISCARD || rq->type == T_WRITE_ZEROES;
 
@@ -217,7 +217,7 @@ static uint8_t judge(const struct blk *b, const struct request *rq)
 	case T_IN:
 	case T_OUT: return in_range(b->disk, rq->sector, rq->len) ? S_OK : S_IOERR;
 	case T_FLUSH: return S_OK;
-	case T_GET_ID: return rq->len < BLK_ID_MAX ? S_IOERR : S_OK;
+	case T_GET_ID: return rq->len < VIRTIO_BLK_ID_MAX ? S_IOERR : S_OK;
 	case T_DISCARD:
 	case T_WRITE_ZEROES: return judge_segments(b, rq);
 	}
@@ -225,7 +225,7 @@ static uint8_t judge(const struct blk *b, const struct request *rq)
 }
 
 /* What the request costs against the rate, in bytes. The manual says so too: cmd/options/options_devices.c. */
-static uint64_t price(const struct blk *b, const struct request *rq)
+static uint64_t price(const struct virtio_blk *b, const struct request *rq)
 {
 	uint64_t cost = rq->type == T_IN || rq->type == T_OUT ? rq->len : 0;
 	bool writes;
@@ -242,12 +242,12 @@ static uint64_t price(const struct blk *b, const struct request *rq)
 	return cost;
 }
 
-static int discard_or_zero(struct blk *b, struct disk_io *io, const struct request *rq)
+static int discard_or_zero(struct virtio_blk *b, struct disk_io *io, const struct request *rq)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < rq->segments && r == 0; i++) {
-		const struct blk_segment *s = &rq->segment[i];
+		const struct virtio_blk_segment *s = &rq->segment[i];
 		uint64_t offset = s->sector * SECTOR, len = (uint64_t)s->sectors * SECTOR;
 
 		if (!len)
@@ -259,7 +259,7 @@ static int discard_or_zero(struct blk *b, struct disk_io *io, const struct reque
 }
 
 /* A request that can be done. Without the lock. Return: 0, or the host's errno. */
-static int execute(struct blk *b, struct disk_io *io, const struct request *rq)
+static int execute(struct virtio_blk *b, struct disk_io *io, const struct request *rq)
 {
 	uint64_t offset = rq->sector * SECTOR;
 
@@ -267,13 +267,13 @@ static int execute(struct blk *b, struct disk_io *io, const struct request *rq)
 	case T_IN: return disk_read(b->disk, io, rq->data, rq->nr, offset, rq->len);
 	case T_OUT: return disk_write(b->disk, io, rq->data, rq->nr, offset, rq->len, rq->durable);
 	case T_FLUSH: return disk_flush(b->disk);
-	case T_GET_ID: vq_write(rq->data, rq->nr, 0, b->id, BLK_ID_MAX); return 0;
+	case T_GET_ID: vq_write(rq->data, rq->nr, 0, b->id, VIRTIO_BLK_ID_MAX); return 0;
 	default: return discard_or_zero(b, io, rq);
 	}
 }
 
 /* The guest is told of each, the operator of the first: a full disk fails everything from then on. */
-static void host_failed(struct blk *b, const struct request *rq, int r)
+static void host_failed(struct virtio_blk *b, const struct request *rq, int r)
 {
 	static const char *const what[] = {
 		[T_IN] = "read",
@@ -295,7 +295,7 @@ static uint32_t written(const struct request *rq, uint8_t status)
 			gmem_window_zero(rq->data[i].iov_base, rq->data[i].iov_len);
 		return rq->in_bytes;
 	}
-	if (rq->type == T_GET_ID && status == S_OK && rq->len == BLK_ID_MAX)
+	if (rq->type == T_GET_ID && status == S_OK && rq->len == VIRTIO_BLK_ID_MAX)
 		return rq->in_bytes;
 	return rq->in_bytes == 1;
 }
@@ -304,7 +304,7 @@ static uint32_t written(const struct request *rq, uint8_t status)
  * Waits for the turn of a request that costs so much, in the order in which all queues ask. Without the lock, but with
  * it held again at the end. Return: false when the request was cancelled meanwhile; then it has cost nothing.
  */
-static bool wait_for_rate(struct blk *b, const struct virtqueue *q, uint32_t generation, uint64_t cost)
+static bool wait_for_rate(struct virtio_blk *b, const struct virtqueue *q, uint32_t generation, uint64_t cost)
 {
 	uint64_t start_ns, cost_ns;
 
@@ -325,17 +325,17 @@ static bool wait_for_rate(struct blk *b, const struct virtqueue *q, uint32_t gen
 }
 
 /* 5.2.5: with the negotiated features, is a write to be durable at once? */
-static bool writes_through(const struct blk *b)
+static bool writes_through(const struct virtio_blk *b)
 {
 	if (!virtio_has(&b->dev, BLK_F_FLUSH))
 		return true;
 	return virtio_has(&b->dev, BLK_F_CONFIG_WCE) && !b->writeback;
 }
 
-static void serve(struct blk *b, unsigned i)
+static void serve(struct virtio_blk *b, unsigned i)
 {
 	struct virtqueue *q = &b->dev.queue[i];
-	struct blk_queue *own = &b->queue[i];
+	struct virtio_blk_queue *own = &b->queue[i];
 	struct request rq;
 	const char *rule = parse(own, &rq);
 	uint32_t generation, len = 0;
@@ -376,7 +376,7 @@ static void serve(struct blk *b, unsigned i)
 /* serve() drops the lock: what was true of the queue is looked at again. After quit nothing but *b may be touched. */
 static void blk_kick(struct virtio_device *dev, unsigned i)
 {
-	struct blk *b = container_of(dev, struct blk, dev);
+	struct virtio_blk *b = container_of(dev, struct virtio_blk, dev);
 	struct virtqueue *q = &dev->queue[i];
 	unsigned left = b->turn;
 
@@ -394,7 +394,7 @@ static void blk_kick(struct virtio_device *dev, unsigned i)
 
 static void blk_reset(struct virtio_device *dev)
 {
-	struct blk *b = container_of(dev, struct blk, dev);
+	struct virtio_blk *b = container_of(dev, struct virtio_blk, dev);
 
 	b->writeback = true;
 	pthread_cond_broadcast(&b->wake);
@@ -402,12 +402,12 @@ static void blk_reset(struct virtio_device *dev)
 
 static void blk_queue_reset(struct virtio_device *dev, unsigned i)
 {
-	pthread_cond_broadcast(&container_of(dev, struct blk, dev)->wake);
+	pthread_cond_broadcast(&container_of(dev, struct virtio_blk, dev)->wake);
 }
 
 static void blk_config_read(struct virtio_device *dev, uint32_t offset, void *data, unsigned len)
 {
-	struct blk *b = container_of(dev, struct blk, dev);
+	struct virtio_blk *b = container_of(dev, struct virtio_blk, dev);
 
 	/* 5.2.5.2: where the driver cannot flush, there is nothing but write-through. */
 	b->config[CONFIG_WRITEBACK] = b->writeback && (!dev->driver_features || virtio_has(dev, BLK_F_FLUSH));
@@ -417,7 +417,7 @@ static void blk_config_read(struct virtio_device *dev, uint32_t offset, void *da
 static void blk_config_write(struct virtio_device *dev, uint32_t offset, const void *data, unsigned len)
 {
 	if (offset == CONFIG_WRITEBACK && len == 1 && virtio_has(dev, BLK_F_CONFIG_WCE))
-		container_of(dev, struct blk, dev)->writeback = *(const uint8_t *)data != 0;
+		container_of(dev, struct virtio_blk, dev)->writeback = *(const uint8_t *)data != 0;
 }
 
 static const struct virtio_ops blk_ops = {
@@ -428,12 +428,12 @@ static const struct virtio_ops blk_ops = {
 	.config_write = blk_config_write,
 };
 
-static void fill_config(struct blk *b, const struct disk *d)
+static void fill_config(struct virtio_blk *b, const struct disk *d)
 {
 	uint8_t *c = b->config;
 
 	le64_put(c + CONFIG_CAPACITY, d->size_bytes / SECTOR);
-	le32_put(c + CONFIG_SEG_MAX, BLK_QUEUE_SIZE - 2); /* header and status take two */
+	le32_put(c + CONFIG_SEG_MAX, VIRTIO_BLK_QUEUE_SIZE - 2); /* header and status take two */
 	le32_put(c + CONFIG_BLK_SIZE, d->logical);
 	c[CONFIG_PHYSICAL_BLOCK_EXP] = (uint8_t)__builtin_ctz(PHYSICAL_BLOCK / d->logical);
 	le16_put(c + CONFIG_MIN_IO_SIZE, (uint16_t)(PHYSICAL_BLOCK / d->logical));
@@ -441,10 +441,10 @@ static void fill_config(struct blk *b, const struct disk *d)
 	if (d->ro)
 		return;
 	le32_put(c + CONFIG_MAX_DISCARD_SECTORS, (uint32_t)(b->discard_max / SECTOR));
-	le32_put(c + CONFIG_MAX_DISCARD_SEG, BLK_SEGMENTS_MAX);
+	le32_put(c + CONFIG_MAX_DISCARD_SEG, VIRTIO_BLK_SEGMENTS_MAX);
 	le32_put(c + CONFIG_DISCARD_ALIGNMENT, PHYSICAL_BLOCK / SECTOR);
 	le32_put(c + CONFIG_MAX_ZEROES_SECTORS, (uint32_t)(b->zeroes_max / SECTOR));
-	le32_put(c + CONFIG_MAX_ZEROES_SEG, BLK_SEGMENTS_MAX);
+	le32_put(c + CONFIG_MAX_ZEROES_SEG, VIRTIO_BLK_SEGMENTS_MAX);
 	c[CONFIG_ZEROES_MAY_UNMAP] = 1;
 }
 
@@ -456,7 +456,7 @@ static uint64_t range_max(uint64_t max, uint64_t rate_bytes, unsigned share)
 	return MAX(align_down(rate_bytes * share, PHYSICAL_BLOCK), UINT64_C(1) * PHYSICAL_BLOCK);
 }
 
-static int init_wake(struct blk *b)
+static int init_wake(struct virtio_blk *b)
 {
 	pthread_condattr_t attr;
 	int r = pthread_condattr_init(&attr);
@@ -469,12 +469,12 @@ static int init_wake(struct blk *b)
 	return -r;
 }
 
-int blk_init(struct blk *b, const struct blk_params *p)
+int virtio_blk_init(struct virtio_blk *b, const struct virtio_blk_params *p)
 {
 	const char *id = p->id ? p->id : b->name;
 	int r;
 
-	*b = (struct blk){
+	*b = (struct virtio_blk){
 		.disk = p->disk,
 		.writeback = true,
 		.rate_bytes = p->rate_bytes,
@@ -492,8 +492,8 @@ int blk_init(struct blk *b, const struct blk_params *p)
 		free(b->queue);
 		return r;
 	}
-	r = virtio_device_init(
-		&b->dev, &blk_ops, b->name, VIRTIO_ID_BLOCK, p->queues, BLK_QUEUE_SIZE, p->mem, p->loop[0], p->trace);
+	r = virtio_device_init(&b->dev, &blk_ops, b->name, VIRTIO_ID_BLOCK, p->queues, VIRTIO_BLK_QUEUE_SIZE, p->mem,
+		p->loop[0], p->trace);
 	b->dev.features = BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY | BLK_F_CONFIG_WCE;
 	b->dev.features |= p->disk->ro ? BLK_F_RO : BLK_F_DISCARD | BLK_F_WRITE_ZEROES;
 	if (p->queues > 1)
@@ -507,11 +507,11 @@ int blk_init(struct blk *b, const struct blk_params *p)
 		r = disk_io_init(&b->queue[i].io);
 	}
 	if (r < 0)
-		blk_destroy(b);
+		virtio_blk_destroy(b);
 	return r;
 }
 
-void blk_quit(struct blk *b)
+void virtio_blk_quit(struct virtio_blk *b)
 {
 	pthread_mutex_lock(&b->dev.lock);
 	b->quit = true;
@@ -519,7 +519,7 @@ void blk_quit(struct blk *b)
 	pthread_mutex_unlock(&b->dev.lock);
 }
 
-void blk_destroy(struct blk *b)
+void virtio_blk_destroy(struct virtio_blk *b)
 {
 	if (!b || !b->queue)
 		return;

@@ -8,24 +8,24 @@
 #include "devices/virtio/disk.h"
 #include "devices/virtio/virtio.h"
 
-#define BLK_QUEUE_SIZE  256
-#define BLK_ID_MAX      20 /* 5.2.6: the device ID string; no NUL when it is that long */
-#define BLK_CONFIG_SIZE 60
+#define VIRTIO_BLK_QUEUE_SIZE  256
+#define VIRTIO_BLK_ID_MAX      20 /* 5.2.6: the device ID string; no NUL when it is that long */
+#define VIRTIO_BLK_CONFIG_SIZE 60
 
-#define BLK_SEGMENTS_MAX 32 /* ranges of one discard or write-zeroes request */
+#define VIRTIO_BLK_SEGMENTS_MAX 32 /* ranges of one discard or write-zeroes request */
 
 /**
- * struct blk_params - borrowed for the call, but what is said to be borrowed longer
+ * struct virtio_blk_params - borrowed for the call, but what is said to be borrowed longer
  * @index: which disk, for its name
- * @disk: borrowed until blk_destroy()
- * @id: at most BLK_ID_MAX bytes; NULL: its name
+ * @disk: borrowed until virtio_blk_destroy()
+ * @id: at most VIRTIO_BLK_ID_MAX bytes; NULL: its name
  * @queues: 1 to VIRTIO_QUEUES_MAX
  * @rate_bytes: what all requests may cost in a second (blk.c, price()), 0: no limit
- * @mem, @trace: borrowed until blk_destroy()
+ * @mem, @trace: borrowed until virtio_blk_destroy()
  * @loop: one for each queue, each in a thread where it may block; several queues may name the same one, and those of
- *        an overlay have to. Borrowed until blk_destroy().
+ *        an overlay have to. Borrowed until virtio_blk_destroy().
  */
-struct blk_params {
+struct virtio_blk_params {
 	unsigned index;
 	struct disk *disk;
 	const char *id;
@@ -36,25 +36,25 @@ struct blk_params {
 	struct loop *loop[VIRTIO_QUEUES_MAX];
 };
 
-/** struct blk_segment - a range of a discard or write-zeroes request, as the driver wrote it; 5.2.6 */
-struct blk_segment {
+/** struct virtio_blk_segment - a range of a discard or write-zeroes request, as the driver wrote it; 5.2.6 */
+struct virtio_blk_segment {
 	uint64_t sector;
 	uint32_t sectors;
 	uint32_t flags;
 };
 
 /**
- * struct blk_queue - what the thread of a queue works with; nobody else touches it
+ * struct virtio_blk_queue - what the thread of a queue works with; nobody else touches it
  * @segment: of the request at hand
  */
-struct blk_queue {
+struct virtio_blk_queue {
 	struct vq_chain chain;
 	struct disk_io io;
-	struct blk_segment segment[BLK_SEGMENTS_MAX];
+	struct virtio_blk_segment segment[VIRTIO_BLK_SEGMENTS_MAX];
 };
 
 /**
- * struct blk - owns its queues; guarded by dev.lock
+ * struct virtio_blk - owns its queues; guarded by dev.lock
  * @writeback: what the driver set in the configuration (5.2.5)
  * @quit: no request is begun any more, and none that is under way is answered
  * @wake: whoever waits for the rate looks again
@@ -62,13 +62,13 @@ struct blk_queue {
  * @discard_max, @zeroes_max: bytes of one range
  * @turn: requests of a queue that are served in a row: few where the queues share a loop
  */
-struct blk {
+struct virtio_blk {
 	struct virtio_device dev;
 	struct disk *disk;
-	struct blk_queue *queue;
+	struct virtio_blk_queue *queue;
 	char name[16];
-	char id[BLK_ID_MAX];
-	uint8_t config[BLK_CONFIG_SIZE];
+	char id[VIRTIO_BLK_ID_MAX];
+	uint8_t config[VIRTIO_BLK_CONFIG_SIZE];
 	bool writeback;
 	bool quit;
 	pthread_cond_t wake;
@@ -80,20 +80,20 @@ struct blk {
 };
 
 /**
- * blk_init() - a disk for the guest
+ * virtio_blk_init() - a disk for the guest
  *
  * Return: 0 or a negative errno; then there is nothing to destroy.
  */
-int blk_init(struct blk *b, const struct blk_params *p);
+int virtio_blk_init(struct virtio_blk *b, const struct virtio_blk_params *p);
 
 /**
- * blk_quit() - before the threads of its loops are stopped: begin nothing new, wake who waits
+ * virtio_blk_quit() - before the threads of its loops are stopped: begin nothing new, wake who waits
  *
  * Afterwards a thread that comes back from a system call touches nothing but @b.
  */
-void blk_quit(struct blk *b);
+void virtio_blk_quit(struct virtio_blk *b);
 
-/** blk_destroy() - takes NULL and a zeroed struct; its threads are gone */
-void blk_destroy(struct blk *b);
+/** virtio_blk_destroy() - takes NULL and a zeroed struct; its threads are gone */
+void virtio_blk_destroy(struct virtio_blk *b);
 
 #endif

@@ -45,17 +45,17 @@
 /* After a frame no larger than this, the next one is offered just as much of the guest's buffers. */
 #define SMALL_FRAME 4096
 
-static struct net *to_net(struct virtio_device *dev)
+static struct virtio_net *to_net(struct virtio_device *dev)
 {
-	return container_of(dev, struct net, dev);
+	return container_of(dev, struct virtio_net, dev);
 }
 
-static void wake(const struct net *n)
+static void wake(const struct virtio_net *n)
 {
 	wake_send(n->again.fd);
 }
 
-static void link_down(struct net *n)
+static void link_down(struct virtio_net *n)
 {
 	if (!n->link)
 		return;
@@ -95,14 +95,14 @@ static bool header_ok(
  * --- Transmit ------------------------------------------------------------------------------------------------------
  */
 
-static void tx_drop(struct net *n, const char *why)
+static void tx_drop(struct virtio_net *n, const char *why)
 {
 	n->stats.tx_dropped++;
 	trace_net_dropped(n->dev.trace, n->name, why);
 }
 
 /* Return: 0 when the chain is done with, sent or not, or -EAGAIN. */
-static int send_chain(struct net *n, const struct vq_chain *c)
+static int send_chain(struct virtio_net *n, const struct vq_chain *c)
 {
 	struct net_hdr hdr;
 	size_t bytes = c->out_bytes - NET_HDR_SIZE, nr;
@@ -140,9 +140,9 @@ static int send_chain(struct net *n, const struct vq_chain *c)
 	return 0;
 }
 
-static void transmit(struct net *n)
+static void transmit(struct virtio_net *n)
 {
-	struct virtqueue *q = &n->dev.queue[NET_TX];
+	struct virtqueue *q = &n->dev.queue[VIRTIO_NET_TX];
 	struct vq_chain *c = &n->chain;
 	uint64_t bytes = 0;
 	unsigned frames = 0;
@@ -153,7 +153,7 @@ static void transmit(struct net *n)
 			wake(n);
 			break;
 		}
-		if (!virtio_pop(&n->dev, NET_TX, c) && !(vq_listen(q) && virtio_pop(&n->dev, NET_TX, c)))
+		if (!virtio_pop(&n->dev, VIRTIO_NET_TX, c) && !(vq_listen(q) && virtio_pop(&n->dev, VIRTIO_NET_TX, c)))
 			break;
 		if (c->out_bytes < NET_HDR_SIZE) {
 			virtio_broke(&n->dev, "a frame to send is shorter than its header");
@@ -163,12 +163,12 @@ static void transmit(struct net *n)
 			vq_unpop(q);
 			break;
 		}
-		virtio_push(&n->dev, NET_TX, c->head, 0);
+		virtio_push(&n->dev, VIRTIO_NET_TX, c->head, 0);
 		bytes += c->out_bytes;
 		frames++;
 	}
 	if (frames)
-		virtio_flush(&n->dev, NET_TX);
+		virtio_flush(&n->dev, VIRTIO_NET_TX);
 	loop_moved(n->frames.loop, bytes);
 }
 
@@ -176,14 +176,14 @@ static void transmit(struct net *n)
  * --- Receive -------------------------------------------------------------------------------------------------------
  */
 
-static void rx_drop(struct net *n, const char *why)
+static void rx_drop(struct virtio_net *n, const char *why)
 {
 	n->rx.frame = 0;
 	n->stats.rx_dropped++;
 	trace_net_dropped(n->dev.trace, n->name, why);
 }
 
-static void forget_buffers(struct net_rx *rx)
+static void forget_buffers(struct virtio_net_rx *rx)
 {
 	rx->first_buffer = rx->nr_buffers = 0;
 	rx->first_window = rx->nr_windows = 0;
@@ -193,7 +193,7 @@ static void forget_buffers(struct net_rx *rx)
 }
 
 /* Moves what is held to the front of its arrays. */
-static void compact(struct net_rx *rx)
+static void compact(struct virtio_net_rx *rx)
 {
 	memmove(rx->buffer, rx->buffer + rx->first_buffer, rx->nr_buffers * sizeof(rx->buffer[0]));
 	memmove(rx->window, rx->window + rx->first_window, rx->nr_windows * sizeof(rx->window[0]));
@@ -201,33 +201,33 @@ static void compact(struct net_rx *rx)
 }
 
 /* Room for one more buffer, of any shape? */
-static bool can_hold(struct net_rx *rx)
+static bool can_hold(struct virtio_net_rx *rx)
 {
-	if (rx->nr_buffers == NET_QUEUE_MAX || rx->nr_windows > NET_WINDOWS - VQ_IOV_MAX)
+	if (rx->nr_buffers == VIRTIO_NET_QUEUE_MAX || rx->nr_windows > VIRTIO_NET_WINDOWS - VQ_IOV_MAX)
 		return false;
-	if (rx->first_buffer + rx->nr_buffers == NET_QUEUE_MAX ||
-		rx->first_window + rx->nr_windows > NET_WINDOWS - VQ_IOV_MAX)
+	if (rx->first_buffer + rx->nr_buffers == VIRTIO_NET_QUEUE_MAX ||
+		rx->first_window + rx->nr_windows > VIRTIO_NET_WINDOWS - VQ_IOV_MAX)
 		compact(rx);
 	return true;
 }
 
 /* Takes buffers until there is room for `want` bytes. Return: false when there are not enough now. */
-static bool hold(struct net *n, uint32_t want)
+static bool hold(struct virtio_net *n, uint32_t want)
 {
-	struct virtqueue *q = &n->dev.queue[NET_RX];
+	struct virtqueue *q = &n->dev.queue[VIRTIO_NET_RX];
 	struct vq_chain *c = &n->chain;
-	struct net_rx *rx = &n->rx;
+	struct virtio_net_rx *rx = &n->rx;
 
 	while (rx->bytes < want) {
 		if (!can_hold(rx))
 			return false;
-		if (!virtio_pop(&n->dev, NET_RX, c) && !(vq_listen(q) && virtio_pop(&n->dev, NET_RX, c)))
+		if (!virtio_pop(&n->dev, VIRTIO_NET_RX, c) && !(vq_listen(q) && virtio_pop(&n->dev, VIRTIO_NET_RX, c)))
 			return false;
 		if (c->in_bytes < NET_HDR_SIZE) {
 			virtio_broke(&n->dev, "a receive buffer has no room for a header"); /* 5.1.6.3.1 */
 			return false;
 		}
-		rx->buffer[rx->first_buffer + rx->nr_buffers++] = (struct net_buffer){
+		rx->buffer[rx->first_buffer + rx->nr_buffers++] = (struct virtio_net_buffer){
 			.head = c->head, .windows = (uint16_t)c->in_nr, .bytes = c->in_bytes};
 		memcpy(rx->window + rx->first_window + rx->nr_windows, c->in, c->in_nr * sizeof(c->in[0]));
 		rx->nr_windows += (unsigned)c->in_nr;
@@ -237,10 +237,10 @@ static bool hold(struct net *n, uint32_t want)
 }
 
 /* The first `frame` bytes of what is held are filled: return those buffers to the driver, all at once. */
-static void deliver(struct net *n)
+static void deliver(struct virtio_net *n)
 {
-	struct virtqueue *q = &n->dev.queue[NET_RX];
-	struct net_rx *rx = &n->rx;
+	struct virtqueue *q = &n->dev.queue[VIRTIO_NET_RX];
+	struct virtio_net_rx *rx = &n->rx;
 	const struct iovec *window = rx->window + rx->first_window;
 	uint32_t left = rx->frame;
 	unsigned k = 0;
@@ -251,7 +251,7 @@ static void deliver(struct net *n)
 	vq_write(window, rx->nr_windows, rx->direct, rx->spill, rx->frame - rx->direct);
 	vq_write(window, rx->nr_windows, 0, &rx->hdr, sizeof(rx->hdr));
 	for (; k; k--) {
-		const struct net_buffer *b = &rx->buffer[rx->first_buffer];
+		const struct virtio_net_buffer *b = &rx->buffer[rx->first_buffer];
 		uint32_t part = MIN(left, b->bytes);
 
 		vq_fill(q, b->head, part);
@@ -274,9 +274,9 @@ static void deliver(struct net *n)
  * Reads one frame: its header to us, what follows into the windows that are held, the rest into the spill. Few windows
  * are offered as long as frames are small: the kernel looks at each.
  */
-static int read_frame(struct net *n)
+static int read_frame(struct virtio_net *n)
 {
-	struct net_rx *rx = &n->rx;
+	struct virtio_net_rx *rx = &n->rx;
 	size_t skip = NET_HDR_SIZE, nr = 1;
 	uint32_t reach = rx->last > SMALL_FRAME ? UINT32_MAX : SMALL_FRAME, direct = 0;
 	ssize_t r;
@@ -307,9 +307,9 @@ static int read_frame(struct net *n)
 }
 
 /* The frame at hand goes to the driver. Return: 0, or -EAGAIN when it has to wait for buffers. */
-static int pass_frame(struct net *n)
+static int pass_frame(struct virtio_net *n)
 {
-	struct net_rx *rx = &n->rx;
+	struct virtio_net_rx *rx = &n->rx;
 
 	if (rx->bytes < rx->frame) {
 		if (!virtio_has(&n->dev, VIRTIO_NET_F_MRG_RXBUF)) {
@@ -317,7 +317,7 @@ static int pass_frame(struct net *n)
 			return 0;
 		}
 		if (!hold(n, rx->frame)) {
-			if (n->dev.driver_ok && can_hold(rx) && rx->nr_buffers < n->dev.queue[NET_RX].size)
+			if (n->dev.driver_ok && can_hold(rx) && rx->nr_buffers < n->dev.queue[VIRTIO_NET_RX].size)
 				return -EAGAIN;
 			rx_drop(n, "to the guest, larger than all its buffers");
 			return 0;
@@ -328,17 +328,17 @@ static int pass_frame(struct net *n)
 }
 
 /* 5.1.4.1: no packet is larger than the MTU that was negotiated, but for one to be cut into segments. */
-static bool over_mtu(const struct net *n)
+static bool over_mtu(const struct virtio_net *n)
 {
 	return virtio_has(&n->dev, VIRTIO_NET_F_MTU) && n->rx.hdr.gso_type == NET_HDR_GSO_NONE &&
 		n->rx.frame > NET_HDR_SIZE + NET_FRAME_MIN + VLAN_TAG + n->backend->mtu;
 }
 
 /* Return: 0 when a frame was dealt with, -EAGAIN when there is none, -ENOBUFS when it has to wait for buffers. */
-static int receive_one(struct net *n)
+static int receive_one(struct virtio_net *n)
 {
 	bool merge = virtio_has(&n->dev, VIRTIO_NET_F_MRG_RXBUF);
-	struct net_rx *rx = &n->rx;
+	struct virtio_net_rx *rx = &n->rx;
 	int r;
 
 	if (!rx->frame) {
@@ -372,14 +372,14 @@ static int receive_one(struct net *n)
 	return pass_frame(n) < 0 ? -ENOBUFS : 0;
 }
 
-static void receive(struct net *n)
+static void receive(struct virtio_net *n)
 {
 	uint64_t frames = n->stats.rx_frames, bytes = n->dev.payload.to_guest;
 	int r = -EAGAIN;
 
-	vq_quiet(&n->dev.queue[NET_RX]);
+	vq_quiet(&n->dev.queue[VIRTIO_NET_RX]);
 	n->rx.starved = false;
-	for (unsigned i = 0; n->link && n->dev.queue[NET_RX].ready; i++) {
+	for (unsigned i = 0; n->link && n->dev.queue[VIRTIO_NET_RX].ready; i++) {
 		if (i == BUDGET_FRAMES || n->dev.payload.to_guest - bytes >= BUDGET_BYTES) {
 			wake(n);
 			break;
@@ -388,9 +388,9 @@ static void receive(struct net *n)
 		if (r < 0)
 			break;
 	}
-	n->rx.starved = r == -ENOBUFS || !n->dev.queue[NET_RX].ready;
+	n->rx.starved = r == -ENOBUFS || !n->dev.queue[VIRTIO_NET_RX].ready;
 	if (n->stats.rx_frames != frames)
-		virtio_flush(&n->dev, NET_RX);
+		virtio_flush(&n->dev, VIRTIO_NET_RX);
 	loop_moved(n->frames.loop, n->dev.payload.to_guest - bytes);
 }
 
@@ -399,7 +399,7 @@ static void receive(struct net *n)
  */
 
 /* What of the backend's fd concerns us now. */
-static void watch(struct net *n)
+static void watch(struct virtio_net *n)
 {
 	uint32_t events = 0;
 
@@ -412,7 +412,7 @@ static void watch(struct net *n)
 
 static void on_frames(struct loop_source *s, uint32_t events)
 {
-	struct net *n = container_of(s, struct net, frames);
+	struct virtio_net *n = container_of(s, struct virtio_net, frames);
 
 	pthread_mutex_lock(&n->dev.lock);
 	if (n->running && n->dev.driver_ok) {
@@ -438,7 +438,7 @@ static void on_frames(struct loop_source *s, uint32_t events)
 }
 
 /* The driver is there: tell the backend what it takes, now or later. Drops the lock meanwhile. */
-static void start(struct net *n)
+static void start(struct virtio_net *n)
 {
 	uint64_t features = n->dev.driver_features & NET_OFFLOADS_TO_GUEST, now = trace_now_ns();
 	uint32_t epoch = n->epoch;
@@ -461,7 +461,7 @@ static void start(struct net *n)
 }
 
 /* Leftovers, and what activate and reset could not do in their thread. */
-static void go_on(struct net *n)
+static void go_on(struct virtio_net *n)
 {
 	pthread_mutex_lock(&n->dev.lock);
 	if (n->dev.driver_ok && !n->running)
@@ -477,12 +477,12 @@ static void go_on(struct net *n)
 static void on_again(struct loop_source *s, uint32_t events)
 {
 	wake_take(s->fd);
-	go_on(container_of(s, struct net, again));
+	go_on(container_of(s, struct virtio_net, again));
 }
 
 static void on_later(struct loop_timer *t)
 {
-	go_on(container_of(t, struct net, later));
+	go_on(container_of(t, struct virtio_net, later));
 }
 
 /*
@@ -491,7 +491,7 @@ static void on_later(struct loop_timer *t)
 
 static void net_activate(struct virtio_device *dev)
 {
-	struct net *n = to_net(dev);
+	struct virtio_net *n = to_net(dev);
 
 	n->epoch++;
 	wake(n);
@@ -499,7 +499,7 @@ static void net_activate(struct virtio_device *dev)
 
 static void net_reset(struct virtio_device *dev)
 {
-	struct net *n = to_net(dev);
+	struct virtio_net *n = to_net(dev);
 
 	n->epoch++;
 	n->running = false;
@@ -509,20 +509,20 @@ static void net_reset(struct virtio_device *dev)
 
 static void net_queue_reset(struct virtio_device *dev, unsigned index)
 {
-	struct net *n = to_net(dev);
+	struct virtio_net *n = to_net(dev);
 
-	if (index == NET_RX)
+	if (index == VIRTIO_NET_RX)
 		forget_buffers(&n->rx);
 	wake(n);
 }
 
 static void net_kick(struct virtio_device *dev, unsigned index)
 {
-	struct net *n = to_net(dev);
+	struct virtio_net *n = to_net(dev);
 
 	if (!n->running)
 		return;
-	if (index == NET_TX)
+	if (index == VIRTIO_NET_TX)
 		transmit(n);
 	else
 		receive(n);
@@ -531,7 +531,7 @@ static void net_kick(struct virtio_device *dev, unsigned index)
 
 static void net_config_read(struct virtio_device *dev, uint32_t offset, void *data, unsigned len)
 {
-	virtio_config_copy(&to_net(dev)->config, sizeof(struct net_config), offset, data, len);
+	virtio_config_copy(&to_net(dev)->config, sizeof(struct virtio_net_config), offset, data, len);
 }
 
 static const struct virtio_ops net_ops = {
@@ -542,14 +542,14 @@ static const struct virtio_ops net_ops = {
 	.config_read = net_config_read,
 };
 
-int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], struct net_backend *backend,
-	const struct gmem *mem, struct loop *loop, struct trace *trace)
+int virtio_net_init(struct virtio_net *n, unsigned index, const uint8_t mac[VIRTIO_NET_MAC_SIZE],
+	struct net_backend *backend, const struct gmem *mem, struct loop *loop, struct trace *trace)
 {
 	int r;
 
-	*n = (struct net){.backend = backend, .link = true};
+	*n = (struct virtio_net){.backend = backend, .link = true};
 	snprintf(n->name, sizeof(n->name), "net%u", index);
-	memcpy(n->config.mac, mac, NET_MAC_SIZE);
+	memcpy(n->config.mac, mac, VIRTIO_NET_MAC_SIZE);
 	n->config.status = htole16(STATUS_LINK_UP);
 	n->config.max_virtqueue_pairs = htole16(1);
 	n->config.mtu = htole16(backend->mtu);
@@ -558,8 +558,8 @@ int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], str
 	n->frames = (struct loop_source){.fd = backend->fd, .ready = on_frames};
 	r = !n->rx.spill ? -ENOMEM : n->again.fd < 0 ? n->again.fd : 0;
 	if (r == 0)
-		r = virtio_device_init(
-			&n->dev, &net_ops, n->name, VIRTIO_ID_NET, NET_QUEUES, NET_QUEUE_MAX, mem, loop, trace);
+		r = virtio_device_init(&n->dev, &net_ops, n->name, VIRTIO_ID_NET, VIRTIO_NET_QUEUES,
+			VIRTIO_NET_QUEUE_MAX, mem, loop, trace);
 	n->dev.features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
 		(backend->offload & NET_OFFLOADS) | (backend->mtu ? VIRTIO_NET_F_MTU : 0);
 	n->dev.config_size = sizeof(n->config);
@@ -571,11 +571,11 @@ int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], str
 		r = loop_timer_init(loop, &n->later, on_later);
 	loop_yields(loop);
 	if (r < 0)
-		net_destroy(n);
+		virtio_net_destroy(n);
 	return r;
 }
 
-void net_destroy(struct net *n)
+void virtio_net_destroy(struct virtio_net *n)
 {
 	if (!n || !n->backend)
 		return;

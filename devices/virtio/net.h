@@ -12,40 +12,40 @@
 #include "devices/virtio/net_backend.h"
 #include "devices/virtio/virtio.h"
 
-#define NET_MAC_SIZE  6
-#define NET_QUEUE_MAX 256
+#define VIRTIO_NET_MAC_SIZE  6
+#define VIRTIO_NET_QUEUE_MAX 256
 /* readv() and writev() take 1,024; the header and the spill take two. */
-#define NET_WINDOWS 1022
+#define VIRTIO_NET_WINDOWS 1022
 
-enum { NET_RX, NET_TX, NET_QUEUES }; /* 5.1.2 */
+enum { VIRTIO_NET_RX, VIRTIO_NET_TX, VIRTIO_NET_QUEUES }; /* 5.1.2 */
 
 /* 5.1.4, struct virtio_net_config */
-struct net_config {
-	uint8_t mac[NET_MAC_SIZE];
+struct virtio_net_config {
+	uint8_t mac[VIRTIO_NET_MAC_SIZE];
 	uint16_t status;
 	uint16_t max_virtqueue_pairs;
 	uint16_t mtu;
 };
 
 /**
- * struct net_stats - since the start; "dropped" is every frame that came in on one side and did not leave on the other
+ * struct virtio_net_stats - since the start; "dropped" is every frame that came in on one side and did not leave on the other
  */
-struct net_stats {
+struct virtio_net_stats {
 	uint64_t rx_frames;
 	uint64_t rx_dropped;
 	uint64_t tx_frames;
 	uint64_t tx_dropped;
 };
 
-/** struct net_buffer - a receive buffer of the driver that we hold; it spans @windows entries of net_rx.window */
-struct net_buffer {
+/** struct virtio_net_buffer - a receive buffer of the driver that we hold; it spans @windows entries of virtio_net_rx.window */
+struct virtio_net_buffer {
 	uint16_t head;
 	uint16_t windows;
 	uint32_t bytes;
 };
 
 /**
- * struct net_rx - receive side
+ * struct virtio_net_rx - receive side
  * @buffer, @first_buffer, @nr_buffers: buffers taken from the queue, in its order; those before the first are used up
  * @window, @first_window, @nr_windows: their windows on guest RAM
  * @bytes: room in all of them
@@ -56,11 +56,11 @@ struct net_buffer {
  * @spill: NET_FRAME_MAX bytes
  * @starved: no buffer for the next frame; a kick ends it
  */
-struct net_rx {
-	struct net_buffer buffer[NET_QUEUE_MAX];
+struct virtio_net_rx {
+	struct virtio_net_buffer buffer[VIRTIO_NET_QUEUE_MAX];
 	unsigned first_buffer;
 	unsigned nr_buffers;
-	struct iovec window[NET_WINDOWS];
+	struct iovec window[VIRTIO_NET_WINDOWS];
 	unsigned first_window;
 	unsigned nr_windows;
 	uint64_t bytes;
@@ -73,7 +73,7 @@ struct net_rx {
 };
 
 /**
- * struct net - owns its backend
+ * struct virtio_net - owns its backend
  * @link: the backend's other side is there
  * @running: offloads are set, frames flow; from DRIVER_OK to reset, seen by the loop
  * @epoch: counts activations and resets
@@ -81,9 +81,9 @@ struct net_rx {
  * @offload_free_ns: when it may be asked for something else
  * @later: fires then
  */
-struct net {
+struct virtio_net {
 	struct virtio_device dev;
-	struct net_config config;
+	struct virtio_net_config config;
 	struct net_backend *backend;
 	bool link;
 	bool running;
@@ -93,27 +93,27 @@ struct net {
 	struct loop_timer later;
 	struct loop_source again;
 	struct loop_source frames;
-	struct net_stats stats;
-	struct net_rx rx;
+	struct virtio_net_stats stats;
+	struct virtio_net_rx rx;
 	struct vq_chain chain;
-	struct iovec iov[NET_WINDOWS + 2];
+	struct iovec iov[VIRTIO_NET_WINDOWS + 2];
 	char name[16];
 };
 
 /**
- * net_init() - a device in front of a backend
+ * virtio_net_init() - a device in front of a backend
  * @index: which network device of the machine, from 0: "net0"
  * @mac: what the guest is to use
  * @backend: takes it, also on failure
- * @mem, @loop, @trace: borrowed until net_destroy()
+ * @mem, @loop, @trace: borrowed until virtio_net_destroy()
  *
  * Return: 0 or a negative errno; then there is nothing to destroy.
  * Context: the loop's thread, before the guest runs.
  */
-int net_init(struct net *n, unsigned index, const uint8_t mac[NET_MAC_SIZE], struct net_backend *backend,
-	const struct gmem *mem, struct loop *loop, struct trace *trace);
+int virtio_net_init(struct virtio_net *n, unsigned index, const uint8_t mac[VIRTIO_NET_MAC_SIZE],
+	struct net_backend *backend, const struct gmem *mem, struct loop *loop, struct trace *trace);
 
-/** net_destroy() - takes NULL and a zeroed struct; the transport is gone, the vCPUs are stopped */
-void net_destroy(struct net *n);
+/** virtio_net_destroy() - takes NULL and a zeroed struct; the transport is gone, the vCPUs are stopped */
+void virtio_net_destroy(struct virtio_net *n);
 
 #endif

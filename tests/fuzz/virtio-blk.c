@@ -34,7 +34,7 @@ static void honest_read(struct vq_driver *d)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vq_driver *d = malloc(sizeof(*d));
-	struct blk *blk = malloc(sizeof(*blk));
+	struct virtio_blk *blk = malloc(sizeof(*blk));
 	int fd = memfd_create("image", MFD_CLOEXEC);
 	struct disk disk;
 	struct err e;
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t how = size ? data[0] : 0;
 	struct disk_params dp = {
 		.path = path, .overlay = how & 0x10, .ro = how & 0x20, .logical = how & 0x40 ? 4096 : 512};
-	struct blk_params p = {.disk = &disk, .queues = how & 0x80 ? 2 : 1};
+	struct virtio_blk_params p = {.disk = &disk, .queues = how & 0x80 ? 2 : 1};
 
 	if (!d || !blk || fd < 0 || ftruncate(fd, DISK_SIZE) < 0)
 		abort();
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	p.mem = &d->mem;
 	p.trace = d->trace;
 	p.loop[0] = p.loop[1] = d->loop;
-	if (blk_init(blk, &p) < 0)
+	if (virtio_blk_init(blk, &p) < 0)
 		abort();
 	vqd_attach(d, &blk->dev);
 	vqd_fuzz(d, data, size, NULL, NULL);
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		honest_read(d);
 	assert(lseek(fd, 0, SEEK_END) == DISK_SIZE);
 	vqd_detach(d);
-	blk_destroy(blk);
+	virtio_blk_destroy(blk);
 	disk_close(&disk);
 	close(fd);
 	vqd_destroy(d);

@@ -19,7 +19,7 @@
 
 struct host {
 	struct net_backend backend;
-	const struct net *net;
+	const struct virtio_net *net;
 	int other;
 	unsigned waiting;
 	uint8_t frame[NET_HDR_SIZE + NET_FRAME_MAX];
@@ -106,15 +106,15 @@ static void honest_frame(struct vq_driver *d, const struct host *h)
 	vqd_run(d);
 	vqd_run(d);
 	buf = (struct vqd_buf){vqd_alloc(d, 128, 16), NET_HDR_SIZE + 60, false};
-	assert(vqd_request(d, NET_TX, &buf, 1, false) == 0);
+	assert(vqd_request(d, VIRTIO_NET_TX, &buf, 1, false) == 0);
 	assert(h->net->stats.tx_frames == sent + 1 || !h->net->link);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint8_t mac[NET_MAC_SIZE] = {2};
+	static const uint8_t mac[VIRTIO_NET_MAC_SIZE] = {2};
 	struct vq_driver *d = malloc(sizeof(*d));
-	struct net *net = malloc(sizeof(*net));
+	struct virtio_net *net = malloc(sizeof(*net));
 	struct host *h = calloc(1, sizeof(*h));
 	int pair[2];
 
@@ -124,14 +124,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h->backend = (struct net_backend){.ops = &host_ops, .peer = "fuzz", .fd = pair[0], .offload = NET_OFFLOADS};
 	h->other = pair[1];
 	h->net = net;
-	if (net_init(net, 0, mac, &h->backend, &d->mem, d->loop, d->trace) < 0)
+	if (virtio_net_init(net, 0, mac, &h->backend, &d->mem, d->loop, d->trace) < 0)
 		abort();
 	vqd_attach(d, &net->dev);
 	vqd_fuzz(d, data, size, host_turn, h);
 	h->waiting = 0;
 	honest_frame(d, h);
 	vqd_detach(d);
-	net_destroy(net);
+	virtio_net_destroy(net);
 	vqd_destroy(d);
 	if (h->other >= 0)
 		close(h->other);

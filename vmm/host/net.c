@@ -62,7 +62,7 @@ int net_open(const struct config_net *c, struct net_backend **ret, struct err *e
 	return err_set(e, -EINVAL, "--net: unknown kind");
 }
 
-void net_default_mac(const char *peer, unsigned index, uint8_t ret_mac[NET_MAC_SIZE])
+void net_default_mac(const char *peer, unsigned index, uint8_t ret_mac[VIRTIO_NET_MAC_SIZE])
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 
@@ -70,6 +70,6 @@ void net_default_mac(const char *peer, unsigned index, uint8_t ret_mac[NET_MAC_S
 		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
 	hash = (hash ^ (index & 0xff)) * UINT64_C(0x100000001b3);
 	ret_mac[0] = 0x02;
-	for (unsigned i = 1; i < NET_MAC_SIZE; i++)
+	for (unsigned i = 1; i < VIRTIO_NET_MAC_SIZE; i++)
 		ret_mac[i] = (uint8_t)(hash >> (8 * i));
 }

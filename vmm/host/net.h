@@ -28,6 +28,6 @@ int net_open(const struct config_net *c, struct net_backend **ret, struct err *e
  * Locally administered: 02, then five bytes of a hash of both. Machines on one host differ by the names of their
  * interfaces; machines on two hosts whose interfaces have one name do not.
  */
-void net_default_mac(const char *peer, unsigned index, uint8_t ret_mac[NET_MAC_SIZE]);
+void net_default_mac(const char *peer, unsigned index, uint8_t ret_mac[VIRTIO_NET_MAC_SIZE]);
 
 #endif

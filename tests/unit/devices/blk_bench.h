@@ -29,7 +29,7 @@ enum { OK, IOERR, UNSUPP, NOT_WRITTEN = 0xee };
 struct bench {
 	struct vq_driver d;
 	struct disk disk;
-	struct blk blk;
+	struct virtio_blk blk;
 	int file;            /* the image, for the test */
 	struct loop *second; /* with two loops: of the odd queues */
 	uint64_t header, data, status;
@@ -66,7 +66,7 @@ static inline struct bench *make(const struct setup *s)
 		.overlay = s->overlay,
 		.logical = s->logical ? s->logical : SECTOR,
 	};
-	struct blk_params p = {
+	struct virtio_blk_params p = {
 		.disk = &b->disk, .queues = s->queues ? s->queues : 1, .rate_bytes = s->rate, .id = s->id};
 	struct err e = {0};
 
@@ -82,7 +82,7 @@ static inline struct bench *make(const struct setup *s)
 	p.trace = b->d.trace;
 	for (unsigned i = 0; i < p.queues; i++)
 		p.loop[i] = i % 2 && b->second ? b->second : b->d.loop;
-	assert_int_equal(blk_init(&b->blk, &p), 0);
+	assert_int_equal(virtio_blk_init(&b->blk, &p), 0);
 	vqd_attach(&b->d, &b->blk.dev);
 	return b;
 }
@@ -107,7 +107,7 @@ static inline struct bench *started(void)
 static inline void drop(struct bench *b)
 {
 	vqd_detach(&b->d);
-	blk_destroy(&b->blk);
+	virtio_blk_destroy(&b->blk);
 	disk_close(&b->disk);
 	close(b->file);
 	loop_free(b->second);

@@ -9,7 +9,7 @@ static void the_configuration_says_what_is_there(void **state)
 	struct bench *b = make(&(struct setup){.queues = 3});
 
 	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 0, 8), DISK_SIZE / 512);
-	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 12, 4), BLK_QUEUE_SIZE - 2);
+	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 12, 4), VIRTIO_BLK_QUEUE_SIZE - 2);
 	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 20, 4), 512);
 	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 24, 1), 3); /* 4096-byte blocks */
 	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 32, 1), 1); /* writeback */
@@ -20,7 +20,7 @@ static void the_configuration_says_what_is_there(void **state)
 	assert_true(vqd_in(&b->d, VQD_CONFIG + 48, 4) > 0);
 	assert_true(vqd_in(&b->d, VQD_CONFIG + 52, 4) > 0);
 	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + 56, 1), 1);
-	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + BLK_CONFIG_SIZE, 4), 0);
+	assert_int_equal(vqd_in(&b->d, VQD_CONFIG + VIRTIO_BLK_CONFIG_SIZE, 4), 0);
 	assert_int_equal(vqd_get(&b->d, VQD_DEVICE_ID), 2);
 	assert_true(vqd_features(&b->d) & F_MQ);
 	assert_false(vqd_features(&b->d) & F_RO);
@@ -260,7 +260,7 @@ static void the_cache_mode(void **state)
 	image_is(b, 3, 0xab);
 	image_is(b, 4, 0);
 	/* The rest of the configuration is read-only. */
-	for (unsigned i = 0; i < BLK_CONFIG_SIZE; i++) {
+	for (unsigned i = 0; i < VIRTIO_BLK_CONFIG_SIZE; i++) {
 		uint64_t before = vqd_in(&b->d, VQD_CONFIG + i, 1);
 
 		if (i == 32)

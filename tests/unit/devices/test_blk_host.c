@@ -398,7 +398,7 @@ static void queues_share_the_rate(void **state)
 		/* One second for each, and the second one of a queue comes when the first is done. */
 		assert_true(free_at_becomes(b, free_at + (q + 1) * NSEC_PER_SEC));
 	}
-	blk_quit(&b->blk);
+	virtio_blk_quit(&b->blk);
 	for (unsigned q = 0; q < 2; q++) {
 		loop_stop(b->blk.dev.loop[q]);
 		assert_int_equal(pthread_join(thread[q], NULL), 0);
@@ -443,7 +443,7 @@ static void a_reset_while_a_request_waits(void **state)
 	alive(b, UINT64_MAX);
 	start_read(b, SECTOR);
 	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-	blk_quit(&b->blk);
+	virtio_blk_quit(&b->blk);
 	loop_stop(b->d.loop);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	drop(b);
@@ -469,7 +469,7 @@ static void resets_against_a_busy_thread(void **state)
 	start_read(b, SECTOR);
 	assert_true(wait_used(b, &len));
 	assert_int_equal(len, SECTOR + 1);
-	blk_quit(&b->blk);
+	virtio_blk_quit(&b->blk);
 	loop_stop(b->d.loop);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	drop(b);

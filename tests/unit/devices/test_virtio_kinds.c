@@ -66,10 +66,10 @@ struct rig {
 	struct virtio_balloon balloon;
 	struct virtio_vsock vsock;
 	struct vsock_host vsock_host;
-	struct net net;
+	struct virtio_net net;
 	struct net_backend backend;
 	struct disk disk;
-	struct blk blk;
+	struct virtio_blk blk;
 	int fd, peer;
 };
 
@@ -415,24 +415,24 @@ static struct virtio_device *make_net(struct rig *r)
 {
 	static const struct net_backend_ops ops = {
 		.send = net_send, .receive = net_receive, .flush = net_flush, .destroy = net_close};
-	static const uint8_t mac[NET_MAC_SIZE] = {2};
+	static const uint8_t mac[VIRTIO_NET_MAC_SIZE] = {2};
 	int fd[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
 	r->backend = (struct net_backend){.ops = &ops, .peer = "the test", .fd = fd[0]};
 	r->peer = fd[1];
-	assert_int_equal(net_init(&r->net, 0, mac, &r->backend, &r->d.mem, r->d.loop, r->d.trace), 0);
+	assert_int_equal(virtio_net_init(&r->net, 0, mac, &r->backend, &r->d.mem, r->d.loop, r->d.trace), 0);
 	return &r->net.dev;
 }
 
 static void drop_net(struct rig *r)
 {
-	net_destroy(&r->net);
+	virtio_net_destroy(&r->net);
 }
 
 static unsigned chain_net(struct rig *r, unsigned queue, struct vqd_buf *buf)
 {
-	buf[0] = room(r, queue == NET_RX ? 512 : NET_HDR_SIZE + 60, queue == NET_RX);
+	buf[0] = room(r, queue == VIRTIO_NET_RX ? 512 : NET_HDR_SIZE + 60, queue == VIRTIO_NET_RX);
 	return 1;
 }
 
@@ -453,18 +453,19 @@ static bool net_works(struct rig *r)
 	while (read(r->peer, frame, sizeof(frame)) > 0 || read(r->backend.fd, frame, sizeof(frame)) > 0)
 		;
 	memset((uint8_t *)vqd_ptr(&r->d, out.gpa) + NET_HDR_SIZE, 0x5a, 60);
-	if (!ask(r, NET_TX, &out, 1) || read(r->peer, frame, sizeof(frame)) != sizeof(frame) || frame[70] != 0x5a)
+	if (!ask(r, VIRTIO_NET_TX, &out, 1) || read(r->peer, frame, sizeof(frame)) != sizeof(frame) ||
+		frame[70] != 0x5a)
 		return false;
 	memset(frame, 0, NET_HDR_SIZE);
 	assert_true(write(r->peer, frame, sizeof(frame)) > 0);
-	head = offer(r, NET_RX, &in, 1, false);
-	return answered(r, NET_RX, head) && *((uint8_t *)vqd_ptr(&r->d, in.gpa) + 70) == 0x5a;
+	head = offer(r, VIRTIO_NET_RX, &in, 1, false);
+	return answered(r, VIRTIO_NET_RX, head) && *((uint8_t *)vqd_ptr(&r->d, in.gpa) + 70) == 0x5a;
 }
 
 /* An overlay: its queues share a loop. */
 static struct virtio_device *make_blk(struct rig *r)
 {
-	struct blk_params p = {.disk = &r->disk, .queues = 2, .mem = &r->d.mem, .trace = r->d.trace};
+	struct virtio_blk_params p = {.disk = &r->disk, .queues = 2, .mem = &r->d.mem, .trace = r->d.trace};
 	char path[32];
 	struct disk_params dp = {.path = path, .overlay = true, .logical = 512};
 	struct err e = {0};
@@ -476,13 +477,13 @@ static struct virtio_device *make_blk(struct rig *r)
 	if (disk_open(&dp, &r->disk, &e) < 0)
 		fail_msg("%s", e.text);
 	p.loop[0] = p.loop[1] = r->d.loop;
-	assert_int_equal(blk_init(&r->blk, &p), 0);
+	assert_int_equal(virtio_blk_init(&r->blk, &p), 0);
 	return &r->blk.dev;
 }
 
 static void drop_blk(struct rig *r)
 {
-	blk_destroy(&r->blk);
+	virtio_blk_destroy(&r->blk);
 	disk_close(&r->disk);
 	close(r->fd);
 }
@@ -516,7 +517,7 @@ static const struct kind kinds[] = {
 	{"balloon", VIRTIO_BALLOON_F_STATS_VQ | VIRTIO_BALLOON_F_PAGE_REPORTING, 1 << 0 | 1 << 1 | 1 << 3, 64,
 		make_balloon, drop_balloon, chain_balloon, host_balloon, balloon_works},
 	{"vsock", 0, 1 << 1, 64, make_vsock, drop_vsock, chain_vsock, host_vsock, vsock_works},
-	{"net", VIRTIO_NET_F_MRG_RXBUF, 1 << NET_TX, 256, make_net, drop_net, chain_net, host_net, net_works},
+	{"net", VIRTIO_NET_F_MRG_RXBUF, 1 << VIRTIO_NET_TX, 256, make_net, drop_net, chain_net, host_net, net_works},
 	{"blk", 0, 1 << 0 | 1 << 1, 16, make_blk, drop_blk, chain_blk, NULL, blk_works},
 };
 /* clang-format on */

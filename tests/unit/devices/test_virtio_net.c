@@ -105,13 +105,13 @@ static const struct net_backend_ops fake_ops = {
 struct bench {
 	struct vq_driver d;
 	struct fake fake;
-	struct net net;
+	struct virtio_net net;
 	int host; /* the other side */
 	uint8_t sent[NET_HDR_SIZE + NET_FRAME_MAX];
 	uint8_t got[NET_HDR_SIZE + NET_FRAME_MAX];
 };
 
-static const uint8_t mac[NET_MAC_SIZE] = {2, 1, 2, 3, 4, 5};
+static const uint8_t mac[VIRTIO_NET_MAC_SIZE] = {2, 1, 2, 3, 4, 5};
 
 static struct bench *open_bench_of(uint64_t offload, uint16_t mtu)
 {
@@ -124,7 +124,7 @@ static struct bench *open_bench_of(uint64_t offload, uint16_t mtu)
 	b->fake.backend = (struct net_backend){
 		.ops = &fake_ops, .peer = "the test", .fd = pair[0], .offload = offload, .mtu = mtu};
 	b->host = pair[1];
-	assert_int_equal(net_init(&b->net, 3, mac, &b->fake.backend, &b->d.mem, b->d.loop, b->d.trace), 0);
+	assert_int_equal(virtio_net_init(&b->net, 3, mac, &b->fake.backend, &b->d.mem, b->d.loop, b->d.trace), 0);
 	vqd_attach(&b->d, &b->net.dev);
 	return b;
 }
@@ -152,7 +152,7 @@ static struct bench *start_bench(uint64_t features)
 static void close_bench(struct bench *b)
 {
 	vqd_detach(&b->d);
-	net_destroy(&b->net);
+	virtio_net_destroy(&b->net);
 	vqd_destroy(&b->d);
 	if (b->host >= 0)
 		close(b->host);
@@ -178,8 +178,8 @@ static void tx(struct bench *b, size_t size, const uint32_t *cut, unsigned cuts,
 	for (unsigned i = 0; i < cuts; at += cut[i++])
 		buf[i] = (struct vqd_buf){gpa + at, cut[i], false};
 	buf[cuts] = (struct vqd_buf){gpa + at, (uint32_t)(NET_HDR_SIZE + size) - at, false};
-	vqd_offer(&b->d, NET_TX, vqd_add(&b->d, NET_TX, buf, cuts + 1, indirect));
-	vqd_kick(&b->d, NET_TX);
+	vqd_offer(&b->d, VIRTIO_NET_TX, vqd_add(&b->d, VIRTIO_NET_TX, buf, cuts + 1, indirect));
+	vqd_kick(&b->d, VIRTIO_NET_TX);
 }
 
 static unsigned drain_used(struct bench *b, unsigned queue)
@@ -220,9 +220,9 @@ static uint64_t post(struct bench *b, unsigned nr, uint32_t size, unsigned piece
 		for (unsigned p = 0; p < pieces; p++)
 			buf[p] = (struct vqd_buf){
 				first + i * size + p * part, p + 1 < pieces ? part : size - p * part, true};
-		vqd_offer(&b->d, NET_RX, vqd_add(&b->d, NET_RX, buf, pieces, false));
+		vqd_offer(&b->d, VIRTIO_NET_RX, vqd_add(&b->d, VIRTIO_NET_RX, buf, pieces, false));
 	}
-	vqd_kick(&b->d, NET_RX);
+	vqd_kick(&b->d, VIRTIO_NET_RX);
 	rounds(b, 2);
 	return first;
 }
@@ -241,7 +241,7 @@ static void assert_guest_has(struct bench *b, uint64_t gpa, uint32_t buffer, uns
 	uint16_t head;
 
 	for (unsigned i = 0; i < k; i++) {
-		assert_true(vqd_used(&b->d, NET_RX, &head, &len));
+		assert_true(vqd_used(&b->d, VIRTIO_NET_RX, &head, &len));
 		assert_int_equal(len, MIN(left, buffer));
 		left -= len;
 	}
@@ -263,7 +263,7 @@ static void what_it_offers(void **state)
 	/* Bits of 5.1.3, by number. */
 	assert_int_equal(f & 0xfffff, 1 << 0 | 1 << 5 | 1 << 15 | 1 << 16);
 	assert_int_equal(vqd_get(&b->d, VQD_DEVICE_ID), 1);
-	for (unsigned i = 0; i < NET_MAC_SIZE; i++)
+	for (unsigned i = 0; i < VIRTIO_NET_MAC_SIZE; i++)
 		assert_int_equal(vqd_in(&b->d, VQD_CONFIG + i, 1), mac[i]);
 	assert_int_equal(link_status(b), 1);
 	close_bench(b);
@@ -298,7 +298,7 @@ static void sends_whatever_the_cuts(void **state)
 	assert_host_gets(b, NET_FRAME_MAX);
 	make_frame(b, NET_FRAME_MIN);
 	assert_host_gets(b, NET_FRAME_MIN);
-	assert_int_equal(drain_used(b, NET_TX), 10);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 10);
 	assert_int_equal(b->net.stats.tx_frames, 10);
 	assert_int_equal(virtio_payload(&b->net.dev).from_guest, 8 * 1514 + NET_FRAME_MAX + NET_FRAME_MIN);
 	assert_int_equal(b->net.stats.tx_dropped, 0);
@@ -337,7 +337,7 @@ static void the_header_reaches_the_host_checked(void **state)
 		else
 			assert_host_gets_nothing(b);
 		dropped += !row[i].sent;
-		assert_int_equal(drain_used(b, NET_TX), 1);
+		assert_int_equal(drain_used(b, VIRTIO_NET_TX), 1);
 	}
 	assert_int_equal(b->net.stats.tx_dropped, dropped);
 	/* Bits that mean nothing to us, and the count of buffers, which is the driver's to ignore. */
@@ -357,7 +357,7 @@ static void the_header_reaches_the_host_checked(void **state)
 	tx(b, 100, NULL, 0, false);
 	rounds(b, 2);
 	assert_host_gets_nothing(b);
-	assert_int_equal(drain_used(b, NET_TX), 1);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 1);
 	close_bench(b);
 }
 
@@ -369,13 +369,13 @@ static void frames_of_no_size(void **state)
 	tx(b, 0, NULL, 0, false);
 	tx(b, NET_FRAME_MIN - 1, NULL, 0, false);
 	rounds(b, 2);
-	assert_int_equal(drain_used(b, NET_TX), 2);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 2);
 	/* One byte more than the largest: the same memory twice. */
 	{
 		uint64_t gpa = vqd_alloc(&b->d, NET_FRAME_MAX, 16);
 		struct vqd_buf buf[2] = {{gpa, NET_FRAME_MAX, false}, {gpa, NET_HDR_SIZE + 1, false}};
 
-		assert_int_equal(vqd_request(&b->d, NET_TX, buf, 2, false), 0);
+		assert_int_equal(vqd_request(&b->d, VIRTIO_NET_TX, buf, 2, false), 0);
 	}
 	assert_int_equal(b->net.stats.tx_dropped, 3);
 	assert_host_gets_nothing(b);
@@ -388,8 +388,8 @@ static void rules_of_the_device(void **state)
 	struct bench *b = start_bench(ALL);
 	struct vqd_buf buf = {vqd_alloc(&b->d, 64, 16), NET_HDR_SIZE - 1, false};
 
-	vqd_offer(&b->d, NET_TX, vqd_add(&b->d, NET_TX, &buf, 1, false));
-	vqd_kick(&b->d, NET_TX);
+	vqd_offer(&b->d, VIRTIO_NET_TX, vqd_add(&b->d, VIRTIO_NET_TX, &buf, 1, false));
+	vqd_kick(&b->d, VIRTIO_NET_TX);
 	rounds(b, 2);
 	assert_true(vqd_get(&b->d, VQD_STATUS) & VQD_NEEDS_RESET);
 	/* A reset heals it. */
@@ -400,8 +400,8 @@ static void rules_of_the_device(void **state)
 	rounds(b, 2);
 	assert_host_gets(b, 60);
 	buf.write = true;
-	vqd_offer(&b->d, NET_RX, vqd_add(&b->d, NET_RX, &buf, 1, false));
-	vqd_kick(&b->d, NET_RX);
+	vqd_offer(&b->d, VIRTIO_NET_RX, vqd_add(&b->d, VIRTIO_NET_RX, &buf, 1, false));
+	vqd_kick(&b->d, VIRTIO_NET_RX);
 	rounds(b, 2);
 	assert_true(vqd_get(&b->d, VQD_STATUS) & VQD_NEEDS_RESET);
 	close_bench(b);
@@ -426,7 +426,7 @@ static void a_slow_host_holds_the_driver_up(void **state)
 		rounds(b, 1);
 	}
 	assert_int_equal(at_host, 250);
-	assert_int_equal(drain_used(b, NET_TX), 250);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 250);
 	assert_int_equal(b->net.stats.tx_dropped, 0);
 	close_bench(b);
 }
@@ -488,12 +488,12 @@ static void a_frame_waits_for_buffers(void **state)
 	rounds(b, 20);
 	assert_int_equal(b->fake.receives, receives); /* no busy loop */
 	gpa = post(b, 2, 2048, 1);
-	assert_false(vqd_used(&b->d, NET_RX, &head, &len));
+	assert_false(vqd_used(&b->d, VIRTIO_NET_RX, &head, &len));
 	receives = b->fake.receives;
 	rounds(b, 20);
 	assert_int_equal(b->fake.receives, receives);
 	post(b, 2, 2048, 1);
-	assert_false(vqd_used(&b->d, NET_RX, &head, &len));
+	assert_false(vqd_used(&b->d, VIRTIO_NET_RX, &head, &len));
 	post(b, 1, 2048, 1);
 	assert_guest_has(b, gpa, 2048, 5, 9000);
 	assert_int_equal(b->net.stats.rx_dropped, 0);
@@ -507,7 +507,7 @@ static void what_never_fits_is_dropped(void **state)
 
 	/* A queue of four small buffers: mergeable, and still not enough. */
 	assert_true(vqd_negotiate(&b->d, ALL));
-	assert_true(vqd_queue_setup(&b->d, NET_RX, 4) && vqd_queue_setup(&b->d, NET_TX, 4));
+	assert_true(vqd_queue_setup(&b->d, VIRTIO_NET_RX, 4) && vqd_queue_setup(&b->d, VIRTIO_NET_TX, 4));
 	vqd_set(&b->d, VQD_STATUS, vqd_get(&b->d, VQD_STATUS) | VQD_DRIVER_OK);
 	rounds(b, 2);
 	gpa = post(b, 4, 100, 1);
@@ -546,7 +546,7 @@ static void mtu_of_the_link(void **state)
 	assert_guest_has(b, gpa, 16384, 1, 1400 + 18);
 	host_sends(b, 1400 + 19);
 	rounds(b, 2);
-	assert_int_equal(drain_used(b, NET_RX), 0);
+	assert_int_equal(drain_used(b, VIRTIO_NET_RX), 0);
 	assert_int_equal(b->net.stats.rx_dropped, 1);
 	make_frame(b, 9000);
 	memcpy(b->sent,
@@ -614,10 +614,10 @@ static void the_other_side_goes(void **state)
 	assert_int_not_equal(vqd_get(&b->d, VQD_CONFIG_GENERATION), generation);
 	assert_true(vqd_get(&b->d, VQD_INTERRUPT_STATUS) & 2);
 	/* The driver's frames come back all the same, those of the future too. */
-	assert_int_equal(drain_used(b, NET_TX), 250);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 250);
 	tx(b, 1000, NULL, 0, false);
 	rounds(b, 2);
-	assert_int_equal(drain_used(b, NET_TX), 1);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 1);
 	close_bench(b);
 }
 
@@ -636,7 +636,7 @@ static void the_other_side_goes_while_blocked(void **state)
 	b->host = -1;
 	rounds(b, 8);
 	assert_int_equal(link_status(b), 0);
-	assert_int_equal(drain_used(b, NET_TX), 250);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 250);
 	close_bench(b);
 }
 
@@ -655,7 +655,7 @@ static void no_queue_no_busy_loop(void **state)
 	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
 	unsigned before;
 
-	vqd_set(&b->d, VQD_QUEUE_SEL, NET_RX);
+	vqd_set(&b->d, VQD_QUEUE_SEL, VIRTIO_NET_RX);
 	vqd_set(&b->d, VQD_QUEUE_RESET, 1);
 	rounds(b, 4);
 	real_ready = b->net.frames.ready;
@@ -679,12 +679,12 @@ static void more_windows_than_are_held(void **state)
 
 		for (unsigned p = 0; p < 13; p++)
 			buf[p] = (struct vqd_buf){gpa + p, 1, true};
-		vqd_offer(&b->d, NET_RX, vqd_add(&b->d, NET_RX, buf, 13, true));
+		vqd_offer(&b->d, VIRTIO_NET_RX, vqd_add(&b->d, VIRTIO_NET_RX, buf, 13, true));
 	}
-	vqd_kick(&b->d, NET_RX);
+	vqd_kick(&b->d, VIRTIO_NET_RX);
 	host_sends(b, 60);
 	rounds(b, 4);
-	assert_in_range(b->net.rx.first_window + b->net.rx.nr_windows, 1, NET_WINDOWS);
+	assert_in_range(b->net.rx.first_window + b->net.rx.nr_windows, 1, VIRTIO_NET_WINDOWS);
 	assert_int_equal(b->net.stats.rx_frames, 1);
 	close_bench(b);
 }
@@ -752,12 +752,12 @@ static void resets_let_go_of_everything(void **state)
 	assert_guest_has(b, gpa, 1024, 3, 3000);
 
 	/* The same for the queue alone (2.6.1). */
-	vqd_set(&b->d, VQD_QUEUE_SEL, NET_RX);
+	vqd_set(&b->d, VQD_QUEUE_SEL, VIRTIO_NET_RX);
 	vqd_set(&b->d, VQD_QUEUE_RESET, 1);
 	assert_int_equal(vqd_get(&b->d, VQD_QUEUE_RESET), 0);
 	host_sends(b, 3000);
 	rounds(b, 4);
-	assert_true(vqd_queue_setup(&b->d, NET_RX, 256));
+	assert_true(vqd_queue_setup(&b->d, VIRTIO_NET_RX, 256));
 	gpa = post(b, 64, 1024, 1);
 	rounds(b, 2);
 	assert_guest_has(b, gpa, 1024, 3, 3000);
@@ -767,7 +767,7 @@ static void resets_let_go_of_everything(void **state)
 /* Another source of the loop, always ready: how much happens between two turns of it. */
 struct neighbour {
 	struct loop_source source;
-	const struct net_stats *stats;
+	const struct virtio_net_stats *stats;
 	uint64_t last;
 	uint64_t most;
 };

@@ -306,9 +306,9 @@ static void passt_gets_its_ports_and_no_other_fd(void **state)
 
 static void a_mac_stays_the_same(void **state)
 {
-	uint8_t a[NET_MAC_SIZE], b[NET_MAC_SIZE];
+	uint8_t a[VIRTIO_NET_MAC_SIZE], b[VIRTIO_NET_MAC_SIZE];
 	/* A change here changes the address of every guest there is. */
-	static const uint8_t vm0[NET_MAC_SIZE] = {0x02, 0x4a, 0xbf, 0xd9, 0x00, 0xb9};
+	static const uint8_t vm0[VIRTIO_NET_MAC_SIZE] = {0x02, 0x4a, 0xbf, 0xd9, 0x00, 0xb9};
 
 	net_default_mac("vm0", 0, a);
 	assert_memory_equal(a, vm0, sizeof(a));

@@ -17,7 +17,7 @@
  */
 struct blk_unit {
 	struct disk disk;
-	struct blk blk;
+	struct virtio_blk blk;
 	struct worker worker[CONFIG_DISK_QUEUES_MAX];
 	unsigned nr_workers;
 };
@@ -76,7 +76,7 @@ static int init(void *unit, size_t index, struct virtio_devices *s, struct virti
 {
 	const struct config_disk *d = &s->env.config->disk[index];
 	struct blk_unit *u = unit;
-	struct blk_params p = {
+	struct virtio_blk_params p = {
 		.index = (unsigned)index,
 		.disk = &u->disk,
 		.id = d->id,
@@ -99,7 +99,7 @@ static int init(void *unit, size_t index, struct virtio_devices *s, struct virti
 	for (unsigned i = 0; i < d->queues; i++)
 		p.loop[i] = u->worker[i % workers].loop;
 	*ret = &u->blk.dev;
-	return blk_init(&u->blk, &p);
+	return virtio_blk_init(&u->blk, &p);
 }
 
 static int start(void *unit, struct sandbox *sandbox)
@@ -124,7 +124,7 @@ static bool stop(void *unit, uint64_t deadline_ns)
 
 static void quit(void *unit)
 {
-	blk_quit(&((struct blk_unit *)unit)->blk);
+	virtio_blk_quit(&((struct blk_unit *)unit)->blk);
 	stop(unit, 0);
 }
 
@@ -132,7 +132,7 @@ static void destroy(void *unit)
 {
 	struct blk_unit *u = unit;
 
-	blk_destroy(&u->blk);
+	virtio_blk_destroy(&u->blk);
 	for (unsigned i = 0; i < u->nr_workers; i++)
 		worker_destroy(&u->worker[i]);
 	disk_close(&u->disk);

@@ -16,10 +16,10 @@
  */
 struct net_unit {
 	struct net_backend *backend;
-	struct net net;
+	struct virtio_net net;
 };
 
-static const uint8_t unset[NET_MAC_SIZE];
+static const uint8_t unset[VIRTIO_NET_MAC_SIZE];
 
 static size_t count(const struct config *c)
 {
@@ -85,20 +85,21 @@ static int ready(void *unit, struct virtio_devices *s, struct err *e)
 static int init(void *unit, size_t index, struct virtio_devices *s, struct virtio_device **ret)
 {
 	struct net_unit *u = unit;
-	uint8_t mac[NET_MAC_SIZE];
+	uint8_t mac[VIRTIO_NET_MAC_SIZE];
 
 	memcpy(mac, s->env.config->net[index].mac, sizeof(mac));
 	if (!memcmp(mac, unset, sizeof(mac)))
 		net_default_mac(u->backend->peer, (unsigned)index, mac);
 	*ret = &u->net.dev;
-	return net_init(&u->net, (unsigned)index, mac, TAKE_PTR(u->backend), s->env.mem, s->worker.loop, s->env.trace);
+	return virtio_net_init(
+		&u->net, (unsigned)index, mac, TAKE_PTR(u->backend), s->env.mem, s->worker.loop, s->env.trace);
 }
 
 static void destroy(void *unit)
 {
 	struct net_unit *u = unit;
 
-	net_destroy(&u->net);
+	virtio_net_destroy(&u->net);
 	net_backend_destroy(u->backend);
 }
 
