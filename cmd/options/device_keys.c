@@ -5,20 +5,20 @@
 #include <errno.h>
 #include <string.h>
 
-const struct option_def *list_key(const struct option_def *o, const char *name, size_t len)
+const struct option_def *device_keys_find(const struct option_def *o, const char *name, size_t len)
 {
 	for_each_key(k, o) if (strlen(k->name) == len && !memcmp(k->name, name, len)) return k;
 	return NULL;
 }
 
-const struct option_def *list_find(const char *name, size_t len)
+const struct option_def *device_keys_setting(const char *name, size_t len)
 {
 	const struct option_def *o = option_find(name, len);
 
 	return o && o->type == OPT_LIST ? o : NULL;
 }
 
-const struct option_def *list_missing(const struct option_def *o, uint32_t seen)
+const struct option_def *device_keys_missing(const struct option_def *o, uint32_t seen)
 {
 	for_each_key(k, o) if (k->required && !(seen & BIT(k - o->keys))) return k;
 	return NULL;
@@ -61,7 +61,7 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 static const struct option_def *take_word(const struct option_def *o, char *word, const char **ret_text, struct err *e)
 {
 	size_t len = strcspn(word, "=");
-	const struct option_def *k = list_key(o, word, len);
+	const struct option_def *k = device_keys_find(o, word, len);
 	struct option_value v;
 
 	if (!k) {
@@ -80,7 +80,7 @@ static const struct option_def *take_word(const struct option_def *o, char *word
 	return k;
 }
 
-int list_check(const struct option_def *o, const char *text, struct err *e)
+int device_keys_check(const struct option_def *o, const char *text, struct err *e)
 {
 	CLEANUP_FREE char *copy = strdup(text);
 	char *at = copy, *word;
@@ -98,7 +98,7 @@ int list_check(const struct option_def *o, const char *text, struct err *e)
 			return err_set(e, -EINVAL, "%s: given twice", k->name);
 		seen |= (uint32_t)BIT(k - o->keys);
 	}
-	k = list_missing(o, seen);
+	k = device_keys_missing(o, seen);
 	if (k)
 		return err_set(e, -EINVAL, "%s=%s is missing", k->name, option_metavar(k));
 	return 0;
@@ -113,7 +113,7 @@ static int store(const struct option_def *k, const char *text, void *item)
 	return option_store_at(k, &v, item);
 }
 
-int list_store(const struct option_def *o, const char *text, struct config *c)
+int device_keys_store(const struct option_def *o, const char *text, struct config *c)
 {
 	CLEANUP_FREE char *copy = strdup(text);
 	char *at = copy, *word;

@@ -155,14 +155,14 @@ static unsigned try_key(const struct option_def *k, const char *text)
 	for (const char *p = text; *p; p++)
 		at += sprintf(at, *p == ',' ? ",," : "%c", *p);
 	config_init(&c);
-	if (list_check(list, line, &e) < 0) {
+	if (device_keys_check(list, line, &e) < 0) {
 		config_destroy(&c);
 		return 0;
 	}
-	assert_int_equal(list_store(list, line, &c), 0);
+	assert_int_equal(device_keys_store(list, line, &c), 0);
 	/* Another behind it has a section of its own. */
 	if (list->repeatable)
-		assert_int_equal(list_store(list, line, &c), 0);
+		assert_int_equal(device_keys_store(list, line, &c), 0);
 	survives(&c, k->name, text);
 	return 1;
 }
