@@ -94,8 +94,8 @@ int bench_write(const char *option, const char *path, void (*write)(FILE *out, v
 	return outfile_commit(&f, 0, e);
 }
 
-int bench_files(const struct pick *json, void (*write_json)(FILE *out, void *arg), const struct pick *svg,
-	void (*write_svg)(FILE *out, void *arg), void *arg, struct err *e)
+int bench_files(const struct subset_option *json, void (*write_json)(FILE *out, void *arg),
+	const struct subset_option *svg, void (*write_svg)(FILE *out, void *arg), void *arg, struct err *e)
 {
 	int r = json->given ? bench_write("--json", json->value.text, write_json, arg, e) : 0;
 
@@ -112,7 +112,7 @@ static void add_words(struct fileset *set, char *words)
 			fileset_add(set, "the command's", word, FILE_READ);
 }
 
-int bench_check_files(const struct pick *picks, const char **words, size_t nr, struct err *e)
+int bench_check_files(const struct subset_option *subset, const char **words, size_t nr, struct err *e)
 {
 	static const struct {
 		const char *name, *what;
@@ -127,7 +127,7 @@ int bench_check_files(const struct pick *picks, const char **words, size_t nr, s
 	struct fileset set = {0};
 	size_t size = 0;
 
-	for (const struct pick *p = picks; p->name; p++)
+	for (const struct subset_option *p = subset; p->name; p++)
 		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 			if (p->given && !strcmp(p->name, files[i].name))
 				fileset_add(&set, files[i].what, p->value.text, files[i].use);
@@ -145,16 +145,16 @@ int bench_check_files(const struct pick *picks, const char **words, size_t nr, s
 	return fileset_check(&set, e);
 }
 
-int bench_options(int argc, char **argv, struct pick *picks, struct err *e)
+int bench_options(int argc, char **argv, struct subset_option *subset, struct err *e)
 {
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	size_t nr = 0;
 	int r;
 
-	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, e) : err_set(e, -ENOMEM, "out of memory");
+	r = words ? subset_parse(argc, argv, "bench", subset, words, &nr, e) : err_set(e, -ENOMEM, "out of memory");
 	if (r == 0 && nr)
 		r = err_set(e, -EINVAL, "%.200s: belongs to no option", words[0]);
-	return r == 0 ? bench_check_files(picks, NULL, 0, e) : r;
+	return r == 0 ? bench_check_files(subset, NULL, 0, e) : r;
 }
 
 void bench_host_line(const struct bench_host *h, char *buf, size_t size)

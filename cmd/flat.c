@@ -38,14 +38,14 @@ struct session {
 	struct terminal *terminal;
 	struct flat *flat;
 	struct confinement confinement;
-	struct events events;
+	struct signals signals;
 };
 
 static void session_destroy(struct session *s)
 {
 	flat_destroy(s->flat);
 	terminal_close(s->terminal);
-	events_close(&s->events);
+	signals_close(&s->signals);
 	confinement_close(&s->confinement);
 	loop_free(s->loop);
 	trace_free(s->trace);
@@ -179,7 +179,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 		return err_sys(e, r, "cannot set up");
 	trace_add_sink(s->trace, logsink_sink(s->log));
 	sandbox_open(&s->confinement.sandbox, s->trace);
-	r = events_watch(&s->events, s->loop, s->trace, false, on_signal, s, e);
+	r = signals_watch(&s->signals, s->loop, s->trace, false, on_signal, s, e);
 	if (r == 0)
 		r = terminal_open(STDIN_FILENO, on_quit, s, &s->terminal, e);
 	if (r < 0)
@@ -264,8 +264,8 @@ static void print_stats(const struct session *s)
 int cmd_flat(int argc, char **argv)
 {
 	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL, SANDBOX };
-	struct pick picks[] = {
-		[MEM] = PICK_FLAT_MEM,
+	struct subset_option subset[] = {
+		[MEM] = SUBSET_FLAT_MEM,
 		[ISOLATE] = {.name = "isolate"},
 		[STATS] = {.name = "stats"},
 		[TIMEOUT] = {.name = "timeout"},
@@ -274,22 +274,22 @@ int cmd_flat(int argc, char **argv)
 		{.name = NULL},
 	};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
-	CLEANUP(session_destroy) struct session s = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
+	CLEANUP(session_destroy) struct session s = {.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE};
 	struct err e = {};
 	size_t nr = 0;
 	int r;
 
-	r = words ? pick_parse(argc, argv, "flat", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
+	r = words ? subset_parse(argc, argv, "flat", subset, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
 	if (r == 0)
 		r = parse_sources(&s, words, nr, &e);
 	err_operator(&e, r);
 	if (r == 0) {
-		s.config.mem_bytes = picks[MEM].value.n;
-		s.config.isolate = picks[ISOLATE].value.n;
-		s.config.timed = picks[STATS].value.n;
-		s.config.deadline_ns = picks[TIMEOUT].value.n ? main_entry_ns() + picks[TIMEOUT].value.n : 0;
-		r = set_up(
-			&s, (enum sandbox_mode)picks[SANDBOX].value.n, (enum trace_level)picks[LOG_LEVEL].value.n, &e);
+		s.config.mem_bytes = subset[MEM].value.n;
+		s.config.isolate = subset[ISOLATE].value.n;
+		s.config.timed = subset[STATS].value.n;
+		s.config.deadline_ns = subset[TIMEOUT].value.n ? main_entry_ns() + subset[TIMEOUT].value.n : 0;
+		r = set_up(&s, (enum sandbox_mode)subset[SANDBOX].value.n, (enum trace_level)subset[LOG_LEVEL].value.n,
+			&e);
 	}
 	if (r == 0)
 		r = flat_run(s.flat, &e);

@@ -72,25 +72,25 @@ static int check_files(const char *svg, const char **words, size_t nr, struct er
 int cmd_report(int argc, char **argv)
 {
 	enum { SVG };
-	struct pick picks[] = {[SVG] = {.name = "svg"}, {0}};
+	struct subset_option subset[] = {[SVG] = {.name = "svg"}, {0}};
 	CLEANUP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
 	struct run_report run[REPORT_RUNS_MAX] = {0};
 	struct err e = {};
 	size_t nr = 0, read = 0;
 	int r;
 
-	r = words ? pick_parse(argc, argv, "report", picks, words, &nr, &e) : err_sys(&e, -ENOMEM, "cannot start");
+	r = words ? subset_parse(argc, argv, "report", subset, words, &nr, &e) : err_sys(&e, -ENOMEM, "cannot start");
 	if (r == 0 && !nr)
 		r = err_set(&e, -EINVAL, "no report given: vmm report FILE... shows what vmm --report FILE wrote");
 	if (r == 0 && nr > REPORT_RUNS_MAX)
 		r = err_set(&e, -EINVAL, "%zu reports: at most %d can be compared", nr, REPORT_RUNS_MAX);
 	if (r == 0)
-		r = check_files(picks[SVG].value.text, words, nr, &e);
+		r = check_files(subset[SVG].value.text, words, nr, &e);
 	err_operator(&e, r);
 	for (; r == 0 && read < nr; read++)
 		r = err_operator(&e, run_report_read(words[read], &run[read], &e));
 	if (r == 0)
-		r = show(run, nr, picks[SVG].value.text, &e);
+		r = show(run, nr, subset[SVG].value.text, &e);
 	if (r < 0)
 		fprintf(stderr, "vmm: %s\n", e.text);
 	for (size_t i = 0; i < nr && i < REPORT_RUNS_MAX; i++)

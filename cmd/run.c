@@ -42,7 +42,7 @@ struct run {
 	struct report *report;
 	struct report_info info;
 	struct report_setting setting[REPORT_CONFIG_MAX];
-	struct events events;
+	struct signals signals;
 };
 
 static void on_signal(void *arg, int signo)
@@ -103,7 +103,7 @@ static void run_destroy(struct run *run)
 	/* The console borrows the terminal, the machine the loop and the trace, the trace the log and the report. */
 	machine_destroy(run->machine);
 	terminal_close(run->terminal);
-	events_close(&run->events);
+	signals_close(&run->signals);
 	confinement_close(&run->confinement);
 	loop_free(run->loop);
 	trace_free(run->trace);
@@ -178,7 +178,7 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = gmem_install_sigbus();
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
-	r = events_watch(&run->events, run->loop, run->trace, run->config.balloon.on, on_signal, run, e);
+	r = signals_watch(&run->signals, run->loop, run->trace, run->config.balloon.on, on_signal, run, e);
 	if (r < 0)
 		return r;
 	if (run->config.console == CONSOLE_STDIO) {
@@ -231,7 +231,7 @@ static int print_config(const struct config *c, enum ini_extent extent)
 
 int cmd_run(int argc, char **argv)
 {
-	CLEANUP(run_destroy) struct run run = {.events = EVENTS_NONE, .confinement = CONFINEMENT_NONE};
+	CLEANUP(run_destroy) struct run run = {.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE};
 	uint64_t cpu_before_main = cpu_ns();
 	struct report_end end = {.verdict = {OUTCOME_FAILURE, DETECTOR_VMM, 0}};
 	struct own_option own[] = {{.name = "print-config"}, {}};

@@ -11,19 +11,19 @@ static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 static void on_signal(struct loop_source *s, uint32_t events)
 {
-	struct events *ev = container_of(s, struct events, signals);
+	struct signals *sig = container_of(s, struct signals, source);
 	struct signalfd_siginfo si;
 
 	while (read(s->fd, &si, sizeof(si)) == sizeof(si))
-		ev->came(ev->arg, (int)si.ssi_signo);
+		sig->came(sig->arg, (int)si.ssi_signo);
 }
 
 static void on_trace(struct loop_source *s, uint32_t events)
 {
-	trace_drain(container_of(s, struct events, traces)->trace);
+	trace_drain(container_of(s, struct signals, traces)->trace);
 }
 
-int events_watch(struct events *ev, struct loop *loop, struct trace *trace, bool steps,
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps,
 	void (*came)(void *arg, int signo), void *arg, struct err *e)
 {
 	sigset_t set;
@@ -45,27 +45,27 @@ int events_watch(struct events *ev, struct loop *loop, struct trace *trace, bool
 	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	*ev = (struct events){
-		.signals = {.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal},
+	*sig = (struct signals){
+		.source = {.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal},
 		.traces = {.fd = trace_fd(trace), .ready = on_trace},
 		.trace = trace,
 		.came = came,
 		.arg = arg,
 	};
-	if (ev->signals.fd < 0)
+	if (sig->source.fd < 0)
 		return err_sys(e, -errno, "signalfd");
-	r = loop_add(loop, &ev->signals, EPOLLIN);
+	r = loop_add(loop, &sig->source, EPOLLIN);
 	if (r < 0)
 		return err_sys(e, r, "cannot watch signals");
-	r = loop_add(loop, &ev->traces, EPOLLIN);
+	r = loop_add(loop, &sig->traces, EPOLLIN);
 	return r < 0 ? err_sys(e, r, "cannot watch the trace") : 0;
 }
 
-void events_close(struct events *ev)
+void signals_close(struct signals *sig)
 {
-	loop_remove(&ev->traces);
-	loop_remove(&ev->signals);
-	if (ev->signals.fd >= 0)
-		close(ev->signals.fd);
-	*ev = EVENTS_NONE;
+	loop_remove(&sig->traces);
+	loop_remove(&sig->source);
+	if (sig->source.fd >= 0)
+		close(sig->source.fd);
+	*sig = SIGNALS_NONE;
 }

@@ -13,22 +13,22 @@
 #include "vmm/base/trace.h"
 
 /**
- * struct events - start from EVENTS_NONE; owns the signalfd
- * @signals: the signalfd, @traces: the trace's queue
+ * struct signals - start from SIGNALS_NONE; owns the signalfd
+ * @source: the signalfd, @traces: the trace's queue
  */
-struct events {
-	struct loop_source signals;
+struct signals {
+	struct loop_source source;
 	struct loop_source traces;
 	struct trace *trace;
 	void (*came)(void *arg, int signo);
 	void *arg;
 };
 
-#define EVENTS_NONE ((struct events){.signals.fd = -1, .traces.fd = -1})
+#define SIGNALS_NONE ((struct signals){.source.fd = -1, .traces.fd = -1})
 
 /**
- * events_watch() - from now on SIGTERM, SIGINT, SIGHUP and SIGQUIT arrive here, but for those that were ignored
- * @loop, @trace: borrowed until events_close()
+ * signals_watch() - from now on SIGTERM, SIGINT, SIGHUP and SIGQUIT arrive here, but for those that were ignored
+ * @loop, @trace: borrowed until signals_close()
  * @steps: SIGUSR1 and SIGUSR2 as well
  * @came: what to do with one; in the loop's thread
  *
@@ -36,10 +36,10 @@ struct events {
  *
  * Return: 0 or a negative errno, with words. Context: before any thread, which would keep them unblocked.
  */
-int events_watch(struct events *ev, struct loop *loop, struct trace *trace, bool steps,
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps,
 	void (*came)(void *arg, int signo), void *arg, struct err *e);
 
-/** events_close() - takes EVENTS_NONE; the signals stay blocked */
-void events_close(struct events *ev);
+/** signals_close() - takes SIGNALS_NONE; the signals stay blocked */
+void signals_close(struct signals *sig);
 
 #endif

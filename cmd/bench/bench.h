@@ -49,20 +49,20 @@ void bench_host_json(const struct bench_host *h, struct json *j);
 void bench_host_line(const struct bench_host *h, char *buf, size_t size);
 
 /**
- * bench_options() - pick_parse() for a benchmark that takes options and nothing else
+ * bench_options() - subset_parse() for a benchmark that takes options and nothing else
  *
  * Return: 0, or a negative errno with words: the exit status is then EXIT_USAGE.
  */
-int bench_options(int argc, char **argv, struct pick *picks, struct err *e);
+int bench_options(int argc, char **argv, struct subset_option *subset, struct err *e);
 
 /**
  * bench_check_files() - no file that is to be written is one that is read, or another one of them
- * @picks: those of the benchmark, parsed
+ * @subset: those of the benchmark, parsed
  * @words, @nr: what a command under measurement is told: files that it names count too
  *
  * Return: 0, or a negative errno with words, the operator's.
  */
-int bench_check_files(const struct pick *picks, const char **words, size_t nr, struct err *e);
+int bench_check_files(const struct subset_option *subset, const char **words, size_t nr, struct err *e);
 
 /**
  * bench_write() - write a file, whole or not at all
@@ -78,7 +78,7 @@ int bench_write(const char *option, const char *path, void (*write)(FILE *out, v
  *
  * Return: as bench_write().
  */
-int bench_files(const struct pick *json, void (*write_json)(FILE *out, void *arg), const struct pick *svg,
-	void (*write_svg)(FILE *out, void *arg), void *arg, struct err *e);
+int bench_files(const struct subset_option *json, void (*write_json)(FILE *out, void *arg),
+	const struct subset_option *svg, void (*write_svg)(FILE *out, void *arg), void *arg, struct err *e);
 
 #endif

@@ -105,7 +105,8 @@ static bool is_command(const char *word)
 #undef X
 }
 
-static int configure(struct bench_session *s, const struct pick *p, const char **words, size_t nr, struct err *e)
+static int configure(
+	struct bench_session *s, const struct subset_option *p, const char **words, size_t nr, struct err *e)
 {
 	int r;
 
@@ -300,7 +301,7 @@ static int signal_status(const struct bench_session *s)
 
 int bench_boot(int argc, char **argv)
 {
-	struct pick picks[] = {
+	struct subset_option subset[] = {
 		[RUNS] = {.name = "runs"},
 		[WARMUP] = {.name = "warmup", .deflt = "1", .min = 0, .max = 1000},
 		[VERSUS] = {.name = "versus"},
@@ -319,11 +320,11 @@ int bench_boot(int argc, char **argv)
 	size_t nr = 0;
 	int r, regressed;
 
-	r = words ? pick_parse(argc, argv, "bench", picks, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
+	r = words ? subset_parse(argc, argv, "bench", subset, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
 	if (r == 0)
-		r = bench_check_files(picks, words, nr, &e);
+		r = bench_check_files(subset, words, nr, &e);
 	if (r == 0)
-		r = configure(&s, picks, words, nr, &e);
+		r = configure(&s, subset, words, nr, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;

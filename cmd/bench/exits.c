@@ -17,7 +17,7 @@
 /** struct report - all that was measured */
 struct report {
 	struct bench_host host;
-	struct isolation isolation;
+	struct noise noise;
 	struct kvm kvm;
 	struct exits *exits;
 	bool locked;
@@ -148,7 +148,7 @@ static void write_json(FILE *out, void *arg)
 	json_object(&j, NULL);
 	json_string(&j, "bench", "exits");
 	bench_host_json(&p->host, &j);
-	isolation_json(&p->isolation, &j);
+	noise_json(&p->noise, &j);
 	json_bool(&j, "memory_locked", p->locked);
 	json_u64(&j, "tsc_khz", p->khz);
 	json_u64(&j, "warmup", p->warmup);
@@ -218,7 +218,7 @@ static int judge(const struct report *p)
 int bench_exits(int argc, char **argv)
 {
 	enum { ITERATIONS, WARMUP, PIN, JSON, SVG };
-	struct pick picks[] = {
+	struct subset_option subset[] = {
 		[ITERATIONS] = {.name = "iterations"},
 		[WARMUP] = {.name = "warmup"},
 		[PIN] = {.name = "pin"},
@@ -230,20 +230,20 @@ int bench_exits(int argc, char **argv)
 	struct err e = {};
 	int r;
 
-	r = bench_options(argc, argv, picks, &e);
-	if (r == 0 && picks[PIN].given)
-		r = pin(picks[PIN].value.n, &e);
+	r = bench_options(argc, argv, subset, &e);
+	if (r == 0 && subset[PIN].given)
+		r = pin(subset[PIN].value.n, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;
 	}
-	p.iterations = (unsigned)picks[ITERATIONS].value.n;
-	p.warmup = (unsigned)picks[WARMUP].value.n;
+	p.iterations = (unsigned)subset[ITERATIONS].value.n;
+	p.warmup = (unsigned)subset[WARMUP].value.n;
 	bench_host_read(&p.host);
 	bench_host_print(&p.host, stdout);
-	isolation_read(picks[PIN].given ? (int)picks[PIN].value.n : -1, &p.isolation);
+	noise_read(subset[PIN].given ? (int)subset[PIN].value.n : -1, &p.noise);
 	p.locked = mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
-	isolation_print(&p.isolation, stdout);
+	noise_print(&p.noise, stdout);
 	printf("%c %-14s %s\n", p.locked ? ' ' : '!', "memory",
 		p.locked ? "locked" : "not locked: ulimit -l is too small");
 	r = kvm_open(NULL, &p.kvm, &e);
@@ -256,7 +256,7 @@ int bench_exits(int argc, char **argv)
 	if (r == 0)
 		print_histograms(&p);
 	if (r == 0)
-		r = bench_files(&picks[JSON], write_json, &picks[SVG], write_svg, &p, &e);
+		r = bench_files(&subset[JSON], write_json, &subset[SVG], write_svg, &p, &e);
 	if (r < 0) {
 		fflush(stdout);
 		fprintf(stderr, "vmm: %s\n", e.text);

@@ -302,8 +302,8 @@ static void write_svg(FILE *out, void *arg)
 int bench_lifecycle(int argc, char **argv)
 {
 	enum { MEM, COUNT, ALIVE, ROUNDS, JSON, SVG };
-	struct pick picks[] = {
-		[MEM] = PICK_FLAT_MEM,
+	struct subset_option subset[] = {
+		[MEM] = SUBSET_FLAT_MEM,
 		[COUNT] = {.name = "count"},
 		[ALIVE] = {.name = "alive"},
 		[ROUNDS] = {.name = "rounds"},
@@ -315,15 +315,15 @@ int bench_lifecycle(int argc, char **argv)
 	struct err e = {};
 	int r;
 
-	r = bench_options(argc, argv, picks, &e);
+	r = bench_options(argc, argv, subset, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;
 	}
-	p.mem_bytes = picks[MEM].value.n;
-	p.count = (unsigned)picks[COUNT].value.n;
-	p.alive_wanted = (unsigned)picks[ALIVE].value.n;
-	p.rounds = (unsigned)picks[ROUNDS].value.n;
+	p.mem_bytes = subset[MEM].value.n;
+	p.count = (unsigned)subset[COUNT].value.n;
+	p.alive_wanted = (unsigned)subset[ALIVE].value.n;
+	p.rounds = (unsigned)subset[ROUNDS].value.n;
 	bench_host_read(&p.host);
 	bench_host_print(&p.host, stdout);
 	raise_file_limit(MAX(p.alive_wanted, p.count));
@@ -335,7 +335,7 @@ int bench_lifecycle(int argc, char **argv)
 	if (r == 0)
 		r = measure_rounds(&p, &e);
 	if (r == 0)
-		r = bench_files(&picks[JSON], write_json, &picks[SVG], write_svg, &p, &e);
+		r = bench_files(&subset[JSON], write_json, &subset[SVG], write_svg, &p, &e);
 	if (r < 0) {
 		fflush(stdout);
 		fprintf(stderr, "vmm: %s\n", e.text);

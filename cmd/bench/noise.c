@@ -9,9 +9,9 @@
 
 #include "vmm/base/util.h"
 
-static void PRINTF(4, 5) add(struct isolation *s, const char *name, bool poor, const char *fmt, ...)
+static void PRINTF(4, 5) add(struct noise *s, const char *name, bool poor, const char *fmt, ...)
 {
-	struct isolation_item *it = &s->item[s->nr++];
+	struct noise_item *it = &s->item[s->nr++];
 	va_list ap;
 
 	it->name = name;
@@ -51,7 +51,7 @@ static bool in_list(const char *list, int cpu)
 	return false;
 }
 
-static void add_list(struct isolation *s, const char *name, const char *path, int cpu)
+static void add_list(struct noise *s, const char *name, const char *path, int cpu)
 {
 	char line[96];
 
@@ -81,7 +81,7 @@ static bool is_running(const char *name)
 }
 
 /* Interrupts that may go to @cpu, as far as /proc/irq tells. */
-static void add_irqs(struct isolation *s, int cpu)
+static void add_irqs(struct noise *s, int cpu)
 {
 	DIR *d = opendir("/proc/irq");
 	unsigned here = 0, all = 0;
@@ -101,7 +101,7 @@ static void add_irqs(struct isolation *s, int cpu)
 	add(s, "IRQ affinity", here > 0, "%u of %u interrupts may come to this CPU", here, all);
 }
 
-static void add_steal(struct isolation *s)
+static void add_steal(struct noise *s)
 {
 	unsigned long long v[8] = {0}, sum = 0;
 	char line[256];
@@ -117,7 +117,7 @@ static void add_steal(struct isolation *s)
 	add(s, "steal", v[7] > 0, "%.2f%% of all time since boot", sum ? 100.0 * (double)v[7] / (double)sum : 0.0);
 }
 
-static void add_turbo(struct isolation *s)
+static void add_turbo(struct noise *s)
 {
 	char line[32];
 
@@ -129,10 +129,10 @@ static void add_turbo(struct isolation *s)
 		add(s, "turbo", false, "unknown: the host does not show it");
 }
 
-void isolation_read(int cpu, struct isolation *ret)
+void noise_read(int cpu, struct noise *ret)
 {
 	char path[128], line[96];
-	struct isolation s = {.nr = 0};
+	struct noise s = {.nr = 0};
 
 	if (cpu < 0)
 		add(&s, "pinned", true, "no: --pin CPU does");
@@ -159,13 +159,13 @@ void isolation_read(int cpu, struct isolation *ret)
 	*ret = s;
 }
 
-void isolation_print(const struct isolation *s, FILE *out)
+void noise_print(const struct noise *s, FILE *out)
 {
 	for (size_t i = 0; i < s->nr; i++)
 		fprintf(out, "%c %-14s %s\n", s->item[i].poor ? '!' : ' ', s->item[i].name, s->item[i].text);
 }
 
-void isolation_json(const struct isolation *s, struct json *j)
+void noise_json(const struct noise *s, struct json *j)
 {
 	json_array(j, "isolation");
 	for (size_t i = 0; i < s->nr; i++) {

@@ -10,33 +10,33 @@
 
 #include "vmm/base/json.h"
 
-#define ISOLATION_MAX 12
+#define NOISE_MAX 12
 
 /**
- * struct isolation_item - one thing that is known
+ * struct noise_item - one thing that is known
  * @poor: it disturbs measurements
  */
-struct isolation_item {
+struct noise_item {
 	const char *name;
 	char text[160];
 	bool poor;
 };
 
-struct isolation {
-	struct isolation_item item[ISOLATION_MAX];
+struct noise {
+	struct noise_item item[NOISE_MAX];
 	size_t nr;
 };
 
 /**
- * isolation_read() - look at the host
+ * noise_read() - look at the host
  * @cpu: the one that measures, -1: not pinned to any
  */
-void isolation_read(int cpu, struct isolation *ret);
+void noise_read(int cpu, struct noise *ret);
 
-/** isolation_print() - a line each, "!" in front of what disturbs */
-void isolation_print(const struct isolation *s, FILE *out);
+/** noise_print() - a line each, "!" in front of what disturbs */
+void noise_print(const struct noise *s, FILE *out);
 
-/** isolation_json() - as the array "isolation" */
-void isolation_json(const struct isolation *s, struct json *j);
+/** noise_json() - as the array "isolation" */
+void noise_json(const struct noise *s, struct json *j);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "cmd/options/args.h"
 
-static struct option_def limited(const struct pick *p)
+static struct option_def limited(const struct subset_option *p)
 {
 	const struct option_def *o = option_find(p->name, strlen(p->name));
 	struct option_def copy;
@@ -22,7 +22,7 @@ static struct option_def limited(const struct pick *p)
 	return copy;
 }
 
-static int take(const struct arg *arg, const char *cmd, struct pick *picks, struct err *e)
+static int take(const struct arg *arg, const char *cmd, struct subset_option *subset, struct err *e)
 {
 	const char *name = arg->option->name, *only = option_section_command(arg->option->section);
 	struct option_def o;
@@ -31,29 +31,29 @@ static int take(const struct arg *arg, const char *cmd, struct pick *picks, stru
 	/* main() has answered --help and --version. */
 	if (arg->option->type == OPT_FLAG)
 		return 0;
-	for (; picks->name && strcmp(picks->name, name); picks++)
+	for (; subset->name && strcmp(subset->name, name); subset++)
 		;
-	if (!picks->name && only && strcmp(only, cmd))
+	if (!subset->name && only && strcmp(only, cmd))
 		return err_set(e, -EINVAL, "--%s: goes with `vmm %s` only", name, only);
-	if (!picks->name)
+	if (!subset->name)
 		return err_set(e, -EINVAL, "--%s: has no effect on `vmm %s`; vmm-%s(1) tells what has", name, cmd, cmd);
-	if (picks->given)
+	if (subset->given)
 		return err_set(e, -EINVAL, "--%s: given twice", name);
-	picks->given = true;
-	o = limited(picks);
-	r = option_parse(&o, arg->value, &picks->value, e);
+	subset->given = true;
+	o = limited(subset);
+	r = option_parse(&o, arg->value, &subset->value, e);
 	return r < 0 ? err_wrap(e, r, "--%s%s%s", name, o.bare ? "=" : " ", *arg->value ? arg->value : "''") : 0;
 }
 
-int pick_parse(
-	int argc, char **argv, const char *cmd, struct pick *picks, const char **words, size_t *ret_nr, struct err *e)
+int subset_parse(int argc, char **argv, const char *cmd, struct subset_option *subset, const char **words,
+	size_t *ret_nr, struct err *e)
 {
 	size_t nr = 0;
 	struct args a;
 	struct arg arg;
 	int r;
 
-	for (struct pick *p = picks; p->name; p++) {
+	for (struct subset_option *p = subset; p->name; p++) {
 		struct option_def o = limited(p);
 		const char *deflt = p->deflt ? p->deflt : o.deflt;
 
@@ -66,7 +66,7 @@ int pick_parse(
 	while ((r = args_next(&a, &arg, e)) > 0) {
 		if (!arg.option)
 			words[nr++] = arg.value;
-		else if ((r = take(&arg, cmd, picks, e)) < 0)
+		else if ((r = take(&arg, cmd, subset, e)) < 0)
 			return r;
 	}
 	if (r == 0)

@@ -14,14 +14,14 @@
 #include "vmm/base/err.h"
 
 /**
- * struct pick - a setting that the subcommand takes
+ * struct subset_option - a setting that the subcommand takes
  * @name: of the option
  * @deflt: in place of the table's default; NULL: that one
  * @max: 0: the limits of the table; else @min, @max and @multiple count instead
  * @given: it is on the command line
  * @value: what it is, or its default (zeroes where it has none); text is borrowed from argv
  */
-struct pick {
+struct subset_option {
 	const char *name;
 	const char *deflt;
 	uint64_t min;
@@ -32,22 +32,22 @@ struct pick {
 };
 
 /* The memory of a program without a kernel; vmm/program/flat_layout.h has the limits. */
-#define PICK_FLAT_MEM                                                                                                  \
+#define SUBSET_FLAT_MEM                                                                                                \
 	{                                                                                                              \
 		.name = "mem", .deflt = "4M", .min = FLAT_MEM_MIN, .max = FLAT_MEM_MAX, .multiple = FLAT_MEM_STEP      \
 	}
 
 /**
- * pick_parse() - take a command line apart
+ * subset_parse() - take a command line apart
  * @cmd: the subcommand
- * @picks: ended by a NULL name; filled in
+ * @subset: ended by a NULL name; filled in
  * @words: room for @argc words; those that belong to no option, borrowed from argv
  * @ret_nr: how many
  *
  * Return: 0 or -EINVAL with words: the exit status is then EXIT_USAGE.
  * Trust: operator.
  */
-int pick_parse(
-	int argc, char **argv, const char *cmd, struct pick *picks, const char **words, size_t *ret_nr, struct err *e);
+int subset_parse(int argc, char **argv, const char *cmd, struct subset_option *subset, const char **words,
+	size_t *ret_nr, struct err *e);
 
 #endif

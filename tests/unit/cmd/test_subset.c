@@ -15,7 +15,7 @@
 
 enum { MEM, TIMEOUT, STATS, HUGEPAGES, PIN, JSON, LEVEL };
 
-static const struct pick settings[] = {
+static const struct subset_option settings[] = {
 	[MEM] = {.name = "mem", .deflt = "4M", .min = 64 * KIB, .max = GIB, .multiple = 4 * KIB},
 	[TIMEOUT] = {.name = "timeout"},
 	[STATS] = {.name = "stats"},
@@ -26,7 +26,7 @@ static const struct pick settings[] = {
 	{.name = NULL},
 };
 
-static struct pick picks[ARRAY_SIZE(settings)];
+static struct subset_option subset[ARRAY_SIZE(settings)];
 static const char *words[WORDS + 1];
 static size_t nr;
 static struct err e;
@@ -39,13 +39,13 @@ static int parse(const char *const *line, const char *cmd)
 
 	for (; line[argc - 1]; argc++)
 		argv[argc] = (char *)line[argc - 1];
-	memcpy(picks, settings, sizeof(picks));
-	for (size_t i = 0; i < ARRAY_SIZE(picks); i++)
-		picks[i].given = true;
+	memcpy(subset, settings, sizeof(subset));
+	for (size_t i = 0; i < ARRAY_SIZE(subset); i++)
+		subset[i].given = true;
 	memset(words, 0, sizeof(words));
 	nr = 77;
 	e.text[0] = '\0';
-	return pick_parse(argc, argv, cmd, picks, words, &nr, &e);
+	return subset_parse(argc, argv, cmd, subset, words, &nr, &e);
 }
 
 #define PARSE(cmd, ...) parse((const char *const[WORDS + 1]){__VA_ARGS__}, cmd)
@@ -54,13 +54,13 @@ static void nothing_given_is_the_defaults(void **state)
 {
 	assert_int_equal(PARSE("flat", NULL), 0);
 	assert_int_equal(nr, 0);
-	for (size_t i = 0; picks[i].name; i++)
-		assert_false(picks[i].given);
+	for (size_t i = 0; subset[i].name; i++)
+		assert_false(subset[i].given);
 	/* Its own in place of the table's; the table's; none at all. */
-	assert_int_equal(picks[MEM].value.n, 4 * MIB);
-	assert_int_equal(picks[STATS].value.n, 0);
-	assert_int_equal(picks[PIN].value.n, 0);
-	assert_null(picks[JSON].value.text);
+	assert_int_equal(subset[MEM].value.n, 4 * MIB);
+	assert_int_equal(subset[STATS].value.n, 0);
+	assert_int_equal(subset[PIN].value.n, 0);
+	assert_null(subset[JSON].value.text);
 	assert_string_equal(e.text, "");
 }
 
@@ -75,23 +75,23 @@ static void settings_and_words_come_in_any_order(void **state)
 	assert_ptr_equal(words[0], line[0]);
 	assert_ptr_equal(words[1], line[3]);
 	assert_ptr_equal(words[2], line[7]);
-	assert_true(picks[MEM].given);
-	assert_int_equal(picks[MEM].value.n, 64 * KIB);
-	assert_true(picks[STATS].given);
-	assert_int_equal(picks[STATS].value.n, 1);
-	assert_true(picks[JSON].given);
-	assert_string_equal(picks[JSON].value.text, "x.json");
-	assert_false(picks[TIMEOUT].given);
-	assert_false(picks[PIN].given);
+	assert_true(subset[MEM].given);
+	assert_int_equal(subset[MEM].value.n, 64 * KIB);
+	assert_true(subset[STATS].given);
+	assert_int_equal(subset[STATS].value.n, 1);
+	assert_true(subset[JSON].given);
+	assert_string_equal(subset[JSON].value.text, "x.json");
+	assert_false(subset[TIMEOUT].given);
+	assert_false(subset[PIN].given);
 }
 
 static void off_and_bare_count_as_given(void **state)
 {
 	assert_int_equal(PARSE("flat", "--no-stats", "--hugepages", "2M"), 0);
-	assert_true(picks[STATS].given);
-	assert_int_equal(picks[STATS].value.n, 0);
-	assert_true(picks[HUGEPAGES].given);
-	assert_int_equal(picks[HUGEPAGES].value.n, 1);
+	assert_true(subset[STATS].given);
+	assert_int_equal(subset[STATS].value.n, 0);
+	assert_true(subset[HUGEPAGES].given);
+	assert_int_equal(subset[HUGEPAGES].value.n, 1);
 	/* An option that may stand bare takes no word. */
 	assert_int_equal(nr, 1);
 	assert_string_equal(words[0], "2M");
@@ -108,10 +108,10 @@ static void flags_have_been_answered(void **state)
 static void limits_of_its_own_replace_those_of_the_table(void **state)
 {
 	assert_int_equal(PARSE("flat", "--mem", "1G"), 0);
-	assert_int_equal(picks[MEM].value.n, GIB);
+	assert_int_equal(subset[MEM].value.n, GIB);
 	assert_int_equal(PARSE("flat", "--mem", "68K"), 0);
 	assert_int_equal(PARSE("flat", "--pin", "1023"), 0);
-	assert_int_equal(picks[PIN].value.n, 1023);
+	assert_int_equal(subset[PIN].value.n, 1023);
 }
 
 static void errors(void **state)
