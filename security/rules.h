@@ -18,7 +18,7 @@
 #define SANDBOX_ROLES(X)                                                                                               \
 	X(LOOP, "loop", "the control loop: signals, timers, console, and the report at the end")                       \
 	X(DISK, "disk", "the loop of a disk")                                                                          \
-	X(MISC, "misc", "the loop of the socket device and the balloon")                                               \
+	X(MISC, "misc", "the loop of network, socket device and balloon")                                              \
 	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")
 
 /* X(id, name, when a machine has it) */

@@ -121,8 +121,7 @@ static void put_flag(const char *before, const char *prefix, const char *name)
 static void put_list_keys(const struct option_def *o)
 {
 	puts(".Bl -tag -width Ds");
-	for_each_key(k, o)
-	{
+	for_each_key(k, o) {
 		fputs(".It Cm ", stdout);
 		put_escaped(k->name, (int)strlen(k->name));
 		printf(k->bare ? " Ns Oo = Ns Ar %s Oc\n" : " Ns = Ns Ar %s\n", option_metavar(k));
@@ -187,8 +186,7 @@ static void put_keys(void)
 		put_text(o->man);
 		put_text("One section for each; the section may be repeated.");
 		puts(".Bl -tag -width Ds");
-		for_each_key(k, o)
-		{
+		for_each_key(k, o) {
 			fputs(".It Cm ", stdout);
 			put_escaped(k->name, (int)strlen(k->name));
 			printf(" No = Ar %s\n", option_metavar(k));
@@ -260,7 +258,8 @@ static void put_bash_values(void)
 			break;
 		case OPT_LIST:
 			fputs("words='", stdout);
-			for_each_key(k, o) printf("%s%s%s", k == o->keys ? "" : " ", k->name, k->bare ? "" : "=");
+			for_each_key(k, o)
+				printf("%s%s%s", k == o->keys ? "" : " ", k->name, k->bare ? "" : "=");
 			fputs("'", stdout);
 			break;
 		default: fputs("return", stdout);

@@ -7,7 +7,9 @@
 
 const struct option_def *device_keys_find(const struct option_def *o, const char *name, size_t len)
 {
-	for_each_key(k, o) if (strlen(k->name) == len && !memcmp(k->name, name, len)) return k;
+	for_each_key(k, o)
+		if (strlen(k->name) == len && !memcmp(k->name, name, len))
+			return k;
 	return NULL;
 }
 
@@ -20,7 +22,9 @@ const struct option_def *device_keys_setting(const char *name, size_t len)
 
 const struct option_def *device_keys_missing(const struct option_def *o, uint32_t seen)
 {
-	for_each_key(k, o) if (k->required && !(seen & BIT(k - o->keys))) return k;
+	for_each_key(k, o)
+		if (k->required && !(seen & BIT(k - o->keys)))
+			return k;
 	return NULL;
 }
 
@@ -49,8 +53,10 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 		n += (size_t)snprintf(names + n, sizeof(names) - MIN(n, sizeof(names)), "%s%s", n ? ", " : "", k->name);
 	if (!*word)
 		return err_set(e, -EINVAL, "a key is missing; the keys are %s", names);
-	for_each_key(k, o) if (edit_distance(word, len, k->name, strlen(k->name), 1) <= 1) return err_set(
-		e, -EINVAL, "%.*s: unknown key; did you mean %s? The keys are %s", (int)len, word, k->name, names);
+	for_each_key(k, o)
+		if (edit_distance(word, len, k->name, strlen(k->name), 1) <= 1)
+			return err_set(e, -EINVAL, "%.*s: unknown key; did you mean %s? The keys are %s", (int)len,
+				word, k->name, names);
 	if (!word[len] && o->keys[0].type == OPT_PATH)
 		return err_set(e, -EINVAL, "%.200s: unknown key; did you mean %s=%.200s? The keys are %s", word,
 			o->keys[0].name, word, names);
@@ -125,7 +131,9 @@ int device_keys_store(const struct option_def *o, const char *text, struct confi
 	item = o->add(c);
 	if (!item)
 		return -ENOMEM;
-	for_each_key(k, o) if (k->deflt && r == 0) r = store(k, k->deflt, item);
+	for_each_key(k, o)
+		if (k->deflt && r == 0)
+			r = store(k, k->deflt, item);
 	while (r == 0 && (word = cut_word(&at))) {
 		const char *value;
 		const struct option_def *k = take_word(o, word, &value, NULL);

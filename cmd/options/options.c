@@ -372,8 +372,7 @@ const struct option_def options[] = {
 			"Where the guest's serial port goes.\n"
 			"With *virtio*, alone or in front of one of these and a comma, the guest has a virtio console "
 			"(hvc0) as well, which takes an exit a line where the serial port takes one a byte: both print "
-			"to "
-			"the same place, and input goes to hvc0 once its driver is there.\n"
+			"to the same place, and input goes to hvc0 once its driver is there.\n"
 			"The default kernel command line then is\n"
 			"\"" CONFIG_DEFAULT_CMDLINE_HVC "\".\n"
 			"*stdio*: standard input and output; a terminal is put into raw mode, and Ctrl-A X ends the "
@@ -443,8 +442,8 @@ const struct option_def options[] = {
 		.load = load_boot_marker,
 		.help = "I/O port or address where a write marks a moment",
 		.man = OPTION_MAN("An I/O port, or from 0xc0000000 on a memory address, where the guest marks a moment "
-				  "of its own "
-				  "on the timeline with one write: the number written becomes the name of the mark.\n"
+				  "of its own on the timeline with one write: the number written becomes the name of "
+				  "the mark.\n"
 				  "A line vmm-mark=NAME on the console does the same without a device."),
 	},
 	{
@@ -468,14 +467,12 @@ const struct option_def options[] = {
 		.help = "what the kernel says on the console may decide how the run ended",
 		.man = OPTION_MAN("Whether text on the console may decide how the run ended, where no device tells.\n"
 				  "A kernel's panic followed by a reset, a triple fault or a second of silence is then "
-				  "a panic (34), "
-				  "and a triple fault right behind \"reboot: Restarting system\" (*reboot=t* or "
-				  "*reboot=p*) is a reset "
-				  "(32).\n"
+				  "a panic (34), and a triple fault right behind \"reboot: Restarting system\" "
+				  "(*reboot=t* or *reboot=p*) is a reset (32).\n"
 				  "Any program in the guest can print these lines.\n"
 				  "With *off* the text decides nothing: what follows a panic counts as what it is, a "
-				  "reset (32) or a "
-				  "crash (36), a guest that stays panicked runs on, and *reboot=t* is a crash."),
+				  "reset (32) or a crash (36), a guest that stays panicked runs on, and *reboot=t* is "
+				  "a crash."),
 	},
 	{
 		.name = "disk",
@@ -535,8 +532,7 @@ const struct option_def options[] = {
 			"HOSTPORT\"; from then on it is connected to the program of the guest that listens on that "
 			"port.\n"
 			"A program of the guest that connects to CID 2 and a port is connected to the program of the "
-			"host "
-			"that listens on the Unix socket *path*_PORT.\n"
+			"host that listens on the Unix socket *path*_PORT.\n"
 			"At most 128 connections are open at a time."),
 	},
 	{
@@ -551,12 +547,10 @@ const struct option_def options[] = {
 			"process.\n"
 			"Free pages come back of their own accord when the guest's kernel reports them.\n"
 			"More is asked for with *size* and at run time: SIGUSR1 asks for *step* more, SIGUSR2 for "
-			"*step* "
-			"less.\n"
+			"*step* less.\n"
 			"A guest that runs out of memory takes back what it needs.\n"
 			"With *hugepages*, only whole free huge pages can be given back; another machine may then take "
-			"them "
-			"from the host's pool, and this one ends when it wants them again."),
+			"them from the host's pool, and this one ends when it wants them again."),
 	},
 	{
 		.name = "timeout",
@@ -663,8 +657,7 @@ const struct option_def options[] = {
 		FIELD(char *, cgroup),
 		.help = "enter this control group",
 		.man = OPTION_MAN("Enter the control group of this directory, below /sys/fs/cgroup, before anything "
-				  "else: what is "
-				  "used from then on is on its account."),
+				  "else: what is used from then on is on its account."),
 	},
 	{
 		.name = "report",
@@ -737,8 +730,7 @@ const struct option_def options[] = {
 		.help = "say what each program took: exits and times",
 		.man = OPTION_MAN(
 			"Prints on standard error, for each program, its exits by reason, the time to make its vCPU, "
-			"the "
-			"time in the guest and in the VMM, and the time per exit."),
+			"the time in the guest and in the VMM, and the time per exit."),
 	},
 	BENCH_OPTIONS,
 	BENCH_BOOT_OPTIONS,

@@ -304,8 +304,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.load = load_fd,
 		.man = OPTION_MAN(
 			"Connect to a TAP interface that is open already, as the file descriptor N that a service "
-			"manager or "
-			"launcher passed in.\n"
+			"manager or launcher passed in.\n"
 			"It has to have been opened with IFF_TAP and IFF_NO_PI, and for offloads with IFF_VNET_HDR."),
 	},
 	{
@@ -317,8 +316,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.load = load_passt,
 		.man = OPTION_MAN(
 			"Connect through *passt*(1), which needs no privileges: the guest's connections become sockets "
-			"of the "
-			"user who runs the machine, and it offers an address by DHCP.\n"
+			"of the user who runs the machine, and it offers an address by DHCP.\n"
 			"With a socket, connect to the passt that listens there; without, start one, which ends with "
 			"the machine and forwards to the guest the ports that *tcp* and *udp* name."),
 	},
@@ -352,8 +350,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.man = OPTION_MAN(
 			"The MAC address of the guest's side.\n"
 			"Without one it is locally administered, and made from the name of the interface (or the word "
-			"passt) and "
-			"the number of the device, so that it is the same each time."),
+			"passt) and the number of the device, so that it is the same each time."),
 	},
 };
 
@@ -449,8 +446,7 @@ const struct option_def balloon_keys[BALLOON_KEYS] = {
 		BALLOON_FIELD(uint64_t, stats_ns),
 		.man = OPTION_MAN(
 			"How often the guest is asked for its memory statistics, which are told at the log level info; "
-			"0 "
-			"means never."),
+			"0 means never."),
 	},
 };
 

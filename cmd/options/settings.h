@@ -20,7 +20,7 @@ struct setting {
 };
 
 /**
- * struct settings - all of one source; zero-initialise with SETTINGS_INIT
+ * struct settings - all of one source; starts as zeroes
  * @file: borrowed name of the file; NULL: the command line
  * @setting: in the order of options[]
  */

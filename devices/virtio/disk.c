@@ -95,8 +95,7 @@ static int refuse_container(const struct disk_params *p, const char *format, str
 
 	return err_set(e, -EINVAL,
 		"%s is a %s image, and a disk is a raw one: `qemu-img convert -f %s -O raw %s %s.raw` makes a raw "
-		"copy; "
-		"if it was raw and a guest has written it, say format=raw instead, which attaches it as it is",
+		"copy; if it was raw and a guest has written it, say format=raw instead, which attaches it as it is",
 		p->path, format, format, word, word);
 }
 

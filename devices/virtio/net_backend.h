@@ -71,9 +71,8 @@ struct net_backend;
 /**
  * struct net_backend_ops
  * @send: one frame. @iov[0] is its header, NET_HDR_SIZE bytes of the caller's, checked against what was negotiated;
- *         then
- *        @bytes (NET_FRAME_MIN to NET_FRAME_MAX) in the other windows, which are guest RAM and may change meanwhile.
- *        The entries of @iov are the backend's to change.
+ *        then @bytes (NET_FRAME_MIN to NET_FRAME_MAX) in the other windows, which are guest RAM and may change
+ *        meanwhile. The entries of @iov are the backend's to change.
  *        Return: 0; -EAGAIN: not taken, and @blocked is set; -ENOTCONN: the other side is gone for good; any other
  *        error: this frame is lost.
  * @receive: one frame into @iov, whose first entry is NET_HDR_SIZE bytes of the caller's for the header; the others

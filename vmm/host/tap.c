@@ -176,8 +176,7 @@ static int refuse_attach(const char *name, bool exists, int code, struct err *e)
 		if (!exists)
 			return err_set(e, code,
 				"there is no interface %s, and making one is not permitted; as root: ip tuntap add dev "
-				"%s mode "
-				"tap user %u",
+				"%s mode tap user %u",
 				name, name, getuid());
 		return err_set(e, code,
 			"interface %s belongs to another user; as root: ip tuntap add dev %s mode tap user %u", name,

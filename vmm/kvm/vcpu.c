@@ -136,8 +136,7 @@ static const char *entry_failure_text(uint64_t reason)
 	case 8: return "VMX: invalid host state";
 	case 0x80000021:
 		return "VMX: invalid guest state; without unrestricted guest, an old processor or a parameter of "
-		       "kvm_intel, "
-		       "not every state of real mode can be run";
+		       "kvm_intel, not every state of real mode can be run";
 	case 0x80000022: return "VMX: an MSR could not be loaded";
 	case 0x80000029: return "VMX: a machine check";
 	/* SVM: VMEXIT_INVALID, -1 of 32 or of 64 bits */

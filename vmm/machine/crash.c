@@ -133,8 +133,7 @@ void machine_report(struct machine *m, FILE *out)
 		if (!kvm_hardware())
 			fprintf(out,
 				"This host's processor has neither SVM nor VMX: its KVM emulates, and cannot run a "
-				"stock "
-				"kernel. `scripts/lab -- vmm ...` can.\n");
+				"stock kernel. `scripts/lab -- vmm ...` can.\n");
 	}
 	if (!sym || !at || !tail)
 		return;

@@ -149,8 +149,9 @@ static unsigned try_key(const struct option_def *k, const char *text)
 	struct config c;
 	struct err e = {0};
 
-	for_each_key(other, list) if (other->required && other != k)
-		at += sprintf(at, "%s=%s,", other->name, other->type == OPT_UINT ? "7" : "x");
+	for_each_key(other, list)
+		if (other->required && other != k)
+			at += sprintf(at, "%s=%s,", other->name, other->type == OPT_UINT ? "7" : "x");
 	at += sprintf(at, "%s=", k->name);
 	for (const char *p = text; *p; p++)
 		at += sprintf(at, *p == ',' ? ",," : "%c", *p);
@@ -173,7 +174,9 @@ static void every_key_of_a_device_survives(void **state)
 		if (o->type != OPT_LIST)
 			continue;
 		list = o;
-		for_each_key(k, o) if (try_values(k, try_key) < 2) fail_msg("%s %s: not tried", o->name, k->name);
+		for_each_key(k, o)
+			if (try_values(k, try_key) < 2)
+				fail_msg("%s %s: not tried", o->name, k->name);
 	}
 }
 

@@ -68,8 +68,7 @@ static void keys_of_devices_are_complete(void **state)
 		if (o->type != OPT_LIST)
 			continue;
 		assert_true(o->add && o->nr_keys && o->nr_keys <= DEVICE_KEYS_MAX);
-		for_each_key(k, o)
-		{
+		for_each_key(k, o) {
 			struct option_value v;
 			size_t len = strlen(k->man);
 
