@@ -19,7 +19,7 @@
 #define FDS_PER_CPU     1
 #define FDS_PER_PROGRAM 4 /* its file, its vCPU, and a VM */
 /* With a report: what the host tells of itself, and KVM's counters of each CPU */
-#define FDS_REPORT         (HOSTFILES_PARAMS_MAX + 8)
+#define FDS_REPORT         (HOST_FACTS_PARAMS_MAX + 8)
 #define FDS_REPORT_PER_CPU 1
 
 /* Whether a standard stream has this type. */

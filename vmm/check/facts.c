@@ -27,11 +27,11 @@ static int open_file(const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-void hostfiles_open(struct hostfiles *ret)
+void host_facts_open(struct host_facts *ret)
 {
 	struct sysinfo si;
 
-	*ret = (struct hostfiles){.cpus_online = sysconf(_SC_NPROCESSORS_ONLN)};
+	*ret = (struct host_facts){.cpus_online = sysconf(_SC_NPROCESSORS_ONLN)};
 	uname(&ret->name);
 	if (sysinfo(&si) == 0)
 		ret->memory_bytes = (uint64_t)si.totalram * si.mem_unit;
@@ -48,8 +48,8 @@ void hostfiles_open(struct hostfiles *ret)
 		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0)
 			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(params) && ret->nr_params < HOSTFILES_PARAMS_MAX; i++) {
-			struct hostfile_param *p = &ret->param[ret->nr_params];
+		for (size_t i = 0; i < ARRAY_SIZE(params) && ret->nr_params < HOST_FACTS_PARAMS_MAX; i++) {
+			struct host_fact_param *p = &ret->param[ret->nr_params];
 			int fd = openat(dir, params[i], O_RDONLY | O_CLOEXEC);
 
 			if (fd < 0)
@@ -70,7 +70,7 @@ static void close_file(int *fd)
 	*fd = -1;
 }
 
-void hostfiles_close(struct hostfiles *h)
+void host_facts_close(struct host_facts *h)
 {
 	close_file(&h->thp);
 	close_file(&h->smaps);
@@ -127,7 +127,7 @@ static const char *hypervisor(char *buf /* 13 bytes */)
 	return buf;
 }
 
-static void json_kvm(const struct hostfiles *h, int kvm_api, struct json *j)
+static void json_kvm(const struct host_facts *h, int kvm_api, struct json *j)
 {
 	const char *module = NULL;
 
@@ -138,7 +138,7 @@ static void json_kvm(const struct hostfiles *h, int kvm_api, struct json *j)
 		json_null(j, "api");
 	json_object(j, "parameters");
 	for (size_t i = 0; i < h->nr_params; i++) {
-		const struct hostfile_param *p = &h->param[i];
+		const struct host_fact_param *p = &h->param[i];
 		char value[64];
 
 		if (!read_text(p->fd, value, sizeof(value)))
@@ -157,7 +157,7 @@ static void json_kvm(const struct hostfiles *h, int kvm_api, struct json *j)
 	json_end(j);
 }
 
-void hostfiles_json_host(const struct hostfiles *h, int kvm_api, struct json *j, const char *key)
+void host_facts_json_host(const struct host_facts *h, int kvm_api, struct json *j, const char *key)
 {
 	char name[49], vendor[13], text[128];
 
@@ -198,7 +198,7 @@ static uint64_t status_number(const char *status, const char *name)
 }
 
 /* proc(5): fields 10, 12, 14 and 15, counted from behind the name, which may hold anything. */
-void hostfiles_json_process(const struct hostfiles *h, struct json *j, const char *key)
+void host_facts_json_process(const struct host_facts *h, struct json *j, const char *key)
 {
 	uint64_t minor = 0, major = 0, user = 0, kernel = 0, ns = h->ticks > 0 ? NSEC_PER_SEC / (uint64_t)h->ticks : 0;
 	char stat[1024], status[4096];
@@ -221,7 +221,7 @@ void hostfiles_json_process(const struct hostfiles *h, struct json *j, const cha
 	json_end(j);
 }
 
-void hostfiles_json_sandbox(const struct hostfiles *h, struct json *j)
+void host_facts_json_sandbox(const struct host_facts *h, struct json *j)
 {
 	static const struct {
 		const char *key, *name;
@@ -279,7 +279,7 @@ static void smaps_line(const char *line, uint64_t ram, uint64_t ram_end, bool *g
 	}
 }
 
-int hostfiles_memory(const struct hostfiles *h, const void *ram, uint64_t ram_size, struct memory_use *ret)
+int host_facts_memory(const struct host_facts *h, const void *ram, uint64_t ram_size, struct memory_use *ret)
 {
 	uint64_t start = (uint64_t)(uintptr_t)ram;
 	struct memory_use u = {0};

@@ -13,22 +13,22 @@
 
 #include "vmm/base/json.h"
 
-#define HOSTFILES_PARAMS_MAX 48
+#define HOST_FACTS_PARAMS_MAX 48
 
-/** struct hostfile_param - a parameter of a KVM module. @module, @name: as in /sys/module */
-struct hostfile_param {
+/** struct host_fact_param - a parameter of a KVM module. @module, @name: as in /sys/module */
+struct host_fact_param {
 	char module[16];
 	char name[48];
 	int fd;
 };
 
 /**
- * struct hostfiles - owns its files; -1: not there
+ * struct host_facts - owns its files; -1: not there
  * @name, @memory_bytes, @cpus_online, @ticks (a second, of CPU times in /proc): of the host
  * @thp: /sys/kernel/mm/transparent_hugepage/enabled
  * @smaps, @status, @stat: of this process
  */
-struct hostfiles {
+struct host_facts {
 	struct utsname name;
 	uint64_t memory_bytes;
 	long cpus_online;
@@ -37,29 +37,29 @@ struct hostfiles {
 	int smaps;
 	int status;
 	int stat;
-	struct hostfile_param param[HOSTFILES_PARAMS_MAX];
+	struct host_fact_param param[HOST_FACTS_PARAMS_MAX];
 	size_t nr_params;
 };
 
-/** hostfiles_open() - what is missing is left out. Context: OPEN stage. */
-void hostfiles_open(struct hostfiles *ret);
+/** host_facts_open() - what is missing is left out. Context: OPEN stage. */
+void host_facts_open(struct host_facts *ret);
 
-/** hostfiles_close() - takes what hostfiles_open() filled; a second call does nothing */
-void hostfiles_close(struct hostfiles *h);
+/** host_facts_close() - takes what host_facts_open() filled; a second call does nothing */
+void host_facts_close(struct host_facts *h);
 
 /**
- * hostfiles_json_host() - the host as an object named @key: kernel, processor, KVM and its parameters, memory
+ * host_facts_json_host() - the host as an object named @key: kernel, processor, KVM and its parameters, memory
  * @kvm_api: 0: KVM was not reached
  */
-void hostfiles_json_host(const struct hostfiles *h, int kvm_api, struct json *j, const char *key);
+void host_facts_json_host(const struct host_facts *h, int kvm_api, struct json *j, const char *key);
 
-/** hostfiles_json_process() - CPU time, memory, faults and switches of this process, as an object named @key */
-void hostfiles_json_process(const struct hostfiles *h, struct json *j, const char *key);
+/** host_facts_json_process() - CPU time, memory, faults and switches of this process, as an object named @key */
+void host_facts_json_process(const struct host_facts *h, struct json *j, const char *key);
 
 /**
- * hostfiles_json_sandbox() - members about privileges of this process, as its kernel tells them, into an open object
+ * host_facts_json_sandbox() - members about privileges of this process, as its kernel tells them, into an open object
  */
-void hostfiles_json_sandbox(const struct hostfiles *h, struct json *j);
+void host_facts_json_sandbox(const struct host_facts *h, struct json *j);
 
 /**
  * struct memory_use - bytes, by /proc/self/smaps
@@ -76,11 +76,11 @@ struct memory_use {
 };
 
 /**
- * hostfiles_memory() - read it now
+ * host_facts_memory() - read it now
  * @ram, @ram_size: where guest RAM is mapped
  *
  * Return: 0 or a negative errno.
  */
-int hostfiles_memory(const struct hostfiles *h, const void *ram, uint64_t ram_size, struct memory_use *ret);
+int host_facts_memory(const struct host_facts *h, const void *ram, uint64_t ram_size, struct memory_use *ret);
 
 #endif

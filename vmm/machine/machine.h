@@ -18,7 +18,7 @@
 
 struct console;
 struct console_filter;
-struct hostfiles;
+struct host_facts;
 struct machine;
 struct sandbox;
 struct measures;
@@ -122,7 +122,7 @@ void machine_report(struct machine *m, FILE *out);
  *
  * Context: after machine_run(), or after a step before it failed.
  */
-void machine_measure(struct machine *m, const struct hostfiles *files, struct measures *ret);
+void machine_measure(struct machine *m, const struct host_facts *files, struct measures *ret);
 
 /** machine_destroy() - takes NULL and a half-built machine; knows the order of teardown */
 void machine_destroy(struct machine *m);

@@ -89,7 +89,7 @@ static void measure_bus(struct machine *m, const struct bus *bus, const struct b
 	}
 }
 
-void machine_measure(struct machine *m, const struct hostfiles *files, struct measures *ret)
+void machine_measure(struct machine *m, const struct host_facts *files, struct measures *ret)
 {
 	uint64_t marks = m->marks;
 
@@ -104,7 +104,7 @@ void machine_measure(struct machine *m, const struct hostfiles *files, struct me
 		measure_bus(m, p->space == BOARD_PIO ? &m->vm.pio : &m->vm.mmio, p, ret);
 	console_stats(m->console, &ret->console);
 	ret->marks_lost = ret->console.marks_lost + (marks > BOOTLOG_MARKS_MAX ? marks - BOOTLOG_MARKS_MAX : 0);
-	ret->memory_known = hostfiles_memory(files, m->vm.memory.host, m->vm.memory.size, &ret->memory) == 0;
+	ret->memory_known = host_facts_memory(files, m->vm.memory.host, m->vm.memory.size, &ret->memory) == 0;
 	memcpy(ret->failure, m->failure, sizeof(ret->failure));
 	console_panic_line(m->console, ret->panic_line, sizeof(ret->panic_line));
 }

@@ -32,7 +32,7 @@ struct report {
 	int main_tid;
 	char started[32];
 	const struct sandbox_achieved *sandbox;
-	struct hostfiles files;
+	struct host_facts files;
 	struct recorder recorder;
 	struct phases phases;
 	bool measured;

@@ -50,7 +50,7 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 	r->config = c;
 	r->info = info;
 	r->trace = trace;
-	r->files = (struct hostfiles){.thp = -1, .smaps = -1, .status = -1, .stat = -1};
+	r->files = (struct host_facts){.thp = -1, .smaps = -1, .status = -1, .stat = -1};
 	r->out = r->trace_out = OUTFILE_CLOSED;
 	r->main_tid = gettid();
 	note_start(r);
@@ -75,7 +75,7 @@ int report_open(struct report *r, struct err *e)
 		code = open_out("--trace", r->config->trace, r->trace_buffer, &r->trace_out, e);
 	if (code < 0)
 		return code;
-	hostfiles_open(&r->files);
+	host_facts_open(&r->files);
 	trace_report_ready(r->trace);
 	return 0;
 }
@@ -126,7 +126,7 @@ void report_free(struct report *r)
 		return;
 	outfile_close(&r->out);
 	outfile_close(&r->trace_out);
-	hostfiles_close(&r->files);
+	host_facts_close(&r->files);
 	measures_destroy(&r->measures);
 	recorder_destroy(&r->recorder);
 	free(r);

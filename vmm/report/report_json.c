@@ -278,7 +278,7 @@ static void put_memory(const struct report *r, struct json *j)
 		json_u64(j, "overhead_bytes", u->private);
 		json_end(j);
 	}
-	hostfiles_json_process(&r->files, j, "process");
+	host_facts_json_process(&r->files, j, "process");
 }
 
 static void put_sandbox(const struct report *r, struct json *j)
@@ -301,7 +301,7 @@ static void put_sandbox(const struct report *r, struct json *j)
 		json_bool(j, "own_cgroup", r->sandbox->cgroup);
 		json_string(j, "missing", r->sandbox->missing);
 	}
-	hostfiles_json_sandbox(&r->files, j);
+	host_facts_json_sandbox(&r->files, j);
 	json_end(j);
 }
 
@@ -333,7 +333,7 @@ int report_json(const struct report *r, const struct report_end *end, FILE *out)
 	put_outcome(r, end, &j);
 	put_program(r, &j);
 	put_configuration(r->info, &j);
-	hostfiles_json_host(&r->files, r->measures.kvm_api, &j, "host");
+	host_facts_json_host(&r->files, r->measures.kvm_api, &j, "host");
 	put_startup(r, &j);
 	put_phases(r, &j);
 	put_guest(r, &j);
