@@ -36,7 +36,7 @@ struct gmem_region {
  * @region: sorted by @gpa, disjoint
  * @nr: how many
  * @file_lo: first address that a mapped kernel file backs; equal to @file_hi when there is none
- * @file_hi: end of that window. The file can shrink under us: copies in the window go through gmem_guarded().
+ * @file_hi: end of that window. The file can shrink under us: copies in the window have a recovery point (gmem.c).
  */
 struct gmem {
 	struct gmem_region region[GMEM_REGIONS_MAX];

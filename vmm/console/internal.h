@@ -106,7 +106,7 @@ struct console {
 
 /* io.c: the loop's side */
 
-/** console_wake() - make the loop call console_pump(); any thread */
+/** console_wake() - make the loop call console_drain(); any thread */
 void console_wake(struct console *c);
 
 /** console_watch_source() - watch @s->fd for @events, or not at all for 0. Return: 0 or -EPERM: not for epoll. */
