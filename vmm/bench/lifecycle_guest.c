@@ -27,7 +27,7 @@ static const struct entry guest_entry = {.mode = ENTRY_PROTECTED, .rip = GUEST_C
 void lifecycle_shared_close(struct shared *s)
 {
 	if (s->code)
-		munmap(s->code, PAGE);
+		munmap(s->code, PAGE_4K);
 	if (s->data)
 		munmap(s->data, GUEST_SHARED);
 }
@@ -41,7 +41,7 @@ static uint8_t *map(uint64_t size)
 
 int lifecycle_shared_open(struct kvm *kvm, struct shared *s, struct err *e)
 {
-	*s = (struct shared){.kvm = kvm, .code = map(PAGE), .data = map(GUEST_SHARED)};
+	*s = (struct shared){.kvm = kvm, .code = map(PAGE_4K), .data = map(GUEST_SHARED)};
 	if (!s->code || !s->data)
 		return err_sys(e, -ENOMEM, "cannot map the guests' memory");
 	memcpy(s->code, guest_code, sizeof(guest_code));
@@ -51,10 +51,7 @@ int lifecycle_shared_open(struct kvm *kvm, struct shared *s, struct err *e)
 /* Before the first CPU. */
 static int add_ring(const struct shared *s, int vm, struct err *e)
 {
-	struct kvm_enable_cap cap = {.cap = s->ring, .args = {RING_BYTES}};
-	int r = s->ring ? kvm_ioctl(s->kvm, vm, KVM_ENABLE_CAP, &cap) : 0;
-
-	return r < 0 ? err_sys(e, r, "KVM_ENABLE_CAP of KVM_CAP_DIRTY_LOG_RING") : 0;
+	return s->ring ? dirty_ring_enable(s->kvm, vm, s->ring, e) : 0;
 }
 
 /* --- Ours ---------------------------------------------------------------------------------------------------- */
@@ -91,7 +88,7 @@ static int ours_memory(const struct shared *s, uint64_t own, struct memory *ret,
 		m.host = data;
 		m.size = own;
 	}
-	r = gmem_add(&m.gmem, &(struct gmem_region){.gpa = GUEST_CODE, .size = PAGE, .host = s->code, .fd = -1});
+	r = gmem_add(&m.gmem, &(struct gmem_region){.gpa = GUEST_CODE, .size = PAGE_4K, .host = s->code, .fd = -1});
 	if (r == 0)
 		r = gmem_add(&m.gmem,
 			&(struct gmem_region){
@@ -198,7 +195,7 @@ int lifecycle_bare_create(const struct shared *s, uint64_t own, struct bare *b, 
 	if (r < 0)
 		goto fail;
 	if (ioctl(b->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 ||
-		ioctl(b->vm, KVM_SET_TSS_ADDR, identity + PAGE) < 0) {
+		ioctl(b->vm, KVM_SET_TSS_ADDR, identity + PAGE_4K) < 0) {
 		r = err_sys(e, -errno, "KVM_SET_TSS_ADDR");
 		goto fail;
 	}
@@ -206,7 +203,7 @@ int lifecycle_bare_create(const struct shared *s, uint64_t own, struct bare *b, 
 		b->data = map(own);
 		b->size = b->data ? own : 0;
 	}
-	if (!b->data || bare_slot(b->vm, 0, GUEST_CODE, PAGE, s->code) < 0 ||
+	if (!b->data || bare_slot(b->vm, 0, GUEST_CODE, PAGE_4K, s->code) < 0 ||
 		bare_slot(b->vm, SLOT_DATA, GUEST_DATA, own ? own : GUEST_SHARED, b->data) < 0) {
 		r = err_sys(e, -errno, "KVM_SET_USER_MEMORY_REGION");
 		goto fail;

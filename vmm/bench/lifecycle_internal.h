@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guests of vmm/lifecycle*.c, which alone include this. All errors have words.
+ * The guests of vmm/bench/lifecycle*.c, which alone include this. All errors have words.
  */
 #ifndef VMM_BENCH_LIFECYCLE_INTERNAL_H
 #define VMM_BENCH_LIFECYCLE_INTERNAL_H
 
+#include "vmm/base/x86.h"
 #include "vmm/bench/lifecycle.h"
+#include "vmm/kvm/dirty.h"
 #include "vmm/kvm/vm.h"
 
-#define PAGE         (4 * KIB)
 #define GUEST_DATA   (4 * MIB)
 #define SLOT_DATA    1
 #define HELLO_LENGTH 5
-
-/* KVM API, 8.29: KVM keeps up to 576 entries for itself. */
-#define RING_ENTRIES 1024
-#define RING_BYTES   (RING_ENTRIES * sizeof(struct kvm_dirty_gfn))
 
 /**
  * struct shared - what all guests have in common

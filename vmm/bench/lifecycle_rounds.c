@@ -5,104 +5,36 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "vmm/base/le.h"
 #include "vmm/bench/lifecycle_internal.h"
 
-static int log_dirty(struct kvm *kvm, int vm, uint8_t *data, uint64_t size, struct err *e)
+/* Clears the pages that @bitmap names, and the bitmap with them. */
+static void clear_pages(uint8_t *data, uint64_t *bitmap, size_t words)
 {
-	struct kvm_userspace_memory_region slot = {
-		.slot = SLOT_DATA,
-		.flags = KVM_MEM_LOG_DIRTY_PAGES,
-		.guest_phys_addr = GUEST_DATA,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)data,
-	};
-	int r = kvm_ioctl(kvm, vm, KVM_SET_USER_MEMORY_REGION, &slot);
-
-	return r < 0 ? err_sys(e, r, "KVM_SET_USER_MEMORY_REGION with KVM_MEM_LOG_DIRTY_PAGES") : 0;
-}
-
-/** struct ring - a CPU's dirty ring: a mapping, and which entry KVM writes next */
-struct ring {
-	struct kvm_dirty_gfn *entry;
-	unsigned next;
-};
-
-/* KVM API, 4.8: a bit a page; reading it clears it. */
-static int clear_dirty(struct kvm *kvm, int vm, uint8_t *data, uint64_t *bitmap, size_t longs, struct err *e)
-{
-	struct kvm_dirty_log log = {.slot = SLOT_DATA, .dirty_bitmap = bitmap};
-	int r = kvm_ioctl(kvm, vm, KVM_GET_DIRTY_LOG, &log);
-
-	if (r < 0)
-		return err_sys(e, r, "KVM_GET_DIRTY_LOG");
-	for (size_t i = 0; i < longs; i++) {
+	for (size_t i = 0; i < words; i++) {
 		for (uint64_t left = bitmap[i]; left; left &= left - 1)
-			memset(data + (i * 64 + (unsigned)__builtin_ctzll(left)) * PAGE, 0, PAGE);
+			memset(data + (i * 64 + (unsigned)__builtin_ctzll(left)) * PAGE_4K, 0, PAGE_4K);
+		bitmap[i] = 0;
 	}
-	return 0;
 }
 
-/* KVM API, 8.29: DIRTY is KVM's to set, RESET ours, and KVM takes those back when it is told. */
-static int clear_ring(int vm, uint8_t *data, uint64_t size, struct ring *ring, struct err *e)
-{
-	unsigned first = ring->next;
-
-	for (;; ring->next++) {
-		struct kvm_dirty_gfn *gfn = &ring->entry[ring->next % RING_ENTRIES];
-
-		if (!(__atomic_load_n(&gfn->flags, __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_DIRTY))
-			break;
-		if (gfn->slot == SLOT_DATA && gfn->offset < size / PAGE)
-			memset(data + gfn->offset * PAGE, 0, PAGE);
-		__atomic_store_n(&gfn->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
-	}
-	if (ring->next == first)
-		return 0;
-	return ioctl(vm, KVM_RESET_DIRTY_RINGS) < 0 ? err_sys(e, -errno, "KVM_RESET_DIRTY_RINGS") : 0;
-}
-
-static int open_ring(int vcpu, struct ring *ring, struct err *e)
-{
-	void *p = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, KVM_DIRTY_LOG_PAGE_OFFSET * PAGE);
-
-	if (p == MAP_FAILED)
-		return err_sys(e, -errno, "cannot map the dirty ring");
-	ring->entry = p;
-	return 0;
-}
-
-/* The capability by which this KVM has a dirty ring of our size; 0: none. */
-static uint32_t ring_capability(struct kvm *kvm)
-{
-	static const uint32_t caps[] = {KVM_CAP_DIRTY_LOG_RING_ACQ_REL, KVM_CAP_DIRTY_LOG_RING};
-
-	for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
-		if (kvm_check(kvm, caps[i]) >= (int)RING_BYTES)
-			return caps[i];
-	return 0;
-}
-
-/** struct live - guests that live through the rounds */
+/** struct live - guests that live through the rounds; @bitmap: of the pages that one of them has written */
 struct live {
 	struct shared s;
 	struct ours *ours;
 	struct bare *bare;
-	struct ring *ring[LIFECYCLE_WHOS];
+	struct dirty_ring *ring[LIFECYCLE_WHOS];
 	unsigned nr;
 	uint64_t *bitmap;
-	size_t longs;
 };
 
 static void live_close(struct live *l)
 {
 	for (unsigned i = 0; i < l->nr; i++) {
 		for (unsigned who = 0; who < LIFECYCLE_WHOS; who++)
-			if (l->ring[who][i].entry)
-				munmap(l->ring[who][i].entry, RING_BYTES);
+			dirty_ring_close(&l->ring[who][i]);
 		lifecycle_ours_close(&l->ours[i]);
 		lifecycle_bare_close(&l->s, &l->bare[i]);
 	}
@@ -114,13 +46,27 @@ static void live_close(struct live *l)
 	free(l->bitmap);
 }
 
+/* The memory that a guest counts in. */
+static struct dirty_slot data_slot(uint8_t *data, uint64_t own)
+{
+	return (struct dirty_slot){.slot = SLOT_DATA, .gpa = GUEST_DATA, .size = own, .host = data};
+}
+
+static int track(struct live *l, unsigned i, uint64_t own, struct err *e)
+{
+	const struct dirty_slot ours = data_slot(l->ours[i].vm.memory.host, own),
+				bare = data_slot(l->bare[i].data, own);
+	int r = dirty_track(l->s.kvm, l->ours[i].vm.fd, &ours, true, e);
+
+	return r < 0 ? r : dirty_track(l->s.kvm, l->bare[i].vm, &bare, true, e);
+}
+
 static int live_open(
 	struct kvm *kvm, enum lifecycle_reset reset, uint64_t own, unsigned nr, struct live *l, struct err *e)
 {
 	int r;
 
-	l->longs = (size_t)align_up(own / PAGE, 64) / 64;
-	l->bitmap = calloc(l->longs, sizeof(*l->bitmap));
+	l->bitmap = calloc(dirty_words(&(struct dirty_slot){.size = own}), sizeof(*l->bitmap));
 	l->ours = calloc(nr, sizeof(*l->ours));
 	l->bare = calloc(nr, sizeof(*l->bare));
 	for (unsigned who = 0; who < LIFECYCLE_WHOS; who++)
@@ -133,7 +79,7 @@ static int live_open(
 	}
 	r = lifecycle_shared_open(kvm, &l->s, e);
 	if (r == 0 && reset == RESET_RING) {
-		l->s.ring = ring_capability(kvm);
+		l->s.ring = dirty_ring_capability(kvm);
 		if (!l->s.ring)
 			r = err_set(e, -EOPNOTSUPP, "this KVM has no dirty ring");
 	}
@@ -145,27 +91,33 @@ static int live_open(
 		if (r == 0)
 			r = lifecycle_bare_create(&l->s, own, b, e);
 		if (r == 0 && (reset == RESET_DIRTY || reset == RESET_RING))
-			r = log_dirty(kvm, g->vm.fd, g->vm.memory.host, own, e);
-		if (r == 0 && (reset == RESET_DIRTY || reset == RESET_RING))
-			r = log_dirty(kvm, b->vm, b->data, own, e);
+			r = track(l, i, own, e);
 		if (r == 0 && reset == RESET_RING)
-			r = open_ring(g->vm.vcpu[0].fd, &l->ring[LIFECYCLE_OURS][i], e);
+			r = dirty_ring_open(g->vm.vcpu[0].fd, &l->ring[LIFECYCLE_OURS][i], e);
 		if (r == 0 && reset == RESET_RING)
-			r = open_ring(b->vcpu, &l->ring[LIFECYCLE_FLOOR][i], e);
+			r = dirty_ring_open(b->vcpu, &l->ring[LIFECYCLE_FLOOR][i], e);
 	}
 	return r;
 }
 
 static int reset_memory(struct live *l, enum lifecycle_reset reset, int vm, uint8_t *data, uint64_t own,
-	struct ring *ring, struct err *e)
+	struct dirty_ring *ring, struct err *e)
 {
+	const struct dirty_slot slot = data_slot(data, own);
+	int r = 0;
+
 	switch (reset) {
 	case RESET_CLEAR: memset(data, 0, own); return 0;
 	case RESET_DISCARD: return madvise(data, own, MADV_DONTNEED) < 0 ? err_sys(e, -errno, "MADV_DONTNEED") : 0;
-	case RESET_DIRTY: return clear_dirty(l->s.kvm, vm, data, l->bitmap, l->longs, e);
-	case RESET_RING: return clear_ring(vm, data, own, ring, e);
+	case RESET_DIRTY: r = dirty_log_collect(l->s.kvm, vm, &slot, l->bitmap, e); break;
+	case RESET_RING:
+		if (dirty_ring_collect(ring, &slot, l->bitmap))
+			r = dirty_ring_reset(vm, e);
+		break;
 	default: return 0;
 	}
+	clear_pages(data, l->bitmap, dirty_words(&slot));
+	return r;
 }
 
 /* Resets and runs one guest; then looks, off the clock, at what it counted. */
