@@ -9,7 +9,7 @@
  *   format_*.c      one file per format: what of the image goes where, and which entries it offers
  *   entry_*.c       one file per boot protocol: a function from guest RAM and `struct boot_env` to `struct entry`
  *   initrd, memmap  what every protocol passes on: an initrd in RAM, the map of RAM
- *   layout          the addresses below 1 MiB, and where a kernel may lie
+ *   layout, x86     the addresses below 1 MiB, and where a kernel may lie; descriptor and page tables
  *   tables/         what firmware leaves for a kernel to find: ACPI, MP table; resetvec: the BIOS's reset entry
  *   format_flat     programs without a kernel, which have no protocol: vmm/program lays out what they start with
  *
@@ -21,7 +21,7 @@
  *   read from guest RAM after loading, which also serves an inflated image, whose bytes come forwards only; a kernel
  *   that is moved has its entry moved, too. Entry: ENTRY_PROTECTED, RBX at a struct hvm_start_info (magic 0x336ec578)
  *   with the command line, the RSDP, one module (the initrd) and, from version 1 on, memmap's rows, whose types are
- *   those of e820; TR a busy 32-bit TSS at 0 with limit 0x67, which `struct entry` has.
+ *   those of e820; TR a busy 32-bit TSS at 0 with limit 0x67: `struct entry` has one, for ENTRY_LONG only as yet.
  * - Multiboot 0.6.96. Offer: in the first 8192 bytes, at a multiple of 4, a header with magic 0x1badb002 and a checksum
  *   to 0, 48 bytes at most: `struct offer` keeps it. Flags the entry does not know in bits 0 to 15 refuse the image.
  *   With bit 16 set the header says where the file's bytes go, a format of its own; else the image is an ELF, of 32
