@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@ struct run {
 	struct confinement confinement;
 	struct report *report;
 	struct report_info info;
-	struct report_setting setting[REPORT_CONFIG_MAX];
+	struct report_setting *setting;
 	struct signals signals;
 };
 
@@ -108,6 +109,7 @@ static void run_destroy(struct run *run)
 	loop_free(run->loop);
 	trace_free(run->trace);
 	report_free(run->report);
+	free(run->setting);
 	logsink_free(run->log);
 	config_destroy(&run->config);
 }
@@ -118,14 +120,20 @@ static uint64_t cpu_ns(void)
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* What the report says of the program and the settings. */
-static void describe(struct run *run, char **argv)
+/* What a report or a trace says of the program and the settings; a run without them has none of it. */
+static int describe(struct run *run, char **argv, struct err *e)
 {
+	if (!run->config.report && !run->config.trace)
+		return 0;
+	run->setting = calloc(REPORT_CONFIG_MAX, sizeof(*run->setting));
+	if (!run->setting)
+		return err_sys(e, -ENOMEM, "cannot allocate the report");
 	help_build(&run->info);
 	run->info.argv = argv;
 	run->info.exec_to_main_ns = main_exec_ns() ? main_entry_ns() - main_exec_ns() : 0;
 	run->info.setting = run->setting;
 	run->info.nr_settings = report_config(&run->config, run->setting);
+	return 0;
 }
 
 static int check(const struct config *c, struct err *e)
@@ -247,8 +255,9 @@ int cmd_run(int argc, char **argv)
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;
 	}
-	describe(&run, argv);
-	r = set_up(&run, cpu_before_main, &e);
+	r = describe(&run, argv, &e);
+	if (r == 0)
+		r = set_up(&run, cpu_before_main, &e);
 	if (r == 0)
 		r = machine_run(run.machine, &end.verdict, &e);
 	/* What follows is for the operator: the terminal is theirs again. */
