@@ -48,13 +48,11 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	m->config = config;
 	m->trace = trace;
 	m->loop = loop;
-	m->pid = getpid();
 	m->kvm.fd = m->vm.fd = m->kernel_fd = m->initrd_fd = -1;
 	m->chips = CHIPS_NONE;
 	m->events.raise = machine_guest_event;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->gate, NULL);
-	pthread_cond_init(&m->ready, NULL);
+	crew_init(&m->crew, &machine_crew);
 
 	r = err_operator(e, file_open_regular("kernel", config->kernel, &m->kernel_fd, e));
 	if (r == 0 && config->initrd)
@@ -331,8 +329,13 @@ static int build_cpus(struct machine *m, struct cpuid_set *cpuid, const struct e
 	m->cpu = calloc(c->cpus, sizeof(*m->cpu));
 	if (!m->cpu)
 		return err_sys(e, -ENOMEM, "cannot allocate %u CPUs", c->cpus);
-	for (unsigned i = 0; i < c->cpus; i++)
-		m->cpu[i] = (struct cpu){.m = m, .vcpu = &m->vm.vcpu[i]};
+	for (unsigned i = 0; i < c->cpus; i++) {
+		char name[16];
+
+		m->cpu[i].m = m;
+		snprintf(name, sizeof(name), "vcpu%u", i);
+		crew_add(&m->crew, &m->cpu[i].thread, &m->vm.vcpu[i], name);
+	}
 	return build_counters(m, e);
 }
 
@@ -445,8 +448,7 @@ void machine_destroy(struct machine *m)
 	}
 	kvm_stats_close(&m->vm_stats);
 	free(m->cpu);
-	pthread_cond_destroy(&m->gate);
-	pthread_cond_destroy(&m->ready);
+	crew_destroy(&m->crew);
 	pthread_mutex_destroy(&m->lock);
 	trace_torn_down(m->trace);
 	free(m);

@@ -14,6 +14,7 @@
 #include "vmm/console/split.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/kvm/stats.h"
+#include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/chips.h"
 #include "vmm/machine/machine.h"
@@ -25,9 +26,7 @@
 enum cpu_probe { CPU_NOT_PROBED, CPU_PROBING, CPU_ALIVE, CPU_DEAD };
 
 /**
- * struct cpu - a vCPU's thread
- * @vcpu: borrowed from the VM
- * @tid: of @thread; set by it before it says that it is ready
+ * struct cpu - a CPU of the machine and its thread
  * @exits: where to note every exit, or NULL
  * @stats: KVM's counters, empty without --report
  * @cpu_ns: CPU time of the thread when the tick last looked
@@ -35,10 +34,7 @@ enum cpu_probe { CPU_NOT_PROBED, CPU_PROBING, CPU_ALIVE, CPU_DEAD };
  */
 struct cpu {
 	struct machine *m;
-	struct vcpu *vcpu;
-	pthread_t thread;
-	pid_t tid;
-	bool started;
+	struct vcpu_thread thread;
 	struct exitlog *exits;
 	struct kvm_stats stats;
 	uint64_t cpu_ns;
@@ -49,19 +45,14 @@ struct cpu {
  * struct machine
  * @lock: guards @verdict, @panic_ns, @failure; taken last, never held across a blocking call
  * @verdict: the first one wins
- * @stop: CPU threads leave as soon as they see it
- * @gate: CPU threads wait here until all of them are locked
- * @ready: the control loop waits here until then
- * @nr_ready: CPU threads that wait at the gate
+ * @crew: the threads of @cpu
  * @press_read: the guest has read an event of the power button; @press_rests: ticks since it was pressed
- * @lock_error: why one could not lock itself, 0: all could; guarded by @lock, as @nr_ready and @gate_open
  */
 struct machine {
 	const struct config *config;
 	struct trace *trace;
 	struct loop *loop;
 	struct sandbox *sandbox;
-	pid_t pid;
 
 	/* OPEN */
 	struct kvm kvm;
@@ -82,16 +73,11 @@ struct machine {
 	struct guest_events events;
 
 	/* RUN */
+	struct crew crew;
 	struct cpu *cpu;
 	pthread_mutex_t lock;
-	pthread_cond_t gate;
-	bool gate_open;
-	pthread_cond_t ready;
-	unsigned nr_ready;
-	int lock_error;
 	struct verdict verdict;
 	uint64_t panic_ns;
-	_Atomic bool stop;
 	bool terminating;
 	int dead_rounds;
 	struct loop_timer tick;
@@ -111,6 +97,9 @@ struct machine {
 
 /** machine_guest_event() - struct guest_events.raise of the machine */
 void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value);
+
+/** machine_crew - what the CPU threads do */
+extern const struct crew_ops machine_crew;
 
 /** machine_guest_has_clock() - struct pmtimer_host.has_clock of the machine; a vCPU's thread */
 bool machine_guest_has_clock(struct pmtimer_host *host);

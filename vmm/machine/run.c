@@ -4,8 +4,8 @@
  *
  * Theory of operation.
  *
- * Ending. Whoever sees the end first calls machine_end(): it stores the verdict, sets `stop` and stops the loop. The
- * loop's thread then asks every CPU to leave (vcpu_request_exit() and a signal; vcpu.c says why both) and joins.
+ * Ending. Whoever sees the end first calls machine_end(): it stores the verdict, tells the CPU threads (crew_quit())
+ * and stops the loop. The loop's thread then makes every CPU leave the guest, and joins (crew_stop()).
  *
  * Panic. pvpanic speaks in the middle of the kernel's panic(): the guest still has words to print and perhaps a reset
  * to ask for. So its verdict waits until the guest resets, or its console has been quiet for PANIC_QUIET_NS, at most
@@ -18,8 +18,9 @@
  * each tick while no driver has read the event, which the guest does not notice, and at each fourth once one has. What
  * reads the key in Linux (systemd-logind, acpid) shuts down once, however often it comes.
  *
- * The gate. A CPU thread locks itself into its filter of system calls and waits; when all have, the control loop locks
- * itself and opens the gate. So no instruction of the guest runs while any thread is still without a filter.
+ * The gate. A CPU thread locks itself into its filter of system calls and waits at the gate of its crew; when all have,
+ * the control loop locks itself and opens it. So no instruction of the guest runs while any thread is still without a
+ * filter.
  *
  * Halted for good. With the interrupt controller in KVM a halted CPU never comes back to us, so the tick looks: when no
  * CPU thread used any CPU time since the last tick, each is asked once to step out and look at its own state. A CPU
@@ -52,8 +53,8 @@ void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint
 	pthread_mutex_lock(&m->lock);
 	if (m->verdict.outcome == OUTCOME_NONE)
 		m->verdict = (struct verdict){outcome, by, value};
-	m->stop = true;
 	pthread_mutex_unlock(&m->lock);
+	crew_quit(&m->crew);
 	loop_stop(m->loop);
 }
 
@@ -140,20 +141,19 @@ void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_
 
 /* --- CPU threads --------------------------------------------------------------------------------------------- */
 
-/* The CPU whose thread this is. */
-static _Thread_local struct cpu *this_cpu;
-
 bool machine_guest_has_clock(struct pmtimer_host *host)
 {
-	return !this_cpu->m->board.pmtimer_chosen && vcpu_has_kvmclock(this_cpu->vcpu);
+	struct cpu *c = container_of(vcpu_thread_self(), struct cpu, thread);
+
+	return !c->m->board.pmtimer_chosen && vcpu_has_kvmclock(c->thread.vcpu);
 }
 
 static enum cpu_probe look(struct cpu *c)
 {
-	int state = vcpu_get_mp_state(c->vcpu);
+	int state = vcpu_get_mp_state(c->thread.vcpu);
 	struct kvm_regs regs;
 
-	if (state < 0 || vcpu_get_general(c->vcpu, &regs) < 0)
+	if (state < 0 || vcpu_get_general(c->thread.vcpu, &regs) < 0)
 		return CPU_ALIVE;
 	switch (state) {
 	case KVM_MP_STATE_UNINITIALIZED:
@@ -167,14 +167,14 @@ static void on_kick(struct cpu *c)
 {
 	int probing = CPU_PROBING;
 
-	vcpu_clear_request(c->vcpu);
+	vcpu_thread_kicked(&c->thread);
 	if (atomic_load(&c->probe) == CPU_PROBING)
 		atomic_compare_exchange_strong(&c->probe, &probing, (int)look(c));
 }
 
 static void on_internal_error(struct cpu *c, uint64_t suberror)
 {
-	const struct kvm_run *run = c->vcpu->run;
+	const struct kvm_run *run = c->thread.vcpu->run;
 	struct machine *m = c->m;
 
 	pthread_mutex_lock(&m->lock);
@@ -183,8 +183,8 @@ static void on_internal_error(struct cpu *c, uint64_t suberror)
 	for (uint64_t i = 0; i < m->error_detail.ndata; i++)
 		m->error_detail.data[i] = run->internal.data[i];
 	pthread_mutex_unlock(&m->lock);
-	fail(m, DETECTOR_INTERNAL_ERROR, "KVM internal error on CPU %u, suberror %" PRIu64 "%s", c->vcpu->id, suberror,
-		suberror == KVM_INTERNAL_ERROR_EMULATION ? " (an instruction KVM cannot emulate)" : "");
+	fail(m, DETECTOR_INTERNAL_ERROR, "KVM internal error on CPU %u, suberror %" PRIu64 "%s", c->thread.vcpu->id,
+		suberror, suberror == KVM_INTERNAL_ERROR_EMULATION ? " (an instruction KVM cannot emulate)" : "");
 }
 
 /* Apart from on_exit_reason(), where its buffer would cost each exit a check of the stack. */
@@ -194,10 +194,11 @@ static __attribute__((noinline)) void on_odd_exit(struct cpu *c, const struct vc
 
 	vcpu_exit_text(x, text);
 	if (x->what == VCPU_ENTRY_FAILED)
-		fail(c->m, DETECTOR_ENTRY_FAILED, "KVM could not enter the guest on CPU %u: %s", c->vcpu->id, text);
-	else
-		fail(c->m, DETECTOR_VMM, "KVM left the guest on CPU %u for a reason nobody asked for: %s", c->vcpu->id,
+		fail(c->m, DETECTOR_ENTRY_FAILED, "KVM could not enter the guest on CPU %u: %s", c->thread.vcpu->id,
 			text);
+	else
+		fail(c->m, DETECTOR_VMM, "KVM left the guest on CPU %u for a reason nobody asked for: %s",
+			c->thread.vcpu->id, text);
 }
 
 static void on_exit_reason(struct cpu *c, const struct vcpu_exit *x)
@@ -224,129 +225,69 @@ static void on_exit_reason(struct cpu *c, const struct vcpu_exit *x)
 static int logged_step(struct cpu *c, struct vcpu_exit *x)
 {
 	uint64_t enter = trace_now_ns();
-	int r = vcpu_step(c->vcpu, x);
+	int r = vcpu_step(c->thread.vcpu, x);
 
 	if (r == 0)
 		exitlog_add(c->exits, enter, trace_now_ns(), x);
 	return r;
 }
 
-static void *cpu_main(void *arg)
+static void run_cpu(struct vcpu_thread *t)
 {
-	struct cpu *c = arg;
+	struct cpu *c = container_of(t, struct cpu, thread);
 	struct machine *m = c->m;
-	char name[16];
+	struct crew *crew = &m->crew;
 
-	int r;
-
-	this_cpu = c;
-	snprintf(name, sizeof(name), "vcpu%u", c->vcpu->id);
-	pthread_setname_np(pthread_self(), name);
-	c->tid = trace_thread_id();
 	if (c->exits)
-		c->exits->tid = c->tid;
-	r = sandbox_lock(m->sandbox, SANDBOX_VCPU);
-
-	pthread_mutex_lock(&m->lock);
-	m->nr_ready++;
-	if (r < 0)
-		m->lock_error = r;
-	pthread_cond_signal(&m->ready);
-	while (!m->gate_open)
-		pthread_cond_wait(&m->gate, &m->lock);
-	pthread_mutex_unlock(&m->lock);
-
-	if (c->vcpu->id == 0)
-		trace_first_run(m->trace, c->vcpu->id, m->startup_ioctl_ns);
-	while (!m->stop) {
+		c->exits->tid = t->tid;
+	if (c->thread.vcpu->id == 0)
+		trace_first_run(m->trace, c->thread.vcpu->id, m->startup_ioctl_ns);
+	while (!crew_stopping(crew)) {
 		struct vcpu_exit x;
-
-		r = unlikely(c->exits) ? logged_step(c, &x) : vcpu_step(c->vcpu, &x);
+		int r = unlikely(c->exits) ? logged_step(c, &x) : vcpu_step(c->thread.vcpu, &x);
 
 		if (unlikely(r < 0)) {
-			fail(m, DETECTOR_VMM, "KVM_RUN of CPU %u: %s%s", c->vcpu->id, strerror(-r), vcpu_step_hint(r));
+			fail(m, DETECTOR_VMM, "KVM_RUN of CPU %u: %s%s", c->thread.vcpu->id, strerror(-r),
+				vcpu_step_hint(r));
 			break;
 		}
 		on_exit_reason(c, &x);
 	}
-	return NULL;
 }
 
-static void kick(struct cpu *c)
+static int lock_cpu(struct crew *c)
 {
-	vcpu_request_exit(c->vcpu);
-	kick_send(c->m->pid, c->tid);
+	return sandbox_lock(container_of(c, struct machine, crew)->sandbox, SANDBOX_VCPU);
 }
+
+const struct crew_ops machine_crew = {.stack_size = CPU_STACK_SIZE, .lock = lock_cpu, .run = run_cpu};
 
 static int start_cpus(struct machine *m, struct err *e)
 {
-	sigset_t blocked, old;
-	pthread_attr_t attr;
-	int r = 0;
+	unsigned at = 0;
+	int r = crew_start(&m->crew, &at);
 
-	kick_blocked(&blocked, true);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, CPU_STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &blocked, &old);
-	for (unsigned i = 0; r == 0 && i < m->vm.nr_vcpus; i++) {
-		r = -pthread_create(&m->cpu[i].thread, &attr, cpu_main, &m->cpu[i]);
-		m->cpu[i].started = r == 0;
-		if (r < 0)
-			err_sys(e, r, "cannot start a thread for CPU %u%s", i, err_no_thread(r));
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return r;
+	return r < 0 ? err_sys(e, r, "cannot start a thread for CPU %u%s", at, err_no_thread(r)) : 0;
 }
 
 /* Every thread has its filter before any of them lets the guest run; this one comes last. */
 static int lock_threads(struct machine *m, struct err *e)
 {
-	int r;
+	int r = crew_wait_locked(&m->crew);
 
-	pthread_mutex_lock(&m->lock);
-	while (m->nr_ready < m->vm.nr_vcpus)
-		pthread_cond_wait(&m->ready, &m->lock);
-	r = m->lock_error;
-	pthread_mutex_unlock(&m->lock);
 	if (r == 0)
 		r = sandbox_lock(m->sandbox, SANDBOX_LOOP);
 	return r < 0 ? err_sys(e, r, "cannot install a filter of system calls") : 0;
-}
-
-static void open_gate(struct machine *m)
-{
-	pthread_mutex_lock(&m->lock);
-	m->gate_open = true;
-	pthread_cond_broadcast(&m->gate);
-	pthread_mutex_unlock(&m->lock);
-}
-
-static void stop_cpus(struct machine *m)
-{
-	m->stop = true;
-	open_gate(m);
-	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
-		if (m->cpu[i].started)
-			kick(&m->cpu[i]);
-	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
-		if (m->cpu[i].started)
-			pthread_join(m->cpu[i].thread, NULL);
-		m->cpu[i].started = false;
-	}
 }
 
 /* --- The tick ------------------------------------------------------------------------------------------------ */
 
 static uint64_t thread_cpu_ns(const struct cpu *c)
 {
-	struct timespec ts;
-	clockid_t clock;
+	uint64_t ns;
 
 	/* Unknown counts as progress: then no CPU is ever called dead. */
-	if (pthread_getcpuclockid(c->thread, &clock) || clock_gettime(clock, &ts) < 0)
-		return trace_now_ns();
-	return timespec_to_ns(ts);
+	return vcpu_thread_cpu_ns(&c->thread, &ns) ? ns : trace_now_ns();
 }
 
 static bool made_progress(struct machine *m)
@@ -367,7 +308,7 @@ static void probe_all(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
 		atomic_store(&m->cpu[i].probe, CPU_PROBING);
-		kick(&m->cpu[i]);
+		vcpu_thread_kick(&m->cpu[i].thread);
 	}
 }
 
@@ -512,18 +453,18 @@ int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	if (r == 0)
 		r = lock_threads(m, e);
 	if (r < 0) {
-		stop_cpus(m);
+		crew_stop(&m->crew);
 		virtio_devices_stop(m->virtio);
 		return r;
 	}
 	m->startup_ioctl_ns = m->kvm.ioctl_ns;
 	trace_running(m->trace);
-	open_gate(m);
+	crew_open(&m->crew);
 	r = loop_run(m->loop);
 	if (r < 0)
 		fail(m, DETECTOR_VMM, "the control loop failed: %s", strerror(-r));
 	trace_stopping(m->trace, outcome_name(m->verdict.outcome), detector_text(m->verdict.by));
-	stop_cpus(m);
+	crew_stop(&m->crew);
 	virtio_devices_stop(m->virtio);
 	console_finish(m->console, CONSOLE_FINISH_NS);
 	trace_stopped(m->trace);

@@ -79,10 +79,8 @@ int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, 
 	f->timed = config->timed;
 	f->raw = stdio->raw;
 	f->deadline_ns = config->deadline_ns;
-	f->pid = getpid();
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_cond_init(&f->ready, NULL);
-	pthread_cond_init(&f->gate, NULL);
+	crew_init(&f->crew, &flat_crew);
 	flat_io_init(f);
 	f->program = calloc(config->nr + 1, sizeof(*f->program));
 	r = f->program ? 0 : err_sys(e, -ENOMEM, "cannot set up %u programs", config->nr);
@@ -165,8 +163,8 @@ static int build_vm(struct flat *f, unsigned index, const struct cpuid_set *cpui
 		if (p->vm != index)
 			continue;
 		start = trace_now_ns();
-		p->vcpu = &vm->vcpu[cpu++];
-		r = vcpu_set_cpuid(p->vcpu, cpuid, e);
+		crew_add(&f->crew, &p->thread, &vm->vcpu[cpu++], "program");
+		r = vcpu_set_cpuid(p->thread.vcpu, cpuid, e);
 		p->create_ns = each + (trace_now_ns() - start);
 	}
 	return r < 0 ? err_wrap(e, r, "VM %u of %u", index + 1, f->nr_vms) : 0;
@@ -187,7 +185,7 @@ static int load_program(struct flat *f, struct flat_program *p, struct err *e)
 	}
 	start = trace_now_ns();
 	if (r == 0)
-		r = vcpu_set_entry(p->vcpu, &entry, e);
+		r = vcpu_set_entry(p->thread.vcpu, &entry, e);
 	p->create_ns += trace_now_ns() - start;
 	if (r < 0)
 		return err_wrap(e, r, "%s", p->name);
@@ -246,7 +244,7 @@ void flat_result(const struct flat *f, unsigned i, struct flat_result *ret)
 		.guest_ns = p->guest_ns,
 		.vmm_ns = p->vmm_ns,
 	};
-	memcpy(ret->exits, p->vcpu->exits, sizeof(ret->exits));
+	memcpy(ret->exits, p->thread.vcpu->exits, sizeof(ret->exits));
 }
 
 int flat_exit_status(const struct flat *f)
@@ -290,8 +288,7 @@ void flat_destroy(struct flat *f)
 	free(f->program);
 	kvm_close(&f->kvm);
 	flat_io_destroy(f);
-	pthread_cond_destroy(&f->gate);
-	pthread_cond_destroy(&f->ready);
+	crew_destroy(&f->crew);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }

@@ -11,6 +11,7 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/uart16550.h"
+#include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/program/flat.h"
 #include "vmm/program/flat_layout.h"
@@ -34,7 +35,7 @@ struct flat_number {
  * @said, @said_nr: what the port access under way prints. Its own thread only.
  * @text, @used: with several programs: the line so far. Its own thread only.
  * @input_ended: no key will come. Under @key_lock.
- * @tid: of @thread; under the lock of struct flat
+ * @thread: its vCPU and who runs it
  * @verdict, @words: of its own thread, until it has been joined
  */
 struct flat_program {
@@ -46,7 +47,7 @@ struct flat_program {
 	struct flat_image image;
 	unsigned vm;
 	uint64_t slot;
-	struct vcpu *vcpu;
+	struct vcpu_thread thread;
 
 	struct bus pio;
 	struct char_host line;
@@ -67,9 +68,6 @@ struct flat_program {
 	pthread_cond_t key_came;
 	bool input_ended;
 
-	pthread_t thread;
-	int tid;
-	bool started;
 	struct verdict verdict;
 	char words[FLAT_WORDS_MAX];
 	uint64_t create_ns;
@@ -82,7 +80,7 @@ struct flat_program {
  * @vm: @nr_vms of them, each with the programs that say so
  * @keyboard: input goes to program[0]
  * @turn: who has it writes to the console; @room: it may have room again. Locks are taken in this order.
- * @nr_ready: threads that are locked; @lock_error: why one is not. Under @lock.
+ * @crew: the threads of @program
  * @running: programs that have not ended
  * @end: verdict for those that are stopped; under @lock
  */
@@ -92,7 +90,7 @@ struct flat {
 	struct loop *loop;
 	struct console *console;
 	struct sandbox *sandbox;
-	int pid;
+	struct crew crew;
 	struct flat_program *program;
 	unsigned nr;
 	struct vm *vm;
@@ -111,15 +109,12 @@ struct flat {
 	uint64_t rooms;
 
 	pthread_mutex_t lock;
-	pthread_cond_t ready;
-	pthread_cond_t gate;
-	unsigned nr_ready;
-	int lock_error;
-	bool gate_open;
 	struct verdict end;
-	_Atomic bool stop;
 	_Atomic unsigned running;
 };
+
+/** flat_crew - what the threads do */
+extern const struct crew_ops flat_crew;
 
 /* flat_io.c */
 
@@ -139,7 +134,7 @@ void flat_access(struct flat_program *p, const struct vcpu_exit *x);
 /** flat_print_rest() - a last line that no newline ended; the program's thread */
 void flat_print_rest(struct flat_program *p);
 
-/** flat_wake() - threads that wait for a key or for room look at @stop again; any thread */
+/** flat_wake() - threads that wait for a key or for room look at crew_stopping() again; any thread */
 void flat_wake(struct flat *f);
 
 #endif

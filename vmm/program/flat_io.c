@@ -39,10 +39,10 @@ static void put(struct flat *f, const char *data, size_t n)
 		if (!n)
 			return;
 		pthread_mutex_lock(&f->room_lock);
-		while (f->rooms == rooms && !f->stop)
+		while (f->rooms == rooms && !crew_stopping(&f->crew))
 			pthread_cond_wait(&f->room, &f->room_lock);
 		pthread_mutex_unlock(&f->room_lock);
-		if (f->stop) {
+		if (crew_stopping(&f->crew)) {
 			out->tx_lost(out, n);
 			return;
 		}
@@ -180,7 +180,7 @@ static void key_read(struct device *dev, uint64_t offset, void *data, unsigned l
 	uint8_t key;
 
 	pthread_mutex_lock(&p->key_lock);
-	while (!(found = take_key(p, &key)) && !p->input_ended && !p->flat->stop)
+	while (!(found = take_key(p, &key)) && !p->input_ended && !crew_stopping(&p->flat->crew))
 		pthread_cond_wait(&p->key_came, &p->key_lock);
 	pthread_mutex_unlock(&p->key_lock);
 	memset(data, found ? 0 : 0xff, len);

@@ -3,16 +3,15 @@
  * Running flat programs: a thread each, started together, and the loop's thread that waits for the last one.
  *
  * Theory of operation. A program's thread alone writes its verdict, so that none needs a lock until it has been joined.
- * flat_end() says in `end` why those that still run are stopped; they are then made to leave the guest (vcpu.c says
- * how) or to stop waiting, see `stop`, and take that verdict. The last one to end stops the loop.
+ * flat_end() says in `end` why those that still run are stopped; they are then made to leave the guest or to stop
+ * waiting, and take that verdict. The last one to end stops the loop.
  *
- * A thread locks itself into its filter of system calls and waits at the gate, which the loop's thread opens when all
- * have, itself the last.
+ * A thread locks itself into its filter of system calls and waits at the gate of its crew, which the loop's thread
+ * opens when all have, itself the last.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "security/sandbox.h"
 #include "vmm/base/kick.h"
@@ -35,7 +34,7 @@ static bool get_state(const struct flat_program *p, struct flat_state *ret)
 {
 	struct vcpu_regs regs;
 
-	if (vcpu_get_regs(p->vcpu, &regs, NULL) < 0)
+	if (vcpu_get_regs(p->thread.vcpu, &regs, NULL) < 0)
 		return false;
 	*ret = (struct flat_state){
 		.cs = regs.system.cs.selector,
@@ -109,10 +108,7 @@ static void on_step(struct flat_program *p, const struct vcpu_exit *x)
 		trace_mmio_unclaimed(p->flat->trace, x->mmio.gpa, x->mmio.len, x->mmio.write ? "write" : "read");
 		break;
 	case VCPU_HLT: halted(p); break;
-	case VCPU_KICKED:
-		if (!p->flat->stop)
-			vcpu_clear_request(p->vcpu);
-		break;
+	case VCPU_KICKED: vcpu_thread_kicked(&p->thread); break;
 	case VCPU_TRIPLE_FAULT:
 		ended(p, OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT,
 			"a fault that could not be delivered: its stack or its tables were not usable");
@@ -125,6 +121,7 @@ static void on_step(struct flat_program *p, const struct vcpu_exit *x)
 /* Until it has a verdict. */
 static void run_program(struct flat_program *p)
 {
+	struct crew *crew = &p->flat->crew;
 	bool timed = p->flat->timed;
 	uint64_t t = timed ? trace_now_ns() : 0;
 
@@ -133,11 +130,11 @@ static void run_program(struct flat_program *p)
 		uint64_t now;
 		int r;
 
-		if (unlikely(p->flat->stop)) {
+		if (unlikely(crew_stopping(crew))) {
 			stopped(p);
 			break;
 		}
-		r = vcpu_step(p->vcpu, &x);
+		r = vcpu_step(p->thread.vcpu, &x);
 		if (unlikely(r < 0)) {
 			ended(p, OUTCOME_FAILURE, DETECTOR_VMM, "KVM_RUN: %s%s", strerror(-r), vcpu_step_hint(r));
 			break;
@@ -156,106 +153,53 @@ static void run_program(struct flat_program *p)
 	}
 }
 
-static void *program_main(void *arg)
+static void program_main(struct vcpu_thread *t)
 {
-	struct flat_program *p = arg;
-	struct flat *f = p->flat;
-	int r;
+	struct flat_program *p = container_of(t, struct flat_program, thread);
 
-	pthread_setname_np(pthread_self(), "program");
-	pthread_mutex_lock(&f->lock);
-	p->tid = trace_thread_id();
-	pthread_mutex_unlock(&f->lock);
-	r = sandbox_lock(f->sandbox, SANDBOX_VCPU);
-	pthread_mutex_lock(&f->lock);
-	f->nr_ready++;
-	if (r < 0)
-		f->lock_error = r;
-	pthread_cond_signal(&f->ready);
-	while (!f->gate_open)
-		pthread_cond_wait(&f->gate, &f->lock);
-	pthread_mutex_unlock(&f->lock);
 	run_program(p);
 	flat_print_rest(p);
-	if (atomic_fetch_sub(&f->running, 1) == 1)
-		loop_stop(f->loop);
-	return NULL;
+	if (atomic_fetch_sub(&p->flat->running, 1) == 1)
+		loop_stop(p->flat->loop);
 }
+
+static int lock_program(struct crew *c)
+{
+	return sandbox_lock(container_of(c, struct flat, crew)->sandbox, SANDBOX_VCPU);
+}
+
+const struct crew_ops flat_crew = {.stack_size = STACK_SIZE, .lock = lock_program, .run = program_main};
 
 static int start_threads(struct flat *f, struct err *e)
 {
-	pthread_attr_t attr;
-	sigset_t blocked, old;
+	unsigned at = 0;
 	int r = kick_install();
 
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
-	kick_blocked(&blocked, true);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &blocked, &old);
 	f->running = f->nr;
-	for (unsigned i = 0; r == 0 && i < f->nr; i++) {
-		r = -pthread_create(&f->program[i].thread, &attr, program_main, &f->program[i]);
-		f->program[i].started = r == 0;
-		if (r < 0)
-			err_sys(e, r, "cannot start thread %u of %u, one for each program%s", i + 1, f->nr,
-				err_no_thread(r));
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return r;
+	r = crew_start(&f->crew, &at);
+	return r < 0
+		? err_sys(e, r, "cannot start thread %u of %u, one for each program%s", at + 1, f->nr, err_no_thread(r))
+		: 0;
 }
 
 /* Every thread has its filter before any of them lets a program run; this one comes last. */
 static int lock_threads(struct flat *f, struct err *e)
 {
-	int r;
+	int r = crew_wait_locked(&f->crew);
 
-	pthread_mutex_lock(&f->lock);
-	while (f->nr_ready < f->nr)
-		pthread_cond_wait(&f->ready, &f->lock);
-	r = f->lock_error;
-	pthread_mutex_unlock(&f->lock);
 	if (r == 0)
 		r = sandbox_lock(f->sandbox, SANDBOX_LOOP);
 	return r < 0 ? err_sys(e, r, "cannot install a filter of system calls") : 0;
 }
 
-static void open_gate(struct flat *f)
-{
-	pthread_mutex_lock(&f->lock);
-	f->gate_open = true;
-	pthread_cond_broadcast(&f->gate);
-	pthread_mutex_unlock(&f->lock);
-}
-
-/* A thread that has no id yet will not enter the guest. */
-static void kick(struct flat_program *p)
-{
-	int tid;
-
-	vcpu_request_exit(p->vcpu);
-	pthread_mutex_lock(&p->flat->lock);
-	tid = p->tid;
-	pthread_mutex_unlock(&p->flat->lock);
-	if (tid)
-		kick_send(p->flat->pid, tid);
-}
-
+/* Those that wait for a key or for room are woken, and then those in the guest. */
 static void stop_all(struct flat *f)
 {
-	f->stop = true;
-	open_gate(f);
+	crew_quit(&f->crew);
 	flat_wake(f);
-	for (unsigned i = 0; i < f->nr; i++)
-		if (f->program[i].started)
-			kick(&f->program[i]);
-	for (unsigned i = 0; i < f->nr; i++) {
-		if (f->program[i].started)
-			pthread_join(f->program[i].thread, NULL);
-		f->program[i].started = false;
-	}
+	crew_stop(&f->crew);
 }
 
 void flat_end(struct flat *f, enum outcome outcome, enum detector by, uint64_t value)
@@ -298,7 +242,7 @@ int flat_run(struct flat *f, struct err *e)
 			flat_end(f, OUTCOME_FAILURE, DETECTOR_VMM, 0);
 	}
 	if (r == 0) {
-		open_gate(f);
+		crew_open(&f->crew);
 		r = loop_run(f->loop);
 		if (r < 0)
 			err_sys(e, r, "epoll_wait");

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation.
+ *
+ * Being held. The gate and a pause are the same thing: while there is a reason (`holds`), a thread waits in hold(). The
+ * closed gate is the first reason, which is there before any thread is; crew_open() takes it away.
+ *
+ * Leaving the guest. vcpu_request_exit() makes the next KVM_RUN return at once, a signal interrupts the one under way,
+ * and both together leave no gap. KVM completes the PIO or MMIO of the last exit before it looks at the request, and an
+ * instruction that needs more of them exits again: those are served by the owner as any other, since only the EINTR
+ * that follows the last one ends in vcpu_thread_kicked(). It clears the request and looks for what is wanted under
+ * the lock; who wants something writes it there before the request. So nothing is missed, and a request too many costs
+ * one more look.
+ *
+ * Kicks are sent under the lock. A thread needs it to be held or to end, so one that is RUNNING there has not gone, and
+ * its id is not another's.
+ */
+#include "vmm/kvm/vcpu_thread.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/base/clock.h"
+#include "vmm/base/kick.h"
+#include "vmm/base/trace.h"
+
+/**
+ * struct vcpu_call - a call on its way; on the stack of who waits for it, under the crew's lock
+ */
+struct vcpu_call {
+	int (*fn)(struct vcpu_thread *t, void *arg);
+	void *arg;
+	bool begun, done;
+	int result;
+};
+
+static _Thread_local struct vcpu_thread *self;
+
+struct vcpu_thread *vcpu_thread_self(void)
+{
+	return self;
+}
+
+static void assert_outside(const struct crew *c)
+{
+	assert(!self || self->crew != c);
+}
+
+void crew_init(struct crew *c, const struct crew_ops *ops)
+{
+	pthread_condattr_t attr;
+
+	*c = (struct crew){.ops = ops, .pid = getpid(), .last = &c->first, .holds = 1};
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->go, &attr);
+	pthread_cond_init(&c->changed, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void crew_destroy(struct crew *c)
+{
+	pthread_cond_destroy(&c->changed);
+	pthread_cond_destroy(&c->go);
+	pthread_mutex_destroy(&c->lock);
+}
+
+void crew_add(struct crew *c, struct vcpu_thread *t, struct vcpu *vcpu, const char *name)
+{
+	size_t len = strlen(name);
+
+	assert(len < sizeof(t->name));
+	memcpy(t->name, name, len);
+	t->crew = c;
+	t->vcpu = vcpu;
+	*c->last = t;
+	c->last = &t->next;
+	c->nr++;
+}
+
+/* --- The threads. A name that ends in _locked: under the lock. ------------------------------------------------- */
+
+static bool is_busy(enum vcpu_thread_state state)
+{
+	return state == VCPU_THREAD_STARTING || state == VCPU_THREAD_RUNNING;
+}
+
+static void set_state_locked(struct vcpu_thread *t, enum vcpu_thread_state state)
+{
+	struct crew *c = t->crew;
+
+	c->nr_busy += (unsigned)is_busy(state) - (unsigned)is_busy(t->state);
+	t->state = state;
+	if (!c->nr_busy || t->call)
+		pthread_cond_broadcast(&c->changed);
+}
+
+static void set_state(struct vcpu_thread *t, enum vcpu_thread_state state)
+{
+	pthread_mutex_lock(&t->crew->lock);
+	set_state_locked(t, state);
+	pthread_mutex_unlock(&t->crew->lock);
+}
+
+static void serve_locked(struct vcpu_thread *t)
+{
+	struct crew *c = t->crew;
+	struct vcpu_call *call = t->call;
+
+	if (!call || call->done)
+		return;
+	call->begun = true;
+	pthread_mutex_unlock(&c->lock);
+	call->result = call->fn(t, call->arg);
+	pthread_mutex_lock(&c->lock);
+	call->done = true;
+	pthread_cond_broadcast(&c->changed);
+}
+
+static void hold_locked(struct vcpu_thread *t)
+{
+	struct crew *c = t->crew;
+
+	for (;;) {
+		serve_locked(t);
+		if (!c->holds || crew_stopping(c))
+			break;
+		set_state_locked(t, VCPU_THREAD_HELD);
+		pthread_cond_wait(&c->go, &c->lock);
+	}
+	set_state_locked(t, VCPU_THREAD_RUNNING);
+}
+
+void vcpu_thread_kicked(struct vcpu_thread *t)
+{
+	pthread_mutex_lock(&t->crew->lock);
+	vcpu_clear_request(t->vcpu);
+	hold_locked(t);
+	pthread_mutex_unlock(&t->crew->lock);
+}
+
+static void *thread_main(void *arg)
+{
+	struct vcpu_thread *t = arg;
+	struct crew *c = t->crew;
+	pid_t tid = trace_thread_id();
+	int r;
+
+	self = t;
+	pthread_setname_np(pthread_self(), t->name);
+	r = c->ops->lock(c);
+	pthread_mutex_lock(&c->lock);
+	t->tid = tid;
+	if (r < 0)
+		c->lock_error = r;
+	if (++c->nr_locked == c->nr)
+		pthread_cond_broadcast(&c->changed);
+	hold_locked(t);
+	pthread_mutex_unlock(&c->lock);
+	c->ops->run(t);
+	pthread_mutex_lock(&c->lock);
+	vcpu_clear_request(t->vcpu);
+	set_state_locked(t, VCPU_THREAD_ENDED);
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+bool vcpu_thread_cpu_ns(const struct vcpu_thread *t, uint64_t *ret_ns)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(t->thread, &clock) || clock_gettime(clock, &ts) < 0)
+		return false;
+	*ret_ns = timespec_to_ns(ts);
+	return true;
+}
+
+/* --- The verbs ------------------------------------------------------------------------------------------------- */
+
+static void kick_locked(struct vcpu_thread *t)
+{
+	if (t->state == VCPU_THREAD_NONE || t->state == VCPU_THREAD_ENDED)
+		return;
+	vcpu_request_exit(t->vcpu);
+	if (t->state == VCPU_THREAD_RUNNING)
+		kick_send(t->crew->pid, t->tid);
+}
+
+void vcpu_thread_kick(struct vcpu_thread *t)
+{
+	pthread_mutex_lock(&t->crew->lock);
+	kick_locked(t);
+	pthread_mutex_unlock(&t->crew->lock);
+}
+
+static int start_thread(struct vcpu_thread *t, const pthread_attr_t *attr)
+{
+	int r;
+
+	set_state(t, VCPU_THREAD_STARTING);
+	r = -pthread_create(&t->thread, attr, thread_main, t);
+	t->started = r == 0;
+	if (r < 0)
+		set_state(t, VCPU_THREAD_NONE);
+	return r;
+}
+
+int crew_start(struct crew *c, unsigned *ret_at)
+{
+	sigset_t blocked, old;
+	pthread_attr_t attr;
+	unsigned at = 0;
+	int r = 0;
+
+	kick_blocked(&blocked, true);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, c->ops->stack_size);
+	pthread_sigmask(SIG_SETMASK, &blocked, &old);
+	for (struct vcpu_thread *t = c->first; r == 0 && t; t = t->next, at++) {
+		r = start_thread(t, &attr);
+		if (r < 0)
+			*ret_at = at;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+int crew_wait_locked(struct crew *c)
+{
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->nr_locked < c->nr)
+		pthread_cond_wait(&c->changed, &c->lock);
+	r = c->lock_error;
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+static void release_locked(struct crew *c)
+{
+	assert(c->holds);
+	if (!--c->holds)
+		pthread_cond_broadcast(&c->go);
+}
+
+static void release(struct crew *c)
+{
+	pthread_mutex_lock(&c->lock);
+	release_locked(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void crew_open(struct crew *c)
+{
+	release(c);
+}
+
+void crew_resume(struct crew *c)
+{
+	release(c);
+}
+
+void crew_quit(struct crew *c)
+{
+	atomic_store(&c->stop, true);
+}
+
+void crew_stop(struct crew *c)
+{
+	assert_outside(c);
+	crew_quit(c);
+	pthread_mutex_lock(&c->lock);
+	for (struct vcpu_thread *t = c->first; t; t = t->next)
+		kick_locked(t);
+	pthread_cond_broadcast(&c->go);
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	for (struct vcpu_thread *t = c->first; t; t = t->next) {
+		if (!t->started)
+			continue;
+		pthread_join(t->thread, NULL);
+		t->started = false;
+	}
+}
+
+/* Return: false when the time is over. */
+static bool wait_changed_locked(struct crew *c, uint64_t deadline_ns)
+{
+	struct timespec until = ns_to_timespec(deadline_ns);
+
+	return pthread_cond_timedwait(&c->changed, &c->lock, &until) == 0;
+}
+
+static struct vcpu_thread *busy_locked(const struct crew *c)
+{
+	struct vcpu_thread *t = c->first;
+
+	while (t && !is_busy(t->state))
+		t = t->next;
+	return t;
+}
+
+int crew_pause(struct crew *c, uint64_t timeout_ns, struct vcpu_thread **ret_late)
+{
+	uint64_t deadline_ns = trace_now_ns() + timeout_ns;
+	bool late = false;
+	int r = 0;
+
+	assert_outside(c);
+	pthread_mutex_lock(&c->lock);
+	c->holds++;
+	for (struct vcpu_thread *t = c->first; t; t = t->next)
+		if (t->state == VCPU_THREAD_RUNNING)
+			kick_locked(t);
+	while (c->nr_busy && !late && !crew_stopping(c))
+		late = !wait_changed_locked(c, deadline_ns);
+	if (crew_stopping(c)) {
+		r = -ECANCELED;
+	} else if (c->nr_busy) {
+		r = -ETIMEDOUT;
+		*ret_late = busy_locked(c);
+	}
+	if (r < 0)
+		release_locked(c);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+/* Is there anybody who will serve a call? */
+static int reach_locked(const struct vcpu_thread *t)
+{
+	if (t->state == VCPU_THREAD_NONE || t->state == VCPU_THREAD_ENDED)
+		return -ESRCH;
+	return crew_stopping(t->crew) ? -ECANCELED : 0;
+}
+
+/* Waits until @call has begun, or for the end of another's when there is none. */
+static int wait_call_locked(struct vcpu_thread *t, const struct vcpu_call *call, uint64_t deadline_ns)
+{
+	bool late = false;
+
+	while (call ? !call->begun : t->call != NULL) {
+		int r = reach_locked(t);
+
+		if (r < 0 || late)
+			return r < 0 ? r : -ETIMEDOUT;
+		late = !wait_changed_locked(t->crew, deadline_ns);
+	}
+	return call ? 0 : reach_locked(t);
+}
+
+int crew_call(struct vcpu_thread *t, int (*fn)(struct vcpu_thread *t, void *arg), void *arg, uint64_t timeout_ns)
+{
+	struct vcpu_call call = {.fn = fn, .arg = arg};
+	uint64_t deadline_ns = trace_now_ns() + timeout_ns;
+	struct crew *c = t->crew;
+	int r;
+
+	assert_outside(c);
+	pthread_mutex_lock(&c->lock);
+	r = wait_call_locked(t, NULL, deadline_ns);
+	if (r == 0) {
+		t->call = &call;
+		if (t->state == VCPU_THREAD_HELD)
+			pthread_cond_broadcast(&c->go);
+		else
+			kick_locked(t);
+		r = wait_call_locked(t, &call, deadline_ns);
+		while (r == 0 && !call.done)
+			pthread_cond_wait(&c->changed, &c->lock);
+		t->call = NULL;
+		pthread_cond_broadcast(&c->changed);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return r < 0 ? r : call.result;
+}
