@@ -138,8 +138,8 @@ static void where_every_cpu_stood_and_nothing_else(void **state)
 		"CPU 2: ",
 		", CR3 0x10000, interrupts on\n  code: not mapped\nCPU 3: ",
 		/* As a reset leaves it: below 4 GiB. */
-		", real mode, RIP 0xfff0, RSP 0x0, CR3 0x0, interrupts off\n  code: not in RAM (guest-physical "
-		"0xfffffff0)\n",
+		", real mode, RIP 0xfff0, RSP 0x0, CR3 0x0, interrupts off\n",
+		"  code: not in RAM (guest-physical 0xfffffff0)\n",
 	};
 	struct everything before[CPUS], after;
 	struct config config;
