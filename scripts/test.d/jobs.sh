@@ -1,0 +1,190 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The jobs of scripts/test, which sources it: job_NAME for each row of its table. A job runs at the root of the tree, prints
+# its log, and adds to the file $counts what scripts/test.d/count.py says: `N passed, ...`, `FAILED what`, `SKIPPED what: why`.
+#
+# Jobs are called by their names in the table; meson's options have commas.
+# shellcheck disable=SC2154,SC2317,SC2054 # scripts/test has the variables
+
+# build NAME: configures build-NAME when it is not, or not as today's table says, and builds it.
+build() {
+	local dir=$top/build-$1 cc=gcc args=()
+	case $1 in
+	gcc) ;;
+	clang) cc=clang ;;
+	asan) args=(-Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all) ;;
+	tsan)
+		cc=clang
+		args=(-Db_sanitize=thread -Db_lundef=false)
+		;;
+	esac
+	if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.setup" 2>/dev/null)" != "$cc --werror ${args[*]-}" ]; then
+		rm -rf "$dir"
+		# Warnings are errors here and nowhere else: a compiler that is newer than ours must not keep anyone from a build.
+		CC=$cc meson setup "$dir" "$top" --werror -Dtests=enabled ${args[@]+"${args[@]}"} || return
+		printf '%s\n' "$cc --werror ${args[*]-}" >"$dir/.setup"
+	fi
+	# Quiet and to the end: the log has the errors and nothing else.
+	ninja --quiet -k 0 -C "$dir"
+}
+
+# meson_tests NAME [ARG...]: builds, runs the tests that meson knows, and counts them.
+meson_tests() {
+	local dir=$top/build-$1 status=0 kvm=() runner=(env)
+	case $1 in asan | tsan) runner+=(${wrap[@]+"${wrap[@]}"}) ;; esac
+	if ! build "$1"; then
+		echo "FAILED build-$1 does not build" >>"$counts"
+		return 1
+	fi
+	# Tests of suite kvm need /dev/kvm; tests/lab/unit-kvm.test runs them in the lab on every machine.
+	if [ ! -w /dev/kvm ]; then
+		echo "no /dev/kvm here: suite kvm is left to tests/lab/unit-kvm.test"
+		kvm=(--no-suite kvm)
+	fi
+	rm -f "$dir/meson-logs/testlog.json"
+	"${runner[@]}" meson test -C "$dir" --no-rebuild --print-errorlogs ${kvm[@]+"${kvm[@]}"} "${@:2}" || status=$?
+	if ! python3 scripts/test.d/count.py meson "$dir/meson-logs/testlog.json" >>"$counts"; then
+		echo "FAILED build-$1: meson test ended with $status and left no results" >>"$counts"
+		return 1
+	fi
+	return $status
+}
+
+job_gcc() {
+	need_packages gcc
+	meson_tests gcc
+}
+
+job_clang() {
+	need_packages clang
+	meson_tests clang
+}
+
+job_asan() {
+	need_packages gcc
+	meson_tests asan
+}
+
+job_tsan() {
+	need_packages clang libclang-rt-14-dev llvm
+	meson_tests tsan --suite unit --suite kvm -t 3
+}
+
+# tap_of NAME CMD...: runs a program that prints TAP, shows it and counts it.
+tap_of() {
+	local name=$1 status=0
+	shift
+	"$@" >"$tmp/$name.tap" || status=$?
+	cat "$tmp/$name.tap"
+	python3 scripts/test.d/count.py tap "$name" "$status" "$tmp/$name.tap" >>"$counts"
+	return $status
+}
+
+job_install() {
+	need_packages clang
+	mkdir -p "$tmp/install"
+	TEST_TMP=$tmp/install tap_of install scripts/test.d/install.sh
+}
+
+job_lint() {
+	tap_of lint scripts/lint
+}
+
+job_fuzz() {
+	local form=(--seconds 10)
+	[ -z "$nightly" ] || form=(--minutes 5 --operations 10000000)
+	tap_of fuzz scripts/fuzz "${form[@]}"
+}
+
+# Runs one test file; its output and its count go to files, so that several can run at once.
+run_file() {
+	local file=$1 name=$2 dir=$tmp/files/$2 budget status=0 start=$SECONDS
+	budget=$(sed -n '1,20s/^# budget: *\([0-9][0-9]*\)$/\1/p' "$file")
+	mkdir -p "$dir/tmp"
+	if [ ! -x "$file" ] || [ -z "$budget" ]; then
+		echo "FAILED $name: is not executable, or has no line '# budget: SECONDS'" >"$dir/count"
+		return
+	fi
+	TEST_TMP=$dir/tmp timeout -k 10 $((budget * 3)) "$file" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+	{
+		printf '== %s: status %s, %s s (budget %s s)\n' "$name" "$status" $((SECONDS - start)) "$budget"
+		cat "$dir/out"
+		[ ! -s "$dir/err" ] || sed 's/^/err: /' "$dir/err"
+	} >"$dir/log"
+	[ $((SECONDS - start)) -le "$budget" ] || echo "OVER $name: $((SECONDS - start)) s, its budget is $budget s" >>"$dir/log"
+	python3 scripts/test.d/count.py tap "$name" "$status" "$dir/out" >"$dir/count" ||
+		echo "FAILED $name: cannot count its results" >"$dir/count"
+	rm -rf "$dir/tmp"
+}
+
+# is_wanted FILE: not one of those for --nightly only, or --nightly it is.
+is_wanted() {
+	[ -n "$nightly" ] || ! sed -n 1,20p "$1" | grep -q '^# nightly$'
+}
+
+# test_files DIR AT_ONCE
+test_files() {
+	local file name running=0 found='' status=0
+	[ -z "$nightly" ] || need_packages clang
+	if ! build gcc || ! build asan || { [ -n "$nightly" ] && ! build clang; }; then
+		echo "FAILED what the tests of $1 need does not build" >>"$counts"
+		return 1
+	fi
+	[ -z "$nightly" ] || export VMM_CLANG=$top/build-clang/cmd/vmm
+	export VMM=$top/build-gcc/cmd/vmm VMM_ASAN=$top/build-asan/cmd/vmm VMM_UNIT=$top/build-gcc/tests/unit LAB=$top/scripts/lab
+	rm -rf "$tmp/files"
+	for file in "$1"/*.test; do
+		[ -f "$file" ] || continue
+		found=yes
+		if ! is_wanted "$file"; then
+			echo "== $file: only with --nightly"
+			continue
+		fi
+		name=${file##*/}
+		name=${name%.test}
+		if [ "$running" -ge "$2" ]; then
+			wait -n
+			running=$((running - 1))
+		fi
+		run_file "$file" "$name" &
+		running=$((running + 1))
+	done
+	wait
+	if [ -z "$found" ]; then
+		echo "FAILED $1 has no *.test" >>"$counts"
+		return 1
+	fi
+	for file in "$tmp"/files/*; do
+		cat "$file/log" 2>/dev/null
+		cat "$file/count" >>"$counts"
+		! grep -q '^FAILED' "$file/count" || status=1
+	done
+	return $status
+}
+
+job_integration() {
+	test_files tests/integration "$(nproc)"
+}
+
+# Before the lab's tests, so that minutes of compiling do not count as theirs.
+job_kernels() {
+	local file words=() made=0 status=0
+	while read -r -a words; do
+		if scripts/kernel "${words[@]}"; then
+			made=$((made + 1))
+		else
+			echo "FAILED scripts/kernel ${words[*]}" >>"$counts"
+			status=1
+		fi
+	done < <(for file in tests/lab/*.test; do
+		! is_wanted "$file" || grep -oP '(kernel_of|scripts/kernel) \K[^)]+' "$file"
+	done | sort -u)
+	echo "$made passed, 0 failed, 0 skipped" >>"$counts"
+	return $status
+}
+
+job_lab() {
+	# An inner host is one busy thread, or two.
+	test_files tests/lab "$(nproc)"
+}
