@@ -163,12 +163,18 @@ WRAP(int, munmap, (void *addr, size_t len))
 	return r;
 }
 
+static const char *madvise_text(int advice)
+{
+	switch (advice) {
+	case MADV_NOHUGEPAGE: return "madvise MADV_NOHUGEPAGE";
+	case 23: return "madvise MADV_POPULATE_WRITE"; /* kernels before 5.14 answer it with EINVAL */
+	default: return "madvise";
+	}
+}
+
 WRAP(int, madvise, (void *addr, size_t len, int advice))
 {
-	/* Advice 23 is MADV_POPULATE_WRITE, which kernels before 5.14 answer with EINVAL. */
-	return fails(advice == 23 ? "madvise MADV_POPULATE_WRITE" : "madvise", EINVAL)
-		? -1
-		: __real_madvise(addr, len, advice);
+	return fails(madvise_text(advice), EINVAL) ? -1 : __real_madvise(addr, len, advice);
 }
 
 WRAP(int, eventfd, (unsigned count, int flags))

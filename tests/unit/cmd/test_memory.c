@@ -72,7 +72,9 @@ static void every_allocation_fails_once(void **state)
 			break;
 		}
 		assert_int_equal(r, -ENOMEM);
-		assert_string_equal(e.text, "out of memory");
+		/* The second: the board's command line, which is drawn to see that it can be. */
+		if (strcmp(e.text, "out of memory") && !strstr(e.text, ": Cannot allocate memory"))
+			fail_msg("%s", e.text);
 		assert_int_equal(c.cpus, 4711);
 		assert_true(n < 100);
 	}

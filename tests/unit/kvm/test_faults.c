@@ -37,6 +37,9 @@ static bool may_be_survived(const char *hit, int code)
 	/* A kernel that cannot be mapped over RAM is read. */
 	if (strcmp(hit, "mmap MAP_FIXED") == 0)
 		return true;
+	/* A host without huge pages has small ones. */
+	if (strcmp(hit, "madvise MADV_NOHUGEPAGE") == 0)
+		return true;
 	/* EINVAL says that the kernel is older than the advice; the pages are then touched one by one. */
 	return strcmp(hit, "madvise MADV_POPULATE_WRITE") == 0 && !code;
 }
