@@ -332,7 +332,7 @@ static int complete(const struct ctx *c, struct cpuid_set *in)
 
 int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struct cpuid_set *ret, struct err *e)
 {
-	/* Ten KiB, most of which no host fills: not cleared. @ret may be @host, and is written when that has been read. */
+	/* Ten KiB, most of which no host fills: not cleared. @ret may be @host, which has been read by then. */
 	struct cpuid_set in;
 	struct ctx c = {.in = &in, .opts = o};
 	int r = 0;
