@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. The guest's tables are written here; its code is exits_guest.S. The VMM loads the state in which
- * a row starts, so that the guest needs no start-up code but two instructions on the way to ring 3. Each vector's
+ * Theory of operation. The guest's tables are written here; its code is exit_costs_guest.S. The VMM loads the state in
+ * which a row starts, so that the guest needs no start-up code but two instructions on the way to ring 3. Each vector's
  * handler is a HLT, as in flat_layout.c. A row first runs for the warm-up: what this host cannot run shows there, by a
  * fault, an internal error, or a time limit.
  *
@@ -31,7 +31,7 @@
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
 
-#define RAM          (16 * MIB)
+#define GUEST_RAM    (16 * MIB)
 #define AT_IDT       0x1000
 #define AT_HLTS      0x1800
 #define AT_GDT       0x2000
@@ -45,15 +45,17 @@
 #define AT_FRAME     0x1fff00
 #define AT_USERSTACK 0x200000
 #define AT_SAMPLES   (4 * MIB)
-#define MMIO         UINT64_C(0xd0000000)
-#define KICK_KVM     (MMIO + 0x100)
-#define KICK_THREAD  (MMIO + 0x108)
-#define PORT         0xe9
-#define PORT_END     0xf4
-#define VECTOR_IRQ   0x30
-#define GSI          0
-#define LIMIT_NS     (3 * NSEC_PER_SEC)
-#define CODE_ALIGN   64 /* of exits_guest.S: a loop or handler, up to its instruction at least */
+
+/* Addresses without RAM: a store exits to us, or is an ioeventfd. */
+#define MMIO_PLAIN        UINT64_C(0xd0000000)
+#define MMIO_KICKS_KVM    (MMIO_PLAIN + 0x100)
+#define MMIO_KICKS_THREAD (MMIO_PLAIN + 0x108)
+
+#define PORT_END   0xf4
+#define VECTOR_IRQ 0x30
+#define GSI        0
+#define LIMIT_NS   (3 * NSEC_PER_SEC)
+#define CODE_ALIGN 64 /* of exit_costs_guest.S: a loop or handler, up to its instruction at least */
 
 /* SDM 3, 3.4.5; the order is that of SYSRET (SDM 2B): 64-bit code is 16 above the base in STAR, data 8 above. */
 #define SEL_KCODE 0x08
@@ -99,61 +101,93 @@ struct exits {
 	int trace_fd;
 };
 
-#define HOWS(X) X(empty) X(cpuid) X(rdmsr) X(vmcall) X(vmmcall) X(out) X(mmio)
-#define X(how)  extern const uint8_t exits_##how##_rdtscp[], exits_##how##_rdtsc[], exits_handler_##how[];
-HOWS(X)
-#undef X
+enum { WITH_RDTSCP, WITH_RDTSC, CLOCKS };
+
+static const char *const clocks[CLOCKS] = {[WITH_RDTSCP] = "RDTSCP", [WITH_RDTSC] = "LFENCE, RDTSC"};
+
+/* The labels of exit_costs_guest.S */
+extern const uint8_t exits_guest_start[], exits_guest_end[], exits_to_ring3[];
+extern const uint8_t exits_nothing_rdtscp[], exits_nothing_rdtsc[], exits_handler_nothing[];
+extern const uint8_t exits_cpuid_rdtscp[], exits_cpuid_rdtsc[], exits_handler_cpuid[];
+extern const uint8_t exits_rdmsr_rdtscp[], exits_rdmsr_rdtsc[], exits_handler_rdmsr[];
+extern const uint8_t exits_vmcall_rdtscp[], exits_vmcall_rdtsc[], exits_handler_vmcall[];
+extern const uint8_t exits_vmmcall_rdtscp[], exits_vmmcall_rdtsc[], exits_handler_vmmcall[];
+extern const uint8_t exits_out_rdtscp[], exits_out_rdtsc[], exits_handler_out[];
+extern const uint8_t exits_store_rdtscp[], exits_store_rdtsc[], exits_handler_store[];
 extern const uint8_t exits_syscall_rdtscp[], exits_syscall_rdtsc[];
 extern const uint8_t exits_kick_rdtscp[], exits_kick_rdtsc[], exits_irq_rdtscp[], exits_irq_rdtsc[];
-extern const uint8_t exits_guest_start[], exits_to_ring3[], exits_guest_end[];
 
-#define DIRECT(how, text, from, answer)                                                                                \
-	{                                                                                                              \
-		text, from, answer, {exits_##how##_rdtscp, exits_##how##_rdtsc}, NULL, MMIO                            \
-	}
-#define CALLED(how, text, answer)                                                                                      \
-	{                                                                                                              \
-		text, EXITS_SYSCALL, answer, {exits_syscall_rdtscp, exits_syscall_rdtsc}, exits_handler_##how, MMIO    \
-	}
-
-static const struct path {
+/**
+ * struct instruction - what is timed
+ * @loop: that times it, for each clock
+ * @handler: of a system call that executes it; NULL: none does
+ */
+struct instruction {
 	const char *name;
+	const uint8_t *loop[CLOCKS];
+	const uint8_t *handler;
+};
+
+static const struct instruction nothing = {
+	"nothing", {exits_nothing_rdtscp, exits_nothing_rdtsc}, exits_handler_nothing};
+static const struct instruction cpuid = {"CPUID", {exits_cpuid_rdtscp, exits_cpuid_rdtsc}, exits_handler_cpuid};
+static const struct instruction rdmsr = {"RDMSR", {exits_rdmsr_rdtscp, exits_rdmsr_rdtsc}, exits_handler_rdmsr};
+static const struct instruction vmcall = {"VMCALL", {exits_vmcall_rdtscp, exits_vmcall_rdtsc}, exits_handler_vmcall};
+static const struct instruction vmmcall = {
+	"VMMCALL", {exits_vmmcall_rdtscp, exits_vmmcall_rdtsc}, exits_handler_vmmcall};
+static const struct instruction out = {"OUT", {exits_out_rdtscp, exits_out_rdtsc}, exits_handler_out};
+static const struct instruction store = {"MMIO store", {exits_store_rdtscp, exits_store_rdtsc}, exits_handler_store};
+static const struct instruction kick = {"ioeventfd", {exits_kick_rdtscp, exits_kick_rdtsc}, NULL};
+/* The loop of the rows from a system call: what they time is in the handler. */
+static const struct instruction system_call = {"SYSCALL", {exits_syscall_rdtscp, exits_syscall_rdtsc}, NULL};
+
+static const uint8_t *const irq_handlers[CLOCKS] = {exits_irq_rdtscp, exits_irq_rdtsc};
+
+/* @gpa: where its store goes, if there is one */
+static const struct path {
+	const struct instruction *what;
 	enum exits_from from;
 	enum exits_answer answer;
-	const uint8_t *code[2];
-	const uint8_t *handler;
-	uint64_t store;
+	uint64_t gpa;
 } paths[] = {
-	DIRECT(empty, "nothing", EXITS_RING0, EXITS_NOBODY),
-	DIRECT(cpuid, "CPUID", EXITS_RING0, EXITS_KVM),
-	DIRECT(rdmsr, "RDMSR", EXITS_RING0, EXITS_KVM),
-	DIRECT(vmcall, "VMCALL", EXITS_RING0, EXITS_KVM),
-	DIRECT(vmmcall, "VMMCALL", EXITS_RING0, EXITS_KVM),
-	DIRECT(out, "OUT", EXITS_RING0, EXITS_VMM),
-	DIRECT(mmio, "MMIO store", EXITS_RING0, EXITS_VMM),
-	DIRECT(empty, "nothing", EXITS_RING3, EXITS_NOBODY),
-	DIRECT(cpuid, "CPUID", EXITS_RING3, EXITS_KVM),
-	DIRECT(out, "OUT", EXITS_RING3, EXITS_VMM),
-	DIRECT(mmio, "MMIO store", EXITS_RING3, EXITS_VMM),
-	CALLED(empty, "nothing", EXITS_NOBODY),
-	CALLED(cpuid, "CPUID", EXITS_KVM),
-	CALLED(rdmsr, "RDMSR", EXITS_KVM),
-	CALLED(vmcall, "VMCALL", EXITS_KVM),
-	CALLED(vmmcall, "VMMCALL", EXITS_KVM),
-	CALLED(out, "OUT", EXITS_VMM),
-	CALLED(mmio, "MMIO store", EXITS_VMM),
-	{"ioeventfd", EXITS_RING0, EXITS_KVM, {exits_kick_rdtscp, exits_kick_rdtsc}, NULL, KICK_KVM},
-	{"ioeventfd", EXITS_RING0, EXITS_THREAD, {exits_kick_rdtscp, exits_kick_rdtsc}, NULL, KICK_THREAD},
+	{&nothing, EXITS_RING0, EXITS_NOBODY, MMIO_PLAIN},
+	{&cpuid, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
+	{&rdmsr, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
+	{&vmcall, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
+	{&vmmcall, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
+	{&out, EXITS_RING0, EXITS_VMM, MMIO_PLAIN},
+	{&store, EXITS_RING0, EXITS_VMM, MMIO_PLAIN},
+	{&nothing, EXITS_RING3, EXITS_NOBODY, MMIO_PLAIN},
+	{&cpuid, EXITS_RING3, EXITS_KVM, MMIO_PLAIN},
+	{&out, EXITS_RING3, EXITS_VMM, MMIO_PLAIN},
+	{&store, EXITS_RING3, EXITS_VMM, MMIO_PLAIN},
+	{&nothing, EXITS_SYSCALL, EXITS_NOBODY, MMIO_PLAIN},
+	{&cpuid, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
+	{&rdmsr, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
+	{&vmcall, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
+	{&vmmcall, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
+	{&out, EXITS_SYSCALL, EXITS_VMM, MMIO_PLAIN},
+	{&store, EXITS_SYSCALL, EXITS_VMM, MMIO_PLAIN},
+	{&kick, EXITS_RING0, EXITS_KVM, MMIO_KICKS_KVM},
+	{&kick, EXITS_RING0, EXITS_THREAD, MMIO_KICKS_THREAD},
 };
 
 _Static_assert(ARRAY_SIZE(paths) <= EXITS_ROWS_MAX, "EXITS_ROWS_MAX is too small");
 
-static const char *const clocks[] = {"RDTSCP", "LFENCE, RDTSC"};
-static const uint8_t *const irq_handlers[] = {exits_irq_rdtscp, exits_irq_rdtsc};
+static const uint8_t *loop_of(const struct path *p, unsigned clock)
+{
+	return (p->from == EXITS_SYSCALL ? &system_call : p->what)->loop[clock];
+}
+
+/* What a system call of the row leads to; NULL: it makes none. */
+static const uint8_t *handler_of(const struct path *p)
+{
+	return p->from == EXITS_SYSCALL ? p->what->handler : NULL;
+}
 
 static bool has_interrupts(const struct path *p)
 {
-	return p->store != MMIO;
+	return p->what == &kick;
 }
 
 static struct guest *guest_of(struct exits *x, const struct path *p)
@@ -211,9 +245,9 @@ static void write_page_tables(const struct gmem *g)
 {
 	x86_put_entries(g, AT_PML4, 0, 1, AT_PDPT, 0, MAPPED);
 	x86_put_entries(g, AT_PDPT, 0, 1, AT_PD, 0, MAPPED);
-	x86_put_entries(g, AT_PDPT, MMIO / GIB, 1, AT_MMIO_PD, 0, MAPPED);
-	x86_put_entries(g, AT_PD, 0, RAM / PAGE_2M, 0, PAGE_2M, MAPPED | PTE_PS);
-	x86_put_entries(g, AT_MMIO_PD, MMIO % GIB / PAGE_2M, 1, MMIO, 0, MAPPED | PTE_PS);
+	x86_put_entries(g, AT_PDPT, MMIO_PLAIN / GIB, 1, AT_MMIO_PD, 0, MAPPED);
+	x86_put_entries(g, AT_PD, 0, GUEST_RAM / PAGE_2M, 0, PAGE_2M, MAPPED | PTE_PS);
+	x86_put_entries(g, AT_MMIO_PD, MMIO_PLAIN % GIB / PAGE_2M, 1, MMIO_PLAIN, 0, MAPPED | PTE_PS);
 	x86_put_entries(g, AT_MMIO_PD, APIC_BASE % GIB / PAGE_2M, 1, APIC_BASE, 0, MAPPED | PTE_PS);
 }
 
@@ -238,7 +272,7 @@ static int set_msrs(struct vcpu *v, const struct path *p, struct err *e)
 {
 	struct vcpu_msr m[] = {
 		{.index = MSR_STAR, .value = (uint64_t)SEL_KCODE << 32 | (uint64_t)SEL_KDATA << 48},
-		{.index = MSR_LSTAR, .value = p->handler ? guest_address(p->handler) : 0},
+		{.index = MSR_LSTAR, .value = handler_of(p) ? guest_address(handler_of(p)) : 0},
 		{.index = MSR_SFMASK, .value = RFLAGS_IF},
 	};
 
@@ -273,12 +307,12 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 	};
 	bool in_ring0 = p->from == EXITS_RING0;
 	const struct kvm_regs general = {
-		.rip = guest_address(in_ring0 ? p->code[clock] : exits_to_ring3),
+		.rip = guest_address(in_ring0 ? loop_of(p, clock) : exits_to_ring3),
 		.rsp = in_ring0 ? AT_USERSTACK : AT_FRAME,
 		.rax = SEL_TSS,
 		.r12 = AT_SAMPLES,
 		.r13 = iterations,
-		.r14 = p->store,
+		.r14 = p->gpa,
 		.r15 = APIC_BASE + APIC_EOI,
 		.rflags = RFLAGS_FIXED | (has_interrupts(p) ? RFLAGS_IF : 0),
 	};
@@ -288,7 +322,7 @@ static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned
 	int r = vcpu_set_entry(v, &entry, e);
 
 	put_gate(&g->vm.memory.gmem, VECTOR_IRQ, guest_address(irq_handlers[clock]));
-	write_way_to_ring3(&g->vm.memory.gmem, guest_address(p->code[clock]));
+	write_way_to_ring3(&g->vm.memory.gmem, guest_address(loop_of(p, clock)));
 	if (r == 0)
 		r = set_msrs(v, p, e);
 	if (r < 0)
@@ -370,9 +404,9 @@ static int add_interrupts(struct exits *x, struct err *e)
 		return err_sys(e, r, "KVM_SET_GSI_ROUTING");
 	r = vm_attach_irq(&g->vm, &x->line, GSI, e);
 	if (r == 0)
-		r = vm_attach_kick(&g->vm, KICK_KVM, 0, x->line.fd, e);
+		r = vm_attach_kick(&g->vm, MMIO_KICKS_KVM, 0, x->line.fd, e);
 	if (r == 0)
-		r = vm_attach_kick(&g->vm, KICK_THREAD, 0, x->kick, e);
+		r = vm_attach_kick(&g->vm, MMIO_KICKS_THREAD, 0, x->kick, e);
 	if (r < 0)
 		return r;
 	r = vcpu_get_apic(&g->vm.vcpu[0], &lapic, e);
@@ -401,7 +435,7 @@ static void *kick_thread(void *arg)
 static bool reached_end(struct exits *x, const struct path *p, unsigned clock, struct err *why)
 {
 	struct vm *vm = &guest_of(x, p)->vm;
-	uint64_t frame[2] = {0}, begin = guest_address(p->code[clock]);
+	uint64_t frame[2] = {0}, begin = guest_address(loop_of(p, clock));
 	struct vcpu_regs regs;
 	uint64_t vector;
 
@@ -526,14 +560,14 @@ static void prove(const struct exits *x, const struct path *p, unsigned iteratio
  */
 static void tell_if_replaced(const struct guest *g, const struct path *p, unsigned clock, struct exits_row *row)
 {
-	const uint8_t *code = p->handler ? p->handler : p->code[clock];
+	const uint8_t *code = handler_of(p) ? handler_of(p) : loop_of(p, clock);
 	uint8_t now[CODE_ALIGN];
 
 	gmem_read(&g->vm.memory.gmem, guest_address(code), now, sizeof(now));
 	if (memcmp(now, code, sizeof(now)) != 0)
 		err_set(&row->words, 0,
 			"KVM has replaced the instruction by the processor's own, %s: that is what was timed",
-			strcmp(p->name, "VMCALL") ? "VMCALL" : "VMMCALL");
+			p->what == &vmmcall ? "VMCALL" : "VMMCALL");
 }
 
 static int collect(struct guest *g, unsigned iterations, struct exits_row *row, struct err *e)
@@ -555,7 +589,7 @@ int exits_measure(
 	struct exits *x, unsigned index, unsigned warmup, unsigned iterations, struct exits_row *ret, struct err *e)
 {
 	const struct path *p = &paths[index];
-	struct exits_row row = {.name = p->name, .from = p->from, .answer = p->answer, .state = EXITS_CANNOT};
+	struct exits_row row = {.name = p->what->name, .from = p->from, .answer = p->answer, .state = EXITS_CANNOT};
 	struct guest *g = guest_of(x, p);
 	struct kick_alarm alarm;
 	unsigned clock;
@@ -570,12 +604,12 @@ int exits_measure(
 	r = kick_alarm_begin(&alarm);
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
-	for (clock = 0; clock < 2; clock++) {
+	for (clock = 0; clock < CLOCKS; clock++) {
 		r = enter(x, p, clock, warmup, e);
 		if (r < 0 || run(x, p, clock, &n, &row.words))
 			break;
 	}
-	if (r == 0 && clock < 2) {
+	if (r == 0 && clock < CLOCKS) {
 		int64_t before, traced;
 
 		row.clock = clocks[clock];
@@ -611,7 +645,7 @@ static int guest_open(struct kvm *kvm, const struct cpuid_set *set, bool irqchip
 	int r = vm_create(kvm, &g->vm, e);
 
 	if (r == 0)
-		r = memory_create(RAM, BACKING_ANON, true, &memory, e);
+		r = memory_create(GUEST_RAM, BACKING_ANON, true, &memory, e);
 	if (r == 0)
 		r = vm_set_memory(&g->vm, &memory, e);
 	if (r == 0 && irqchip)

@@ -36,7 +36,7 @@
 	mov	%rax, \to
 	.endm
 
-	.macro do_empty
+	.macro do_nothing
 	.endm
 	.macro do_cpuid
 	xor	%eax, %eax
@@ -59,7 +59,7 @@
 	.macro do_out
 	out	%al, $PORT
 	.endm
-	.macro do_mmio
+	.macro do_store
 	mov	%eax, (%r14)
 	.endm
 	.macro do_syscall
@@ -119,11 +119,11 @@ exits_irq_\clock:
 
 	.balign	64
 exits_guest_start:
-	.irp how, empty, cpuid, rdmsr, vmcall, vmmcall, out, mmio, syscall
+	.irp how, nothing, cpuid, rdmsr, vmcall, vmmcall, out, store, syscall
 	timed \how, rdtscp
 	timed \how, rdtsc
 	.endr
-	.irp how, empty, cpuid, rdmsr, vmcall, vmmcall, out, mmio
+	.irp how, nothing, cpuid, rdmsr, vmcall, vmmcall, out, store
 	handler \how
 	.endr
 	kicked	rdtscp
