@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. The guest's tables are written here; its code is exit_costs_guest.S. The VMM loads the state in
- * which a row starts, so that the guest needs no start-up code but two instructions on the way to ring 3. Each vector's
- * handler is a HLT, as in flat_layout.c. A row first runs for the warm-up: what this host cannot run shows there, by a
- * fault, an internal error, or a time limit.
+ * Theory of operation. What a guest executes, its tables and registers are exit_costs_guest.c's; here it is run. The
+ * VMM loads the state in which a row starts, so that the guest needs no start-up code but two instructions on the way
+ * to ring 3. Each vector's handler is a HLT, as in flat_layout.c. A row first runs for the warm-up: what this host
+ * cannot run shows there, by a fault, an internal error, or a time limit.
  *
  * The rows with an interrupt have a VM of their own, since with interrupt controllers in KVM a HLT no longer comes back
  * to us. There a store is an ioeventfd. Where the same eventfd is an irqfd, KVM raises the interrupt from it by itself;
  * where it is another, our thread does.
  */
-#include "vmm/bench/exit_costs.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -24,53 +22,15 @@
 #include <unistd.h>
 
 #include "vmm/base/clock.h"
-#include "boot/x86.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
+#include "vmm/base/x86.h"
+#include "vmm/bench/exit_costs_internal.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vcpu_state.h"
-#include "vmm/kvm/vm.h"
 
-#define GUEST_RAM    (16 * MIB)
-#define AT_IDT       0x1000
-#define AT_HLTS      0x1800
-#define AT_GDT       0x2000
-#define AT_TSS       0x3000
-#define AT_STACK     0x5000 /* its top: for faults */
-#define AT_PML4      0x6000
-#define AT_PDPT      0x7000
-#define AT_PD        0x8000
-#define AT_MMIO_PD   0x9000
-#define AT_CODE      0x10000
-#define AT_FRAME     0x1fff00
-#define AT_USERSTACK 0x200000
-#define AT_SAMPLES   (4 * MIB)
-
-/* Addresses without RAM: a store exits to us, or is an ioeventfd. */
-#define MMIO_PLAIN        UINT64_C(0xd0000000)
-#define MMIO_KICKS_KVM    (MMIO_PLAIN + 0x100)
-#define MMIO_KICKS_THREAD (MMIO_PLAIN + 0x108)
-
-#define PORT_END   0xf4
-#define VECTOR_IRQ 0x30
-#define GSI        0
-#define LIMIT_NS   (3 * NSEC_PER_SEC)
-#define CODE_ALIGN 64 /* of exit_costs_guest.S: a loop or handler, up to its instruction at least */
-
-/* SDM 3, 3.4.5; the order is that of SYSRET (SDM 2B): 64-bit code is 16 above the base in STAR, data 8 above. */
-#define SEL_KCODE 0x08
-#define SEL_KDATA 0x10
-#define SEL_UDATA (0x18 | 3)
-#define SEL_UCODE (0x20 | 3)
-#define SEL_TSS   0x28
-#define GDT_LIMIT (SEL_TSS + X86_SYSTEM64 - 1)
-
-/*
- * SDM 3, 8.7 and 19.5.2: a TSS of 104 bytes, then the I/O bitmap: all ports up to 255 allowed, and a last byte of ones
- */
-#define TSS_LIMIT (TSS_SIZE + 32)
-
-#define MAPPED (PTE_P | PTE_W | PTE_U)
+#define GSI      0
+#define LIMIT_NS (3 * NSEC_PER_SEC)
 
 /**
  * struct guest - a VM with the rows' code in it
@@ -101,103 +61,11 @@ struct exits {
 	int trace_fd;
 };
 
-enum { WITH_RDTSCP, WITH_RDTSC, CLOCKS };
-
 static const char *const clocks[CLOCKS] = {[WITH_RDTSCP] = "RDTSCP", [WITH_RDTSC] = "LFENCE, RDTSC"};
-
-/* The labels of exit_costs_guest.S */
-extern const uint8_t exits_guest_start[], exits_guest_end[], exits_to_ring3[];
-extern const uint8_t exits_nothing_rdtscp[], exits_nothing_rdtsc[], exits_handler_nothing[];
-extern const uint8_t exits_cpuid_rdtscp[], exits_cpuid_rdtsc[], exits_handler_cpuid[];
-extern const uint8_t exits_rdmsr_rdtscp[], exits_rdmsr_rdtsc[], exits_handler_rdmsr[];
-extern const uint8_t exits_vmcall_rdtscp[], exits_vmcall_rdtsc[], exits_handler_vmcall[];
-extern const uint8_t exits_vmmcall_rdtscp[], exits_vmmcall_rdtsc[], exits_handler_vmmcall[];
-extern const uint8_t exits_out_rdtscp[], exits_out_rdtsc[], exits_handler_out[];
-extern const uint8_t exits_store_rdtscp[], exits_store_rdtsc[], exits_handler_store[];
-extern const uint8_t exits_syscall_rdtscp[], exits_syscall_rdtsc[];
-extern const uint8_t exits_kick_rdtscp[], exits_kick_rdtsc[], exits_irq_rdtscp[], exits_irq_rdtsc[];
-
-/**
- * struct instruction - what is timed
- * @loop: that times it, for each clock
- * @handler: of a system call that executes it; NULL: none does
- */
-struct instruction {
-	const char *name;
-	const uint8_t *loop[CLOCKS];
-	const uint8_t *handler;
-};
-
-static const struct instruction nothing = {
-	"nothing", {exits_nothing_rdtscp, exits_nothing_rdtsc}, exits_handler_nothing};
-static const struct instruction cpuid = {"CPUID", {exits_cpuid_rdtscp, exits_cpuid_rdtsc}, exits_handler_cpuid};
-static const struct instruction rdmsr = {"RDMSR", {exits_rdmsr_rdtscp, exits_rdmsr_rdtsc}, exits_handler_rdmsr};
-static const struct instruction vmcall = {"VMCALL", {exits_vmcall_rdtscp, exits_vmcall_rdtsc}, exits_handler_vmcall};
-static const struct instruction vmmcall = {
-	"VMMCALL", {exits_vmmcall_rdtscp, exits_vmmcall_rdtsc}, exits_handler_vmmcall};
-static const struct instruction out = {"OUT", {exits_out_rdtscp, exits_out_rdtsc}, exits_handler_out};
-static const struct instruction store = {"MMIO store", {exits_store_rdtscp, exits_store_rdtsc}, exits_handler_store};
-static const struct instruction kick = {"ioeventfd", {exits_kick_rdtscp, exits_kick_rdtsc}, NULL};
-/* The loop of the rows from a system call: what they time is in the handler. */
-static const struct instruction system_call = {"SYSCALL", {exits_syscall_rdtscp, exits_syscall_rdtsc}, NULL};
-
-static const uint8_t *const irq_handlers[CLOCKS] = {exits_irq_rdtscp, exits_irq_rdtsc};
-
-/* @gpa: where its store goes, if there is one */
-static const struct path {
-	const struct instruction *what;
-	enum exits_from from;
-	enum exits_answer answer;
-	uint64_t gpa;
-} paths[] = {
-	{&nothing, EXITS_RING0, EXITS_NOBODY, MMIO_PLAIN},
-	{&cpuid, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&rdmsr, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&vmcall, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&vmmcall, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&out, EXITS_RING0, EXITS_VMM, MMIO_PLAIN},
-	{&store, EXITS_RING0, EXITS_VMM, MMIO_PLAIN},
-	{&nothing, EXITS_RING3, EXITS_NOBODY, MMIO_PLAIN},
-	{&cpuid, EXITS_RING3, EXITS_KVM, MMIO_PLAIN},
-	{&out, EXITS_RING3, EXITS_VMM, MMIO_PLAIN},
-	{&store, EXITS_RING3, EXITS_VMM, MMIO_PLAIN},
-	{&nothing, EXITS_SYSCALL, EXITS_NOBODY, MMIO_PLAIN},
-	{&cpuid, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&rdmsr, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&vmcall, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&vmmcall, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&out, EXITS_SYSCALL, EXITS_VMM, MMIO_PLAIN},
-	{&store, EXITS_SYSCALL, EXITS_VMM, MMIO_PLAIN},
-	{&kick, EXITS_RING0, EXITS_KVM, MMIO_KICKS_KVM},
-	{&kick, EXITS_RING0, EXITS_THREAD, MMIO_KICKS_THREAD},
-};
-
-_Static_assert(ARRAY_SIZE(paths) <= EXITS_ROWS_MAX, "EXITS_ROWS_MAX is too small");
-
-static const uint8_t *loop_of(const struct path *p, unsigned clock)
-{
-	return (p->from == EXITS_SYSCALL ? &system_call : p->what)->loop[clock];
-}
-
-/* What a system call of the row leads to; NULL: it makes none. */
-static const uint8_t *handler_of(const struct path *p)
-{
-	return p->from == EXITS_SYSCALL ? p->what->handler : NULL;
-}
-
-static bool has_interrupts(const struct path *p)
-{
-	return p->what == &kick;
-}
 
 static struct guest *guest_of(struct exits *x, const struct path *p)
 {
-	return has_interrupts(p) ? &x->irqs : &x->plain;
-}
-
-unsigned exits_rows(void)
-{
-	return ARRAY_SIZE(paths);
+	return exits_has_interrupts(p) ? &x->irqs : &x->plain;
 }
 
 const char *exits_from_name(enum exits_from f)
@@ -212,127 +80,6 @@ const char *exits_answer_name(enum exits_answer a)
 	static const char *const names[] = {"-", "KVM", "VMM", "thread"};
 
 	return names[a];
-}
-
-/* --- The guest's tables -------------------------------------------------------------------------------------- */
-
-static uint64_t guest_address(const uint8_t *label)
-{
-	return AT_CODE + (uint64_t)(label - exits_guest_start);
-}
-
-static void put_gate(const struct gmem *g, unsigned vector, uint64_t handler)
-{
-	uint8_t gate[X86_GATE64];
-
-	x86_put_gate64(gate, SEL_KCODE, handler, 1);
-	gmem_write(g, AT_IDT + vector * sizeof(gate), gate, sizeof(gate));
-}
-
-static void write_gdt(const struct gmem *g)
-{
-	uint8_t gdt[SEL_TSS] = {0};
-
-	le64_put(gdt + SEL_KCODE, x86_descriptor(SEG_CODE64, 0, X86_LIMIT_4G));
-	le64_put(gdt + SEL_KDATA, x86_descriptor(SEG_DATA, 0, X86_LIMIT_4G));
-	le64_put(gdt + (SEL_UDATA & ~SELECTOR_RPL), x86_descriptor(SEG_DATA | SEG_DPL(3), 0, X86_LIMIT_4G));
-	le64_put(gdt + (SEL_UCODE & ~SELECTOR_RPL), x86_descriptor(SEG_CODE64 | SEG_DPL(3), 0, X86_LIMIT_4G));
-	gmem_write(g, AT_GDT, gdt, sizeof(gdt));
-}
-
-/* RAM at 0, and in the fourth GiB the page of the MMIO store and that of the local APIC. */
-static void write_page_tables(const struct gmem *g)
-{
-	x86_put_entries(g, AT_PML4, 0, 1, AT_PDPT, 0, MAPPED);
-	x86_put_entries(g, AT_PDPT, 0, 1, AT_PD, 0, MAPPED);
-	x86_put_entries(g, AT_PDPT, MMIO_PLAIN / GIB, 1, AT_MMIO_PD, 0, MAPPED);
-	x86_put_entries(g, AT_PD, 0, GUEST_RAM / PAGE_2M, 0, PAGE_2M, MAPPED | PTE_PS);
-	x86_put_entries(g, AT_MMIO_PD, MMIO_PLAIN % GIB / PAGE_2M, 1, MMIO_PLAIN, 0, MAPPED | PTE_PS);
-	x86_put_entries(g, AT_MMIO_PD, APIC_BASE % GIB / PAGE_2M, 1, APIC_BASE, 0, MAPPED | PTE_PS);
-}
-
-/* All addresses are inside RAM, so that no write can fail. */
-static void write_tables(const struct gmem *g)
-{
-	static const uint8_t ones = 0xff, hlts[VECTORS_EXCEPTIONS] = {[0 ... VECTORS_EXCEPTIONS - 1] = 0xf4};
-	uint8_t tss[TSS_SIZE];
-
-	gmem_write(g, AT_HLTS, hlts, sizeof(hlts));
-	for (unsigned v = 0; v < VECTORS_EXCEPTIONS; v++)
-		put_gate(g, v, AT_HLTS + v);
-	write_gdt(g);
-	x86_put_tss64(tss, AT_STACK, AT_STACK);
-	gmem_write(g, AT_TSS, tss, sizeof(tss));
-	gmem_write(g, AT_TSS + TSS_LIMIT, &ones, 1);
-	write_page_tables(g);
-	gmem_write(g, AT_CODE, exits_guest_start, (size_t)(exits_guest_end - exits_guest_start));
-}
-
-static int set_msrs(struct vcpu *v, const struct path *p, struct err *e)
-{
-	struct vcpu_msr m[] = {
-		{.index = MSR_STAR, .value = (uint64_t)SEL_KCODE << 32 | (uint64_t)SEL_KDATA << 48},
-		{.index = MSR_LSTAR, .value = handler_of(p) ? guest_address(handler_of(p)) : 0},
-		{.index = MSR_SFMASK, .value = RFLAGS_IF},
-	};
-
-	return vcpu_set_msrs(v, m, ARRAY_SIZE(m), e);
-}
-
-/* What exits_to_ring3 pops. LTR makes the segment busy, and faults on one that is: SDM 2A. */
-static void write_way_to_ring3(const struct gmem *g, uint64_t rip)
-{
-	const uint64_t frame[] = {rip, SEL_UCODE, RFLAGS_FIXED, AT_USERSTACK, SEL_UDATA};
-	uint8_t tss[X86_SYSTEM64];
-
-	x86_put_system64(tss, SEG_TSS, AT_TSS, TSS_LIMIT);
-	gmem_write(g, AT_GDT + SEL_TSS, tss, sizeof(tss));
-	gmem_write(g, AT_FRAME, frame, sizeof(frame));
-}
-
-/* The state in which a row starts. */
-static int enter(struct exits *x, const struct path *p, unsigned clock, unsigned iterations, struct err *e)
-{
-	const struct entry entry = {
-		.mode = ENTRY_LONG,
-		.cr3 = AT_PML4,
-		.gdt_base = AT_GDT,
-		.gdt_limit = GDT_LIMIT,
-		.idt_base = AT_IDT,
-		.idt_limit = (VECTOR_IRQ + 1) * X86_GATE64 - 1,
-		.tss_base = AT_TSS,
-		.tss = SEL_TSS,
-		.cs = SEL_KCODE,
-		.ds = SEL_KDATA,
-	};
-	bool in_ring0 = p->from == EXITS_RING0;
-	const struct kvm_regs general = {
-		.rip = guest_address(in_ring0 ? loop_of(p, clock) : exits_to_ring3),
-		.rsp = in_ring0 ? AT_USERSTACK : AT_FRAME,
-		.rax = SEL_TSS,
-		.r12 = AT_SAMPLES,
-		.r13 = iterations,
-		.r14 = p->gpa,
-		.r15 = APIC_BASE + APIC_EOI,
-		.rflags = RFLAGS_FIXED | (has_interrupts(p) ? RFLAGS_IF : 0),
-	};
-	struct guest *g = guest_of(x, p);
-	struct vcpu *v = &g->vm.vcpu[0];
-	struct vcpu_regs regs;
-	int r = vcpu_set_entry(v, &entry, e);
-
-	put_gate(&g->vm.memory.gmem, VECTOR_IRQ, guest_address(irq_handlers[clock]));
-	write_way_to_ring3(&g->vm.memory.gmem, guest_address(loop_of(p, clock)));
-	if (r == 0)
-		r = set_msrs(v, p, e);
-	if (r < 0)
-		return r;
-	r = vcpu_get_regs(v, &regs, e);
-	if (r < 0)
-		return r;
-	regs.system.efer |= EFER_SCE;
-	regs.general = general;
-	return vcpu_set_regs(v, &regs, e);
 }
 
 /* --- KVM's own count ----------------------------------------------------------------------------------------- */
@@ -435,7 +182,7 @@ static void *kick_thread(void *arg)
 static bool reached_end(struct exits *x, const struct path *p, unsigned clock, struct err *why)
 {
 	struct vm *vm = &guest_of(x, p)->vm;
-	uint64_t frame[2] = {0}, begin = guest_address(loop_of(p, clock));
+	uint64_t frame[2] = {0}, begin = exits_address(exits_loop(p, clock));
 	struct vcpu_regs regs;
 	uint64_t vector;
 
@@ -560,14 +307,14 @@ static void prove(const struct exits *x, const struct path *p, unsigned iteratio
  */
 static void tell_if_replaced(const struct guest *g, const struct path *p, unsigned clock, struct exits_row *row)
 {
-	const uint8_t *code = handler_of(p) ? handler_of(p) : loop_of(p, clock);
+	const uint8_t *code = exits_handler(p) ? exits_handler(p) : exits_loop(p, clock);
 	uint8_t now[CODE_ALIGN];
 
-	gmem_read(&g->vm.memory.gmem, guest_address(code), now, sizeof(now));
+	gmem_read(&g->vm.memory.gmem, exits_address(code), now, sizeof(now));
 	if (memcmp(now, code, sizeof(now)) != 0)
 		err_set(&row->words, 0,
 			"KVM has replaced the instruction by the processor's own, %s: that is what was timed",
-			p->what == &vmmcall ? "VMCALL" : "VMMCALL");
+			exits_replaced_by(p));
 }
 
 static int collect(struct guest *g, unsigned iterations, struct exits_row *row, struct err *e)
@@ -588,7 +335,7 @@ static int collect(struct guest *g, unsigned iterations, struct exits_row *row, 
 int exits_measure(
 	struct exits *x, unsigned index, unsigned warmup, unsigned iterations, struct exits_row *ret, struct err *e)
 {
-	const struct path *p = &paths[index];
+	const struct path *p = exits_path(index);
 	struct exits_row row = {.name = p->what->name, .from = p->from, .answer = p->answer, .state = EXITS_CANNOT};
 	struct guest *g = guest_of(x, p);
 	struct kick_alarm alarm;
@@ -596,7 +343,7 @@ int exits_measure(
 	uint64_t n;
 	int r = 0;
 
-	if (has_interrupts(p) && x->no_irqs.text[0]) {
+	if (exits_has_interrupts(p) && x->no_irqs.text[0]) {
 		row.words = x->no_irqs;
 		*ret = row;
 		return 0;
@@ -605,7 +352,7 @@ int exits_measure(
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
 	for (clock = 0; clock < CLOCKS; clock++) {
-		r = enter(x, p, clock, warmup, e);
+		r = exits_enter(&g->vm, p, clock, warmup, e);
 		if (r < 0 || run(x, p, clock, &n, &row.words))
 			break;
 	}
@@ -613,7 +360,7 @@ int exits_measure(
 		int64_t before, traced;
 
 		row.clock = clocks[clock];
-		r = enter(x, p, clock, iterations, e);
+		r = exits_enter(&g->vm, p, clock, iterations, e);
 		before = kvm_exits(g);
 		traced = traced_exits(x);
 		if (r == 0 && run(x, p, clock, &row.returns, &row.words)) {
@@ -656,7 +403,7 @@ static int guest_open(struct kvm *kvm, const struct cpuid_set *set, bool irqchip
 		r = vcpu_set_cpuid(&g->vm.vcpu[0], set, e);
 	if (r < 0)
 		return r;
-	write_tables(&g->vm.memory.gmem);
+	exits_write_guest(&g->vm.memory.gmem);
 	/* A KVM without counters has all rows, unproved. */
 	if (kvm_stats_open(kvm, g->vm.vcpu[0].fd, &g->stats) == -ENOMEM)
 		return err_sys(e, -ENOMEM, "cannot read KVM's counters");
