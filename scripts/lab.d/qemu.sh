@@ -1,13 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
+# "a && b || c" is meant as it is read.
+# shellcheck disable=SC2015
+#
 # For scripts/lab, which sources it: the QEMU whose software CPU is the inner host's.
 #
 # A wrapper that is first on PATH is taken as it is. Else there are two. Debian 12's QEMU, 7.2, leaves a guest's XSETBV to
-# the host's own XCR0, so that Linux guests up to 6.17 give XSAVE up and later ones panic without noxsave; and it loses
-# an interrupt now and then where the inner host has two CPUs. A newer one does neither (11.1 of Debian's backports was
-# tried): with the libraries of its release it lies in the cache, unpacked and not installed, and is started by that
-# release's loader. --icount stays with this machine's own, so that its figures stay comparable.
+# the host's own XCR0, so that Linux guests up to 6.17 give XSAVE up and later ones panic without noxsave; and VMRUN sets a
+# bit of the CPU's pending interrupts without a lock, so that an inner host with two CPUs loses one now and then. QEMU 11.1 of
+# Debian's backports has XSAVE in guests, and the bit is set atomically. With the libraries of its release it lies in
+# the cache, unpacked and not installed, and is started by that release's loader. --icount stays with this machine's
+# own, so that its figures stay comparable.
 #
 # Both are mended. VMRUN leaves the vector of an interrupt that it has injected in exception_index (helper_vmrun,
 # SVM_EVTINJ_TYPE_INTR). When QEMU's loop is left before the next #VMEXIT, since a timer has run out, it takes that for an

@@ -167,6 +167,19 @@ job_integration() {
 	test_files tests/integration "$(nproc)"
 }
 
+# axis_words: the kernels of tests/data/kernels that the tests of today ask for, as scripts/kernel's words. The lab's inner
+# hosts are bzImages with modules.
+axis_words() {
+	local when=daily name
+	[ -z "$nightly" ] || when='daily|nightly'
+	for name in $(axis_names guest "$when"); do
+		echo "--axis $name --format vmlinux"
+	done
+	for name in $(axis_names host "$when|always"); do
+		echo "--axis $name --modules-dir"
+	done
+}
+
 # Before the lab's tests, so that minutes of compiling do not count as theirs.
 job_kernels() {
 	local file words=() made=0 status=0
@@ -177,9 +190,16 @@ job_kernels() {
 			echo "FAILED scripts/kernel ${words[*]}" >>"$counts"
 			status=1
 		fi
-	done < <(for file in tests/lab/*.test; do
+	done < <(axis_words; for file in tests/lab/*.test; do
 		! is_wanted "$file" || grep -oP '(kernel_of|scripts/kernel) \K[^)]+' "$file"
 	done | sort -u)
+	# The lab's own QEMU and the base of its inner host too.
+	if scripts/lab --tcg --where --no-vmm --no-stdin -- true; then
+		made=$((made + 1))
+	else
+		echo "FAILED scripts/lab --tcg -- true" >>"$counts"
+		status=1
+	fi
 	echo "$made passed, 0 failed, 0 skipped" >>"$counts"
 	return $status
 }

@@ -22,6 +22,28 @@ kernel_of() {
 	scripts/kernel "$@" || kill -TERM $$
 }
 
+# axis_of FIELD REGEX: as axis_names of scripts/lib.sh.
+axis_of() {
+	(
+		# shellcheck source=scripts/lib.sh
+		. scripts/lib.sh
+		axis_names "$@"
+	)
+}
+
+# axis_guests WHEN: the kernels of tests/data/kernels that boot as guests then, as arguments of `suite`, one a line: axis=
+# with their names, and elf1=, bz1=, elf2=, ... with their files.
+axis_guests() {
+	local names name nr=0
+	names=$(axis_of guest "$1" | paste -sd' ')
+	printf 'axis=%s\n' "$names"
+	for name in $names; do
+		nr=$((nr + 1))
+		printf 'elf%s=%s\n' "$nr" "$(kernel_of --axis "$name" --format vmlinux)"
+		printf 'bz%s=%s\n' "$nr" "$(kernel_of --axis "$name" --format bzimage)"
+	done
+}
+
 # file_of PACKAGE PATH: prints the path of a file out of a Debian package, which is unpacked into the cache, or ends the
 # test, as kernel_of does.
 file_of() {

@@ -20,15 +20,16 @@ loads() {
 		err_has "kernel loaded \\($format, "
 }
 
-loads "Debian 6.1 vmlinux, mapped" 'ELF' "$cloud61" --mem 128M --kernel-load map
-loads "Debian 6.1 bzImage, unpacked by its own LZ4" 'bzImage' "$cloud61_bz" --mem 160M
-loads "Debian 6.12 vmlinux" 'ELF' "$cloud612" --mem 160M
-check "it is a 6.12" out_has '^vmm guest: Linux 6\.12\.'
-# From 6.18 on the entry lies in a segment without X. noxsave: QEMU 7.2 lets a guest's XSETBV through to the host.
-loads "Debian's newest vmlinux" 'ELF' "$newest" --mem 256M --append noxsave
-release=${newest##*/vmlinux-}
-check "it is $release" out_has "^vmm guest: Linux $(printf %s "$release" | sed 's/[.+]/\\&/g')"
-loads "Debian's newest bzImage" 'bzImage' "$newest_bz" --mem 256M --append noxsave
+# ends NAME RELEASE ELF BZIMAGE: to init's script and power-off, as either file, and it is the kernel that it should be.
+ends() {
+	local elf_mem=128M bz_mem=160M
+	case $1 in newest) elf_mem=256M bz_mem=256M ;; esac
+	loads "$1 ($2), vmlinux, mapped" 'ELF' "$3" --mem "$elf_mem" --kernel-load map --append "${VMM_LAB_GUEST_APPEND:-}"
+	check "it is $2" release_is "$2"
+	loads "$1 ($2), bzImage, unpacked by itself" 'bzImage' "$4" --mem "$bz_mem" --append "${VMM_LAB_GUEST_APPEND:-}"
+	check "it is $2" release_is "$2"
+}
+for_axis ends
 
 # Its file ends within the last paragraph of 16 bytes that its header counts.
 LIMIT=20s

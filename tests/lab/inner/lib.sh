@@ -22,6 +22,12 @@ load_run() {
 	err=$(tr -d '\000' <"$TEST_TMP/err")
 }
 
+# Host kernels before 5.13 have no Landlock, and there is no strict sandbox then (see hosts.sh).
+boot_sandbox=
+case $(uname -r) in
+5.10.*) boot_sandbox='--sandbox best-effort' ;;
+esac
+
 # boot ARG...: vmm to its end; then $status, $out and $err are as `run` leaves them.
 boot() {
 	status=0
@@ -29,7 +35,8 @@ boot() {
 	: >"$TEST_TMP/err"
 	# The outer redirection is for the shell, which says "Killed" when a test kills.
 	{
-		sh -c 'echo $$ >"$0"; exec "$@"' "$TEST_TMP/pid" "$VMM" --timeout "$LIMIT" "$@" \
+		# shellcheck disable=SC2086 # two words
+		sh -c 'echo $$ >"$0"; exec "$@"' "$TEST_TMP/pid" "$VMM" --timeout "$LIMIT" $boot_sandbox "$@" \
 			>"$TEST_TMP/out" 2>"$TEST_TMP/err" </dev/null || status=$?
 	} 2>/dev/null
 	load_run
@@ -84,6 +91,21 @@ seen_has() {
 # The guest's kernel spoke, and init's script: the boot went all the way.
 greeted() {
 	out_has '^vmm guest: Linux '
+}
+
+# It is the kernel that it should be: init says what uname says.
+release_is() {
+	printf '%s\n' "$out" | grep -qF -- "vmm guest: Linux $1, "
+}
+
+# for_axis CMD: CMD NAME RELEASE ELF BZIMAGE, for each kernel that axis_guests gave.
+for_axis() {
+	local name nr=0 elf bz
+	for name in $axis; do
+		nr=$((nr + 1))
+		eval "elf=\$elf$nr bz=\$bz$nr"
+		"$1" "$name" "${elf##*/vmlinux-}" "$elf" "$bz"
+	done
 }
 
 # ram_is BYTES: what e820 gave the guest, but for the 384 KiB below 1 MiB and a page or two.
