@@ -28,7 +28,8 @@ struct virtio_net_config {
 };
 
 /**
- * struct virtio_net_stats - since the start; "dropped" is every frame that came in on one side and did not leave on the other
+ * struct virtio_net_stats - since the start; "dropped" is every frame that came in on one side and did not leave on the
+ *                           other
  */
 struct virtio_net_stats {
 	uint64_t rx_frames;
@@ -37,7 +38,7 @@ struct virtio_net_stats {
 	uint64_t tx_dropped;
 };
 
-/** struct virtio_net_buffer - a receive buffer of the driver that we hold; it spans @windows entries of virtio_net_rx.window */
+/** struct virtio_net_buffer - a receive buffer of the driver that we hold; @windows entries of the ring are its */
 struct virtio_net_buffer {
 	uint16_t head;
 	uint16_t windows;
