@@ -48,15 +48,15 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	m->config = config;
 	m->trace = trace;
 	m->loop = loop;
-	m->kvm.fd = m->vm.fd = m->kernel_fd = m->initrd_fd = -1;
+	m->kvm.fd = m->vm.fd = m->image.kernel_fd = m->image.initrd_fd = -1;
 	m->chips = CHIPS_NONE;
-	m->events.raise = machine_guest_event;
-	pthread_mutex_init(&m->lock, NULL);
+	m->hosts.events.raise = machine_guest_event;
+	pthread_mutex_init(&m->end.lock, NULL);
 	crew_init(&m->crew, &machine_crew);
 
-	r = err_operator(e, file_open_regular("kernel", config->kernel, &m->kernel_fd, e));
+	r = err_operator(e, file_open_regular("kernel", config->kernel, &m->image.kernel_fd, e));
 	if (r == 0 && config->initrd)
-		r = err_operator(e, file_open_regular("initrd", config->initrd, &m->initrd_fd, e));
+		r = err_operator(e, file_open_regular("initrd", config->initrd, &m->image.initrd_fd, e));
 	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
 	if (r == 0)
 		r = virtio_devices_open(config, &m->virtio, e);
@@ -160,10 +160,11 @@ static int load_kernel(struct machine *m, struct err *e)
 	int r;
 
 	trace_kernel_loading(m->trace, c->kernel);
-	r = boot_load(&m->vm.memory.gmem, m->kernel_fd, map ? LOAD_MAP : LOAD_READ, &m->kernel, e);
+	r = boot_load(&m->vm.memory.gmem, m->image.kernel_fd, map ? LOAD_MAP : LOAD_READ, &m->image.kernel, e);
 	if (r < 0)
 		return err_operator(e, err_wrap(e, r, "kernel %s", c->kernel));
-	trace_kernel_loaded(m->trace, m->kernel.format, m->kernel.start, m->kernel.end, boot_offer(&m->kernel)->entry);
+	trace_kernel_loaded(m->trace, m->image.kernel.format, m->image.kernel.start, m->image.kernel.end,
+		boot_offer(&m->image.kernel)->entry);
 	return 0;
 }
 
@@ -172,12 +173,12 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 {
 	const struct config *c = m->config;
 	struct gmem *g = &m->vm.memory.gmem;
-	CLEANUP_FREE char *cmdline = board_cmdline(c, &m->board, m->tsc_khz);
+	CLEANUP_FREE char *cmdline = board_cmdline(c, &m->board, m->image.tsc_khz);
 	struct boot_env boot = {
 		.board = &m->board,
-		.image = &m->kernel,
+		.image = &m->image.kernel,
 		.cmdline = cmdline,
-		.initrd_fd = m->initrd_fd,
+		.initrd_fd = m->image.initrd_fd,
 		.initrd_name = c->initrd,
 	};
 	struct boot_placed placed;
@@ -215,7 +216,7 @@ static const struct irq_line *irq_of(const struct machine *m, const struct board
 /* A vCPU thread's, the first time that the guest programs the timer. */
 static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
 {
-	struct machine *m = container_of(host, struct machine, pit_host);
+	struct machine *m = container_of(host, struct machine, hosts.pit);
 	struct err e = {0};
 	int r = vm_add_pit(&m->vm, control, speaker, &e);
 
@@ -232,9 +233,9 @@ static int init_devices(struct machine *m, struct err *e)
 	const struct chips_env chips_env = {
 		.ram_size = m->config->mem_bytes,
 		.console = host,
-		.events = &m->events,
-		.pit = &m->pit_host,
-		.pmtimer = &m->pmtimer_host,
+		.events = &m->hosts.events,
+		.pit = &m->hosts.pit,
+		.pmtimer = &m->hosts.pmtimer,
 	};
 	const struct virtio_env env = {
 		.config = m->config,
@@ -245,8 +246,8 @@ static int init_devices(struct machine *m, struct err *e)
 	};
 	int r;
 
-	m->pit_host.start = start_pit;
-	m->pmtimer_host.has_clock = machine_guest_has_clock;
+	m->hosts.pit.start = start_pit;
+	m->hosts.pmtimer.has_clock = machine_guest_has_clock;
 	console_split_init(&m->split, &m->chips.uart.guest, virtio_devices_console(m->virtio));
 	r = chips_init(&m->chips, &chips_env, e);
 	if (r < 0)
@@ -290,7 +291,7 @@ static int wire_board(struct machine *m, struct err *e)
 static int build_counters(struct machine *m, struct err *e)
 {
 	if (m->config->report)
-		kvm_stats_open(&m->kvm, m->vm.fd, &m->vm_stats);
+		kvm_stats_open(&m->kvm, m->vm.fd, &m->counts.vm);
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
 		if (m->config->report)
 			kvm_stats_open(&m->kvm, m->vm.vcpu[i].fd, &m->cpu[i].stats);
@@ -381,7 +382,7 @@ static void tell_tsc(struct machine *m, struct cpuid_set *cpuid)
 {
 	uint32_t khz = vm_tsc_khz(&m->vm);
 
-	m->tsc_khz = cpuid_tell_tsc(cpuid, khz) ? 0 : khz;
+	m->image.tsc_khz = cpuid_tell_tsc(cpuid, khz) ? 0 : khz;
 }
 
 int machine_build(struct machine *m, struct err *e)
@@ -426,9 +427,9 @@ void machine_destroy(struct machine *m)
 	if (!m)
 		return;
 	/* The CPU threads are gone: machine_run() joins them. */
-	loop_timer_destroy(&m->tick);
+	loop_timer_destroy(&m->tick.timer);
 	loop_timer_destroy(&m->limit);
-	loop_timer_destroy(&m->grace);
+	loop_timer_destroy(&m->button.grace);
 	console_destroy(m->console);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */
 	if (!virtio_devices_destroy(m->virtio)) {
@@ -438,18 +439,18 @@ void machine_destroy(struct machine *m)
 	vm_destroy(&m->vm);
 	chips_destroy(&m->chips);
 	kvm_close(&m->kvm);
-	if (m->kernel_fd >= 0)
-		close(m->kernel_fd);
-	if (m->initrd_fd >= 0)
-		close(m->initrd_fd);
+	if (m->image.kernel_fd >= 0)
+		close(m->image.kernel_fd);
+	if (m->image.initrd_fd >= 0)
+		close(m->image.initrd_fd);
 	for (unsigned i = 0; m->cpu && i < m->config->cpus; i++) {
 		exitlog_free(m->cpu[i].exits);
 		kvm_stats_close(&m->cpu[i].stats);
 	}
-	kvm_stats_close(&m->vm_stats);
+	kvm_stats_close(&m->counts.vm);
 	free(m->cpu);
 	crew_destroy(&m->crew);
-	pthread_mutex_destroy(&m->lock);
+	pthread_mutex_destroy(&m->end.lock);
 	trace_torn_down(m->trace);
 	free(m);
 }

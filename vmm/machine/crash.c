@@ -89,7 +89,7 @@ static void print_cpu(struct machine *m, struct vcpu *v, const struct stand *at,
 		fprintf(out, " (%s+0x%" PRIx64 ")", sym->name, sym->offset);
 	fprintf(out, ", RSP 0x%" PRIx64 ", CR3 0x%" PRIx64 ", interrupts %s\n", (uint64_t)r->rsp, (uint64_t)s->cr3,
 		r->rflags & RFLAGS_IF ? "on" : "off");
-	if (m->verdict.by == DETECTOR_TRIPLE_FAULT && r->rip == RESET_RIP && !(s->cr0 & CR0_PE))
+	if (m->end.verdict.by == DETECTOR_TRIPLE_FAULT && r->rip == RESET_RIP && !(s->cr0 & CR0_PE))
 		fprintf(out, "  KVM on AMD resets a CPU that triple-faults: where it stood is lost\n");
 	else
 		print_code(&m->vm.memory.gmem, &at->regs, out);
@@ -108,8 +108,8 @@ static void resolve(struct machine *m, const struct stand *at, struct symbol *sy
 
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
 		sym[i].address = at[i].regs.general.rip;
-	if (m->kernel.file_addresses)
-		found = symbols_resolve(m->kernel_fd, sym, m->vm.nr_vcpus, trace_now_ns() + SYMBOLS_NS);
+	if (m->image.kernel.file_addresses)
+		found = symbols_resolve(m->image.kernel_fd, sym, m->vm.nr_vcpus, trace_now_ns() + SYMBOLS_NS);
 	if (found == -EFBIG || found == -ETIME)
 		fprintf(out, "no names of functions: the kernel's symbol table %s\n",
 			found == -EFBIG ? "is too large" : "takes too long to read");
@@ -124,12 +124,12 @@ void machine_report(struct machine *m, FILE *out)
 	CLEANUP_FREE struct stand *at = calloc(MAX(m->vm.nr_vcpus, 1u), sizeof(*at));
 	CLEANUP_FREE char *tail = malloc(CONSOLE_TAIL_TEXT);
 
-	if (m->failure[0])
-		fprintf(out, "%s\n", m->failure);
-	if (m->verdict.by == DETECTOR_INTERNAL_ERROR) {
-		for (uint64_t i = 0; i < m->error_detail.ndata; i++)
-			fprintf(out, "%s0x%" PRIx64 "%s", i ? " " : "KVM says: ", m->error_detail.data[i],
-				i + 1 == m->error_detail.ndata ? "\n" : "");
+	if (m->end.failure[0])
+		fprintf(out, "%s\n", m->end.failure);
+	if (m->end.verdict.by == DETECTOR_INTERNAL_ERROR) {
+		for (uint64_t i = 0; i < m->end.internal_error.ndata; i++)
+			fprintf(out, "%s0x%" PRIx64 "%s", i ? " " : "KVM says: ", m->end.internal_error.data[i],
+				i + 1 == m->end.internal_error.ndata ? "\n" : "");
 		if (!kvm_hardware())
 			fprintf(out,
 				"This host's processor has neither SVM nor VMX: its KVM emulates, and cannot run a "

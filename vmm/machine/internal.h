@@ -42,11 +42,83 @@ struct cpu {
 };
 
 /**
- * struct machine
- * @lock: guards @verdict, @panic_ns, @failure; taken last, never held across a blocking call
+ * struct machine_image - what the guest finds in RAM
+ * @kernel_fd, @initrd_fd: opened first, read in BUILD; -1: none
+ * @kernel: what was loaded
+ * @tsc_khz: for its command line; 0: not there
+ */
+struct machine_image {
+	int kernel_fd;
+	int initrd_fd;
+	struct loaded kernel;
+	uint32_t tsc_khz;
+};
+
+/** struct machine_hosts - what the chips ask of their machine */
+struct machine_hosts {
+	struct guest_events events;
+	struct pit_host pit;
+	struct pmtimer_host pmtimer;
+};
+
+/**
+ * struct machine_ending - how the run ends, and what is known of that
+ * @lock: guards the rest; taken last, never held across a blocking call
  * @verdict: the first one wins
+ * @panic_ns: when pvpanic spoke; 0: it did not
+ * @failure: what the host or KVM did wrong, in words; empty: nothing
+ * @internal_error: what KVM added to one
+ */
+struct machine_ending {
+	pthread_mutex_t lock;
+	struct verdict verdict;
+	uint64_t panic_ns;
+	char failure[ERR_TEXT_MAX];
+	struct {
+		uint64_t reason, ndata, data[4];
+	} internal_error;
+};
+
+/**
+ * struct machine_button - the power button, which a signal from outside has pressed
+ * @signo: the signal; 0: none yet
+ * @read: the guest has read an event of it
+ * @rests: ticks since it was pressed
+ * @grace: how long the guest has from then on
+ */
+struct machine_button {
+	int signo;
+	bool read;
+	unsigned rests;
+	struct loop_timer grace;
+};
+
+/**
+ * struct machine_tick - what is looked at four times a second
+ * @dead_rounds: how often all CPUs were found halted for good; -1: idle, not to be disturbed before there is progress
+ */
+struct machine_tick {
+	struct loop_timer timer;
+	int dead_rounds;
+};
+
+/**
+ * struct machine_counts - for the report
+ * @marks: of the guest, those that were too many included
+ * @startup_ioctl_ns: of the time to the first KVM_RUN, inside KVM's ioctls
+ * @vm: KVM's counters, empty without --report
+ */
+struct machine_counts {
+	_Atomic unsigned marks;
+	uint64_t startup_ioctl_ns;
+	struct kvm_stats vm;
+};
+
+/**
+ * struct machine - in the order of its life: what it borrows, what OPEN opens, what BUILD makes, what the run needs
+ * @virtio: from OPEN on: it holds the disks' files
  * @crew: the threads of @cpu
- * @press_read: the guest has read an event of the power button; @press_rests: ticks since it was pressed
+ * @limit: fires when the time limit runs out
  */
 struct machine {
 	const struct config *config;
@@ -54,45 +126,24 @@ struct machine {
 	struct loop *loop;
 	struct sandbox *sandbox;
 
-	/* OPEN */
+	struct machine_image image;
+	struct virtio_devices *virtio;
 	struct kvm kvm;
-	int kernel_fd;
-	int initrd_fd;
 	struct console *console;
 
-	/* BUILD */
 	struct board board;
-	uint32_t tsc_khz; /* for the guest's command line; 0: not there */
-	struct loaded kernel;
 	struct vm vm;
 	struct chips chips;
+	struct machine_hosts hosts;
 	struct console_split split;
-	struct pit_host pit_host;
-	struct pmtimer_host pmtimer_host;
-	struct virtio_devices *virtio; /* from OPEN on: it holds the disks' files */
-	struct guest_events events;
-
-	/* RUN */
 	struct crew crew;
 	struct cpu *cpu;
-	pthread_mutex_t lock;
-	struct verdict verdict;
-	uint64_t panic_ns;
-	bool terminating;
-	int dead_rounds;
-	struct loop_timer tick;
+
+	struct machine_tick tick;
 	struct loop_timer limit;
-	struct loop_timer grace;
-	int term_signal;
-	bool press_read;
-	unsigned press_rests;
-	_Atomic unsigned marks;
-	uint64_t startup_ioctl_ns;
-	struct kvm_stats vm_stats;
-	char failure[ERR_TEXT_MAX];
-	struct {
-		uint64_t reason, ndata, data[4];
-	} error_detail;
+	struct machine_button button;
+	struct machine_ending end;
+	struct machine_counts counts;
 };
 
 /** machine_guest_event() - struct guest_events.raise of the machine */

@@ -46,7 +46,7 @@ static void measure_kvm(const struct machine *m, struct measures *ret)
 	ret->vcpu.counter = calloc(KVM_STATS_MAX, sizeof(*ret->vcpu.counter));
 	if (!ret->vm.counter || !ret->vcpu.counter)
 		return;
-	kvm_stats_each(&m->vm_stats, add_counter, &ret->vm);
+	kvm_stats_each(&m->counts.vm, add_counter, &ret->vm);
 	for (unsigned i = 0; m->cpu && i < m->vm.nr_vcpus; i++)
 		kvm_stats_each(&m->cpu[i].stats, add_counter, &ret->vcpu);
 }
@@ -91,11 +91,11 @@ static void measure_bus(struct machine *m, const struct bus *bus, const struct b
 
 void machine_measure(struct machine *m, const struct host_facts *files, struct measures *ret)
 {
-	uint64_t marks = m->marks;
+	uint64_t marks = m->counts.marks;
 
 	*ret = (struct measures){
 		.kvm_api = m->kvm.api,
-		.startup_ioctl_ns = m->startup_ioctl_ns,
+		.startup_ioctl_ns = m->counts.startup_ioctl_ns,
 		.ram_bytes = m->config->mem_bytes,
 	};
 	measure_cpus(m, ret);
@@ -105,7 +105,7 @@ void machine_measure(struct machine *m, const struct host_facts *files, struct m
 	console_stats(m->console, &ret->console);
 	ret->marks_lost = ret->console.marks_lost + (marks > BOOTLOG_MARKS_MAX ? marks - BOOTLOG_MARKS_MAX : 0);
 	ret->memory_known = host_facts_memory(files, m->vm.memory.host, m->vm.memory.size, &ret->memory) == 0;
-	memcpy(ret->failure, m->failure, sizeof(ret->failure));
+	memcpy(ret->failure, m->end.failure, sizeof(ret->failure));
 	console_panic_line(m->console, ret->panic_line, sizeof(ret->panic_line));
 }
 

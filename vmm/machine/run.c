@@ -50,10 +50,10 @@
 
 void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value)
 {
-	pthread_mutex_lock(&m->lock);
-	if (m->verdict.outcome == OUTCOME_NONE)
-		m->verdict = (struct verdict){outcome, by, value};
-	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_lock(&m->end.lock);
+	if (m->end.verdict.outcome == OUTCOME_NONE)
+		m->end.verdict = (struct verdict){outcome, by, value};
+	pthread_mutex_unlock(&m->end.lock);
 	crew_quit(&m->crew);
 	loop_stop(m->loop);
 }
@@ -67,10 +67,10 @@ static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *f
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&m->lock);
-	if (!m->failure[0])
-		memcpy(m->failure, text, sizeof(m->failure));
-	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_lock(&m->end.lock);
+	if (!m->end.failure[0])
+		memcpy(m->end.failure, text, sizeof(m->end.failure));
+	pthread_mutex_unlock(&m->end.lock);
 	machine_end(m, by == DETECTOR_INTERNAL_ERROR ? OUTCOME_CRASH : OUTCOME_FAILURE, by, 0);
 }
 
@@ -83,9 +83,9 @@ static void end_or_panic(struct machine *m, enum outcome outcome, enum detector 
 	const struct watch *w = console_watch(m->console);
 	bool pvpanic;
 
-	pthread_mutex_lock(&m->lock);
-	pvpanic = m->panic_ns != 0;
-	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_lock(&m->end.lock);
+	pvpanic = m->end.panic_ns != 0;
+	pthread_mutex_unlock(&m->end.lock);
 	if (pvpanic)
 		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
 	else if (m->config->panic_text && watch_panic_seen(w))
@@ -103,7 +103,7 @@ static void on_mark(struct machine *m, uint64_t value)
 {
 	char name[24];
 
-	if (atomic_fetch_add_explicit(&m->marks, 1, memory_order_relaxed) >= BOOTLOG_MARKS_MAX)
+	if (atomic_fetch_add_explicit(&m->counts.marks, 1, memory_order_relaxed) >= BOOTLOG_MARKS_MAX)
 		return;
 	snprintf(name, sizeof(name), "%" PRIu64, value);
 	trace_mark(m->trace, name, "boot marker");
@@ -111,7 +111,7 @@ static void on_mark(struct machine *m, uint64_t value)
 
 void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value)
 {
-	struct machine *m = container_of(ev, struct machine, events);
+	struct machine *m = container_of(ev, struct machine, hosts.events);
 
 	switch (what) {
 	case GUEST_POWEROFF:
@@ -126,10 +126,10 @@ void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_
 	case GUEST_PANIC:
 		trace_guest_event(m->trace, "panic", value);
 		trace_panicked(m->trace, detector_text(DETECTOR_PVPANIC));
-		pthread_mutex_lock(&m->lock);
-		if (!m->panic_ns)
-			m->panic_ns = trace_now_ns();
-		pthread_mutex_unlock(&m->lock);
+		pthread_mutex_lock(&m->end.lock);
+		if (!m->end.panic_ns)
+			m->end.panic_ns = trace_now_ns();
+		pthread_mutex_unlock(&m->end.lock);
 		break;
 	case GUEST_CRASH_LOADED: trace_guest_event(m->trace, "panic with a crash kernel loaded", value); break;
 	case GUEST_DEBUG_EXIT:
@@ -177,12 +177,12 @@ static void on_internal_error(struct cpu *c, uint64_t suberror)
 	const struct kvm_run *run = c->thread.vcpu->run;
 	struct machine *m = c->m;
 
-	pthread_mutex_lock(&m->lock);
-	m->error_detail.reason = suberror;
-	m->error_detail.ndata = MIN(run->internal.ndata, (uint32_t)ARRAY_SIZE(m->error_detail.data));
-	for (uint64_t i = 0; i < m->error_detail.ndata; i++)
-		m->error_detail.data[i] = run->internal.data[i];
-	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_lock(&m->end.lock);
+	m->end.internal_error.reason = suberror;
+	m->end.internal_error.ndata = MIN(run->internal.ndata, (uint32_t)ARRAY_SIZE(m->end.internal_error.data));
+	for (uint64_t i = 0; i < m->end.internal_error.ndata; i++)
+		m->end.internal_error.data[i] = run->internal.data[i];
+	pthread_mutex_unlock(&m->end.lock);
 	fail(m, DETECTOR_INTERNAL_ERROR, "KVM internal error on CPU %u, suberror %" PRIu64 "%s", c->thread.vcpu->id,
 		suberror, suberror == KVM_INTERNAL_ERROR_EMULATION ? " (an instruction KVM cannot emulate)" : "");
 }
@@ -241,7 +241,7 @@ static void run_cpu(struct vcpu_thread *t)
 	if (c->exits)
 		c->exits->tid = t->tid;
 	if (c->thread.vcpu->id == 0)
-		trace_first_run(m->trace, c->thread.vcpu->id, m->startup_ioctl_ns);
+		trace_first_run(m->trace, c->thread.vcpu->id, m->counts.startup_ioctl_ns);
 	while (!crew_stopping(crew)) {
 		struct vcpu_exit x;
 		int r = unlikely(c->exits) ? logged_step(c, &x) : vcpu_step(c->thread.vcpu, &x);
@@ -314,7 +314,7 @@ static void probe_all(struct machine *m)
 
 static void forget_probe(struct machine *m)
 {
-	m->dead_rounds = 0;
+	m->tick.dead_rounds = 0;
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
 		atomic_store(&m->cpu[i].probe, CPU_NOT_PROBED);
 }
@@ -330,14 +330,14 @@ static void check_halted(struct machine *m)
 		answered += p == CPU_DEAD || p == CPU_ALIVE;
 		dead += p == CPU_DEAD;
 	}
-	if (asked && answered == m->vm.nr_vcpus && m->dead_rounds >= 0) {
+	if (asked && answered == m->vm.nr_vcpus && m->tick.dead_rounds >= 0) {
 		/* The look itself used CPU time: take the new baseline before judging progress again. */
 		made_progress(m);
 		if (dead != m->vm.nr_vcpus) {
-			m->dead_rounds = -1; /* idle, not dead: leave it alone until it has made progress */
+			m->tick.dead_rounds = -1; /* idle, not dead: leave it alone until it has made progress */
 			return;
 		}
-		if (++m->dead_rounds == DEAD_ROUNDS)
+		if (++m->tick.dead_rounds == DEAD_ROUNDS)
 			machine_end(m, OUTCOME_HALT, DETECTOR_HLT, 0);
 		else
 			probe_all(m);
@@ -347,7 +347,7 @@ static void check_halted(struct machine *m)
 		return;
 	if (made_progress(m))
 		forget_probe(m);
-	else if (m->dead_rounds == 0)
+	else if (m->tick.dead_rounds == 0)
 		probe_all(m);
 }
 
@@ -356,9 +356,9 @@ static void check_panic(struct machine *m)
 	const struct watch *w = console_watch(m->console);
 	uint64_t now = trace_now_ns(), quiet = now - watch_last_byte_ns(w), since;
 
-	pthread_mutex_lock(&m->lock);
-	since = m->panic_ns ? now - m->panic_ns : 0;
-	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_lock(&m->end.lock);
+	since = m->end.panic_ns ? now - m->end.panic_ns : 0;
+	pthread_mutex_unlock(&m->end.lock);
 	if (since && (since > PANIC_LINGER_NS || (quiet > PANIC_QUIET_NS && since > PANIC_QUIET_NS)))
 		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
 	else if (m->config->panic_text && watch_panic_ended(w) && quiet > PANIC_TEXT_NS)
@@ -369,18 +369,18 @@ static void press_again(struct machine *m)
 {
 	bool waits = power_button_waits(&m->chips.power);
 
-	m->press_read |= !waits;
-	if (!waits && ++m->press_rests < PRESS_TICKS)
+	m->button.read |= !waits;
+	if (!waits && ++m->button.rests < PRESS_TICKS)
 		return;
-	m->press_rests = 0;
+	m->button.rests = 0;
 	power_press_button(&m->chips.power);
 }
 
 static void on_tick(struct loop_timer *t)
 {
-	struct machine *m = container_of(t, struct machine, tick);
+	struct machine *m = container_of(t, struct machine, tick.timer);
 
-	if (m->terminating)
+	if (m->button.signo)
 		press_again(m);
 	check_panic(m);
 	check_halted(m);
@@ -393,28 +393,27 @@ static void on_limit(struct loop_timer *t)
 
 static void on_grace(struct loop_timer *t)
 {
-	struct machine *m = container_of(t, struct machine, grace);
+	struct machine *m = container_of(t, struct machine, button.grace);
 
 	trace_button_ignored(m->trace, m->config->grace_ns,
-		m->press_read || !power_button_waits(&m->chips.power)
+		m->button.read || !power_button_waits(&m->chips.power)
 			? "no program in it acted on the key, or not in time"
 			: "its kernel never took the event (no ACPI, or still booting)");
-	machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)m->term_signal);
+	machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)m->button.signo);
 }
 
 void machine_terminate(struct machine *m, int signo)
 {
 	uint64_t grace = m->config->grace_ns;
 
-	if (m->terminating || !grace) {
+	if (m->button.signo || !grace) {
 		machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 		return;
 	}
-	m->terminating = true;
-	m->term_signal = signo;
+	m->button.signo = signo;
 	trace_power_button(m->trace, strsignal(signo), grace);
 	power_press_button(&m->chips.power);
-	loop_timer_set(&m->grace, grace, 0);
+	loop_timer_set(&m->button.grace, grace, 0);
 }
 
 static int start_timers(struct machine *m, struct err *e)
@@ -422,13 +421,13 @@ static int start_timers(struct machine *m, struct err *e)
 	uint64_t limit = m->config->timeout_ns, used = trace_elapsed_ns(m->trace);
 	int r;
 
-	r = loop_timer_init(m->loop, &m->tick, on_tick);
+	r = loop_timer_init(m->loop, &m->tick.timer, on_tick);
 	if (r == 0)
 		r = loop_timer_init(m->loop, &m->limit, on_limit);
 	if (r == 0)
-		r = loop_timer_init(m->loop, &m->grace, on_grace);
+		r = loop_timer_init(m->loop, &m->button.grace, on_grace);
 	if (r == 0)
-		r = loop_timer_set(&m->tick, TICK_NS, TICK_NS);
+		r = loop_timer_set(&m->tick.timer, TICK_NS, TICK_NS);
 	/* Time zero is main: what start-up took counts. 1 ns when nothing is left, since 0 disarms. */
 	if (r == 0 && limit)
 		r = loop_timer_set(&m->limit, limit > used ? limit - used : 1, 0);
@@ -457,17 +456,17 @@ int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 		virtio_devices_stop(m->virtio);
 		return r;
 	}
-	m->startup_ioctl_ns = m->kvm.ioctl_ns;
+	m->counts.startup_ioctl_ns = m->kvm.ioctl_ns;
 	trace_running(m->trace);
 	crew_open(&m->crew);
 	r = loop_run(m->loop);
 	if (r < 0)
 		fail(m, DETECTOR_VMM, "the control loop failed: %s", strerror(-r));
-	trace_stopping(m->trace, outcome_name(m->verdict.outcome), detector_text(m->verdict.by));
+	trace_stopping(m->trace, outcome_name(m->end.verdict.outcome), detector_text(m->end.verdict.by));
 	crew_stop(&m->crew);
 	virtio_devices_stop(m->virtio);
 	console_finish(m->console, CONSOLE_FINISH_NS);
 	trace_stopped(m->trace);
-	*ret = m->verdict;
+	*ret = m->end.verdict;
 	return 0;
 }
