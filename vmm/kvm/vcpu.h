@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A virtual CPU. Running it is a step: vcpu_step() runs the guest until something happens and returns what happened.
- * Threads, loops and signals are their owner's business (machine/run.c for Linux); a thousand small guests do without.
+ * Threads and signals are vcpu_thread.h's, loops their owner's; a thousand small guests do without.
  */
 #ifndef VMM_KVM_VCPU_H
 #define VMM_KVM_VCPU_H

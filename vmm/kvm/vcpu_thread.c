@@ -2,8 +2,8 @@
 /*
  * Theory of operation.
  *
- * Being held. The gate and a pause are the same thing: while there is a reason (`holds`), a thread waits in hold(). The
- * closed gate is the first reason, which is there before any thread is; crew_open() takes it away.
+ * Being held. The gate and a pause are the same thing: while there is a reason (`holds`), a thread waits in
+ * hold_locked(). The closed gate is the first reason, which is there before any thread is; crew_open() takes it away.
  *
  * Leaving the guest. vcpu_request_exit() makes the next KVM_RUN return at once, a signal interrupts the one under way,
  * and both together leave no gap. KVM completes the PIO or MMIO of the last exit before it looks at the request, and an
