@@ -16,7 +16,7 @@
 /** device_keys_find() - by name (not NUL-terminated, @len bytes), or NULL */
 const struct option_def *device_keys_find(const struct option_def *o, const char *name, size_t len);
 
-/** device_keys_setting() - the setting of type OPT_LIST that has this name (@len bytes): a section of a file; or NULL */
+/** device_keys_setting() - the setting of type OPT_LIST of this name (@len bytes), a section of a file; or NULL */
 const struct option_def *device_keys_setting(const char *name, size_t len);
 
 /**
@@ -28,7 +28,11 @@ const struct option_def *device_keys_setting(const char *name, size_t len);
  */
 int device_keys_check(const struct option_def *o, const char *text, struct err *e);
 
-/** device_keys_store() - append the device that @text describes (device_keys_check() liked it). Return: 0 or -ENOMEM. */
+/**
+ * device_keys_store() - append the device that @text describes, which device_keys_check() has accepted
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int device_keys_store(const struct option_def *o, const char *text, struct config *c);
 
 /** device_keys_missing() - a key that has to be there and is not in @seen (a bit for each of @o->keys); NULL: none */
