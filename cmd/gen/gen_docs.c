@@ -259,7 +259,7 @@ static void put_bash_values(void)
 		case OPT_LIST:
 			fputs("words='", stdout);
 			for_each_key(k, o)
-				printf("%s%s%s", k == o->keys ? "" : " ", k->name, k->bare ? "" : "=");
+				printf("%s%s%s", k == o->list->keys ? "" : " ", k->name, k->bare ? "" : "=");
 			fputs("'", stdout);
 			break;
 		default: fputs("return", stdout);

@@ -23,7 +23,7 @@ const struct option_def *device_keys_setting(const char *name, size_t len)
 const struct option_def *device_keys_missing(const struct option_def *o, uint32_t seen)
 {
 	for_each_key(k, o)
-		if (k->required && !(seen & BIT(k - o->keys)))
+		if (k->required && !(seen & BIT(k - o->list->keys)))
 			return k;
 	return NULL;
 }
@@ -57,9 +57,9 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 		if (edit_distance(word, len, k->name, strlen(k->name), 1) <= 1)
 			return err_set(e, -EINVAL, "%.*s: unknown key; did you mean %s? The keys are %s", (int)len,
 				word, k->name, names);
-	if (!word[len] && o->keys[0].type == OPT_PATH)
+	if (!word[len] && o->list->keys[0].type == OPT_PATH)
 		return err_set(e, -EINVAL, "%.200s: unknown key; did you mean %s=%.200s? The keys are %s", word,
-			o->keys[0].name, word, names);
+			o->list->keys[0].name, word, names);
 	return err_set(e, -EINVAL, "%.*s: unknown key; the keys are %s", (int)MIN(len, 200), word, names);
 }
 
@@ -100,9 +100,9 @@ int device_keys_check(const struct option_def *o, const char *text, struct err *
 		k = take_word(o, word, &value, e);
 		if (!k)
 			return -EINVAL;
-		if ((seen & BIT(k - o->keys)) && !k->repeatable)
+		if ((seen & BIT(k - o->list->keys)) && !k->repeatable)
 			return err_set(e, -EINVAL, "%s: given twice", k->name);
-		seen |= (uint32_t)BIT(k - o->keys);
+		seen |= (uint32_t)BIT(k - o->list->keys);
 	}
 	k = device_keys_missing(o, seen);
 	if (k)
@@ -128,7 +128,7 @@ int device_keys_store(const struct option_def *o, const char *text, struct confi
 
 	if (!copy)
 		return -ENOMEM;
-	item = o->add(c);
+	item = o->list->add(c);
 	if (!item)
 		return -ENOMEM;
 	for_each_key(k, o)

@@ -11,7 +11,7 @@
 
 #define DEVICE_KEYS_MAX 32
 
-#define for_each_key(k, o) for (const struct option_def *k = (o)->keys; k < (o)->keys + (o)->nr_keys; k++)
+#define for_each_key(k, o) for (const struct option_def *k = (o)->list->keys; k < (o)->list->keys + (o)->list->nr; k++)
 
 /** device_keys_find() - by name (not NUL-terminated, @len bytes), or NULL */
 const struct option_def *device_keys_find(const struct option_def *o, const char *name, size_t len);
@@ -35,7 +35,7 @@ int device_keys_check(const struct option_def *o, const char *text, struct err *
  */
 int device_keys_store(const struct option_def *o, const char *text, struct config *c);
 
-/** device_keys_missing() - a key that has to be there and is not in @seen (a bit for each of @o->keys); NULL: none */
+/** device_keys_missing() - a key that has to be there and is not in @seen (a bit for each of its keys); NULL: none */
 const struct option_def *device_keys_missing(const struct option_def *o, uint32_t seen);
 
 #endif

@@ -205,11 +205,11 @@ static void take_list_pair(struct ini_source *s, const char *key)
 			option_section_name(other->section));
 	else if (!k)
 		REFUSE(s, "%s: not a key of [%s]; vmm.conf(5) lists all", key, o->name);
-	else if ((s->list_seen & BIT(k - o->keys)) && !k->repeatable)
+	else if ((s->list_seen & BIT(k - o->list->keys)) && !k->repeatable)
 		REFUSE(s, "%s: already set in this [%s]", key, o->name);
 	if (s->result < 0)
 		return;
-	s->list_seen |= (uint32_t)BIT(k - o->keys);
+	s->list_seen |= (uint32_t)BIT(k - o->list->keys);
 	r = option_parse(k, s->value, &v, s->e);
 	if (r < 0) {
 		err_wrap(s->e, r, "%s:%u: %s = %s", s->ret->file, s->line, key, s->value);

@@ -112,12 +112,13 @@ static int put_list(struct ini_sink *s, const struct option_def *o, const struct
 	int r = 0;
 
 	s->owner = o;
-	for (size_t i = 0; r == 0 && (element = o->at(c, i)); i++) {
+	for (size_t i = 0; r == 0 && (element = o->list->at(c, i)); i++) {
 		s->heading = o->name;
-		for (const struct option_def *k = o->keys; r == 0 && k < o->keys + o->nr_keys; k++)
-			r = put_setting(s, k, element, false);
+		for_each_key(k, o)
+			if (r == 0)
+				r = put_setting(s, k, element, false);
 		if (r == 0 && s->heading)
-			r = put_setting(s, &o->keys[0], element, true);
+			r = put_setting(s, &o->list->keys[0], element, true);
 	}
 	s->owner = NULL;
 	return r;

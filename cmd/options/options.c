@@ -52,8 +52,9 @@ static const char *const sandbox_modes[] = {
 };
 
 /* One member holds both settings, in the order of the table; that not both are on has been checked. */
-static int store_hugepages(struct config *c, const struct option_value *v)
+static int store_hugepages(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	static const enum backing backings[] = {BACKING_ANON, BACKING_HUGE_2M, BACKING_HUGE_1G};
 
 	c->backing = backings[v->n];
@@ -68,8 +69,9 @@ static bool load_hugepages(const void *config, size_t i, struct option_value *re
 	return i == 0;
 }
 
-static int store_thp(struct config *c, const struct option_value *v)
+static int store_thp(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	if (v->n)
 		c->backing = BACKING_THP;
 	return 0;
@@ -81,13 +83,9 @@ static bool load_thp(const void *config, size_t i, struct option_value *ret)
 	return i == 0;
 }
 
-static const char *report_backing(const struct config *c)
+static int store_console(void *config, const struct option_value *v)
 {
-	return backing_name(c->backing);
-}
-
-static int store_console(struct config *c, const struct option_value *v)
-{
+	struct config *c = config;
 	char *path = NULL;
 
 	if (v->text) {
@@ -111,8 +109,9 @@ static bool load_console(const void *config, size_t i, struct option_value *ret)
 	return i == 0;
 }
 
-static int store_debug_exit(struct config *c, const struct option_value *v)
+static int store_debug_exit(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	c->debug_exit = v->n != 0;
 	c->debug_exit_port = (uint16_t)v->n;
 	return 0;
@@ -126,8 +125,9 @@ static bool load_debug_exit(const void *config, size_t i, struct option_value *r
 	return i == 0;
 }
 
-static int store_debugcon(struct config *c, const struct option_value *v)
+static int store_debugcon(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	c->debugcon_port = (uint16_t)v->n;
 	return 0;
 }
@@ -138,8 +138,9 @@ static bool load_debugcon(const void *config, size_t i, struct option_value *ret
 	return i == 0;
 }
 
-static int store_boot_marker(struct config *c, const struct option_value *v)
+static int store_boot_marker(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	c->boot_marker = v->n;
 	return 0;
 }
@@ -150,8 +151,9 @@ static bool load_boot_marker(const void *config, size_t i, struct option_value *
 	return i == 0;
 }
 
-static int store_user(struct config *c, const struct option_value *v)
+static int store_user(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	c->user = true;
 	c->uid = (uid_t)(v->n >> 32);
 	c->gid = (gid_t)v->n;
@@ -184,8 +186,9 @@ static bool load_new_or(const char *member, size_t i, struct option_value *ret)
 	return i == 0 && member;
 }
 
-static int store_chroot(struct config *c, const struct option_value *v)
+static int store_chroot(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	return store_new_or(&c->chroot, v->text);
 }
 
@@ -194,8 +197,9 @@ static bool load_chroot(const void *config, size_t i, struct option_value *ret)
 	return load_new_or(((const struct config *)config)->chroot, i, ret);
 }
 
-static int store_netns(struct config *c, const struct option_value *v)
+static int store_netns(void *config, const struct option_value *v)
 {
+	struct config *c = config;
 	return store_new_or(&c->netns, v->text);
 }
 
@@ -230,7 +234,6 @@ const struct option_def options[] = {
 		.section = SECTION_BOOT,
 		.type = OPT_STRING,
 		FIELD(char *, cmdline),
-		.report = config_cmdline,
 		.help = "kernel command line, in place of the default one",
 		.man = OPTION_MAN("Replaces the default kernel command line, which is\n"
 				  "\"" CONFIG_DEFAULT_CMDLINE "\".\n"
@@ -304,8 +307,6 @@ const struct option_def options[] = {
 		.excludes = "thp",
 		.store = store_hugepages,
 		.load = load_hugepages,
-		.report_name = "backing",
-		.report = report_backing,
 		.help = "RAM from the host's reserved huge pages",
 		.man = OPTION_MAN("Take guest RAM from the host's reserved huge pages of this size.\n"
 				  "*mem* has to be a multiple of it, and enough pages have to be reserved (sysctl "
@@ -318,7 +319,6 @@ const struct option_def options[] = {
 		.excludes = "hugepages",
 		.store = store_thp,
 		.load = load_thp,
-		.report_name = "", /* "backing" */
 		.help = "ask for transparent huge pages",
 		.man = OPTION_MAN("Ask the host to back guest RAM with transparent huge pages where it can."),
 	},

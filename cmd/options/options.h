@@ -81,17 +81,10 @@ struct option_value {
  * @joined: STRING: the occurrences make one string, with a blank between them
  * @offset: of the member in struct config, or for a key of a list in the list's element; used when @store or @load is
  *          NULL
- * @store: puts a value into the configuration, once per occurrence; 0 or -ENOMEM
- * @store_at: the same for a key of a list, into its element
- * @load: the inverse: occurrence @i of the setting in a configuration (an element); false: there is none. Text is
- *        borrowed from there, or static
- * @keys, @nr_keys: LIST: its keys; a first one of type PATH is what a word without a key must have been meant for
- * @add: LIST: appends an element of zeroes to the configuration, which owns it; NULL when memory ran out
- * @at: LIST: its element @i in a configuration; NULL: there is none
+ * @store: puts a value there, once per occurrence; 0 or -ENOMEM
+ * @load: the inverse: occurrence @i of the setting there; false: there is none. Text is borrowed from there, or static
+ * @list: LIST: what it is made of
  * @required: key of a list: has to be there
- * @report_name: of the member in the report's configuration; NULL: @name, with the unit of its type; "": another
- *               setting's member tells
- * @report: the text there; NULL: what @load says
  * @help: half a line for --help, without the default
  * @man: OPTION_MAN(sentences for the manual, one per line; *NAME* stands out); the generator adds range and default
  */
@@ -103,7 +96,6 @@ struct option_def {
 	bool repeatable;
 	bool joined;
 	bool required;
-	uint8_t nr_keys;
 	uint16_t offset;
 	const char *metavar;
 	const char *deflt;
@@ -113,16 +105,24 @@ struct option_def {
 	uint64_t multiple;
 	const char *const *choices;
 	const char *excludes;
-	int (*store)(struct config *c, const struct option_value *v);
-	int (*store_at)(void *element, const struct option_value *v);
+	int (*store)(void *element, const struct option_value *v);
 	bool (*load)(const void *element, size_t i, struct option_value *ret);
-	const struct option_def *keys;
-	void *(*add)(struct config *c);
-	const void *(*at)(const struct config *c, size_t i);
-	const char *report_name;
-	const char *(*report)(const struct config *c);
+	const struct option_list *list;
 	const char *help;
 	const char *man;
+};
+
+/**
+ * struct option_list - what a setting of type LIST is made of
+ * @keys, @nr: its keys; a first one of type PATH is what a word without a key must have been meant for
+ * @add: appends an element of zeroes to the configuration, which owns it; NULL when memory ran out
+ * @at: element @i of a configuration; NULL: there is none
+ */
+struct option_list {
+	const struct option_def *keys;
+	size_t nr;
+	void *(*add)(struct config *c);
+	const void *(*at)(const struct config *c, size_t i);
 };
 
 /* The manual is made while vmm is built: only what makes or checks it has its sentences, the program a NULL. */
@@ -194,7 +194,7 @@ int option_parse(const struct option_def *o, const char *text, struct option_val
  */
 int option_store(const struct option_def *o, const struct option_value *v, struct config *c);
 
-/** option_store_at() - the same for a key of a list; @element is what the list's @add returned */
+/** option_store_at() - the same for a key of a list; @element is what the list's add() returned */
 int option_store_at(const struct option_def *key, const struct option_value *v, void *element);
 
 /** option_console_name() - "stdio" and so on */

@@ -53,7 +53,7 @@ static bool load_logical(const void *item, size_t i, struct option_value *ret)
 	return i == 0;
 }
 
-const struct option_def disk_keys[DISK_KEYS] = {
+static const struct option_def disk_keys[] = {
 	{
 		.name = "path",
 		.type = OPT_PATH,
@@ -133,7 +133,7 @@ const struct option_def disk_keys[DISK_KEYS] = {
 		.choices = sectors,
 		.metavar = "512|4096",
 		.deflt = "512",
-		.store_at = store_logical,
+		.store = store_logical,
 		.load = load_logical,
 		.man = OPTION_MAN(
 			"Bytes of a sector, as the guest sees it.\n"
@@ -153,15 +153,17 @@ const struct option_def disk_keys[DISK_KEYS] = {
 	},
 };
 
-void *disk_add(struct config *c)
+static void *disk_add(struct config *c)
 {
 	return APPEND(c->disk, c->nr_disks);
 }
 
-const void *disk_at(const struct config *c, size_t i)
+static const void *disk_at(const struct config *c, size_t i)
 {
 	return i < c->nr_disks ? &c->disk[i] : NULL;
 }
+
+const struct option_list disk_list = {disk_keys, ARRAY_SIZE(disk_keys), disk_add, disk_at};
 
 /* --- --net, [net] ------------------------------------------------------------------------------------------------ */
 
@@ -282,12 +284,12 @@ static bool load_mac(const void *item, size_t i, struct option_value *ret)
 	return i == 0 && ret->n;
 }
 
-const struct option_def net_keys[NET_KEYS] = {
+static const struct option_def net_keys[] = {
 	{
 		.name = "tap",
 		.type = OPT_STRING,
 		.metavar = "NAME",
-		.store_at = store_tap,
+		.store = store_tap,
 		.load = load_tap,
 		.man = OPTION_MAN(
 			"Connect to the TAP interface NAME of the host, with checksum and segmentation offloads.\n"
@@ -300,7 +302,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.type = OPT_UINT,
 		.min = 3,
 		.max = INT_MAX,
-		.store_at = store_fd,
+		.store = store_fd,
 		.load = load_fd,
 		.man = OPTION_MAN(
 			"Connect to a TAP interface that is open already, as the file descriptor N that a service "
@@ -312,7 +314,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.type = OPT_STRING,
 		.metavar = "SOCKET",
 		.bare = "",
-		.store_at = store_passt,
+		.store = store_passt,
 		.load = load_passt,
 		.man = OPTION_MAN(
 			"Connect through *passt*(1), which needs no privileges: the guest's connections become sockets "
@@ -325,7 +327,7 @@ const struct option_def net_keys[NET_KEYS] = {
 		.type = OPT_STRING,
 		.metavar = "[ADDRESS/]PORT[:GUESTPORT]",
 		.repeatable = true,
-		.store_at = store_tcp,
+		.store = store_tcp,
 		.load = load_tcp,
 		.man = OPTION_MAN(
 			"Forward connections to a TCP port of the host to the guest: tcp=2222:22 reaches its port 22, "
@@ -338,14 +340,14 @@ const struct option_def net_keys[NET_KEYS] = {
 		.type = OPT_STRING,
 		.metavar = "[ADDRESS/]PORT[:GUESTPORT]",
 		.repeatable = true,
-		.store_at = store_udp,
+		.store = store_udp,
 		.load = load_udp,
 		.man = OPTION_MAN("The same for a UDP port of the host."),
 	},
 	{
 		.name = "mac",
 		.type = OPT_MAC,
-		.store_at = store_mac,
+		.store = store_mac,
 		.load = load_mac,
 		.man = OPTION_MAN(
 			"The MAC address of the guest's side.\n"
@@ -354,15 +356,17 @@ const struct option_def net_keys[NET_KEYS] = {
 	},
 };
 
-void *net_add(struct config *c)
+static void *net_add(struct config *c)
 {
 	return APPEND(c->net, c->nr_nets);
 }
 
-const void *net_at(const struct config *c, size_t i)
+static const void *net_at(const struct config *c, size_t i)
 {
 	return i < c->nr_nets ? &c->net[i] : NULL;
 }
+
+const struct option_list net_list = {net_keys, ARRAY_SIZE(net_keys), net_add, net_at};
 
 /* --- --vsock, [vsock] -------------------------------------------------------------------------------------------- */
 
@@ -381,12 +385,12 @@ static int store_vsock_path(void *item, const struct option_value *v)
 	return c->path && c->dir ? 0 : -ENOMEM;
 }
 
-const struct option_def vsock_keys[VSOCK_KEYS] = {
+static const struct option_def vsock_keys[] = {
 	{
 		.name = "path",
 		.type = OPT_PATH,
 		.required = true,
-		.store_at = store_vsock_path,
+		.store = store_vsock_path,
 		VSOCK_FIELD(char *, path),
 		.man = OPTION_MAN("The Unix socket to make, of at most 96 bytes, with mode 0600.\n"
 				  "A stale one is replaced, and it is removed at the end."),
@@ -403,21 +407,23 @@ const struct option_def vsock_keys[VSOCK_KEYS] = {
 	},
 };
 
-void *vsock_add(struct config *c)
+static void *vsock_add(struct config *c)
 {
 	return &c->vsock;
 }
 
-const void *vsock_at(const struct config *c, size_t i)
+static const void *vsock_at(const struct config *c, size_t i)
 {
 	return i == 0 && c->vsock.path ? &c->vsock : NULL;
 }
+
+const struct option_list vsock_list = {vsock_keys, ARRAY_SIZE(vsock_keys), vsock_add, vsock_at};
 
 /* --- --balloon, [balloon] ---------------------------------------------------------------------------------------- */
 
 #define BALLOON_FIELD(ctype, member) OPTION_FIELD(struct config_balloon, ctype, member)
 
-const struct option_def balloon_keys[BALLOON_KEYS] = {
+static const struct option_def balloon_keys[] = {
 	{
 		.name = "size",
 		.type = OPT_SIZE,
@@ -450,13 +456,15 @@ const struct option_def balloon_keys[BALLOON_KEYS] = {
 	},
 };
 
-void *balloon_add(struct config *c)
+static void *balloon_add(struct config *c)
 {
 	c->balloon.on = true;
 	return &c->balloon;
 }
 
-const void *balloon_at(const struct config *c, size_t i)
+static const void *balloon_at(const struct config *c, size_t i)
 {
 	return i == 0 && c->balloon.on ? &c->balloon : NULL;
 }
+
+const struct option_list balloon_list = {balloon_keys, ARRAY_SIZE(balloon_keys), balloon_add, balloon_at};

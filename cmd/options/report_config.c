@@ -75,7 +75,7 @@ static void put_devices(struct list *l, const struct option_def *o, const struct
 {
 	size_t n = 0;
 
-	while (o->at(c, n))
+	while (o->list->at(c, n))
 		n++;
 	if (o->repeatable)
 		put_number(add(l, o->name, "s"), REPORT_NUMBER, n);
@@ -83,16 +83,40 @@ static void put_devices(struct list *l, const struct option_def *o, const struct
 		put_number(add(l, o->name, ""), REPORT_BOOL, n);
 }
 
+static const char *backing_of(const struct config *c)
+{
+	return backing_name(c->backing);
+}
+
+/* Settings of which the report tells what became of them. */
+static const struct {
+	const char *option;
+	const char *member; /* NULL: none of its own */
+	const char *(*text)(const struct config *c);
+} effects[] = {
+	{"cmdline", "cmdline", config_cmdline},
+	{"hugepages", "backing", backing_of},
+	{"thp", NULL, NULL},
+};
+
+static bool put_effect(struct list *l, const char *name, const struct config *c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(effects); i++) {
+		if (strcmp(name, effects[i].option))
+			continue;
+		if (effects[i].member)
+			put_text(add(l, effects[i].member, ""), effects[i].text(c));
+		return true;
+	}
+	return false;
+}
+
 static void put_setting(struct list *l, const struct option_def *o, const struct config *c)
 {
-	const char *name = o->report_name ? o->report_name : o->name;
+	const char *name = o->name;
 	struct option_value v = {0};
 	bool set = option_load(o, c, 0, &v);
 
-	if (o->report) {
-		put_text(add(l, name, ""), o->report(c));
-		return;
-	}
 	switch (o->type) {
 	case OPT_BOOL: put_number(add(l, name, ""), REPORT_BOOL, v.n); break;
 	case OPT_UINT: put_number(add(l, name, ""), REPORT_NUMBER, v.n); break;
@@ -115,7 +139,7 @@ size_t report_config(const struct config *c, struct report_setting *ret)
 	struct list l = {.setting = ret};
 
 	for_each_option(o) {
-		if (!option_section_name(o->section) || (o->report_name && !*o->report_name))
+		if (!option_section_name(o->section) || put_effect(&l, o->name, c))
 			continue;
 		if (o->type == OPT_LIST)
 			put_devices(&l, o, c);

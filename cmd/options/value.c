@@ -297,7 +297,7 @@ int option_store(const struct option_def *o, const struct option_value *v, struc
 {
 	if (o->type == OPT_LIST)
 		return device_keys_store(o, v->text, c);
-	return o->store ? o->store(c, v) : option_store_at(o, v, c);
+	return option_store_at(o, v, c);
 }
 
 /* A copy of @text in place of what is there, or behind it. */
@@ -320,8 +320,8 @@ int option_store_at(const struct option_def *o, const struct option_value *v, vo
 {
 	void *member = (char *)element + o->offset;
 
-	if (o->store_at)
-		return o->store_at(element, v);
+	if (o->store)
+		return o->store(element, v);
 	switch (o->type) {
 	case OPT_BOOL: *(bool *)member = v->n != 0; return 0;
 	case OPT_CHOICE: /* an enum */

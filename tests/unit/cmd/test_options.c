@@ -64,10 +64,10 @@ static void rows_are_complete(void **state)
 static void keys_of_devices_are_complete(void **state)
 {
 	for_each_option(o) {
-		assert_int_equal(o->type == OPT_LIST, o->keys != NULL);
+		assert_int_equal(o->type == OPT_LIST, o->list != NULL);
 		if (o->type != OPT_LIST)
 			continue;
-		assert_true(o->add && o->nr_keys && o->nr_keys <= DEVICE_KEYS_MAX);
+		assert_true(o->list->add && o->list->at && o->list->nr && o->list->nr <= DEVICE_KEYS_MAX);
 		for_each_key(k, o) {
 			struct option_value v;
 			size_t len = strlen(k->man);
