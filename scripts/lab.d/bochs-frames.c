@@ -2,10 +2,11 @@
 /*
  * bochs-frames OUT ERR CONTROL: takes apart what Bochs prints in `scripts/lab --intel`.
  *
- * Port 0xe9 of the machine is the stdout of Bochs, and its debugger prints there too. What the inner host sends is therefore
- * framed (scripts/lab.d/init.c writes them): 0x1e 'v' 'm' 'm', a byte for the stream, two for the payload's length and two
- * for its sum (little-endian), the payload. The payload goes to the file named for its stream; what is in no frame goes to
- * stdout. A frame whose sum is wrong had the debugger's words in its middle: then the rest cannot be trusted, and this ends with 1.
+ * Port 0xe9 of the machine is the stdout of Bochs, and its debugger prints there too. What the inner host sends is
+ * therefore framed (scripts/lab.d/init.c writes them): 0x1e 'v' 'm' 'm', a byte for the stream, two for the payload's
+ * length and two for its sum (little-endian), the payload. The payload goes to the file named for its stream; what is
+ * in no frame goes to stdout. A frame whose sum is wrong had the debugger's words in its middle: then the rest cannot
+ * be trusted, and this ends with 1.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,8 @@ static void put(int fd, const unsigned char *data, size_t len)
 }
 
 /*
- * Takes what is whole at the start of @buf. Returns how many bytes that were; 0 if it takes more to tell. -1: a broken frame.
+ * Takes what is whole at the start of @buf. Returns how many bytes that were; 0 if it takes more to tell. -1: a broken
+ * frame.
  */
 static ssize_t take(const unsigned char *buf, size_t len)
 {
