@@ -8,8 +8,7 @@
 #include "boot/source.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
-
-#define GUEST_PAGE UINT64_C(4096)
+#include "vmm/base/x86.h"
 
 /* Free room for an initrd, in whole pages; the kernel rounds the initrd's end up to one. */
 struct gap {
@@ -36,15 +35,15 @@ static int place(struct gmem *mem, const struct boot_env *env, uint64_t max, str
 		return r;
 	if (max < end)
 		end = max + 1;
-	end = align_down(end, GUEST_PAGE);
-	above = (struct gap){.start = align_up(MAX(k->end, BOOT_HIGH_START), GUEST_PAGE), .end = end};
-	below = (struct gap){.start = BOOT_HIGH_START, .end = MIN(align_down(k->start, GUEST_PAGE), end)};
+	end = align_down(end, PAGE_4K);
+	above = (struct gap){.start = align_up(MAX(k->end, BOOT_HIGH_START), PAGE_4K), .end = end};
+	below = (struct gap){.start = BOOT_HIGH_START, .end = MIN(align_down(k->start, PAGE_4K), end)};
 	gap = src.size <= gap_size(&above) || gap_size(&above) >= gap_size(&below) ? &above : &below;
 	if (src.size > gap_size(gap))
 		return err_set(e, -EFBIG,
 			"%s long, does not fit: beside the kernel and below 0x%llx there is room for %s",
 			format_size(src.size, text), (unsigned long long)end, format_size(gap_size(gap), room));
-	placed->initrd_gpa = align_down(gap->end - src.size, GUEST_PAGE);
+	placed->initrd_gpa = align_down(gap->end - src.size, PAGE_4K);
 	placed->initrd_size = src.size;
 	return source_place(&src, 0, src.size, mem, placed->initrd_gpa, e);
 }

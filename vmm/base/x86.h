@@ -19,7 +19,6 @@
 #define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_LA57       BIT(12)
-#define CR4_SMEP       BIT(20)
 #define CR4_SMAP       BIT(21)
 
 /* SDM 1, 3.4.3 */

@@ -14,6 +14,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/loop.h"
 #include "vmm/cpuid/cpuid.h"
+#include "vmm/base/x86.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/machine.h"
@@ -172,10 +173,7 @@ static void vm_set_up(void **state)
 /* HWCR.TscFreqSel, in new KVMs; a KVM that refuses the register, as those before Linux 6.7 do, is no failure. */
 static void tsc_counts_at_p0(void **state)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} m = {.head.nmsrs = 1, .entry.index = 0xc0010015};
+	struct vcpu_msr m = {.index = MSR_HWCR};
 	struct irq_line line = {.fd = -1};
 	struct kvm kvm = {.fd = -1};
 	struct vm vm = {.fd = -1};
@@ -184,8 +182,8 @@ static void tsc_counts_at_p0(void **state)
 	if (build_vm_parts(&kvm, &vm, &line, &e) < 0)
 		fail_msg("%s", e.text);
 	if (kvm.hwcr) {
-		assert_int_equal(ioctl(vm.vcpu[0].fd, KVM_GET_MSRS, &m), 1);
-		assert_true(m.entry.data & BIT(24));
+		assert_int_equal(vcpu_get_msrs(&vm.vcpu[0], &m, 1, &e), 0);
+		assert_true(!m.refused && m.value & HWCR_TSC_FREQ_SEL);
 	}
 	kvm.hwcr = true;
 	assert_int_equal(vcpu_set_platform(&vm.vcpu[0], &e), 0);
