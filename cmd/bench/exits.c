@@ -19,17 +19,17 @@ struct report {
 	struct bench_host host;
 	struct noise noise;
 	struct kvm kvm;
-	struct exits *exits;
+	struct exit_costs *exits;
 	bool locked;
 	unsigned khz;
 	unsigned warmup;
 	unsigned iterations;
-	struct exits_row row[EXITS_ROWS_MAX];
+	struct exit_costs_row row[EXIT_COSTS_ROWS_MAX];
 };
 
 static void report_destroy(struct report *p)
 {
-	exits_close(p->exits);
+	exit_costs_close(p->exits);
 	kvm_close(&p->kvm);
 }
 
@@ -41,12 +41,12 @@ static void print_count(int64_t n)
 		printf(" %9lld", (long long)n);
 }
 
-static void print_row(const struct report *p, const struct exits_row *row)
+static void print_row(const struct report *p, const struct exit_costs_row *row)
 {
 	const struct stats *c = &row->cycles;
 
-	printf("%-20s %-11s %-6s ", exits_from_name(row->from), row->name, exits_answer_name(row->answer));
-	if (row->state == EXITS_CANNOT) {
+	printf("%-20s %-11s %-6s ", exit_costs_from_name(row->from), row->name, exit_costs_answer_name(row->answer));
+	if (row->state == EXIT_COSTS_CANNOT) {
 		printf("cannot run here: %s\n", row->words.text);
 	} else {
 		printf("%9.0f %9.0f %9.0f %9.0f %9.0f ", c->min, c->median, c->p90, c->p99, c->p999);
@@ -58,7 +58,8 @@ static void print_row(const struct report *p, const struct exits_row *row)
 		print_count(row->traced);
 		printf(" %9llu  %s\n", (unsigned long long)row->returns, row->clock);
 		if (row->words.text[0])
-			printf("    %s%s\n", row->state == EXITS_OTHER_PATH ? "another path: " : "", row->words.text);
+			printf("    %s%s\n", row->state == EXIT_COSTS_OTHER_PATH ? "another path: " : "",
+				row->words.text);
 	}
 	fflush(stdout);
 }
@@ -72,8 +73,8 @@ static int measure(struct report *p, struct err *e)
 		p->iterations, p->warmup);
 	printf("%-20s %-11s %-6s %9s %9s %9s %9s %9s %10s %9s %9s %9s  %s\n", "from", "instruction", "by", "min",
 		"median", "p90", "p99", "p99.9", "median ns", "KVM exits", "traced", "returns", "clock");
-	for (unsigned i = 0; r == 0 && i < exits_rows(); i++) {
-		r = exits_measure(p->exits, i, p->warmup, p->iterations, &p->row[i], e);
+	for (unsigned i = 0; r == 0 && i < exit_costs_rows(); i++) {
+		r = exit_costs_measure(p->exits, i, p->warmup, p->iterations, &p->row[i], e);
 		if (r == 0)
 			print_row(p, &p->row[i]);
 	}
@@ -81,23 +82,23 @@ static int measure(struct report *p, struct err *e)
 }
 
 /* It ran, and what it timed is out of the guest: its histogram is worth a look. */
-static bool leaves(const struct exits_row *row)
+static bool leaves(const struct exit_costs_row *row)
 {
-	return row->state != EXITS_CANNOT && row->answer != EXITS_NOBODY;
+	return row->state != EXIT_COSTS_CANNOT && row->answer != EXIT_COSTS_NOBODY;
 }
 
-static void row_title(const struct exits_row *row, char *title, size_t size)
+static void row_title(const struct exit_costs_row *row, char *title, size_t size)
 {
-	snprintf(title, size, "%s from %s, answered by %s", row->name, exits_from_name(row->from),
-		exits_answer_name(row->answer));
+	snprintf(title, size, "%s from %s, answered by %s", row->name, exit_costs_from_name(row->from),
+		exit_costs_answer_name(row->answer));
 }
 
 static void print_histograms(const struct report *p)
 {
 	char title[128];
 
-	for (unsigned i = 0; i < exits_rows(); i++) {
-		const struct exits_row *row = &p->row[i];
+	for (unsigned i = 0; i < exit_costs_rows(); i++) {
+		const struct exit_costs_row *row = &p->row[i];
 
 		if (!leaves(row))
 			continue;
@@ -115,18 +116,18 @@ static void count_json(struct json *j, const char *key, int64_t n)
 		json_i64(j, key, n);
 }
 
-static void row_json(struct json *j, const struct report *p, const struct exits_row *row)
+static void row_json(struct json *j, const struct report *p, const struct exit_costs_row *row)
 {
 	static const char *const states[] = {"ok", "cannot", "another path"};
 
 	json_object(j, NULL);
 	json_string(j, "instruction", row->name);
-	json_string(j, "from", exits_from_name(row->from));
-	json_string(j, "answered_by", exits_answer_name(row->answer));
+	json_string(j, "from", exit_costs_from_name(row->from));
+	json_string(j, "answered_by", exit_costs_answer_name(row->answer));
 	json_string(j, "state", states[row->state]);
-	json_string(j, "why", row->words.text[0] && row->state != EXITS_OK ? row->words.text : NULL);
-	json_string(j, "note", row->words.text[0] && row->state == EXITS_OK ? row->words.text : NULL);
-	if (row->state != EXITS_CANNOT) {
+	json_string(j, "why", row->words.text[0] && row->state != EXIT_COSTS_OK ? row->words.text : NULL);
+	json_string(j, "note", row->words.text[0] && row->state == EXIT_COSTS_OK ? row->words.text : NULL);
+	if (row->state != EXIT_COSTS_CANNOT) {
 		json_string(j, "clock", row->clock);
 		stats_json(j, "cycles", &row->cycles);
 		if (p->khz)
@@ -154,7 +155,7 @@ static void write_json(FILE *out, void *arg)
 	json_u64(&j, "warmup", p->warmup);
 	json_u64(&j, "iterations", p->iterations);
 	json_array(&j, "rows");
-	for (unsigned i = 0; i < exits_rows(); i++)
+	for (unsigned i = 0; i < exit_costs_rows(); i++)
 		row_json(&j, p, &p->row[i]);
 	json_end(&j);
 	json_end(&j);
@@ -164,14 +165,14 @@ static void write_json(FILE *out, void *arg)
 /** struct drawing - the rows that have a histogram */
 struct drawing {
 	const struct report *report;
-	const struct exits_row *row[EXITS_ROWS_MAX];
+	const struct exit_costs_row *row[EXIT_COSTS_ROWS_MAX];
 	size_t nr;
 };
 
 static void draw_row(FILE *out, size_t i, void *arg)
 {
 	const struct drawing *d = arg;
-	const struct exits_row *row = d->row[i];
+	const struct exit_costs_row *row = d->row[i];
 	const struct bench_host *host = &d->report->host;
 	char title[128], subtitle[512];
 
@@ -184,7 +185,7 @@ static void write_svg(FILE *out, void *arg)
 {
 	struct drawing d = {.report = arg};
 
-	for (unsigned i = 0; i < exits_rows(); i++)
+	for (unsigned i = 0; i < exit_costs_rows(); i++)
 		if (leaves(&d.report->row[i]))
 			d.row[d.nr++] = &d.report->row[i];
 	svg_stack(out, d.nr, draw_row, &d);
@@ -205,11 +206,11 @@ static int pin(uint64_t cpu, struct err *e)
  */
 static int judge(const struct report *p)
 {
-	for (unsigned i = 0; i < exits_rows(); i++) {
-		if (p->row[i].state != EXITS_OTHER_PATH || !kvm_hardware())
+	for (unsigned i = 0; i < exit_costs_rows(); i++) {
+		if (p->row[i].state != EXIT_COSTS_OTHER_PATH || !kvm_hardware())
 			continue;
 		fprintf(stderr, "vmm: %s from %s took another path: %s\n", p->row[i].name,
-			exits_from_name(p->row[i].from), p->row[i].words.text);
+			exit_costs_from_name(p->row[i].from), p->row[i].words.text);
 		return EXIT_FAILED;
 	}
 	return 0;
@@ -248,9 +249,9 @@ int bench_exits(int argc, char **argv)
 		p.locked ? "locked" : "not locked: ulimit -l is too small");
 	r = kvm_open(NULL, &p.kvm, &e);
 	if (r == 0)
-		r = exits_open(&p.kvm, &p.exits, &e);
+		r = exit_costs_open(&p.kvm, &p.exits, &e);
 	if (r == 0) {
-		p.khz = exits_khz(p.exits);
+		p.khz = exit_costs_khz(p.exits);
 		r = measure(&p, &e);
 	}
 	if (r == 0)

@@ -42,7 +42,7 @@ struct guest {
 };
 
 /**
- * struct exits - both guests
+ * struct exit_costs - both guests
  * @irqs: the one with interrupts; @no_irqs: why there is none, or empty
  * @line: the interrupt, and the ioeventfd of the row that KVM answers
  * @kick: the ioeventfd that wakes the thread; -1: none
@@ -50,7 +50,7 @@ struct guest {
  * @seen: kicks that it has seen
  * @trace_fd: counts kvm:kvm_exit of this thread, or -1
  */
-struct exits {
+struct exit_costs {
 	struct guest plain;
 	struct guest irqs;
 	struct err no_irqs;
@@ -63,19 +63,19 @@ struct exits {
 
 static const char *const clocks[CLOCKS] = {[WITH_RDTSCP] = "RDTSCP", [WITH_RDTSC] = "LFENCE, RDTSC"};
 
-static struct guest *guest_of(struct exits *x, const struct path *p)
+static struct guest *guest_of(struct exit_costs *x, const struct path *p)
 {
-	return exits_has_interrupts(p) ? &x->irqs : &x->plain;
+	return exit_costs_has_interrupts(p) ? &x->irqs : &x->plain;
 }
 
-const char *exits_from_name(enum exits_from f)
+const char *exit_costs_from_name(enum exit_costs_from f)
 {
 	static const char *const names[] = {"ring 0", "ring 3", "ring 3, system call"};
 
 	return names[f];
 }
 
-const char *exits_answer_name(enum exits_answer a)
+const char *exit_costs_answer_name(enum exit_costs_answer a)
 {
 	static const char *const names[] = {"-", "KVM", "VMM", "thread"};
 
@@ -116,7 +116,7 @@ static int open_tracepoint(void)
 	return id ? (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) : -1;
 }
 
-static int64_t traced_exits(const struct exits *x)
+static int64_t traced_exits(const struct exit_costs *x)
 {
 	uint64_t n;
 
@@ -126,7 +126,7 @@ static int64_t traced_exits(const struct exits *x)
 /* --- Interrupts ---------------------------------------------------------------------------------------------- */
 
 /* One eventfd is ioeventfd and irqfd at once; the other is an ioeventfd that wakes our thread. */
-static int add_interrupts(struct exits *x, struct err *e)
+static int add_interrupts(struct exit_costs *x, struct err *e)
 {
 	struct {
 		struct kvm_irq_routing head;
@@ -166,7 +166,7 @@ static int add_interrupts(struct exits *x, struct err *e)
 /* A kick from us, with @stop, ends it; kicks of the guest come one at a time, as it waits for the interrupt of each. */
 static void *kick_thread(void *arg)
 {
-	struct exits *x = arg;
+	struct exit_costs *x = arg;
 	uint64_t n;
 
 	while (read(x->kick, &n, sizeof(n)) == sizeof(n) && !__atomic_load_n(&x->stop, __ATOMIC_ACQUIRE)) {
@@ -179,10 +179,10 @@ static void *kick_thread(void *arg)
 /* --- Running ------------------------------------------------------------------------------------------------- */
 
 /* Where a halt was: the end of the row's loop, or a fault. */
-static bool reached_end(struct exits *x, const struct path *p, unsigned clock, struct err *why)
+static bool reached_end(struct exit_costs *x, const struct path *p, unsigned clock, struct err *why)
 {
 	struct vm *vm = &guest_of(x, p)->vm;
-	uint64_t frame[2] = {0}, begin = exits_address(exits_loop(p, clock));
+	uint64_t frame[2] = {0}, begin = exit_costs_address(exit_costs_loop(p, clock));
 	struct vcpu_regs regs;
 	uint64_t vector;
 
@@ -191,7 +191,8 @@ static bool reached_end(struct exits *x, const struct path *p, unsigned clock, s
 		return false;
 	}
 	/* Ring 0 ends by itself; no loop is longer than 256 bytes. */
-	if (p->from == EXITS_RING0 && regs.general.rip > begin && regs.general.rip < begin + 256 && !regs.general.r13)
+	if (p->from == EXIT_COSTS_RING0 && regs.general.rip > begin && regs.general.rip < begin + 256 &&
+		!regs.general.r13)
 		return true;
 	vector = regs.general.rip - 1 - AT_HLTS;
 	if (vector >= VECTORS_EXCEPTIONS) {
@@ -200,7 +201,7 @@ static bool reached_end(struct exits *x, const struct path *p, unsigned clock, s
 	}
 	/* The frame has an error code in front for 13 and its like; RIP is the first that looks like one. */
 	gmem_read(&vm->memory.gmem, regs.general.rsp, frame, sizeof(frame));
-	if (vector == VECTOR_GP && p->from != EXITS_RING0 && !regs.general.r13)
+	if (vector == VECTOR_GP && p->from != EXIT_COSTS_RING0 && !regs.general.r13)
 		return true;
 	err_set(why, -EIO, "the guest faults there: vector %llu at +0x%llx of the loop", (unsigned long long)vector,
 		(unsigned long long)((vector == VECTOR_GP || vector == VECTOR_PF ? frame[1] : frame[0]) - begin));
@@ -208,7 +209,7 @@ static bool reached_end(struct exits *x, const struct path *p, unsigned clock, s
 }
 
 /* Steps the guest to the end of its loop. false: it did not reach it, and why; true also gives the returns to us. */
-static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
+static bool step(struct exit_costs *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
 {
 	struct vcpu_exit exit;
 	bool ok = false;
@@ -251,14 +252,14 @@ static bool step(struct exits *x, const struct path *p, unsigned clock, uint64_t
 }
 
 /* Runs the row once, with the thread that it needs; otherwise as step(). */
-static bool run(struct exits *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
+static bool run(struct exit_costs *x, const struct path *p, unsigned clock, uint64_t *ret_returns, struct err *why)
 {
 	const uint64_t one = 1;
 	pthread_t thread;
 	bool ok;
 	int r;
 
-	if (p->answer != EXITS_THREAD)
+	if (p->answer != EXIT_COSTS_THREAD)
 		return step(x, p, clock, ret_returns, why);
 	x->seen = 0;
 	x->stop = false;
@@ -275,49 +276,49 @@ static bool run(struct exits *x, const struct path *p, unsigned clock, uint64_t 
 	return ok;
 }
 
-static void prove(const struct exits *x, const struct path *p, unsigned iterations, struct exits_row *row)
+static void prove(const struct exit_costs *x, const struct path *p, unsigned iterations, struct exit_costs_row *row)
 {
-	uint64_t want = p->answer == EXITS_VMM ? iterations : 0;
+	uint64_t want = p->answer == EXIT_COSTS_VMM ? iterations : 0;
 
-	row->state = EXITS_OTHER_PATH;
+	row->state = EXIT_COSTS_OTHER_PATH;
 	if (row->returns != want)
 		err_set(&row->words, 0, "KVM_RUN returned %llu times and not %llu", (unsigned long long)row->returns,
 			(unsigned long long)want);
-	else if (p->answer != EXITS_NOBODY && row->kvm_exits >= 0 && row->kvm_exits < (int64_t)iterations)
+	else if (p->answer != EXIT_COSTS_NOBODY && row->kvm_exits >= 0 && row->kvm_exits < (int64_t)iterations)
 		err_set(&row->words, 0,
 			"KVM counted %lld exits in %u iterations: it emulates, and does not leave the guest",
 			(long long)row->kvm_exits, iterations);
-	else if (p->answer != EXITS_NOBODY && row->traced >= 0 && row->traced < (int64_t)iterations)
+	else if (p->answer != EXIT_COSTS_NOBODY && row->traced >= 0 && row->traced < (int64_t)iterations)
 		err_set(&row->words, 0, "the tracepoint kvm:kvm_exit was passed %lld times in %u iterations",
 			(long long)row->traced, iterations);
-	else if (p->answer == EXITS_NOBODY && row->traced >= (int64_t)iterations)
+	else if (p->answer == EXIT_COSTS_NOBODY && row->traced >= (int64_t)iterations)
 		err_set(&row->words, 0,
 			"the tracepoint kvm:kvm_exit was passed %lld times, and nothing should leave the guest",
 			(long long)row->traced);
-	else if (p->answer == EXITS_THREAD && x->seen != iterations)
+	else if (p->answer == EXIT_COSTS_THREAD && x->seen != iterations)
 		err_set(&row->words, 0, "the thread was woken %llu times and not %u", (unsigned long long)x->seen,
 			iterations);
 	else
-		row->state = EXITS_OK;
+		row->state = EXIT_COSTS_OK;
 }
 
 /*
  * KVM answers the hypercall instruction of the other maker once, by writing the processor's own over it
  * (KVM_X86_QUIRK_FIX_HYPERCALL_INSN): what is timed after that is the processor's own.
  */
-static void tell_if_replaced(const struct guest *g, const struct path *p, unsigned clock, struct exits_row *row)
+static void tell_if_replaced(const struct guest *g, const struct path *p, unsigned clock, struct exit_costs_row *row)
 {
-	const uint8_t *code = exits_handler(p) ? exits_handler(p) : exits_loop(p, clock);
+	const uint8_t *code = exit_costs_handler(p) ? exit_costs_handler(p) : exit_costs_loop(p, clock);
 	uint8_t now[CODE_ALIGN];
 
-	gmem_read(&g->vm.memory.gmem, exits_address(code), now, sizeof(now));
+	gmem_read(&g->vm.memory.gmem, exit_costs_address(code), now, sizeof(now));
 	if (memcmp(now, code, sizeof(now)) != 0)
 		err_set(&row->words, 0,
 			"KVM has replaced the instruction by the processor's own, %s: that is what was timed",
-			exits_replaced_by(p));
+			exit_costs_replaced_by(p));
 }
 
-static int collect(struct guest *g, unsigned iterations, struct exits_row *row, struct err *e)
+static int collect(struct guest *g, unsigned iterations, struct exit_costs_row *row, struct err *e)
 {
 	CLEANUP_FREE double *cycles = calloc(iterations, sizeof(*cycles));
 	CLEANUP_FREE uint32_t *raw = calloc(iterations, sizeof(*raw));
@@ -332,18 +333,19 @@ static int collect(struct guest *g, unsigned iterations, struct exits_row *row, 
 	return 0;
 }
 
-int exits_measure(
-	struct exits *x, unsigned index, unsigned warmup, unsigned iterations, struct exits_row *ret, struct err *e)
+int exit_costs_measure(struct exit_costs *x, unsigned index, unsigned warmup, unsigned iterations,
+	struct exit_costs_row *ret, struct err *e)
 {
-	const struct path *p = exits_path(index);
-	struct exits_row row = {.name = p->what->name, .from = p->from, .answer = p->answer, .state = EXITS_CANNOT};
+	const struct path *p = exit_costs_path(index);
+	struct exit_costs_row row = {
+		.name = p->what->name, .from = p->from, .answer = p->answer, .state = EXIT_COSTS_CANNOT};
 	struct guest *g = guest_of(x, p);
 	struct kick_alarm alarm;
 	unsigned clock;
 	uint64_t n;
 	int r = 0;
 
-	if (exits_has_interrupts(p) && x->no_irqs.text[0]) {
+	if (exit_costs_has_interrupts(p) && x->no_irqs.text[0]) {
 		row.words = x->no_irqs;
 		*ret = row;
 		return 0;
@@ -352,7 +354,7 @@ int exits_measure(
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
 	for (clock = 0; clock < CLOCKS; clock++) {
-		r = exits_enter(&g->vm, p, clock, warmup, e);
+		r = exit_costs_enter(&g->vm, p, clock, warmup, e);
 		if (r < 0 || run(x, p, clock, &n, &row.words))
 			break;
 	}
@@ -360,7 +362,7 @@ int exits_measure(
 		int64_t before, traced;
 
 		row.clock = clocks[clock];
-		r = exits_enter(&g->vm, p, clock, iterations, e);
+		r = exit_costs_enter(&g->vm, p, clock, iterations, e);
 		before = kvm_exits(g);
 		traced = traced_exits(x);
 		if (r == 0 && run(x, p, clock, &row.returns, &row.words)) {
@@ -368,7 +370,7 @@ int exits_measure(
 			row.traced = traced < 0 ? -1 : traced_exits(x) - traced;
 			row.words.text[0] = '\0';
 			prove(x, p, iterations, &row);
-			if (row.state == EXITS_OK)
+			if (row.state == EXIT_COSTS_OK)
 				tell_if_replaced(g, p, clock, &row);
 			r = collect(g, iterations, &row, e);
 		}
@@ -379,7 +381,7 @@ int exits_measure(
 	return r;
 }
 
-unsigned exits_khz(const struct exits *x)
+unsigned exit_costs_khz(const struct exit_costs *x)
 {
 	int r = ioctl(x->plain.vm.vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
 
@@ -403,7 +405,7 @@ static int guest_open(struct kvm *kvm, const struct cpuid_set *set, bool irqchip
 		r = vcpu_set_cpuid(&g->vm.vcpu[0], set, e);
 	if (r < 0)
 		return r;
-	exits_write_guest(&g->vm.memory.gmem);
+	exit_costs_write_guest(&g->vm.memory.gmem);
 	/* A KVM without counters has all rows, unproved. */
 	if (kvm_stats_open(kvm, g->vm.vcpu[0].fd, &g->stats) == -ENOMEM)
 		return err_sys(e, -ENOMEM, "cannot read KVM's counters");
@@ -416,11 +418,11 @@ static void guest_close(struct guest *g)
 	vm_destroy(&g->vm);
 }
 
-int exits_open(struct kvm *kvm, struct exits **ret, struct err *e)
+int exit_costs_open(struct kvm *kvm, struct exit_costs **ret, struct err *e)
 {
 	const struct cpuid_opts opts = {.cpus = 1};
 	CLEANUP_FREE struct cpuid_set *set = malloc(sizeof(*set));
-	struct exits *x = calloc(1, sizeof(*x));
+	struct exit_costs *x = calloc(1, sizeof(*x));
 	int r;
 
 	if (!x || !set) {
@@ -435,7 +437,7 @@ int exits_open(struct kvm *kvm, struct exits **ret, struct err *e)
 	if (r == 0)
 		r = guest_open(kvm, set, false, &x->plain, e);
 	if (r < 0) {
-		exits_close(x);
+		exit_costs_close(x);
 		return r;
 	}
 	/* A KVM without interrupts has all the other rows. */
@@ -447,7 +449,7 @@ int exits_open(struct kvm *kvm, struct exits **ret, struct err *e)
 	return 0;
 }
 
-void exits_close(struct exits *x)
+void exit_costs_close(struct exit_costs *x)
 {
 	if (!x)
 		return;

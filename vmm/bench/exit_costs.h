@@ -16,24 +16,24 @@
 #include "vmm/base/stats.h"
 #include "vmm/kvm/kvm.h"
 
-enum exits_from { EXITS_RING0, EXITS_RING3, EXITS_SYSCALL };
+enum exit_costs_from { EXIT_COSTS_RING0, EXIT_COSTS_RING3, EXIT_COSTS_SYSCALL };
 
 /**
- * enum exits_answer - who lets the guest go on
- * @EXITS_THREAD: a thread of ours that an ioeventfd wakes, and that raises an interrupt; KVM_RUN does not return
+ * enum exit_costs_answer - who lets the guest go on
+ * @EXIT_COSTS_THREAD: a thread of ours that an ioeventfd wakes, and that raises an interrupt; KVM_RUN does not return
  */
-enum exits_answer { EXITS_NOBODY, EXITS_KVM, EXITS_VMM, EXITS_THREAD };
+enum exit_costs_answer { EXIT_COSTS_NOBODY, EXIT_COSTS_KVM, EXIT_COSTS_VMM, EXIT_COSTS_THREAD };
 
 /**
- * enum exits_state - what came of a row
- * @EXITS_OK: measured, and the path was what it should be
- * @EXITS_CANNOT: this host cannot run it; the words say why
- * @EXITS_OTHER_PATH: it ran, but not on its path; the words say how
+ * enum exit_costs_state - what came of a row
+ * @EXIT_COSTS_OK: measured, and the path was what it should be
+ * @EXIT_COSTS_CANNOT: this host cannot run it; the words say why
+ * @EXIT_COSTS_OTHER_PATH: it ran, but not on its path; the words say how
  */
-enum exits_state { EXITS_OK, EXITS_CANNOT, EXITS_OTHER_PATH };
+enum exit_costs_state { EXIT_COSTS_OK, EXIT_COSTS_CANNOT, EXIT_COSTS_OTHER_PATH };
 
 /**
- * struct exits_row - one path
+ * struct exit_costs_row - one path
  * @name, @clock: instruction and what timed it; static
  * @cycles: of a round trip, with the price of the clock in it: the row "nothing" has that alone
  * @histogram: of the cycles
@@ -42,12 +42,12 @@ enum exits_state { EXITS_OK, EXITS_CANNOT, EXITS_OTHER_PATH };
  * @traced: how often the tracepoint kvm:kvm_exit was passed; -1: it cannot be counted here
  * @returns: of KVM_RUN to us, without the last
  */
-struct exits_row {
+struct exit_costs_row {
 	const char *name;
 	const char *clock;
-	enum exits_from from;
-	enum exits_answer answer;
-	enum exits_state state;
+	enum exit_costs_from from;
+	enum exit_costs_answer answer;
+	enum exit_costs_state state;
 	struct err words;
 	struct stats cycles;
 	struct histogram histogram;
@@ -56,36 +56,36 @@ struct exits_row {
 	uint64_t returns;
 };
 
-#define EXITS_ROWS_MAX       20
-#define EXITS_ITERATIONS_MAX 1000000
+#define EXIT_COSTS_ROWS_MAX       20
+#define EXIT_COSTS_ITERATIONS_MAX 1000000
 
-struct exits;
+struct exit_costs;
 
-/** exits_open() - a VM with the guest in it; the caller owns *@ret */
-int exits_open(struct kvm *kvm, struct exits **ret, struct err *e);
+/** exit_costs_open() - a VM with the guest in it; the caller owns *@ret */
+int exit_costs_open(struct kvm *kvm, struct exit_costs **ret, struct err *e);
 
-/** exits_rows() - how many paths there are */
-unsigned exits_rows(void);
+/** exit_costs_rows() - how many paths there are */
+unsigned exit_costs_rows(void);
 
-/** exits_khz() - of the guest's time stamp counter; 0: KVM does not tell */
-unsigned exits_khz(const struct exits *x);
+/** exit_costs_khz() - of the guest's time stamp counter; 0: KVM does not tell */
+unsigned exit_costs_khz(const struct exit_costs *x);
 
 /**
- * exits_measure() - one path
- * @row: below exits_rows()
- * @warmup, @iterations: 1 to EXITS_ITERATIONS_MAX
+ * exit_costs_measure() - one path
+ * @row: below exit_costs_rows()
+ * @warmup, @iterations: 1 to EXIT_COSTS_ITERATIONS_MAX
  *
  * Return: 0, with whatever came of it in @ret; a negative errno only when memory or an ioctl of the set-up failed.
  * Context: uses SIGALRM meanwhile (struct kick_alarm), so that a guest that hangs is a result.
  */
-int exits_measure(
-	struct exits *x, unsigned row, unsigned warmup, unsigned iterations, struct exits_row *ret, struct err *e);
+int exit_costs_measure(struct exit_costs *x, unsigned row, unsigned warmup, unsigned iterations,
+	struct exit_costs_row *ret, struct err *e);
 
-/** exits_close() - takes NULL */
-void exits_close(struct exits *x);
+/** exit_costs_close() - takes NULL */
+void exit_costs_close(struct exit_costs *x);
 
-/** exits_from_name(), exits_answer_name() - static words */
-const char *exits_from_name(enum exits_from f);
-const char *exits_answer_name(enum exits_answer a);
+/** exit_costs_from_name(), exit_costs_answer_name() - static words */
+const char *exit_costs_from_name(enum exit_costs_from f);
+const char *exit_costs_answer_name(enum exit_costs_answer a);
 
 #endif

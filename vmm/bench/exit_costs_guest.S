@@ -11,7 +11,7 @@
 # A loop ends in HLT. In ring 3 that is a general protection fault at this very place, by which the VMM knows the end.
 # Where interrupts are, KVM keeps HLT to itself, and an OUT to PORT_END ends it.
 	.section .rodata
-	.globl	exits_guest_start, exits_guest_end
+	.globl	exit_costs_guest_start, exit_costs_guest_end
 	.code64
 	.set	PORT, 0xe9
 	.set	PORT_END, 0xf4
@@ -67,9 +67,9 @@
 	.endm
 
 	.macro timed how, clock
-	.globl	exits_\how\()_\clock
+	.globl	exit_costs_\how\()_\clock
 	.balign	64
-exits_\how\()_\clock:
+exit_costs_\how\()_\clock:
 1:	now_\clock %r8
 	do_\how
 	now_\clock %r9
@@ -83,9 +83,9 @@ exits_\how\()_\clock:
 
 	# What a system call does in the guest's kernel
 	.macro handler how
-	.globl	exits_handler_\how
+	.globl	exit_costs_handler_\how
 	.balign	64
-exits_handler_\how:
+exit_costs_handler_\how:
 	mov	%rcx, %r10
 	do_\how
 	mov	%r10, %rcx
@@ -94,9 +94,9 @@ exits_handler_\how:
 
 	# From a store that is an ioeventfd to the first instruction of the handler, which leaves its time in R9.
 	.macro kicked clock
-	.globl	exits_kick_\clock, exits_irq_\clock
+	.globl	exit_costs_kick_\clock, exit_costs_irq_\clock
 	.balign	64
-exits_kick_\clock:
+exit_costs_kick_\clock:
 1:	xor	%ebx, %ebx
 	now_\clock %r8
 	mov	%ebp, (%r14)
@@ -110,7 +110,7 @@ exits_kick_\clock:
 	out	%al, $PORT_END
 3:	jmp	3b
 	.balign	64
-exits_irq_\clock:
+exit_costs_irq_\clock:
 	now_\clock %r9
 	mov	$1, %ebx
 	mov	%ebp, (%r15)
@@ -118,7 +118,7 @@ exits_irq_\clock:
 	.endm
 
 	.balign	64
-exits_guest_start:
+exit_costs_guest_start:
 	.irp how, nothing, cpuid, rdmsr, vmcall, vmmcall, out, store, syscall
 	timed \how, rdtscp
 	timed \how, rdtsc
@@ -131,10 +131,10 @@ exits_guest_start:
 
 	# Where a row begins in ring 3: on a stack with an interrupt's frame. A processor sets the task register as LTR does
 	# and no other way for sure: QEMU's, with SVM nested in it, finds no I/O bitmap by one that KVM_SET_SREGS gave it.
-	.globl	exits_to_ring3
+	.globl	exit_costs_to_ring3
 	.balign	64
-exits_to_ring3:
+exit_costs_to_ring3:
 	ltr	%ax
 	iretq
-exits_guest_end:
+exit_costs_guest_end:
 	.section .note.GNU-stack, "", @progbits

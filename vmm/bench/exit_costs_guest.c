@@ -36,90 +36,94 @@
 #define MAPPED (PTE_P | PTE_W | PTE_U)
 
 /* The labels of exit_costs_guest.S */
-extern const uint8_t exits_guest_start[], exits_guest_end[], exits_to_ring3[];
-extern const uint8_t exits_nothing_rdtscp[], exits_nothing_rdtsc[], exits_handler_nothing[];
-extern const uint8_t exits_cpuid_rdtscp[], exits_cpuid_rdtsc[], exits_handler_cpuid[];
-extern const uint8_t exits_rdmsr_rdtscp[], exits_rdmsr_rdtsc[], exits_handler_rdmsr[];
-extern const uint8_t exits_vmcall_rdtscp[], exits_vmcall_rdtsc[], exits_handler_vmcall[];
-extern const uint8_t exits_vmmcall_rdtscp[], exits_vmmcall_rdtsc[], exits_handler_vmmcall[];
-extern const uint8_t exits_out_rdtscp[], exits_out_rdtsc[], exits_handler_out[];
-extern const uint8_t exits_store_rdtscp[], exits_store_rdtsc[], exits_handler_store[];
-extern const uint8_t exits_syscall_rdtscp[], exits_syscall_rdtsc[];
-extern const uint8_t exits_kick_rdtscp[], exits_kick_rdtsc[], exits_irq_rdtscp[], exits_irq_rdtsc[];
+extern const uint8_t exit_costs_guest_start[], exit_costs_guest_end[], exit_costs_to_ring3[];
+extern const uint8_t exit_costs_nothing_rdtscp[], exit_costs_nothing_rdtsc[], exit_costs_handler_nothing[];
+extern const uint8_t exit_costs_cpuid_rdtscp[], exit_costs_cpuid_rdtsc[], exit_costs_handler_cpuid[];
+extern const uint8_t exit_costs_rdmsr_rdtscp[], exit_costs_rdmsr_rdtsc[], exit_costs_handler_rdmsr[];
+extern const uint8_t exit_costs_vmcall_rdtscp[], exit_costs_vmcall_rdtsc[], exit_costs_handler_vmcall[];
+extern const uint8_t exit_costs_vmmcall_rdtscp[], exit_costs_vmmcall_rdtsc[], exit_costs_handler_vmmcall[];
+extern const uint8_t exit_costs_out_rdtscp[], exit_costs_out_rdtsc[], exit_costs_handler_out[];
+extern const uint8_t exit_costs_store_rdtscp[], exit_costs_store_rdtsc[], exit_costs_handler_store[];
+extern const uint8_t exit_costs_syscall_rdtscp[], exit_costs_syscall_rdtsc[];
+extern const uint8_t exit_costs_kick_rdtscp[], exit_costs_kick_rdtsc[], exit_costs_irq_rdtscp[], exit_costs_irq_rdtsc[];
 
 static const struct instruction nothing = {
-	"nothing", {exits_nothing_rdtscp, exits_nothing_rdtsc}, exits_handler_nothing};
-static const struct instruction cpuid = {"CPUID", {exits_cpuid_rdtscp, exits_cpuid_rdtsc}, exits_handler_cpuid};
-static const struct instruction rdmsr = {"RDMSR", {exits_rdmsr_rdtscp, exits_rdmsr_rdtsc}, exits_handler_rdmsr};
-static const struct instruction vmcall = {"VMCALL", {exits_vmcall_rdtscp, exits_vmcall_rdtsc}, exits_handler_vmcall};
+	"nothing", {exit_costs_nothing_rdtscp, exit_costs_nothing_rdtsc}, exit_costs_handler_nothing};
+static const struct instruction cpuid = {
+	"CPUID", {exit_costs_cpuid_rdtscp, exit_costs_cpuid_rdtsc}, exit_costs_handler_cpuid};
+static const struct instruction rdmsr = {
+	"RDMSR", {exit_costs_rdmsr_rdtscp, exit_costs_rdmsr_rdtsc}, exit_costs_handler_rdmsr};
+static const struct instruction vmcall = {
+	"VMCALL", {exit_costs_vmcall_rdtscp, exit_costs_vmcall_rdtsc}, exit_costs_handler_vmcall};
 static const struct instruction vmmcall = {
-	"VMMCALL", {exits_vmmcall_rdtscp, exits_vmmcall_rdtsc}, exits_handler_vmmcall};
-static const struct instruction out = {"OUT", {exits_out_rdtscp, exits_out_rdtsc}, exits_handler_out};
-static const struct instruction store = {"MMIO store", {exits_store_rdtscp, exits_store_rdtsc}, exits_handler_store};
-static const struct instruction kick = {"ioeventfd", {exits_kick_rdtscp, exits_kick_rdtsc}, NULL};
+	"VMMCALL", {exit_costs_vmmcall_rdtscp, exit_costs_vmmcall_rdtsc}, exit_costs_handler_vmmcall};
+static const struct instruction out = {"OUT", {exit_costs_out_rdtscp, exit_costs_out_rdtsc}, exit_costs_handler_out};
+static const struct instruction store = {
+	"MMIO store", {exit_costs_store_rdtscp, exit_costs_store_rdtsc}, exit_costs_handler_store};
+static const struct instruction kick = {"ioeventfd", {exit_costs_kick_rdtscp, exit_costs_kick_rdtsc}, NULL};
 /* The loop of the rows from a system call: what they time is in the handler. */
-static const struct instruction system_call = {"SYSCALL", {exits_syscall_rdtscp, exits_syscall_rdtsc}, NULL};
+static const struct instruction system_call = {"SYSCALL", {exit_costs_syscall_rdtscp, exit_costs_syscall_rdtsc}, NULL};
 
-static const uint8_t *const irq_handlers[CLOCKS] = {exits_irq_rdtscp, exits_irq_rdtsc};
+static const uint8_t *const irq_handlers[CLOCKS] = {exit_costs_irq_rdtscp, exit_costs_irq_rdtsc};
 
 static const struct path paths[] = {
-	{&nothing, EXITS_RING0, EXITS_NOBODY, MMIO_PLAIN},
-	{&cpuid, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&rdmsr, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&vmcall, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&vmmcall, EXITS_RING0, EXITS_KVM, MMIO_PLAIN},
-	{&out, EXITS_RING0, EXITS_VMM, MMIO_PLAIN},
-	{&store, EXITS_RING0, EXITS_VMM, MMIO_PLAIN},
-	{&nothing, EXITS_RING3, EXITS_NOBODY, MMIO_PLAIN},
-	{&cpuid, EXITS_RING3, EXITS_KVM, MMIO_PLAIN},
-	{&out, EXITS_RING3, EXITS_VMM, MMIO_PLAIN},
-	{&store, EXITS_RING3, EXITS_VMM, MMIO_PLAIN},
-	{&nothing, EXITS_SYSCALL, EXITS_NOBODY, MMIO_PLAIN},
-	{&cpuid, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&rdmsr, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&vmcall, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&vmmcall, EXITS_SYSCALL, EXITS_KVM, MMIO_PLAIN},
-	{&out, EXITS_SYSCALL, EXITS_VMM, MMIO_PLAIN},
-	{&store, EXITS_SYSCALL, EXITS_VMM, MMIO_PLAIN},
-	{&kick, EXITS_RING0, EXITS_KVM, MMIO_KICKS_KVM},
-	{&kick, EXITS_RING0, EXITS_THREAD, MMIO_KICKS_THREAD},
+	{&nothing, EXIT_COSTS_RING0, EXIT_COSTS_NOBODY, MMIO_PLAIN},
+	{&cpuid, EXIT_COSTS_RING0, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&rdmsr, EXIT_COSTS_RING0, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&vmcall, EXIT_COSTS_RING0, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&vmmcall, EXIT_COSTS_RING0, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&out, EXIT_COSTS_RING0, EXIT_COSTS_VMM, MMIO_PLAIN},
+	{&store, EXIT_COSTS_RING0, EXIT_COSTS_VMM, MMIO_PLAIN},
+	{&nothing, EXIT_COSTS_RING3, EXIT_COSTS_NOBODY, MMIO_PLAIN},
+	{&cpuid, EXIT_COSTS_RING3, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&out, EXIT_COSTS_RING3, EXIT_COSTS_VMM, MMIO_PLAIN},
+	{&store, EXIT_COSTS_RING3, EXIT_COSTS_VMM, MMIO_PLAIN},
+	{&nothing, EXIT_COSTS_SYSCALL, EXIT_COSTS_NOBODY, MMIO_PLAIN},
+	{&cpuid, EXIT_COSTS_SYSCALL, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&rdmsr, EXIT_COSTS_SYSCALL, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&vmcall, EXIT_COSTS_SYSCALL, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&vmmcall, EXIT_COSTS_SYSCALL, EXIT_COSTS_KVM, MMIO_PLAIN},
+	{&out, EXIT_COSTS_SYSCALL, EXIT_COSTS_VMM, MMIO_PLAIN},
+	{&store, EXIT_COSTS_SYSCALL, EXIT_COSTS_VMM, MMIO_PLAIN},
+	{&kick, EXIT_COSTS_RING0, EXIT_COSTS_KVM, MMIO_KICKS_KVM},
+	{&kick, EXIT_COSTS_RING0, EXIT_COSTS_THREAD, MMIO_KICKS_THREAD},
 };
 
-_Static_assert(ARRAY_SIZE(paths) <= EXITS_ROWS_MAX, "EXITS_ROWS_MAX is too small");
+_Static_assert(ARRAY_SIZE(paths) <= EXIT_COSTS_ROWS_MAX, "EXIT_COSTS_ROWS_MAX is too small");
 
-unsigned exits_rows(void)
+unsigned exit_costs_rows(void)
 {
 	return ARRAY_SIZE(paths);
 }
 
-const struct path *exits_path(unsigned row)
+const struct path *exit_costs_path(unsigned row)
 {
 	return &paths[row];
 }
 
-const uint8_t *exits_loop(const struct path *p, unsigned clock)
+const uint8_t *exit_costs_loop(const struct path *p, unsigned clock)
 {
-	return (p->from == EXITS_SYSCALL ? &system_call : p->what)->loop[clock];
+	return (p->from == EXIT_COSTS_SYSCALL ? &system_call : p->what)->loop[clock];
 }
 
-const uint8_t *exits_handler(const struct path *p)
+const uint8_t *exit_costs_handler(const struct path *p)
 {
-	return p->from == EXITS_SYSCALL ? p->what->handler : NULL;
+	return p->from == EXIT_COSTS_SYSCALL ? p->what->handler : NULL;
 }
 
-bool exits_has_interrupts(const struct path *p)
+bool exit_costs_has_interrupts(const struct path *p)
 {
 	return p->what == &kick;
 }
 
-const char *exits_replaced_by(const struct path *p)
+const char *exit_costs_replaced_by(const struct path *p)
 {
 	return p->what == &vmmcall ? "VMCALL" : "VMMCALL";
 }
 
-uint64_t exits_address(const uint8_t *label)
+uint64_t exit_costs_address(const uint8_t *label)
 {
-	return AT_CODE + (uint64_t)(label - exits_guest_start);
+	return AT_CODE + (uint64_t)(label - exit_costs_guest_start);
 }
 
 static void put_gate(const struct gmem *g, unsigned vector, uint64_t handler)
@@ -153,7 +157,7 @@ static void write_page_tables(const struct gmem *g)
 }
 
 /* All addresses are inside RAM, so that no write can fail. */
-void exits_write_guest(const struct gmem *g)
+void exit_costs_write_guest(const struct gmem *g)
 {
 	static const uint8_t ones = 0xff, hlts[VECTORS_EXCEPTIONS] = {[0 ... VECTORS_EXCEPTIONS - 1] = 0xf4};
 	uint8_t tss[TSS_SIZE];
@@ -166,21 +170,21 @@ void exits_write_guest(const struct gmem *g)
 	gmem_write(g, AT_TSS, tss, sizeof(tss));
 	gmem_write(g, AT_TSS + TSS_LIMIT, &ones, 1);
 	write_page_tables(g);
-	gmem_write(g, AT_CODE, exits_guest_start, (size_t)(exits_guest_end - exits_guest_start));
+	gmem_write(g, AT_CODE, exit_costs_guest_start, (size_t)(exit_costs_guest_end - exit_costs_guest_start));
 }
 
 static int set_msrs(struct vcpu *v, const struct path *p, struct err *e)
 {
 	struct vcpu_msr m[] = {
 		{.index = MSR_STAR, .value = (uint64_t)SEL_KCODE << 32 | (uint64_t)SEL_KDATA << 48},
-		{.index = MSR_LSTAR, .value = exits_handler(p) ? exits_address(exits_handler(p)) : 0},
+		{.index = MSR_LSTAR, .value = exit_costs_handler(p) ? exit_costs_address(exit_costs_handler(p)) : 0},
 		{.index = MSR_SFMASK, .value = RFLAGS_IF},
 	};
 
 	return vcpu_set_msrs(v, m, ARRAY_SIZE(m), e);
 }
 
-/* What exits_to_ring3 pops. LTR makes the segment busy, and faults on one that is: SDM 2A. */
+/* What exit_costs_to_ring3 pops. LTR makes the segment busy, and faults on one that is: SDM 2A. */
 static void write_way_to_ring3(const struct gmem *g, uint64_t rip)
 {
 	const uint64_t frame[] = {rip, SEL_UCODE, RFLAGS_FIXED, AT_USERSTACK, SEL_UDATA};
@@ -191,7 +195,7 @@ static void write_way_to_ring3(const struct gmem *g, uint64_t rip)
 	gmem_write(g, AT_FRAME, frame, sizeof(frame));
 }
 
-int exits_enter(struct vm *vm, const struct path *p, unsigned clock, unsigned iterations, struct err *e)
+int exit_costs_enter(struct vm *vm, const struct path *p, unsigned clock, unsigned iterations, struct err *e)
 {
 	const struct entry entry = {
 		.mode = ENTRY_LONG,
@@ -205,23 +209,23 @@ int exits_enter(struct vm *vm, const struct path *p, unsigned clock, unsigned it
 		.cs = SEL_KCODE,
 		.ds = SEL_KDATA,
 	};
-	bool in_ring0 = p->from == EXITS_RING0;
+	bool in_ring0 = p->from == EXIT_COSTS_RING0;
 	const struct kvm_regs general = {
-		.rip = exits_address(in_ring0 ? exits_loop(p, clock) : exits_to_ring3),
+		.rip = exit_costs_address(in_ring0 ? exit_costs_loop(p, clock) : exit_costs_to_ring3),
 		.rsp = in_ring0 ? AT_USERSTACK : AT_FRAME,
 		.rax = SEL_TSS,
 		.r12 = AT_SAMPLES,
 		.r13 = iterations,
 		.r14 = p->gpa,
 		.r15 = APIC_BASE + APIC_EOI,
-		.rflags = RFLAGS_FIXED | (exits_has_interrupts(p) ? RFLAGS_IF : 0),
+		.rflags = RFLAGS_FIXED | (exit_costs_has_interrupts(p) ? RFLAGS_IF : 0),
 	};
 	struct vcpu *v = &vm->vcpu[0];
 	struct vcpu_regs regs;
 	int r = vcpu_set_entry(v, &entry, e);
 
-	put_gate(&vm->memory.gmem, VECTOR_IRQ, exits_address(irq_handlers[clock]));
-	write_way_to_ring3(&vm->memory.gmem, exits_address(exits_loop(p, clock)));
+	put_gate(&vm->memory.gmem, VECTOR_IRQ, exit_costs_address(irq_handlers[clock]));
+	write_way_to_ring3(&vm->memory.gmem, exit_costs_address(exit_costs_loop(p, clock)));
 	if (r == 0)
 		r = set_msrs(v, p, e);
 	if (r < 0)

@@ -45,33 +45,33 @@ struct instruction {
  */
 struct path {
 	const struct instruction *what;
-	enum exits_from from;
-	enum exits_answer answer;
+	enum exit_costs_from from;
+	enum exit_costs_answer answer;
 	uint64_t gpa;
 };
 
-/** exits_path() - a row, below exits_rows() */
-const struct path *exits_path(unsigned row);
+/** exit_costs_path() - a row, below exit_costs_rows() */
+const struct path *exit_costs_path(unsigned row);
 
-/** exits_loop() - the code that times a path */
-const uint8_t *exits_loop(const struct path *p, unsigned clock);
+/** exit_costs_loop() - the code that times a path */
+const uint8_t *exit_costs_loop(const struct path *p, unsigned clock);
 
-/** exits_handler() - of the system call that the loop makes; NULL: it makes none */
-const uint8_t *exits_handler(const struct path *p);
+/** exit_costs_handler() - of the system call that the loop makes; NULL: it makes none */
+const uint8_t *exit_costs_handler(const struct path *p);
 
-/** exits_has_interrupts() - the path needs a VM with interrupt controllers */
-bool exits_has_interrupts(const struct path *p);
+/** exit_costs_has_interrupts() - the path needs a VM with interrupt controllers */
+bool exit_costs_has_interrupts(const struct path *p);
 
-/** exits_replaced_by() - the hypercall instruction that KVM puts in the place of this path's own */
-const char *exits_replaced_by(const struct path *p);
+/** exit_costs_replaced_by() - the hypercall instruction that KVM puts in the place of this path's own */
+const char *exit_costs_replaced_by(const struct path *p);
 
-/** exits_address() - where a label of exit_costs_guest.S is in the guest */
-uint64_t exits_address(const uint8_t *label);
+/** exit_costs_address() - where a label of exit_costs_guest.S is in the guest */
+uint64_t exit_costs_address(const uint8_t *label);
 
-/** exits_write_guest() - tables and code, into GUEST_RAM bytes from 0 on */
-void exits_write_guest(const struct gmem *g);
+/** exit_costs_write_guest() - tables and code, into GUEST_RAM bytes from 0 on */
+void exit_costs_write_guest(const struct gmem *g);
 
-/** exits_enter() - the state in which a path starts */
-int exits_enter(struct vm *vm, const struct path *p, unsigned clock, unsigned iterations, struct err *e);
+/** exit_costs_enter() - the state in which a path starts */
+int exit_costs_enter(struct vm *vm, const struct path *p, unsigned clock, unsigned iterations, struct err *e);
 
 #endif

@@ -170,19 +170,19 @@ static void rounds_with_a_reset(void **state)
 /* OUT, and both rows with an interrupt: the last two. */
 static int paths(struct err *e)
 {
-	struct exits *x = NULL;
-	struct exits_row row;
-	int r = exits_open(&kvm, &x, e);
+	struct exit_costs *x = NULL;
+	struct exit_costs_row row;
+	int r = exit_costs_open(&kvm, &x, e);
 
 	told.text[0] = '\0';
-	for (unsigned i = 0; r == 0 && i < exits_rows(); i++) {
-		if (i != 5 && i + 2 < exits_rows())
+	for (unsigned i = 0; r == 0 && i < exit_costs_rows(); i++) {
+		if (i != 5 && i + 2 < exit_costs_rows())
 			continue;
-		r = exits_measure(x, i, 2, 5, &row, e);
-		if (r == 0 && row.state != EXITS_OK)
+		r = exit_costs_measure(x, i, 2, 5, &row, e);
+		if (r == 0 && row.state != EXIT_COSTS_OK)
 			told = row.words;
 	}
-	exits_close(x);
+	exit_costs_close(x);
 	return r;
 }
 
