@@ -31,13 +31,12 @@ axis_of() {
 	)
 }
 
-# axis_guests WHEN: the kernels of tests/data/kernels that boot as guests then, as arguments of `suite`, one a line: axis=
-# with their names, and elf1=, bz1=, elf2=, ... with their files.
+# axis_guests NAME...: kernels of tests/data/kernels as arguments of `suite`, one a line: axis= with their names, and elf1=,
+# bz1=, elf2=, ... with their files.
 axis_guests() {
-	local names name nr=0
-	names=$(axis_of guest "$1" | paste -sd' ')
-	printf 'axis=%s\n' "$names"
-	for name in $names; do
+	local name nr=0
+	printf 'axis=%s\n' "$*"
+	for name; do
 		nr=$((nr + 1))
 		printf 'elf%s=%s\n' "$nr" "$(kernel_of --axis "$name" --format vmlinux)"
 		printf 'bz%s=%s\n' "$nr" "$(kernel_of --axis "$name" --format bzimage)"
