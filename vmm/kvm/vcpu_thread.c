@@ -5,12 +5,11 @@
  * Being held. The gate and a pause are the same thing: while there is a reason (`holds`), a thread waits in
  * hold_locked(). The closed gate is the first reason, which is there before any thread is; crew_open() takes it away.
  *
- * Leaving the guest. vcpu_request_exit() makes the next KVM_RUN return at once, a signal interrupts the one under way,
- * and both together leave no gap. KVM completes the PIO or MMIO of the last exit before it looks at the request, and an
- * instruction that needs more of them exits again: those are served by the owner as any other, since only the EINTR
- * that follows the last one ends in vcpu_thread_kicked(). It clears the request and looks for what is wanted under
- * the lock; who wants something writes it there before the request. So nothing is missed, and a request too many costs
- * one more look.
+ * Leaving the guest. A kick is a request and a signal (vcpu.c says why both). KVM completes the PIO or MMIO of the last
+ * exit before it looks at the request, and an instruction that needs more of them exits again: those are served by the
+ * owner as any other, since only the EINTR that follows the last one ends in vcpu_thread_kicked(). It clears the
+ * request and looks for what is wanted under the lock; who wants something writes it there before the request. So
+ * nothing is missed, and a request too many costs one more look.
  *
  * Kicks are sent under the lock. A thread needs it to be held or to end, so one that is RUNNING there has not gone, and
  * its id is not another's.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guests that are held still by a crew, on KVM: where their registers are, that nothing moves, and that nothing is lost.
+ * Guests that are held still by a crew, on KVM: where their registers are, that nothing moves, and that nothing is
+ * lost.
  *
- * The guests are real-mode code at CODE. What they do is counted here and in their memory, which the test's thread reads
- * as it is while they are held: ThreadSanitizer sees that holding orders it.
+ * The guests are real-mode code at CODE. What they do is counted here and in their memory, which the test's thread
+ * reads as it is while they are held: ThreadSanitizer sees that holding orders it.
  */
 #include "tests/support/unit.h"
 
