@@ -275,9 +275,9 @@ static void a_guest_in_rep_insb(void **state)
 			nap(NSEC_PER_MSEC / 10);
 	}
 	print_message("inside rep insb: %u of 1000\n", inside);
+	end();
 	assert_true(inside >= 10);
 	assert_true(rig.cpu[0].bytes >= STRING);
-	end();
 }
 
 /* s: mov si, BUFFER; mov cx, STRING; mov dx, PORT; rep outsb; inc word [COUNT]; jmp s */
@@ -313,9 +313,9 @@ static void a_guest_in_rep_outsb(void **state)
 			nap(NSEC_PER_MSEC / 10);
 	}
 	print_message("inside rep outsb: %u of 1000\n", inside);
+	end();
 	assert_true(inside >= 10);
 	assert_true(rig.cpu[0].bytes >= 100);
-	end();
 }
 
 /* l: mov eax, [ACROSS]; mov [COUNT], eax; mov [ACROSS], eax; jmp l */
