@@ -36,8 +36,8 @@ static void put(int fd, const unsigned char *data, size_t len)
 }
 
 /*
- * Takes what is whole at the start of @buf. Returns how many bytes that were; 0 if it takes more to tell. -1: a broken
- * frame.
+ * Takes what is whole at the start of @buf. Returns how many bytes that were; 0 if it takes more to tell, -1 if a frame
+ * is broken.
  */
 static ssize_t take(const unsigned char *buf, size_t len)
 {
