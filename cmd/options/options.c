@@ -29,6 +29,7 @@ static const char *const discoveries[] = {
 	NULL,
 };
 
+/* As enum ini_extent has them. */
 static const char *const extents[] = {"changed", "all", NULL};
 
 static const char *const raw_choices[] = {"host", "guest", NULL};
