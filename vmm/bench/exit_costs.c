@@ -183,25 +183,24 @@ static bool reached_end(struct exit_costs *x, const struct path *p, unsigned clo
 {
 	struct vm *vm = &guest_of(x, p)->vm;
 	uint64_t frame[2] = {0}, begin = exit_costs_address(exit_costs_loop(p, clock));
-	struct vcpu_regs regs;
+	struct kvm_regs regs;
 	uint64_t vector;
 
-	if (vcpu_get_regs(&vm->vcpu[0], &regs, NULL) < 0) {
+	if (vcpu_get_general(&vm->vcpu[0], &regs) < 0) {
 		err_set(why, -EIO, "its registers cannot be read");
 		return false;
 	}
 	/* Ring 0 ends by itself; no loop is longer than 256 bytes. */
-	if (p->from == EXIT_COSTS_RING0 && regs.general.rip > begin && regs.general.rip < begin + 256 &&
-		!regs.general.r13)
+	if (p->from == EXIT_COSTS_RING0 && regs.rip > begin && regs.rip < begin + 256 && !regs.r13)
 		return true;
-	vector = regs.general.rip - 1 - AT_HLTS;
+	vector = regs.rip - 1 - AT_HLTS;
 	if (vector >= VECTORS_EXCEPTIONS) {
-		err_set(why, -EIO, "it halted at 0x%llx, where no row does", (unsigned long long)regs.general.rip);
+		err_set(why, -EIO, "it halted at 0x%llx, where no row does", (unsigned long long)regs.rip);
 		return false;
 	}
 	/* The frame has an error code in front for 13 and its like; RIP is the first that looks like one. */
-	gmem_read(&vm->memory.gmem, regs.general.rsp, frame, sizeof(frame));
-	if (vector == VECTOR_GP && p->from != EXIT_COSTS_RING0 && !regs.general.r13)
+	gmem_read(&vm->memory.gmem, regs.rsp, frame, sizeof(frame));
+	if (vector == VECTOR_GP && p->from != EXIT_COSTS_RING0 && !regs.r13)
 		return true;
 	err_set(why, -EIO, "the guest faults there: vector %llu at +0x%llx of the loop", (unsigned long long)vector,
 		(unsigned long long)((vector == VECTOR_GP || vector == VECTOR_PF ? frame[1] : frame[0]) - begin));

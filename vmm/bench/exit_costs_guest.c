@@ -222,7 +222,7 @@ int exit_costs_enter(struct vm *vm, const struct path *p, unsigned clock, unsign
 	};
 	struct vcpu *v = &vm->vcpu[0];
 	struct vcpu_regs regs;
-	int r = vcpu_set_entry(v, &entry, e);
+	int r = vcpu_get_regs(v, &regs, e);
 
 	put_gate(&vm->memory.gmem, VECTOR_IRQ, exit_costs_address(irq_handlers[clock]));
 	write_way_to_ring3(&vm->memory.gmem, exit_costs_address(exit_costs_loop(p, clock)));
@@ -230,9 +230,7 @@ int exit_costs_enter(struct vm *vm, const struct path *p, unsigned clock, unsign
 		r = set_msrs(v, p, e);
 	if (r < 0)
 		return r;
-	r = vcpu_get_regs(v, &regs, e);
-	if (r < 0)
-		return r;
+	vcpu_entry_regs(&entry, &regs);
 	regs.system.efer |= EFER_SCE;
 	regs.general = general;
 	return vcpu_set_regs(v, &regs, e);

@@ -110,7 +110,7 @@ static int enter_at(struct vcpu *v, uint64_t rip, struct err *e)
 static enum probe_outcome step_probe(struct vcpu *v)
 {
 	struct vcpu_exit x;
-	struct vcpu_regs regs;
+	struct kvm_regs regs;
 	int r;
 
 	kick_alarm_set(PROBE_LIMIT_NS, 0);
@@ -120,9 +120,9 @@ static enum probe_outcome step_probe(struct vcpu *v)
 		return PROBE_BROKEN;
 	if (x.what == VCPU_KICKED)
 		return PROBE_HANGS;
-	if (x.what != VCPU_HLT || vcpu_get_regs(v, &regs, NULL) < 0)
+	if (x.what != VCPU_HLT || vcpu_get_general(v, &regs) < 0)
 		return PROBE_BROKEN;
-	return regs.general.rax == PROBE_GOOD ? PROBE_WORKS : PROBE_WRONG;
+	return regs.rax == PROBE_GOOD ? PROBE_WORKS : PROBE_WRONG;
 }
 
 static bool offered(const struct cpuid_set *set, const struct probe *p)

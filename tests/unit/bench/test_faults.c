@@ -32,8 +32,7 @@ static bool may_be_survived(const char *hit)
 /* A row of exits that does not run to its end with one clock is run with the other. */
 static bool with_another_clock(const char *hit)
 {
-	return !strcmp(hit, "ioctl KVM_RUN") || !strcmp(hit, "ioctl KVM_GET_REGS") ||
-		!strcmp(hit, "ioctl KVM_GET_SREGS");
+	return !strcmp(hit, "ioctl KVM_RUN") || !strcmp(hit, "ioctl KVM_GET_REGS");
 }
 
 static int paths(struct err *e);
