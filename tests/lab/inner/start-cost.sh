@@ -57,13 +57,13 @@ check "and a start costs what it did" all_of status_is 124 -- vm_is_made_beside 
 
 # kvmtool, which has no sandbox, takes 3.4 to 3.6 ms and 2,016 to 2,112 KB here.
 cost 16 "$VMM" --kernel "$reset" --mem 128M
-check "CPU time of a start, 16 at once: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 4000
+check "CPU time of a start, 16 at once: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 4100
 cost 16 "$static" --kernel "$reset" --mem 128M
-check "the same without shared libraries: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3300
+check "the same without shared libraries: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3400
 cost 1 "$VMM" --kernel "$reset" --mem 128M --sandbox off
-check "with shared libraries and without the sandbox: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3500
+check "with shared libraries and without the sandbox: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3600
 beyond_ram "$VMM"
-check "RSS beyond guest RAM: $rss KB" within 500 "$rss" 2500
+check "RSS beyond guest RAM: $rss KB" within 500 "$rss" 2600
 beyond_ram "$static"
 check "the same without shared libraries: $rss KB" within 500 "$rss" 1700
 
