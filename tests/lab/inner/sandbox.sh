@@ -79,6 +79,7 @@ check "--netns: another network" seen_has '^network of its own$'
 
 # A host that hands cores of processes that changed their user to a program (Ubuntu's and systemd's do): RLIMIT_CORE does
 # not hold for a pipe, and a core has the heap.
+# shellcheck disable=SC2016 # the hook's own $1
 printf '#!/bin/sh\ncat >/dev/null\necho "$1" >>%s/cores\n' "$TEST_TMP" >"$TEST_TMP/core-hook"
 chmod 755 "$TEST_TMP/core-hook"
 old_pattern=$(cat /proc/sys/kernel/core_pattern) old_dumpable=$(cat /proc/sys/fs/suid_dumpable)
