@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "vmm/base/clock.h"
-#include "vmm/console/escape.h"
+#include "vmm/console/printable.h"
 #include "vmm/host/nbio.h"
 
 #define TEXT_MAX     512
@@ -95,7 +95,7 @@ static void record(struct trace_sink *sink, const struct trace_record *r)
 
 	trace_format(r, text, sizeof(text));
 	n = prefix(l, r, line, sizeof(line));
-	n += escape_text(line + n, sizeof(line) - n - 64, text, strlen(text), ESCAPE_LINE);
+	n += printable_text(line + n, sizeof(line) - n - 64, text, strlen(text), PRINTABLE_LINE);
 	if (r->suppressed)
 		snprintf(line + n, sizeof(line) - n, " (%" PRIu64 " more suppressed)", r->suppressed);
 	logsink_flush(l);

@@ -9,7 +9,7 @@
 
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
-#include "vmm/console/escape.h"
+#include "vmm/console/printable.h"
 #include "vmm/report/report.h"
 
 #define FILE_MAX_BYTES (64 * MIB)
@@ -18,7 +18,7 @@
 /* Text from a file, safe for a terminal; cut to fit. */
 static void printable(char *buf, size_t size, const char *text)
 {
-	escape_text(buf, size, text, strlen(text), ESCAPE_LINE);
+	printable_text(buf, size, text, strlen(text), PRINTABLE_LINE);
 }
 
 static uint64_t get_ns(const struct json_doc *d, const struct json_node *at, const char *key)

@@ -10,7 +10,7 @@
 #include "cmd/report/report.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
-#include "vmm/console/escape.h"
+#include "vmm/console/printable.h"
 
 #define LABEL   24
 #define NUMBER  12
@@ -133,7 +133,7 @@ static void print_exits(const struct run_report *r, const struct json_node *x, F
 
 		if (!json_count(n))
 			continue;
-		escape_text(name, sizeof(name), n->key, strlen(n->key), ESCAPE_LINE);
+		printable_text(name, sizeof(name), n->key, strlen(n->key), PRINTABLE_LINE);
 		fprintf(out, "%s%" PRIu64 " %s", comma, json_count(n), name);
 		comma = ", ";
 	}
@@ -155,7 +155,7 @@ static void print_devices(const struct run_report *r, const struct json_node *li
 
 		if (!reads && !writes)
 			continue;
-		escape_text(name, sizeof(name), text, strlen(text), ESCAPE_LINE);
+		printable_text(name, sizeof(name), text, strlen(text), PRINTABLE_LINE);
 		fprintf(out, "%s %-28.28s %10" PRIu64 " reads %10" PRIu64 " writes\n", head, name, reads, writes);
 		head = "          ";
 	}
@@ -175,7 +175,7 @@ static void print_payload(const struct run_report *r, const struct json_node *li
 
 		if (!to && !from)
 			continue;
-		escape_text(name, sizeof(name), text, strlen(text), ESCAPE_LINE);
+		printable_text(name, sizeof(name), text, strlen(text), PRINTABLE_LINE);
 		fprintf(out, "%s %-28.28s %10" PRIu64 " B in %11" PRIu64 " B out of the guest\n", head, name, to, from);
 		head = "          ";
 	}
@@ -191,7 +191,7 @@ static void print_host_errors(const struct run_report *r, const struct json_node
 		const char *text = json_text(json_get(d, p, "device"), "?");
 		char name[48];
 
-		escape_text(name, sizeof(name), text, strlen(text), ESCAPE_LINE);
+		printable_text(name, sizeof(name), text, strlen(text), PRINTABLE_LINE);
 		if (errors)
 			fprintf(out, "failed     %-28.28s %10" PRIu64 " requests that the host could not do\n", name,
 				errors);

@@ -8,7 +8,7 @@
 
 #include "tests/support/fuzz.h"
 #include "vmm/console/console.h"
-#include "vmm/console/escape.h"
+#include "vmm/console/printable.h"
 
 static void check_text(const char *text, size_t len, size_t size, bool lines)
 {
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_text(text, n, sizeof(text), true);
 	n = console_tail(c, text, room);
 	check_text(text, n, room, true);
-	n = escape_text(text, room, data, size, ESCAPE_LINE);
+	n = printable_text(text, room, data, size, PRINTABLE_LINE);
 	check_text(text, n, room, false);
 	console_destroy(c);
 	return 0;

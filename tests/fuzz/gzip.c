@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "boot/source.h"
 #include "boot/boot.h"
+#include "boot/source.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/image_kit.h"
 

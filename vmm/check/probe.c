@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/base/clock.h"
 #include "boot/x86.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"
 #include "vmm/cpuid/cpuid.h"

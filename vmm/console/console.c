@@ -26,8 +26,8 @@
 #include "vmm/base/fdpath.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/wake.h"
-#include "vmm/console/escape.h"
 #include "vmm/console/internal.h"
+#include "vmm/console/printable.h"
 
 /*
  * A kernel worker moves the bytes from a pty's master to its slave: the slave is empty when it was found empty for
@@ -370,7 +370,7 @@ size_t console_tail(struct console *c, char *buf, size_t size)
 	newline = old ? memchr(text, '\n', n / 2) : NULL;
 	if (newline)
 		start = newline + 1;
-	return escape_tail(buf, size, start, n - (size_t)(start - text), ESCAPE_LINES);
+	return printable_tail(buf, size, start, n - (size_t)(start - text), PRINTABLE_LINES);
 }
 
 /* The end */

@@ -164,7 +164,7 @@ void console_finish(struct console *c, uint64_t timeout_ns);
 void console_stats(struct console *c, struct console_stats *ret);
 
 /**
- * console_tail() - the last CONSOLE_TAIL_BYTES or fewer that the guest printed, made safe for a terminal (escape.h)
+ * console_tail() - the last CONSOLE_TAIL_BYTES or fewer that the guest printed, made safe for a terminal (printable.h)
  * @buf, @size: at least 1; CONSOLE_TAIL_TEXT holds any; the front is cut to fit. Starts with a whole line if it can.
  *
  * Return: the length. Context: any thread.

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "vmm/base/util.h"
-#include "vmm/console/escape.h"
+#include "vmm/console/printable.h"
 
 /* Longer than "[4294967295.123456]" and "[CPU254]", short enough that text in brackets is soon given up. */
 #define GROUP_MAX  24
@@ -198,5 +198,5 @@ uint64_t watch_last_byte_ns(const struct watch *w)
 
 size_t watch_panic_line(const struct watch *w, char *buf, size_t size)
 {
-	return escape_text(buf, size, w->line, w->line_len, ESCAPE_LINE);
+	return printable_text(buf, size, w->line, w->line_len, PRINTABLE_LINE);
 }

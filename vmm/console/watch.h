@@ -70,7 +70,7 @@ bool watch_restarting(const struct watch *w);
 uint64_t watch_last_byte_ns(const struct watch *w);
 
 /**
- * watch_panic_line() - the first panic line so far, escaped (see escape.h), without its time stamp
+ * watch_panic_line() - the first panic line so far, escaped (see printable.h), without its time stamp
  * @buf, @size: at least 1 byte; empty when there was none
  *
  * Return: the length. Context: as watch_feed(): the caller keeps the two apart.

@@ -3,7 +3,7 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
-#include "vmm/console/escape.h"
+#include "vmm/console/printable.h"
 #include "vmm/console/watch.h"
 
 static uint32_t feed(struct watch *w, const char *text)
@@ -158,11 +158,11 @@ static void escapes(void **state)
 {
 	char buf[64];
 
-	escape_text(buf, sizeof(buf), "a\tb\x1b[0m\xff\\x\n", 11, ESCAPE_LINE);
+	printable_text(buf, sizeof(buf), "a\tb\x1b[0m\xff\\x\n", 11, PRINTABLE_LINE);
 	assert_string_equal(buf, "a\\x09b\\x1b[0m\\xff\\x\\x0a");
-	escape_text(buf, sizeof(buf), "a\tb\r\nc\rd\n", 9, ESCAPE_LINES);
+	printable_text(buf, sizeof(buf), "a\tb\r\nc\rd\n", 9, PRINTABLE_LINES);
 	assert_string_equal(buf, "a\tb\nc\\x0dd\n");
-	assert_int_equal(escape_text(buf, 1, "abc", 3, ESCAPE_LINE), 0);
+	assert_int_equal(printable_text(buf, 1, "abc", 3, PRINTABLE_LINE), 0);
 	assert_string_equal(buf, "");
 }
 
@@ -171,10 +171,10 @@ static void never_cuts_within_an_escape(void **state)
 	char buf[16];
 
 	for (size_t size = 1; size < 13; size++) {
-		assert_int_equal(escape_text(buf, size, "\1\2\3", 3, ESCAPE_LINE), (size - 1) / 4 * 4);
-		assert_int_equal(escape_tail(buf, size, "\1\2\3", 3, ESCAPE_LINE), (size - 1) / 4 * 4);
+		assert_int_equal(printable_text(buf, size, "\1\2\3", 3, PRINTABLE_LINE), (size - 1) / 4 * 4);
+		assert_int_equal(printable_tail(buf, size, "\1\2\3", 3, PRINTABLE_LINE), (size - 1) / 4 * 4);
 	}
-	assert_int_equal(escape_tail(buf, 7, "one\ttwo\1", 8, ESCAPE_LINES), 6);
+	assert_int_equal(printable_tail(buf, 7, "one\ttwo\1", 8, PRINTABLE_LINES), 6);
 	assert_string_equal(buf, "wo\\x01");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/console/escape.h"
+#include "vmm/console/printable.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -9,13 +9,13 @@
 #define HEX_LEN 4 /* \xNN */
 
 /* How in[i] is shown: 0 characters (dropped), 1 (as it is) or HEX_LEN. */
-static size_t width(const uint8_t *in, size_t n, size_t i, enum escape_mode mode)
+static size_t width(const uint8_t *in, size_t n, size_t i, enum printable_mode mode)
 {
 	uint8_t c = in[i];
 
 	if (c >= 0x20 && c < 0x7f)
 		return 1;
-	if (mode == ESCAPE_LINES) {
+	if (mode == PRINTABLE_LINES) {
 		if (c == '\n' || c == '\t')
 			return 1;
 		if (c == '\r' && i + 1 < n && in[i + 1] == '\n')
@@ -24,7 +24,7 @@ static size_t width(const uint8_t *in, size_t n, size_t i, enum escape_mode mode
 	return HEX_LEN;
 }
 
-size_t escape_text(char *out, size_t size, const void *data, size_t n, enum escape_mode mode)
+size_t printable_text(char *out, size_t size, const void *data, size_t n, enum printable_mode mode)
 {
 	static const char hex[] = "0123456789abcdef";
 	const uint8_t *in = data;
@@ -45,7 +45,7 @@ size_t escape_text(char *out, size_t size, const void *data, size_t n, enum esca
 	return at;
 }
 
-size_t escape_tail(char *out, size_t size, const void *data, size_t n, enum escape_mode mode)
+size_t printable_tail(char *out, size_t size, const void *data, size_t n, enum printable_mode mode)
 {
 	const uint8_t *in = data;
 	size_t total = 0, skip = 0;
@@ -54,5 +54,5 @@ size_t escape_tail(char *out, size_t size, const void *data, size_t n, enum esca
 		total += width(in, n, i, mode);
 	while (total > size - 1)
 		total -= width(in, n, skip++, mode);
-	return escape_text(out, size, in + skip, n - skip, mode);
+	return printable_text(out, size, in + skip, n - skip, mode);
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text from a guest or a file on its way to the operator's terminal: what is not printable ASCII becomes \xNN, so that
+ * no escape sequence gets through. A backslash stays as it is: escaping twice changes nothing.
+ */
+#ifndef VMM_CONSOLE_PRINTABLE_H
+#define VMM_CONSOLE_PRINTABLE_H
+
+#include <stddef.h>
+
+/**
+ * enum printable_mode
+ * @PRINTABLE_LINE: everything below 0x20 is escaped
+ * @PRINTABLE_LINES: newline and tab stay, a carriage return in front of a newline is dropped
+ */
+enum printable_mode { PRINTABLE_LINE, PRINTABLE_LINES };
+
+/**
+ * printable_text() - write @n bytes of @in to @out, always terminated
+ * @size: of @out, at least 1; what does not fit is cut at the end, never within a \xNN
+ *
+ * Return: the length of what was written, without the terminator.
+ * Context: any thread, async-signal-safe.
+ * Trust: guest.
+ */
+size_t printable_text(char *out, size_t size, const void *in, size_t n, enum printable_mode mode);
+
+/**
+ * printable_tail() - as printable_text(), but what does not fit is cut at the front
+ */
+size_t printable_tail(char *out, size_t size, const void *in, size_t n, enum printable_mode mode);
+
+#endif
