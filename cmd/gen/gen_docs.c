@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cmd/options/commands.h"
-#include "cmd/options/device_keys.h"
+#include "cmd/options/device_list.h"
 #include "cmd/options/options.h"
 #include "vmm/base/outcome.h"
 #include "vmm/program/flat_ports.h"

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/options/device_keys.h"
+#include "cmd/options/device_list.h"
 #include "vmm/base/fdpath.h"
 
 #define BLANKS    " \t"
@@ -101,7 +101,7 @@ static void close_list(struct ini_source *s)
 	if (!o || s->result < 0)
 		return;
 	s->list = NULL;
-	missing = device_keys_missing(o, s->list_seen);
+	missing = device_list_missing(o, s->list_seen);
 	if (missing)
 		s->result = err_set(s->e, -EINVAL, "%s:%u: [%s]: %s is missing", s->ret->file, s->list_line, o->name,
 			missing->name);
@@ -152,7 +152,7 @@ static void open_section(struct ini_source *s, const char *line)
 		s->section = i;
 		return;
 	}
-	s->list = device_keys_setting(name, len);
+	s->list = device_list_setting(name, len);
 	if (!s->list) {
 		unknown_section(s, line);
 		return;
@@ -195,7 +195,7 @@ static void comment_hint(struct ini_source *s, int r)
 /* A key in the section of a device. */
 static void take_list_pair(struct ini_source *s, const char *key)
 {
-	const struct option_def *o = s->list, *k = device_keys_find(o, key, strlen(key)),
+	const struct option_def *o = s->list, *k = device_list_find(o, key, strlen(key)),
 				*other = option_find(key, strlen(key));
 	struct option_value v;
 	int r;
@@ -226,7 +226,7 @@ static size_t split_key(struct ini_source *s, char *line)
 	size_t len = strcspn(line, BLANKS "=");
 
 	if (!eq) {
-		const struct option_def *o = s->list ? device_keys_find(s->list, line, strlen(line))
+		const struct option_def *o = s->list ? device_list_find(s->list, line, strlen(line))
 						     : option_find(line, strlen(line));
 
 		if (o && o->bare)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/options/device_keys.h"
+#include "cmd/options/device_list.h"
 #include "cmd/options/format.h"
 #include "cmd/options/ini.h"
 

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cmd/options/device_keys.h"
 #include "cmd/options/options_bench.h"
-#include "cmd/options/options_devices.h"
 #include "vmm/base/board.h"
 #include "vmm/base/clock.h"
 

@@ -50,7 +50,7 @@ enum option_type {
 	OPT_PORT, /* an I/O port, on (the bare value) or off */
 	OPT_CONSOLE,
 	OPT_MAC,  /* six pairs of hexadecimal digits with colons between: an address of one device */
-	OPT_LIST, /* KEY=VALUE,KEY,...: a device with keys of its own (device_keys.h); a section in a file */
+	OPT_LIST, /* KEY=VALUE,KEY,...: a device with keys of its own (device_list.h); a section in a file */
 	OPT_USER, /* UID:GID */
 };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cmd/options/device_keys.h"
+#include "cmd/options/device_list.h"
 #include "cmd/options/options.h"
 #include "vmm/base/units.h"
 
@@ -282,7 +282,7 @@ int option_parse(const struct option_def *o, const char *text, struct option_val
 	case OPT_MAC: r = parse_mac(o, text, &v.n, e); break;
 	case OPT_CONSOLE: r = parse_console(o, text, &v, e); break;
 	case OPT_LIST:
-		r = device_keys_check(o, text, e);
+		r = device_list_check(o, text, e);
 		v.text = text;
 		break;
 	case OPT_USER: r = parse_user(o, text, &v.n, e); break;
@@ -296,7 +296,7 @@ int option_parse(const struct option_def *o, const char *text, struct option_val
 int option_store(const struct option_def *o, const struct option_value *v, struct config *c)
 {
 	if (o->type == OPT_LIST)
-		return device_keys_store(o, v->text, c);
+		return device_list_store(o, v->text, c);
 	return option_store_at(o, v, c);
 }
 

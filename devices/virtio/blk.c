@@ -224,7 +224,7 @@ static uint8_t judge(const struct virtio_blk *b, const struct request *rq)
 	return S_UNSUPP;
 }
 
-/* What the request costs against the rate, in bytes. The manual says so too: cmd/options/options_devices.c. */
+/* What the request costs against the rate, in bytes. The manual says so too: cmd/options/device_keys.c. */
 static uint64_t price(const struct virtio_blk *b, const struct request *rq)
 {
 	uint64_t cost = rq->type == T_IN || rq->type == T_OUT ? rq->len : 0;

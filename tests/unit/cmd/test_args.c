@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/options/device_keys.h"
+#include "cmd/options/device_list.h"
 #include "cmd/options/options.h"
 #include "cmd/options/parse.h"
 #include "tests/support/unit.h"

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/options/device_keys.h"
+#include "cmd/options/device_list.h"
 #include "cmd/options/format.h"
 #include "cmd/options/report_config.h"
 #include "tests/support/config_kit.h"
@@ -156,14 +156,14 @@ static unsigned try_key(const struct option_def *k, const char *text)
 	for (const char *p = text; *p; p++)
 		at += sprintf(at, *p == ',' ? ",," : "%c", *p);
 	config_init(&c);
-	if (device_keys_check(list, line, &e) < 0) {
+	if (device_list_check(list, line, &e) < 0) {
 		config_destroy(&c);
 		return 0;
 	}
-	assert_int_equal(device_keys_store(list, line, &c), 0);
+	assert_int_equal(device_list_store(list, line, &c), 0);
 	/* Another behind it has a section of its own. */
 	if (list->repeatable)
-		assert_int_equal(device_keys_store(list, line, &c), 0);
+		assert_int_equal(device_list_store(list, line, &c), 0);
 	survives(&c, k->name, text);
 	return 1;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cmd/options/commands.h"
-#include "cmd/options/device_keys.h"
+#include "cmd/options/device_list.h"
 #include "cmd/options/help.h"
 #include "cmd/options/options.h"
 #include "cmd/options/settings.h"
@@ -67,12 +67,12 @@ static void keys_of_devices_are_complete(void **state)
 		assert_int_equal(o->type == OPT_LIST, o->list != NULL);
 		if (o->type != OPT_LIST)
 			continue;
-		assert_true(o->list->add && o->list->at && o->list->nr && o->list->nr <= DEVICE_KEYS_MAX);
+		assert_true(o->list->add && o->list->at && o->list->nr && o->list->nr <= DEVICE_LIST_KEYS_MAX);
 		for_each_key(k, o) {
 			struct option_value v;
 			size_t len = strlen(k->man);
 
-			assert_ptr_equal(device_keys_find(o, k->name, strlen(k->name)), k);
+			assert_ptr_equal(device_list_find(o, k->name, strlen(k->name)), k);
 			assert_true(len > 20 && k->man[len - 1] == '.');
 			assert_non_null(option_metavar(k));
 			assert_false(k->required && k->deflt);
@@ -108,14 +108,14 @@ static void disks_of_a_command_line(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		assert_int_equal(device_keys_check(o, wrong[i].text, &e), -EINVAL);
+		assert_int_equal(device_list_check(o, wrong[i].text, &e), -EINVAL);
 		if (strncmp(e.text, wrong[i].words, strlen(wrong[i].words)))
 			fail_msg("%s: %s", wrong[i].text, e.text);
 	}
 	config_init(&c);
-	assert_int_equal(device_keys_check(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &e), 0);
-	assert_int_equal(device_keys_store(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &c), 0);
-	assert_int_equal(device_keys_store(o, "path=second,overlay,format=raw", &c), 0);
+	assert_int_equal(device_list_check(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &e), 0);
+	assert_int_equal(device_list_store(o, "path=a,,b=c,ro,rate=1M,id=x,logical=4096,cache=none,queues=3", &c), 0);
+	assert_int_equal(device_list_store(o, "path=second,overlay,format=raw", &c), 0);
 	assert_int_equal(c.nr_disks, 2);
 	assert_string_equal(c.disk[0].path, "a,b=c");
 	assert_string_equal(c.disk[0].id, "x");
