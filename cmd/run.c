@@ -70,7 +70,7 @@ static void on_quit(void *arg)
 /* Says how the run ended, where that is not plain from the exit status alone or the operator asked for more. */
 static void say_verdict(const struct run *run, const struct verdict *v)
 {
-	char line[WATCH_LINE_MAX * 4];
+	char line[PANIC_TEXT_LINE_MAX * 4];
 
 	switch (v->outcome) {
 	case OUTCOME_TIMEOUT:

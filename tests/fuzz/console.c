@@ -21,9 +21,9 @@ static void check_text(const char *text, size_t len, size_t size, bool lines)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char text[CONSOLE_TAIL_TEXT], again[4 * WATCH_LINE_MAX + 1], line[4 * WATCH_LINE_MAX + 1];
+	static char text[CONSOLE_TAIL_TEXT], again[4 * PANIC_TEXT_LINE_MAX + 1], line[4 * PANIC_TEXT_LINE_MAX + 1];
 	const struct console_params params = {.kind = CONSOLE_NULL};
-	struct watch whole = {0}, parts = {0};
+	struct panic_text whole = {0}, parts = {0};
 	struct console *c = NULL;
 	struct char_host *h;
 	uint32_t found = 0;
@@ -38,17 +38,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h = console_host(c);
 	for (size_t at = 0; at < size; at += n) {
 		n = size - at < cut ? size - at : cut;
-		found |= watch_feed(&parts, data + at, n, 1);
+		found |= panic_text_feed(&parts, data + at, n, 1);
 		if (h->tx(h, data + at, n) != n)
 			abort();
 	}
-	if (watch_feed(&whole, data, size, 1) != found || found != console_watch(c)->found)
+	if (panic_text_feed(&whole, data, size, 1) != found || found != console_panic_text(c)->found)
 		abort();
-	if (watch_restarting(&whole) != watch_restarting(&parts))
+	if (panic_text_restarting(&whole) != panic_text_restarting(&parts))
 		abort();
-	n = watch_panic_line(&whole, line, sizeof(line));
+	n = panic_text_line(&whole, line, sizeof(line));
 	check_text(line, n, sizeof(line), false);
-	if (watch_panic_line(&parts, again, sizeof(again)) != n || strcmp(line, again))
+	if (panic_text_line(&parts, again, sizeof(again)) != n || strcmp(line, again))
 		abort();
 	n = console_tail(c, text, sizeof(text));
 	check_text(text, n, sizeof(text), true);

@@ -18,7 +18,7 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/base/util.h"
-#include "vmm/console/watch.h"
+#include "vmm/console/panic_text.h"
 
 /* 136 years: a time beyond it is no time, and sums of two stay far from overflow. */
 #define TIME_MAX_S UINT64_C(4294967295)
@@ -250,7 +250,7 @@ static void read_line(struct bootlog *b)
 void bootlog_feed(struct bootlog *b, const uint8_t *data, size_t n, uint64_t now_ns)
 {
 	while (n) {
-		size_t len = watch_line_length(data, n), kept;
+		size_t len = panic_text_line_length(data, n), kept;
 
 		if (len && !b->in_line) {
 			b->in_line = true;

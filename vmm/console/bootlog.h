@@ -2,7 +2,7 @@
 /*
  * Reads along what a guest prints, for the timeline: milestones of a Linux boot, the initcalls of `initcall_debug`,
  * marks that the guest sets (`vmm-mark=NAME`), and how the guest's clock lies on ours. A second reader beside
- * watch.h, which decides how a run ended; nothing is decided here. What it finds it tells as trace events, each
+ * panic_text.h, which decides how a run ended; nothing is decided here. What it finds it tells as trace events, each
  * dated to the first byte of its line. Programs in the guest can print the same lines: what is told is what the console
  * said.
  */

@@ -9,7 +9,7 @@
  * `scheduled` says that the loop will come anyway: a timer a millisecond after its last write, a reader to wait for,
  * a turn that is not over. One more wake is due when the ring is half full meanwhile.
  *
- * The watch and the tail see a byte when the guest wrote it, not when a reader took it.
+ * The panic text and the tail see a byte when the guest wrote it, not when a reader took it.
  */
 #include "vmm/console/console.h"
 
@@ -91,15 +91,15 @@ static bool keep(struct console *c, const uint8_t *data, size_t n)
 
 static void tell(struct console *c, bool first, uint64_t now, uint32_t news)
 {
-	char line[WATCH_LINE_MAX * 4 + 1];
+	char line[PANIC_TEXT_LINE_MAX * 4 + 1];
 
 	if (first)
 		trace_first_byte_at(c->trace, now);
-	if (news & WATCH_BANNER)
+	if (news & PANIC_TEXT_BANNER)
 		trace_banner(c->trace);
-	if (news & WATCH_PANIC)
+	if (news & PANIC_TEXT_SEEN)
 		trace_panicked_at(c->trace, now, detector_text(DETECTOR_CONSOLE));
-	if (news & WATCH_PANIC_LINE) {
+	if (news & PANIC_TEXT_LINE) {
 		console_panic_line(c, line, sizeof(line));
 		trace_cmdline_text_panic(c->trace, line);
 	}
@@ -124,8 +124,8 @@ static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
 			c->stats.first_byte_ns = now;
 		c->stats.taken += take;
 		tail_put(c, data, take);
-		news = watch_feed(&c->watch, data, take, now);
-		if (news & WATCH_BANNER)
+		news = panic_text_feed(&c->panic_text, data, take, now);
+		if (news & PANIC_TEXT_BANNER)
 			c->stats.banner_ns = now;
 		bootlog_feed(&c->bootlog, data, take, now);
 		wake = keep(c, data, take);
@@ -327,9 +327,9 @@ const char *console_socket_dir(const struct console *c)
 	return c->listener.path;
 }
 
-const struct watch *console_watch(const struct console *c)
+const struct panic_text *console_panic_text(const struct console *c)
 {
-	return &c->watch;
+	return &c->panic_text;
 }
 
 void console_stats(struct console *c, struct console_stats *ret)
@@ -342,7 +342,7 @@ void console_stats(struct console *c, struct console_stats *ret)
 	ret->marks_lost = c->bootlog.marks_lost;
 	bootlog_clock(&c->bootlog, &ret->clock);
 	pthread_mutex_unlock(&c->lock);
-	ret->last_byte_ns = watch_last_byte_ns(&c->watch);
+	ret->last_byte_ns = panic_text_last_byte_ns(&c->panic_text);
 }
 
 size_t console_panic_line(struct console *c, char *buf, size_t size)
@@ -350,7 +350,7 @@ size_t console_panic_line(struct console *c, char *buf, size_t size)
 	size_t n;
 
 	pthread_mutex_lock(&c->lock);
-	n = watch_panic_line(&c->watch, buf, size);
+	n = panic_text_line(&c->panic_text, buf, size);
 	pthread_mutex_unlock(&c->lock);
 	return n;
 }

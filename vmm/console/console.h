@@ -39,7 +39,7 @@
 #include "vmm/base/trace.h"
 #include "vmm/config.h"
 #include "vmm/console/bootlog.h"
-#include "vmm/console/watch.h"
+#include "vmm/console/panic_text.h"
 
 #define CONSOLE_RING_BYTES (1 * MIB)
 #define CONSOLE_TAIL_BYTES 4096
@@ -171,10 +171,10 @@ void console_stats(struct console *c, struct console_stats *ret);
  */
 size_t console_tail(struct console *c, char *buf, size_t size);
 
-/** console_watch() - for watch_panic_seen() and the like; lives as long as @c */
-const struct watch *console_watch(const struct console *c);
+/** console_panic_text() - for panic_text_seen() and the like; lives as long as @c */
+const struct panic_text *console_panic_text(const struct console *c);
 
-/** console_panic_line() - watch_panic_line() from any thread */
+/** console_panic_line() - panic_text_line() from any thread */
 size_t console_panic_line(struct console *c, char *buf, size_t size);
 
 /**

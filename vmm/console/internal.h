@@ -97,7 +97,7 @@ struct console {
 	enum console_loss dead;
 	uint64_t lost[LOSS_COUNT];
 	struct console_stats stats;
-	struct watch watch;
+	struct panic_text panic_text;
 	struct bootlog bootlog;
 	size_t tail_at;
 	bool tail_full;

@@ -69,7 +69,7 @@ struct measures {
 	uint64_t ram_bytes;
 	uint64_t marks_lost;
 	char failure[ERR_TEXT_MAX];
-	char panic_line[WATCH_LINE_MAX * 4 + 1];
+	char panic_line[PANIC_TEXT_LINE_MAX * 4 + 1];
 	struct exitlog **exitlog;
 };
 

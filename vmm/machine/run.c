@@ -80,7 +80,7 @@ static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *f
  */
 static void end_or_panic(struct machine *m, enum outcome outcome, enum detector by)
 {
-	const struct watch *w = console_watch(m->console);
+	const struct panic_text *w = console_panic_text(m->console);
 	bool pvpanic;
 
 	pthread_mutex_lock(&m->end.lock);
@@ -88,9 +88,9 @@ static void end_or_panic(struct machine *m, enum outcome outcome, enum detector 
 	pthread_mutex_unlock(&m->end.lock);
 	if (pvpanic)
 		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
-	else if (m->config->panic_text && watch_panic_seen(w))
+	else if (m->config->panic_text && panic_text_seen(w))
 		machine_end(m, OUTCOME_PANIC, DETECTOR_CONSOLE, 0);
-	else if (m->config->panic_text && by == DETECTOR_TRIPLE_FAULT && watch_restarting(w))
+	else if (m->config->panic_text && by == DETECTOR_TRIPLE_FAULT && panic_text_restarting(w))
 		machine_end(m, OUTCOME_RESET, DETECTOR_CONSOLE, 0);
 	else
 		machine_end(m, outcome, by, 0);
@@ -353,15 +353,15 @@ static void check_halted(struct machine *m)
 
 static void check_panic(struct machine *m)
 {
-	const struct watch *w = console_watch(m->console);
-	uint64_t now = trace_now_ns(), quiet = now - watch_last_byte_ns(w), since;
+	const struct panic_text *w = console_panic_text(m->console);
+	uint64_t now = trace_now_ns(), quiet = now - panic_text_last_byte_ns(w), since;
 
 	pthread_mutex_lock(&m->end.lock);
 	since = m->end.panic_ns ? now - m->end.panic_ns : 0;
 	pthread_mutex_unlock(&m->end.lock);
 	if (since && (since > PANIC_LINGER_NS || (quiet > PANIC_QUIET_NS && since > PANIC_QUIET_NS)))
 		machine_end(m, OUTCOME_PANIC, DETECTOR_PVPANIC, 0);
-	else if (m->config->panic_text && watch_panic_ended(w) && quiet > PANIC_TEXT_NS)
+	else if (m->config->panic_text && panic_text_ended(w) && quiet > PANIC_TEXT_NS)
 		machine_end(m, OUTCOME_PANIC, DETECTOR_CONSOLE, 0);
 }
 

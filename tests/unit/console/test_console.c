@@ -446,7 +446,7 @@ static void banner_and_panic_are_seen_when_written(void **state)
 	tx(&r, "[    1.0] Kernel panic - not syncing: VFS\r\n");
 	assert_int_equal(r.panics, 1);
 	assert_string_equal(r.panic, "Kernel panic - not syncing: VFS");
-	assert_true(watch_panic_seen(console_watch(r.c)));
+	assert_true(panic_text_seen(console_panic_text(r.c)));
 	console_panic_line(r.c, line, sizeof(line));
 	assert_string_equal(line, "Kernel panic - not syncing: VFS");
 	console_tail(r.c, tail, sizeof(tail));

@@ -5,7 +5,7 @@
  * The patterns differ in their first byte, and none starts with a byte a prefix can hold, so nothing is ever re-read.
  * Only the panic line is kept, once. Most bytes are of no interest, and are skipped up to the end of their line.
  */
-#include "vmm/console/watch.h"
+#include "vmm/console/panic_text.h"
 
 #include <string.h>
 
@@ -24,12 +24,12 @@ static const struct {
 	const char *text;
 	uint32_t bit;
 } patterns[] = {
-	{"Linux version ", WATCH_BANNER}, {"Kernel panic - not syncing", WATCH_PANIC},
-	{"---[ end Kernel panic", WATCH_PANIC_END},
+	{"Linux version ", PANIC_TEXT_BANNER}, {"Kernel panic - not syncing", PANIC_TEXT_SEEN},
+	{"---[ end Kernel panic", PANIC_TEXT_END},
 	{"reboot: Restarting system", 0}, /* of the last line only: @restarting */
 };
 
-size_t watch_line_length(const uint8_t *data, size_t n)
+size_t panic_text_line_length(const uint8_t *data, size_t n)
 {
 	/* A window at a time: text that ends its lines in CR alone is not searched to its end for each of them. */
 	for (size_t at = 0; at < n; at += WINDOW) {
@@ -43,7 +43,7 @@ size_t watch_line_length(const uint8_t *data, size_t n)
 	return n;
 }
 
-static uint32_t find(struct watch *w, uint32_t bit)
+static uint32_t find(struct panic_text *w, uint32_t bit)
 {
 	if (atomic_load_explicit(&w->found, memory_order_relaxed) & bit)
 		return 0;
@@ -51,7 +51,7 @@ static uint32_t find(struct watch *w, uint32_t bit)
 	return bit;
 }
 
-static uint32_t text_byte(struct watch *w, uint8_t c)
+static uint32_t text_byte(struct panic_text *w, uint8_t c)
 {
 	uint32_t news = 0;
 
@@ -69,7 +69,7 @@ static uint32_t text_byte(struct watch *w, uint8_t c)
 			atomic_store_explicit(&w->restarting, true, memory_order_relaxed);
 		else
 			news = find(w, patterns[i].bit);
-		if (news == WATCH_PANIC) {
+		if (news == PANIC_TEXT_SEEN) {
 			w->line_len = strlen(patterns[i].text);
 			memcpy(w->line, patterns[i].text, w->line_len);
 			w->capturing = true;
@@ -88,7 +88,7 @@ static bool in_group_ok(uint8_t c)
 	return (c >= '0' && c <= '9') || c == '.' || c == ' ' || c == 'T' || c == 'C';
 }
 
-static uint32_t prefix_byte(struct watch *w, uint8_t c)
+static uint32_t prefix_byte(struct panic_text *w, uint8_t c)
 {
 	switch (w->state) {
 	case AT_START:
@@ -127,13 +127,13 @@ static uint32_t prefix_byte(struct watch *w, uint8_t c)
 	return text_byte(w, c);
 }
 
-static uint32_t capture_done(struct watch *w)
+static uint32_t capture_done(struct panic_text *w)
 {
 	w->capturing = false;
-	return find(w, WATCH_PANIC_LINE);
+	return find(w, PANIC_TEXT_LINE);
 }
 
-static uint32_t feed_byte(struct watch *w, uint8_t c)
+static uint32_t feed_byte(struct panic_text *w, uint8_t c)
 {
 	uint32_t news = 0;
 
@@ -155,7 +155,7 @@ static uint32_t feed_byte(struct watch *w, uint8_t c)
 	return w->state == IN_TEXT ? text_byte(w, c) : prefix_byte(w, c);
 }
 
-uint32_t watch_feed(struct watch *w, const uint8_t *data, size_t n, uint64_t now_ns)
+uint32_t panic_text_feed(struct panic_text *w, const uint8_t *data, size_t n, uint64_t now_ns)
 {
 	uint32_t news = 0;
 
@@ -164,39 +164,39 @@ uint32_t watch_feed(struct watch *w, const uint8_t *data, size_t n, uint64_t now
 	atomic_store_explicit(&w->last_ns, now_ns, memory_order_relaxed);
 	for (size_t i = 0; i < n; i++) {
 		if (w->state == IGNORED && !w->capturing)
-			i += watch_line_length(data + i, n - i);
+			i += panic_text_line_length(data + i, n - i);
 		if (i < n)
 			news |= feed_byte(w, data[i]);
 	}
 	return news;
 }
 
-bool watch_panic_seen(const struct watch *w)
+bool panic_text_seen(const struct panic_text *w)
 {
-	return atomic_load(&w->found) & WATCH_PANIC;
+	return atomic_load(&w->found) & PANIC_TEXT_SEEN;
 }
 
-bool watch_panic_ended(const struct watch *w)
+bool panic_text_ended(const struct panic_text *w)
 {
-	return atomic_load(&w->found) & WATCH_PANIC_END;
+	return atomic_load(&w->found) & PANIC_TEXT_END;
 }
 
-bool watch_banner_seen(const struct watch *w)
+bool panic_text_banner_seen(const struct panic_text *w)
 {
-	return atomic_load(&w->found) & WATCH_BANNER;
+	return atomic_load(&w->found) & PANIC_TEXT_BANNER;
 }
 
-bool watch_restarting(const struct watch *w)
+bool panic_text_restarting(const struct panic_text *w)
 {
 	return atomic_load(&w->restarting);
 }
 
-uint64_t watch_last_byte_ns(const struct watch *w)
+uint64_t panic_text_last_byte_ns(const struct panic_text *w)
 {
 	return atomic_load_explicit(&w->last_ns, memory_order_relaxed);
 }
 
-size_t watch_panic_line(const struct watch *w, char *buf, size_t size)
+size_t panic_text_line(const struct panic_text *w, char *buf, size_t size)
 {
 	return printable_text(buf, size, w->line, w->line_len, PRINTABLE_LINE);
 }

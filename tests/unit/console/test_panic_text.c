@@ -3,17 +3,17 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
+#include "vmm/console/panic_text.h"
 #include "vmm/console/printable.h"
-#include "vmm/console/watch.h"
 
-static uint32_t feed(struct watch *w, const char *text)
+static uint32_t feed(struct panic_text *w, const char *text)
 {
-	return watch_feed(w, (const uint8_t *)text, strlen(text), 1);
+	return panic_text_feed(w, (const uint8_t *)text, strlen(text), 1);
 }
 
 static uint32_t found(const char *text)
 {
-	struct watch w = {0};
+	struct panic_text w = {0};
 
 	return feed(&w, text);
 }
@@ -22,14 +22,14 @@ static const struct {
 	const char *text;
 	uint32_t found;
 } lines[] = {
-	{"Linux version 6.1.0\n", WATCH_BANNER},
-	{"[    0.000000] Linux version 6.1.0", WATCH_BANNER},
-	{"<5>[    0.000000] Linux version 6.1.0", WATCH_BANNER},
-	{"[    0.000000][    T0] Linux version 6.12", WATCH_BANNER},
-	{"[    0.000000] [T1] Linux version 6.12", WATCH_BANNER},
-	{"[12345678.123456][  C254] Linux version 6.12", WATCH_BANNER},
-	{"SeaBIOS\r\n\r\nLinux version 6", WATCH_BANNER},
-	{"half a line\rLinux version 6", WATCH_BANNER},
+	{"Linux version 6.1.0\n", PANIC_TEXT_BANNER},
+	{"[    0.000000] Linux version 6.1.0", PANIC_TEXT_BANNER},
+	{"<5>[    0.000000] Linux version 6.1.0", PANIC_TEXT_BANNER},
+	{"[    0.000000][    T0] Linux version 6.12", PANIC_TEXT_BANNER},
+	{"[    0.000000] [T1] Linux version 6.12", PANIC_TEXT_BANNER},
+	{"[12345678.123456][  C254] Linux version 6.12", PANIC_TEXT_BANNER},
+	{"SeaBIOS\r\n\r\nLinux version 6", PANIC_TEXT_BANNER},
+	{"half a line\rLinux version 6", PANIC_TEXT_BANNER},
 	{"my Linux version 6\n", 0},
 	{" Linux version 6\n", 0},
 	{"[    0.000000] my Linux version 6", 0},
@@ -39,17 +39,17 @@ static const struct {
 	{"[0][0][0] Linux version 6", 0},
 	{"[hello] Linux version 6", 0},
 	{"<1234>Linux version 6", 0},
-	{"<>Linux version 6", WATCH_BANNER},
+	{"<>Linux version 6", PANIC_TEXT_BANNER},
 	{"[                                   ] Linux version 6", 0},
-	{"[    1.5] Kernel panic - not syncing: VFS\n", WATCH_PANIC | WATCH_PANIC_LINE},
-	{"[    1.5] Kernel panic - not syncing: VFS", WATCH_PANIC},
+	{"[    1.5] Kernel panic - not syncing: VFS\n", PANIC_TEXT_SEEN | PANIC_TEXT_LINE},
+	{"[    1.5] Kernel panic - not syncing: VFS", PANIC_TEXT_SEEN},
 	{"[    1.5] Kernel panic - not syncin\n", 0},
 	{"echo Kernel panic - not syncing: no\n", 0},
-	{"[    1.5] ---[ end Kernel panic - not syncing: VFS ]---\r\n", WATCH_PANIC_END},
+	{"[    1.5] ---[ end Kernel panic - not syncing: VFS ]---\r\n", PANIC_TEXT_END},
 	{"---[ end trace 0000000000000000 ]---\n", 0},
-	{"---[ end Kernel panic", WATCH_PANIC_END},
+	{"---[ end Kernel panic", PANIC_TEXT_END},
 	{"Kernel panic - not syncing: a\n---[ end Kernel panic\nLinux version 2\n",
-		WATCH_PANIC | WATCH_PANIC_LINE | WATCH_PANIC_END | WATCH_BANNER},
+		PANIC_TEXT_SEEN | PANIC_TEXT_LINE | PANIC_TEXT_END | PANIC_TEXT_BANNER},
 };
 
 static void finds_what_the_table_says(void **state)
@@ -62,30 +62,30 @@ static void finds_what_the_table_says(void **state)
 static void cuts_make_no_difference(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		struct watch w = {0};
+		struct panic_text w = {0};
 		uint32_t bits = 0;
 
 		for (const char *p = lines[i].text; *p; p++)
-			bits |= watch_feed(&w, (const uint8_t *)p, 1, 1);
+			bits |= panic_text_feed(&w, (const uint8_t *)p, 1, 1);
 		assert_int_equal(bits, lines[i].found);
 	}
 }
 
 static void tells_each_thing_once(void **state)
 {
-	struct watch w = {0};
+	struct panic_text w = {0};
 
-	assert_false(watch_banner_seen(&w));
-	assert_int_equal(feed(&w, "Linux version 1\n"), WATCH_BANNER);
+	assert_false(panic_text_banner_seen(&w));
+	assert_int_equal(feed(&w, "Linux version 1\n"), PANIC_TEXT_BANNER);
 	assert_int_equal(feed(&w, "Linux version 1\n"), 0);
-	assert_true(watch_banner_seen(&w));
-	assert_false(watch_panic_seen(&w));
-	assert_int_equal(feed(&w, "Kernel panic - not syncing: first\n"), WATCH_PANIC | WATCH_PANIC_LINE);
+	assert_true(panic_text_banner_seen(&w));
+	assert_false(panic_text_seen(&w));
+	assert_int_equal(feed(&w, "Kernel panic - not syncing: first\n"), PANIC_TEXT_SEEN | PANIC_TEXT_LINE);
 	assert_int_equal(feed(&w, "Kernel panic - not syncing: second\n"), 0);
-	assert_true(watch_panic_seen(&w));
-	assert_false(watch_panic_ended(&w));
+	assert_true(panic_text_seen(&w));
+	assert_false(panic_text_ended(&w));
 	feed(&w, "[ 9.9] ---[ end Kernel panic");
-	assert_true(watch_panic_ended(&w));
+	assert_true(panic_text_ended(&w));
 }
 
 /* Only the last line counts: behind it the kernel says nothing more. */
@@ -109,49 +109,50 @@ static void a_restart_is_the_last_line(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct watch whole = {0}, parts = {0};
+		struct panic_text whole = {0}, parts = {0};
 
 		assert_int_equal(feed(&whole, cases[i].text), 0);
 		for (const char *p = cases[i].text; *p; p++)
-			watch_feed(&parts, (const uint8_t *)p, 1, 1);
-		if (watch_restarting(&whole) != cases[i].restarting || watch_restarting(&parts) != cases[i].restarting)
+			panic_text_feed(&parts, (const uint8_t *)p, 1, 1);
+		if (panic_text_restarting(&whole) != cases[i].restarting ||
+			panic_text_restarting(&parts) != cases[i].restarting)
 			fail_msg("%s", cases[i].text);
 	}
 }
 
 static void keeps_the_first_panic_line_escaped(void **state)
 {
-	struct watch w = {0};
-	char buf[4 * WATCH_LINE_MAX + 1];
+	struct panic_text w = {0};
+	char buf[4 * PANIC_TEXT_LINE_MAX + 1];
 
-	assert_int_equal(watch_panic_line(&w, buf, sizeof(buf)), 0);
+	assert_int_equal(panic_text_line(&w, buf, sizeof(buf)), 0);
 	feed(&w, "[    1.0] Kernel panic - not syncing: \033[2J\x07 over\r\nKernel panic - not syncing: 2\n");
-	watch_panic_line(&w, buf, sizeof(buf));
+	panic_text_line(&w, buf, sizeof(buf));
 	assert_string_equal(buf, "Kernel panic - not syncing: \\x1b[2J\\x07 over");
-	assert_int_equal(watch_panic_line(&w, buf, 7), 6);
+	assert_int_equal(panic_text_line(&w, buf, 7), 6);
 	assert_string_equal(buf, "Kernel");
 }
 
 static void an_endless_panic_line_is_bounded(void **state)
 {
-	struct watch w = {0};
-	char buf[4 * WATCH_LINE_MAX + 1];
+	struct panic_text w = {0};
+	char buf[4 * PANIC_TEXT_LINE_MAX + 1];
 	uint32_t bits = feed(&w, "Kernel panic - not syncing: ");
 
 	for (int i = 0; i < 100000; i++)
 		bits |= feed(&w, "A");
-	assert_int_equal(bits, WATCH_PANIC | WATCH_PANIC_LINE);
-	assert_int_equal(watch_panic_line(&w, buf, sizeof(buf)), WATCH_LINE_MAX);
-	assert_int_equal(feed(&w, "\nLinux version 5"), WATCH_BANNER);
+	assert_int_equal(bits, PANIC_TEXT_SEEN | PANIC_TEXT_LINE);
+	assert_int_equal(panic_text_line(&w, buf, sizeof(buf)), PANIC_TEXT_LINE_MAX);
+	assert_int_equal(feed(&w, "\nLinux version 5"), PANIC_TEXT_BANNER);
 }
 
 static void remembers_the_time_of_the_last_byte(void **state)
 {
-	struct watch w = {0};
+	struct panic_text w = {0};
 
-	watch_feed(&w, (const uint8_t *)"a", 1, 7);
-	watch_feed(&w, (const uint8_t *)"", 0, 9);
-	assert_int_equal(watch_last_byte_ns(&w), 7);
+	panic_text_feed(&w, (const uint8_t *)"a", 1, 7);
+	panic_text_feed(&w, (const uint8_t *)"", 0, 9);
+	assert_int_equal(panic_text_last_byte_ns(&w), 7);
 }
 
 static void escapes(void **state)
