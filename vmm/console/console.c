@@ -127,7 +127,7 @@ static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
 		news = panic_text_feed(&c->panic_text, data, take, now);
 		if (news & PANIC_TEXT_BANNER)
 			c->stats.banner_ns = now;
-		bootlog_feed(&c->bootlog, data, take, now);
+		timeline_feed(&c->timeline, data, take, now);
 		wake = keep(c, data, take);
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -271,7 +271,7 @@ int console_open(const struct console_params *p, struct console **ret, struct er
 		return err_sys(e, -ENOMEM, "console");
 	c->host = (struct char_host){.tx = host_tx, .rx_room = host_rx_room, .tx_lost = host_tx_lost};
 	c->kind = p->kind;
-	c->trace = c->bootlog.trace = p->trace;
+	c->trace = c->timeline.trace = p->trace;
 	c->filter = p->kind == CONSOLE_STDIO ? p->filter : NULL;
 	c->in = c->out = NBIO_CLOSED;
 	c->wake_fd = c->pty_slave = -1;
@@ -339,8 +339,8 @@ void console_stats(struct console *c, struct console_stats *ret)
 	for (size_t i = 0; i < LOSS_COUNT; i++)
 		ret->lost += c->lost[i];
 	ret->failed = c->lost[LOSS_FAILED] + c->lost[LOSS_STUCK];
-	ret->marks_lost = c->bootlog.marks_lost;
-	bootlog_clock(&c->bootlog, &ret->clock);
+	ret->marks_lost = c->timeline.marks_lost;
+	timeline_clock(&c->timeline, &ret->clock);
 	pthread_mutex_unlock(&c->lock);
 	ret->last_byte_ns = panic_text_last_byte_ns(&c->panic_text);
 }

@@ -38,8 +38,8 @@
 #include "vmm/base/loop.h"
 #include "vmm/base/trace.h"
 #include "vmm/config.h"
-#include "vmm/console/bootlog.h"
 #include "vmm/console/panic_text.h"
+#include "vmm/console/timeline.h"
 
 #define CONSOLE_RING_BYTES (1 * MIB)
 #define CONSOLE_TAIL_BYTES 4096
@@ -93,7 +93,7 @@ struct console_params {
  * @first_byte_ns: when the guest wrote its first byte
  * @banner_ns: when it had written "Linux version " at the start of a line
  * @last_byte_ns: when it wrote its last one
- * @marks_lost: marks of the guest (vmm/console/bootlog.h) beyond the number that is kept
+ * @marks_lost: marks of the guest (vmm/console/timeline.h) beyond the number that is kept
  * @clock: where the guest's clock lies on ours; lines is 0 when it is not known
  */
 struct console_stats {

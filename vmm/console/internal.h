@@ -98,7 +98,7 @@ struct console {
 	uint64_t lost[LOSS_COUNT];
 	struct console_stats stats;
 	struct panic_text panic_text;
-	struct bootlog bootlog;
+	struct timeline timeline;
 	size_t tail_at;
 	bool tail_full;
 	uint8_t tail[CONSOLE_TAIL_BYTES];

@@ -103,7 +103,7 @@ void machine_measure(struct machine *m, const struct host_facts *files, struct m
 	for_each_part(p, &m->board)
 		measure_bus(m, p->space == BOARD_PIO ? &m->vm.pio : &m->vm.mmio, p, ret);
 	console_stats(m->console, &ret->console);
-	ret->marks_lost = ret->console.marks_lost + (marks > BOOTLOG_MARKS_MAX ? marks - BOOTLOG_MARKS_MAX : 0);
+	ret->marks_lost = ret->console.marks_lost + (marks > TIMELINE_MARKS_MAX ? marks - TIMELINE_MARKS_MAX : 0);
 	ret->memory_known = host_facts_memory(files, m->vm.memory.host, m->vm.memory.size, &ret->memory) == 0;
 	memcpy(ret->failure, m->end.failure, sizeof(ret->failure));
 	console_panic_line(m->console, ret->panic_line, sizeof(ret->panic_line));

@@ -103,7 +103,7 @@ static void on_mark(struct machine *m, uint64_t value)
 {
 	char name[24];
 
-	if (atomic_fetch_add_explicit(&m->counts.marks, 1, memory_order_relaxed) >= BOOTLOG_MARKS_MAX)
+	if (atomic_fetch_add_explicit(&m->counts.marks, 1, memory_order_relaxed) >= TIMELINE_MARKS_MAX)
 		return;
 	snprintf(name, sizeof(name), "%" PRIu64, value);
 	trace_mark(m->trace, name, "boot marker");

@@ -11,7 +11,7 @@
  * Initcalls come in pairs, "calling NAME+0x0/0x10 @ TASK" and "initcall NAME+0x0/0x10 returned 0 after N usecs". The
  * second line alone tells the time taken; the first gives start and task, and an upper bound.
  */
-#include "vmm/console/bootlog.h"
+#include "vmm/console/timeline.h"
 
 #include <limits.h>
 #include <string.h>
@@ -30,11 +30,11 @@ struct line {
 	uint64_t guest_ns;
 };
 
-bool bootlog_name(const char *text, char *ret)
+bool timeline_name(const char *text, char *ret)
 {
 	size_t n = 0;
 
-	while (n < BOOTLOG_NAME_MAX - 1 && (unsigned char)text[n] > ' ' && (unsigned char)text[n] < 0x7f)
+	while (n < TIMELINE_NAME_MAX - 1 && (unsigned char)text[n] > ' ' && (unsigned char)text[n] < 0x7f)
 		n++;
 	memcpy(ret, text, n);
 	ret[n] = '\0';
@@ -91,38 +91,38 @@ static void skip_caller(const char **p)
 		*p = s + 1;
 }
 
-static void note_time(struct bootlog *b, const struct line *l)
+static void note_time(struct timeline *b, const struct line *l)
 {
 	int64_t zero = (int64_t)(l->host_ns - l->guest_ns);
-	size_t i = BOOTLOG_NEAREST;
+	size_t i = TIMELINE_NEAREST;
 
 	if (!b->lines++)
-		for (size_t k = 0; k < BOOTLOG_NEAREST; k++)
+		for (size_t k = 0; k < TIMELINE_NEAREST; k++)
 			b->nearest[k] = INT64_MAX;
 	while (i > 0 && zero < b->nearest[i - 1]) {
-		if (i < BOOTLOG_NEAREST)
+		if (i < TIMELINE_NEAREST)
 			b->nearest[i] = b->nearest[i - 1];
 		b->nearest[--i] = zero;
 	}
 }
 
-bool bootlog_clock(const struct bootlog *b, struct guest_clock *ret)
+bool timeline_clock(const struct timeline *b, struct guest_clock *ret)
 {
 	if (!b->lines)
 		return false;
 	*ret = (struct guest_clock){.lines = b->lines, .zero_ns = b->nearest[0]};
-	if (b->lines >= BOOTLOG_NEAREST)
-		ret->spread_ns = (uint64_t)(b->nearest[BOOTLOG_NEAREST - 1] - b->nearest[0]);
+	if (b->lines >= TIMELINE_NEAREST)
+		ret->spread_ns = (uint64_t)(b->nearest[TIMELINE_NEAREST - 1] - b->nearest[0]);
 	return true;
 }
 
-static void mark(struct bootlog *b, const struct line *l, const char *rest)
+static void mark(struct timeline *b, const struct line *l, const char *rest)
 {
-	char name[BOOTLOG_NAME_MAX];
+	char name[TIMELINE_NAME_MAX];
 
-	if (!bootlog_name(rest, name))
+	if (!timeline_name(rest, name))
 		return;
-	if (b->marks == BOOTLOG_MARKS_MAX) {
+	if (b->marks == TIMELINE_MARKS_MAX) {
 		b->marks_lost++;
 		return;
 	}
@@ -133,7 +133,7 @@ static void mark(struct bootlog *b, const struct line *l, const char *rest)
 /* "foo_init+0x0/0x10 [module]": only the name; *@p moves behind the whole. */
 static bool read_function(const char **p, char *ret)
 {
-	if (!bootlog_name(*p, ret))
+	if (!timeline_name(*p, ret))
 		return false;
 	*p += strcspn(*p, " ");
 	ret[strcspn(ret, "+")] = '\0';
@@ -143,9 +143,9 @@ static bool read_function(const char **p, char *ret)
 	return ret[0] != '\0';
 }
 
-static void call_begins(struct bootlog *b, const struct line *l, const char *rest)
+static void call_begins(struct timeline *b, const struct line *l, const char *rest)
 {
-	struct bootlog_call *c = NULL, n = {.guest_ns = l->guest_ns, .host_ns = l->host_ns};
+	struct timeline_call *c = NULL, n = {.guest_ns = l->guest_ns, .host_ns = l->host_ns};
 
 	rest += strspn(rest, " ");
 	if (!read_function(&rest, n.name) || strncmp(rest, "@ ", 2))
@@ -154,17 +154,17 @@ static void call_begins(struct bootlog *b, const struct line *l, const char *res
 	if (!read_number(&rest, UINT32_MAX, &n.task))
 		return;
 	/* A free place, or that of the call that began first: its end was lost. */
-	for (size_t i = 0; i < BOOTLOG_CALLS_MAX; i++)
+	for (size_t i = 0; i < TIMELINE_CALLS_MAX; i++)
 		if (!c || !b->call[i].name[0] || (c->name[0] && b->call[i].host_ns < c->host_ns))
 			c = &b->call[i];
 	*c = n;
 }
 
-static void call_ends(struct bootlog *b, const struct line *l, const char *rest)
+static void call_ends(struct timeline *b, const struct line *l, const char *rest)
 {
 	static const char after[] = " after ";
-	struct bootlog_call none = {0}, *c = &none;
-	char name[BOOTLOG_NAME_MAX];
+	struct timeline_call none = {0}, *c = &none;
+	char name[TIMELINE_NAME_MAX];
 	uint64_t took, start = 0;
 	const char *number;
 
@@ -177,7 +177,7 @@ static void call_ends(struct bootlog *b, const struct line *l, const char *rest)
 	if (!read_number(&number, TIME_MAX_S, &took) || strncmp(number, " usecs", 6))
 		return;
 	took *= NSEC_PER_USEC;
-	for (size_t i = 0; i < BOOTLOG_CALLS_MAX; i++)
+	for (size_t i = 0; i < TIMELINE_CALLS_MAX; i++)
 		if (!strcmp(b->call[i].name, name))
 			c = &b->call[i];
 	/* The kernel counts in jiffies until it has a clock; its two lines bound what it took. */
@@ -186,7 +186,7 @@ static void call_ends(struct bootlog *b, const struct line *l, const char *rest)
 	if (l->guest_ns)
 		start = c->guest_ns ? c->guest_ns : l->guest_ns - MIN(took, l->guest_ns);
 	trace_initcall_at(b->trace, l->host_ns, name, start, took, c->task);
-	*c = (struct bootlog_call){0};
+	*c = (struct timeline_call){0};
 }
 
 static bool starts_with(const char *text, const char *with, const char **ret_rest)
@@ -202,7 +202,7 @@ static bool starts_with(const char *text, const char *with, const char **ret_res
 enum { FOUND_UNPACKED = 1, FOUND_DONE = 2, FOUND_INIT = 4 };
 
 /* True the first time. */
-static bool first(struct bootlog *b, unsigned bit)
+static bool first(struct timeline *b, unsigned bit)
 {
 	bool is = !(b->found & bit);
 
@@ -210,15 +210,15 @@ static bool first(struct bootlog *b, unsigned bit)
 	return is;
 }
 
-static void init_begins(struct bootlog *b, const struct line *l, const char *rest)
+static void init_begins(struct timeline *b, const struct line *l, const char *rest)
 {
-	char path[BOOTLOG_NAME_MAX];
+	char path[TIMELINE_NAME_MAX];
 
-	if (bootlog_name(rest, path) && !strncmp(rest + strlen(path), " as init process", 16) && first(b, FOUND_INIT))
+	if (timeline_name(rest, path) && !strncmp(rest + strlen(path), " as init process", 16) && first(b, FOUND_INIT))
 		trace_init_started_at(b->trace, l->host_ns, path);
 }
 
-static void read_line(struct bootlog *b)
+static void read_line(struct timeline *b)
 {
 	struct line l = {.text = b->line, .host_ns = b->line_ns};
 	const char *rest;
@@ -247,7 +247,7 @@ static void read_line(struct bootlog *b)
 		trace_kernel_unpacked_at(b->trace, l.host_ns);
 }
 
-void bootlog_feed(struct bootlog *b, const uint8_t *data, size_t n, uint64_t now_ns)
+void timeline_feed(struct timeline *b, const uint8_t *data, size_t n, uint64_t now_ns)
 {
 	while (n) {
 		size_t len = panic_text_line_length(data, n), kept;
@@ -257,7 +257,7 @@ void bootlog_feed(struct bootlog *b, const uint8_t *data, size_t n, uint64_t now
 			b->line_ns = now_ns;
 			b->len = 0;
 		}
-		kept = MIN(len, BOOTLOG_LINE_MAX - b->len);
+		kept = MIN(len, TIMELINE_LINE_MAX - b->len);
 		memcpy(b->line + b->len, data, kept);
 		b->len += kept;
 		if (len == n)

@@ -7,13 +7,13 @@
 #include <string.h>
 
 #include "tests/support/fuzz.h"
-#include "vmm/console/bootlog.h"
+#include "vmm/console/timeline.h"
 #include "vmm/report/recorder.h"
 
 struct reader {
 	struct trace *trace;
 	struct recorder recorder;
-	struct bootlog log;
+	struct timeline log;
 };
 
 static void start(struct reader *r)
@@ -49,10 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size--;
 	start(&whole);
 	start(&parts);
-	bootlog_feed(&whole.log, data, size, 1000);
+	timeline_feed(&whole.log, data, size, 1000);
 	for (size_t at = 0; at < size; at += n) {
 		n = size - at < cut ? size - at : cut;
-		bootlog_feed(&parts.log, data + at, n, 1000);
+		timeline_feed(&parts.log, data + at, n, 1000);
 	}
 	if (whole.recorder.nr != parts.recorder.nr || whole.log.marks_lost != parts.log.marks_lost)
 		abort();
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (x->event != y->event || x->t_ns != y->t_ns || memcmp(x->arg, y->arg, sizeof(x->arg)))
 			abort();
 	}
-	if (bootlog_clock(&whole.log, &a) != bootlog_clock(&parts.log, &b))
+	if (timeline_clock(&whole.log, &a) != timeline_clock(&parts.log, &b))
 		abort();
 	trace_free(whole.trace);
 	trace_free(parts.trace);

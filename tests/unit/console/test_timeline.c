@@ -6,13 +6,13 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/clock.h"
-#include "vmm/console/bootlog.h"
+#include "vmm/console/timeline.h"
 #include "vmm/report/recorder.h"
 
 struct fixture {
 	struct trace *trace;
 	struct recorder recorder;
-	struct bootlog log;
+	struct timeline log;
 	uint64_t now;
 };
 
@@ -45,7 +45,7 @@ static void say(struct fixture *f, uint64_t ms, const char *text)
 	uint64_t at = f->now + ms * NSEC_PER_MSEC;
 
 	for (; *text; text++, at += 1000)
-		bootlog_feed(&f->log, (const uint8_t *)text, 1, at);
+		timeline_feed(&f->log, (const uint8_t *)text, 1, at);
 }
 
 static const struct trace_record *only(struct fixture *f, enum trace_event ev)
@@ -109,7 +109,7 @@ static void what_only_looks_like_it_is_none(void **state)
 static void marks_keep_their_names(void **state)
 {
 	struct fixture *f = *state;
-	char longest[2 * BOOTLOG_LINE_MAX];
+	char longest[2 * TIMELINE_LINE_MAX];
 
 	say(f, 1, "vmm-mark=ready to go\r\n");
 	assert_string_equal(text_of(only(f, TRACE_EV_mark), 0), "ready");
@@ -121,16 +121,16 @@ static void marks_keep_their_names(void **state)
 	longest[sizeof(longest) - 1] = '\0';
 	say(f, 2, longest);
 	assert_int_equal(f->recorder.nr, 2);
-	assert_int_equal(strlen(text_of(&f->recorder.record[1], 0)), BOOTLOG_NAME_MAX - 1);
+	assert_int_equal(strlen(text_of(&f->recorder.record[1], 0)), TIMELINE_NAME_MAX - 1);
 }
 
 static void too_many_marks_are_counted(void **state)
 {
 	struct fixture *f = *state;
 
-	for (unsigned i = 0; i < BOOTLOG_MARKS_MAX + 3; i++)
+	for (unsigned i = 0; i < TIMELINE_MARKS_MAX + 3; i++)
 		say(f, i, "vmm-mark=again\n");
-	assert_int_equal(f->recorder.nr, BOOTLOG_MARKS_MAX);
+	assert_int_equal(f->recorder.nr, TIMELINE_MARKS_MAX);
 	assert_int_equal(f->log.marks_lost, 3);
 }
 
@@ -182,7 +182,7 @@ static void calls_without_an_end_give_way(void **state)
 	struct fixture *f = *state;
 	char line[80];
 
-	for (unsigned i = 0; i < 3 * BOOTLOG_CALLS_MAX; i++) {
+	for (unsigned i = 0; i < 3 * TIMELINE_CALLS_MAX; i++) {
 		snprintf(line, sizeof(line), "[    1.%06u] calling  lost%u+0x0/0x10 @ 1\n", i, i);
 		say(f, i, line);
 	}
@@ -199,7 +199,7 @@ static void without_times_the_end_alone_is_known(void **state)
 	say(f, 10, "initcall f+0x0/0x10 returned 0 after 300 usecs\n");
 	assert_int_equal(only(f, TRACE_EV_initcall)->arg[1], 0);
 	assert_int_equal(f->recorder.record[0].arg[2], 300000);
-	assert_false(bootlog_clock(&f->log, &clock));
+	assert_false(timeline_clock(&f->log, &clock));
 }
 
 static void the_nearest_line_sets_the_clock(void **state)
@@ -215,8 +215,8 @@ static void the_nearest_line_sets_the_clock(void **state)
 		snprintf(line, sizeof(line), "[    0.%03u000] text\n", 10 * i);
 		say(f, 100 + 10 * i + i, line);
 	}
-	bootlog_feed(&f->log, (const uint8_t *)"[    0.300000] text\n", 20, f->now + 400 * NSEC_PER_MSEC + 30000);
-	assert_true(bootlog_clock(&f->log, &clock));
+	timeline_feed(&f->log, (const uint8_t *)"[    0.300000] text\n", 20, f->now + 400 * NSEC_PER_MSEC + 30000);
+	assert_true(timeline_clock(&f->log, &clock));
 	assert_int_equal(clock.lines, 21);
 	assert_int_equal(clock.zero_ns - (int64_t)f->now, 100 * NSEC_PER_MSEC + 30000);
 	assert_int_equal(clock.spread_ns, 7 * NSEC_PER_MSEC - 30000);
@@ -229,7 +229,7 @@ static void a_guest_that_lies_about_time_is_harmless(void **state)
 
 	say(f, 1, "[4294967295.999999] late\n[99999999999.000000] later\n[18446744073709551616.000000] latest\n");
 	say(f, 2, "initcall f+0x0/0x10 returned 0 after 4294967295 usecs\n");
-	assert_true(bootlog_clock(&f->log, &clock));
+	assert_true(timeline_clock(&f->log, &clock));
 	assert_int_equal(clock.lines, 1);
 	assert_true(clock.zero_ns < 0 || (uint64_t)clock.zero_ns < f->now);
 	assert_int_equal(only(f, TRACE_EV_initcall)->arg[2], 4294967295000);

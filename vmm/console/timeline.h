@@ -6,8 +6,8 @@
  * dated to the first byte of its line. Programs in the guest can print the same lines: what is told is what the console
  * said.
  */
-#ifndef VMM_CONSOLE_BOOTLOG_H
-#define VMM_CONSOLE_BOOTLOG_H
+#ifndef VMM_CONSOLE_TIMELINE_H
+#define VMM_CONSOLE_TIMELINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,18 +15,18 @@
 
 #include "vmm/base/trace.h"
 
-#define BOOTLOG_LINE_MAX  256 /* what is behind it in a line is not looked at */
-#define BOOTLOG_MARKS_MAX 256 /* further ones are counted */
-#define BOOTLOG_CALLS_MAX 16  /* initcalls under way at once, of several tasks or nested */
-#define BOOTLOG_NEAREST   8
-#define BOOTLOG_NAME_MAX  64
+#define TIMELINE_LINE_MAX  256 /* what is behind it in a line is not looked at */
+#define TIMELINE_MARKS_MAX 256 /* further ones are counted */
+#define TIMELINE_CALLS_MAX 16  /* initcalls under way at once, of several tasks or nested */
+#define TIMELINE_NEAREST   8
+#define TIMELINE_NAME_MAX  64
 
 /**
  * struct guest_clock - where the guest's printk clock lies on CLOCK_MONOTONIC
  * @lines: how many lines carried a time that was running
  * @zero_ns: our time at which the guest's clock read 0, as the line that came with the least delay has it: never
  *           earlier than the truth, and later by that delay
- * @spread_ns: how much later the BOOTLOG_NEAREST-th nearest line has it; 0 while there are fewer lines
+ * @spread_ns: how much later the TIMELINE_NEAREST-th nearest line has it; 0 while there are fewer lines
  */
 struct guest_clock {
 	uint64_t lines;
@@ -34,20 +34,20 @@ struct guest_clock {
 	uint64_t spread_ns;
 };
 
-/** struct bootlog_call - an initcall that has begun */
-struct bootlog_call {
-	char name[BOOTLOG_NAME_MAX];
+/** struct timeline_call - an initcall that has begun */
+struct timeline_call {
+	char name[TIMELINE_NAME_MAX];
 	uint64_t task;
 	uint64_t guest_ns;
 	uint64_t host_ns;
 };
 
 /**
- * struct bootlog - zero-initialise, then set @trace; the rest is private
+ * struct timeline - zero-initialise, then set @trace; the rest is private
  * @trace: borrowed, may be NULL
- * @marks_lost: marks beyond BOOTLOG_MARKS_MAX
+ * @marks_lost: marks beyond TIMELINE_MARKS_MAX
  */
-struct bootlog {
+struct timeline {
 	struct trace *trace;
 	uint64_t marks_lost;
 	unsigned marks;
@@ -55,30 +55,30 @@ struct bootlog {
 	uint64_t line_ns;
 	size_t len;
 	bool in_line;
-	struct bootlog_call call[BOOTLOG_CALLS_MAX];
+	struct timeline_call call[TIMELINE_CALLS_MAX];
 	uint64_t lines;
-	int64_t nearest[BOOTLOG_NEAREST];
-	char line[BOOTLOG_LINE_MAX + 1];
+	int64_t nearest[TIMELINE_NEAREST];
+	char line[TIMELINE_LINE_MAX + 1];
 };
 
 /**
- * bootlog_feed() - the next @n bytes; how they are cut into calls makes no difference but to their time
+ * timeline_feed() - the next @n bytes; how they are cut into calls makes no difference but to their time
  * @now_ns: CLOCK_MONOTONIC
  *
  * Context: one thread at a time; takes the trace's lock and nothing else, never blocks. Trust: guest.
  */
-void bootlog_feed(struct bootlog *b, const uint8_t *data, size_t n, uint64_t now_ns);
+void timeline_feed(struct timeline *b, const uint8_t *data, size_t n, uint64_t now_ns);
 
-/** bootlog_clock() - Return: false when no line had a time. Context: as bootlog_feed(). */
-bool bootlog_clock(const struct bootlog *b, struct guest_clock *ret);
+/** timeline_clock() - Return: false when no line had a time. Context: as timeline_feed(). */
+bool timeline_clock(const struct timeline *b, struct guest_clock *ret);
 
 /**
- * bootlog_name() - a name as a mark may have it: up to the first blank or control character, at most
- * BOOTLOG_NAME_MAX - 1 bytes
- * @ret: at least BOOTLOG_NAME_MAX bytes
+ * timeline_name() - a name as a mark may have it: up to the first blank or control character, at most
+ * TIMELINE_NAME_MAX - 1 bytes
+ * @ret: at least TIMELINE_NAME_MAX bytes
  *
  * Return: false when nothing is left.
  */
-bool bootlog_name(const char *text, char *ret);
+bool timeline_name(const char *text, char *ret);
 
 #endif
