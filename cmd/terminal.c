@@ -21,17 +21,11 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "cmd/escape_keys.h"
 #include "vmm/host/nbio.h"
 
-#define KEY_ESCAPE 0x01 /* Ctrl-A */
 #define SIGNALS    65
 #define STACK_SIZE 32768
-
-static const char help[] = "\r\n"
-			   "Ctrl-A X   quit: end the machine at once\r\n"
-			   "Ctrl-A B   send BREAK: SysRq on a Linux serial console (h: help)\r\n"
-			   "Ctrl-A H   print this help\r\n"
-			   "Ctrl-A A   send Ctrl-A to the guest\r\n";
 
 struct terminal {
 	struct console_filter filter;
@@ -39,7 +33,7 @@ struct terminal {
 	void *arg;
 	struct nbio tty;
 	struct nbio say;
-	bool escaped;
+	struct escape_keys keys;
 	bool locked;
 
 	/* What the handlers use */
@@ -278,33 +272,16 @@ static void say(struct terminal *t, const char *text, size_t n)
 static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *brk)
 {
 	struct terminal *t = container_of(f, struct terminal, filter);
-	size_t out = 0, i = 0;
+	enum escape_key key;
+	size_t used = escape_keys_filter(&t->keys, data, n, &key);
 
-	while (i < *n && !*brk) {
-		uint8_t key = data[i++];
-
-		if (!t->escaped) {
-			t->escaped = key == KEY_ESCAPE;
-			if (!t->escaped)
-				data[out++] = key;
-			continue;
-		}
-		t->escaped = false;
-		switch (key) {
-		case 'x':
-		case 'X': t->quit(t->arg); break;
-		case 'b':
-		case 'B': *brk = true; break;
-		case 'h':
-		case 'H':
-		case '?': say(t, help, sizeof(help) - 1); break;
-		case 'a':
-		case 'A':
-		case KEY_ESCAPE: data[out++] = KEY_ESCAPE; break;
-		}
+	switch (key) {
+	case ESCAPE_KEY_NONE: break;
+	case ESCAPE_KEY_QUIT: t->quit(t->arg); break;
+	case ESCAPE_KEY_BREAK: *brk = true; break;
+	case ESCAPE_KEY_HELP: say(t, escape_keys_help, strlen(escape_keys_help)); break;
 	}
-	*n = out;
-	return i;
+	return used;
 }
 
 static void refused(struct console_filter *f)

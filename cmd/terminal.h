@@ -8,8 +8,7 @@
  * that ends a process and can be caught, whose default action follows then (with its core dump and status). SIGKILL
  * leaves the terminal raw: `stty sane`.
  *
- * Keys: Ctrl-A X quits, Ctrl-A B sends BREAK, Ctrl-A H prints help, Ctrl-A A and Ctrl-A Ctrl-A send one Ctrl-A. Ctrl-A
- * with another key sends nothing. They are seen whatever the guest does. The bell rings when what was typed does not
+ * Keys: those of escape_keys.h are seen whatever the guest does. The bell rings when what was typed does not
  * reach the guest: it reads nothing and CONSOLE_KEYS_BYTES wait already, or its line has no BREAK (hvc0).
  *
  * The handlers belong to the process, as the terminal does: one struct terminal at a time. A thread that takes such a

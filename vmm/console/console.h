@@ -50,8 +50,8 @@
 /**
  * struct console_filter - stands between a terminal's keyboard and the guest; implemented by cmd/terminal
  * @prepare: about to read, and in the foreground: makes sure of raw mode. Loop thread.
- * @filter: take escapes out of *@n bytes of @data, in place, up to the first one that asks for BREAK: *@n becomes how
- *      many are left (never more), *@brk is set when a BREAK follows them. Returns how many were looked at. Loop
+ * @filter: take escapes out of *@n bytes of @data, in place, up to the first one that asks for something: *@n becomes
+ *      how many are left (never more), *@brk is set when a BREAK follows them. Returns how many were looked at. Loop
  *      thread.
  * @refused: the guest did not get what was typed: its line has no BREAK, or it does not read and the buffer is full.
  *      Loop thread.
