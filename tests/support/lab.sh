@@ -22,6 +22,16 @@ kernel_of() {
 	scripts/kernel "$@" || kill -TERM $$
 }
 
+# several CMD...: CMD runs suites one after the other; what it prints, with one plan for all of them at the end.
+several() {
+	"$@" | awk '
+		/^1[.][.][0-9]+$/ { next }
+		/^(not )?ok / { n++ }
+		{ print; fflush() }
+		END { print "1.." n + 0 }'
+	return "${PIPESTATUS[0]}"
+}
+
 # axis_of FIELD REGEX: as axis_names of scripts/lib.sh.
 axis_of() {
 	(
