@@ -138,23 +138,26 @@ static uint32_t devices_of(int role)
 	return set;
 }
 
-/* Every set of devices is tried: of a role few have rows. */
+/*
+ * Every set of devices is tried: of a role few have rows. Two that need the same calls (a report and passt, in the
+ * control loop) make one filter, which then counts for both.
+ */
 static bool identify(const struct sock_filter *code, size_t n, struct filter *ret)
 {
-	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++) {
+	for (int role = 0; role < SANDBOX_ROLE_COUNT && !ret->there; role++) {
 		uint32_t all = devices_of(role), set = 0;
 
 		do {
 			struct filter f = {true, (enum sandbox_role)role, set | SANDBOX_HAS(ALWAYS), 0};
 
 			if (is_filter(code, n, &f)) {
+				f.devices |= ret->devices;
 				*ret = f;
-				return true;
 			}
 			set = (set - all) & all;
 		} while (set);
 	}
-	return false;
+	return ret->there;
 }
 
 static bool fetch(pid_t tid, uint64_t from, void *to, size_t size)
