@@ -32,6 +32,17 @@ several() {
 	return "${PIPESTATUS[0]}"
 }
 
+# named WHAT CMD...: CMD prints TAP; each result gets WHAT in front, and the plan is left out. Return: CMD's status.
+named() {
+	local what=$1 ended=0
+	shift
+	("$@") >"$TEST_TMP/out" || ended=$?
+	sed "s/^\\(not \\)\\?ok - /\\1ok - $what: /; /^1\\.\\./d" "$TEST_TMP/out"
+	# The one that ended before it could say what is wrong.
+	[ "$ended" = 0 ] || grep -q '^not ok' "$TEST_TMP/out" || echo "not ok - $what: ended with status $ended"
+	return "$ended"
+}
+
 # axis_of FIELD REGEX: as axis_names of scripts/lib.sh.
 axis_of() {
 	(
