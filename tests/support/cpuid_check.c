@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "tests/support/cpuid_bits.h"
+
 #define LOOK(c, m)                                                                                                     \
 	if (!(c))                                                                                                      \
 	return say(why, m)
@@ -41,60 +43,16 @@ static uint32_t reg(const struct cpuid_set *set, uint32_t leaf, uint32_t index, 
 	return c ? pick(c, r) : 0;
 }
 
-/* Not from the table: what a guest must never see, or only with an option. */
-static const struct forbidden {
-	uint32_t leaf;
-	uint32_t index;
-	unsigned reg;
-	uint32_t mask;
-	char unless; /* 0, 'n'ested or 'p'mu */
-	const char *what;
-} forbidden[] = {
-	{0x1, 0, CPUID_ECX, 0x080049d8, 0, "MONITOR, DS_CPL, SMX, EIST, TM2, SDBG, xTPR or OSXSAVE"},
-	{0x1, 0, CPUID_ECX, 0x00008004, 'p', "PDCM or DTES64"},
-	{0x1, 0, CPUID_ECX, 0x00000020, 'n', "VMX"},
-	{0x1, 0, CPUID_EDX, 0xe0444080, 0, "MCE, MCA, PSN, thermal"},
-	{0x1, 0, CPUID_EDX, 0x00200000, 'p', "DS"},
-	{0x6, 0, CPUID_EAX, ~0x4u, 0, "thermal leaf beyond ARAT"},
-	{0x6, 0, CPUID_ECX, ~0u, 0, "APERF/MPERF"},
-	{0x7, 0, CPUID_EBX, 0x0200d814, 0, "SGX, HLE, RTM, RDT, MPX or PT"},
-	{0x7, 0, CPUID_ECX, 0xe0bf2018, 0, "PKU, OSPKE, TME, LA57, MAWAU, KL, ENQCMD, SGX_LC or PKS"},
-	{0x7, 0, CPUID_EDX, 0x034da820, 0, "UINTR, RTM, HYBRID, TSXLDTRK, PCONFIG, LBR or AMX"},
-	{0x7, 1, CPUID_EAX, 0x00200000, 0, "AMX_FP16"},
-	{0x7, 1, CPUID_EDX, 0x00000100, 0, "AMX_COMPLEX"},
-	{0xa, 0, CPUID_EAX, ~0u, 'p', "PMU"},
-	{0xd, 0, CPUID_EAX, 0x00060218, 0, "MPX, PKRU or AMX state"},
-	{0xd, 1, CPUID_EAX, 0x00000010, 0, "XFD"},
-	{0xd, 1, CPUID_ECX, 0x0001e500, 0, "PT, PASID, HDC, UINTR, LBR or HWP state"},
-	{0xd, 18, CPUID_EAX, ~0u, 0, "AMX tiles"},
-	{0x10, 0, CPUID_EBX, ~0u, 0, "RDT"},
-	{0x12, 0, CPUID_EAX, ~0u, 0, "SGX"},
-	{0x14, 0, CPUID_EBX, ~0u, 0, "PT"},
-	{0x1d, 0, CPUID_EAX, ~0u, 0, "AMX tiles"},
-	{0x23, 0, CPUID_EAX, ~0u, 'p', "PMU"},
-	{0x80000001, 0, CPUID_ECX, 0x00000004, 'n', "SVM"},
-	{0x80000001, 0, CPUID_ECX, 0x2808b408, 0, "IBS, SKINIT, WDT, LWP, NODEID, PERFTSC or MWAITX"},
-	{0x80000001, 0, CPUID_ECX, 0x11800000, 'p', "AMD counters"},
-	{0x80000001, 0, CPUID_EDX, 0x00004080, 0, "MCE or MCA"},
-	{0x80000008, 0, CPUID_EBX, 0x08800010, 0, "RDPRU, PPIN or CPPC"},
-	{0x8000000a, 0, CPUID_EDX, ~0u, 'n', "SVM features"},
-	{0x8000001f, 0, CPUID_EAX, ~0u, 0, "SEV"},
-	{0x80000022, 0, CPUID_EAX, ~0u, 'p', "PMU"},
-	{0x40000001, 0, CPUID_EAX, 0x4410, 'a', "asynchronous page faults"},
-};
-
-static bool check_forbidden(const struct cpuid_opts *o, const struct cpuid_set *guest, char *why)
+/* Not from the table. */
+static bool check_bits(const struct cpuid_set *host, const struct cpuid_opts *o, const struct cpuid_set *guest,
+	unsigned vendor, char *why)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++) {
-		const struct forbidden *f = &forbidden[i];
+	const struct cpuid_bits *b = cpuid_bits_broken(host, o, guest, vendor);
 
-		if ((f->unless == 'n' && o->nested) || (f->unless == 'p' && o->pmu) ||
-			(f->unless == 'a' && !o->no_apic))
-			continue;
-		if (reg(guest, f->leaf, f->index, f->reg) & f->mask)
-			return say(why, "the guest sees %s: leaf %#x", f->what, f->leaf);
-	}
-	return true;
+	return !b ||
+		say(why, "leaf %#x.%u register %u bits %u to %u (%s): offered %#x, got %#x: %s", b->leaf, b->index,
+			b->reg, b->lo, b->hi, b->name, reg(host, b->leaf, b->index, b->reg),
+			reg(guest, b->leaf, b->index, b->reg), b->why);
 }
 
 static bool check_order(const struct cpuid_set *guest, char *why)
@@ -324,7 +282,8 @@ bool cpuid_check(const struct cpuid_set *host, const struct cpuid_opts *o, const
 	memcpy(name + 8, &r, 4);
 	vendor = memcmp(name, "AuthenticAMD", 12) && memcmp(name, "HygonGenuine", 12) ? CPUID_INTEL : CPUID_AMD;
 
-	return check_order(guest, ret_why) && check_limits(guest, ret_why) && check_forbidden(o, guest, ret_why) &&
-		check_rules(host, o, guest, vendor, ret_why) && check_kept(host, o, guest, vendor, ret_why) &&
-		check_topology(o, guest, vendor, ret_why) && check_xsave(guest, ret_why);
+	return check_order(guest, ret_why) && check_limits(guest, ret_why) &&
+		check_bits(host, o, guest, vendor, ret_why) && check_rules(host, o, guest, vendor, ret_why) &&
+		check_kept(host, o, guest, vendor, ret_why) && check_topology(o, guest, vendor, ret_why) &&
+		check_xsave(guest, ret_why);
 }

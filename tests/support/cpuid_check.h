@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must be true of every result of cpuid_policy(), whatever the host offered: shared by the unit tests and the fuzz
- * target. Written without the engine's own helpers, by brute force over the table, and with a list of what no guest
- * may see that does not come from the table at all.
+ * target. Written without the engine's own helpers, by brute force over the table, and with the bits of cpuid_bits.h,
+ * which do not come from the table at all.
  */
 #ifndef TESTS_SUPPORT_CPUID_CHECK_H
 #define TESTS_SUPPORT_CPUID_CHECK_H
