@@ -5,8 +5,7 @@
  *     call ROLE DEVICE CALL CONDITION
  * and a call that no row of that thread's filter allows, before the filter ends it, as
  *     outside ROLE CALL ARGUMENT...
- * with tabs between the words; a line "watching" says that it has begun. Which role and devices a thread has is read
- * from the filter that it installs.
+ * with tabs between the words; a line "watching" says that it has begun.
  *
  * It can also take things away: the vDSO, so that the time is asked by system calls; a system call, as on a kernel that
  * was built without it.
@@ -18,9 +17,9 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <linux/ptrace.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,7 +29,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,45 +36,15 @@
 #include "security/filters.h"
 #include "security/rules.h"
 #include "security/seccomp.h"
+#include "tests/support/role_trace.h"
 #include "vmm/base/util.h"
 
-/* <sys/ptrace.h> has the same names as <linux/ptrace.h>, as an enumeration. */
-long ptrace(int request, ...);
+#define RULES_MAX 512
 
-#define THREADS_MAX 1024
-#define RULES_MAX   512
-#define CODE_MAX    2048
-
-struct filter {
-	bool there;
-	enum sandbox_role role;
-	uint32_t devices;
-	uint32_t own_pid;
-};
-
-struct thread {
-	pid_t tid; /* 0: free */
-	struct filter now;
-	struct filter wanted; /* by the call that the thread is in */
-};
-
-static struct thread threads[THREADS_MAX];
 static bool needed[RULES_MAX];
 static int out_fd = -1;
 static bool hide_vdso;
 static bool follow_forks;
-
-static const char *const roles[] = {
-#define X(id, name, text) [SANDBOX_##id] = name,
-	SANDBOX_ROLES(X)
-#undef X
-};
-
-static const char *const devices[] = {
-#define X(id, name, text) [SANDBOX_DEVICE_##id] = name,
-	SANDBOX_DEVICES(X)
-#undef X
-};
 
 static void usage(void)
 {
@@ -95,145 +63,25 @@ static void fail(const char *what)
 	exit(125);
 }
 
-static struct thread *thread_of(pid_t tid)
-{
-	struct thread *spare = NULL;
-
-	for (size_t i = 0; i < THREADS_MAX; i++) {
-		if (threads[i].tid == tid)
-			return &threads[i];
-		if (!threads[i].tid && !spare)
-			spare = &threads[i];
-	}
-	if (spare)
-		*spare = (struct thread){.tid = tid};
-	return spare;
-}
-
-/* Whether `code` is what seccomp_compose() makes of @f; then its process id is in it. */
-static bool is_filter(const struct sock_filter *code, size_t n, struct filter *f)
-{
-	static struct sock_filter want[CODE_MAX];
-	/* The tracer's own id is where that of the program is to be. */
-	uint32_t ours = (uint32_t)getpid();
-
-	if (seccomp_compose(f->role, f->devices, want, CODE_MAX) != (int)n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (BPF_CLASS(want[i].code) == BPF_JMP && want[i].k == ours)
-			want[i].k = f->own_pid = code[i].k;
-		if (memcmp(&want[i], &code[i], sizeof(*code)))
-			return false;
-	}
-	return true;
-}
-
-static uint32_t devices_of(int role)
-{
-	uint32_t set = 0;
-
-	for (size_t i = 0; i < filter_rules_nr; i++)
-		if (filter_rules[i].role == role)
-			set |= 1u << filter_rules[i].device;
-	return set;
-}
-
-/*
- * Every set of devices is tried: of a role few have rows. Two that need the same calls (a report and passt, in the
- * control loop) make one filter, which then counts for both.
- */
-static bool identify(const struct sock_filter *code, size_t n, struct filter *ret)
-{
-	for (int role = 0; role < SANDBOX_ROLE_COUNT && !ret->there; role++) {
-		uint32_t all = devices_of(role), set = 0;
-
-		do {
-			struct filter f = {true, (enum sandbox_role)role, set | SANDBOX_HAS(ALWAYS), 0};
-
-			if (is_filter(code, n, &f)) {
-				f.devices |= ret->devices;
-				*ret = f;
-			}
-			set = (set - all) & all;
-		} while (set);
-	}
-	return ret->there;
-}
-
-static bool fetch(pid_t tid, uint64_t from, void *to, size_t size)
-{
-	struct iovec here = {to, size}, there = {(void *)(uintptr_t)from, size};
-
-	return process_vm_readv(tid, &here, 1, &there, 1, 0) == (ssize_t)size;
-}
-
-/* The filter that a thread is about to install. One of another program is none of ours. */
-static void filter_wanted(struct thread *t, uint64_t address)
-{
-	static struct sock_filter code[CODE_MAX];
-	struct sock_fprog prog;
-
-	t->wanted = (struct filter){0};
-	if (!fetch(t->tid, address, &prog, sizeof(prog)) || prog.len > CODE_MAX ||
-		!fetch(t->tid, (uintptr_t)prog.filter, code, prog.len * sizeof(*code))) {
-		dprintf(out_fd, "unreadable\t%s\n", strerror(errno));
-		return;
-	}
-	identify(code, prog.len, &t->wanted);
-}
-
-static bool allows(const struct sandbox_rule *rule, const struct filter *f, uint64_t nr, const __u64 *arg)
-{
-	if (rule->role != f->role || !(f->devices & 1u << rule->device) || (uint64_t)rule->nr != nr)
-		return false;
-	for (size_t i = 0; i < SANDBOX_CONDS_MAX; i++) {
-		const struct sandbox_cond *c = &rule->cond[i];
-
-		if (c->arg >= 0 && (arg[c->arg] & c->mask) != (c->value == SANDBOX_OWN_PID ? f->own_pid : c->value))
-			return false;
-	}
-	return true;
-}
-
-static void look(const struct filter *f, uint64_t nr, const __u64 *arg)
+static void look(const struct role_filter *f, uint64_t nr, const uint64_t *arg)
 {
 	bool allowed = false;
 
 	for (size_t i = 0; i < sandbox_rules_nr; i++) {
 		const struct sandbox_rule *rule = &sandbox_rules[i];
 
-		if (!allows(rule, f, nr, arg))
+		if (!role_allows(rule, f, nr, arg))
 			continue;
 		allowed = true;
 		if (needed[i])
 			continue;
 		needed[i] = true;
-		dprintf(out_fd, "call\t%s\t%s\t%s\t%s\n", roles[rule->role], devices[rule->device], rule->call,
-			rule->what);
+		dprintf(out_fd, "call\t%s\t%s\t%s\t%s\n", seccomp_role_name(rule->role),
+			role_device_names[rule->device], rule->call, rule->what);
 	}
 	if (!allowed)
-		dprintf(out_fd, "outside\t%s\t%s (%llu)\t0x%llx\t0x%llx\t0x%llx\n", roles[f->role],
-			seccomp_call_name((long)nr), (unsigned long long)nr, arg[0], arg[1], arg[2]);
-}
-
-static void system_call(struct thread *t)
-{
-	struct ptrace_syscall_info info;
-
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) <= 0)
-		return;
-	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
-		if (t->wanted.there && info.exit.rval == 0)
-			t->now = t->wanted;
-		t->wanted.there = false;
-		return;
-	}
-	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
-		return;
-	if (t->now.there)
-		look(&t->now, info.entry.nr, info.entry.args);
-	else if (info.entry.nr == SYS_seccomp && info.entry.args[0] == SECCOMP_SET_MODE_FILTER)
-		filter_wanted(t, info.entry.args[2]);
+		dprintf(out_fd, "outside\t%s\t%s (%" PRIu64 ")\t0x%" PRIx64 "\t0x%" PRIx64 "\t0x%" PRIx64 "\n",
+			seccomp_role_name(f->role), seccomp_call_name((long)nr), nr, arg[0], arg[1], arg[2]);
 }
 
 /* What a program is told of at its start: argc, the arguments, 0, the environment, 0, then pairs of type and value. */
@@ -259,37 +107,20 @@ static void take_vdso_away(pid_t tid)
 		fail("PTRACE_POKEDATA");
 }
 
-/* Lets a thread that stopped go on. */
-static void answer(pid_t tid, int status)
+static void on_exec(pid_t tid)
 {
-	int sig = WSTOPSIG(status), event = status >> 16;
-	struct thread *t = thread_of(tid);
+	if (hide_vdso)
+		take_vdso_away(tid);
+}
 
-	if (!t) {
-		errno = ENOSPC;
-		fail("too many threads");
-	}
-	if (sig == (SIGTRAP | 0x80)) {
-		system_call(t);
-		sig = 0;
-	} else if (event == PTRACE_EVENT_STOP && sig != SIGTRAP) {
-		/* Stopped as by SIGSTOP, and to stay so. */
-		ptrace(PTRACE_LISTEN, tid, 0, 0);
-		return;
-	} else if (event) {
-		if (event == PTRACE_EVENT_EXEC) {
-			*t = (struct thread){.tid = tid};
-			if (hide_vdso)
-				take_vdso_away(tid);
-		}
-		sig = 0;
-	}
-	/* It may have been killed meanwhile. */
-	ptrace(out_fd < 0 ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0, sig);
+static void unreadable(void)
+{
+	dprintf(out_fd, "unreadable\t%s\n", strerror(errno));
 }
 
 static _Noreturn void trace(pid_t program, int ready)
 {
+	const struct role_hooks hooks = {look, on_exec, unreadable};
 	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
 	int status;
 	pid_t tid;
@@ -311,9 +142,9 @@ static _Noreturn void trace(pid_t program, int ready)
 		if (tid < 0)
 			continue;
 		if (WIFSTOPPED(status))
-			answer(tid, status);
+			role_trace_answer(tid, status, out_fd < 0 ? PTRACE_CONT : PTRACE_SYSCALL, &hooks);
 		else
-			thread_of(tid)->tid = 0;
+			role_thread_of(tid)->tid = 0;
 	}
 	_exit(0);
 }
