@@ -2,8 +2,8 @@
 /*
  * A tracer's view of the threads of a vmm: which filter of security/rules.c each has put on itself, read from the
  * program that it installs. Used by callwatch.c, which looks at the calls of the threads, and inject.c, which makes
- * threads do calls. The process must have been seized (PTRACE_SEIZE) with PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE and
- * PTRACE_O_TRACEEXEC before it installs its first filter.
+ * threads do calls. The process must have been seized (PTRACE_SEIZE) with PTRACE_O_TRACESYSGOOD,
+ * PTRACE_O_TRACECLONE and PTRACE_O_TRACEEXEC before it installs its first filter.
  */
 #ifndef TESTS_SUPPORT_ROLE_TRACE_H
 #define TESTS_SUPPORT_ROLE_TRACE_H

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/inject_table.h"
+
+#include <asm/ioctls.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/futex.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include "vmm/base/kick.h"
+
+/* Linux include/uapi/linux/fs.h, fcntl.h: newer than some headers */
+#define WRITE_APPEND   0x10
+#define WRITE_NOAPPEND 0x20
+#define WRITE_DSYNC    0x02
+
+/* Roles */
+#define LOOP     INJECT_ROLE(SANDBOX_LOOP)
+#define DISK     INJECT_ROLE(SANDBOX_DISK)
+#define MISC     INJECT_ROLE(SANDBOX_MISC)
+#define VCPU     INJECT_ROLE(SANDBOX_VCPU)
+#define REPORTER INJECT_ROLE(INJECT_REPORT)
+#define NOBODY   0
+#define EVERY    (LOOP | DISK | MISC | VCPU)
+
+/* Devices */
+#define ANY        SANDBOX_HAS(ALWAYS)
+#define ON(device) SANDBOX_HAS(device)
+
+/* Arguments */
+#define N(n)                                                                                                           \
+	{                                                                                                              \
+		INJECT_NUMBER, (uint64_t)(n), NULL                                                                     \
+	}
+#define FD(end)                                                                                                        \
+	{                                                                                                              \
+		INJECT_FD, 0, end                                                                                      \
+	}
+#define BYTES(text)                                                                                                    \
+	{                                                                                                              \
+		INJECT_BYTES, 0, text                                                                                  \
+	}
+#define ROOM(size)                                                                                                     \
+	{                                                                                                              \
+		INJECT_ROOM, size, NULL                                                                                \
+	}
+#define IOV(text)                                                                                                      \
+	{                                                                                                              \
+		INJECT_IOVEC, 0, text                                                                                  \
+	}
+#define IOV_ROOM(size)                                                                                                 \
+	{                                                                                                              \
+		INJECT_IOVEC, size, NULL                                                                               \
+	}
+#define PATH(name)                                                                                                     \
+	{                                                                                                              \
+		INJECT_PATH, 0, name                                                                                   \
+	}
+#define UNIX(name)                                                                                                     \
+	{                                                                                                              \
+		INJECT_UNIX, 0, name                                                                                   \
+	}
+#define ABSTRACT                                                                                                       \
+	{                                                                                                              \
+		INJECT_ABSTRACT, 0, NULL                                                                               \
+	}
+#define TCP                                                                                                            \
+	{                                                                                                              \
+		INJECT_INET, 0, NULL                                                                                   \
+	}
+#define UDP                                                                                                            \
+	{                                                                                                              \
+		INJECT_INET, 1, NULL                                                                                   \
+	}
+#define KEPT                                                                                                           \
+	{                                                                                                              \
+		INJECT_KEPT, 0, NULL                                                                                   \
+	}
+#define SELF                                                                                                           \
+	{                                                                                                              \
+		INJECT_SELF, 0, NULL                                                                                   \
+	}
+#define VICTIM                                                                                                         \
+	{                                                                                                              \
+		INJECT_VICTIM, 0, NULL                                                                                 \
+	}
+#define THREAD                                                                                                         \
+	{                                                                                                              \
+		INJECT_THREAD, 0, NULL                                                                                 \
+	}
+#define CODE                                                                                                           \
+	{                                                                                                              \
+		INJECT_CODE, 0, NULL                                                                                   \
+	}
+
+#define UN      sizeof(struct sockaddr_un)
+#define STDIN   N(0)
+#define CONSOLE N(1)
+#define LOG     N(2)
+#define CWD     N(AT_FDCWD)
+
+#define ROW(roles, devices, ends, nr, call, words, want, why, ...)                                                     \
+	{                                                                                                              \
+		roles, devices, nr, call, {__VA_ARGS__}, words, want, why, ends                                        \
+	}
+#define CAN(roles, devices, call, want, why, ...)                                                                      \
+	ROW(roles, devices, false, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
+#define ENDS(roles, devices, call, want, why, ...)                                                                     \
+	ROW(roles, devices, true, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
+/* No filter allows it. */
+#define NEVER(call, ...) ROW(NOBODY, 0, false, SYS_##call, #call, #__VA_ARGS__, "killed", "", __VA_ARGS__)
+
+/* clang-format off */
+const struct inject_row inject_rows[] = {
+	/* write: every thread, for eventfds and the log */
+	CAN(EVERY, ANY, write, "ok appended:log", "a false line in the log, behind what is there",
+		LOG, BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "ok appended:console", "a false line on the console, behind what is there",
+		CONSOLE, BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "EBADF|ok", "open for reading, or what its input says is read there too",
+		STDIN, BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "ok overwritten:disk.img", "the guest may write its disk",
+		FD("/disk.img"), BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "EBADF", "a disk that is `ro` is open for reading", FD("/ro.img"), BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "EBADF", "the kernel's image is open for reading", FD("/kernel"), BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "EINVAL", "nothing to write", FD("/dev/kvm"), BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "EINVAL", "nothing to write", FD("kvm-vm"), BYTES("x"), N(1)),
+	CAN(EVERY, ANY, write, "EBADF", "KVM's parameters are open for reading", FD("/halt_poll_ns"), BYTES("0"), N(1)),
+	CAN(EVERY, ANY, write, "EFAULT", "a bad address", LOG, N(1), N(1)),
+
+	/* futex, the clock, brk */
+	CAN(EVERY, ANY, futex, "EAGAIN", "a value that is not there", ROOM(4), N(FUTEX_WAIT), N(1), N(0)),
+	CAN(EVERY, ANY, futex, "ok", "nobody waits", ROOM(4), N(FUTEX_WAKE), N(1), N(0)),
+	CAN(LOOP | DISK | VCPU, ANY, futex, "EAGAIN", "a value that is not there",
+		ROOM(4), N(FUTEX_WAIT_BITSET), N(1), N(0), N(0), N(1)),
+	NEVER(futex, ROOM(4), N(FUTEX_LOCK_PI), N(0), N(0)),
+	NEVER(futex, ROOM(4), N(FUTEX_CMP_REQUEUE), N(0), N(0)),
+	CAN(EVERY, ANY, clock_gettime, "ok", "tells the time", N(1), ROOM(16)),
+	CAN(LOOP, ANY, brk, "ok", "refused: the break does not move", N(0)),
+	CAN(LOOP | DISK, ANY, restart_syscall, "EINTR|ok|blocks", "nothing was interrupted in a timed wait", N(0)),
+
+	/* Memory */
+	CAN(LOOP, ANY, mmap, "ok", "the process's own memory",
+		N(0), N(4096), N(PROT_READ | PROT_WRITE), N(MAP_PRIVATE | MAP_ANONYMOUS), N(-1), N(0)),
+	NEVER(mmap, N(0), N(4096), N(PROT_READ | PROT_WRITE | PROT_EXEC), N(MAP_PRIVATE | MAP_ANONYMOUS), N(-1), N(0)),
+	NEVER(mmap, N(0), N(4096), N(PROT_READ | PROT_EXEC), N(MAP_PRIVATE | MAP_ANONYMOUS), N(-1), N(0)),
+	NEVER(mmap, N(0), N(4096), N(PROT_READ | PROT_WRITE), N(MAP_SHARED), FD("/disk.img"), N(0)),
+	NEVER(mmap, CODE, N(4096), N(PROT_READ | PROT_WRITE), N(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), N(-1), N(0)),
+	NEVER(mprotect, CODE, N(4096), N(PROT_READ | PROT_WRITE | PROT_EXEC)),
+	NEVER(pkey_mprotect, CODE, N(4096), N(PROT_READ | PROT_WRITE | PROT_EXEC), N(-1)),
+	NEVER(mremap, CODE, N(4096), N(4096), N(MREMAP_MAYMOVE)),
+	NEVER(shmat, N(0), N(0), N(0)),
+	NEVER(memfd_create, BYTES("x"), N(0)),
+	NEVER(remap_file_pages, CODE, N(4096), N(0), N(0), N(0)),
+	NEVER(userfaultfd, N(0)),
+	NEVER(process_vm_readv, VICTIM, IOV("x"), N(1), IOV("x"), N(1), N(0)),
+	NEVER(process_vm_writev, SELF, IOV("x"), N(1), IOV("x"), N(1), N(0)),
+	CAN(LOOP, ANY, munmap, "ok", "the process's own memory", N(0), N(4096)),
+	CAN(DISK | VCPU, ANY, madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_DONTNEED)),
+	CAN(MISC, ANY, madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_DONTNEED)),
+	CAN(MISC, ON(BALLOON), madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_REMOVE)),
+	NEVER(madvise, CODE, N(4096), N(MADV_HWPOISON)),
+	NEVER(madvise, CODE, N(4096), N(MADV_DODUMP)),
+	NEVER(madvise, CODE, N(4096), N(MADV_MERGEABLE)),
+	NEVER(process_madvise, N(0), IOV("x"), N(1), N(MADV_PAGEOUT), N(0)),
+
+	/* Files by their paths */
+	NEVER(open, PATH("other/secret"), N(O_RDONLY)),
+	NEVER(openat, CWD, PATH("other/secret"), N(O_RDONLY)),
+	NEVER(openat2, CWD, PATH("other/secret"), ROOM(24), N(24)),
+	NEVER(creat, PATH("other/new"), N(0600)),
+	NEVER(open_by_handle_at, N(-1), ROOM(128), N(0)),
+	NEVER(truncate, PATH("other/secret"), N(0)),
+	NEVER(unlink, PATH("other/secret")),
+	NEVER(rename, PATH("other/secret"), PATH("other/new")),
+	NEVER(renameat2, CWD, PATH("other/secret"), CWD, PATH("other/new"), N(0)),
+	NEVER(link, PATH("other/secret"), PATH("other/new")),
+	NEVER(linkat, CWD, PATH("other/secret"), CWD, PATH("other/new"), N(0)),
+	NEVER(symlink, PATH("other/secret"), PATH("other/new")),
+	NEVER(mkdir, PATH("other/new"), N(0700)),
+	NEVER(rmdir, PATH("other")),
+	NEVER(mknodat, CWD, PATH("other/new"), N(S_IFIFO | 0600), N(0)),
+	NEVER(chmod, PATH("other/secret"), N(0777)),
+	NEVER(fchmodat, CWD, PATH("other/secret"), N(0777)),
+	NEVER(chown, PATH("other/secret"), N(1), N(1)),
+	NEVER(fchown, FD("/disk.img"), N(1), N(1)),
+	NEVER(fchmod, FD("/disk.img"), N(04777)),
+	NEVER(utimensat, CWD, PATH("other/secret"), N(0), N(0)),
+	NEVER(setxattr, PATH("other/secret"), BYTES("user.x"), BYTES("y"), N(1), N(0)),
+	NEVER(fsetxattr, FD("/disk.img"), BYTES("user.x"), BYTES("y"), N(1), N(0)),
+	NEVER(getdents64, FD("/disk.img"), ROOM(256), N(256)),
+	NEVER(chdir, PATH("other")),
+	NEVER(fchdir, N(0)),
+	NEVER(chroot, PATH("other")),
+	NEVER(mount, N(0), PATH("other"), BYTES("tmpfs"), N(0), N(0)),
+	NEVER(umount2, PATH("other"), N(0)),
+	NEVER(fsopen, BYTES("tmpfs"), N(0)),
+	NEVER(open_tree, CWD, PATH("other"), N(0)),
+	NEVER(move_mount, N(-1), BYTES(""), CWD, PATH("other"), N(0)),
+	NEVER(pivot_root, PATH("other"), PATH("other")),
+	NEVER(inotify_init1, N(0)),
+	NEVER(fanotify_init, N(0), N(0)),
+	NEVER(stat, PATH("other/secret"), ROOM(144)),
+	NEVER(statx, CWD, PATH("other/secret"), N(0), N(0), ROOM(256)),
+	NEVER(access, PATH("other/secret"), N(0)),
+	NEVER(readlink, BYTES("/proc/self/exe"), ROOM(256), N(256)),
+	NEVER(statfs, PATH("other"), ROOM(120)),
+	CAN(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "EACCES", "Landlock: not in the sockets' directory",
+		CWD, PATH("other/secret"), N(0)),
+	CAN(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "EACCES", "Landlock: no directory is removed",
+		CWD, PATH("sock/below"), N(AT_REMOVEDIR)),
+	ENDS(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "ok gone:sock/near", "HOLE: any file below the sockets' directory",
+		CWD, PATH("sock/near"), N(0)),
+	ENDS(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "ok gone:sock/below/near",
+		"HOLE: any file below the sockets' directory",
+		CWD, PATH("sock/below/near"), N(0)),
+	CAN(LOOP, ON(SOCKET) | ON(VSOCK), newfstatat, "ok", "HOLE: any path that the user may look at",
+		CWD, PATH("other/secret"), ROOM(144), N(0)),
+	CAN(LOOP, ON(SOCKET) | ON(VSOCK), newfstatat, "ok", "HOLE: any path that the user may look at",
+		CWD, PATH("/etc/passwd"), ROOM(144), N(0)),
+
+	/* Files that are open */
+	CAN(DISK, ANY, pwritev2, "ok overwritten:disk.img", "the guest may write its disk",
+		FD("/disk.img"), IOV("x"), N(1), N(8), N(0), N(0)),
+	CAN(DISK, ANY, pwritev2, "EBADF", "a disk that is `ro` is open for reading",
+		FD("/ro.img"), IOV("x"), N(1), N(0), N(0), N(0)),
+	CAN(DISK, ANY, pwritev2, "ok|ok appended:disk.img", "HOLE: no RLIMIT_FSIZE when standard output is a file",
+		FD("/disk.img"), IOV("x"), N(1), N(69631), N(0), N(0)),
+	CAN(DISK, ANY, pwritev2, "ok appended:log", "a false line in the log, behind what is there",
+		LOG, IOV("x"), N(1), N(0), N(0), N(0)),
+	CAN(DISK, ANY, pwritev2, "ok overwritten:log", "HOLE: what is in an append-only file is overwritten",
+		LOG, IOV("x"), N(1), N(0), N(0), N(WRITE_NOAPPEND)),
+	CAN(DISK, ANY, pwritev2, "ok overwritten:console", "HOLE: what is in an append-only file is overwritten",
+		CONSOLE, IOV("x"), N(1), N(0), N(0), N(WRITE_NOAPPEND)),
+	CAN(DISK, ANY, pwritev2, "ok overwritten:disk.img", "durable at once, for a guest that flushes",
+		FD("/disk.img"), IOV("x"), N(1), N(16), N(0), N(WRITE_DSYNC)),
+	CAN(DISK, ANY, pwritev2, "ok|ok appended:disk.img", "HOLE: no RLIMIT_FSIZE when standard output is a file",
+		FD("/disk.img"), IOV("x"), N(1), N(0), N(0), N(WRITE_APPEND)),
+	NEVER(pwrite64, LOG, BYTES("x"), N(1), N(0)),
+	NEVER(pwritev, LOG, IOV("x"), N(1), N(0)),
+	CAN(DISK, ANY, preadv, "ok", "the guest may read its disk", FD("/disk.img"), IOV_ROOM(64), N(1), N(0)),
+	CAN(DISK, ANY, preadv, "EBADF", "open for writing", LOG, IOV_ROOM(64), N(1), N(0)),
+	CAN(DISK, ANY, preadv, "ok", "the guest's own kernel", FD("/kernel"), IOV_ROOM(64), N(1), N(0)),
+	CAN(DISK, ANY, preadv, "EINVAL", "nothing to read", FD("/dev/kvm"), IOV_ROOM(64), N(1), N(0)),
+	CAN(DISK, ANY, fallocate, "ok overwritten:log", "HOLE: what is in an append-only file is overwritten",
+		LOG, N(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), N(0), N(4)),
+	CAN(DISK, ANY, fallocate, "ok overwritten:console", "HOLE: what is in an append-only file is overwritten",
+		CONSOLE, N(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), N(0), N(4)),
+	CAN(DISK, ANY, fallocate, "ok|ok appended:log", "HOLE: no RLIMIT_FSIZE when standard output is a file",
+		LOG, N(0), N(0), N(4096)),
+	CAN(DISK, ANY, fallocate, "ok overwritten:disk.img", "the guest discards",
+		FD("/disk.img"), N(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), N(0), N(4096)),
+	CAN(DISK, ANY, fallocate, "EBADF", "a disk that is `ro` is open for reading",
+		FD("/ro.img"), N(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), N(0), N(4096)),
+	CAN(DISK, ANY, fallocate, "ok|ok appended:disk.img", "HOLE: no RLIMIT_FSIZE when standard output is a file",
+		FD("/disk.img"), N(0), N(0), N(81920)),
+	CAN(DISK, ANY, fdatasync, "ok", "a flush", FD("/disk.img")),
+	CAN(DISK, ANY, fdatasync, "ok|EINVAL", "a flush", LOG),
+	NEVER(fsync, LOG),
+	NEVER(ftruncate, LOG, N(0)),
+	NEVER(ftruncate, FD("/disk.img"), N(0)),
+	NEVER(sync),
+	NEVER(lseek, LOG, N(0), N(0)),
+	NEVER(sendfile, LOG, FD("/disk.img"), N(0), N(16)),
+	NEVER(splice, STDIN, N(0), LOG, N(0), N(1), N(0)),
+	NEVER(copy_file_range, FD("/disk.img"), N(0), LOG, N(0), N(16), N(0)),
+	NEVER(flock, FD("/disk.img"), N(8)),
+	NEVER(dup2, LOG, CONSOLE),
+	NEVER(dup3, LOG, CONSOLE, N(0)),
+	NEVER(pidfd_getfd, N(-1), N(0), N(0)),
+	CAN(LOOP, ANY, pread64, "ok", "what it was given", FD("/kernel"), ROOM(64), N(64), N(0)),
+	CAN(LOOP, ANY, pread64, "ok", "what it was given", FD("/disk.img"), ROOM(64), N(64), N(0)),
+	CAN(LOOP, ANY, pread64, "EBADF", "open for writing", LOG, ROOM(64), N(64), N(0)),
+	CAN(LOOP | DISK | MISC, ANY, read, "EBADF", "open for writing", LOG, ROOM(64), N(64)),
+	CAN(LOOP | DISK | MISC, ANY, read, "ok", "what it was given", FD("/disk.img"), ROOM(64), N(64)),
+	CAN(LOOP | DISK | MISC, ANY, read, "EINVAL", "nothing to read", FD("/dev/kvm"), ROOM(64), N(64)),
+	CAN(LOOP, ON(FILES), fcntl, "ok", "reads flags", LOG, N(F_GETFL)),
+	CAN(LOOP, ON(FILES), fcntl, "ok flags:stderr", "HOLE: what is in an append-only file is overwritten",
+		LOG, N(F_SETFL), N(0)),
+	CAN(LOOP, ON(FILES), fcntl, "ok flags:stderr", "given back", LOG, N(F_SETFL), N(O_APPEND)),
+	CAN(EVERY, ON(TERMINAL), fcntl, "ok", "reads flags", LOG, N(F_GETFL)),
+	CAN(EVERY, ON(TERMINAL), fcntl, "ok flags:stderr", "HOLE: what is in an append-only file is overwritten",
+		LOG, N(F_SETFL), N(0)),
+	CAN(EVERY, ON(TERMINAL), fcntl, "ok flags:stderr", "given back", LOG, N(F_SETFL), N(O_APPEND)),
+	CAN(LOOP, ON(SOCKET), fcntl, "ok", "a second number for what is open", LOG, N(F_DUPFD_CLOEXEC), N(3)),
+	NEVER(fcntl, LOG, N(F_SETOWN), VICTIM),
+	NEVER(fcntl, LOG, N(F_SETSIG), N(SIGKILL)),
+	NEVER(fcntl, FD("/disk.img"), N(F_OFD_SETLK), ROOM(32)),
+	NEVER(fcntl, FD("/disk.img"), N(F_SETLEASE), N(F_WRLCK)),
+	NEVER(fcntl, FD("/disk.img"), N(F_NOTIFY), N(1)),
+	CAN(LOOP, ANY, close, "EBADF", "what the process has open, and no other", N(9999)),
+	CAN(MISC, ON(VSOCK), close, "EBADF", "what the process has open, and no other", N(9999)),
+	NEVER(close_range, N(0), N(9999), N(0)),
+	CAN(LOOP, ANY, epoll_wait, "ok", "asks", FD("[eventpoll]"), ROOM(64), N(1), N(0)),
+	CAN(DISK | MISC, ANY, epoll_wait, "ok", "asks", FD("[eventpoll]"), ROOM(64), N(1), N(0)),
+	CAN(LOOP, ANY, epoll_ctl, "EPERM", "a file is never waited for",
+		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
+	CAN(MISC, ON(TAP) | ON(PASST) | ON(VSOCK), epoll_ctl, "EPERM", "a file is never waited for",
+		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
+	CAN(LOOP, ANY, ppoll, "ok", "asks", N(0), N(0), ROOM(16), N(0), N(0)),
+	CAN(LOOP | MISC, ANY, timerfd_settime, "ok", "a timer of its own", FD("[timerfd]"), N(0), ROOM(32), N(0)),
+	CAN(LOOP | MISC, ANY, timerfd_settime, "EINVAL", "no timer", LOG, N(0), ROOM(32), N(0)),
+	NEVER(timerfd_create, N(1), N(0)),
+	NEVER(eventfd2, N(0), N(0)),
+	NEVER(pipe2, ROOM(8), N(0)),
+	NEVER(vmsplice, CONSOLE, IOV("x"), N(1), N(0)),
+	NEVER(io_uring_setup, N(1), ROOM(120)),
+	NEVER(io_setup, N(1), ROOM(8)),
+	NEVER(bpf, N(0), ROOM(64), N(64)),
+	NEVER(perf_event_open, ROOM(128), N(0), N(-1), N(-1), N(0)),
+
+	/* Sockets */
+	CAN(MISC, ON(VSOCK), socket, "ok", "HOLE: any socket that the user may open",
+		N(AF_UNIX), N(SOCK_STREAM | SOCK_NONBLOCK), N(0)),
+	CAN(MISC, ON(VSOCK), connect, "ok connected:unix", "HOLE: any socket that the user may open",
+		KEPT, UNIX("other/unix.sock"), N(UN)),
+	CAN(MISC, ON(VSOCK), socket, "ok", "HOLE: any socket that the user may open",
+		N(AF_UNIX), N(SOCK_STREAM | SOCK_NONBLOCK), N(0)),
+	CAN(MISC, ON(VSOCK), connect, "EPERM", "Landlock: no abstract socket of another's", KEPT, ABSTRACT, N(UN)),
+	CAN(MISC, ON(VSOCK), connect, "EPROTOTYPE", "a stream does not connect to datagrams",
+		KEPT, UNIX("other/dgram.sock"), N(UN)),
+	CAN(MISC, ON(VSOCK), connect, "EINVAL", "of another family", KEPT, TCP, N(16)),
+	NEVER(socket, N(AF_UNIX), N(SOCK_DGRAM), N(0)),
+	NEVER(socket, N(AF_UNIX), N(SOCK_SEQPACKET), N(0)),
+	NEVER(socket, N(AF_INET), N(SOCK_STREAM), N(0)),
+	NEVER(socket, N(AF_INET), N(SOCK_DGRAM), N(0)),
+	NEVER(socket, N(AF_INET6), N(SOCK_STREAM), N(0)),
+	NEVER(socket, N(AF_NETLINK), N(SOCK_RAW), N(0)),
+	NEVER(socket, N(AF_PACKET), N(SOCK_RAW), N(0)),
+	NEVER(socket, N(AF_VSOCK), N(SOCK_STREAM), N(0)),
+	NEVER(socket, N(AF_ALG), N(SOCK_SEQPACKET), N(0)),
+	NEVER(socketpair, N(AF_UNIX), N(SOCK_STREAM), N(0), ROOM(8)),
+	NEVER(bind, KEPT, UNIX("other/new"), N(UN)),
+	NEVER(listen, KEPT, N(1)),
+	NEVER(setsockopt, KEPT, N(SOL_SOCKET), N(SO_REUSEADDR), ROOM(4), N(4)),
+	NEVER(getsockopt, KEPT, N(SOL_SOCKET), N(SO_PEERCRED), ROOM(12), ROOM(4)),
+	NEVER(getpeername, KEPT, ROOM(128), ROOM(4)),
+	NEVER(sendmsg, KEPT, ROOM(56), N(0)),
+	NEVER(sendmmsg, KEPT, ROOM(64), N(1), N(0)),
+	NEVER(recvmsg, KEPT, ROOM(56), N(0)),
+	CAN(LOOP, ON(STREAM), sendto, "ENOTSOCK", "a file is no socket", LOG, BYTES("x"), N(1), N(0), N(0), N(0)),
+	CAN(MISC, ON(VSOCK), sendto, "ENOTSOCK", "a file is no socket", LOG, BYTES("x"), N(1), N(0), N(0), N(0)),
+	CAN(MISC, ON(VSOCK), sendto, "EOPNOTSUPP", "a stream has no other address",
+		KEPT, BYTES("x"), N(1), N(0), UNIX("other/dgram.sock"), N(UN)),
+	CAN(LOOP, ON(STREAM), sendto, "EBADF", "has no other socket",
+		KEPT, BYTES("x"), N(1), N(0), UNIX("other/dgram.sock"), N(UN)),
+	CAN(LOOP, ON(STREAM), recvfrom, "ENOTSOCK", "a file is no socket", LOG, ROOM(16), N(1), N(0), N(0), N(0)),
+	CAN(MISC, ON(VSOCK), recvfrom, "ENOTSOCK", "a file is no socket", LOG, ROOM(16), N(1), N(0), N(0), N(0)),
+	CAN(LOOP, ON(SOCKET), accept4, "ENOTSOCK", "a file is no socket", LOG, N(0), N(0), N(0)),
+	CAN(MISC, ON(VSOCK), accept4, "ENOTSOCK", "a file is no socket", LOG, N(0), N(0), N(0)),
+	CAN(MISC, ON(VSOCK), shutdown, "ENOTSOCK", "a file is no socket", LOG, N(SHUT_RDWR)),
+	CAN(MISC, ON(TAP) | ON(VSOCK), readv, "EBADF", "open for writing", LOG, IOV_ROOM(16), N(1)),
+	CAN(MISC, ON(TAP) | ON(PASST), writev, "ok appended:log", "a false line in the log, behind what is there",
+		LOG, IOV("x"), N(1)),
+	CAN(MISC, ON(TAP) | ON(PASST), writev, "EBADF", "open for reading", FD("/kernel"), IOV("x"), N(1)),
+
+	/* Other processes and threads */
+	CAN(LOOP, ANY, tgkill, "ok", "kicks a vCPU", SELF, THREAD, N(KICK_SIGNAL)),
+	CAN(LOOP, ANY, tgkill, "ESRCH", "a thread of another process", SELF, VICTIM, N(KICK_SIGNAL)),
+	CAN(LOOP, ON(TERMINAL), tgkill, "ok", "a signal to its own process", SELF, THREAD, N(0)),
+	NEVER(tgkill, VICTIM, VICTIM, N(SIGUSR1)),
+	NEVER(tgkill, VICTIM, VICTIM, N(KICK_SIGNAL)),
+	NEVER(kill, VICTIM, N(SIGUSR1)),
+	NEVER(kill, N(-1), N(SIGUSR1)),
+	NEVER(tkill, VICTIM, N(SIGUSR1)),
+	NEVER(rt_sigqueueinfo, VICTIM, N(SIGUSR1), ROOM(128)),
+	NEVER(pidfd_open, VICTIM, N(0)),
+	NEVER(pidfd_send_signal, N(-1), N(SIGUSR1), N(0), N(0)),
+	NEVER(ptrace, N(16), VICTIM, N(0), N(0)),
+	NEVER(clone, N(SIGCHLD), N(0), N(0), N(0), N(0)),
+	NEVER(clone3, ROOM(88), N(88)),
+	NEVER(fork),
+	NEVER(vfork),
+	NEVER(execve, BYTES("/bin/sh"), N(0), N(0)),
+	NEVER(execveat, N(-1), BYTES("/bin/sh"), N(0), N(0), N(0)),
+	CAN(LOOP, ON(PASST) | ON(REPORT), wait4, "ok|ECHILD", "asks for the end of a child", N(-1), N(0), N(1), N(0)),
+	NEVER(waitid, N(0), N(0), ROOM(128), N(1)),
+	NEVER(setpgid, VICTIM, N(0)),
+	NEVER(setpriority, N(0), VICTIM, N(-20)),
+	NEVER(prlimit64, VICTIM, N(7), ROOM(16), N(0)),
+	NEVER(prlimit64, N(0), N(7), ROOM(16), N(0)),
+	NEVER(setrlimit, N(7), ROOM(16)),
+	NEVER(sched_setaffinity, VICTIM, N(8), ROOM(8)),
+	NEVER(sched_setscheduler, VICTIM, N(SCHED_BATCH), ROOM(4)),
+	NEVER(sched_setscheduler, N(0), N(SCHED_FIFO), ROOM(4)),
+	NEVER(sched_setscheduler, N(0), N(SCHED_IDLE), ROOM(4)),
+	CAN(MISC, ON(TAP) | ON(PASST), sched_setscheduler, "ok", "its own thread", N(0), N(SCHED_BATCH), ROOM(4)),
+	CAN(MISC, ON(TAP) | ON(PASST), sched_setscheduler, "ok", "its own thread", N(0), N(SCHED_OTHER), ROOM(4)),
+	NEVER(ioprio_set, N(1), VICTIM, N(0)),
+	NEVER(migrate_pages, VICTIM, N(1), ROOM(8), ROOM(8)),
+
+	/* Ways back out of the sandbox */
+	NEVER(prctl, N(PR_SET_DUMPABLE), N(1), N(0), N(0), N(0)),
+	NEVER(prctl, N(PR_SET_SECCOMP), N(0), N(0), N(0), N(0)),
+	NEVER(prctl, N(PR_SET_NO_NEW_PRIVS), N(0), N(0), N(0), N(0)),
+	NEVER(prctl, N(PR_SET_PTRACER), N(-1), N(0), N(0), N(0)),
+	NEVER(prctl, N(PR_SET_PDEATHSIG), N(0), N(0), N(0), N(0)),
+	NEVER(arch_prctl, N(0x1002), N(0)),
+	NEVER(seccomp, N(1), N(0), ROOM(16)),
+	NEVER(capset, ROOM(8), ROOM(24)),
+	NEVER(setuid, N(0)),
+	NEVER(setresuid, N(0), N(0), N(0)),
+	NEVER(setgroups, N(0), N(0)),
+	NEVER(setns, N(-1), N(0)),
+	NEVER(unshare, N(CLONE_NEWUSER)),
+	NEVER(landlock_restrict_self, N(-1), N(0)),
+	NEVER(personality, N(0x0040000)),
+	NEVER(rt_sigaction, N(SIGSYS), N(0), N(0), N(8)),
+	NEVER(sigaltstack, N(0), ROOM(24)),
+	NEVER(keyctl, N(0), N(0), N(0), N(0), N(0)),
+	NEVER(add_key, BYTES("user"), BYTES("x"), BYTES("y"), N(1), N(-2)),
+	NEVER(modify_ldt, N(1), ROOM(16), N(16)),
+	NEVER(iopl, N(3)),
+	NEVER(ioperm, N(0), N(1), N(1)),
+	NEVER(reboot, N(0), N(0), N(0), N(0)),
+	NEVER(syslog, N(3), ROOM(64), N(64)),
+	NEVER(settimeofday, ROOM(16), N(0)),
+	NEVER(clock_settime, N(0), ROOM(16)),
+	NEVER(sethostname, BYTES("x"), N(1)),
+	NEVER(init_module, ROOM(16), N(16), BYTES("")),
+
+	/* ioctl: numbers on descriptors that are not theirs */
+	CAN(VCPU, ANY, ioctl, "ENOTTY", "a file has no such request", FD("/disk.img"), N(KVM_RUN), N(0)),
+	CAN(VCPU, ANY, ioctl, "EINVAL|ENOTTY", "the VM has no such request", FD("kvm-vm"), N(KVM_RUN), N(0)),
+	CAN(VCPU, ANY, ioctl, "EINVAL|ENOTTY", "KVM has no such request", FD("/dev/kvm"), N(KVM_RUN), N(0)),
+	CAN(LOOP | VCPU, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_REGS), ROOM(144)),
+	CAN(LOOP | VCPU, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_MP_STATE), ROOM(4)),
+	CAN(LOOP, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_SREGS), ROOM(256)),
+	CAN(VCPU, ON(FLAT), ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_SREGS), ROOM(256)),
+	CAN(VCPU, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_MSRS), ROOM(8)),
+	CAN(VCPU, ON(PIT), ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_CREATE_PIT2), ROOM(64)),
+	CAN(VCPU, ON(PIT), ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_SET_PIT2), ROOM(112)),
+	CAN(VCPU, ON(PIT), ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_REINJECT_CONTROL), ROOM(32)),
+	CAN(EVERY, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TCSETS), ROOM(60)),
+	CAN(EVERY, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TIOCGPGRP), ROOM(4)),
+	CAN(LOOP, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TCGETS), ROOM(60)),
+	CAN(LOOP, ON(PTY), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TIOCGPTPEER), N(0)),
+	CAN(LOOP, ON(PTY), ioctl, "ok", "how much there is to read", LOG, N(FIONREAD), ROOM(4)),
+	CAN(MISC, ON(TAP), ioctl, "ENOTTY", "a file is no network interface", LOG, N(TUNSETOFFLOAD), N(0)),
+	NEVER(ioctl, FD("/dev/kvm"), N(KVM_CREATE_VM), N(0)),
+	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_VCPU), N(7)),
+	NEVER(ioctl, FD("kvm-vm"), N(KVM_SET_USER_MEMORY_REGION), ROOM(32)),
+	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_DEVICE), ROOM(16)),
+	NEVER(ioctl, FD("kvm-vm"), N(KVM_IOEVENTFD), ROOM(64)),
+	NEVER(ioctl, FD("kvm-vm"), N(KVM_IRQFD), ROOM(32)),
+	NEVER(ioctl, FD("kvm-vcpu:0"), N(KVM_SET_REGS), ROOM(144)),
+	NEVER(ioctl, STDIN, N(TIOCSTI), BYTES("x")),
+	NEVER(ioctl, STDIN, N(TIOCLINUX), BYTES("\3")),
+	NEVER(ioctl, STDIN, N(TIOCSETD), ROOM(4)),
+	NEVER(ioctl, STDIN, N(TIOCSPGRP), ROOM(4)),
+	NEVER(ioctl, LOG, N(FIOASYNC), ROOM(4)),
+	NEVER(ioctl, FD("/disk.img"), N(0x40049409), LOG), /* FICLONE */
+	NEVER(ioctl, FD("/disk.img"), N(0x40086602), ROOM(8)), /* FS_IOC_SETFLAGS */
+	NEVER(ioctl, FD("/net/tun"), N(TUNSETIFF), ROOM(40)),
+	NEVER(ioctl, FD("/net/tun"), N(TUNSETPERSIST), N(1)),
+	NEVER(ioctl, FD("/net/tun"), N(TUNSETOWNER), N(0)),
+
+	/* What vmm-report waits for */
+	ENDS(EVERY, ANY, write, "ok|ok new:report|ENOTCONN|EPIPE raised:PIPE",
+		"the report is put into its place too early, and empty",
+		FD("socket:["), BYTES("\1"), N(1)),
+	/* vmm-report: no filter, but nobody speaks to it with more than a byte */
+	CAN(REPORTER, 0, getpid, "ok", "not confined: see SECURITY.md", N(0)),
+
+	/* The end */
+	CAN(DISK | MISC | VCPU, ANY, rt_sigprocmask, "ok", "its own signals", N(0), N(0), N(0), N(8)),
+	ENDS(EVERY, ANY, exit_group, "ended", "the machine ends", N(1)),
+	ENDS(DISK | MISC | VCPU, ANY, exit, "ended", "the thread ends, and its device with it", N(0)),
+	ENDS(EVERY, ANY, rt_sigreturn, "ok|ok raised:SEGV|ended", "registers of its own", N(0)),
+};
+/* clang-format on */
+
+const size_t inject_rows_nr = sizeof(inject_rows) / sizeof(inject_rows[0]);
