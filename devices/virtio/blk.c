@@ -490,6 +490,7 @@ int virtio_blk_init(struct virtio_blk *b, const struct virtio_blk_params *p)
 	r = init_wake(b);
 	if (r < 0) {
 		free(b->queue);
+		b->queue = NULL; /* what virtio_blk_destroy() goes by */
 		return r;
 	}
 	r = virtio_device_init(&b->dev, &blk_ops, b->name, VIRTIO_ID_BLOCK, p->queues, VIRTIO_BLK_QUEUE_SIZE, p->mem,
