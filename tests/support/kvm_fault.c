@@ -2,6 +2,9 @@
 /*
  * Theory of operation. The linker sends each call of a wrapped function to __wrap_NAME() here; __real_NAME() is the
  * function itself. Files are compiled with 64-bit offsets, so open() and mmap() are open64() and mmap64() to it.
+ *
+ * fault_each_call() forks before it makes anything, so that each process has VMs of its own: a VM does not survive a
+ * fork. No cmocka assertion fails in such a process, since it would go on as a second copy of the test program.
  */
 #include "tests/support/kvm_fault.h"
 
@@ -11,24 +14,40 @@
 #include <linux/fs.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/if_tun.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
+
+/* No path makes more calls than this. */
+#define CALLS_MAX 2000
+
+/* How many processes share the calls of a path. Most of the time is the kernel's, which puts VMs away when it likes. */
+#define PROCESSES 6
 
 static struct {
 	bool armed;
 	unsigned nth;
 	_Atomic unsigned calls;
 	int code;
-	size_t mapped_bytes;
+	_Atomic size_t mapped_bytes;
 	char hit[64];
+	const char **names; /* of the calls, while they are listed */
 } fault;
 
 void fault_arm(unsigned nth, int code)
@@ -54,7 +73,14 @@ const char *fault_hit(void)
 /* True when this call has to fail; errno is set then. */
 static bool fails(const char *what, int usual)
 {
-	if (!fault.armed || ++fault.calls != fault.nth)
+	unsigned n;
+
+	if (!fault.armed)
+		return false;
+	n = ++fault.calls;
+	if (fault.names && n < CALLS_MAX)
+		fault.names[n] = what;
+	if (n != fault.nth)
 		return false;
 	snprintf(fault.hit, sizeof(fault.hit), "%s", what);
 	errno = fault.code ? fault.code : usual;
@@ -69,6 +95,9 @@ static const char *ioctl_name(unsigned long request)
 	} names[] = {
 #define N(id) {id, "ioctl " #id}
 		N(BLKSSZGET),
+		N(TUNGETIFF),
+		N(TUNSETVNETHDRSZ),
+		N(TUNSETOFFLOAD),
 		N(KVM_GET_API_VERSION),
 		N(KVM_CREATE_VM),
 		N(KVM_CHECK_EXTENSION),
@@ -139,7 +168,9 @@ int __wrap_open64(const char *path, int flags, ...)
 		mode = va_arg(ap, int);
 		va_end(ap);
 	}
-	return fails("open", EMFILE) ? -1 : __real_open64(path, flags, mode);
+	return fails((flags & O_TMPFILE) == O_TMPFILE ? "open O_TMPFILE" : "open", EMFILE)
+		? -1
+		: __real_open64(path, flags, mode);
 }
 
 WRAP(void *, mmap64, (void *addr, size_t len, int prot, int flags, int fd, off_t offset))
@@ -218,12 +249,108 @@ WRAP(void *, calloc, (size_t n, size_t size))
 	return fails("calloc", ENOMEM) ? NULL : __real_calloc(n, size);
 }
 
+WRAP(int, posix_memalign, (void **ret, size_t align, size_t n))
+{
+	return fails("posix_memalign", ENOMEM) ? ENOMEM : __real_posix_memalign(ret, align, n);
+}
+
+WRAP(char *, strdup, (const char *s))
+{
+	return fails("strdup", ENOMEM) ? NULL : __real_strdup(s);
+}
+
+WRAP(char *, strndup, (const char *s, size_t n))
+{
+	return fails("strndup", ENOMEM) ? NULL : __real_strndup(s, n);
+}
+
+WRAP(int, fstat64, (int fd, struct stat64 *st))
+{
+	return fails("fstat", EIO) ? -1 : __real_fstat64(fd, st);
+}
+
+WRAP(int, ftruncate64, (int fd, off64_t size))
+{
+	return fails("ftruncate", ENOSPC) ? -1 : __real_ftruncate64(fd, size);
+}
+
+/* Its third argument is a number or a pointer: a word, in any case. */
+int __real_fcntl64(int fd, int cmd, ...);
+int __wrap_fcntl64(int fd, int cmd, ...);
+int __wrap_fcntl64(int fd, int cmd, ...)
+{
+	void *arg;
+	va_list ap;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return fails("fcntl", EINVAL) ? -1 : __real_fcntl64(fd, cmd, arg);
+}
+
+WRAP(int, socket, (int domain, int type, int protocol))
+{
+	return fails("socket", EMFILE) ? -1 : __real_socket(domain, type, protocol);
+}
+
+WRAP(int, connect, (int fd, const struct sockaddr *addr, socklen_t len))
+{
+	return fails("connect", ECONNREFUSED) ? -1 : __real_connect(fd, addr, len);
+}
+
+WRAP(int, bind, (int fd, const struct sockaddr *addr, socklen_t len))
+{
+	return fails("bind", EACCES) ? -1 : __real_bind(fd, addr, len);
+}
+
+WRAP(int, listen, (int fd, int backlog))
+{
+	return fails("listen", EADDRINUSE) ? -1 : __real_listen(fd, backlog);
+}
+
+WRAP(int, fchmod, (int fd, mode_t mode))
+{
+	return fails("fchmod", EPERM) ? -1 : __real_fchmod(fd, mode);
+}
+
+WRAP(int, pthread_mutex_init, (pthread_mutex_t * m, const pthread_mutexattr_t *attr))
+{
+	return fails("pthread_mutex_init", ENOMEM) ? errno : __real_pthread_mutex_init(m, attr);
+}
+
+WRAP(int, pthread_cond_init, (pthread_cond_t * c, const pthread_condattr_t *attr))
+{
+	return fails("pthread_cond_init", ENOMEM) ? errno : __real_pthread_cond_init(c, attr);
+}
+
+WRAP(int, pthread_create, (pthread_t * t, const pthread_attr_t *attr, void *(*start)(void *), void *arg))
+{
+	return fails("pthread_create", EAGAIN) ? errno : __real_pthread_create(t, attr, start, arg);
+}
+
+/* Not made to fail: on a busy host a thread that is told to end needs longer than a stop waits for it. */
+WRAP(int, sem_clockwait, (sem_t * sem, clockid_t clock, const struct timespec *until))
+{
+	struct timespec late;
+
+	clock_gettime(clock, &late);
+	late.tv_sec += 60;
+	return __real_sem_clockwait(sem, clock, &late);
+}
+
+/* In a process that shares a path's calls there is no cmocka to fail. */
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
 static size_t count_fds(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	size_t n = 0;
 
-	assert_non_null(d);
+	must(d);
 	while (readdir(d))
 		n++;
 	closedir(d);
@@ -236,7 +363,7 @@ static size_t count_threads(void)
 	struct dirent *e;
 	size_t n = 0;
 
-	assert_non_null(d);
+	must(d);
 	while ((e = readdir(d))) {
 		char path[300], name[64] = "";
 		FILE *f;
@@ -261,7 +388,7 @@ static size_t count_kvm_maps(void)
 	char line[512];
 	size_t n = 0;
 
-	assert_non_null(f);
+	must(f);
 	while (fgets(line, sizeof(line), f))
 		n += strstr(line, "kvm-vcpu") != NULL;
 	fclose(f);
@@ -278,7 +405,8 @@ struct resources resources_now(void)
 	};
 }
 
-void assert_same_resources(const struct resources *before, const char *what)
+/* Return: true, or false with what has changed in @words. */
+static bool same_resources(const struct resources *before, char *words, size_t size)
 {
 	struct resources now = resources_now();
 
@@ -287,8 +415,146 @@ void assert_same_resources(const struct resources *before, const char *what)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		now = resources_now();
 	}
-	if (memcmp(&now, before, sizeof(now)) != 0)
-		fail_msg("%s: fds %zu to %zu, threads %zu to %zu, mapped bytes %zu to %zu, vCPU mappings %zu to %zu",
-			what, before->fds, now.fds, before->threads, now.threads, before->mapped_bytes,
-			now.mapped_bytes, before->kvm_maps, now.kvm_maps);
+	snprintf(words, size, "fds %zu to %zu, threads %zu to %zu, mapped bytes %zu to %zu, vCPU mappings %zu to %zu",
+		before->fds, now.fds, before->threads, now.threads, before->mapped_bytes, now.mapped_bytes,
+		before->kvm_maps, now.kvm_maps);
+	return !memcmp(&now, before, sizeof(now));
+}
+
+void assert_same_resources(const struct resources *before, const char *what)
+{
+	char words[256];
+
+	if (!same_resources(before, words, sizeof(words)))
+		fail_msg("%s: %s", what, words);
+}
+
+/* --- Each call of a path ---------------------------------------------------------------------------------------- */
+
+/* What the processes have found, in memory that they share. */
+struct findings {
+	_Atomic unsigned failed; /* calls that were made to fail */
+	_Atomic unsigned missed; /* in another run than the first, that one was not made */
+	_Atomic unsigned bad;
+	_Atomic size_t said_bytes;
+	char said[512 * 1024];
+};
+
+static struct findings *findings;
+
+static void PRINTF(1, 2) bad(const char *fmt, ...)
+{
+	va_list ap;
+
+	findings->bad++;
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static void note_said(const char *text)
+{
+	size_t n = strlen(text) + 1, at = atomic_fetch_add(&findings->said_bytes, n);
+
+	must(at + n < sizeof(findings->said));
+	memcpy(findings->said + at, text, n - 1);
+	findings->said[at + n - 1] = '\n';
+}
+
+static void one_call_fails(const struct fault_path *p, unsigned n, const struct resources *before)
+{
+	char what[128], words[256];
+	struct err e = {0};
+	int r;
+
+	fault_arm(n, p->code);
+	r = p->run(&e);
+	fault_disarm();
+	if (!fault_hit()) {
+		findings->missed++;
+		return;
+	}
+	findings->failed++;
+	snprintf(what, sizeof(what), "%s: call %u (%s) with errno %d", p->name, n, fault_hit(), p->code);
+	if (!same_resources(before, words, sizeof(words)))
+		bad("%s: %s", what, words);
+	if (r > 0)
+		bad("%s: returned %d", what, r);
+	if (p->code == EINTR && r < 0 && !strncmp(fault_hit(), "ioctl", 5))
+		bad("%s: not retried: %s", what, e.text);
+	if (r == 0 && p->code != EINTR && !p->survives(fault_hit(), p->code))
+		bad("%s: nobody noticed", what);
+	if (r < 0 && strlen(e.text) < 10)
+		bad("%s: %d without words: \"%s\"", what, r, e.text);
+	note_said(e.text);
+}
+
+/* Of like calls in a row only the first two and the last; but each thread is for something else. */
+static bool repeats(const char *const *names, unsigned n, unsigned calls)
+{
+	return strcmp(names[n], "pthread_create") && n > 2 && n < calls && names[n - 1] == names[n] &&
+		names[n - 2] == names[n] && names[n + 1] == names[n];
+}
+
+/* In a process of its own: each `nr`-th call of those that are to fail. */
+static void fail_some(const struct fault_path *p, unsigned first, unsigned nr)
+{
+	static const int caught[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
+	static const char *names[CALLS_MAX];
+	struct resources before;
+	struct err e = {0};
+	unsigned calls, nth = 0;
+
+	/* cmocka would go on with the next test. */
+	for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
+		signal(caught[i], SIG_DFL);
+	if (p->prepare)
+		p->prepare();
+	/* Once without a fault: what is made once for a process (stdio, locale) is made now. */
+	fault.names = names;
+	fault_arm(0, 0);
+	if (p->run(&e) != 0)
+		bad("%s: without a fault: %s", p->name, e.text);
+	calls = fault_disarm();
+	fault.names = NULL;
+	must(calls > 0 && calls < CALLS_MAX);
+	before = resources_now();
+	for (unsigned n = 1; n <= calls && findings->bad < 10; n++)
+		if (!repeats(names, n, calls) && nth++ % nr == first)
+			one_call_fails(p, n, &before);
+}
+
+const char *fault_each_call(const struct fault_path *p)
+{
+	pid_t pid[PROCESSES];
+
+	if (findings)
+		__real_munmap(findings, sizeof(*findings));
+	findings = __real_mmap64(NULL, sizeof(*findings), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(findings != MAP_FAILED);
+	fflush(NULL);
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		pid[i] = fork();
+		assert_true(pid[i] >= 0);
+		if (pid[i])
+			continue;
+		fail_some(p, i, PROCESSES);
+		exit(0); /* not _exit(): LeakSanitizer looks now */
+	}
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		int status;
+
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		if (status) {
+			fprintf(stderr, "%s: a process ended with status 0x%x\n", p->name, status);
+			findings->bad++;
+		}
+	}
+	printf("%s: %u calls failed in turn with errno %d\n", p->name, findings->failed, p->code);
+	if (findings->bad)
+		fail_msg("%s: %u faults, see above", p->name, findings->bad);
+	/* The length of some paths is chance, but not by much. */
+	assert_true(findings->failed > 10 && findings->missed * 10 <= findings->failed);
+	return findings->said;
 }

@@ -3,8 +3,8 @@
  * Makes the n-th call to the host fail: for tests that walk a set-up path and check that each failure is reported and
  * leaves nothing behind.
  *
- *	fault_arm(0, 0); build(); calls = fault_disarm();	how many calls there are
- *	for (n = 1; n <= calls; n++) { fault_arm(n, EIO); build(); ... fault_disarm(); }
+ *	fault_each_call(&(const struct fault_path){.name = "vm", .run = build, .survives = may_be_survived});
+ *	fault_arm(n, EIO); build(); fault_disarm();	one call, of which more is known
  *
  * The calls are caught at link time: a test program lists kvm_fault.c and, as its link arguments, fault_wraps of
  * tests/unit/kvm/meson.build. Calls that the C library makes by itself are not caught. The calls of all threads
@@ -13,7 +13,10 @@
 #ifndef TESTS_SUPPORT_KVM_FAULT_H
 #define TESTS_SUPPORT_KVM_FAULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "vmm/base/err.h"
 
 /**
  * fault_arm() - count from now on
@@ -51,5 +54,33 @@ struct resources resources_now(void);
 
 /** assert_same_resources() - a cmocka assertion; @what names the case when it fails */
 void assert_same_resources(const struct resources *before, const char *what);
+
+/**
+ * struct fault_path - a way through calls of the host, each of which is to fail in turn
+ * @name: for what is printed
+ * @code: the errno, as in fault_arm()
+ * @prepare: in each of the processes that share the work, before anything is counted; may be NULL
+ * @run: all the way and back: frees all that it makes. Return: 0, or a negative errno with words in @e. It must not
+ *       contain cmocka's assertions.
+ * @survives: whether @run may end well although this call has failed
+ */
+struct fault_path {
+	const char *name;
+	int code;
+	void (*prepare)(void);
+	int (*run)(struct err *e);
+	bool (*survives)(const char *hit, int code);
+};
+
+/**
+ * fault_each_call() - let each call of a path fail, once; a cmocka assertion
+ *
+ * A failure has to be reported, as a negative errno and in words, unless @survives allows for it. With EINTR an ioctl
+ * has to be made again. Nothing may be left behind (struct resources, and what LeakSanitizer sees). Of like calls in a
+ * row the first two and the last fail, as those in between would show the same.
+ *
+ * Return: what was said of the failures, a line for each, in no order; valid until the next call.
+ */
+const char *fault_each_call(const struct fault_path *p);
 
 #endif
