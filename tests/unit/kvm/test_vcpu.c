@@ -3,7 +3,9 @@
  * A vCPU on a real KVM: its registers, what firmware leaves behind in its MSRs, and an entry that is refused.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
@@ -12,6 +14,29 @@
 #include "vmm/kvm/vm.h"
 
 static struct kvm kvm = {.fd = -1};
+
+/* The register that KVM is made to refuse; 0: none. */
+static uint32_t refused_msr;
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+/* KVM sets the registers of a list up to the one that it refuses, and says how many that were. */
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	struct kvm_msrs *msrs;
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	msrs = arg;
+	for (uint32_t i = 0; request == KVM_SET_MSRS && i < msrs->nmsrs; i++)
+		if (msrs->entries[i].index == refused_msr)
+			msrs->nmsrs = i;
+	return __real_ioctl(fd, request, arg);
+}
 
 static void open_cpu(struct vm *vm, bool irqchip)
 {
@@ -42,6 +67,60 @@ static void misc_enable_keeps_what_is_kvms(void **state)
 		assert_int_equal(m.value, kvms[i] | 1);
 	}
 	vm_destroy(&vm);
+}
+
+/*
+ * SDM 3, 11.11.2.1: MTRRs on (bit 11), fixed ones off, and all memory write-back (6), on every CPU; SDM 3, 11.12 and
+ * Linux's mtrr_bp_init(): without them a guest takes no PAT either.
+ */
+static void firmware_left_the_mtrrs_on(void **state)
+{
+	struct vm vm = {.fd = -1};
+	struct err e = {};
+
+	assert_int_equal(vm_create(&kvm, &vm, &e), 0);
+	assert_int_equal(vm_add_irqchip(&vm, &e), 0);
+	assert_int_equal(vm_add_vcpus(&vm, 2, &e), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct vcpu_msr m = {.index = 0x2ff};
+
+		assert_int_equal(vcpu_get_msrs(&vm.vcpu[i], &m, 1, &e), 0);
+		assert_int_equal(m.value, 0);
+		assert_int_equal(vcpu_set_platform(&vm.vcpu[i], &e), 0);
+		assert_int_equal(vcpu_get_msrs(&vm.vcpu[i], &m, 1, &e), 0);
+		assert_false(m.refused);
+		assert_int_equal(m.value, 0x806);
+	}
+	vm_destroy(&vm);
+}
+
+/* No guest starts on a CPU that is not as firmware leaves it; HWCR alone is for a message of the guest. */
+static void a_refused_register_of_the_platform(void **state)
+{
+	static const struct {
+		uint32_t msr;
+		int code;
+		const char *words;
+	} cases[] = {
+		{0x1a0, -EIO, "KVM_SET_MSRS of CPU 0: KVM refused MSR 0x1a0"},
+		{0x2ff, -EIO, "KVM_SET_MSRS of CPU 0: KVM refused MSR 0x2ff"},
+		{0xc0010015, 0, ""},
+	};
+	struct vm vm = {.fd = -1};
+	bool hwcr = kvm.hwcr;
+
+	kvm.hwcr = true;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err e = {};
+
+		open_cpu(&vm, true);
+		refused_msr = cases[i].msr;
+		assert_int_equal(vcpu_set_platform(&vm.vcpu[0], &e), cases[i].code);
+		refused_msr = 0;
+		assert_string_equal(e.text, cases[i].words);
+		vm_destroy(&vm);
+	}
+	kvm.hwcr = hwcr;
 }
 
 /* The registers that KVM does not know are marked; those before, between and behind them are set and read. */
@@ -181,6 +260,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(misc_enable_keeps_what_is_kvms),
+		cmocka_unit_test(firmware_left_the_mtrrs_on),
+		cmocka_unit_test(a_refused_register_of_the_platform),
 		cmocka_unit_test(msrs_that_kvm_refuses),
 		cmocka_unit_test(registers_move_to_another_cpu),
 		cmocka_unit_test(a_cpu_that_is_not_there),
