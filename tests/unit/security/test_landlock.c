@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -54,6 +55,111 @@ static int try_create(void)
 
 	path_of(path, sizeof(path), "new");
 	return open_of(path, O_WRONLY | O_CREAT);
+}
+
+static int try_write(void)
+{
+	char path[128];
+
+	path_of(path, sizeof(path), "file");
+	return open_of(path, O_WRONLY);
+}
+
+/* Tries to make a file of another kind, and takes it away again. */
+static int try_make(int (*make)(const char *path))
+{
+	char path[128];
+	int r;
+
+	path_of(path, sizeof(path), "other");
+	r = make(path) ? errno : 0;
+	remove(path);
+	return r;
+}
+
+static int make_file(const char *path)
+{
+	return mknod(path, S_IFREG | 0600, 0);
+}
+
+static int make_link(const char *path)
+{
+	return symlink("file", path);
+}
+
+static int make_dir(const char *path)
+{
+	return mkdir(path, 0700);
+}
+
+static int make_fifo(const char *path)
+{
+	return mkfifo(path, 0600);
+}
+
+static int make_socket(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.100s", path);
+	r = bind(fd, (struct sockaddr *)&at, sizeof(at));
+	close(fd);
+	return r;
+}
+
+/* Of the numbers that no driver has. */
+static int make_char(const char *path)
+{
+	return mknod(path, S_IFCHR | 0600, makedev(0, 0xff));
+}
+
+static int make_block(const char *path)
+{
+	return mknod(path, S_IFBLK | 0600, makedev(0, 0xff));
+}
+
+static int try_mknod(void)
+{
+	return try_make(make_file);
+}
+
+static int try_symlink(void)
+{
+	return try_make(make_link);
+}
+
+static int try_mkdir(void)
+{
+	return try_make(make_dir);
+}
+
+static int try_fifo(void)
+{
+	return try_make(make_fifo);
+}
+
+static int try_socket(void)
+{
+	return try_make(make_socket);
+}
+
+static int try_char(void)
+{
+	return try_make(make_char);
+}
+
+static int try_block(void)
+{
+	return try_make(make_block);
+}
+
+static int try_rmdir(void)
+{
+	char path[128];
+
+	path_of(path, sizeof(path), "empty");
+	return rmdir(path) ? errno : 0;
 }
 
 static int try_remove(void)
@@ -148,33 +254,66 @@ static int try_abstract(void)
 	return r;
 }
 
+#define BUT_EACCES (-1) /* whatever else the kernel says of it */
+
+/* Each right of each ABI, by what cannot be done without it; @path and @rights: what else it takes, left to it. */
 static const struct attempt {
 	const char *what;
 	int abi;
 	int (*what_if)(void);
 	int refused;
 	int otherwise;
+	const char *path;
+	uint64_t rights;
 } attempts[] = {
-	{"reads a file", 1, try_read, EACCES, 0},
-	{"lists a directory", 1, try_list, EACCES, 0},
-	{"makes a file", 1, try_create, EACCES, 0},
-	{"removes a file", 1, try_remove, EACCES, 0},
-	{"executes", 1, try_execute, EACCES, 0},
-	{"links into another directory", 1, try_link, EXDEV, 0}, /* ABI 1 denies it always, as EXDEV */
-	{"truncates", 3, try_truncate, EACCES, 0},
-	{"binds a TCP port", 4, try_bind, EACCES, 0},
-	{"connects to a TCP port", 4, try_connect, EACCES, ECONNREFUSED},
-	{"speaks to a device", 5, try_ioctl, EACCES, 0},
-	{"signals", 6, try_signal, EPERM, 0},
-	{"connects to an abstract socket", 6, try_abstract, EPERM, 0},
+	{"reads a file", 1, try_read, EACCES, 0, NULL, 0},
+	{"lists a directory", 1, try_list, EACCES, 0, NULL, 0},
+	{"writes a file", 1, try_write, EACCES, 0, NULL, 0},
+	{"makes a file", 1, try_create, EACCES, 0, NULL, 0},
+	{"makes a file and does not open it", 1, try_mknod, EACCES, 0, NULL, 0},
+	{"makes a symbolic link", 1, try_symlink, EACCES, 0, NULL, 0},
+	{"makes a directory", 1, try_mkdir, EACCES, 0, NULL, 0},
+	{"makes a fifo", 1, try_fifo, EACCES, 0, NULL, 0},
+	{"makes a socket", 1, try_socket, EACCES, 0, NULL, 0},
+	/* Landlock is asked before the capability, which we may not have. */
+	{"makes a character device", 1, try_char, EACCES, BUT_EACCES, NULL, 0},
+	{"makes a block device", 1, try_block, EACCES, BUT_EACCES, NULL, 0},
+	{"removes a directory", 1, try_rmdir, EACCES, 0, NULL, 0},
+	{"removes a file", 1, try_remove, EACCES, 0, NULL, 0},
+	{"executes", 1, try_execute, EACCES, 0, "/", LL_READ_FILE | LL_READ_DIR},
+	{"links into another directory", 1, try_link, EXDEV, 0, NULL, 0}, /* ABI 1 denies it always, as EXDEV */
+	{"truncates", 3, try_truncate, EACCES, 0, NULL, 0},
+	{"binds a TCP port", 4, try_bind, EACCES, 0, NULL, 0},
+	{"connects to a TCP port", 4, try_connect, EACCES, ECONNREFUSED, NULL, 0},
+	{"speaks to a device", 5, try_ioctl, EACCES, 0, "/dev/ptmx", LL_READ_FILE | LL_WRITE_FILE},
+	{"signals", 6, try_signal, EPERM, 0, NULL, 0},
+	{"connects to an abstract socket", 6, try_abstract, EPERM, 0, NULL, 0},
 };
+
+static bool is_as_wanted(int got, int want)
+{
+	return want == BUT_EACCES ? got != EACCES : got == want;
+}
+
+/* What is tried on is there, whatever was tried before. */
+static void lay_out(void)
+{
+	char path[128];
+
+	path_of(path, sizeof(path), "file");
+	assert_int_equal(open_of(path, O_WRONLY | O_CREAT), 0);
+	path_of(path, sizeof(path), "empty");
+	assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+}
 
 /* In a child that allowed itself what `allow` says, or, with an ABI of 0, is not confined at all. */
 static int child(int (*what)(void), int abi, const struct landlock_allow *allow, size_t nr)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	lay_out();
+	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
 		struct err e = {0};
@@ -194,9 +333,6 @@ static int child(int (*what)(void), int abi, const struct landlock_allow *allow,
 /* This host's ABI, or an older one: it takes away what it knows, and nothing else. */
 static void nothing_is_left_to(int abi)
 {
-	int ptmx = open("/dev/ptmx", O_PATH | O_CLOEXEC);
-	/* To be able to open the device whose ioctls are tried. */
-	const struct landlock_allow device = {ptmx, LL_READ_FILE | LL_WRITE_FILE};
 	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 
@@ -205,18 +341,18 @@ static void nothing_is_left_to(int abi)
 	assert_int_equal(listen(listening, 100), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		const struct attempt *a = &attempts[i];
-		bool on_device = a->what_if == try_ioctl;
-		int got = child(a->what_if, abi, on_device ? &device : NULL, on_device);
+		CLEANUP_FD int path = a->path ? open(a->path, O_PATH | O_CLOEXEC) : -1;
+		const struct landlock_allow left = {path, a->rights};
+		int got = child(a->what_if, abi, &left, a->path != NULL);
 		int want = abi >= a->abi ? a->refused : a->otherwise;
 
 		/* Making files there is not allowed either, and which is looked at first is the kernel's. */
 		if (a->what_if == try_link && (got == EXDEV || got == EACCES))
 			continue;
-		if (got != want)
+		if (!is_as_wanted(got, want))
 			fail_msg("%s under ABI %d: %s, wanted %s", a->what, abi, strerror(got), strerror(want));
 	}
 	close(listening);
-	close(ptmx);
 }
 
 static void nothing_is_left(void **state)
@@ -237,14 +373,8 @@ static void without_it_all_work(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		int got = child(attempts[i].what_if, 0, NULL, 0);
 
-		if (got != attempts[i].otherwise)
+		if (!is_as_wanted(got, attempts[i].otherwise))
 			fail_msg("%s: %s", attempts[i].what, strerror(got));
-		if (attempts[i].what_if == try_remove) {
-			char path[128];
-
-			path_of(path, sizeof(path), "file");
-			assert_int_equal(open_of(path, O_WRONLY | O_CREAT), 0);
-		}
 	}
 	close(listening);
 }
@@ -254,14 +384,11 @@ static void what_is_allowed_works(void **state)
 {
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct landlock_allow allow = {fd, LL_REMOVE_FILE};
-	char path[128];
 
-	path_of(path, sizeof(path), "file");
-	assert_int_equal(open_of(path, O_WRONLY | O_CREAT), 0);
 	assert_int_equal(child(try_remove, landlock_abi(), &allow, 1), 0);
 	assert_int_equal(child(try_create, landlock_abi(), &allow, 1), EACCES);
+	assert_int_equal(child(try_rmdir, landlock_abi(), &allow, 1), EACCES);
 	assert_int_equal(child(try_read, landlock_abi(), &allow, 1), EACCES);
-	assert_int_equal(open_of(path, O_WRONLY | O_CREAT), 0);
 	close(fd);
 }
 
@@ -321,14 +448,12 @@ static int set_up(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	path_of(path, sizeof(path), "sub");
-	mkdir(path, 0700);
-	path_of(path, sizeof(path), "file");
-	return open_of(path, O_WRONLY | O_CREAT);
+	return mkdir(path, 0700);
 }
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"sub/file", "file", "new"};
+	static const char *const names[] = {"sub/file", "file", "new", "other"};
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -336,6 +461,8 @@ static int tear_down(void **state)
 		unlink(path);
 	}
 	path_of(path, sizeof(path), "sub");
+	rmdir(path);
+	path_of(path, sizeof(path), "empty");
 	rmdir(path);
 	return rmdir(dir);
 }

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -248,6 +250,170 @@ static void limits(void **state)
 	in_child(lower_limits_stay);
 }
 
+static unsigned open_fds(void)
+{
+	unsigned nr = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		nr += is_open(fd);
+	return nr;
+}
+
+/* What it opens to say what stays reachable is a way to these paths, and around Landlock for what it does not handle. */
+static void confine_keeps_no_fd(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+	unsigned before;
+
+	plan.path[0] = (struct sandbox_path){"/tmp", LL_REMOVE_FILE};
+	plan.path[1] = (struct sandbox_path){"/none-such", LL_REMOVE_FILE};
+	plan.path[2] = (struct sandbox_path){"/etc", LL_READ_FILE};
+	plan.nr_paths = 3;
+	must(sandbox_early(&s, &plan, &e) == 0);
+	sandbox_open(&s, NULL);
+	before = open_fds();
+	must(sandbox_confine(&s, &e) == 0);
+	must(open_fds() == before);
+	must(open("/etc/passwd", O_RDONLY) >= 0);
+	must(open("/tmp", O_RDONLY) < 0 && errno == EACCES);
+}
+
+static void paths(void **state)
+{
+	in_child(confine_keeps_no_fd);
+}
+
+/**
+ * struct refusal - a system call that the host refuses with EPERM, by a filter of the test's own
+ * @arg, @value: only with this in the lower half of this argument; -1: whatever its arguments
+ * @set: only with an address in this argument, which is what it is to set; -1: with any
+ * @words: what is said of it
+ * @fatal: in best-effort mode too
+ */
+static const struct refusal {
+	long nr;
+	int arg;
+	uint32_t value;
+	int set;
+	const char *words;
+	bool fatal;
+} refusals[] = {
+	{436, -1, 0, -1, "close_range: ", false},
+	{SYS_prlimit64, 1, RLIMIT_CORE, 2, "setrlimit(RLIMIT_CORE): ", false},
+	{SYS_prlimit64, 1, RLIMIT_NOFILE, 2, "setrlimit(RLIMIT_NOFILE): ", false},
+	{SYS_prlimit64, 1, RLIMIT_FSIZE, 2, "setrlimit(RLIMIT_FSIZE): ", false},
+	{SYS_prlimit64, 1, RLIMIT_FSIZE, -1, "getrlimit(RLIMIT_FSIZE): ", false},
+	{SYS_prctl, 0, PR_SET_DUMPABLE, -1, "prctl(PR_SET_DUMPABLE): ", false},
+	{SYS_prctl, 0, PR_CAP_AMBIENT, -1, "prctl(PR_CAP_AMBIENT_CLEAR_ALL): ", false},
+	{SYS_capset, -1, 0, -1, "capset: ", false},
+	{SYS_prctl, 0, PR_SET_NO_NEW_PRIVS, -1, "prctl(PR_SET_NO_NEW_PRIVS): ", false},
+	{444, 2, 0, -1, "landlock_create_ruleset: ", false}, /* not the question for its ABI */
+	{445, -1, 0, -1, "landlock_add_rule: ", false},
+	{446, -1, 0, -1, "landlock_restrict_self: ", false},
+	{SYS_seccomp, 0, SECCOMP_GET_ACTION_AVAIL, -1, "no seccomp filters", false},
+	{SYS_rt_sigaction, 0, SIGSYS, 1, "sigaction: ", true},
+};
+
+static const struct refusal *refused;
+
+#define LOW(n)  ((uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)(n)))
+#define HIGH(n) (LOW(n) + 4)
+
+/* Addresses are above 4 GiB in a program that is position-independent: their upper half tells one from NULL. */
+static void host_refuses(const struct refusal *f)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)f->nr, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW(MAX(f->arg, 0))),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, f->value, 0, f->arg >= 0 ? 3 : 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, HIGH(MAX(f->set, 0))),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, f->set >= 0 ? 1 : 0, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = ARRAY_SIZE(code), .filter = code};
+
+	if (geteuid())
+		must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0);
+}
+
+static int run_refused(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
+{
+	plan->path[0] = (struct sandbox_path){"/etc", LL_READ_FILE};
+	plan->nr_paths = 1;
+	host_refuses(refused);
+	return run_stages(s, plan, e);
+}
+
+static void strict_without(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	must(run_refused(&s, &plan, &e) < 0);
+	must(strstr(e.text, refused->words) != NULL);
+	must(refused->fatal || !strncmp(e.text, "--sandbox strict: ", 18));
+}
+
+static void best_effort_without(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_BEST_EFFORT);
+	struct sandbox s = {0};
+	struct err e = {0};
+	int r = run_refused(&s, &plan, &e);
+
+	if (refused->fatal) {
+		must(r < 0 && strstr(e.text, refused->words) != NULL);
+		return;
+	}
+	must(r == 0 && strstr(s.got.missing, refused->words) != NULL);
+	/* All the others are there. */
+	must(s.got.seccomp == (refused->nr != SYS_seccomp));
+	must(s.got.no_capabilities == (refused->nr != SYS_capset && refused->value != PR_CAP_AMBIENT));
+	if (refused->value != PR_SET_NO_NEW_PRIVS) /* which Landlock wants */
+		must(!!s.got.landlock_abi == (refused->nr < 444 || refused->nr > 446));
+}
+
+/* What the host refuses on the way into the sandbox is an error where all of it is asked for, else it is told. */
+static void each_step_is_refused(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		int status;
+
+		refused = &refusals[i];
+		status = status_of(strict_without);
+		if (status)
+			fail_msg("strict without %s: status 0x%x", refused->words, status);
+		status = status_of(best_effort_without);
+		if (status)
+			fail_msg("best effort without %s: status 0x%x", refused->words, status);
+	}
+}
+
+/* A thread without its filter is told so, and so is the machine: there is no guest without one. */
+static void no_filter(void)
+{
+	static const struct refusal install = {SYS_seccomp, 0, SECCOMP_SET_MODE_FILTER, -1, "", true};
+	struct sandbox_plan plan = plan_of(SANDBOX_BEST_EFFORT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	must(run_stages(&s, &plan, &e) == 0);
+	host_refuses(&install);
+	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++)
+		must(sandbox_lock(&s, (enum sandbox_role)role) == -EPERM);
+}
+
+static void a_filter_that_cannot_be_installed(void **state)
+{
+	in_child(no_filter);
+}
+
 static void twice(void)
 {
 	struct sandbox_plan plan = plan_of(SANDBOX_OFF);
@@ -478,6 +644,9 @@ int main(void)
 		cmocka_unit_test(off),
 		cmocka_unit_test(fds),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(paths),
+		cmocka_unit_test(each_step_is_refused),
+		cmocka_unit_test(a_filter_that_cannot_be_installed),
 		cmocka_unit_test(each_stage_once_and_in_order),
 		cmocka_unit_test(jails),
 		cmocka_unit_test(older_hosts),
