@@ -24,6 +24,19 @@ static int parse(const char *const *words, const char *cmd, struct config *ret, 
 	return options_parse(argc, argv, cmd, ret, e);
 }
 
+static void the_largest_user(void **state)
+{
+	static const char *const words[WORDS] = {"--user", "4294967294:4294967293"};
+	struct err e = {0};
+	struct config c;
+
+	assert_int_equal(parse(words, "run", &c, &e), 0);
+	assert_true(c.user);
+	assert_int_equal(c.uid, 4294967294);
+	assert_int_equal(c.gid, 4294967293);
+	config_destroy(&c);
+}
+
 /* Each command line, and how its error starts and what it has to name besides. */
 static void errors(void **state)
 {
@@ -79,6 +92,14 @@ static void errors(void **state)
 		{{"--timeout", "99999999999h"}, "--timeout 99999999999h: out of range", "0s to 8760h"},
 		{{"--grace", "25h"}, "--grace 25h: too large", "24h"},
 		{{"--log-level", "loud"}, "--log-level loud: not known", "error, warn, info, debug, trace"},
+		{{"--user", "1"}, "--user 1: not a user and a group", "UID:GID"},
+		{{"--user", "1:"}, "--user 1:: not a user and a group", "UID:GID"},
+		{{"--user", "nobody:1"}, "--user nobody:1: not a user and a group", "UID:GID"},
+		/* To the system call, -1 is no user: it would leave root what it is. */
+		{{"--user", "4294967295:5"}, "--user 4294967295:5: not a user and a group", "UID:GID"},
+		{{"--user", "5:4294967295"}, "--user 5:4294967295: not a user and a group", "UID:GID"},
+		{{"--user", "4294967296:5"}, "--user 4294967296:5: not a user and a group", "UID:GID"},
+		{{"--user", "0000000000000005:5"}, "--user 0000000000000005:5: not a user and a group", "UID:GID"},
 		{{"--kernel", ""}, "--kernel '': an empty file name", ""},
 		{{"--kernel"}, "--kernel: needs a value", "--kernel FILE"},
 		{{"--kernal", "x"}, "--kernal: unknown option", "did you mean --kernel?"},
@@ -339,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors),
+		cmocka_unit_test(the_largest_user),
 		cmocka_unit_test(every_form),
 		cmocka_unit_test(a_dash_starts_a_value_after_an_equals_sign),
 		cmocka_unit_test(the_command_line_overrides_the_file),
