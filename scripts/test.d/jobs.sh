@@ -7,9 +7,15 @@
 # Jobs are called by their names in the table; meson's options have commas.
 # shellcheck disable=SC2154,SC2317,SC2054 # scripts/test has the variables
 
-# build NAME: configures build-NAME when it is not, or not as today's table says, and builds it.
-build() {
-	local dir=$top/build-$1 cc=gcc args=()
+# scripts/mutate reads these and build_options as well.
+export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+export LSAN_OPTIONS=print_suppressions=0
+
+# build_options NAME: sets cc and args to the compiler and meson's options of build-NAME.
+build_options() {
+	cc=gcc args=()
 	case $1 in
 	gcc) ;;
 	clang) cc=clang ;;
@@ -19,6 +25,12 @@ build() {
 		args=(-Db_sanitize=thread -Db_lundef=false)
 		;;
 	esac
+}
+
+# build NAME: configures build-NAME when it is not, or not as today's table says, and builds it.
+build() {
+	local dir=$top/build-$1 cc args
+	build_options "$1"
 	if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.setup" 2>/dev/null)" != "$cc --werror ${args[*]-}" ]; then
 		rm -rf "$dir"
 		# Warnings are errors here and nowhere else: a compiler that is newer than ours must not keep anyone from a build.
@@ -208,4 +220,10 @@ job_kernels() {
 job_lab() {
 	# An inner host is one busy thread, or two.
 	test_files tests/lab "$(nproc)"
+}
+
+job_mutate() {
+	need_packages gcc clang libclang-rt-14-dev llvm
+	# A third of the list each night; what is known of the nights before counts too, where build-mutate is still there.
+	tap_of mutate scripts/mutate --night today/3
 }

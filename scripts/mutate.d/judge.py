@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a mutant: built, and tried with one test after another until one fails."""
+import os
+import time
+
+import tree as trees
+from tree import SKIPPED, Broken
+
+# In their order: the cheap ones first. A later one tries only what the earlier ones left.
+STAGES = ('unit', 'sanitizers', 'integration', 'lab')
+
+# What builds the tree itself, or never runs vmm: the mutant's binary is not seen by it.
+NOT_TRIED = {'axis', 'bench-script', 'kernel-names', 'lab-qemu', 'mutate', 'size'}
+
+# The suites of the lab that boot what a room is about; --through lab.
+LAB = {
+    'boot': ('kernels', 'kexec'), 'cmd': ('outcomes', 'console'), 'devices': ('machine', 'legacy'),
+    'devices/virtio': ('virtio-blk', 'virtio-net', 'virtio-misc', 'durable'), 'security': ('sandbox', 'calls'),
+    'vmm/base': ('machine', 'virtio-misc'), 'vmm/kvm': ('unit-kvm', 'machine'), 'vmm/machine': ('machine', 'outcomes', 'flat'),
+    'vmm/host': ('virtio-net', 'console', 'report'),
+}
+
+
+class Judge:
+    """Tries the mutants of one tree. A test hangs that takes `hang` seconds more than five times what it took without one."""
+
+    def __init__(self, tree, through, hang):
+        self.tree, self.hang = tree, hang
+        self.changed = set()  # the tests whose files the mutant changed
+        self.stages = STAGES[:STAGES.index(through) + 1]
+
+    def _unmutated(self, build, name, run, how):
+        """The seconds that a test takes without a mutant; None where it is skipped. It has to pass."""
+        key = (build, name)
+        if key not in self.tree.times:
+            for last in (False, True):
+                status, seconds = run(how, 600)
+                if status in (0, SKIPPED):
+                    break
+                # Under load a test may be late, once.
+                if last:
+                    raise Broken(f'{name} ({build}) fails without a mutant, status {status}:\n{self.tree.tail()}')
+            self.tree.times[key] = seconds if status == 0 else None
+        return self.tree.times[key]
+
+    def _build(self, build, targets):
+        """Builds, and what a mutant before this one left with it. Return: whether it did."""
+        t = self.tree
+        ok = t.ninja(build, sorted(targets | t.dirty[build]))
+        t.dirty[build] = set(targets) if ok else t.dirty[build] | targets
+        return ok
+
+    def _prepare(self, build, targets):
+        """Without the mutant: everything that it will touch is built, and known."""
+        t = self.tree
+        if not self._build(build, targets):
+            raise Broken(f'the tree does not build:\n{t.tail()}')
+        t.dirty[build] = set()
+        t.clean[build].update(t.digests(build, targets - t.clean[build].keys()))
+
+    def _try(self, run, how, seconds):
+        """One test with the mutant. Returns None when it passes, else what failed. What fails has to fail twice."""
+        most = self.hang + 5 * seconds
+        status, took = run(how, most)
+        if status in (0, SKIPPED):
+            return None
+        what = trees.failures(self.tree.log)
+        if status is None:
+            return 'timeout', f'no end within {most:.0f} s'
+        if took < 20:
+            again, _ = run(how, most)
+            if again in (0, SKIPPED):
+                return None
+        return 'killed', what or f'status {status}'
+
+    def _tests(self, build, mutant, text, only=None):
+        """Builds the mutant and runs the tests that have it. Returns (verdict, test, what failed), or None: it survives."""
+        t = self.tree
+        t.set_up(build)
+        targets, names = t.affected(build, mutant.file)
+        if only is not None:
+            names = [n for n in names if n in only]
+            targets = t.targets_of(build, names) | t.vmm
+        if not targets <= t.clean[build].keys() or any((build, n) not in t.times for n in names):
+            t.write(mutant.file, text)
+            self._prepare(build, targets)
+            for name in names:
+                self._unmutated(build, name, lambda n, most: t.unit(build, n, most), name)
+            # With the times known, the quick ones come first.
+            names = [n for n in t.affected(build, mutant.file)[1] if n in names]
+        t.write(mutant.file, mutant.apply(text))
+        if not self._build(build, targets):
+            return 'build', build, trees.failures(t.log) or 'does not build'
+        now = t.digests(build, targets)
+        changed = {w for w in targets if now[w] != t.clean[build][w]}
+        self.changed = {n for n in names if t.tests[build][n]['needs'] & changed}
+        for name in names:
+            seconds = t.times[(build, name)]
+            if name in self.changed and seconds is not None:
+                found = self._try(lambda n, most, b=build: t.unit(b, n, most), name, seconds)
+                if found:
+                    return found[0], f'{build} {name}', found[1]
+        return None
+
+    def _scripts(self, folder, wanted, mutant, text):
+        t = self.tree
+        t.set_up('asan')
+        if any((folder, n) not in t.times for n in wanted):
+            t.write(mutant.file, text)
+            for build in ('gcc', 'asan'):
+                self._prepare(build, t.vmm)
+            for name in wanted:
+                self._unmutated(folder, name, t.script, f'tests/{folder}/{name}.test')
+        t.write(mutant.file, mutant.apply(text))
+        targets, _ = t.affected('gcc', mutant.file)
+        if not self._build('gcc', targets) or not self._build('asan', t.vmm):
+            return 'build', 'asan', 'does not build'
+        for name in sorted(wanted, key=lambda n: t.times[(folder, n)] or 0):
+            seconds = t.times[(folder, name)]
+            if seconds is None:
+                continue
+            found = self._try(t.script, f'tests/{folder}/{name}.test', seconds)
+            if found:
+                return found[0], f'{folder} {name}', found[1]
+        return None
+
+    def integration_tests(self):
+        folder = os.path.join(self.tree.root, 'tests/integration')
+        found = []
+        for f in sorted(os.listdir(folder)):
+            if f.endswith('.test') and f[:-5] not in NOT_TRIED:
+                if b'\n# nightly\n' not in trees.read(os.path.join(folder, f)):
+                    found.append(f[:-5])
+        return found
+
+    def judge(self, room, mutant, after=None):
+        """Returns a row: verdict (killed, timeout, survived), by what, at which stage, in which time. A mutant that
+        survived the stage `after` before goes on behind it."""
+        t = self.tree
+        start = time.monotonic()
+        path = os.path.join(t.root, mutant.file)
+        text = trees.read(path).decode()
+        found, stage, self.changed = None, '', set()
+        stages = self.stages if after is None else [s for s in self.stages if STAGES.index(s) > STAGES.index(after)]
+        try:
+            for stage in stages:
+                if stage == 'unit':
+                    found = self._tests('gcc', mutant, text)
+                elif stage == 'sanitizers':
+                    found = self._tests('asan', mutant, text, self.changed or None)
+                    if not found and mutant.rule == 'sync':
+                        found = self._tests('tsan', mutant, text, self.changed or None)
+                elif stage == 'integration':
+                    found = self._scripts('integration', self.integration_tests(), mutant, text)
+                else:
+                    found = self._scripts('lab', LAB[room], mutant, text)
+                if found:
+                    break
+        finally:
+            t.write(mutant.file, text)
+        verdict, by, what = found or ('survived', '', '')
+        return {'verdict': 'killed' if verdict == 'build' else verdict, 'by': by, 'what': what, 'stage': stage,
+                'seconds': round(time.monotonic() - start, 1)}
