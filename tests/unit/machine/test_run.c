@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The run of a machine, with guests of a few instructions: how each ends, that it does not start without its filters or
+ * its threads, and what it leaves behind. What a guest printed and where its CPU stands say what it did.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "security/seccomp.h"
+#include "tests/support/image_kit.h"
+#include "tests/support/kvm_fault.h"
+#include "tests/support/unit.h"
+#include "vmm/base/clock.h"
+#include "vmm/base/le.h"
+#include "vmm/kvm/vcpu_state.h"
+#include "vmm/machine/internal.h"
+
+/* Ports of the board that guests and their kernels know */
+#define COM1    0x3f8
+#define I8042   0x64
+#define PVPANIC 0x505
+#define SLEEP   0x600
+#define RESET   0x602
+#define DEBUG   0xf4
+
+/* A guest that does not end by itself is ended by this, and its test fails. */
+#define TIME_LIMIT (30 * NSEC_PER_SEC)
+
+/* --- Guests ------------------------------------------------------------------------------------------------------- */
+
+struct program {
+	uint8_t code[1024];
+	size_t size;
+};
+
+static void emit(struct program *p, const void *code, size_t size)
+{
+	assert_true(p->size + size <= sizeof(p->code));
+	memcpy(p->code + p->size, code, size);
+	p->size += size;
+}
+
+#define EMIT(p, ...) emit(p, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+/* mov $port, %dx */
+static void select_port(struct program *p, uint16_t port)
+{
+	EMIT(p, 0x66, 0xba, (uint8_t)port, (uint8_t)(port >> 8));
+}
+
+/* mov $value, %al; out %al, %dx */
+static void out(struct program *p, uint16_t port, uint8_t value)
+{
+	select_port(p, port);
+	EMIT(p, 0xb0, value, 0xee);
+}
+
+static void print(struct program *p, const char *text)
+{
+	select_port(p, COM1);
+	for (; *text; text++)
+		EMIT(p, 0xb0, (uint8_t)*text, 0xee);
+}
+
+/* mov $count, %ecx; 1: out %al, %dx; dec %ecx; jnz 1b */
+static void print_often(struct program *p, char c, uint32_t count)
+{
+	uint8_t number[4];
+
+	le32_put(number, count);
+	select_port(p, COM1);
+	EMIT(p, 0xb0, (uint8_t)c, 0xb9, number[0], number[1], number[2], number[3], 0xee, 0xff, 0xc9, 0x75, 0xfb);
+}
+
+/* 1: jmp 1b */
+static void spin(struct program *p)
+{
+	EMIT(p, 0xeb, 0xfe);
+}
+
+/* 1: sti; hlt; jmp 1b: waits for an interrupt that does not come, at no cost */
+static void idle(struct program *p)
+{
+	EMIT(p, 0xfb, 0xf4, 0xeb, 0xfc);
+}
+
+/* 1: cli; hlt; jmp 1b */
+static void halt(struct program *p)
+{
+	EMIT(p, 0xfa, 0xf4, 0xeb, 0xfc);
+}
+
+/* lidt of a limit of 0 behind the code; ud2 */
+static void triple_fault(struct program *p)
+{
+	uint8_t at[4];
+
+	le32_put(at, (uint32_t)(KIT_ENTRY + sizeof(p->code)));
+	EMIT(p, 0x0f, 0x01, 0x1c, 0x25, at[0], at[1], at[2], at[3], 0x0f, 0x0b);
+}
+
+/* --- Machines ----------------------------------------------------------------------------------------------------- */
+
+/* How the next machine is made; back to nothing by down(). */
+static struct wish {
+	bool devices;
+	bool no_panic_text;
+	uint64_t timeout_ns;
+} wish;
+
+struct rig {
+	struct config config;
+	struct config_disk disk;
+	char kernel[64], image[64];
+	int kernel_fd, image_fd, out_fd;
+	struct trace *trace;
+	struct loop *loop;
+	struct sandbox_plan plan;
+	struct sandbox sandbox;
+	struct machine *m;
+};
+
+static void configure(struct rig *r)
+{
+	config_init(&r->config);
+	r->config.kernel = r->kernel;
+	r->config.mem_bytes = CONFIG_MEM_MIN;
+	r->config.cpus = 2;
+	r->config.debug_exit = true;
+	r->config.debug_exit_port = DEBUG;
+	r->config.panic_text = !wish.no_panic_text;
+	r->config.timeout_ns = wish.timeout_ns ? wish.timeout_ns : TIME_LIMIT;
+	if (wish.devices) {
+		r->disk = (struct config_disk){.path = r->image, .logical = 512, .queues = 2};
+		r->config.disk = &r->disk;
+		r->config.nr_disks = 1;
+		r->config.balloon.on = true;
+	}
+}
+
+static void up(struct rig *r, const struct program *p)
+{
+	struct machine_stdio io = {.in_fd = -1};
+	struct kit_elf elf;
+	struct err e = {0};
+
+	memset(r, 0, sizeof(*r));
+	kit_elf(&elf);
+	memcpy(elf.bytes + KIT_TEXT_OFFSET + (KIT_ENTRY - KIT_TEXT_GPA), p->code, p->size);
+	memset(elf.bytes + KIT_TEXT_OFFSET + (KIT_ENTRY - KIT_TEXT_GPA) + sizeof(p->code), 0, 16);
+	r->kernel_fd = kit_file(&elf, sizeof(elf));
+	r->image_fd = kit_file(&elf, sizeof(elf));
+	assert_int_equal(ftruncate(r->image_fd, MIB), 0);
+	snprintf(r->kernel, sizeof(r->kernel), "/proc/self/fd/%d", r->kernel_fd);
+	snprintf(r->image, sizeof(r->image), "/proc/self/fd/%d", r->image_fd);
+	r->out_fd = io.out_fd = memfd_create("console", MFD_CLOEXEC);
+	configure(r);
+	assert_int_equal(trace_new(trace_now_ns(), &r->trace), 0);
+	assert_int_equal(loop_new(&r->loop), 0);
+	if (machine_open(&r->config, &io, r->trace, r->loop, &r->m, &e) < 0 || machine_build(r->m, &e) < 0)
+		fail_msg("%s", e.text);
+	/* As CONFINE leaves it. The filters themselves are not installed: __wrap_seccomp_install(). */
+	r->sandbox = (struct sandbox){.plan = &r->plan, .got.seccomp = true, .stage = SANDBOX_STAGE_BUILD};
+	machine_set_sandbox(r->m, &r->sandbox);
+}
+
+static void down(struct rig *r)
+{
+	machine_destroy(r->m);
+	loop_free(r->loop);
+	trace_free(r->trace);
+	close(r->kernel_fd);
+	close(r->image_fd);
+	close(r->out_fd);
+	wish = (struct wish){0};
+}
+
+static struct verdict run(struct rig *r)
+{
+	struct verdict v = {0};
+	struct err e = {0};
+
+	if (machine_run(r->m, &v, &e) < 0)
+		fail_msg("%s", e.text);
+	return v;
+}
+
+static size_t printed(const struct rig *r)
+{
+	off_t size = lseek(r->out_fd, 0, SEEK_END);
+
+	assert_true(size >= 0);
+	return (size_t)size;
+}
+
+static void assert_not_begun(const struct rig *r, const char *what)
+{
+	struct kvm_regs regs;
+
+	assert_int_equal(vcpu_get_general(&r->m->vm.vcpu[0], &regs), 0);
+	if (regs.rip != KIT_ENTRY || printed(r))
+		fail_msg("%s: the guest has run, up to 0x%llx", what, (unsigned long long)regs.rip);
+}
+
+/* --- The host's part ---------------------------------------------------------------------------------------------- */
+
+static int refused_role = -1; /* its filters cannot be installed */
+
+int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices);
+
+int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices)
+{
+	return (int)role == refused_role ? -EACCES : 0;
+}
+
+/* --- How guests end ----------------------------------------------------------------------------------------------- */
+
+static void power_off(struct program *p)
+{
+	out(p, SLEEP, 0x34); /* S5 and SLP_EN: ACPI 6.5, 4.8.3.7 */
+	spin(p);
+}
+
+static void reset_by_acpi(struct program *p)
+{
+	out(p, RESET, 1);
+	spin(p);
+}
+
+static void reset_by_8042(struct program *p)
+{
+	out(p, I8042, 0xfe);
+	spin(p);
+}
+
+static void debug_exit(struct program *p)
+{
+	out(p, DEBUG, 7);
+	spin(p);
+}
+
+static void panic_and_reset(struct program *p)
+{
+	out(p, PVPANIC, 1);
+	reset_by_8042(p);
+}
+
+static void panic_and_silence(struct program *p)
+{
+	out(p, PVPANIC, 1);
+	idle(p);
+}
+
+static void words_and_reset(struct program *p)
+{
+	print(p, "Kernel panic - not syncing: x\n");
+	reset_by_acpi(p);
+}
+
+static void words_and_triple_fault(struct program *p)
+{
+	print(p, "Kernel panic - not syncing: x\n");
+	triple_fault(p);
+}
+
+static void end_of_panic(struct program *p)
+{
+	print(p, "---[ end Kernel panic - not syncing: x ]---\n");
+	idle(p);
+}
+
+static void restart_by_triple_fault(struct program *p)
+{
+	print(p, "reboot: Restarting system\n");
+	triple_fault(p);
+}
+
+static const struct ending {
+	const char *name;
+	void (*program)(struct program *p);
+	struct verdict verdict;
+	struct wish wish;
+} endings[] = {
+	{"power off", power_off, {OUTCOME_POWEROFF, DETECTOR_ACPI, 0}, {0}},
+	{"reset by ACPI", reset_by_acpi, {OUTCOME_RESET, DETECTOR_ACPI, 0}, {0}},
+	{"reset by the 8042", reset_by_8042, {OUTCOME_RESET, DETECTOR_I8042, 0}, {0}},
+	{"debug exit", debug_exit, {OUTCOME_DEBUG_EXIT, DETECTOR_DEBUG_PORT, 7}, {0}},
+	{"panic and reset", panic_and_reset, {OUTCOME_PANIC, DETECTOR_PVPANIC, 0}, {0}},
+	{"panic and silence", panic_and_silence, {OUTCOME_PANIC, DETECTOR_PVPANIC, 0}, {0}},
+	{"words of a panic and reset", words_and_reset, {OUTCOME_PANIC, DETECTOR_CONSOLE, 0}, {0}},
+	{"words that do not count", words_and_reset, {OUTCOME_RESET, DETECTOR_ACPI, 0}, {.no_panic_text = true}},
+	{"words and a triple fault", words_and_triple_fault, {OUTCOME_PANIC, DETECTOR_CONSOLE, 0}, {0}},
+	{"the end of a panic", end_of_panic, {OUTCOME_PANIC, DETECTOR_CONSOLE, 0}, {0}},
+	{"an end that does not count", end_of_panic, {OUTCOME_TIMEOUT, DETECTOR_TIMER, 0},
+		{.no_panic_text = true, .timeout_ns = 1500 * NSEC_PER_MSEC}},
+	{"triple fault", triple_fault, {OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT, 0}, {0}},
+	{"reboot=t", restart_by_triple_fault, {OUTCOME_RESET, DETECTOR_CONSOLE, 0}, {0}},
+	{"reboot=t, words do not count", restart_by_triple_fault, {OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT, 0},
+		{.no_panic_text = true}},
+	{"halt", halt, {OUTCOME_HALT, DETECTOR_HLT, 0}, {0}},
+	{"time limit", spin, {OUTCOME_TIMEOUT, DETECTOR_TIMER, 0}, {.timeout_ns = 100 * NSEC_PER_MSEC}},
+};
+
+static void every_end_has_its_verdict(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		const struct ending *end = &endings[i];
+		struct program p = {.size = 0};
+		struct verdict v;
+		struct rig r;
+
+		wish = end->wish;
+		end->program(&p);
+		up(&r, &p);
+		v = run(&r);
+		if (v.outcome != end->verdict.outcome || v.by != end->verdict.by || v.value != end->verdict.value)
+			fail_msg("%s: %s by %s, %llu", end->name, outcome_name(v.outcome), detector_text(v.by),
+				(unsigned long long)v.value);
+		down(&r);
+	}
+}
+
+/* What comes after the first verdict, from whichever thread, changes nothing. */
+static void the_first_verdict_wins(void **state)
+{
+	struct program p = {.size = 0};
+	struct verdict v;
+	struct rig r;
+
+	spin(&p);
+	up(&r, &p);
+	machine_guest_event(&r.m->hosts.events, GUEST_POWEROFF, 0);
+	machine_guest_event(&r.m->hosts.events, GUEST_DEBUG_EXIT, 3);
+	machine_guest_event(&r.m->hosts.events, GUEST_RESET, GUEST_RESET_ACPI);
+	machine_end(r.m, OUTCOME_FAILURE, DETECTOR_VMM, 0);
+	v = run(&r);
+	assert_int_equal(v.outcome, OUTCOME_POWEROFF);
+	assert_int_equal(v.by, DETECTOR_ACPI);
+	machine_end(r.m, OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT, 0);
+	assert_int_equal(r.m->end.verdict.outcome, OUTCOME_POWEROFF);
+	down(&r);
+}
+
+/*
+ * pvpanic speaks before the kernel has said why. A guest that goes on printing is let finish: here for so long that
+ * several ticks look at it, however fast this host is.
+ */
+static void a_panic_is_heard_to_its_end(void **state)
+{
+	uint32_t count = 20000;
+	uint64_t took_ns = 0;
+
+	for (unsigned i = 0; i < 8 && took_ns < 900 * NSEC_PER_MSEC; i++) {
+		struct program p = {.size = 0};
+		struct verdict v;
+		struct rig r;
+		char last;
+
+		if (took_ns)
+			count = (uint32_t)MIN(count * (2000 * NSEC_PER_MSEC) / took_ns, UINT64_C(900000));
+		out(&p, PVPANIC, 1);
+		print_often(&p, '.', count);
+		print(&p, "!");
+		idle(&p);
+		up(&r, &p);
+		took_ns = trace_now_ns();
+		v = run(&r);
+		took_ns = trace_now_ns() - took_ns;
+		assert_int_equal(v.outcome, OUTCOME_PANIC);
+		assert_int_equal(v.by, DETECTOR_PVPANIC);
+		assert_int_equal(printed(&r), count + 1);
+		assert_int_equal(pread(r.out_fd, &last, 1, (off_t)count), 1);
+		assert_int_equal(last, '!');
+		down(&r);
+	}
+	assert_true(took_ns >= 900 * NSEC_PER_MSEC);
+}
+
+/* --- What cannot start -------------------------------------------------------------------------------------------- */
+
+/* Before the machine is destroyed, nothing of the guest has run, and no thread of ours is left. */
+static void assert_not_started(const struct rig *r, const struct resources *built, const char *what)
+{
+	struct resources want = *built;
+
+	/* Its timers go with the machine. */
+	want.fds = resources_now().fds;
+	assert_same_resources(&want, what);
+	assert_not_begun(r, what);
+}
+
+static void no_guest_without_a_filter(void **state)
+{
+	static const struct {
+		enum sandbox_role role;
+		const char *words;
+	} roles[] = {
+		{SANDBOX_VCPU, "cannot install a filter of system calls: Permission denied"},
+		{SANDBOX_LOOP, "cannot install a filter of system calls: Permission denied"},
+		{SANDBOX_DISK, "cannot start the threads of disk 0: Permission denied"},
+		{SANDBOX_MISC, "cannot start the thread of network, sockets and balloon: Permission denied"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		struct program p = {.size = 0};
+		struct verdict v = {.value = 4711};
+		struct resources built;
+		struct err e = {0};
+		struct rig r;
+
+		debug_exit(&p);
+		wish.devices = true;
+		up(&r, &p);
+		built = resources_now();
+		refused_role = (int)roles[i].role;
+		assert_int_equal(machine_run(r.m, &v, &e), -EACCES);
+		refused_role = -1;
+		assert_string_equal(e.text, roles[i].words);
+		assert_int_equal(v.value, 4711);
+		assert_not_started(&r, &built, seccomp_role_name(roles[i].role));
+		down(&r);
+	}
+}
+
+/* Each call of the host up to the first instruction fails in turn; threads are five: of CPUs, a disk's queues, devices. */
+static void no_guest_without_a_thread(void **state)
+{
+	unsigned no_thread = 0;
+	bool started = false;
+
+	for (unsigned n = 1; !started; n++) {
+		struct program p = {.size = 0};
+		struct resources built;
+		struct verdict v = {0};
+		struct err e = {0};
+		struct rig r;
+
+		debug_exit(&p);
+		wish.devices = true;
+		up(&r, &p);
+		built = resources_now();
+		fault_arm(n, 0);
+		started = machine_run(r.m, &v, &e) == 0;
+		fault_disarm();
+		if (!started) {
+			assert_non_null(fault_hit());
+			assert_true(strlen(e.text) > 10);
+			assert_not_started(&r, &built, fault_hit());
+			no_thread += !strcmp(fault_hit(), "pthread_create");
+		}
+		down(&r);
+	}
+	assert_int_equal(no_thread, 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_end_has_its_verdict),
+		cmocka_unit_test(the_first_verdict_wins),
+		cmocka_unit_test(a_panic_is_heard_to_its_end),
+		cmocka_unit_test(no_guest_without_a_filter),
+		cmocka_unit_test(no_guest_without_a_thread),
+	};
+	struct kvm kvm = {.fd = -1};
+	struct err e = {0};
+
+	if (kvm_open(NULL, &kvm, &e) < 0)
+		return skip_program(e.text);
+	kvm_close(&kvm);
+	return run_group(tests);
+}
