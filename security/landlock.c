@@ -17,6 +17,8 @@
 
 #define NET_BIND_TCP    (UINT64_C(1) << 0) /* ABI 4 */
 #define NET_CONNECT_TCP (UINT64_C(1) << 1)
+#define NET_BIND_UDP    (UINT64_C(1) << 2) /* ABI 10 */
+#define NET_SEND_UDP    (UINT64_C(1) << 3) /* to connect, or to send to an address */
 
 #define SCOPE_ABSTRACT_UNIX_SOCKET (UINT64_C(1) << 0) /* ABI 6 */
 #define SCOPE_SIGNAL               (UINT64_C(1) << 1)
@@ -34,7 +36,8 @@ struct path_beneath_attr {
 
 /*
  * What each ABI added. ABI 2 made links and renames across directories something to allow: nothing is lost without it,
- * since they are denied always. ABI 7 added flags for the audit log and no right.
+ * since they are denied always. ABI 7 added flags for the audit log and no right; ABI 8 a flag for processes that have
+ * threads already; ABI 11 one that sets no_new_privs.
  */
 static const struct step {
 	int abi;
@@ -47,9 +50,11 @@ static const struct step {
 	{1, (UINT64_C(1) << 13) - 1, 0, 0, 8, "files"},
 	{2, LL_REFER, 0, 0, 8, NULL},
 	{3, LL_TRUNCATE, 0, 0, 8, "truncation"},
-	{4, 0, NET_BIND_TCP | NET_CONNECT_TCP, 0, 16, "TCP bind and connect"},
+	{4, 0, NET_BIND_TCP | NET_CONNECT_TCP, 0, 16, "TCP"},
 	{5, LL_IOCTL_DEV, 0, 0, 16, "device ioctls"},
-	{6, 0, 0, SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL, 24, "signals and abstract sockets"},
+	{6, 0, 0, SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL, 24, "signals, abstract sockets"},
+	{9, LL_CONNECT, 0, 0, 24, "Unix sockets by path"},
+	{10, 0, NET_BIND_UDP | NET_SEND_UDP, 0, 24, "UDP"},
 };
 
 int landlock_abi(void)

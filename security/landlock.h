@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Landlock: after landlock_restrict() the calling thread, and those it starts, reach no path but the ones named, no TCP
- * port, and no process outside. What was open before stays open.
+ * or UDP port, no socket and no process outside. What was open before stays open.
  *
- * Constants up to ABI 7 (Linux include/uapi/linux/landlock.h), since the headers of distributions stop earlier and no
- * library is packaged. Rights that the host's ABI does not know are left out, and can be listed.
+ * Constants up to ABI 11 (Linux 7.3, include/uapi/linux/landlock.h), since the headers of distributions stop earlier and
+ * no library is packaged. Rights that the host's ABI does not know are left out, and can be listed.
  */
 #ifndef SECURITY_LANDLOCK_H
 #define SECURITY_LANDLOCK_H
@@ -14,7 +14,7 @@
 
 #include "vmm/base/err.h"
 
-#define LANDLOCK_ABI_KNOWN 7
+#define LANDLOCK_ABI_KNOWN 11
 
 /* struct landlock_allow.rights */
 #define LL_EXECUTE     (UINT64_C(1) << 0)
@@ -33,6 +33,7 @@
 #define LL_REFER       (UINT64_C(1) << 13) /* ABI 2 */
 #define LL_TRUNCATE    (UINT64_C(1) << 14) /* ABI 3 */
 #define LL_IOCTL_DEV   (UINT64_C(1) << 15) /* ABI 5 */
+#define LL_CONNECT     (UINT64_C(1) << 16) /* ABI 9: to a Unix socket by its path (RESOLVE_UNIX) */
 
 /**
  * struct landlock_allow - what stays reachable
@@ -45,7 +46,10 @@ struct landlock_allow {
 };
 
 /**
- * landlock_abi() - of the host: 1 or more, or a negative errno (-ENOSYS: not built in, -EOPNOTSUPP: not switched on)
+ * landlock_abi() - of the host: 1 or more, or a negative errno
+ *
+ * Return: -ENOSYS: not built in, or a seccomp filter of a container says so; -EOPNOTSUPP: not switched on; -EPERM: a
+ * seccomp filter that is older than Landlock refuses the call, and what the kernel has is not known.
  */
 int landlock_abi(void);
 

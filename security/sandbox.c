@@ -76,6 +76,10 @@ static int landlock_words(int abi, struct err *e)
 		return err_set(e, -ENOTSUP,
 			"this host's Landlock is built in but not switched on: add landlock to its lsm= "
 			"parameter, or use --sandbox best-effort");
+	if (abi == -EPERM)
+		return err_set(e, -ENOTSUP,
+			"Landlock is refused here (EPERM) by a seccomp filter that does not know it, such as an old "
+			"container runtime's: update that or its profile, or use --sandbox best-effort");
 	return err_set(e, -ENOTSUP,
 		"this host's kernel has no Landlock (5.13 or later has it, with CONFIG_SECURITY_LANDLOCK): "
 		"update it, or use --sandbox best-effort");

@@ -49,11 +49,12 @@ static bool follow_forks;
 static void usage(void)
 {
 	fprintf(stderr,
-		"usage: callwatch [-o FILE] [-f] [-V] [-n CALL]... CMD [ARG...]\n"
+		"usage: callwatch [-o FILE] [-f] [-V] [-n CALL]... [-e CALL]... CMD [ARG...]\n"
 		"  -o FILE  append to FILE what was needed and what was outside\n"
 		"  -f       also look at the processes that CMD makes\n"
 		"  -V       no vDSO for CMD\n"
-		"  -n CALL  CMD's system call CALL is not there (ENOSYS)\n");
+		"  -n CALL  CMD's system call CALL is not there (ENOSYS)\n"
+		"  -e CALL  it is refused, as by an old container runtime (EPERM)\n");
 	exit(2);
 }
 
@@ -154,16 +155,16 @@ static long number_of(const char *call)
 	for (size_t nr = 0; nr < filter_calls_nr; nr++)
 		if (!strcmp(seccomp_call_name((long)nr), call))
 			return (long)nr;
-	fprintf(stderr, "callwatch: -n %s: no such system call\n", call);
+	fprintf(stderr, "callwatch: %s: no such system call\n", call);
 	exit(2);
 }
 
-static void take_call_away(long nr)
+static void take_call_away(long nr, unsigned error)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog prog = {ARRAY_SIZE(code), code};
@@ -201,11 +202,14 @@ static void start_tracer(void)
 
 int main(int argc, char **argv)
 {
-	long away[8];
+	struct {
+		long nr;
+		unsigned error;
+	} away[8];
 	size_t nr_away = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+o:fVn:")) != -1) {
+	while ((opt = getopt(argc, argv, "+o:fVn:e:")) != -1) {
 		switch (opt) {
 		case 'o':
 			out_fd = open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -215,9 +219,11 @@ int main(int argc, char **argv)
 		case 'f': follow_forks = true; break;
 		case 'V': hide_vdso = true; break;
 		case 'n':
+		case 'e':
 			if (nr_away == ARRAY_SIZE(away))
 				usage();
-			away[nr_away++] = number_of(optarg);
+			away[nr_away].nr = number_of(optarg);
+			away[nr_away++].error = opt == 'n' ? ENOSYS : EPERM;
 			break;
 		default: usage();
 		}
@@ -229,7 +235,7 @@ int main(int argc, char **argv)
 	if (setresuid(getuid(), getuid(), getuid()) < 0)
 		fail("setresuid");
 	for (size_t i = 0; i < nr_away; i++)
-		take_call_away(away[i]);
+		take_call_away(away[i].nr, away[i].error);
 	execvp(argv[optind], argv + optind);
 	fail(argv[optind]);
 }

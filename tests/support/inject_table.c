@@ -323,7 +323,7 @@ const struct inject_row inject_rows[] = {
 	/* Sockets */
 	CAN(MISC, ON(VSOCK), socket, "ok", "HOLE: any socket that the user may open",
 		N(AF_UNIX), N(SOCK_STREAM | SOCK_NONBLOCK), N(0)),
-	CAN(MISC, ON(VSOCK), connect, "ok connected:unix", "HOLE: any socket that the user may open",
+	CAN(MISC, ON(VSOCK), connect, "ok connected:unix|EACCES", "HOLE: any socket that the user may open",
 		KEPT, UNIX("other/unix.sock"), N(UN)),
 	CAN(MISC, ON(VSOCK), socket, "ok", "HOLE: any socket that the user may open",
 		N(AF_UNIX), N(SOCK_STREAM | SOCK_NONBLOCK), N(0)),

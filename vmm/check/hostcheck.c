@@ -177,15 +177,27 @@ static void check_kvm(struct host_items *h)
 	kvm_close(&kvm);
 }
 
+static const char *why_no_landlock(int abi)
+{
+	switch (abi) {
+	case -EOPNOTSUPP: return "built in but not on: add landlock to the host's lsm= parameter";
+	case -EPERM:
+		return "refused (EPERM) by a seccomp filter that does not know it, such as an old container runtime's";
+	default: return "not in this kernel (5.13 or later has it)";
+	}
+}
+
 void host_landlock(struct host_items *h, int abi)
 {
 	char lacks[160];
 
 	landlock_missing(abi, lacks, sizeof(lacks));
 	if (abi < 0)
-		add(h, HOST_NOTE, "isolation", "Landlock", "%s",
-			abi == -EOPNOTSUPP ? "built in but not on: add landlock to the host's lsm= parameter"
-					   : "not in this kernel (5.13 or later has it)");
+		add(h, HOST_NOTE, "isolation", "Landlock", "%s", why_no_landlock(abi));
+	else if (abi > LANDLOCK_ABI_KNOWN)
+		add(h, HOST_NOTE, "isolation", "Landlock",
+			"ABI %d; this vmm denies what ABI %d knows, and nothing of what came later", abi,
+			LANDLOCK_ABI_KNOWN);
 	else if (*lacks)
 		add(h, HOST_NOTE, "isolation", "Landlock",
 			"ABI %d, which cannot deny %s; the sandbox does without, a newer kernel can", abi, lacks);

@@ -15,8 +15,9 @@ done
 run "$VMM" check
 case $(uname -r) in
 6.1.*)
-	check "vmm check: Landlock, and what it cannot deny" out_has '^ +note +Landlock +ABI 2, which cannot deny truncation, TCP bind and connect, device ioctls, signals and abstract sockets;'
+	check "vmm check: Landlock, and what it cannot deny" out_has '^ +note +Landlock +ABI 2, which cannot deny truncation, TCP, device ioctls, signals, abstract sockets, Unix sockets by path, UDP;'
 	;;
+[56].*) check "vmm check: Landlock, and what it cannot deny" out_has '^ +note +Landlock +ABI [0-9]+, which cannot deny .*Unix sockets by path, UDP;' ;;
 *) check "vmm check: Landlock denies all that it can" out_has '^ +ok +Landlock +ABI [0-9]+$' ;;
 esac
 
@@ -62,6 +63,7 @@ first_before() {
 check "locked before the guest runs" first_before 'sandbox: stage lock' 'enters KVM_RUN'
 case $(uname -r) in
 6.1.*) check "what this Landlock lacks is in the log" err_has 'Landlock ABI 2 of this host cannot deny .*truncation' ;;
+[56].*) check "what this Landlock lacks is in the log" err_has 'Landlock ABI [0-9]+ of this host cannot deny .*UDP' ;;
 *) check "this Landlock lacks nothing, and nothing is in the log" eval '! err_has "cannot deny"' ;;
 esac
 sandbox_ms() {

@@ -13,7 +13,8 @@
 #include "vmm/check/hostcheck.h"
 #include "vmm/report/report.h"
 
-#define OLD "truncation, TCP bind and connect, device ioctls, signals and abstract sockets"
+#define OLD "truncation, TCP, device ioctls, signals, abstract sockets, " NEW
+#define NEW "Unix sockets by path, UDP"
 
 static const struct host_item *landlock(struct host_items *h, int abi)
 {
@@ -33,12 +34,16 @@ static void rights_that_an_older_landlock_lacks(void **state)
 
 	i = landlock(&h, LANDLOCK_ABI_KNOWN);
 	assert_int_equal(i->grade, HOST_OK);
-	assert_string_equal(i->text, "ABI 7");
-	i = landlock(&h, LANDLOCK_ABI_KNOWN + 1);
+	assert_string_equal(i->text, "ABI 11");
+	i = landlock(&h, 10);
 	assert_int_equal(i->grade, HOST_OK);
-	i = landlock(&h, 5);
+	i = landlock(&h, LANDLOCK_ABI_KNOWN + 1);
 	assert_int_equal(i->grade, HOST_NOTE);
-	assert_true(!strncmp(i->text, "ABI 5, which cannot deny signals and abstract sockets;", 54));
+	assert_string_equal(i->text, "ABI 12; this vmm denies what ABI 11 knows, and nothing of what came later");
+	i = landlock(&h, 7);
+	assert_int_equal(i->grade, HOST_NOTE);
+	assert_true(
+		!strncmp(i->text, "ABI 7, which cannot deny " NEW ";", strlen("ABI 7, which cannot deny " NEW ";")));
 	i = landlock(&h, 1);
 	assert_int_equal(i->grade, HOST_NOTE);
 	assert_true(
@@ -47,6 +52,9 @@ static void rights_that_an_older_landlock_lacks(void **state)
 	i = landlock(&h, -ENOSYS);
 	assert_int_equal(i->grade, HOST_NOTE);
 	assert_non_null(strstr(i->text, "not in this kernel"));
+	i = landlock(&h, -EPERM);
+	assert_int_equal(i->grade, HOST_NOTE);
+	assert_non_null(strstr(i->text, "refused (EPERM)"));
 	i = landlock(&h, -EOPNOTSUPP);
 	assert_int_equal(i->grade, HOST_NOTE);
 	assert_non_null(strstr(i->text, "lsm="));

@@ -254,6 +254,54 @@ static int try_abstract(void)
 	return r;
 }
 
+static int try_path(void)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd < 0)
+		return errno;
+	path_of(to.sun_path, sizeof(to.sun_path), "listening");
+	r = connect(fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static int try_udp(int what)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(49999)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	long r;
+
+	if (fd < 0)
+		return errno;
+	if (what == 0)
+		r = bind(fd, (struct sockaddr *)&to, sizeof(to));
+	else if (what == 1)
+		r = connect(fd, (struct sockaddr *)&to, sizeof(to));
+	else
+		r = sendto(fd, "", 1, 0, (struct sockaddr *)&to, sizeof(to));
+	r = r < 0 ? errno : 0;
+	close(fd);
+	return (int)r;
+}
+
+static int try_udp_bind(void)
+{
+	return try_udp(0);
+}
+
+static int try_udp_connect(void)
+{
+	return try_udp(1);
+}
+
+static int try_udp_send(void)
+{
+	return try_udp(2);
+}
+
 #define BUT_EACCES (-1) /* whatever else the kernel says of it */
 
 /* Each right of each ABI, by what cannot be done without it; @path and @rights: what else it takes, left to it. */
@@ -288,6 +336,10 @@ static const struct attempt {
 	{"speaks to a device", 5, try_ioctl, EACCES, 0, "/dev/ptmx", LL_READ_FILE | LL_WRITE_FILE},
 	{"signals", 6, try_signal, EPERM, 0, NULL, 0},
 	{"connects to an abstract socket", 6, try_abstract, EPERM, 0, NULL, 0},
+	{"connects to a Unix socket", 9, try_path, EACCES, 0, NULL, 0},
+	{"binds a UDP port", 10, try_udp_bind, EACCES, 0, NULL, 0},
+	{"connects to a UDP port", 10, try_udp_connect, EACCES, 0, NULL, 0},
+	{"sends to a UDP port", 10, try_udp_send, EACCES, 0, NULL, 0},
 };
 
 static bool is_as_wanted(int got, int want)
@@ -330,15 +382,28 @@ static int child(int (*what)(void), int abi, const struct landlock_allow *allow,
 	return WEXITSTATUS(status);
 }
 
+/* In the directory, or, without a name, what try_abstract() looks for. */
+static int listen_at(const char *name)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+	if (name) {
+		path_of(at.sun_path, sizeof(at.sun_path), name);
+		unlink(at.sun_path);
+	} else {
+		snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "vmm-test-%d", getpid());
+	}
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 100), 0);
+	return fd;
+}
+
 /* This host's ABI, or an older one: it takes away what it knows, and nothing else. */
 static void nothing_is_left_to(int abi)
 {
-	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int abstract = listen_at(NULL), named = listen_at("listening");
 
-	snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "vmm-test-%d", getpid());
-	assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(listening, 100), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		const struct attempt *a = &attempts[i];
 		CLEANUP_FD int path = a->path ? open(a->path, O_PATH | O_CLOEXEC) : -1;
@@ -352,7 +417,8 @@ static void nothing_is_left_to(int abi)
 		if (!is_as_wanted(got, want))
 			fail_msg("%s under ABI %d: %s, wanted %s", a->what, abi, strerror(got), strerror(want));
 	}
-	close(listening);
+	close(abstract);
+	close(named);
 }
 
 static void nothing_is_left(void **state)
@@ -364,19 +430,16 @@ static void nothing_is_left(void **state)
 /* The attempts are worth something only if they succeed when nothing stands in their way. */
 static void without_it_all_work(void **state)
 {
-	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int abstract = listen_at(NULL), named = listen_at("listening");
 
-	snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "vmm-test-%d", getpid());
-	assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(listening, 100), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		int got = child(attempts[i].what_if, 0, NULL, 0);
 
 		if (!is_as_wanted(got, attempts[i].otherwise))
 			fail_msg("%s: %s", attempts[i].what, strerror(got));
 	}
-	close(listening);
+	close(abstract);
+	close(named);
 }
 
 /* What a socket console keeps: removal in one directory, and nothing else there. */
@@ -389,6 +452,18 @@ static void what_is_allowed_works(void **state)
 	assert_int_equal(child(try_create, landlock_abi(), &allow, 1), EACCES);
 	assert_int_equal(child(try_rmdir, landlock_abi(), &allow, 1), EACCES);
 	assert_int_equal(child(try_read, landlock_abi(), &allow, 1), EACCES);
+	close(fd);
+}
+
+/* What the socket device keeps: connections to what listens in one directory. */
+static void sockets_of_a_directory_are_reached(void **state)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), listening = listen_at("listening");
+	struct landlock_allow allow = {fd, LL_CONNECT};
+
+	for (int abi = 1; abi <= landlock_abi(); abi++)
+		assert_int_equal(child(try_path, abi, &allow, 1), 0);
+	close(listening);
 	close(fd);
 }
 
@@ -429,11 +504,14 @@ static void missing_rights_are_named(void **state)
 	assert_string_equal(buf, "");
 	for (int abi = 1; abi <= 2; abi++) {
 		landlock_missing(abi, buf, sizeof(buf));
-		assert_string_equal(
-			buf, "truncation, TCP bind and connect, device ioctls, signals and abstract sockets");
+		assert_string_equal(buf,
+			"truncation, TCP, device ioctls, signals, abstract sockets, "
+			"Unix sockets by path, UDP");
 	}
 	landlock_missing(5, buf, sizeof(buf));
-	assert_string_equal(buf, "signals and abstract sockets");
+	assert_string_equal(buf, "signals, abstract sockets, Unix sockets by path, UDP");
+	landlock_missing(9, buf, sizeof(buf));
+	assert_string_equal(buf, "UDP");
 	landlock_missing(0, buf, sizeof(buf));
 	assert_true(!strncmp(buf, "files, ", 7));
 	landlock_missing(0, buf, 4);
@@ -453,7 +531,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"sub/file", "file", "new", "other"};
+	static const char *const names[] = {"sub/file", "file", "new", "other", "listening"};
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -473,6 +551,7 @@ int main(void)
 		cmocka_unit_test(without_it_all_work),
 		cmocka_unit_test(nothing_is_left),
 		cmocka_unit_test(what_is_allowed_works),
+		cmocka_unit_test(sockets_of_a_directory_are_reached),
 		cmocka_unit_test(what_is_open_stays_open),
 		cmocka_unit_test(failures_are_told),
 		cmocka_unit_test(missing_rights_are_named),

@@ -555,7 +555,8 @@ static void listen(struct trace_sink *sink, const struct trace_record *r)
 /* An older host: confined as far as it goes, and what it lacks is told, in full. */
 static void told_what_an_abi_lacks(void)
 {
-	static const char lacks[] = "truncation, TCP bind and connect, device ioctls, signals and abstract sockets";
+	static const char lacks[] = "truncation, TCP, device ioctls, signals, abstract sockets, "
+				    "Unix sockets by path, UDP";
 	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
 	struct words w = {.sink = {.level = TRACE_DEBUG, .record = listen}};
 	struct sandbox s = {0};
@@ -603,7 +604,7 @@ static void no_landlock(void)
 	static const struct {
 		int abi;
 		const char *words;
-	} hosts[] = {{-ENOSYS, "5.13 or later"}, {-EOPNOTSUPP, "lsm="}};
+	} hosts[] = {{-ENOSYS, "5.13 or later"}, {-EOPNOTSUPP, "lsm="}, {-EPERM, "refused here (EPERM)"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
 		struct sandbox_plan plan = plan_of(SANDBOX_STRICT);

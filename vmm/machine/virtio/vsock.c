@@ -41,7 +41,7 @@ static void needs(const struct config *c, size_t index, struct virtio_needs *ret
 {
 	ret->sandbox = SANDBOX_HAS(VSOCK);
 	ret->fds = FDS;
-	ret->path = (struct sandbox_path){c->vsock.dir, LL_REMOVE_FILE}; /* the socket, at the end */
+	ret->path = (struct sandbox_path){c->vsock.dir, LL_REMOVE_FILE | LL_CONNECT}; /* the socket, at the end */
 	ret->makes_as = "--vsock path=";
 	ret->makes = c->vsock.path;
 }
