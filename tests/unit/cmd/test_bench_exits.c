@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `vmm bench exits` as a judge of what was measured: a row on another path ends in an error, unless KVM is software. The
+ * rows are made up, so it needs no /dev/kvm.
+ */
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cmd/bench/bench.h"
+#include "tests/support/unit.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/util.h"
+#include "vmm/bench/exit_costs.h"
+
+static bool hardware;
+static unsigned odd_row; /* measured on another path; past the last: none is */
+static enum exit_costs_state odd_state;
+
+const char *__wrap_kvm_hardware(void);
+int __wrap_kvm_open(const char *path, struct kvm *ret, struct err *e);
+void __wrap_kvm_close(struct kvm *kvm);
+int __wrap_exit_costs_open(struct kvm *kvm, struct exit_costs **ret, struct err *e);
+void __wrap_exit_costs_close(struct exit_costs *x);
+unsigned __wrap_exit_costs_khz(const struct exit_costs *x);
+int __wrap_exit_costs_measure(struct exit_costs *x, unsigned row, unsigned warmup, unsigned iterations,
+	struct exit_costs_row *ret, struct err *e);
+int __wrap_mlockall(int flags);
+
+const char *__wrap_kvm_hardware(void)
+{
+	return hardware ? "AMD SVM" : NULL;
+}
+
+int __wrap_kvm_open(const char *path, struct kvm *ret, struct err *e)
+{
+	return 0;
+}
+
+void __wrap_kvm_close(struct kvm *kvm)
+{
+}
+
+int __wrap_exit_costs_open(struct kvm *kvm, struct exit_costs **ret, struct err *e)
+{
+	*ret = NULL;
+	return 0;
+}
+
+void __wrap_exit_costs_close(struct exit_costs *x)
+{
+}
+
+unsigned __wrap_exit_costs_khz(const struct exit_costs *x)
+{
+	return 2000000;
+}
+
+int __wrap_exit_costs_measure(struct exit_costs *x, unsigned row, unsigned warmup, unsigned iterations,
+	struct exit_costs_row *ret, struct err *e)
+{
+	double cycles[] = {1000, 2000, 4000};
+
+	*ret = (struct exit_costs_row){.name = "OUT",
+		.clock = "RDTSCP",
+		.from = EXIT_COSTS_RING3,
+		.answer = EXIT_COSTS_VMM,
+		.cycles = stats_of(cycles, ARRAY_SIZE(cycles)),
+		.histogram = histogram_of(cycles, ARRAY_SIZE(cycles), 4),
+		.kvm_exits = 3,
+		.traced = -1,
+		.returns = 3};
+	if (row == odd_row) {
+		ret->state = odd_state;
+		err_set(&ret->words, 0, "it went elsewhere");
+	}
+	return 0;
+}
+
+/* The pages of a sanitizer are too many to be locked. */
+int __wrap_mlockall(int flags)
+{
+	return -1;
+}
+
+struct result {
+	int status;
+	char out[32768], err[1024];
+};
+
+static void take(int fd, char *buf, size_t size)
+{
+	ssize_t n = pread(fd, buf, size - 1, 0);
+
+	assert_true(n >= 0 && (size_t)n < size - 1);
+	buf[n] = '\0';
+	close(fd);
+}
+
+static void bench(struct result *r)
+{
+	static char *argv[] = {(char *)"exits", (char *)"--iterations", (char *)"3", NULL};
+	int out = memfd_create("out", MFD_CLOEXEC), err = memfd_create("err", MFD_CLOEXEC);
+	int saved_out = dup(STDOUT_FILENO), saved_err = dup(STDERR_FILENO);
+
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	r->status = bench_exits(3, argv);
+	fflush(stdout);
+	dup2(saved_out, STDOUT_FILENO);
+	dup2(saved_err, STDERR_FILENO);
+	close(saved_out);
+	close(saved_err);
+	take(out, r->out, sizeof(r->out));
+	take(err, r->err, sizeof(r->err));
+}
+
+static void another_path_is_no_success(void **state)
+{
+	static const char words[] = "vmm: OUT from ring 3 took another path: it went elsewhere\n";
+	static const struct {
+		bool hardware;
+		bool odd;
+		enum exit_costs_state state;
+		int status;
+		const char *err;
+	} cases[] = {
+		{true, false, EXIT_COSTS_OK, 0, ""},
+		{true, true, EXIT_COSTS_OTHER_PATH, EXIT_FAILED, words},
+		{false, true, EXIT_COSTS_OTHER_PATH, 0, ""},
+		/* What this host cannot run, or a remark, is no other path. */
+		{true, true, EXIT_COSTS_CANNOT, 0, ""},
+		{true, true, EXIT_COSTS_OK, 0, ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases) * exit_costs_rows(); i++) {
+		size_t at = i / exit_costs_rows();
+		static struct result r;
+
+		hardware = cases[at].hardware;
+		odd_row = cases[at].odd ? (unsigned)(i % exit_costs_rows()) : UINT_MAX;
+		odd_state = cases[at].state;
+		bench(&r);
+		if (r.status != cases[at].status || strcmp(r.err, cases[at].err))
+			fail_msg("case %zu, row %u: %d, '%s'", at, odd_row, r.status, r.err);
+		assert_int_equal(strstr(r.out, "another path: it went elsewhere\n") != NULL,
+			odd_row != UINT_MAX && odd_state == EXIT_COSTS_OTHER_PATH);
+		assert_int_equal(strstr(r.out, "cannot run here: it went elsewhere\n") != NULL,
+			odd_row != UINT_MAX && odd_state == EXIT_COSTS_CANNOT);
+	}
+}
+
+/* 2 GHz: 2,000 cycles are a microsecond. */
+static void a_row_has_its_figures(void **state)
+{
+	static struct result r;
+
+	odd_row = UINT_MAX;
+	bench(&r);
+	assert_non_null(strstr(r.out,
+		"ring 3               OUT         VMM         1000      2000      4000      4000      4000     1000.0  "
+		"       3"
+		"         -         3  RDTSCP\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(another_path_is_no_success),
+		cmocka_unit_test(a_row_has_its_figures),
+	};
+
+	return run_group(tests);
+}
