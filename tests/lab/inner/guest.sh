@@ -43,10 +43,6 @@ hold)
 	say holding
 	sleep 600
 	;;
-spin)
-	say spinning
-	while :; do :; done
-	;;
 button)
 	tries=20
 	until power_button || [ "$tries" = 0 ]; do
