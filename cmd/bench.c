@@ -84,7 +84,7 @@ void bench_host_json(const struct bench_host *h, struct json *j)
 int bench_write(const char *option, const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e)
 {
 	CLEANUP(outfile_close) struct outfile f = OUTFILE_CLOSED;
-	int r = outfile_open(option, path, false, &f, e);
+	int r = outfile_open(option, path, NULL, &f, e);
 
 	if (r < 0)
 		return r;

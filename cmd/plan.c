@@ -113,8 +113,6 @@ static void plan_virtio(const struct config *c, struct sandbox_plan *plan)
 	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
 		plan->devices |= needs.sandbox;
 		plan->max_fds += needs.fds;
-		if (needs.path.path)
-			allow_path(plan, needs.path.path, needs.path.rights);
 		keep_path(needs.opens, plan);
 		if (needs.fd >= 0 && plan->nr_keep < SANDBOX_KEEP_MAX)
 			plan->keep[plan->nr_keep++] = needs.fd;
@@ -182,11 +180,8 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 	}
 	if (config->console == CONSOLE_FILE)
 		plan_descriptor(fd_of_path(config->console_path), plan);
-	if (config->console == CONSOLE_SOCKET) {
+	if (config->console == CONSOLE_SOCKET)
 		plan->devices |= SANDBOX_HAS(SOCKET);
-		/* To remove the socket at the end. */
-		allow_path(plan, console_socket_dir(console), LL_REMOVE_FILE);
-	}
 	/* To say how many pages are free, when they are too few. */
 	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
 		allow_path(plan, "/sys/kernel/mm/hugepages", LL_READ_FILE);

@@ -35,7 +35,7 @@ static int columns(void)
 static int draw(const struct run_report *r, size_t nr, const char *path, struct err *e)
 {
 	CLEANUP(outfile_close) struct outfile f = OUTFILE_CLOSED;
-	int code = outfile_open("--svg", path, false, &f, e);
+	int code = outfile_open("--svg", path, NULL, &f, e);
 
 	if (code < 0)
 		return code;

@@ -28,6 +28,9 @@
 /* Linux include/uapi/linux/fcntl.h: not with every feature set of the C library */
 #define COMMAND_DUPFD_CLOEXEC 1030
 
+/* Some C libraries add it to the flags of an open, where it changes nothing. */
+#define LARGE_FILE 0100000u
+
 /* The kernel looks at 32 bits of an int; at all of a long. */
 #define INT(n, v)                                                                                                      \
 	{                                                                                                              \
@@ -170,14 +173,12 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(LOOP, SOCKET, accept4, "a client connects"),
 	IF(LOOP, SOCKET, fcntl, "F_DUPFD_CLOEXEC", INT(1, COMMAND_DUPFD_CLOEXEC),
 		"a client's two directions are watched apart"),
-	ANY(LOOP, SOCKET, newfstatat, "is the socket's path still ours to remove?"),
-	ANY(LOOP, SOCKET, unlinkat, "removes the socket (Landlock: from its directory only)"),
+	ANY(LOOP, SOCKET, wait4, "the process that owns the socket's path ends"),
 	ANY(LOOP, STREAM, sendto, "output that must not block"),
 	ANY(LOOP, STREAM, recvfrom, "input that must not block"),
 	ANY(LOOP, PASST, wait4, "passt ends with us"),
 	ANY(LOOP, REPORT, wait4, "the process that has put the report in its place ends"),
-	ANY(LOOP, VSOCK, newfstatat, "is the socket's path still ours to remove?"),
-	ANY(LOOP, VSOCK, unlinkat, "removes the socket (Landlock: from its directory only)"),
+	ANY(LOOP, VSOCK, wait4, "the process that owns the socket's path ends"),
 	EVERY_SANITIZED(LOOP),
 
 	/* The loop of the disks */
@@ -211,11 +212,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(MISC, VSOCK, epoll_ctl, "watches, pauses or forgets a connection"),
 	ANY(MISC, VSOCK, accept4, "a program of the host connects"),
 	ANY(MISC, VSOCK, close, "a connection ends"),
-	ANY(MISC, VSOCK, recvfrom, "the line that says where it wants to"),
-	ANY(MISC, VSOCK, sendto, "data of the guest; the line that says that it is connected"),
-	IF2(MISC, VSOCK, socket, "AF_UNIX, SOCK_STREAM", INT(0, AF_UNIX), BITS(1, 0xf, SOCK_STREAM),
-		"the guest connects to a program of the host"),
-	ANY(MISC, VSOCK, connect, "the guest connects to a program of the host"),
+	ANY(MISC, VSOCK, recvmsg, "the line that says where it wants to; a socket that the broker has connected"),
+	ANY(MISC, VSOCK, sendto, "data of the guest; the line that says that it is connected; asks the broker"),
 	ANY(MISC, VSOCK, readv, "data for the guest"),
 	ANY(MISC, VSOCK, shutdown, "the guest will send no more"),
 	IF(MISC, BALLOON, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), "the guest gives memory back"),
@@ -240,6 +238,32 @@ const struct sandbox_rule sandbox_rules[] = {
 		"has the guest a clock better than the ACPI timer that it reads first?"),
 	IF(VCPU, FLAT, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where a program ended"),
 	EVERY_SANITIZED(VCPU),
+
+	/* The broker, which nothing is left to say: the socket to vmm is 0, the directory 1, what it opens 3 and 4. */
+	IF(BROKER, ALWAYS, read, "fd 0", INT(0, 0), "vmm asks, or has gone"),
+	IF2(BROKER, ALWAYS, sendmsg, "fd 0, MSG_NOSIGNAL", INT(0, 0), INT(2, MSG_NOSIGNAL), "hands a socket to vmm"),
+	IF(BROKER, ALWAYS, close, "fd 3", INT(0, 3), "what was handed over, or looked at"),
+	IF(BROKER, VSOCK, close, "fd 4", INT(0, 4), "what was handed over"),
+	IF2(BROKER, ALWAYS, newfstatat, "fd 1, AT_SYMLINK_NOFOLLOW", INT(0, 1), INT(3, AT_SYMLINK_NOFOLLOW),
+		"is the socket's path still its own to remove?"),
+	IF2(BROKER, ALWAYS, unlinkat, "fd 1, a file", INT(0, 1), INT(2, 0), "removes the socket"),
+	IF2(BROKER, VSOCK, openat, "fd 1, O_PATH|O_NOFOLLOW|O_CLOEXEC", INT(0, 1),
+		BITS(2, UINT32_MAX & ~LARGE_FILE, O_PATH | O_NOFOLLOW | O_CLOEXEC), "looks at a program's socket"),
+	IF2(BROKER, VSOCK, socket, "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK", INT(0, AF_UNIX),
+		INT(1, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK), "the guest connects to a program of the host"),
+	IF(BROKER, VSOCK, connect, "fd 4", INT(0, 4), "the guest connects to a program of the host"),
+	ANY(BROKER, ALWAYS, exit_group, "the end"),
+	EVERY_SANITIZED(BROKER),
+
+	/* What renames a report: the socket to vmm is 0, the directory 1, the file 2 where it has no name yet. */
+	IF(REPORT, ALWAYS, read, "fd 0", INT(0, 0), "is the report complete, or has vmm gone?"),
+	IF(REPORT, ALWAYS, getrandom, "no flags", INT(2, 0), "another name, which is then renamed"),
+	IF(REPORT, ALWAYS, linkat, "to fd 1", INT(2, 1), "the new file gets a name"),
+	IF2(REPORT, ALWAYS, renameat, "from fd 1 to fd 1", INT(0, 1), INT(2, 1), "the new file replaces the old one"),
+	IF2(REPORT, ALWAYS, unlinkat, "fd 1, a file", INT(0, 1), INT(2, 0), "a file that nobody wants is removed"),
+	IF(REPORT, ALWAYS, write, "fd 0", INT(0, 0), "tells vmm how it went"),
+	ANY(REPORT, ALWAYS, exit_group, "the end"),
+	EVERY_SANITIZED(REPORT),
 };
 
 /* clang-format on */

@@ -19,7 +19,9 @@
 	X(LOOP, "loop", "the control loop: signals, timers, console, and the report at the end")                       \
 	X(DISK, "disk", "the loop of a disk")                                                                          \
 	X(MISC, "misc", "the loop of network, socket device and balloon")                                              \
-	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")
+	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")                                                \
+	X(BROKER, "broker", "a process: owns the path of a socket, and connects to programs of the host by port")      \
+	X(REPORT, "report", "a process: renames a report or trace when it is complete")
 
 /* X(id, name, when a machine has it) */
 #define SANDBOX_DEVICES(X)                                                                                             \

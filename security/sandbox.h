@@ -183,6 +183,43 @@ void sandbox_build(struct sandbox *s);
  */
 int sandbox_lock(struct sandbox *s, enum sandbox_role role);
 
+/**
+ * struct sandbox_as - how a process beside vmm's own goes into the sandbox: as vmm itself does
+ * @user: true: become @uid and @gid, without further groups
+ */
+struct sandbox_as {
+	enum sandbox_mode mode;
+	bool user;
+	uid_t uid;
+	gid_t gid;
+};
+
+/**
+ * struct sandbox_process - what a process that was made for one purpose is left with
+ * @as: borrowed
+ * @role, @devices: its filter; @devices are SANDBOX_HAS() bits
+ * @dir_fd, @rights: one directory, and LL_ bits of security/landlock.h
+ * @capabilities: it keeps those that it has
+ */
+struct sandbox_process {
+	const struct sandbox_as *as;
+	enum sandbox_role role;
+	uint32_t devices;
+	int dir_fd;
+	uint64_t rights;
+	bool capabilities;
+};
+
+/**
+ * sandbox_process_enter() - confine and lock such a process, all at once: a call that is not allowed kills it (SIGSYS)
+ *
+ * What this host does not have is left out in mode SANDBOX_BEST_EFFORT; vmm itself reports it.
+ *
+ * Return: 0 or a negative errno, with words; the process can then only end.
+ * Context: the process has one thread.
+ */
+int sandbox_process_enter(const struct sandbox_process *p, struct err *e);
+
 #define SANDBOX_LINE_MAX 128
 
 /** sandbox_summary() - half a line on what was achieved; SANDBOX_LINE_MAX holds any */

@@ -51,6 +51,11 @@ static void destroy_ports(struct config_ports *p)
 	free(p->spec);
 }
 
+struct sandbox_as config_as(const struct config *c)
+{
+	return (struct sandbox_as){.mode = c->sandbox, .user = c->user, .uid = c->uid, .gid = c->gid};
+}
+
 void config_destroy(struct config *c)
 {
 	if (!c)
@@ -61,7 +66,6 @@ void config_destroy(struct config *c)
 	free(c->append);
 	free(c->console_path);
 	free(c->vsock.path);
-	free(c->vsock.dir);
 	free(c->report);
 	free(c->trace);
 	free(c->config_file);

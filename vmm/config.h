@@ -90,12 +90,10 @@ enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_SOCKET, CO
  * struct config_vsock - the socket device; strings are owned
  * @cid: the guest's context id
  * @path: of the socket on the host; NULL: there is no such device
- * @dir: the directory in which that is
  */
 struct config_vsock {
 	unsigned cid;
 	char *path;
-	char *dir;
 };
 
 /**
@@ -204,6 +202,9 @@ void config_init(struct config *ret);
 
 /** config_cmdline() - the guest's command line without what @append adds: @cmdline, or the default of its console */
 const char *config_cmdline(const struct config *c);
+
+/** config_as() - how a process beside vmm's own goes into the sandbox */
+struct sandbox_as config_as(const struct config *c);
 
 /** config_destroy() - free the strings; takes NULL, and leaves a struct that can be destroyed again */
 void config_destroy(struct config *c);

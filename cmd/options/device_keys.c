@@ -372,25 +372,11 @@ const struct option_list net_list = {net_keys, ARRAY_SIZE(net_keys), net_add, ne
 
 #define VSOCK_FIELD(ctype, member) OPTION_FIELD(struct config_vsock, ctype, member)
 
-/* The directory as well: to remove the socket is all that the sandbox allows there. */
-static int store_vsock_path(void *item, const struct option_value *v)
-{
-	struct config_vsock *c = item;
-	const char *slash = strrchr(v->text, '/');
-
-	free(c->path);
-	free(c->dir);
-	c->path = strdup(v->text);
-	c->dir = slash ? strndup(v->text, (size_t)MAX(slash - v->text, 1)) : strdup(".");
-	return c->path && c->dir ? 0 : -ENOMEM;
-}
-
 static const struct option_def vsock_keys[] = {
 	{
 		.name = "path",
 		.type = OPT_PATH,
 		.required = true,
-		.store = store_vsock_path,
 		VSOCK_FIELD(char *, path),
 		.man = OPTION_MAN("The Unix socket to make, of at most 96 bytes, with mode 0600.\n"
 				  "A stale one is replaced, and it is removed at the end."),

@@ -533,7 +533,7 @@ const struct option_def options[] = {
 			"HOSTPORT\"; from then on it is connected to the program of the guest that listens on that "
 			"port.\n"
 			"A program of the guest that connects to CID 2 and a port is connected to the program of the "
-			"host that listens on the Unix socket *path*_PORT.\n"
+			"host that listens on the Unix socket *path*_PORT; a symbolic link there is not followed.\n"
 			"At most 128 connections are open at a time."),
 	},
 	{

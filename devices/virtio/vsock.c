@@ -38,6 +38,7 @@
 #define TURN_PACKETS 64
 #define TURN_WINDOWS 1024 /* of what the guest sends: each is a system call */
 #define PATIENCE_NS  (10 * NSEC_PER_SEC)
+#define ASKED_NS     (2 * NSEC_PER_SEC) /* as long as a Linux guest waits for its connect() */
 
 struct header {
 	uint64_t src_cid;
@@ -96,9 +97,9 @@ static struct vsock_conn *find(struct virtio_vsock *v, uint32_t guest_port, uint
 	return NULL;
 }
 
-static void arm_deadline(struct virtio_vsock *v, struct vsock_conn *c)
+static void arm_deadline(struct virtio_vsock *v, struct vsock_conn *c, uint64_t patience_ns)
 {
-	c->deadline_ns = trace_now_ns() + PATIENCE_NS;
+	c->deadline_ns = trace_now_ns() + patience_ns;
 	if (!v->deadlines_armed)
 		v->deadlines_armed = !loop_timer_set(&v->deadlines, NSEC_PER_SEC, NSEC_PER_SEC);
 }
@@ -113,21 +114,25 @@ static struct vsock_conn *free_conn(struct virtio_vsock *v)
 	return NULL;
 }
 
-/* Takes `fd`, in any case. False: `c` is NULL, since all are in use, or the loop cannot watch one more. */
-static bool conn_init(struct vsock_conn *c, struct virtio_vsock *v, int fd, uint32_t guest_port, uint32_t host_port)
+/* Without a socket yet. */
+static void conn_init(struct vsock_conn *c, struct virtio_vsock *v, uint32_t guest_port, uint32_t host_port)
 {
-	if (c) {
-		*c = (struct vsock_conn){
-			.device = v,
-			.source = {.fd = fd, .ready = on_socket},
-			.guest_port = guest_port,
-			.host_port = host_port,
-			.buffer = v->buffers + (uint64_t)(c - v->conn) * VIRTIO_VSOCK_BUFFER,
-		};
-		if (loop_add(v->dev.loop[RX], &c->source, EPOLLHUP) == 0)
-			return true;
-		c->source.fd = -1;
-	}
+	*c = (struct vsock_conn){
+		.device = v,
+		.source = {.fd = -1, .ready = on_socket},
+		.guest_port = guest_port,
+		.host_port = host_port,
+		.buffer = v->buffers + (uint64_t)(c - v->conn) * VIRTIO_VSOCK_BUFFER,
+	};
+}
+
+/* Takes `fd`, in any case. False: the loop cannot watch one more. */
+static bool conn_attach(struct vsock_conn *c, int fd)
+{
+	c->source.fd = fd;
+	if (loop_add(c->device->dev.loop[RX], &c->source, EPOLLHUP) == 0)
+		return true;
+	c->source.fd = -1;
 	close(fd);
 	return false;
 }
@@ -143,17 +148,18 @@ static void refuse(struct virtio_vsock *v, const struct header *h)
 static void on_request(struct virtio_vsock *v, const struct header *h)
 {
 	struct vsock_conn *c = free_conn(v);
-	int fd = c ? v->host->connect(v->host, h->dst_port) : -EMFILE; /* nobody is dialled in vain */
 
-	if (fd < 0 || !conn_init(c, v, fd, h->src_port, h->dst_port)) {
+	/* With no connection left nobody is dialled in vain. */
+	if (!c || v->host->connect(v->host, ++v->ticket, h->dst_port) < 0) {
 		refuse(v, h);
 		return;
 	}
-	c->state = VSOCK_OPEN;
-	c->want = WANTS(RESPONSE);
+	conn_init(c, v, h->src_port, h->dst_port);
+	c->state = VSOCK_ASKED;
+	c->ticket = v->ticket;
 	c->peer_alloc = h->buf_alloc;
 	c->peer_fwd = h->fwd_cnt;
-	vsock_conn_watch(c);
+	arm_deadline(v, c, ASKED_NS);
 }
 
 /* 5.10.6.3, .4, .6 */
@@ -322,7 +328,7 @@ static bool put_next(struct virtio_vsock *v, struct vsock_conn *c)
 		c->host_shut == (VIRTIO_VSOCK_SHUTDOWN_SEND | VIRTIO_VSOCK_SHUTDOWN_RECEIVE)) {
 		vsock_conn_close(c);
 		c->state = VSOCK_LEAVING;
-		arm_deadline(v, c);
+		arm_deadline(v, c, PATIENCE_NS);
 	}
 	return true;
 }
@@ -447,7 +453,7 @@ static void on_deadlines(struct loop_timer *t)
 	pthread_mutex_lock(&v->dev.lock);
 	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
 		struct vsock_conn *c = &v->conn[i];
-		bool waits = c->state == VSOCK_DIALING || c->state == VSOCK_LEAVING;
+		bool waits = c->state == VSOCK_ASKED || c->state == VSOCK_DIALING || c->state == VSOCK_LEAVING;
 
 		if (waits && now >= c->deadline_ns)
 			vsock_conn_reset(c);
@@ -508,17 +514,58 @@ int virtio_vsock_dial(struct virtio_vsock *v, int fd, uint32_t port)
 			: v->next_port + 1;
 	} while (find(v, port, v->next_port));
 	c = free_conn(v);
-	if (!conn_init(c, v, fd, port, v->next_port)) {
+	if (c)
+		conn_init(c, v, port, v->next_port);
+	else
+		close(fd);
+	if (!c || !conn_attach(c, fd)) {
 		r = -EMFILE;
 		goto out;
 	}
 	c->state = VSOCK_DIALING;
 	c->want = WANTS(REQUEST);
-	arm_deadline(v, c);
+	arm_deadline(v, c, PATIENCE_NS);
 	turn(v);
 out:
 	pthread_mutex_unlock(&v->dev.lock);
 	return r;
+}
+
+static void connected(struct vsock_conn *c, int fd)
+{
+	if (fd < 0 || !conn_attach(c, fd)) {
+		vsock_conn_reset(c);
+		return;
+	}
+	c->state = VSOCK_OPEN;
+	c->want = WANTS(RESPONSE);
+	vsock_conn_watch(c);
+}
+
+void virtio_vsock_connected(struct virtio_vsock *v, uint32_t ticket, int fd)
+{
+	pthread_mutex_lock(&v->dev.lock);
+	clean_up(v);
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
+		if (v->conn[i].state != VSOCK_ASKED || v->conn[i].ticket != ticket)
+			continue;
+		connected(&v->conn[i], TAKE_FD(fd));
+		turn(v);
+		break;
+	}
+	pthread_mutex_unlock(&v->dev.lock);
+	/* Nobody waits for it any more. */
+	cleanup_fd(&fd);
+}
+
+void virtio_vsock_unanswered(struct virtio_vsock *v)
+{
+	pthread_mutex_lock(&v->dev.lock);
+	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++)
+		if (v->conn[i].state == VSOCK_ASKED)
+			vsock_conn_reset(&v->conn[i]);
+	turn(v);
+	pthread_mutex_unlock(&v->dev.lock);
 }
 
 /* All but the connections and the common part. */

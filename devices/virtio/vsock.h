@@ -47,12 +47,12 @@ enum virtio_vsock_op {
 
 /**
  * struct vsock_host - the host end
- * @connect: the guest wants a connection to @port of the host. Returns a connected non-blocking stream socket, which
- *           the device then owns, or a negative errno. Device lock held, never blocks.
+ * @connect: the guest wants a connection to @port of the host, and gets it by virtio_vsock_connected() with @ticket, in
+ *           a later turn of the device's loop. Returns 0, or a negative errno: refused. Device lock held, never blocks.
  * @answered: the guest accepted what virtio_vsock_dial() asked for; @port is the host's. The socket stays the device's.
  */
 struct vsock_host {
-	int (*connect)(struct vsock_host *h, uint32_t port);
+	int (*connect)(struct vsock_host *h, uint32_t ticket, uint32_t port);
 	void (*answered)(struct vsock_host *h, int fd, uint32_t port);
 };
 
@@ -60,6 +60,7 @@ struct virtio_vsock;
 
 enum vsock_state {
 	VSOCK_FREE,
+	VSOCK_ASKED,   /* the guest wants it, and the host end has been asked for a socket */
 	VSOCK_DIALING, /* REQUEST is on its way to the guest */
 	VSOCK_OPEN,
 	VSOCK_ORPHAN,  /* the guest is done with it; what it sent still goes to the host */
@@ -68,7 +69,7 @@ enum vsock_state {
 
 /**
  * struct vsock_conn - a connection
- * @source: its socket, owned; .fd is -1 in VSOCK_FREE and VSOCK_LEAVING
+ * @source: its socket, owned; .fd is -1 in VSOCK_FREE, VSOCK_ASKED and VSOCK_LEAVING
  * @want: enum virtio_vsock_op as a mask: packets that wait for a buffer of the guest
  * @readable: the socket may have something to read
  * @hung_up: the socket's other side is closed altogether
@@ -80,7 +81,8 @@ enum vsock_state {
  * @taken: payload bytes from the guest
  * @fwd: of these, to the socket
  * @fwd_told: what the guest was last told of @fwd
- * @deadline_ns: VSOCK_DIALING, VSOCK_LEAVING: how long the guest may take
+ * @ticket: VSOCK_ASKED: which answer is for it
+ * @deadline_ns: VSOCK_ASKED: how long the host end may take; VSOCK_DIALING, VSOCK_LEAVING: the guest
  * @buffer: VIRTIO_VSOCK_BUFFER bytes, a ring: of @taken - @fwd bytes, from @fwd on
  */
 struct vsock_conn {
@@ -101,6 +103,7 @@ struct vsock_conn {
 	uint32_t taken;
 	uint32_t fwd;
 	uint32_t fwd_told;
+	uint32_t ticket;
 	uint64_t deadline_ns;
 	uint8_t *buffer;
 };
@@ -116,6 +119,7 @@ struct vsock_rst {
  * struct virtio_vsock
  * @buffers: of all connections, one mapping
  * @rst: @nr_rsts of them wait for a buffer of the guest; with none left, what the guest sends waits in its queue
+ * @ticket: the last one that was given out
  * @next_port, @next_conn: where the search for a free port, and the round over the connections, goes on
  * @conn_turn: the next buffer is a connection's, not a RST's, when both want it
  * @wake: an eventfd: continues a turn that was cut short
@@ -130,6 +134,7 @@ struct virtio_vsock {
 	uint8_t *buffers;
 	struct vsock_rst rst[VIRTIO_VSOCK_RSTS_MAX];
 	unsigned nr_rsts;
+	uint32_t ticket;
 	uint32_t next_port;
 	unsigned next_conn;
 	bool conn_turn;
@@ -158,6 +163,17 @@ int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *h
  * Context: the device's loop, lock not held.
  */
 int virtio_vsock_dial(struct virtio_vsock *v, int fd, uint32_t port);
+
+/**
+ * virtio_vsock_connected() - the answer to vsock_host.connect
+ * @fd: a connected non-blocking stream socket; taken, in any case. Or a negative errno: there is none.
+ *
+ * Context: the device's loop, lock not held.
+ */
+void virtio_vsock_connected(struct virtio_vsock *v, uint32_t ticket, int fd);
+
+/** virtio_vsock_unanswered() - no more answers will come: what waits for one is refused. Context: as above. */
+void virtio_vsock_unanswered(struct virtio_vsock *v);
 
 /** virtio_vsock_destroy() - takes NULL and a zeroed struct; closes every connection */
 void virtio_vsock_destroy(struct virtio_vsock *v);

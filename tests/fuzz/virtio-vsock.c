@@ -13,6 +13,7 @@
 #include "devices/virtio/vsock.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/vq_driver.h"
+#include "tests/support/vsock_answers.h"
 #include "vmm/base/le.h"
 
 #define PEERS 8
@@ -20,6 +21,7 @@
 struct bench {
 	struct vq_driver d;
 	struct vsock_host host;
+	struct vsock_answers answers;
 	struct virtio_vsock vsock;
 	int peer[PEERS];
 	unsigned next;
@@ -37,9 +39,14 @@ static int new_pair(struct bench *b)
 	return fd[1];
 }
 
-static int host_connect(struct vsock_host *h, uint32_t port)
+static int host_connect(struct vsock_host *h, uint32_t ticket, uint32_t port)
 {
-	return port & 0x80 ? -1 : new_pair(container_of(h, struct bench, host));
+	struct bench *b = container_of(h, struct bench, host);
+
+	/* As one that does not keep up. */
+	if (b->answers.nr == VSOCK_ANSWERS_MAX)
+		return -1;
+	return vsock_answers_add(&b->answers, ticket, port & 0x80 ? -1 : new_pair(b));
 }
 
 static void host_answered(struct vsock_host *h, int fd, uint32_t port)
@@ -100,7 +107,15 @@ static void between(void *arg, uint8_t what)
 		if (what & 0x80)
 			*peer = -1;
 		break;
-	case 6: virtio_vsock_dial(&b->vsock, new_pair(b), what & 1); break;
+	case 6:
+		virtio_vsock_dial(&b->vsock, new_pair(b), what & 1);
+		/* Answers stay out, come, or will never come. */
+		b->answers.hold = what & 0x40;
+		if (b->answers.nr && what & 0x80)
+			virtio_vsock_unanswered(&b->vsock);
+		else if (b->answers.nr)
+			wake_send(b->answers.source.fd);
+		break;
 	case 7: b->vsock.deadlines.fired(&b->vsock.deadlines); break;
 	}
 	vqd_run(&b->d);
@@ -120,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vqd_init(&b->d, 512 * KIB);
 	if (virtio_vsock_init(&b->vsock, 42, &b->host, &b->d.mem, b->d.loop, b->d.trace) < 0)
 		abort();
+	vsock_answers_init(&b->answers, &b->vsock, b->d.loop);
 	vqd_attach(&b->d, &b->vsock.dev);
 	vqd_fuzz(&b->d, data, size, between, b);
 	b->d.next = VQD_RAM_START;
@@ -129,6 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++)
 		assert(b->vsock.conn[i].state == VSOCK_FREE && b->vsock.conn[i].source.fd < 0);
 	vqd_detach(&b->d);
+	vsock_answers_destroy(&b->answers);
 	virtio_vsock_destroy(&b->vsock);
 	vqd_destroy(&b->d);
 	for (unsigned i = 0; i < PEERS; i++)

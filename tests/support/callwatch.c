@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs a program and looks at each system call of each thread that has put a filter of ours on itself: which rows of
- * security/rules.c allow it. A row that was needed is written once, as
+ * Runs a program and looks at each system call of each thread that has put a filter of ours on itself, those of the
+ * processes that it makes included: which rows of security/rules.c allow it. A row that was needed is written once, as
  *     call ROLE DEVICE CALL CONDITION
  * and a call that no row of that thread's filter allows, before the filter ends it, as
  *     outside ROLE CALL ARGUMENT...
@@ -45,13 +45,14 @@ static bool needed[RULES_MAX];
 static int out_fd = -1;
 static bool hide_vdso;
 static bool follow_forks;
+static pid_t program;
 
 static void usage(void)
 {
 	fprintf(stderr,
 		"usage: callwatch [-o FILE] [-f] [-V] [-n CALL]... [-e CALL]... CMD [ARG...]\n"
 		"  -o FILE  append to FILE what was needed and what was outside\n"
-		"  -f       also look at the processes that CMD makes\n"
+		"  -f       also look at the programs that CMD starts\n"
 		"  -V       no vDSO for CMD\n"
 		"  -n CALL  CMD's system call CALL is not there (ENOSYS)\n"
 		"  -e CALL  it is refused, as by an old container runtime (EPERM)\n");
@@ -108,10 +109,13 @@ static void take_vdso_away(pid_t tid)
 		fail("PTRACE_POKEDATA");
 }
 
-static void on_exec(pid_t tid)
+static bool on_exec(pid_t tid)
 {
+	if (tid != program && !follow_forks)
+		return false;
 	if (hide_vdso)
 		take_vdso_away(tid);
+	return true;
 }
 
 static void unreadable(void)
@@ -119,15 +123,15 @@ static void unreadable(void)
 	dprintf(out_fd, "unreadable\t%s\n", strerror(errno));
 }
 
-static _Noreturn void trace(pid_t program, int ready)
+static _Noreturn void trace(int ready)
 {
 	const struct role_hooks hooks = {look, on_exec, unreadable};
-	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
+	/* With the processes that it makes, which are forgotten when they become another program. */
+	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK |
+		PTRACE_O_TRACEVFORK;
 	int status;
 	pid_t tid;
 
-	if (follow_forks)
-		options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
 	if (ptrace(PTRACE_SEIZE, program, 0, options) < 0)
 		fail("PTRACE_SEIZE");
 	if (out_fd >= 0)
@@ -177,10 +181,11 @@ static void take_call_away(long nr, unsigned error)
 /* The tracer, two forks away, so that the program has no child that it does not know of. */
 static void start_tracer(void)
 {
-	pid_t program = getpid(), child;
 	int ready[2], status;
+	pid_t child;
 	char byte;
 
+	program = getpid();
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		fail("pipe");
 	/* Where Yama lets only parents trace. */
@@ -191,7 +196,7 @@ static void start_tracer(void)
 	if (!child) {
 		child = fork();
 		if (!child)
-			trace(program, ready[1]);
+			trace(ready[1]);
 		_exit(child < 0);
 	}
 	close(ready[1]);

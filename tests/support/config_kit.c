@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A new member is compared below; then these are its sizes. */
-_Static_assert(sizeof(struct config) == 296, "compare the new member of struct config");
+_Static_assert(sizeof(struct config) == 288, "compare the new member of struct config");
 _Static_assert(sizeof(struct config_disk) == 48, "compare the new member of struct config_disk");
 _Static_assert(sizeof(struct config_net) == 64, "compare the new member of struct config_net");
 
@@ -74,7 +74,6 @@ static const char *devices_difference(const struct config *a, const struct confi
 		return what;
 	PLAIN(vsock.cid);
 	TEXT(vsock.path);
-	TEXT(vsock.dir);
 	PLAIN(balloon.on);
 	PLAIN(balloon.size_bytes);
 	PLAIN(balloon.step_bytes);

@@ -168,8 +168,11 @@ void role_trace_answer(pid_t tid, int status, int request, const struct role_hoo
 	} else if (event) {
 		if (event == PTRACE_EVENT_EXEC) {
 			*t = (struct role_thread){.tid = tid};
-			if (hooks->exec)
-				hooks->exec(tid);
+			if (hooks->exec && !hooks->exec(tid)) {
+				t->tid = 0;
+				ptrace(PTRACE_DETACH, tid, 0, 0);
+				return;
+			}
 		}
 		sig = 0;
 	}

@@ -49,12 +49,12 @@ struct role_thread {
 /**
  * struct role_hooks - what a tracer wants to know; each may be NULL
  * @call: a thread with a filter is about to make a call
- * @exec: a program begins
+ * @exec: a program begins. Return: false: it is none of ours, and is no longer traced
  * @unreadable: errno says why the filter that a thread installs could not be read
  */
 struct role_hooks {
 	void (*call)(const struct role_filter *f, uint64_t nr, const uint64_t *arg);
-	void (*exec)(pid_t tid);
+	bool (*exec)(pid_t tid);
 	void (*unreadable)(void);
 };
 

@@ -253,7 +253,7 @@ static int open_kind(struct console *c, const struct console_params *p, struct e
 	case CONSOLE_STDIO: return open_stdio(c, p, e);
 	case CONSOLE_FILE: return open_file(c, p, e);
 	case CONSOLE_PTY: return open_pty(c, e);
-	case CONSOLE_SOCKET: return console_socket_open(c, p->path, e);
+	case CONSOLE_SOCKET: return console_socket_open(c, p->path, &p->as, e);
 	case CONSOLE_NULL: c->discard = true; return 0;
 	}
 	return err_set(e, -EINVAL, "console: unknown kind %d", (int)p->kind);
@@ -275,7 +275,7 @@ int console_open(const struct console_params *p, struct console **ret, struct er
 	c->filter = p->kind == CONSOLE_STDIO ? p->filter : NULL;
 	c->in = c->out = NBIO_CLOSED;
 	c->wake_fd = c->pty_slave = -1;
-	c->listener = LISTENER_CLOSED;
+	c->broker = BROKER_NONE;
 	pthread_mutex_init(&c->lock, NULL);
 	c->in_size = c->filter ? CONSOLE_KEYS_BYTES : CONSOLE_INPUT_BYTES;
 	/* Untouched pages cost nothing. */
@@ -320,11 +320,6 @@ struct char_host *console_host(struct console *c)
 const char *console_pty_name(const struct console *c)
 {
 	return c->kind == CONSOLE_PTY ? c->name : NULL;
-}
-
-const char *console_socket_dir(const struct console *c)
-{
-	return c->listener.path;
 }
 
 const struct panic_text *console_panic_text(const struct console *c)
@@ -497,7 +492,7 @@ void console_destroy(struct console *c)
 	if (!c)
 		return;
 	detach(c);
-	listener_close(&c->listener);
+	broker_close(&c->broker);
 	nbio_close(&c->in);
 	nbio_close(&c->out);
 	if (c->pty_slave >= 0)

@@ -18,12 +18,11 @@
  *
  * console_open() is what needs paths, before the sandbox closes; console_attach() puts it to work.
  *
- * What the sandbox has to leave. Paths: to remove the socket, removal of files in its directory; to tell at the end
- * whether anybody has the pty open, reading and writing of console_pty_name() (without it a pty that nobody reads
- * holds up the end for half of console_finish()'s time). System calls of the loop's thread after console_attach():
- * those of vmm/host/nbio.h; write on an eventfd; epoll_ctl, timerfd_settime; socket: accept4, fcntl(F_DUPFD_CLOEXEC);
- * pty: ioctl(FIONREAD, TIOCGPTPEER); console_destroy() of a socket: newfstatat, unlinkat. Of a vCPU's
- * thread: write on an eventfd, futex.
+ * What the sandbox has to leave. Paths: to tell at the end whether anybody has the pty open, reading and writing of
+ * console_pty_name() (without it a pty that nobody reads holds up the end for half of console_finish()'s time). System
+ * calls of the loop's thread after console_attach(): those of vmm/host/nbio.h; write on an eventfd; epoll_ctl,
+ * timerfd_settime; socket: accept4, fcntl(F_DUPFD_CLOEXEC); pty: ioctl(FIONREAD, TIOCGPTPEER); console_destroy() of a
+ * socket: those of broker_close(). Of a vCPU's thread: write on an eventfd, futex.
  */
 #ifndef VMM_CONSOLE_CONSOLE_H
 #define VMM_CONSOLE_CONSOLE_H
@@ -71,6 +70,7 @@ struct console_filter {
  * @out_fd: CONSOLE_STDIO: where output goes; borrowed until console_destroy(). A closed one loses everything.
  * @filter: for the input of CONSOLE_STDIO, or NULL; borrowed until console_destroy()
  * @trace: borrowed until console_destroy(), or NULL
+ * @as: CONSOLE_SOCKET: of the process that owns the path (vmm/host/broker.h)
  */
 struct console_params {
 	enum console_kind kind;
@@ -80,6 +80,7 @@ struct console_params {
 	int out_fd;
 	struct console_filter *filter;
 	struct trace *trace;
+	struct sandbox_as as;
 };
 
 /**
@@ -145,9 +146,6 @@ struct char_host *console_host(struct console *c);
 
 /** console_pty_name() - "/dev/pts/N", or NULL when it is no pty; borrowed from @c */
 const char *console_pty_name(const struct console *c);
-
-/** console_socket_dir() - the directory of its socket, as it was given, or NULL when it is none; borrowed from @c */
-const char *console_socket_dir(const struct console *c);
 
 /**
  * console_finish() - write what is left, then leave the loop

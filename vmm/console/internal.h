@@ -10,7 +10,7 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/console/console.h"
-#include "vmm/host/listener.h"
+#include "vmm/host/broker.h"
 #include "vmm/host/nbio.h"
 
 #define CONSOLE_INPUT_BYTES 4096
@@ -67,7 +67,7 @@ struct console {
 	char *name;
 	int wake_fd;
 	int pty_slave;
-	struct listener listener;
+	struct broker broker; /* of the listening socket */
 
 	struct loop *loop;
 	struct char_guest *guest;
@@ -137,7 +137,7 @@ void console_input(struct console *c);
 
 /* socket.c */
 
-int console_socket_open(struct console *c, const char *path, struct err *e);
+int console_socket_open(struct console *c, const char *path, const struct sandbox_as *as, struct err *e);
 int console_socket_attach(struct console *c);
 /** console_socket_retry() - accept again after a failure */
 void console_socket_retry(struct console *c);

@@ -13,10 +13,10 @@
 
 static const char busy[] = "vmm: another client has this console\r\n";
 
-int console_socket_open(struct console *c, const char *path, struct err *e)
+int console_socket_open(struct console *c, const char *path, const struct sandbox_as *as, struct err *e)
 {
 	c->name = strdup(path);
-	return c->name ? listener_open("console socket", path, &c->listener, e) : -ENOMEM;
+	return c->name ? broker_start("console socket", path, false, as, &c->broker, e) : -ENOMEM;
 }
 
 void console_socket_leave(struct console *c)
@@ -74,7 +74,7 @@ static void on_listen(struct loop_source *s, uint32_t events)
 
 int console_socket_attach(struct console *c)
 {
-	c->listen_src = (struct loop_source){.fd = c->listener.fd, .ready = on_listen};
+	c->listen_src = (struct loop_source){.fd = c->broker.fd, .ready = on_listen};
 	return console_watch_source(c, &c->listen_src, EPOLLIN);
 }
 

@@ -5,24 +5,17 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio_ext.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
+#include "security/landlock.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/fdpath.h"
 #include "vmm/host/nbio.h"
 
-/* Linux 5.9; not in every C library */
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-
+#define END_NS    (10 * NSEC_PER_SEC)
 #define NAMES_MAX 16 /* so many temporary names are tried */
 
 /* --- Names -------------------------------------------------------------------------------------------------------- */
@@ -81,72 +74,61 @@ static int put_in_place(struct outfile *f, int dir, int file, bool wanted)
 
 /* --- The process that renames ------------------------------------------------------------------------------------ */
 
-/* Waits for the word, does it, says how it went. Without a word we have gone: nothing is wanted any more. */
-static _Noreturn void publish(struct outfile *f, int ours, int from_us)
+/* What the process knows */
+struct publisher {
+	struct outfile *f;
+	const struct sandbox_as *as;
+};
+
+/* Waits for a byte, does what it says, reports the result. Without one we have gone: nothing is wanted any more. */
+static void publish(void *arg)
 {
-	int sock = fcntl(from_us, F_DUPFD, 10), dir = fcntl(f->dir, F_DUPFD, 10);
-	int file = f->file < 0 ? -1 : fcntl(f->file, F_DUPFD, 10), r;
+	const struct publisher *p = arg;
+	const bool named = p->f->file < 0;
+	const struct sandbox_process sandbox = {
+		.as = p->as,
+		.role = SANDBOX_REPORT,
+		.dir_fd = CHILD_FD,
+		.rights = LL_MAKE_REG | LL_REMOVE_FILE | LL_REFER,
+		.capabilities = true, /* root may write in directories of others */
+	};
+	struct err e = {};
+	int r = sandbox_process_enter(&sandbox, &e);
 	char wanted = false;
 	ssize_t n;
 
-	prctl(PR_SET_NAME, "vmm-report", 0, 0, 0);
-	close(ours);
-	dup2(sock, 0);
-	dup2(dir, 1);
-	if (file >= 0)
-		dup2(file, 2);
-	syscall(SYS_close_range, file >= 0 ? 3 : 2, ~0U, 0);
 	do
-		n = read(0, &wanted, 1);
+		n = read(CHILD_SOCK, &wanted, 1);
 	while (n < 0 && errno == EINTR);
-	r = put_in_place(f, 1, file >= 0 ? 2 : -1, n == 1 && wanted);
-	n = write(0, &r, sizeof(r));
+	if (r == 0)
+		r = put_in_place(p->f, CHILD_FD, named ? -1 : CHILD_FD + 1, n == 1 && wanted);
+	n = write(CHILD_SOCK, &r, sizeof(r));
 	_exit(n != sizeof(r));
 }
 
-static int start_publisher(struct outfile *f)
+static int start_publisher(struct outfile *f, const struct sandbox_as *as)
 {
-	sigset_t all, old;
-	int pair[2];
-	pid_t pid;
+	/* The names of a report are the caller's, as root's are, whoever vmm becomes. */
+	const struct sandbox_as same_user = {.mode = as->mode};
+	struct publisher p = {f, &same_user};
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	/* Ctrl-C and a stop of the whole group are for the machine, which ends in order and then writes its report. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid == 0)
-		publish(f, pair[0], pair[1]);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	close(pair[1]);
-	if (pid < 0) {
-		int r = -errno;
-
-		close(pair[0]);
-		return r;
-	}
-	f->publisher = pair[0];
-	f->pid = pid;
-	return 0;
+	return child_start("vmm-report", (const int[CHILD_FDS_MAX]){f->dir, f->file}, publish, &p, &f->publisher);
 }
 
 /* It answers once, with what came of it; without an answer it was killed. */
-static int ask_publisher(struct outfile *f, bool wanted)
+static int ask_publisher(struct outfile *f)
 {
-	char word = wanted;
+	const char word = true;
 	int answer = -ECHILD;
 	ssize_t n;
 
 	do
-		n = write(f->publisher, &word, 1);
+		n = write(f->publisher.sock, &word, 1);
 	while (n < 0 && errno == EINTR);
 	do
-		n = n < 0 ? 0 : read(f->publisher, &answer, sizeof(answer));
+		n = n < 0 ? 0 : read(f->publisher.sock, &answer, sizeof(answer));
 	while (n < 0 && errno == EINTR);
-	close(TAKE_FD(f->publisher));
-	while (waitpid(f->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	child_end(&f->publisher, END_NS);
 	return n == sizeof(answer) ? answer : -ECHILD;
 }
 
@@ -282,7 +264,7 @@ static void let_go(struct outfile *f)
 }
 
 /* Return: 1 when it cannot be done here, and in place perhaps can. */
-static int open_beside(struct outfile *f, bool sandboxed, struct err *e)
+static int open_beside(struct outfile *f, const struct sandbox_as *as, struct err *e)
 {
 	struct stat st;
 	bool exists = stat(f->path, &st) == 0;
@@ -300,7 +282,7 @@ static int open_beside(struct outfile *f, bool sandboxed, struct err *e)
 	if (fd < 0)
 		return 1;
 	r = take(f, fd, e);
-	if (r == 0 && sandboxed && start_publisher(f) < 0)
+	if (r == 0 && as && start_publisher(f, as) < 0)
 		r = 1; /* no more processes allowed */
 	if (r && f->out)
 		fclose(TAKE_PTR(f->out));
@@ -309,7 +291,7 @@ static int open_beside(struct outfile *f, bool sandboxed, struct err *e)
 	return r;
 }
 
-int outfile_open(const char *option, const char *path, bool sandboxed, struct outfile *ret, struct err *e)
+int outfile_open(const char *option, const char *path, const struct sandbox_as *as, struct outfile *ret, struct err *e)
 {
 	struct outfile f = OUTFILE_CLOSED;
 	int number = fd_of_path(path), r;
@@ -317,7 +299,7 @@ int outfile_open(const char *option, const char *path, bool sandboxed, struct ou
 	nbio_ignore_signals();
 	f.option = option;
 	f.path = path;
-	r = number >= 0 ? open_descriptor(&f, number, e) : open_beside(&f, sandboxed, e);
+	r = number >= 0 ? open_descriptor(&f, number, e) : open_beside(&f, as, e);
 	if (r > 0) {
 		let_go(&f);
 		r = open_in_place(&f, e);
@@ -358,8 +340,8 @@ int outfile_commit(struct outfile *f, int r, struct err *e)
 	if (fclose(TAKE_PTR(f->out)) && r == 0)
 		r = -errno;
 	/* One that failed is closed as one that nobody wants. */
-	if (r == 0 && f->publisher >= 0)
-		r = ask_publisher(f, true);
+	if (r == 0 && f->publisher.sock >= 0)
+		r = ask_publisher(f);
 	else if (r == 0 && f->dir >= 0)
 		r = put_in_place(f, f->dir, f->file, true);
 	return r < 0 ? failed(f, r, e) : 0;
@@ -371,11 +353,11 @@ void outfile_close(struct outfile *f)
 		__fpurge(f->out);
 		fclose(f->out);
 	}
-	if (f->publisher >= 0)
-		ask_publisher(f, false);
 	/* The name was the other process's, which alone may remove it. */
-	if (f->pid > 0)
+	if (f->publisher.pid > 0) {
+		child_end(&f->publisher, END_NS);
 		f->temporary[0] = '\0';
+	}
 	let_go(f);
 	*f = OUTFILE_CLOSED;
 }

@@ -10,7 +10,8 @@
  *
  * A regular file is written beside, without a name (or under another, where the file system has no O_TMPFILE), and
  * renamed. Behind a sandbox nobody may rename any more, so a process that was made before it does: all that it hears
- * from us is a byte, or that we are gone.
+ * from us is a byte, or that we are gone. It has a sandbox of its own: that directory, and the filter of role
+ * SANDBOX_REPORT.
  * What cannot be replaced is written in place: a pipe, a device, a file in a directory that is not ours to write.
  * A path that names a descriptor is that descriptor: what the caller has written there stays, and ours follows it.
  */
@@ -18,9 +19,10 @@
 #define VMM_HOST_OUTFILE_H
 
 #include <stdio.h>
-#include <sys/types.h>
 
+#include "security/sandbox.h"
 #include "vmm/base/err.h"
+#include "vmm/host/child.h"
 
 /**
  * struct outfile - start from OUTFILE_CLOSED
@@ -28,7 +30,7 @@
  * @option, @path: borrowed, for words
  * @dir: the directory in which the file becomes @name; -1: written in place
  * @file: the file, which has no name yet; -1: it is @temporary in @dir
- * @publisher: connected to the process that renames, @pid; -1: we do
+ * @publisher: the process that renames; CHILD_NONE: we do
  * @truncate: a regular file in place, which is to be emptied before the first byte
  */
 struct outfile {
@@ -39,23 +41,22 @@ struct outfile {
 	int file;
 	char temporary[24];
 	char *name;
-	int publisher;
-	pid_t pid;
+	struct child publisher;
 	bool truncate;
 };
 
-#define OUTFILE_CLOSED ((struct outfile){.dir = -1, .file = -1, .publisher = -1})
+#define OUTFILE_CLOSED ((struct outfile){.dir = -1, .file = -1, .publisher = CHILD_NONE})
 
 /**
  * outfile_open() - open what is to be written; @ret is untouched on failure
  * @option: what the operator calls it
- * @sandboxed: outfile_commit() will not be allowed to rename: have a process that does
+ * @as: outfile_commit() will not be allowed to rename: have a process that does, confined so; NULL: it will be
  *
  * Return: 0 or a negative errno with words, the operator's where they are.
  * Context: before the sandbox closes; may fork, so before other threads.
  * Trust: operator.
  */
-int outfile_open(const char *option, const char *path, bool sandboxed, struct outfile *ret, struct err *e);
+int outfile_open(const char *option, const char *path, const struct sandbox_as *as, struct outfile *ret, struct err *e);
 
 /** outfile_begin() - empty what is written in place; last chance before the filters */
 void outfile_begin(struct outfile *f);
@@ -65,7 +66,7 @@ void outfile_begin(struct outfile *f);
  * @r: 0, or what went wrong while it was written: then it is given up
  *
  * Return: 0 or a negative errno with words.
- * Context: calls write, read, close and wait4; linkat and renameat where it was opened without @sandboxed.
+ * Context: calls write, read, close, wait4, ppoll; linkat and renameat where it was opened without @as.
  */
 int outfile_commit(struct outfile *f, int r, struct err *e);
 

@@ -4,6 +4,9 @@
  * not for long; while all are taken, nobody is accepted, and who connects waits in the kernel's queue. Its line is
  * looked at (MSG_PEEK) and only then taken, so that what follows the line is still in the socket when the device gets
  * it.
+ *
+ * In the other direction the broker is asked. It answers in order, and what it was asked is bounded: one that is stuck
+ * refuses the guest's connections at once, or after the time that the device gives it, and holds nothing else up.
  */
 #include "vmm/host/vsock.h"
 
@@ -13,16 +16,16 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "vmm/base/clock.h"
 #include "vmm/base/units.h"
-#include "vmm/host/listener.h"
+#include "vmm/host/broker.h"
 
 #define CLIENTS_MAX 16
 #define LINE_MAX    32 /* "CONNECT 4294967295\n" and some blanks */
 #define PATIENCE_NS (5 * NSEC_PER_SEC)
 #define TICK_NS     NSEC_PER_SEC
+#define ASKED_MAX   32 /* of the broker at a time */
 
 struct client {
 	struct loop_source source; /* .fd -1: the place is free */
@@ -32,28 +35,48 @@ struct client {
 
 struct vsock_end {
 	struct vsock_host host;
-	struct listener listener;
+	struct broker broker;
+	struct loop_source answers;
+	unsigned asked; /* and not answered yet */
+	bool alone;     /* the broker has gone */
 	struct loop_source accept;
 	struct loop_timer tick; /* runs while clients wait, or accepting failed */
 	struct loop *loop;
 	struct virtio_vsock *device;
-	char *path;
 	struct client client[CLIENTS_MAX];
 };
 
-static int end_connect(struct vsock_host *h, uint32_t port)
+static int end_connect(struct vsock_host *h, uint32_t ticket, uint32_t port)
 {
 	struct vsock_end *end = container_of(h, struct vsock_end, host);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r;
 
-	if (fd < 0)
-		return -errno;
-	/* Fits: vsock_end_open() has looked. A queue that is full (EAGAIN) is a refusal: there is no waiting here. */
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s_%" PRIu32, end->path, port);
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return -errno;
-	return TAKE_FD(fd);
+	if (end->alone || end->asked == ASKED_MAX)
+		return -EAGAIN;
+	r = broker_ask(&end->broker, ticket, port);
+	end->asked += r == 0;
+	return r;
+}
+
+static void on_answer(struct loop_source *s, uint32_t events)
+{
+	struct vsock_end *end = container_of(s, struct vsock_end, answers);
+	uint32_t ticket;
+	int r, fd;
+
+	/* No more than it was asked, so that whatever it is, the loop goes on. */
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		r = broker_answer(&end->broker, &ticket, &fd);
+		if (r < 0)
+			break;
+		end->asked -= end->asked > 0;
+		virtio_vsock_connected(end->device, ticket, fd);
+	}
+	if (r != -EPIPE)
+		return;
+	loop_remove(s);
+	end->alone = true;
+	virtio_vsock_unanswered(end->device);
 }
 
 static void end_answered(struct vsock_host *h, int fd, uint32_t port)
@@ -64,6 +87,15 @@ static void end_answered(struct vsock_host *h, int fd, uint32_t port)
 	/* The first thing ever sent there, so there is room, or nobody who would miss it. */
 	if (send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;
+}
+
+/* recv(): the one call that also brings sockets, so that the sandbox has one less to allow. */
+static ssize_t receive(int fd, void *buf, size_t size, int flags)
+{
+	struct iovec iov = {buf, size};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	return recvmsg(fd, &m, flags | MSG_DONTWAIT);
 }
 
 /* --- Clients that have not said what they want -------------------------------------------------------------------- */
@@ -115,7 +147,7 @@ static void on_client(struct loop_source *s, uint32_t events)
 	struct client *c = container_of(s, struct client, source);
 	char line[LINE_MAX + 1], *end;
 	uint32_t port;
-	ssize_t n = recv(s->fd, line, LINE_MAX, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = receive(s->fd, line, LINE_MAX, MSG_PEEK);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !(events & EPOLLHUP))
 		return;
@@ -135,7 +167,7 @@ static void on_client(struct loop_source *s, uint32_t events)
 			loop_modify(s, 0);
 		return;
 	}
-	recv(s->fd, line, (size_t)(end - line) + 1, MSG_DONTWAIT);
+	receive(s->fd, line, (size_t)(end - line) + 1, 0);
 	*end = '\0';
 	if (end > line && end[-1] == '\r')
 		end[-1] = '\0';
@@ -195,26 +227,18 @@ static void on_tick(struct loop_timer *t)
  * --- Life ----------------------------------------------------------------------------------------------------------
  */
 
-int vsock_end_open(const char *path, struct vsock_end **ret, struct err *e)
+int vsock_end_open(const char *path, const struct sandbox_as *as, struct vsock_end **ret, struct err *e)
 {
 	struct vsock_end *end = calloc(1, sizeof(*end));
 	int r;
 
 	if (!end)
 		return err_sys(e, -ENOMEM, "vsock socket");
-	end->listener = LISTENER_CLOSED;
+	end->broker = BROKER_NONE;
 	end->host = (struct vsock_host){.connect = end_connect, .answered = end_answered};
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		end->client[i] = (struct client){.source.fd = -1, .end = end};
-	end->path = strdup(path);
-	if (!end->path)
-		r = err_sys(e, -ENOMEM, "vsock socket");
-	else if (strlen(path) > VSOCK_PATH_MAX)
-		r = err_set(e, -ENAMETOOLONG,
-			"vsock socket %s: the path is %zu bytes long; with _PORT behind it, at most %d fit", path,
-			strlen(path), VSOCK_PATH_MAX);
-	else
-		r = listener_open("vsock socket", path, &end->listener, e);
+	r = broker_start("vsock socket", path, true, as, &end->broker, e);
 	if (r < 0) {
 		vsock_end_close(end);
 		return r;
@@ -237,7 +261,11 @@ int vsock_end_attach(struct vsock_end *end, struct virtio_vsock *device, struct 
 	r = loop_timer_init(loop, &end->tick, on_tick);
 	if (r < 0)
 		return r;
-	end->accept = (struct loop_source){.fd = end->listener.fd, .ready = on_accept};
+	end->answers = (struct loop_source){.fd = end->broker.child.sock, .ready = on_answer};
+	r = loop_add(loop, &end->answers, EPOLLIN);
+	if (r < 0)
+		return r;
+	end->accept = (struct loop_source){.fd = end->broker.fd, .ready = on_accept};
 	return loop_add(loop, &end->accept, EPOLLIN);
 }
 
@@ -252,8 +280,8 @@ void vsock_end_close(struct vsock_end *end)
 		close(end->client[i].source.fd);
 	}
 	loop_remove(&end->accept);
+	loop_remove(&end->answers);
 	loop_timer_destroy(&end->tick);
-	listener_close(&end->listener);
-	free(end->path);
+	broker_close(&end->broker);
 	free(end);
 }

@@ -6,28 +6,28 @@
  * listens on that port, it reads "OK HOSTPORT\n", and from then on is connected to it; otherwise its connection is
  * closed. A program of the guest that connects to CID 2, port P, is connected to whoever listens on PATH_P.
  *
- * Paths after the start: connect() to PATH_P, in the directory of PATH; removal of PATH. System calls after the start,
- * of the device's loop: accept4, recvfrom, sendto, socket, connect, close, epoll_ctl, timerfd_settime; those of
- * devices/virtio/vsock.h. At the end, of the control loop: those of vmm/host/listener.h.
+ * Who listens on PATH_P is found by a process beside vmm (vmm/host/broker.h); a symbolic link there is nobody.
+ *
+ * System calls after the start, of the device's loop: accept4, recvmsg, sendto, close, epoll_ctl, timerfd_settime;
+ * those of devices/virtio/vsock.h. At the end, of the control loop: those of broker_close(). No paths.
  */
 #ifndef VMM_HOST_VSOCK_H
 #define VMM_HOST_VSOCK_H
 
 #include "devices/virtio/vsock.h"
+#include "security/sandbox.h"
 #include "vmm/base/err.h"
-
-/* The longest PATH: PATH_4294967295 has to fit into the address of a socket. */
-#define VSOCK_PATH_MAX 96
 
 struct vsock_end;
 
 /**
  * vsock_end_open() - listen at @path
+ * @as: of the process that owns the path
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0 or a negative errno, with words. Context: OPEN stage. Trust: operator.
+ * Return: 0 or a negative errno, with words. Context: OPEN stage; forks. Trust: operator.
  */
-int vsock_end_open(const char *path, struct vsock_end **ret, struct err *e);
+int vsock_end_open(const char *path, const struct sandbox_as *as, struct vsock_end **ret, struct err *e);
 
 /** vsock_end_host() - for virtio_vsock_init(); lives as long as @end */
 struct vsock_host *vsock_end_host(struct vsock_end *end);

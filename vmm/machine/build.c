@@ -31,6 +31,7 @@ static int open_console(struct machine *m, const struct machine_stdio *stdio, st
 		.out_fd = stdio->out_fd,
 		.filter = stdio->filter,
 		.trace = m->trace,
+		.as = config_as(m->config),
 	};
 	int r = console_open(&console, &m->console, e);
 

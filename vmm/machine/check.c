@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "vmm/host/listener.h"
+#include "vmm/host/broker.h"
 #include "vmm/kvm/memory.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/machine.h"
@@ -22,7 +22,7 @@ int machine_check(const struct config *c, struct err *e)
 		return err_set(e, -EINVAL, "--cpus %u: 1 to %u are possible", c->cpus, BOARD_CPUS_MAX);
 	if ((c->console == CONSOLE_FILE || c->console == CONSOLE_SOCKET) && (!c->console_path || !*c->console_path))
 		return err_set(e, -EINVAL, "--console: a file or socket needs a path");
-	if (c->console == CONSOLE_SOCKET && listener_check("--console socket", c->console_path, e) < 0)
+	if (c->console == CONSOLE_SOCKET && broker_check("--console socket", c->console_path, e) < 0)
 		return -EINVAL;
 	if (c->discovery == DISCOVERY_ACPI && !c->acpi)
 		return err_set(e, -EINVAL, "--discovery acpi: there is no ACPI with --no-acpi; choose cmdline or auto");

@@ -10,9 +10,11 @@
 #include "vmm/report/internal.h"
 
 /* Only with a buffer of ours: stdio would look at the file when it makes one of its own. */
-static int open_out(const char *option, const char *path, char *buffer, struct outfile *ret, struct err *e)
+static int open_out(const struct report *owner, const char *option, const char *path, char *buffer, struct outfile *ret,
+	struct err *e)
 {
-	int r = outfile_open(option, path, true, ret, e);
+	const struct sandbox_as as = config_as(owner->config);
+	int r = outfile_open(option, path, &as, ret, e);
 
 	if (r == 0)
 		setvbuf(ret->out, buffer, _IOFBF, REPORT_BUFFER_BYTES);
@@ -70,9 +72,9 @@ int report_open(struct report *r, struct err *e)
 	if (!r)
 		return 0;
 	if (r->config->report)
-		code = open_out("--report", r->config->report, r->buffer, &r->out, e);
+		code = open_out(r, "--report", r->config->report, r->buffer, &r->out, e);
 	if (code == 0 && r->config->trace)
-		code = open_out("--trace", r->config->trace, r->trace_buffer, &r->trace_out, e);
+		code = open_out(r, "--trace", r->config->trace, r->trace_buffer, &r->trace_out, e);
 	if (code < 0)
 		return code;
 	host_facts_open(&r->files);

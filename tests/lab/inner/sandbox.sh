@@ -139,8 +139,8 @@ VMM=$root_vmm
 boot --kernel "$tiny" --mem 64M --sandbox off
 check "--sandbox off says so" err_has '^vmm: warning: --sandbox off: '
 
-# Killed, by an ordinary user's machine with everything: what is left is the path of a listening socket, which the next
-# machine takes over, as it does the TAP.
+# Killed, by an ordinary user's machine with everything: nothing is left. Only when the process that owns a socket's path
+# is killed as well is that path, which the next machine takes over, as it does the TAP.
 storm_host
 # Processes of ours, and KVM's workers, one of which is the lab's own: its name ends in its maker's number.
 ours() {
@@ -177,9 +177,26 @@ meanwhile kill_it -KILL
 all_devices
 beside
 check "killed: status 137, with passt beside it until then" all_of status_is 137 -- seen_has '^passt' -- seen_has '^vmm$'
-check "killed: no process and no file is left but the path of the socket" nothing_left log vsock
+check "killed: no process and no file is left" nothing_left log
 sed 's/^/# left: /' "$TEST_TMP/left"
 rm "$TEST_TMP/place/log" # kill_it waits for what the next one says
+kill_both() {
+	local pid broker
+	pid=$(vmm_pid) && wait_for "$TEST_TMP/place/log" '^lab: holding' || return
+	for broker in $(grep -lx vmm-broker /proc/[0-9]*/comm | cut -d/ -f3); do
+		threads_of "$broker" 'CapEff|NoNewPrivs|Seccomp'
+		awk '/^Uid:/ { $1 = "broker " $1; print }' "/proc/$broker/status"
+		kill -KILL "$broker"
+	done
+	kill -KILL "$pid"
+}
+meanwhile kill_both
+all_devices
+beside
+check "the broker of a machine: an ordinary user's, no capability, a filter" all_of \
+	seen_has '^thread vmm-broker CapEff=0000000000000000 NoNewPrivs=1 Seccomp=2$' -- seen_has "^broker Uid: $storm_user "
+check "killed together with its broker: the path of the socket is left" nothing_left log vsock
+rm "$TEST_TMP/place/log"
 meanwhile kill_it -TERM
 all_devices
 beside

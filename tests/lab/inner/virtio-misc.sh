@@ -102,6 +102,35 @@ check "eight connections at once" seen_has '^eight at once: 1$'
 check "the socket is gone" test ! -e "$TEST_TMP/vsock"
 [ "$tap_failed" = 0 ] || printf '# %s\n' "$seen" | head -n 20
 
+# In an empty root, as another user, whom the programs of the host let in.
+jailed_sockets() {
+	local sock=$TEST_TMP/open/vsock i
+	wait_for "$TEST_TMP/out" '^lab: ready' 120 || return
+	for port in 1234 1235; do
+		"$vsockcat" echo "unix:${sock}_$port" 2>/dev/null &
+		for i in 1 2 3 4 5 6 7 8 9 10; do
+			[ -S "${sock}_$port" ] && break
+			sleep 0.2
+		done
+		chmod 777 "${sock}_$port"
+	done
+	printf hello >"$TEST_TMP/hello"
+	[ "$("$vsockcat" connect "unix:$sock" 52 <"$TEST_TMP/hello" 2>/dev/null)" = hello ] && echo "host to guest and back"
+	wait_for "$TEST_TMP/out" 'no such machine' 120
+	echo "broker: $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cx vmm-broker)"
+}
+mkdir "$TEST_TMP/open"
+chmod 777 "$TEST_TMP/open"
+chmod 755 "$TEST_TMP"
+meanwhile jailed_sockets
+guest vsock --vsock "cid=42,path=$TEST_TMP/open/vsock" --chroot --user 1234:1234
+beside
+check "the same in an empty root, as another user: the guest connects to a program of the host" all_of status_is 0 -- \
+	out_has '^lab: guest to host and back' -- seen_has '^broker: 1$'
+check "and the host to a program of the guest" seen_has '^host to guest and back'
+check "the socket is gone" test ! -e "$TEST_TMP/open/vsock"
+[ "$tap_failed" = 0 ] || printf '# %s\n' "$seen" | head -n 20
+
 # --- Balloon: virtio_balloon.ko ----------------------------------------------
 
 # balloon_run: tells the guest to go on, and looks at the process between.

@@ -314,7 +314,7 @@ const char *rig_in_dir(const char *name)
 
 int rig_open_kind(struct rig *r, enum console_kind kind, const char *name, uint64_t cap, struct err *e)
 {
-	struct console_params p = {.kind = kind, .path = name, .cap_bytes = cap};
+	struct console_params p = {.kind = kind, .path = name, .cap_bytes = cap, .as = {.mode = SANDBOX_BEST_EFFORT}};
 
 	return rig_open(r, &p, e);
 }

@@ -15,6 +15,7 @@
 #include "tests/support/alloc_watch.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
+#include "tests/support/vsock_answers.h"
 #include "vmm/base/le.h"
 
 #define ROUNDS 100
@@ -149,14 +150,15 @@ static void balloon(void **state)
 #define CID 42
 
 static int peer = -1;
+static struct vsock_answers answers;
 
-static int host_connect(struct vsock_host *h, uint32_t port)
+static int host_connect(struct vsock_host *h, uint32_t ticket, uint32_t port)
 {
 	int fd[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
 	peer = fd[0];
-	return fd[1];
+	return vsock_answers_add(&answers, ticket, fd[1]);
 }
 
 static void host_answered(struct vsock_host *h, int fd, uint32_t port)
@@ -195,6 +197,7 @@ static void vsock(void **state)
 
 	vqd_init(&d, MIB);
 	assert_int_equal(virtio_vsock_init(&vsock, CID, &host, &d.mem, d.loop, d.trace), 0);
+	vsock_answers_init(&answers, &vsock, d.loop);
 	vqd_attach(&d, &vsock.dev);
 	assert_true(vqd_start(&d, VIRTIO_F_EVENT_IDX));
 	rx = (struct vqd_buf){vqd_alloc(&d, 4096, 8), 4096, true};
@@ -220,6 +223,7 @@ static void vsock(void **state)
 	}
 	assert_int_equal(allocations, before);
 	vqd_detach(&d);
+	vsock_answers_destroy(&answers);
 	virtio_vsock_destroy(&vsock);
 	vqd_destroy(&d);
 }

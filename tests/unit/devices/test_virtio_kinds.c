@@ -23,6 +23,7 @@
 #include "devices/virtio/vsock.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
+#include "tests/support/vsock_answers.h"
 #include "vmm/base/le.h"
 
 /* Where a turn is given up that has no end. */
@@ -66,6 +67,7 @@ struct rig {
 	struct virtio_balloon balloon;
 	struct virtio_vsock vsock;
 	struct vsock_host vsock_host;
+	struct vsock_answers vsock_answers;
 	struct virtio_net net;
 	struct net_backend backend;
 	struct disk disk;
@@ -311,7 +313,7 @@ static bool balloon_works(struct rig *r)
 
 #define CID 42
 
-static int host_connect(struct vsock_host *h, uint32_t port)
+static int host_connect(struct vsock_host *h, uint32_t ticket, uint32_t port)
 {
 	struct rig *r = container_of(h, struct rig, vsock_host);
 	int fd[2];
@@ -320,7 +322,7 @@ static int host_connect(struct vsock_host *h, uint32_t port)
 		close(r->peer);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
 	r->peer = fd[0];
-	return fd[1];
+	return vsock_answers_add(&r->vsock_answers, ticket, fd[1]);
 }
 
 static void host_answered(struct vsock_host *h, int fd, uint32_t port)
@@ -331,11 +333,13 @@ static struct virtio_device *make_vsock(struct rig *r)
 {
 	r->vsock_host = (struct vsock_host){.connect = host_connect, .answered = host_answered};
 	assert_int_equal(virtio_vsock_init(&r->vsock, CID, &r->vsock_host, &r->d.mem, r->d.loop, r->d.trace), 0);
+	vsock_answers_init(&r->vsock_answers, &r->vsock, r->d.loop);
 	return &r->vsock.dev;
 }
 
 static void drop_vsock(struct rig *r)
 {
+	vsock_answers_destroy(&r->vsock_answers);
 	virtio_vsock_destroy(&r->vsock);
 }
 

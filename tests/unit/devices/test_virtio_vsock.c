@@ -12,6 +12,7 @@
 #include "devices/virtio/vsock.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
+#include "tests/support/vsock_answers.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 
@@ -25,9 +26,11 @@
 struct bench {
 	struct vq_driver d;
 	struct vsock_host host;
+	struct vsock_answers answers;
 	struct virtio_vsock vsock;
 	int peer;        /* the host's program */
-	int error;       /* connect() fails with this */
+	int error;       /* there is no connection: this is the answer */
+	int refused;     /* connect() fails with this */
 	uint32_t asked;  /* the port that was connected to */
 	uint32_t opened; /* what answered() was told */
 	bool keep;       /* packets stay in the queue for a while */
@@ -52,12 +55,14 @@ static int pair(struct bench *b)
 	return fd[1];
 }
 
-static int host_connect(struct vsock_host *h, uint32_t port)
+static int host_connect(struct vsock_host *h, uint32_t ticket, uint32_t port)
 {
 	struct bench *b = container_of(h, struct bench, host);
 
 	b->asked = port;
-	return b->error ? -b->error : pair(b);
+	if (b->refused)
+		return -b->refused;
+	return vsock_answers_add(&b->answers, ticket, b->error ? -b->error : pair(b));
 }
 
 static void host_answered(struct vsock_host *h, int fd, uint32_t port)
@@ -80,6 +85,7 @@ static void up(struct bench *b, unsigned rx_buffers)
 	b->host = (struct vsock_host){.connect = host_connect, .answered = host_answered};
 	vqd_init(&b->d, 4 * MIB);
 	assert_int_equal(virtio_vsock_init(&b->vsock, CID, &b->host, &b->d.mem, b->d.loop, b->d.trace), 0);
+	vsock_answers_init(&b->answers, &b->vsock, b->d.loop);
 	vqd_attach(&b->d, &b->vsock.dev);
 	assert_true(vqd_start(&b->d, VIRTIO_F_EVENT_IDX));
 	for (unsigned i = 0; i < RXBUFS; i++)
@@ -95,6 +101,7 @@ static void down(struct bench *b)
 	if (b->peer >= 0)
 		close(b->peer);
 	vqd_detach(&b->d);
+	vsock_answers_destroy(&b->answers);
 	virtio_vsock_destroy(&b->vsock);
 	vqd_destroy(&b->d);
 }
@@ -324,6 +331,149 @@ static void refusals(void **state)
 	b.error = ECONNREFUSED;
 	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
 	expect(&b, VIRTIO_VSOCK_OP_RST);
+	down(&b);
+}
+
+/* --- The host end takes its time ---------------------------------------------------------------------------------- */
+
+/* A connection that was asked for, whose answer waits. Return: what the answer will bring, seen from the other side. */
+static int asked(struct bench *b)
+{
+	b->answers.hold = true;
+	say(b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	assert_int_equal(b->asked, 80);
+	assert_int_equal(b->answers.nr, 1);
+	return b->peer;
+}
+
+static void answers_come(struct bench *b)
+{
+	b->answers.hold = false;
+	wake_send(b->answers.source.fd);
+	vqd_run(&b->d);
+}
+
+static void the_answer_comes_later(void **state)
+{
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	asked(&b);
+	assert_false(hear(&b, &p));
+	/* What the guest says of its room counts. */
+	p = (struct packet){.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_CREDIT_UPDATE, .alloc = 3};
+	post(&b, &p, CID, 2, NULL, 0);
+	assert_false(hear(&b, &p));
+	answers_come(&b);
+	expect(&b, VIRTIO_VSOCK_OP_RESPONSE);
+	assert_int_equal(write(b.peer, "hello", 5), 5);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.len, 3);
+	down(&b);
+}
+
+/* The guest does not wait: what it may not say before it is answered, and what it gives up. The socket is closed. */
+static void not_waited_for(void **state)
+{
+	static const uint16_t ops[] = {VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE, VIRTIO_VSOCK_OP_RW,
+		VIRTIO_VSOCK_OP_SHUTDOWN, 999, VIRTIO_VSOCK_OP_RST};
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		int peer = asked(&b);
+
+		say(&b, ops[i], 3);
+		if (ops[i] != VIRTIO_VSOCK_OP_RST)
+			expect(&b, VIRTIO_VSOCK_OP_RST);
+		assert_false(hear(&b, &p));
+		assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
+		answers_come(&b);
+		assert_false(hear(&b, &p));
+		assert_int_equal(read(peer, &p, 1), 0);
+		close(peer);
+		b.peer = -1;
+	}
+	down(&b);
+}
+
+/* The place has been given to another connection when the answer to the first comes. */
+static void an_answer_that_is_late(void **state)
+{
+	struct bench b;
+	struct packet p;
+	int first;
+
+	up(&b, RXBUFS);
+	first = asked(&b);
+	say(&b, VIRTIO_VSOCK_OP_RST, 0);
+	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	assert_int_equal(b.answers.nr, 2);
+	b.answers.nr = 1;
+	virtio_vsock_connected(&b.vsock, b.answers.answer[0].ticket, b.answers.answer[0].fd);
+	assert_false(hear(&b, &p));
+	assert_int_equal(read(first, &p, 1), 0);
+	close(first);
+	b.answers.answer[0] = b.answers.answer[1];
+	answers_come(&b);
+	expect(&b, VIRTIO_VSOCK_OP_RESPONSE);
+	assert_int_equal(write(b.peer, "x", 1), 1);
+	expect(&b, VIRTIO_VSOCK_OP_RW);
+	down(&b);
+}
+
+/* No answer for two seconds, a refusal, no host end any more: a RST each. */
+static void no_answer(void **state)
+{
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	asked(&b);
+	assert_true(b.vsock.deadlines_armed);
+	assert_in_range(b.vsock.conn[0].deadline_ns - trace_now_ns(), NSEC_PER_SEC, 2 * NSEC_PER_SEC);
+	b.vsock.deadlines.fired(&b.vsock.deadlines);
+	assert_false(hear(&b, &p));
+	b.vsock.conn[0].deadline_ns = trace_now_ns() - 1;
+	b.vsock.deadlines.fired(&b.vsock.deadlines);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	answers_come(&b);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	close(b.peer);
+
+	asked(&b);
+	virtio_vsock_unanswered(&b.vsock);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	answers_come(&b);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	close(b.peer);
+	b.peer = -1;
+
+	b.error = ECONNREFUSED;
+	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
+	b.refused = EAGAIN;
+	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
+	down(&b);
+}
+
+/* The driver resets the device meanwhile: the answer is for nobody. */
+static void a_reset_before_the_answer(void **state)
+{
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	asked(&b);
+	vqd_set(&b.d, VQD_STATUS, 0);
+	answers_come(&b);
+	assert_int_equal(read(b.peer, &p, 1), 0);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
 	down(&b);
 }
 
@@ -616,7 +766,7 @@ static void refusals_take_turns_with_data(void **state)
 	up(&b, 0);
 	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
 	assert_true(write(b.peer, block, sizeof(block)) > 0);
-	b.error = ECONNREFUSED;
+	b.refused = EAGAIN;
 	for (p.src_port = 0; p.src_port < 40; p.src_port++)
 		post(&b, &p, CID, 2, NULL, 0);
 	assert_int_equal(b.vsock.nr_rsts, 40);
@@ -697,6 +847,11 @@ int main(void)
 		cmocka_unit_test(half_closed_still_works),
 		cmocka_unit_test(the_host_connects),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(the_answer_comes_later),
+		cmocka_unit_test(not_waited_for),
+		cmocka_unit_test(an_answer_that_is_late),
+		cmocka_unit_test(no_answer),
+		cmocka_unit_test(a_reset_before_the_answer),
 		cmocka_unit_test(broken_connections),
 		cmocka_unit_test(credit_for_the_guest),
 		cmocka_unit_test(credit_of_the_guest),

@@ -59,11 +59,14 @@ static void files_are(unsigned nr)
 	assert_int_equal(seen, nr);
 }
 
+/* As on a host that has no Landlock. */
+static const struct sandbox_as as = {.mode = SANDBOX_BEST_EFFORT};
+
 static void open_it(const char *path, bool sandboxed, struct outfile *f)
 {
 	struct err e = {};
 
-	if (outfile_open("--x", path, sandboxed, f, &e) < 0)
+	if (outfile_open("--x", path, sandboxed ? &as : NULL, f, &e) < 0)
 		fail_msg("%s", e.text);
 }
 
@@ -227,7 +230,7 @@ static void killed_together(void **state)
 		open_it("a", true, &f);
 		fputs("half", f.out);
 		fflush(f.out);
-		if (write(ready[1], &f.pid, sizeof(f.pid)) == sizeof(f.pid))
+		if (write(ready[1], &f.publisher.pid, sizeof(f.publisher.pid)) == sizeof(f.publisher.pid))
 			pause();
 		_exit(1);
 	}
@@ -260,9 +263,9 @@ static void signals_of_the_group(void **state)
 	struct err e = {};
 
 	open_it("a", true, &f);
-	assert_int_equal(kill(f.pid, SIGTERM), 0);
-	assert_int_equal(kill(f.pid, SIGINT), 0);
-	assert_int_equal(kill(f.pid, SIGHUP), 0);
+	assert_int_equal(kill(f.publisher.pid, SIGTERM), 0);
+	assert_int_equal(kill(f.publisher.pid, SIGINT), 0);
+	assert_int_equal(kill(f.publisher.pid, SIGHUP), 0);
 	fputs("1", f.out);
 	assert_int_equal(outfile_commit(&f, 0, &e), 0);
 	outfile_close(&f);
@@ -271,7 +274,7 @@ static void signals_of_the_group(void **state)
 
 	/* And when it was killed, that is an error, and not a wait. */
 	open_it("a", true, &f);
-	kill(f.pid, SIGKILL);
+	kill(f.publisher.pid, SIGKILL);
 	fputs("1", f.out);
 	assert_int_equal(outfile_commit(&f, 0, &e), -ECHILD);
 	outfile_close(&f);
@@ -281,7 +284,7 @@ static void signals_of_the_group(void **state)
 	open_it("a", true, &f);
 	no_unnamed = false;
 	snprintf(left, sizeof(left), "%s", f.temporary);
-	kill(f.pid, SIGKILL);
+	kill(f.publisher.pid, SIGKILL);
 	fputs("1", f.out);
 	assert_int_equal(outfile_commit(&f, 0, &e), -ECHILD);
 	assert_non_null(strstr(e.text, left));
@@ -313,10 +316,10 @@ static void a_descriptor(void **state)
 	}
 	fd = open("log", O_RDONLY);
 	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
-	assert_int_equal(outfile_open("--x", path, true, &f, &e), -EBADF);
+	assert_int_equal(outfile_open("--x", path, &as, &f, &e), -EBADF);
 	assert_non_null(strstr(e.text, "is not open for writing"));
 	close(fd);
-	assert_int_equal(outfile_open("--x", path, true, &f, &e), -EBADF);
+	assert_int_equal(outfile_open("--x", path, &as, &f, &e), -EBADF);
 	assert_non_null(strstr(e.text, "is not open"));
 	assert_true(e.by_operator);
 	unlink("log");
@@ -362,7 +365,7 @@ static void what_is_no_file(void **state)
 	int fd;
 
 	assert_int_equal(mkfifo("fifo", 0600), 0);
-	assert_int_equal(outfile_open("--x", "fifo", true, &f, &e), -ENXIO);
+	assert_int_equal(outfile_open("--x", "fifo", &as, &f, &e), -ENXIO);
 	fd = open("fifo", O_RDONLY | O_NONBLOCK);
 	open_it("fifo", true, &f);
 	fputs("1", f.out);
@@ -372,8 +375,8 @@ static void what_is_no_file(void **state)
 	assert_int_equal(read(fd, (char[4]){0}, 4), 1);
 	close(fd);
 	unlink("fifo");
-	assert_int_equal(outfile_open("--x", ".", true, &f, &e), -EISDIR);
-	assert_int_equal(outfile_open("--x", "no/such", true, &f, &e), -ENOENT);
+	assert_int_equal(outfile_open("--x", ".", &as, &f, &e), -EISDIR);
+	assert_int_equal(outfile_open("--x", "no/such", &as, &f, &e), -ENOENT);
 	open_it("/dev/full", true, &f);
 	fputs("1", f.out);
 	assert_int_equal(outfile_commit(&f, 0, &e), -ENOSPC);

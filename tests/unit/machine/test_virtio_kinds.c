@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "security/landlock.h"
 #include "tests/support/unit.h"
 #include "vmm/machine/virtio/kinds.h"
 
@@ -42,7 +41,7 @@ static void no_device_needs_nothing(void **state)
 
 static void each_device_says_what_it_needs(void **state)
 {
-	static char image[] = "image", other[] = "other", tap[] = "tap0", socket[] = "/run/guest", dir[] = "/run";
+	static char image[] = "image", other[] = "other", tap[] = "tap0", socket[] = "/run/guest";
 	struct config_disk disk[] = {{.path = image}, {.path = other, .overlay = true}};
 	struct config_net net[] = {
 		{.kind = CONFIG_NET_FD, .fd = 7}, {.kind = CONFIG_NET_PASST}, {.kind = CONFIG_NET_TAP, .name = tap}};
@@ -53,12 +52,7 @@ static void each_device_says_what_it_needs(void **state)
 		{.sandbox = SANDBOX_HAS(PASST), .fds = 16, .fd = -1},
 		{.sandbox = SANDBOX_HAS(TAP), .fds = 16, .fd = -1},
 		{.fd = -1}, /* entropy */
-		{.sandbox = SANDBOX_HAS(VSOCK),
-			.fds = 160,
-			.fd = -1,
-			.path = {dir, LL_REMOVE_FILE},
-			.makes_as = "--vsock path=",
-			.makes = socket},
+		{.sandbox = SANDBOX_HAS(VSOCK), .fds = 160, .fd = -1, .makes_as = "--vsock path=", .makes = socket},
 		{.fd = -1}, /* console */
 		{.sandbox = SANDBOX_HAS(BALLOON), .fd = -1},
 	};
@@ -70,7 +64,7 @@ static void each_device_says_what_it_needs(void **state)
 	c.nr_disks = ARRAY_SIZE(disk);
 	c.net = net;
 	c.nr_nets = ARRAY_SIZE(net);
-	c.vsock = (struct config_vsock){.cid = 3, .path = socket, .dir = dir};
+	c.vsock = (struct config_vsock){.cid = 3, .path = socket};
 	c.console_virtio = true;
 	c.balloon.on = true;
 	assert_int_equal(virtio_kinds_count(&c), ARRAY_SIZE(wanted));
@@ -82,8 +76,6 @@ static void each_device_says_what_it_needs(void **state)
 		assert_int_equal(n.fds, w->fds);
 		assert_int_equal(n.fd, w->fd);
 		assert_int_equal(n.copies, w->copies);
-		assert_ptr_equal(n.path.path, w->path.path);
-		assert_int_equal(n.path.rights, w->path.rights);
 		assert_ptr_equal(n.opens, w->opens);
 		assert_ptr_equal(n.makes, w->makes);
 		assert_string_equal(n.opens_as ? n.opens_as : "", w->opens_as ? w->opens_as : "");

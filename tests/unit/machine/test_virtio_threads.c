@@ -25,6 +25,7 @@
 #include "security/stages.h"
 #include "tests/support/unit.h"
 #include "tests/support/vq_driver.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 #include "vmm/host/worker.h"
 #include "vmm/machine/virtio/devices.h"
@@ -115,6 +116,7 @@ static void up_as(struct bench *b, struct wish w)
 	strcpy(b->dir, "/tmp/vmm-threads-XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
 	config_init(&b->config);
+	b->config.sandbox = SANDBOX_BEST_EFFORT;
 	if (w.disk)
 		add_disk(b, w.overlay);
 	if (w.vsock) {
@@ -383,6 +385,125 @@ static void the_guest_connects_and_resets(void **state)
 	close(listener);
 	unlink(path);
 	down(&b);
+}
+
+/* The process beside us that owns the socket's path; 0: there is none. */
+static pid_t broker(void)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *de;
+	pid_t found = 0;
+
+	assert_non_null(d);
+	while (!found && (de = readdir(d))) {
+		char path[300], comm[32] = "", state;
+		int pid, parent;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", de->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%d (%31[^)]) %c %d", &pid, comm, &state, &parent) == 4 && parent == getpid() &&
+			!strcmp(comm, "vmm-broker") && state != 'Z')
+			found = pid;
+		fclose(f);
+	}
+	closedir(d);
+	return found;
+}
+
+/* Wants a connection to port 80. Return: what the guest is answered with. */
+static uint16_t request_80(struct bench *b, uint32_t guest_port)
+{
+	uint64_t packet = give_rx(b);
+
+	say(b, guest_port, 80, VIRTIO_VSOCK_OP_REQUEST, 0, "");
+	await_used(b, RX);
+	return op_of(b, packet);
+}
+
+/* A program of the host still gets through to the guest. */
+static void still_serves(struct bench *b)
+{
+	uint64_t packet = give_rx(b);
+	int fd = dial(b, 5);
+
+	await_used(b, RX);
+	assert_int_equal(op_of(b, packet), VIRTIO_VSOCK_OP_REQUEST);
+	close(fd);
+}
+
+/* The broker is killed: the guest's connections are refused from then on, and nothing waits. */
+static void the_broker_dies(void **state)
+{
+	char path[80];
+	struct bench b;
+	int listener;
+
+	up(&b, true, false);
+	listener = listen_at(&b, 80, path, sizeof(path));
+	drive_vsock(&b);
+	assert_int_equal(request_80(&b, 1000), VIRTIO_VSOCK_OP_RESPONSE);
+	kill(broker(), SIGKILL);
+	for (uint32_t i = 0; i < 40; i++)
+		assert_int_equal(request_80(&b, 1001 + i), VIRTIO_VSOCK_OP_RST);
+	still_serves(&b);
+	assert_int_equal(unlink(b.path), 0); /* who else? */
+	close(listener);
+	unlink(path);
+	down(&b);
+}
+
+/*
+ * The broker hangs: what the guest has asked it is refused after 2 s, what is too much for it at once, and the thread
+ * goes on meanwhile. When it is there again, so are connections.
+ */
+static void the_broker_hangs(void **state)
+{
+	uint64_t packet[64];
+	char path[80];
+	struct bench b;
+	uint64_t begin;
+	int listener;
+	pid_t pid;
+
+	up(&b, true, false);
+	listener = listen_at(&b, 80, path, sizeof(path));
+	drive_vsock(&b);
+	pid = broker();
+	kill(pid, SIGSTOP);
+	begin = trace_now_ns();
+	for (size_t i = 0; i < ARRAY_SIZE(packet); i++)
+		packet[i] = give_rx(&b);
+	for (uint32_t i = 0; i < ARRAY_SIZE(packet); i++)
+		say(&b, 1000 + i, 80, VIRTIO_VSOCK_OP_REQUEST, 0, "");
+	/* Half of them at once. */
+	for (size_t i = 0; i < ARRAY_SIZE(packet) / 2; i++) {
+		await_used(&b, RX);
+		assert_int_equal(op_of(&b, packet[i]), VIRTIO_VSOCK_OP_RST);
+	}
+	assert_true(trace_now_ns() - begin < NSEC_PER_SEC);
+	for (size_t i = ARRAY_SIZE(packet) / 2; i < ARRAY_SIZE(packet); i++) {
+		await_used(&b, RX);
+		assert_int_equal(op_of(&b, packet[i]), VIRTIO_VSOCK_OP_RST);
+	}
+	assert_in_range(trace_now_ns() - begin, NSEC_PER_SEC, 8 * NSEC_PER_SEC);
+	still_serves(&b);
+	kill(pid, SIGCONT);
+	/* It has connected for those who waited in vain; a program that is slow to accept them refuses the next. */
+	assert_int_equal(fcntl(listener, F_SETFL, O_NONBLOCK), 0);
+	for (unsigned i = 0; request_80(&b, 2000 + i) != VIRTIO_VSOCK_OP_RESPONSE; i++) {
+		int fd;
+
+		assert_true(i < 100);
+		while ((fd = accept(listener, NULL, NULL)) >= 0)
+			close(fd);
+	}
+	close(listener);
+	unlink(path);
+	down(&b);
+	assert_int_equal(broker(), 0);
 }
 
 /* --- The balloon -------------------------------------------------------------------------------------------------- */
@@ -655,6 +776,8 @@ int main(void)
 		cmocka_unit_test(a_client_before_the_driver),
 		cmocka_unit_test(a_client_talks_to_the_guest),
 		cmocka_unit_test(the_guest_connects_and_resets),
+		cmocka_unit_test(the_broker_dies),
+		cmocka_unit_test(the_broker_hangs),
 		cmocka_unit_test(the_balloon_takes_and_is_asked),
 		cmocka_unit_test(the_balloon_takes_from_a_file),
 		cmocka_unit_test(a_disk_of_its_own),

@@ -44,7 +44,6 @@ enum virtio_thread { VIRTIO_LOOP, VIRTIO_SHARED, VIRTIO_OWN };
  * struct virtio_needs - what a device uses of the host; plain data, strings are the configuration's
  * @sandbox: SANDBOX_HAS() bits: the rules of the filters
  * @fds: descriptors that it may hold, beside its interrupt and its kicks
- * @path: what has to stay reachable once vmm is confined; .path NULL: nothing
  * @fd: a descriptor of the caller's that it takes over, -1: none
  * @opens_as, @opens: the option and the file that it opens; NULL: none
  * @copies: what the guest writes is kept in another file, as large as @opens
@@ -53,7 +52,6 @@ enum virtio_thread { VIRTIO_LOOP, VIRTIO_SHARED, VIRTIO_OWN };
 struct virtio_needs {
 	uint32_t sandbox;
 	unsigned fds;
-	struct sandbox_path path;
 	int fd;
 	const char *opens_as;
 	const char *opens;

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "security/landlock.h"
+#include "vmm/host/broker.h"
 #include "vmm/host/vsock.h"
 #include "vmm/machine/virtio/devices.h"
 
@@ -30,10 +30,10 @@ static int check(const struct config *c, struct err *e)
 	if (v->path && (v->cid < VIRTIO_VSOCK_CID_MIN || v->cid > VIRTIO_VSOCK_CID_MAX))
 		return err_set(e, -EINVAL, "--vsock cid=%u: reserved; a guest's is %d to %" PRIu64, v->cid,
 			VIRTIO_VSOCK_CID_MIN, VIRTIO_VSOCK_CID_MAX);
-	if (v->path && strlen(v->path) > VSOCK_PATH_MAX)
+	if (v->path && strlen(v->path) > BROKER_PATH_MAX)
 		return err_set(e, -EINVAL,
 			"--vsock path=%s: the path is %zu bytes long; with _PORT behind it, at most %d fit", v->path,
-			strlen(v->path), VSOCK_PATH_MAX);
+			strlen(v->path), BROKER_PATH_MAX);
 	return 0;
 }
 
@@ -41,14 +41,14 @@ static void needs(const struct config *c, size_t index, struct virtio_needs *ret
 {
 	ret->sandbox = SANDBOX_HAS(VSOCK);
 	ret->fds = FDS;
-	ret->path = (struct sandbox_path){c->vsock.dir, LL_REMOVE_FILE | LL_CONNECT}; /* the socket, at the end */
 	ret->makes_as = "--vsock path=";
 	ret->makes = c->vsock.path;
 }
 
 static int open_vsock(void *unit, const struct config *c, size_t index, struct err *e)
 {
-	int r = err_operator(e, vsock_end_open(c->vsock.path, &((struct vsock_unit *)unit)->end, e));
+	const struct sandbox_as as = config_as(c);
+	int r = err_operator(e, vsock_end_open(c->vsock.path, &as, &((struct vsock_unit *)unit)->end, e));
 
 	return r < 0 ? err_wrap(e, r, "--vsock") : 0;
 }
