@@ -351,7 +351,7 @@ static uint64_t now_ms(void)
 
 static const char *role_name(unsigned role)
 {
-	return role == INJECT_REPORT ? "vmm-report" : seccomp_role_name((enum sandbox_role)role);
+	return seccomp_role_name((enum sandbox_role)role);
 }
 
 /* Everybody but @but goes on. Return: whether @but stopped or ended, told in @status. */
@@ -482,8 +482,6 @@ static void find_code(void)
 
 static void find_targets(void)
 {
-	char path[64], comm[32];
-
 	targets_nr = 0;
 	for (size_t i = 0; i < ROLE_THREADS_MAX && targets_nr < ARRAY_SIZE(targets); i++) {
 		const struct role_thread *t = &role_threads[i];
@@ -492,18 +490,7 @@ static void find_targets(void)
 		if (!t->tid)
 			continue;
 		*target = (struct target){t->tid, t->now.role, t->now, -1};
-		if (!t->now.there) {
-			FILE *f;
-
-			snprintf(path, sizeof(path), "/proc/%d/comm", (int)t->tid);
-			f = fopen(path, "re");
-			target->role = INJECT_REPORT;
-			if (!f || !fgets(comm, sizeof(comm), f) || strcmp(comm, "vmm-report\n"))
-				target->tid = 0;
-			if (f)
-				fclose(f);
-		}
-		targets_nr += target->tid != 0;
+		targets_nr += t->now.there;
 	}
 }
 
@@ -550,7 +537,7 @@ static void stop_vmm(void)
 	kill(vmm, SIGKILL);
 	for (uint64_t end = now_ms() + START_MS; vmm > 0 && now_ms() < end;)
 		wait_for(0, &status, 5);
-	/* vmm-report ends when vmm has. */
+	/* The processes beside it end when it has. */
 	wait_for(0, &status, SETTLE_MS);
 }
 
@@ -643,7 +630,7 @@ static uint64_t place_address(struct memory *m, const struct inject_arg *a)
 static pid_t another_thread(const struct target *t)
 {
 	for (size_t i = 0; i < targets_nr; i++)
-		if (targets[i].tid != t->tid && targets[i].role != INJECT_REPORT)
+		if (targets[i].tid != t->tid && targets[i].role <= SANDBOX_VCPU)
 			return targets[i].tid;
 	return t->tid;
 }
@@ -838,7 +825,7 @@ static void cover(const struct role_filter *f, int nr, const uint64_t *arg)
 
 static bool is_allowed(const struct target *t, const struct inject_row *row)
 {
-	return (row->roles & INJECT_ROLE(t->role)) && (t->role == INJECT_REPORT || (t->filter.devices & row->devices));
+	return (row->roles & INJECT_ROLE(t->role)) && (t->filter.devices & row->devices);
 }
 
 /* Another row has the same call for this thread. */
@@ -915,7 +902,7 @@ static void sweep(struct target *t)
 {
 	char text[TEXT_MAX] = "";
 
-	for (int nr = 0; t->role != INJECT_REPORT && nr < NUMBERS; nr++) {
+	for (int nr = 0; nr < NUMBERS; nr++) {
 		struct inject_row row = {.nr = nr, .call = seccomp_call_name(nr)};
 		struct answer a;
 		uint64_t arg[6];
@@ -963,7 +950,7 @@ static void list_rows(void)
 		const struct inject_row *row = &inject_rows[i];
 
 		printf("%zu\t", i);
-		for (unsigned role = 0; role < INJECT_ROLE_COUNT; role++)
+		for (unsigned role = 0; role < SANDBOX_ROLE_COUNT; role++)
 			if (row->roles & INJECT_ROLE(role))
 				printf("%s ", role_name(role));
 		printf("\t%s(%s)\t%s\t%s\n", row->call, row->words, row->want, row->why);
@@ -979,18 +966,29 @@ static void restart(void)
 	look_at_host(text);
 }
 
+/* The @nth target of a role, of which there are the same in each machine, if not in the same order; NULL: none */
+static struct target *target_of(unsigned role, unsigned nth)
+{
+	for (size_t k = 0; k < targets_nr; k++)
+		if (targets[k].role == role && !nth--)
+			return &targets[k];
+	return NULL;
+}
+
 /* What a machine does not survive, each on one of its own. */
 static void try_ends(void)
 {
 	for (size_t i = 0; i < inject_rows_nr; i++) {
 		if (!inject_rows[i].ends)
 			continue;
-		for (size_t k = 0; k < targets_nr; k++) {
-			if (!is_allowed(&targets[k], &inject_rows[i]))
-				continue;
-			restart();
-			if (k < targets_nr)
-				try(&targets[k], i);
+		for (unsigned role = 0; role < SANDBOX_ROLE_COUNT; role++) {
+			const struct target *t;
+
+			for (unsigned nth = 0; (t = target_of(role, nth)) && is_allowed(t, &inject_rows[i]); nth++) {
+				restart();
+				if (target_of(role, nth))
+					try(target_of(role, nth), i);
+			}
 		}
 	}
 }
@@ -999,8 +997,7 @@ static void try_all(void)
 {
 	for (size_t k = 0; k < targets_nr; k++) {
 		for (size_t i = 0; i < inject_rows_nr && vmm > 0; i++)
-			if (!inject_rows[i].ends &&
-				(targets[k].role != INJECT_REPORT || is_allowed(&targets[k], &inject_rows[i])))
+			if (!inject_rows[i].ends && (inject_rows[i].only & INJECT_ROLE(targets[k].role)))
 				try(&targets[k], i);
 		if (vmm > 0 && all)
 			sweep(&targets[k]);

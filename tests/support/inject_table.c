@@ -30,9 +30,11 @@
 #define DISK     INJECT_ROLE(SANDBOX_DISK)
 #define MISC     INJECT_ROLE(SANDBOX_MISC)
 #define VCPU     INJECT_ROLE(SANDBOX_VCPU)
-#define REPORTER INJECT_ROLE(INJECT_REPORT)
+#define BROKER   INJECT_ROLE(SANDBOX_BROKER)
+#define REPORTER INJECT_ROLE(SANDBOX_REPORT)
 #define NOBODY   0
-#define EVERY    (LOOP | DISK | MISC | VCPU)
+#define THREADS  (LOOP | DISK | MISC | VCPU)
+#define EVERY    THREADS
 
 /* Devices */
 #define ANY        SANDBOX_HAS(ALWAYS)
@@ -110,16 +112,21 @@
 #define LOG     N(2)
 #define CWD     N(AT_FDCWD)
 
-#define ROW(roles, devices, ends, nr, call, words, want, why, ...)                                                     \
+#define ROW(roles, devices, ends, only, nr, call, words, want, why, ...)                                               \
 	{                                                                                                              \
-		roles, devices, nr, call, {__VA_ARGS__}, words, want, why, ends                                        \
+		roles, devices, nr, call, {__VA_ARGS__}, words, want, why, ends, only                                  \
 	}
 #define CAN(roles, devices, call, want, why, ...)                                                                      \
-	ROW(roles, devices, false, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
+	ROW(roles, devices, false, THREADS, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
 #define ENDS(roles, devices, call, want, why, ...)                                                                     \
-	ROW(roles, devices, true, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
+	ROW(roles, devices, true, roles, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
 /* No filter allows it. */
-#define NEVER(call, ...) ROW(NOBODY, 0, false, SYS_##call, #call, #__VA_ARGS__, "killed", "", __VA_ARGS__)
+#define NEVER(call, ...) DENIED(THREADS | BROKER | REPORTER, call, __VA_ARGS__)
+/* Where the numbers of the arguments are those of these roles alone */
+#define OWN(roles, devices, call, want, why, ...)                                                                      \
+	ROW(roles, devices, false, roles, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
+#define DENIED(roles, call, ...)                                                                                       \
+	ROW(NOBODY, 0, false, roles, SYS_##call, #call, #__VA_ARGS__, "killed", "", __VA_ARGS__)
 
 /* clang-format off */
 const struct inject_row inject_rows[] = {
@@ -216,19 +223,9 @@ const struct inject_row inject_rows[] = {
 	NEVER(access, PATH("other/secret"), N(0)),
 	NEVER(readlink, BYTES("/proc/self/exe"), ROOM(256), N(256)),
 	NEVER(statfs, PATH("other"), ROOM(120)),
-	CAN(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "EACCES", "Landlock: not in the sockets' directory",
-		CWD, PATH("other/secret"), N(0)),
-	CAN(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "EACCES", "Landlock: no directory is removed",
-		CWD, PATH("sock/below"), N(AT_REMOVEDIR)),
-	ENDS(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "ok gone:sock/near", "HOLE: any file below the sockets' directory",
-		CWD, PATH("sock/near"), N(0)),
-	ENDS(LOOP, ON(SOCKET) | ON(VSOCK), unlinkat, "ok gone:sock/below/near",
-		"HOLE: any file below the sockets' directory",
-		CWD, PATH("sock/below/near"), N(0)),
-	CAN(LOOP, ON(SOCKET) | ON(VSOCK), newfstatat, "ok", "HOLE: any path that the user may look at",
-		CWD, PATH("other/secret"), ROOM(144), N(0)),
-	CAN(LOOP, ON(SOCKET) | ON(VSOCK), newfstatat, "ok", "HOLE: any path that the user may look at",
-		CWD, PATH("/etc/passwd"), ROOM(144), N(0)),
+	NEVER(unlinkat, CWD, PATH("other/secret"), N(0)),
+	NEVER(unlinkat, CWD, PATH("sock/near"), N(0)),
+	NEVER(newfstatat, CWD, PATH("other/secret"), ROOM(144), N(0)),
 
 	/* Files that are open */
 	CAN(DISK, ANY, pwritev2, "ok overwritten:disk.img", "the guest may write its disk",
@@ -321,16 +318,10 @@ const struct inject_row inject_rows[] = {
 	NEVER(perf_event_open, ROOM(128), N(0), N(-1), N(-1), N(0)),
 
 	/* Sockets */
-	CAN(MISC, ON(VSOCK), socket, "ok", "HOLE: any socket that the user may open",
-		N(AF_UNIX), N(SOCK_STREAM | SOCK_NONBLOCK), N(0)),
-	CAN(MISC, ON(VSOCK), connect, "ok connected:unix|EACCES", "HOLE: any socket that the user may open",
-		KEPT, UNIX("other/unix.sock"), N(UN)),
-	CAN(MISC, ON(VSOCK), socket, "ok", "HOLE: any socket that the user may open",
-		N(AF_UNIX), N(SOCK_STREAM | SOCK_NONBLOCK), N(0)),
-	CAN(MISC, ON(VSOCK), connect, "EPERM", "Landlock: no abstract socket of another's", KEPT, ABSTRACT, N(UN)),
-	CAN(MISC, ON(VSOCK), connect, "EPROTOTYPE", "a stream does not connect to datagrams",
-		KEPT, UNIX("other/dgram.sock"), N(UN)),
-	CAN(MISC, ON(VSOCK), connect, "EINVAL", "of another family", KEPT, TCP, N(16)),
+	NEVER(socket, N(AF_UNIX), N(SOCK_STREAM | SOCK_NONBLOCK), N(0)),
+	NEVER(connect, N(0), UNIX("other/unix.sock"), N(UN)),
+	NEVER(connect, N(0), ABSTRACT, N(UN)),
+	NEVER(connect, N(0), TCP, N(16)),
 	NEVER(socket, N(AF_UNIX), N(SOCK_DGRAM), N(0)),
 	NEVER(socket, N(AF_UNIX), N(SOCK_SEQPACKET), N(0)),
 	NEVER(socket, N(AF_INET), N(SOCK_STREAM), N(0)),
@@ -348,15 +339,14 @@ const struct inject_row inject_rows[] = {
 	NEVER(getpeername, KEPT, ROOM(128), ROOM(4)),
 	NEVER(sendmsg, KEPT, ROOM(56), N(0)),
 	NEVER(sendmmsg, KEPT, ROOM(64), N(1), N(0)),
-	NEVER(recvmsg, KEPT, ROOM(56), N(0)),
 	CAN(LOOP, ON(STREAM), sendto, "ENOTSOCK", "a file is no socket", LOG, BYTES("x"), N(1), N(0), N(0), N(0)),
 	CAN(MISC, ON(VSOCK), sendto, "ENOTSOCK", "a file is no socket", LOG, BYTES("x"), N(1), N(0), N(0), N(0)),
-	CAN(MISC, ON(VSOCK), sendto, "EOPNOTSUPP", "a stream has no other address",
+	CAN(MISC, ON(VSOCK), sendto, "EBADF", "has no other socket",
 		KEPT, BYTES("x"), N(1), N(0), UNIX("other/dgram.sock"), N(UN)),
 	CAN(LOOP, ON(STREAM), sendto, "EBADF", "has no other socket",
 		KEPT, BYTES("x"), N(1), N(0), UNIX("other/dgram.sock"), N(UN)),
 	CAN(LOOP, ON(STREAM), recvfrom, "ENOTSOCK", "a file is no socket", LOG, ROOM(16), N(1), N(0), N(0), N(0)),
-	CAN(MISC, ON(VSOCK), recvfrom, "ENOTSOCK", "a file is no socket", LOG, ROOM(16), N(1), N(0), N(0), N(0)),
+	CAN(MISC, ON(VSOCK), recvmsg, "ENOTSOCK", "a file is no socket", LOG, ROOM(56), N(0)),
 	CAN(LOOP, ON(SOCKET), accept4, "ENOTSOCK", "a file is no socket", LOG, N(0), N(0), N(0)),
 	CAN(MISC, ON(VSOCK), accept4, "ENOTSOCK", "a file is no socket", LOG, N(0), N(0), N(0)),
 	CAN(MISC, ON(VSOCK), shutdown, "ENOTSOCK", "a file is no socket", LOG, N(SHUT_RDWR)),
@@ -384,7 +374,7 @@ const struct inject_row inject_rows[] = {
 	NEVER(vfork),
 	NEVER(execve, BYTES("/bin/sh"), N(0), N(0)),
 	NEVER(execveat, N(-1), BYTES("/bin/sh"), N(0), N(0), N(0)),
-	CAN(LOOP, ON(PASST) | ON(REPORT), wait4, "ok|ECHILD", "asks for the end of a child", N(-1), N(0), N(1), N(0)),
+	CAN(LOOP, ON(PASST) | ON(REPORT) | ON(SOCKET) | ON(VSOCK), wait4, "ok|ECHILD", "asks for the end of a child", N(-1), N(0), N(1), N(0)),
 	NEVER(waitid, N(0), N(0), ROOM(128), N(1)),
 	NEVER(setpgid, VICTIM, N(0)),
 	NEVER(setpriority, N(0), VICTIM, N(-20)),
@@ -466,18 +456,47 @@ const struct inject_row inject_rows[] = {
 	NEVER(ioctl, FD("/net/tun"), N(TUNSETPERSIST), N(1)),
 	NEVER(ioctl, FD("/net/tun"), N(TUNSETOWNER), N(0)),
 
-	/* What vmm-report waits for */
-	ENDS(EVERY, ANY, write, "ok|ok new:report|ENOTCONN|EPIPE raised:PIPE",
-		"the report is put into its place too early, and empty",
+	/* What a process beside vmm waits for */
+	ENDS(EVERY, ANY, write, "ok|ok new:report|ok gone:sock/vsock|ok gone:sock/console|ENOTCONN|EPIPE raised:PIPE",
+		"the report is put into its place too early, and empty; the socket's path is removed too early",
 		FD("socket:["), BYTES("\1"), N(1)),
-	/* vmm-report: no filter, but nobody speaks to it with more than a byte */
-	CAN(REPORTER, 0, getpid, "ok", "not confined: see SECURITY.md", N(0)),
+	/* What waits beside vmm: it hears a byte, or the number of a port, and runs no code of the guest's */
+	ENDS(REPORTER | BROKER, ANY, read, "blocks", "what vmm says", N(0), ROOM(8), N(8)),
+	DENIED(REPORTER | BROKER, read, N(1), ROOM(8), N(8)),
+	OWN(REPORTER, ANY, getrandom, "ok", "random bytes", ROOM(8), N(8), N(0)),
+	OWN(REPORTER, ANY, write, "ok", "what vmm reads as the result", N(0), BYTES("\1"), N(4)),
+	OWN(REPORTER, ANY, linkat, "EACCES|EXDEV", "Landlock: nothing of another directory is linked",
+		CWD, PATH("/proc/version"), N(1), BYTES("new"), N(0)),
+	OWN(REPORTER, ANY, renameat, "ENOENT", "names in the report's directory", N(1), BYTES("x"), N(1), BYTES("y")),
+	DENIED(REPORTER | BROKER, renameat, CWD, PATH("other/secret"), N(1), BYTES("y")),
+	OWN(REPORTER, ANY, unlinkat, "ENOENT|EACCES", "names in the report's directory", N(1), BYTES("x"), N(0)),
+	OWN(REPORTER, ANY, unlinkat, "EACCES", "Landlock: not in another directory", N(1), PATH("/proc/version"), N(0)),
+	OWN(BROKER, ANY, unlinkat, "EACCES", "Landlock: not in another directory", N(1), PATH("other/secret"), N(0)),
+	OWN(BROKER, ANY, newfstatat, "ok", "it may look at what it may not open",
+		N(1), PATH("other/secret"), ROOM(144), N(AT_SYMLINK_NOFOLLOW)),
+	OWN(BROKER, ON(VSOCK), openat, "ok", "to look at: neither to read nor to write",
+		N(1), PATH("other/secret"), N(O_PATH | O_NOFOLLOW | O_CLOEXEC)),
+	OWN(BROKER, ANY, close, "ok|EBADF", "its own", N(3)),
+	DENIED(REPORTER | BROKER, openat, N(1), PATH("other/secret"), N(O_RDONLY)),
+	DENIED(REPORTER | BROKER, openat, CWD, PATH("other/secret"), N(O_PATH | O_NOFOLLOW | O_CLOEXEC)),
+	OWN(BROKER, ON(VSOCK), socket, "ok", "to connect",
+		N(AF_UNIX), N(SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK), N(0)),
+	OWN(BROKER, ON(VSOCK), connect, "EBADF|ENOTSOCK", "what it has made itself", N(4), UNIX("other/unix.sock"), N(UN)),
+	OWN(BROKER, ON(VSOCK), close, "EBADF|ok", "its own", N(4)),
+	OWN(BROKER, ANY, close, "ok|EBADF", "its own", N(3)),
+	OWN(BROKER, ANY, sendmsg, "EFAULT|ok", "an answer to vmm", N(0), N(1), N(MSG_NOSIGNAL)),
+	DENIED(BROKER, sendmsg, N(0), ROOM(56), N(MSG_DONTWAIT)),
 
 	/* The end */
 	CAN(DISK | MISC | VCPU, ANY, rt_sigprocmask, "ok", "its own signals", N(0), N(0), N(0), N(8)),
-	ENDS(EVERY, ANY, exit_group, "ended", "the machine ends", N(1)),
+	ENDS(EVERY, ANY, exit_group, "ended|ended gone:sock/vsock|ended gone:sock/console",
+		"the machine ends, and the broker with it", N(1)),
+	ENDS(REPORTER, ANY, exit_group, "ended", "there is no report", N(1)),
+	ENDS(BROKER, ANY, exit_group, "ended", "the guest's connections are refused; the path stays", N(1)),
 	ENDS(DISK | MISC | VCPU, ANY, exit, "ended", "the thread ends, and its device with it", N(0)),
-	ENDS(EVERY, ANY, rt_sigreturn, "ok|ok raised:SEGV|ended", "registers of its own", N(0)),
+	ENDS(EVERY, ANY, rt_sigreturn,
+		"ok|ok raised:SEGV|ended|ok raised:SEGV gone:sock/vsock|ok raised:SEGV gone:sock/console",
+		"registers of its own", N(0)),
 };
 /* clang-format on */
 

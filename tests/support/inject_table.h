@@ -12,9 +12,6 @@
 
 #include "security/rules.h"
 
-/* A process that has no filter: `vmm-report` (vmm/host/outfile.c) */
-#define INJECT_REPORT     SANDBOX_ROLE_COUNT
-#define INJECT_ROLE_COUNT (SANDBOX_ROLE_COUNT + 1)
 #define INJECT_ROLE(role) (1u << (role))
 
 enum inject_kind {
@@ -50,6 +47,7 @@ struct inject_arg {
  *        blank, what is to be seen of it on the host. Alternatives are separated by `|`.
  * @why: why that is right, or what the hole is
  * @ends: the machine does not survive it
+ * @only: INJECT_ROLE() bits of those that try it
  */
 struct inject_row {
 	unsigned roles;
@@ -61,6 +59,7 @@ struct inject_row {
 	const char *want;
 	const char *why;
 	bool ends;
+	unsigned only;
 };
 
 extern const struct inject_row inject_rows[];

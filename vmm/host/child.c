@@ -2,7 +2,6 @@
 #include "vmm/host/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -19,22 +18,17 @@
 #define SYS_close_range 436
 #endif
 
-#define FDS (1 + CHILD_FDS_MAX)
-
-/* Puts what it keeps where it belongs, out of the way first, and closes the rest. */
+/* Puts what it keeps where it belongs, without a descriptor more than there are, and closes the rest. */
 static void place(int sock, const int fd[static CHILD_FDS_MAX])
 {
-	int old[FDS] = {sock, fd[0], fd[1]};
-
-	for (int i = 0; i < FDS; i++)
-		old[i] = old[i] < 0 ? -1 : fcntl(old[i], F_DUPFD, FDS);
-	for (int i = 0; i < FDS; i++) {
-		if (old[i] < 0)
-			close(i);
+	dup2(sock, CHILD_SOCK);
+	for (int i = 0; i < CHILD_FDS_MAX; i++) {
+		if (fd[i] < 0)
+			close(CHILD_FD + i);
 		else
-			dup2(old[i], i);
+			dup2(fd[i], CHILD_FD + i);
 	}
-	syscall(SYS_close_range, FDS, ~0U, 0);
+	syscall(SYS_close_range, CHILD_FD + CHILD_FDS_MAX, ~0U, 0);
 }
 
 int child_start(

@@ -32,11 +32,11 @@ struct child {
 /**
  * child_start() - make one
  * @name: as ps shows it
- * @fd: what it keeps, as CHILD_FD and the next; -1: nothing there. Borrowed.
+ * @fd: what it keeps, as CHILD_FD and the next: no standard stream but one that is in its place; -1: nothing. Borrowed.
  * @main: what it does; it does not return
  * @arg: its argument, in memory that is its own copy
  *
- * Return: 0 or a negative errno. Context: forks, so before other threads.
+ * Return: 0 or a negative errno. Context: forks, so before other threads; the standard streams are open.
  */
 int child_start(
 	const char *name, const int fd[static CHILD_FDS_MAX], void (*main)(void *arg), void *arg, struct child *ret);
