@@ -66,7 +66,6 @@ class Cage:
 
 def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-    os.nice(5)
 
 
 def tracked(top):
