@@ -54,7 +54,7 @@ static void enter(struct sandbox *s, enum sandbox_stage stage)
 
 static void told(struct sandbox *s, enum sandbox_stage stage, uint64_t since)
 {
-	trace_sandbox_stage(s->trace, stages[stage], since ? trace_now_ns() - since : 0);
+	trace_sandbox_stage(s->trace, stages[stage], trace_now_ns() - since);
 }
 
 /* Best effort: remember what was not to be had. Strict: the words go up. */

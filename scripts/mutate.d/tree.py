@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -13,6 +14,7 @@ import sys
 import time
 
 SKIPPED = 77
+PID_MAX = 32768  # the least that Linux has
 
 
 class Broken(Exception):
@@ -44,8 +46,10 @@ class Cage:
 
     def run(self, command, cwd, env, limit, log, sanitizer=False):
         """Returns (status, seconds); the status is None after `limit` seconds. Output goes to the file `log`."""
-        # The namespace's first process has signals of its own, so that is a shell, and the command its child.
-        inner = ['sh', '-c', '"$@"; exit $?', 'sh', *command]
+        # The namespace's first process has signals of its own, so that is a shell, and the command its child. Tests name
+        # what they make in /tmp by their process's number: that of no other worker.
+        first = str(random.randrange(1000, PID_MAX - 1000)) if self.outer else ''
+        inner = ['sh', '-c', '[ -z "$0" ] || echo "$0" 2>/dev/null >/proc/sys/kernel/ns_last_pid; "$@"; exit $?', first, *command]
         start = time.monotonic()
         with open(log, 'wb') as out:
             child = subprocess.Popen([*self.outer, *(self.no_random if sanitizer else []), *inner], cwd=cwd, env=env,

@@ -133,7 +133,7 @@ static void strict_is_all_of_it(void)
 	must(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES);
 	must(s.got.landlock_abi > 0 && s.got.seccomp && s.got.no_new_privs && s.got.no_capabilities &&
 		s.got.not_dumpable);
-	must(!*s.got.missing);
+	must(!*s.got.missing && !*e.text);
 	sandbox_build(&s);
 	must(pthread_create(&thread, NULL, locked_thread, &s) == 0);
 	must(pthread_join(thread, &ret) == 0 && ret == NULL);
@@ -199,12 +199,14 @@ static void stray_fds_are_closed(void)
 	struct sandbox s = {0};
 	struct err e = {0};
 
+	must(dup2(2, 3) == 3);
 	for (int fd = 20; fd < 30; fd++)
 		must(dup2(2, fd) == fd);
 	plan.keep[0] = 25;
 	plan.keep[1] = 22;
 	plan.keep[2] = -1;
 	plan.nr_keep = 3;
+	plan.keep[3] = 27; /* no longer of them */
 	must(sandbox_early(&s, &plan, &e) == 0);
 	for (int fd = 3; fd < 30; fd++)
 		must(is_open(fd) == (fd == 22 || fd == 25));
@@ -322,7 +324,7 @@ static const struct refusal *refused;
 #define HIGH(n) (LOW(n) + 4)
 
 /* Addresses are above 4 GiB in a program that is position-independent: their upper half tells one from NULL. */
-static void host_refuses(const struct refusal *f)
+static void host_refuses_with(const struct refusal *f, uint32_t as)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -331,7 +333,7 @@ static void host_refuses(const struct refusal *f)
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, f->value, 0, f->arg >= 0 ? 3 : 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, HIGH(MAX(f->set, 0))),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, f->set >= 0 ? 1 : 0, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | as),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog prog = {.len = ARRAY_SIZE(code), .filter = code};
@@ -339,6 +341,11 @@ static void host_refuses(const struct refusal *f)
 	if (geteuid())
 		must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0);
+}
+
+static void host_refuses(const struct refusal *f)
+{
+	host_refuses_with(f, EPERM);
 }
 
 static int run_refused(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
@@ -526,15 +533,58 @@ static void a_user_needs_nothing(void)
 	must(sandbox_lock(&s, SANDBOX_VCPU) == 0);
 }
 
+/* The process is in the group when the kernel has taken its number; what looks like a group may refuse it. */
+static void a_cgroup(void)
+{
+	char dir[] = "/tmp/vmm-cgroup-XXXXXX", file[64], text[8] = "";
+	struct err e = {0};
+	int fd;
+
+	must(mkdtemp(dir) != NULL);
+	snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
+	fd = open(file, O_RDWR | O_CREAT | O_EXCL, 0600);
+	must(fd >= 0);
+	must(jail_enter_cgroup(dir, &e) == 0 && !*e.text);
+	must(read(fd, text, sizeof(text)) == 1 && !strcmp(text, "0"));
+	must(unlink(file) == 0 && mkdir(file, 0700) == 0);
+	must(jail_enter_cgroup(dir, &e) == -EISDIR && !strncmp(e.text, "--cgroup /tmp/vmm-cgroup-", 25));
+	must(rmdir(file) == 0 && symlink("/dev/full", file) == 0);
+	must(jail_enter_cgroup(dir, &e) == -ENOSPC && strstr(e.text, "No space left") != NULL);
+	must(unlink(file) == 0 && rmdir(dir) == 0);
+}
+
+static const struct refusal pivot_root = {SYS_pivot_root, -1, 0, -1, "", true};
+
+/* An initramfs cannot be left, and root is told the way out; a right that is missing is another matter. */
+static void no_empty_root(void)
+{
+	struct err e = {0};
+
+	host_refuses(&pivot_root);
+	must(jail_empty_root(&e) == -EPERM);
+	must(!strcmp(e.text, "--chroot: pivot_root: permission denied: only root can"));
+}
+
+static void no_empty_root_in_an_initramfs(void)
+{
+	struct err e = {0};
+
+	host_refuses_with(&pivot_root, EINVAL);
+	must(jail_empty_root(&e) == -EINVAL && strstr(e.text, "initramfs") != NULL);
+}
+
 static void jails(void **state)
 {
 	in_child(wrong_jails);
+	in_child(a_cgroup);
 	in_child(a_user_needs_nothing);
 	if (getuid()) {
 		print_message("not root: what only root can is left out\n");
 		return;
 	}
 	in_child(the_whole_jail);
+	in_child(no_empty_root);
+	in_child(no_empty_root_in_an_initramfs);
 	in_child(a_users_jail);
 }
 
