@@ -22,26 +22,26 @@ LAB = {
 
 
 class Judge:
-    """Tries the mutants of one tree. A test hangs that takes `hang` seconds more than five times what it took without one."""
+    """Tries the mutants of one tree. A test hangs that takes `hang` seconds more than five times what it took without one.
+    `fails` is told of each test that fails without: it judges none."""
 
-    def __init__(self, tree, through, hang):
-        self.tree, self.hang = tree, hang
+    def __init__(self, tree, through, hang, fails):
+        self.tree, self.hang, self.fails = tree, hang, fails
         self.changed = set()  # the tests whose files the mutant changed
         self.stages = STAGES[:STAGES.index(through) + 1]
 
     def _unmutated(self, build, name, run, how):
-        """The seconds that a test takes without a mutant; None where it is skipped. It has to pass."""
+        """Learns the seconds that a test takes without a mutant: None where it is skipped, or fails, which is reported."""
         key = (build, name)
-        if key not in self.tree.times:
-            for last in (False, False, True):
-                status, seconds = run(how, 600)
-                if status in (0, SKIPPED):
-                    break
-                # Under load a test may be late.
-                if last:
-                    raise Broken(f'{name} ({build}) fails without a mutant, status {status}:\n{self.tree.tail()}')
-            self.tree.times[key] = seconds if status == 0 else None
-        return self.tree.times[key]
+        if key in self.tree.times:
+            return
+        for _ in range(3):  # under load a test may be late
+            status, seconds = run(how, 600)
+            if status in (0, SKIPPED):
+                break
+        else:
+            self.fails(f'{name} ({build}) fails without a mutant, status {status}', self.tree.tail())
+        self.tree.times[key] = seconds if status == 0 else None
 
     def _build(self, build, targets):
         """Builds, and what a mutant before this one left with it. Return: whether it did."""
