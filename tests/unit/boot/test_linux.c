@@ -297,6 +297,10 @@ static void e820_tells_the_ram_there_is(void **state)
 		assert_int_equal(boot(f), 0);
 		assert_int_equal(params(f)->e820_entries, nr);
 		assert_memory_equal(params(f)->e820_table, want, nr * sizeof(want[0]));
+		/* Behind the last one is nothing of ours: the protocol wants what is not set to be zero. */
+		assert_int_equal(params(f)->e820_table[nr].addr, 0);
+		assert_int_equal(params(f)->e820_table[nr].size, 0);
+		assert_int_equal(params(f)->e820_table[nr].type, 0);
 		for (size_t j = 0; j < nr; j++) {
 			if (want[j].type != 1)
 				continue;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "boot/gzip.h"
 #include "boot/source.h"
@@ -160,6 +161,24 @@ static void what_is_placed_is_counted(void **state)
 	assert_int_equal(f->src->copied_bytes, 0x2800);
 }
 
+/* A descriptor of 0 is one as any other: a program that is started without a stdin gets it. */
+static void descriptor_0_is_mapped_too(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP_FD int stdin_was = dup(0);
+	uint64_t mapped;
+
+	f->fd = kit_file(f->bytes, SIZE);
+	assert_int_equal(dup2(f->fd, 0), 0);
+	assert_int_equal(source_open(0, LOAD_MAP, &f->file, &f->e), 0);
+	assert_int_equal(source_place(&f->file, 0, SIZE, &f->ram.mem, 0x100000, &f->e), 0);
+	mapped = f->file.mapped_bytes;
+	if (stdin_was >= 0)
+		dup2(stdin_was, 0);
+	assert_int_equal(mapped, SIZE);
+	assert_memory_equal(f->ram.host + 0x100000, f->bytes, SIZE);
+}
+
 static void only_a_file_that_is_read_has_holes(void **state)
 {
 	struct fixture *f = *state;
@@ -193,6 +212,7 @@ int main(void)
 		T(a_packed_one_comes_forwards_behind_its_head),
 		T(a_stream_may_lie_in_another),
 		T(what_is_placed_is_counted),
+		T(descriptor_0_is_mapped_too),
 		T(only_a_file_that_is_read_has_holes),
 	};
 
