@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of a mutant: built, and tried with one test after another until one fails."""
 import os
+import re
 import time
 
 import tree as trees
@@ -115,7 +116,7 @@ class Judge:
         targets, _ = t.affected('gcc', mutant.file)
         if not self._build('gcc', targets) or not self._build('asan', t.vmm):
             return 'build', 'asan', 'does not build'
-        for name in sorted(wanted, key=lambda n: t.times[(folder, n)] or 0):
+        for name in sorted(wanted, key=lambda n: (-self._mentions(folder, n, mutant.file), t.times[(folder, n)] or 0)):
             seconds = t.times[(folder, name)]
             if seconds is None:
                 continue
@@ -123,6 +124,12 @@ class Judge:
             if found:
                 return found[0], f'{folder} {name}', found[1]
         return None
+
+    def _mentions(self, folder, name, file):
+        """How much a script has to do with a file, by its words."""
+        text = trees.read(os.path.join(self.tree.root, f'tests/{folder}/{name}.test')).decode()
+        words = set(re.split(r'[-_/.]', file[:-2])) - {'vmm', 'cmd', 'devices', 'base'}
+        return sum(20 * (w in name) + min(text.count(w), 20) for w in words)
 
     def integration_tests(self):
         folder = os.path.join(self.tree.root, 'tests/integration')
