@@ -282,14 +282,15 @@ bool vq_wants_interrupt(struct virtqueue *q)
 	uint16_t event, old = q->signalled_used;
 	bool first = !q->signalled_valid;
 
-	if (q->broken || !q->ready)
+	/* A turn that used nothing has nothing to say, whatever woke it. */
+	if (q->broken || !q->ready || q->next_used == old)
 		return false;
+	q->signalled_used = q->next_used;
+	q->signalled_valid = true;
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!q->event_idx)
 		return !(avail_load(q, RING_FLAGS) & AVAIL_F_NO_INTERRUPT);
 	event = avail_load(q, RING_ENTRIES + 2 * (uint64_t)q->size);
-	q->signalled_used = q->next_used;
-	q->signalled_valid = true;
 	/* 2.7.10: the driver asked for the interrupt when the used index passes `event`. */
 	return first || (uint16_t)(q->next_used - event - 1) < (uint16_t)(q->next_used - old);
 }

@@ -34,7 +34,7 @@
  * @broken: the driver broke the rules (@rule says which); nothing is popped any more until a reset
  * @desc, @avail, @used: guest-physical addresses
  * @next_avail, @next_used: free-running ring positions
- * @signalled_used: @next_used at the last interrupt, for EVENT_IDX
+ * @signalled_used: @next_used when vq_wants_interrupt() last looked
  * @in_flight: chains popped and not pushed yet
  * @working: of these, requests that a device works on outside its lock (virtio_begin())
  * @generation: counts resets of this queue: work begun under another one is not pushed
@@ -119,7 +119,7 @@ void vq_publish(struct virtqueue *q);
 /** vq_unpop() - undo the last vq_pop() of a chain that the device cannot serve yet */
 void vq_unpop(struct virtqueue *q);
 
-/** vq_wants_interrupt() - after pushes: true when the driver asked to be interrupted for them (2.7.7) */
+/** vq_wants_interrupt() - true when the driver asked to be interrupted for what was pushed since the last call (2.7.7) */
 bool vq_wants_interrupt(struct virtqueue *q);
 
 /** vq_quiet() - ask the driver not to kick: a hint, kicks may still come */

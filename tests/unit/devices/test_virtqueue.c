@@ -440,9 +440,19 @@ static void rings_in_file_backed_ram(void **state)
 static void interrupts_without_event_index(void **state)
 {
 	struct bench *b = started();
+	uint64_t at = vqd_alloc(&b->d, 64, 64);
 
+	for (uint16_t i = 0; i < 2; i++) {
+		desc(b, i, at, 1, 0, 0);
+		vqd_offer(&b->d, 0, i);
+		assert_int_equal(vq_pop(&b->q, &b->c), 1);
+	}
+	assert_false(vq_wants_interrupt(&b->q)); /* nothing was used yet */
+	vq_push(&b->q, 0, 0);
 	assert_true(vq_wants_interrupt(&b->q));
+	assert_false(vq_wants_interrupt(&b->q)); /* and nothing since */
 	le16_put(vqd_ptr(&b->d, b->ring->avail), 1); /* VIRTQ_AVAIL_F_NO_INTERRUPT */
+	vq_push(&b->q, 1, 0);
 	assert_false(vq_wants_interrupt(&b->q));
 	vq_quiet(&b->q);
 	assert_int_equal(le16_get(vqd_ptr(&b->d, b->ring->used)), 1); /* VIRTQ_USED_F_NO_NOTIFY */
@@ -461,6 +471,7 @@ static void interrupts_with_event_index(void **state)
 	uint64_t at = vqd_alloc(&b->d, 64, 64);
 
 	b->q.event_idx = true;
+	assert_false(vq_wants_interrupt(&b->q));
 	le16_put(vqd_ptr(&b->d, b->ring->avail), 1); /* 2.7.7.2: means nothing now */
 	for (uint16_t i = 0; i < 6; i++) {
 		desc(b, i, at, 1, 0, 0);
