@@ -119,7 +119,7 @@ void vq_publish(struct virtqueue *q);
 /** vq_unpop() - undo the last vq_pop() of a chain that the device cannot serve yet */
 void vq_unpop(struct virtqueue *q);
 
-/** vq_wants_interrupt() - true when the driver asked to be interrupted for what was pushed since the last call (2.7.7) */
+/** vq_wants_interrupt() - true when the driver wants an interrupt for what was pushed since the last call (2.7.7) */
 bool vq_wants_interrupt(struct virtqueue *q);
 
 /** vq_quiet() - ask the driver not to kick: a hint, kicks may still come */

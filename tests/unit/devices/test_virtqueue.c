@@ -450,7 +450,7 @@ static void interrupts_without_event_index(void **state)
 	assert_false(vq_wants_interrupt(&b->q)); /* nothing was used yet */
 	vq_push(&b->q, 0, 0);
 	assert_true(vq_wants_interrupt(&b->q));
-	assert_false(vq_wants_interrupt(&b->q)); /* and nothing since */
+	assert_false(vq_wants_interrupt(&b->q));     /* and nothing since */
 	le16_put(vqd_ptr(&b->d, b->ring->avail), 1); /* VIRTQ_AVAIL_F_NO_INTERRUPT */
 	vq_push(&b->q, 1, 0);
 	assert_false(vq_wants_interrupt(&b->q));
