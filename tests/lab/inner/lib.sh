@@ -25,7 +25,8 @@ load_run() {
 	err=$(tr -d '\000' <"$TEST_TMP/err")
 }
 
-# Host kernels before 5.13 have no Landlock, and there is no strict sandbox then (see hosts.sh).
+# Host kernels before 5.13 have no Landlock, and there is no strict sandbox then. vmm says so once: hosts.sh looks at
+# that, and for the other suites it is not there.
 boot_sandbox=
 case $(uname -r) in
 5.10.*) boot_sandbox='--sandbox best-effort' ;;
@@ -42,6 +43,7 @@ boot() {
 		sh -c 'echo $$ >"$0"; exec "$@"' "$TEST_TMP/pid" "$VMM" --timeout "$LIMIT" $boot_sandbox "$@" \
 			>"$TEST_TMP/out" 2>"$TEST_TMP/err" </dev/null || status=$?
 	} 2>/dev/null
+	[ -z "$boot_sandbox" ] || sed -i '/^vmm: warning: the sandbox is not complete: /d' "$TEST_TMP/err"
 	load_run
 }
 
