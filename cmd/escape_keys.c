@@ -9,6 +9,8 @@ const char escape_keys_help[] = "\r\n"
 				"Ctrl-A H   print this help\r\n"
 				"Ctrl-A A   send Ctrl-A to the guest\r\n";
 
+const char escape_keys_help_pause[] = "Ctrl-A P   pause the guest, or let it go on\r\n";
+
 static enum escape_key meaning(uint8_t key)
 {
 	switch (key) {
@@ -16,6 +18,8 @@ static enum escape_key meaning(uint8_t key)
 	case 'X': return ESCAPE_KEY_QUIT;
 	case 'b':
 	case 'B': return ESCAPE_KEY_BREAK;
+	case 'p':
+	case 'P': return ESCAPE_KEY_PAUSE;
 	case 'h':
 	case 'H':
 	case '?': return ESCAPE_KEY_HELP;

@@ -149,6 +149,8 @@ static void on_quit(void *arg)
 	flat_end(s->flat, OUTCOME_SIGNAL, DETECTOR_TERMINAL, SIGINT);
 }
 
+static const struct terminal_ops key_ops = {.quit = on_quit};
+
 /* A VM takes two files and a vCPU one: as many as we may have. */
 static void raise_file_limit(void)
 {
@@ -181,7 +183,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 	sandbox_open(&s->confinement.sandbox, s->trace);
 	r = signals_watch(&s->signals, s->loop, s->trace, false, on_signal, s, e);
 	if (r == 0)
-		r = terminal_open(STDIN_FILENO, on_quit, s, &s->terminal, e);
+		r = terminal_open(STDIN_FILENO, &key_ops, s, &s->terminal, e);
 	if (r < 0)
 		return r;
 	stdio.filter = terminal_filter(s->terminal);

@@ -44,7 +44,15 @@ struct run {
 	struct report_info info;
 	struct report_setting *setting;
 	struct signals signals;
+	struct machine_hold pause;
 };
+
+/* The guest is asked first, so it has to run. */
+static void ask_to_end(struct run *run, int signo)
+{
+	machine_release(run->machine, &run->pause);
+	machine_terminate(run->machine, signo);
+}
 
 static void on_signal(void *arg, int signo)
 {
@@ -52,11 +60,35 @@ static void on_signal(void *arg, int signo)
 
 	if (signo == SIGUSR1 || signo == SIGUSR2)
 		machine_balloon(run->machine, signo == SIGUSR1);
-	/* The others ask the guest first. */
 	else if (signo == SIGQUIT)
 		machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 	else
-		machine_terminate(run->machine, signo);
+		ask_to_end(run, signo);
+}
+
+/* Ctrl-A P. What is said after "paused" comes from the loop that wrote the console's last bytes: it follows them. */
+static void on_pause(void *arg)
+{
+	struct run *run = arg;
+
+	if (!run->pause.on) {
+		machine_hold(run->machine, &run->pause);
+		return;
+	}
+	machine_release(run->machine, &run->pause);
+	terminal_say(run->terminal, "\r\nvmm: the guest goes on\r\n");
+}
+
+static void on_paused(struct machine_hold *h)
+{
+	struct run *run = container_of(h, struct run, pause);
+
+	terminal_say(run->terminal, "\r\nvmm: the guest is paused; Ctrl-A P lets it go on\r\n");
+}
+
+/* The log has said who was late. */
+static void on_pause_refused(struct machine_hold *h, const char *late)
+{
 }
 
 /* Ctrl-A X: the operator is at the machine's front panel, and pulls the plug. */
@@ -158,6 +190,8 @@ static int confine(struct run *run, struct err *e)
 	return 0;
 }
 
+static const struct terminal_ops key_ops = {.quit = on_quit, .pause = on_pause};
+
 static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 {
 	struct machine_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
@@ -189,8 +223,9 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = signals_watch(&run->signals, run->loop, run->trace, run->config.balloon.on, on_signal, run, e);
 	if (r < 0)
 		return r;
+	run->pause = (struct machine_hold){.held = on_paused, .refused = on_pause_refused};
 	if (run->config.console == CONSOLE_STDIO) {
-		r = terminal_open(STDIN_FILENO, on_quit, run, &run->terminal, e);
+		r = terminal_open(STDIN_FILENO, &key_ops, run, &run->terminal, e);
 		if (r < 0)
 			return r;
 		stdio.filter = terminal_filter(run->terminal);

@@ -29,7 +29,7 @@
 
 struct terminal {
 	struct console_filter filter;
-	void (*quit)(void *arg);
+	const struct terminal_ops *ops;
 	void *arg;
 	struct nbio tty;
 	struct nbio say;
@@ -269,6 +269,12 @@ static void say(struct terminal *t, const char *text, size_t n)
 		return; /* a terminal that takes no output shows nothing */
 }
 
+void terminal_say(struct terminal *t, const char *text)
+{
+	if (t)
+		say(t, text, strlen(text));
+}
+
 static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *brk)
 {
 	struct terminal *t = container_of(f, struct terminal, filter);
@@ -277,9 +283,17 @@ static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *b
 
 	switch (key) {
 	case ESCAPE_KEY_NONE: break;
-	case ESCAPE_KEY_QUIT: t->quit(t->arg); break;
+	case ESCAPE_KEY_QUIT: t->ops->quit(t->arg); break;
 	case ESCAPE_KEY_BREAK: *brk = true; break;
-	case ESCAPE_KEY_HELP: say(t, escape_keys_help, strlen(escape_keys_help)); break;
+	case ESCAPE_KEY_PAUSE:
+		if (t->ops->pause)
+			t->ops->pause(t->arg);
+		break;
+	case ESCAPE_KEY_HELP:
+		terminal_say(t, escape_keys_help);
+		if (t->ops->pause)
+			terminal_say(t, escape_keys_help_pause);
+		break;
 	}
 	return used;
 }
@@ -307,7 +321,7 @@ static void open_say(struct terminal *t, int fd)
 	}
 }
 
-int terminal_open(int fd, void (*quit)(void *arg), void *arg, struct terminal **ret, struct err *e)
+int terminal_open(int fd, const struct terminal_ops *ops, void *arg, struct terminal **ret, struct err *e)
 {
 	static atomic_bool at_exit;
 	struct terminal *t, *none = NULL;
@@ -322,7 +336,7 @@ int terminal_open(int fd, void (*quit)(void *arg), void *arg, struct terminal **
 		return err_sys(e, -ENOMEM, "terminal");
 	t->filter = (struct console_filter){.prepare = prepare, .filter = filter, .refused = refused};
 	t->pid = getpid();
-	t->quit = quit;
+	t->ops = ops;
 	t->arg = arg;
 	t->say = NBIO_CLOSED;
 	for (int i = 0; i < (int)ARRAY_SIZE(t->flags); i++)

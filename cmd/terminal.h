@@ -25,10 +25,20 @@
 struct terminal;
 
 /**
+ * struct terminal_ops - what a key asks for; in the loop's thread, may be called again
+ * @quit: Ctrl-A X was pressed
+ * @pause: Ctrl-A P was pressed; NULL: this guest cannot be paused, the key means nothing
+ */
+struct terminal_ops {
+	void (*quit)(void *arg);
+	void (*pause)(void *arg);
+};
+
+/**
  * terminal_open() - get ready: remember the settings of @fd, install the handlers
  * @fd: borrowed until terminal_close(); usually 0
- * @quit: Ctrl-A X was pressed; in the loop's thread, may be called again
- * @arg: for @quit
+ * @ops: borrowed until terminal_close()
+ * @arg: for @ops
  * @ret: owned by the caller; NULL when @fd is no terminal, which is no error. Untouched on failure.
  *
  * O_NONBLOCK of fds 0 to 2 is remembered as well, so that a signal does not leave it set (see vmm/host/nbio.h): call
@@ -37,10 +47,13 @@ struct terminal;
  * Return: 0, -EBUSY (there is one already), or a negative errno with words.
  * Context: sandbox stage OPEN.
  */
-int terminal_open(int fd, void (*quit)(void *arg), void *arg, struct terminal **ret, struct err *e);
+int terminal_open(int fd, const struct terminal_ops *ops, void *arg, struct terminal **ret, struct err *e);
 
 /** terminal_filter() - for struct console_params; NULL for NULL */
 struct console_filter *terminal_filter(struct terminal *t);
+
+/** terminal_say() - show the operator @text, which ends each line in "\r\n"; takes NULL for @t. The loop. */
+void terminal_say(struct terminal *t, const char *text);
 
 /** terminal_is_raw() - a newline alone does not return the carriage now; false for NULL; any thread */
 bool terminal_is_raw(const struct terminal *t);

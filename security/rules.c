@@ -21,6 +21,7 @@
 #define REQUEST_KVM_GET_SREGS    0x8138ae83
 #define REQUEST_KVM_GET_MSRS     0xc008ae88
 #define REQUEST_KVM_GET_MP_STATE 0x8004ae98
+#define REQUEST_KVM_CLOCK_CTRL   0xaead
 #define REQUEST_KVM_REINJECT     0xae71
 #define REQUEST_KVM_CREATE_PIT2  0x4040ae77
 #define REQUEST_KVM_SET_PIT2     0x4070aea0
@@ -163,6 +164,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(LOOP, ALWAYS, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where each CPU stood, for the report"),
 	IF(LOOP, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE),
 		"where each CPU stood, for the report"),
+	IF(LOOP, ALWAYS, ioctl, "KVM_KVMCLOCK_CTRL", INT(1, REQUEST_KVM_CLOCK_CTRL),
+		"the guest's watchdogs forgive the time for which it was held"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
 	IF(LOOP, FILES, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a stream is taken back"),
 	IF(LOOP, TERMINAL, tgkill, "own process", INT(0, SANDBOX_OWN_PID),

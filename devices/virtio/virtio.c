@@ -101,6 +101,38 @@ void virtio_quit(struct virtio_device *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+uint32_t virtio_working(const struct virtio_device *dev)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < dev->nr_queues; i++)
+		n += dev->queue[i].working;
+	return n;
+}
+
+uint32_t virtio_hold(struct virtio_device *dev)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&dev->lock);
+	for (unsigned i = 0; i < dev->nr_queues; i++)
+		dev->queue[i].held = true;
+	n = virtio_working(dev);
+	pthread_mutex_unlock(&dev->lock);
+	return n;
+}
+
+void virtio_release(struct virtio_device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	for (unsigned i = 0; i < dev->nr_queues; i++) {
+		if (dev->queue[i].held)
+			virtio_again(dev, i);
+		dev->queue[i].held = false;
+	}
+	pthread_mutex_unlock(&dev->lock);
+}
+
 struct virtio_payload virtio_payload(struct virtio_device *dev)
 {
 	struct virtio_payload p;

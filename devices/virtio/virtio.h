@@ -163,6 +163,23 @@ void virtio_device_destroy(struct virtio_device *dev);
 /** virtio_quit() - the machine ends: no queue is worked on any more. Any thread, lock not held, vCPUs stopped. */
 void virtio_quit(struct virtio_device *dev);
 
+/**
+ * virtio_hold() - work on no new request, on any queue, until virtio_release()
+ *
+ * To the device its queues are empty. What it works on outside the lock it ends.
+ *
+ * Return: how many of these requests there still are; asked again until it is 0.
+ * Context: any thread, lock not held, vCPUs held.
+ */
+uint32_t virtio_hold(struct virtio_device *dev);
+
+/**
+ * virtio_release() - the end of virtio_hold(): each queue is kicked once, since kicks that came meanwhile were in vain
+ *
+ * Context: any thread, lock not held. Without a hold: does nothing.
+ */
+void virtio_release(struct virtio_device *dev);
+
 /** virtio_payload() - what was moved so far; any thread, without the lock */
 struct virtio_payload virtio_payload(struct virtio_device *dev);
 
@@ -199,6 +216,9 @@ void virtio_broke(struct virtio_device *dev, const char *rule);
  */
 uint32_t virtio_begin(struct virtio_device *dev, unsigned queue);
 bool virtio_done(struct virtio_device *dev, unsigned queue, uint32_t generation);
+
+/** virtio_working() - requests that are worked on outside the lock, on all queues. Lock held. */
+uint32_t virtio_working(const struct virtio_device *dev);
 
 /** virtio_config_copy() - for config_read: copy from a struct of @size bytes, zeroes outside */
 void virtio_config_copy(const void *config, uint32_t size, uint32_t offset, void *data, unsigned len);

@@ -87,15 +87,6 @@ static struct virtqueue *selected(struct virtio_mmio *t)
 	return t->regs.queue_sel < t->device->nr_queues ? &t->device->queue[t->regs.queue_sel] : NULL;
 }
 
-static unsigned total_working(const struct virtio_device *d)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < d->nr_queues; i++)
-		n += d->queue[i].working;
-	return n;
-}
-
 /* --- The page that the guest reads ------------------------------------------------------------------------------ */
 
 static void show(struct virtio_mmio *t, uint32_t reg, uint32_t value)
@@ -204,7 +195,7 @@ static void reset(struct virtio_mmio *t)
 	if (d->ops->reset)
 		d->ops->reset(d);
 	t->regs = (struct virtio_mmio_regs){.config_generation = t->regs.config_generation};
-	t->regs.reset_pending = total_working(d) > 0;
+	t->regs.reset_pending = virtio_working(d) > 0;
 }
 
 static void write_status(struct virtio_mmio *t, uint32_t value)
@@ -241,7 +232,7 @@ static void write_status(struct virtio_mmio *t, uint32_t value)
 static uint32_t read_status(struct virtio_mmio *t)
 {
 	if (t->regs.reset_pending) {
-		if (total_working(t->device))
+		if (virtio_working(t->device))
 			return STATUS_NEEDS_RESET; /* anything but 0: the reset is not complete */
 		t->regs.reset_pending = false;
 	}
@@ -405,7 +396,7 @@ static void on_kick(struct loop_source *s, uint32_t events)
 	unsigned i = (unsigned)(k - k->transport->kick);
 
 	pthread_mutex_lock(&d->lock);
-	if (d->driver_ok && d->queue[i].ready && !d->queue[i].broken)
+	if (d->driver_ok && d->queue[i].ready && !d->queue[i].broken && !d->queue[i].held)
 		d->ops->kick(d, i);
 	pthread_mutex_unlock(&d->lock);
 }

@@ -124,6 +124,7 @@ void vq_reset(struct virtqueue *q)
 		.mem = q->mem,
 		.max = q->max,
 		.size = q->max,
+		.held = q->held,
 		.working = q->working,
 		.generation = q->generation + 1,
 	};
@@ -221,7 +222,7 @@ int vq_pop(struct virtqueue *q, struct vq_chain *c)
 	uint16_t idx, head;
 	int r;
 
-	if (q->broken || !q->ready)
+	if (q->broken || q->held || !q->ready)
 		return 0;
 	idx = avail_load(q, RING_IDX);
 	if (idx == q->next_avail)
@@ -298,13 +299,14 @@ bool vq_wants_interrupt(struct virtqueue *q)
 void vq_quiet(struct virtqueue *q)
 {
 	/* With EVENT_IDX an avail_event that stays behind already means: no kick. */
-	if (q->ready && !q->broken && !q->event_idx)
+	if (q->ready && !q->broken && !q->held && !q->event_idx)
 		used_store(q, RING_FLAGS, USED_F_NO_NOTIFY);
 }
 
 bool vq_listen_at(struct virtqueue *q, uint16_t count)
 {
-	if (q->broken || !q->ready)
+	/* A held queue has nothing for its device: one that goes on while there is more would go on for ever. */
+	if (q->broken || q->held || !q->ready)
 		return false;
 	if (q->event_idx)
 		used_store(q, RING_ENTRIES + USED_ENTRY_SIZE * (uint64_t)q->size, count);

@@ -32,6 +32,7 @@
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
  * @indirect: VIRTIO_F_INDIRECT_DESC was negotiated
  * @broken: the driver broke the rules (@rule says which); nothing is popped any more until a reset
+ * @held: nothing is popped, and no kick is asked for, until virtio_release(); a reset leaves it
  * @desc, @avail, @used: guest-physical addresses
  * @next_avail, @next_used: free-running ring positions
  * @signalled_used: @next_used when vq_wants_interrupt() last looked
@@ -48,6 +49,7 @@ struct virtqueue {
 	bool event_idx;
 	bool indirect;
 	bool broken;
+	bool held;
 	bool signalled_valid;
 	const char *rule;
 	uint64_t desc;
@@ -88,7 +90,7 @@ struct vq_chain {
  */
 int vq_start(struct virtqueue *q);
 
-/** vq_reset() - back to the state after a reset; @mem, @max and @working stay, @generation goes on */
+/** vq_reset() - back to the state after a reset; @mem, @max, @held and @working stay, @generation goes on */
 void vq_reset(struct virtqueue *q);
 
 /**

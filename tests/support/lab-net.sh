@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# For the network's tests in tests/lab: source it, and end with `net_suite`.
+# For the network's tests in tests/lab: source it, and end with `net_suite` or `pause_suite`.
 
 # shellcheck source=tests/support/lab.sh
 . tests/support/lab.sh
@@ -21,4 +21,16 @@ net_suite() {
 		module:virtio_mmio module:virtio_net module:af_packet module:virtio_blk
 	suite "$1" --timeout 600 --mem 3G --file "$passt" --file "$setpriv" -- kernel="$(kernel_of --format vmlinux)" \
 		root="$TEST_TMP/root.cpio" launch="$TEST_TMP/tap-launch" send="$TEST_TMP/tcp-send" passt="$passt" setpriv="$setpriv"
+}
+
+# pause_suite PAUSES: runs tests/lab/inner/pause.sh, which sources net-host.sh, with all that it needs.
+pause_suite() {
+	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/tap-launch" tests/support/tap-launch.c
+	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/vsockcat" tests/guest/vsockcat.c
+	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/ptykeys" tests/support/ptykeys.c -lutil
+	scripts/initramfs --run 'sh /pause-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/pause-guest.sh:/pause-guest.sh \
+		"$TEST_TMP/vsockcat:/bin/vsockcat" module:virtio_mmio module:virtio_net module:virtio_blk \
+		module:vmw_vsock_virtio_transport
+	suite pause --timeout 1500 --mem 3G -- kernel="$(kernel_of --format vmlinux)" root="$TEST_TMP/root.cpio" pauses="$1" \
+		launch="$TEST_TMP/tap-launch" vsockcat="$TEST_TMP/vsockcat" ptykeys="$TEST_TMP/ptykeys" setpriv=
 }

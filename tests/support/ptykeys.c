@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * ptykeys OUT STEP... -- CMD...: runs CMD on a terminal of its own, does the steps in turn, and writes what CMD prints
- * to OUT. A step is until:REGEX (at most 120 s), wait:SECONDS, or send:TEXT, where \r, \\ and \xHH are as in C.
+ * to OUT. A step is until:REGEX (seen already, or within 120 s), next:REGEX (the same, behind what the last next: has
+ * found), wait:SECONDS, or send:TEXT, where \r, \\ and \xHH are as in C.
  *
  * Exit status: that of CMD, which has 10 s to end after the last step; 98: REGEX was never seen, 99: CMD did not end.
  */
@@ -24,7 +25,7 @@
 static int tty, out, status = -1;
 static pid_t pid;
 static char seen[1 << 20];
-static size_t nr_seen;
+static size_t nr_seen, nr_next;
 
 static double now(void)
 {
@@ -57,19 +58,24 @@ static void look(void)
 		status = WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
 }
 
-static bool until(const char *pattern)
+/* Looks behind the first @from bytes, and counts those up to the end of what it has found there. */
+static bool until(const char *pattern, size_t *from)
 {
 	double end = now() + UNTIL_S;
 	bool found = false;
+	regmatch_t at;
 	regex_t re;
 
-	if (regcomp(&re, pattern, REG_EXTENDED | REG_NEWLINE | REG_NOSUB))
+	if (regcomp(&re, pattern, REG_EXTENDED | REG_NEWLINE))
 		return false;
 	while (!found && status < 0 && now() < end) {
-		look();
-		found = !regexec(&re, seen, 0, NULL, 0);
+		found = !regexec(&re, seen + *from, 1, &at, 0);
+		if (!found)
+			look();
 	}
 	regfree(&re);
+	if (found)
+		*from += (size_t)at.rm_eo;
 	return found;
 }
 
@@ -113,7 +119,8 @@ int main(int argc, char **argv)
 		_exit(97);
 	}
 	for (int i = 2; i < cmd; i++) {
-		if (!strncmp(argv[i], "until:", 6) && !until(argv[i] + 6)) {
+		if ((!strncmp(argv[i], "until:", 6) && !until(argv[i] + 6, &(size_t){0})) ||
+			(!strncmp(argv[i], "next:", 5) && !until(argv[i] + 5, &nr_next))) {
 			kill(pid, SIGKILL);
 			return 98;
 		}

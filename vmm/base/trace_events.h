@@ -61,6 +61,10 @@
 		A2(S, why, T, grace))                                                                                  \
 	E(button_ignored, WARN, INFO, "the guest did not react to its power button within % ms: %",                    \
 		A2(T, grace, S, why))                                                                                  \
+	E(paused, TRACE, INFO, "the guest is held still, % ms after that was asked for", A1(T, took))                  \
+	E(resumed, TRACE, INFO, "the guest goes on after % ms", A1(T, paused))                                         \
+	E(pause_refused, WARN, INFO, "the guest cannot be held still: % has not finished within % ms",                 \
+		A2(S, who, T, limit))                                                                                  \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
 	E(pic_mode, INFO, INFO, "the kernel command line says %: devices interrupt through the 8259s",                 \
 		A1(S, argument))                                                                                       \

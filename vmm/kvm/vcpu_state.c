@@ -111,6 +111,11 @@ bool vcpu_has_kvmclock(struct vcpu *v)
 	return ioctl(v->fd, KVM_GET_MSRS, &m) == 1 && (m.entry.data & KVM_SYSTEM_TIME_NEW_ENABLE);
 }
 
+void vcpu_was_paused(struct vcpu *v)
+{
+	ioctl(v->fd, KVM_KVMCLOCK_CTRL);
+}
+
 int vcpu_get_apic(struct vcpu *v, struct kvm_lapic_state *ret, struct err *e)
 {
 	int r = kvm_ioctl(v->kvm, v->fd, KVM_GET_LAPIC, ret);

@@ -110,4 +110,13 @@ int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
  */
 bool vcpu_has_kvmclock(struct vcpu *v);
 
+/**
+ * vcpu_was_paused() - let the guest's watchdogs forgive the time for which its host did not run it
+ *
+ * Without kvm-clock the guest has no place to look at, and nothing happens.
+ * Context: any thread, the vCPU's thread held.
+ * Spec: Linux Documentation/virt/kvm/api.rst, KVM_KVMCLOCK_CTRL.
+ */
+void vcpu_was_paused(struct vcpu *v);
+
 #endif

@@ -305,6 +305,32 @@ static struct vcpu_thread *busy_locked(const struct crew *c)
 	return t;
 }
 
+static void hold_all_locked(struct crew *c)
+{
+	c->holds++;
+	for (struct vcpu_thread *t = c->first; t; t = t->next)
+		if (t->state == VCPU_THREAD_RUNNING)
+			kick_locked(t);
+}
+
+void crew_hold(struct crew *c)
+{
+	assert_outside(c);
+	pthread_mutex_lock(&c->lock);
+	hold_all_locked(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+struct vcpu_thread *crew_late(struct crew *c)
+{
+	struct vcpu_thread *t;
+
+	pthread_mutex_lock(&c->lock);
+	t = busy_locked(c);
+	pthread_mutex_unlock(&c->lock);
+	return t;
+}
+
 int crew_pause(struct crew *c, uint64_t timeout_ns, struct vcpu_thread **ret_late)
 {
 	uint64_t deadline_ns = trace_now_ns() + timeout_ns;
@@ -313,10 +339,7 @@ int crew_pause(struct crew *c, uint64_t timeout_ns, struct vcpu_thread **ret_lat
 
 	assert_outside(c);
 	pthread_mutex_lock(&c->lock);
-	c->holds++;
-	for (struct vcpu_thread *t = c->first; t; t = t->next)
-		if (t->state == VCPU_THREAD_RUNNING)
-			kick_locked(t);
+	hold_all_locked(c);
 	while (c->nr_busy && !late && !crew_stopping(c))
 		late = !wait_changed_locked(c, deadline_ns);
 	if (crew_stopping(c)) {

@@ -169,6 +169,21 @@ void crew_quit(struct crew *c);
 void crew_stop(struct crew *c);
 
 /**
+ * crew_hold() - begin to hold every thread, as crew_pause() does, and do not wait for it
+ *
+ * Context: after crew_start() has returned 0; does not block. crew_resume() takes it back, held already or not.
+ */
+void crew_hold(struct crew *c);
+
+/**
+ * crew_late() - after crew_hold(): a thread that still runs
+ *
+ * Return: NULL when every thread is held or has ended.
+ * Context: does not block.
+ */
+struct vcpu_thread *crew_late(struct crew *c);
+
+/**
  * crew_pause() - hold every thread
  * @timeout_ns: how long to wait for them at most
  * @ret_late: a thread that was still running when the time was over, with -ETIMEDOUT
@@ -183,7 +198,11 @@ void crew_stop(struct crew *c);
  */
 int crew_pause(struct crew *c, uint64_t timeout_ns, struct vcpu_thread **ret_late);
 
-/** crew_resume() - take one crew_pause() back that returned 0; the last one lets the threads go on. Does not block */
+/**
+ * crew_resume() - take back one crew_hold(), or one crew_pause() that returned 0; the last one lets the threads go on
+ *
+ * Context: does not block.
+ */
 void crew_resume(struct crew *c);
 
 /**

@@ -430,6 +430,7 @@ void machine_destroy(struct machine *m)
 	/* The CPU threads are gone: machine_run() joins them. */
 	loop_timer_destroy(&m->tick.timer);
 	loop_timer_destroy(&m->limit);
+	loop_timer_destroy(&m->pause.timer);
 	loop_timer_destroy(&m->button.grace);
 	console_destroy(m->console);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */

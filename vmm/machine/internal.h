@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of struct machine, shared by build.c (building), run.c (running) and crash.c (reporting).
+ * The inside of struct machine, shared by build.c (building), run.c (running), pause.c and crash.c (reporting).
  */
 #ifndef VMM_MACHINE_INTERNAL_H
 #define VMM_MACHINE_INTERNAL_H
@@ -102,6 +102,23 @@ struct machine_tick {
 	int dead_rounds;
 };
 
+/** enum pause_state - is the guest held still? ASKED: somebody has yet to finish */
+enum pause_state { PAUSE_NONE, PAUSE_ASKED, PAUSE_HELD };
+
+/**
+ * struct machine_pause - holding the guest still; of the control loop
+ * @first: who wants it
+ * @asked_ns, @held_ns, @resumed_ns: when it last was; 0: never
+ * @timer, @look_ns: the next look whether all are held, and how long after the last one
+ */
+struct machine_pause {
+	enum pause_state state;
+	struct machine_hold *first;
+	uint64_t asked_ns, held_ns, resumed_ns;
+	struct loop_timer timer;
+	uint64_t look_ns;
+};
+
 /**
  * struct machine_counts - for the report
  * @marks: of the guest, those that were too many included
@@ -118,7 +135,7 @@ struct machine_counts {
  * struct machine - in the order of its life: what it borrows, what OPEN opens, what BUILD makes, what the run needs
  * @virtio: from OPEN on: it holds the disks' files
  * @crew: the threads of @cpu
- * @limit: fires when the time limit runs out
+ * @limit: fires when the time limit runs out, at @limit_at_ns; 0: there is none
  */
 struct machine {
 	const struct config *config;
@@ -141,6 +158,8 @@ struct machine {
 
 	struct machine_tick tick;
 	struct loop_timer limit;
+	uint64_t limit_at_ns;
+	struct machine_pause pause;
 	struct machine_button button;
 	struct machine_ending end;
 	struct machine_counts counts;
@@ -148,6 +167,9 @@ struct machine {
 
 /** machine_guest_event() - struct guest_events.raise of the machine */
 void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value);
+
+/** machine_pause_init() - make its timer. Return: 0 or a negative errno. */
+int machine_pause_init(struct machine *m);
 
 /** machine_crew - what the CPU threads do */
 extern const struct crew_ops machine_crew;

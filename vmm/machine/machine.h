@@ -105,6 +105,34 @@ void machine_terminate(struct machine *m, int signo);
  */
 void machine_balloon(struct machine *m, bool more);
 
+/**
+ * struct machine_hold - somebody who wants the guest held still; zeroed but for the callbacks, alive until it is off
+ * @held: all CPUs have stopped between two instructions and no device works on a request: guest RAM does not change.
+ * @refused: @late, a CPU's thread or a device, has not finished within 5 s; the hold is off, and the guest goes on
+ * @on: it is asked for, or held
+ *
+ * Both in the loop, perhaps within machine_hold(). They may call machine_release(), of their own hold.
+ */
+struct machine_hold {
+	void (*held)(struct machine_hold *h);
+	void (*refused)(struct machine_hold *h, const char *late);
+	bool on;
+	struct machine_hold *next;
+};
+
+/**
+ * machine_hold() - ask for the guest to be held still; console, loop and devices' threads live on
+ *
+ * Each instruction and request under way is completed first. The time limit stands still meanwhile. Several may hold
+ * the guest; one that is on already is no error.
+ *
+ * Context: the loop; does not block.
+ */
+void machine_hold(struct machine *m, struct machine_hold *h);
+
+/** machine_release() - take machine_hold() back, held yet or not; the last one lets the guest go on. The loop. */
+void machine_release(struct machine *m, struct machine_hold *h);
+
 /** machine_console() - borrowed; for the terminal of cmd/ */
 struct console *machine_console(struct machine *m);
 

@@ -354,7 +354,7 @@ static void check_halted(struct machine *m)
 static void check_panic(struct machine *m)
 {
 	const struct panic_text *w = console_panic_text(m->console);
-	uint64_t now = trace_now_ns(), quiet = now - panic_text_last_byte_ns(w), since;
+	uint64_t now = trace_now_ns(), quiet = now - MAX(panic_text_last_byte_ns(w), m->pause.resumed_ns), since;
 
 	pthread_mutex_lock(&m->end.lock);
 	since = m->end.panic_ns ? now - m->end.panic_ns : 0;
@@ -382,6 +382,10 @@ static void on_tick(struct loop_timer *t)
 
 	if (m->button.signo)
 		press_again(m);
+	if (m->pause.state != PAUSE_NONE) {
+		forget_probe(m);
+		return;
+	}
 	check_panic(m);
 	check_halted(m);
 }
@@ -421,14 +425,18 @@ static int start_timers(struct machine *m, struct err *e)
 	uint64_t limit = m->config->timeout_ns, used = trace_elapsed_ns(m->trace);
 	int r;
 
+	/* Time zero is main: what start-up took counts. */
+	m->limit_at_ns = limit ? trace_now_ns() - used + limit : 0;
 	r = loop_timer_init(m->loop, &m->tick.timer, on_tick);
+	if (r == 0)
+		r = machine_pause_init(m);
 	if (r == 0)
 		r = loop_timer_init(m->loop, &m->limit, on_limit);
 	if (r == 0)
 		r = loop_timer_init(m->loop, &m->button.grace, on_grace);
 	if (r == 0)
 		r = loop_timer_set(&m->tick.timer, TICK_NS, TICK_NS);
-	/* Time zero is main: what start-up took counts. 1 ns when nothing is left, since 0 disarms. */
+	/* 1 ns when nothing is left, since 0 disarms. */
 	if (r == 0 && limit)
 		r = loop_timer_set(&m->limit, limit > used ? limit - used : 1, 0);
 	return r < 0 ? err_sys(e, r, "cannot start the timers") : 0;

@@ -218,6 +218,8 @@ static void no_quit(void *arg)
 {
 }
 
+static const struct terminal_ops key_ops = {.quit = no_quit};
+
 static void a_raw_terminal_gets_carriage_returns(void **state)
 {
 	struct terminal *t = NULL;
@@ -226,7 +228,7 @@ static void a_raw_terminal_gets_carriage_returns(void **state)
 	int master, slave;
 
 	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
-	assert_int_equal(terminal_open(slave, no_quit, NULL, &t, NULL), 0);
+	assert_int_equal(terminal_open(slave, &key_ops, NULL, &t, NULL), 0);
 	assert_int_equal(logsink_new(slave, TRACE_INFO, &l), 0);
 	logsink_set_terminal(l, t);
 	f = terminal_filter(t);

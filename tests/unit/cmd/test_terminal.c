@@ -39,6 +39,8 @@ static void on_quit(void *arg)
 	quits++;
 }
 
+static const struct terminal_ops key_ops = {.quit = on_quit};
+
 static void same_settings(struct seat *s)
 {
 	struct termios now;
@@ -105,7 +107,7 @@ static struct terminal *enter(void)
 {
 	struct terminal *t = NULL;
 
-	if (terminal_open(0, on_quit, NULL, &t, NULL) || !t)
+	if (terminal_open(0, &key_ops, NULL, &t, NULL) || !t)
 		_exit(91);
 	terminal_filter(t)->prepare(terminal_filter(t));
 	if (!terminal_is_raw(t))
@@ -358,7 +360,7 @@ static void opening_alone_changes_nothing(void **state)
 	struct seat s;
 
 	open_seat(&s);
-	assert_int_equal(terminal_open(s.slave, on_quit, NULL, &t, NULL), 0);
+	assert_int_equal(terminal_open(s.slave, &key_ops, NULL, &t, NULL), 0);
 	assert_non_null(t);
 	same_settings(&s);
 	assert_false(terminal_is_raw(t));
@@ -378,8 +380,8 @@ static void handlers_are_taken_back(void **state)
 
 	open_seat(&s);
 	signal(SIGHUP, SIG_IGN);
-	assert_int_equal(terminal_open(s.slave, on_quit, NULL, &t, NULL), 0);
-	assert_int_equal(terminal_open(s.slave, on_quit, NULL, &second, &e), -EBUSY);
+	assert_int_equal(terminal_open(s.slave, &key_ops, NULL, &t, NULL), 0);
+	assert_int_equal(terminal_open(s.slave, &key_ops, NULL, &second, &e), -EBUSY);
 	assert_null(second);
 	assert_true(*e.text);
 	sigaction(SIGTERM, NULL, &sa);
@@ -406,7 +408,7 @@ static void what_is_no_terminal_needs_nothing(void **state)
 	struct terminal *t = (struct terminal *)&t;
 	int fd = open("/dev/null", O_RDONLY);
 
-	assert_int_equal(terminal_open(fd, on_quit, NULL, &t, NULL), 0);
+	assert_int_equal(terminal_open(fd, &key_ops, NULL, &t, NULL), 0);
 	assert_null(t);
 	assert_null(terminal_filter(t));
 	assert_false(terminal_is_raw(t));
@@ -414,7 +416,7 @@ static void what_is_no_terminal_needs_nothing(void **state)
 	terminal_close(t);
 	t = (struct terminal *)&t;
 	close(fd);
-	assert_int_equal(terminal_open(fd, on_quit, NULL, &t, NULL), 0);
+	assert_int_equal(terminal_open(fd, &key_ops, NULL, &t, NULL), 0);
 	assert_null(t);
 }
 
@@ -460,7 +462,7 @@ static void start_in_background(struct seat *s)
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 95);
 	}
 	setpgid(0, 0);
-	if (terminal_open(0, on_quit, NULL, &t, NULL) || !t)
+	if (terminal_open(0, &key_ops, NULL, &t, NULL) || !t)
 		_exit(96);
 	terminal_filter(t)->prepare(terminal_filter(t));
 	if (terminal_is_raw(t))
@@ -541,7 +543,7 @@ static void keys(void **state)
 	struct seat s;
 
 	open_seat(&s);
-	assert_int_equal(terminal_open(s.slave, on_quit, NULL, &t, NULL), 0);
+	assert_int_equal(terminal_open(s.slave, &key_ops, NULL, &t, NULL), 0);
 	f = terminal_filter(t);
 	f->prepare(f);
 	quits = 0;
@@ -586,7 +588,7 @@ static void help_never_blocks(void **state)
 	struct seat s;
 
 	open_seat(&s);
-	assert_int_equal(terminal_open(s.slave, on_quit, NULL, &t, NULL), 0);
+	assert_int_equal(terminal_open(s.slave, &key_ops, NULL, &t, NULL), 0);
 	f = terminal_filter(t);
 	f->prepare(f);
 	alarm(10);

@@ -45,6 +45,8 @@ static void on_quit(void *arg)
 {
 }
 
+static const struct terminal_ops key_ops = {.quit = on_quit};
+
 /* The thread that goes wrong: it comes back only if nothing went wrong. */
 static void *thread(void *arg)
 {
@@ -126,7 +128,7 @@ static void child(struct child *c, int slave)
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->beyond = behind_the_end();
 	if (c->nowhere == MAP_FAILED || c->epoll < 0 || !c->beyond || gmem_install_sigbus() < 0 ||
-		terminal_open(0, on_quit, NULL, &t, NULL) < 0 || !t)
+		terminal_open(0, &key_ops, NULL, &t, NULL) < 0 || !t)
 		_exit(3);
 	c->filter = terminal_filter(t);
 	c->filter->prepare(c->filter);

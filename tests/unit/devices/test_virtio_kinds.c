@@ -740,6 +740,45 @@ static void kicks_and_resets(void **state)
 	}
 }
 
+/*
+ * Held, a device neither answers nor touches the guest's memory, whatever driver and host have for it, and its thread
+ * sleeps; released, it answers all of it, though no kick comes any more.
+ */
+static void devices_that_are_held(void **state)
+{
+	for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+		for (unsigned q = 0;; q++) {
+			CLEANUP_FREE uint8_t *ram = malloc(RAM);
+			struct rig *r = up(k);
+			struct vqd_buf buf[4];
+			uint16_t head;
+
+			assert_non_null(ram);
+			if (q == r->dev->nr_queues) {
+				down(r);
+				break;
+			}
+			if (k->host)
+				k->host(r);
+			assert_int_equal(virtio_hold(r->dev), 0);
+			head = offer(r, q, buf, k->chain(r, q, buf), false);
+			memcpy(ram, r->d.ram, RAM);
+			must_sleep(r, "a hold", q);
+			assert_int_equal(virtio_hold(r->dev), 0);
+			if (memcmp(ram, r->d.ram, RAM))
+				fail_msg("%s writes to memory while it is held, queue %u", k->name, q);
+			virtio_release(r->dev);
+			/* Queue 0, where it is not taken, is for what the host has; a console asks first. */
+			if ((k->takes >> q & 1 || (!q && k->make != make_console)) && !answered(r, q, head))
+				fail_msg("%s has forgotten a request over a hold, queue %u", k->name, q);
+			must_sleep(r, "a release", q);
+			fresh(r);
+			must_work(r, "a hold", q);
+			down(r);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -747,6 +786,7 @@ int main(void)
 		cmocka_unit_test(requests_without_end),
 		cmocka_unit_test(queues_take_turns),
 		cmocka_unit_test(kicks_and_resets),
+		cmocka_unit_test(devices_that_are_held),
 	};
 
 	return run_group(tests);

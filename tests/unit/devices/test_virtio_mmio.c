@@ -569,6 +569,36 @@ static void work_in_flight(void **state)
 	drop(b);
 }
 
+/* A hold lets work in flight end, which reaches the driver; what is offered meanwhile is served after it. */
+static void a_hold_with_work_in_flight(void **state)
+{
+	struct bench *b = started();
+	uint16_t first = hold_one(b), second, head;
+	struct vqd_buf buf = {vqd_alloc(&b->d, 64, 64), 64, true};
+	unsigned kicks = b->echo.kicks;
+	uint32_t len;
+
+	assert_int_equal(virtio_hold(&b->echo.dev), 1);
+	second = vqd_add(&b->d, 1, &buf, 1, false);
+	vqd_offer(&b->d, 1, second);
+	vqd_kick(&b->d, 1);
+	vqd_run(&b->d);
+	answer(b, true);
+	assert_int_equal(virtio_hold(&b->echo.dev), 0);
+	assert_true(vqd_used(&b->d, 1, &head, &len) && head == first && len == 1);
+	assert_int_equal(b->echo.kicks, kicks);
+	virtio_release(&b->echo.dev);
+	vqd_run(&b->d);
+	answer(b, true);
+	assert_true(vqd_used(&b->d, 1, &head, &len) && head == second);
+	/* Released once more: no kick. */
+	kicks = b->echo.kicks;
+	virtio_release(&b->echo.dev);
+	vqd_run(&b->d);
+	assert_int_equal(b->echo.kicks, kicks);
+	drop(b);
+}
+
 /* 2.4.1: the status reads as 0 once the device has let go of the driver's memory, and not before. */
 static void a_reset_with_work_in_flight(void **state)
 {
@@ -654,6 +684,7 @@ int main(void)
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(a_device_of_few_words),
 		cmocka_unit_test(work_in_flight),
+		cmocka_unit_test(a_hold_with_work_in_flight),
 		cmocka_unit_test(a_reset_with_work_in_flight),
 		cmocka_unit_test(a_queue_reset_with_work_in_flight),
 		cmocka_unit_test(a_queue_reset_has_to_be_negotiated),

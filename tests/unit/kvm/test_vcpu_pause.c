@@ -239,6 +239,31 @@ static void a_guest_that_loops(void **state)
 	end();
 }
 
+/* Asked for and not waited for: when nobody is late, all stand still; taken back at once, they never had to. */
+static void a_hold_that_is_not_waited_for(void **state)
+{
+	set_up(loops, sizeof(loops), 2, false);
+	begin();
+	for (unsigned round = 0; round < 200; round++) {
+		struct vcpu_thread *late;
+
+		crew_hold(&rig.crew);
+		late = crew_late(&rig.crew);
+		assert_true(!late || late == &rig.cpu[0].t || late == &rig.cpu[1].t);
+		if (round % 2) {
+			while (crew_late(&rig.crew))
+				nap(NSEC_PER_USEC);
+			stands_still(0, round % 50 == 1);
+			stands_still(1, false);
+		}
+		crew_resume(&rig.crew);
+	}
+	for (unsigned was = counted(); counted() == was;)
+		nap(NSEC_PER_MSEC);
+	assert_non_null(crew_late(&rig.crew));
+	end();
+}
+
 /* s: mov di, BUFFER; mov cx, STRING; mov dx, PORT; rep insb; inc word [COUNT]; jmp s */
 static const uint8_t reads[] = {
 	0xbf, 0x00, 0x40, 0xb9, 0x00, 0x18, 0xba, PORT, 0x00, 0xf3, 0x6c, 0xff, 0x06, 0x00, 0x20, 0xeb, 0xef};
@@ -450,6 +475,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guest_that_loops),
+		cmocka_unit_test(a_hold_that_is_not_waited_for),
 		cmocka_unit_test(a_guest_in_rep_insb),
 		cmocka_unit_test(a_guest_in_rep_outsb),
 		cmocka_unit_test(an_access_across_a_page),

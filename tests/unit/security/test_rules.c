@@ -320,6 +320,7 @@ static void requests_are_those_of_kvm(void **state)
 		{"KVM_REINJECT_CONTROL", KVM_REINJECT_CONTROL},
 		{"KVM_SET_PIT2", KVM_SET_PIT2},
 		{"KVM_GET_MSRS", KVM_GET_MSRS},
+		{"KVM_KVMCLOCK_CTRL", KVM_KVMCLOCK_CTRL},
 	};
 	size_t seen = 0;
 

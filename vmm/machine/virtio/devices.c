@@ -179,6 +179,23 @@ int virtio_devices_start(struct virtio_devices *s, struct sandbox *sandbox, stru
 	return r < 0 ? err_sys(e, r, "cannot start the thread of network, sockets and balloon%s", err_no_thread(r)) : 0;
 }
 
+const char *virtio_devices_hold(struct virtio_devices *s)
+{
+	const char *late = NULL;
+
+	/* All of them, before one is waited for. */
+	for (unsigned i = 0; i < s->nr; i++)
+		if (virtio_hold(s->slot[i].mmio.device))
+			late = s->slot[i].mmio.device->name;
+	return late;
+}
+
+void virtio_devices_release(struct virtio_devices *s)
+{
+	for (unsigned i = 0; i < s->nr; i++)
+		virtio_release(s->slot[i].mmio.device);
+}
+
 static void quit_own(struct virtio_devices *s)
 {
 	for_each_virtio_kind(kind) for (size_t i = 0; kind->ops->quit && i < units_of(s, kind)->nr; i++)

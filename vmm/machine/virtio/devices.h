@@ -91,6 +91,17 @@ void *virtio_devices_unit(struct virtio_devices *s, enum virtio_kind_id kind, si
 int virtio_devices_start(struct virtio_devices *s, struct sandbox *sandbox, struct err *e);
 
 /**
+ * virtio_devices_hold() - work on no new request; what is worked on ends
+ *
+ * Return: the name of a device that still works on one, NULL: none does. Asked again until it is NULL.
+ * Context: the control loop, the CPUs held; does not block.
+ */
+const char *virtio_devices_hold(struct virtio_devices *s);
+
+/** virtio_devices_release() - the end of virtio_devices_hold(); before the CPUs go on */
+void virtio_devices_release(struct virtio_devices *s);
+
+/**
  * virtio_devices_stop() - end those threads, once the CPUs have stopped
  *
  * A thread that hangs in a system call (a disk behind a network that does not answer) is left behind.
