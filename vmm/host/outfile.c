@@ -15,6 +15,11 @@
 #include "vmm/base/fdpath.h"
 #include "vmm/host/nbio.h"
 
+/* musl's <sys/stat.h> has statx() without it. */
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000
+#endif
+
 #define END_NS    (10 * NSEC_PER_SEC)
 #define NAMES_MAX 16 /* so many temporary names are tried */
 

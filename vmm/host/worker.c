@@ -2,7 +2,6 @@
 #include "vmm/host/worker.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -14,11 +13,23 @@
 
 int worker_init(struct worker *w, const char *name, enum sandbox_role role)
 {
-	*w = (struct worker){.role = role};
+	pthread_condattr_t attr;
+
+	*w = (struct worker){.role = role, .lock = PTHREAD_MUTEX_INITIALIZER};
 	snprintf(w->name, sizeof(w->name), "%s", name);
-	sem_init(&w->ready, 0, 0);
-	sem_init(&w->ended, 0, 0);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->changed, &attr);
+	pthread_condattr_destroy(&attr);
 	return loop_new(&w->loop);
+}
+
+static void tell(struct worker *w, bool *what)
+{
+	pthread_mutex_lock(&w->lock);
+	*what = true;
+	pthread_cond_signal(&w->changed);
+	pthread_mutex_unlock(&w->lock);
 }
 
 static void *worker_main(void *arg)
@@ -27,11 +38,11 @@ static void *worker_main(void *arg)
 
 	pthread_setname_np(pthread_self(), w->name);
 	w->lock_error = sandbox_lock(w->sandbox, w->role);
-	sem_post(&w->ready);
+	tell(w, &w->ready);
 	/* It fails only when epoll does, which a loop that is its own cannot bring about. */
 	if (!w->lock_error)
 		loop_run(w->loop);
-	sem_post(&w->ended);
+	tell(w, &w->ended);
 	return NULL;
 }
 
@@ -43,6 +54,7 @@ int worker_start(struct worker *w, struct sandbox *sandbox)
 
 	kick_blocked(&blocked, false);
 	w->sandbox = sandbox;
+	w->ready = w->ended = false;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, WORKER_STACK_SIZE);
 	pthread_sigmask(SIG_SETMASK, &blocked, &old);
@@ -52,22 +64,29 @@ int worker_start(struct worker *w, struct sandbox *sandbox)
 	w->started = r == 0;
 	if (r < 0)
 		return r;
-	while (sem_wait(&w->ready) < 0)
-		;
+	pthread_mutex_lock(&w->lock);
+	while (!w->ready)
+		pthread_cond_wait(&w->changed, &w->lock);
+	pthread_mutex_unlock(&w->lock);
 	return w->lock_error;
 }
 
 bool worker_stop(struct worker *w, uint64_t deadline_ns)
 {
 	const struct timespec until = ns_to_timespec(deadline_ns);
+	bool ended;
 
 	if (!w->started)
 		return true;
 	loop_stop(w->loop);
-	/* Not pthread_clockjoin_np(), which ThreadSanitizer does not know. */
-	while (sem_clockwait(&w->ended, CLOCK_MONOTONIC, &until) < 0)
-		if (errno != EINTR)
-			return false;
+	/* Not pthread_clockjoin_np(), which ThreadSanitizer does not know; not sem_clockwait(), which musl has not. */
+	pthread_mutex_lock(&w->lock);
+	while (!w->ended && pthread_cond_timedwait(&w->changed, &w->lock, &until) == 0)
+		;
+	ended = w->ended;
+	pthread_mutex_unlock(&w->lock);
+	if (!ended)
+		return false;
 	pthread_join(w->thread, NULL);
 	w->started = false;
 	return true;

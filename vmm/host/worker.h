@@ -7,7 +7,6 @@
 #define VMM_HOST_WORKER_H
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdbool.h>
 
 #include "security/sandbox.h"
@@ -17,14 +16,15 @@
  * struct worker - owns its loop and its thread
  * @name: of the thread, as ps shows it
  * @role: which filter of system calls its thread gets
- * @ready: posted once the thread is locked
- * @ended: posted when the thread is about to return
+ * @changed: signalled when the thread is locked, and again when it is about to return; @lock guards both
  */
 struct worker {
 	struct loop *loop;
 	pthread_t thread;
 	bool started;
-	sem_t ready, ended;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool ready, ended;
 	int lock_error;
 	enum sandbox_role role;
 	struct sandbox *sandbox;
