@@ -104,21 +104,46 @@ job_lint() {
 }
 
 job_fuzz() {
-	local form=(--seconds 10)
-	[ -z "$nightly" ] || form=(--minutes 5 --operations 10000000)
-	tap_of fuzz scripts/fuzz "${form[@]}"
+	local status=0
+	if [ -z "$cells_only" ]; then
+		tap_of fuzz scripts/fuzz --seconds 10 || status=$?
+	fi
+	rm -rf "$tmp/files"
+	start_cells fuzz
+	end_files || status=$?
+	return $status
 }
 
-# Runs one test file; its output and its count go to files, so that several can run at once.
-run_file() {
-	local file=$1 name=$2 dir=$tmp/files/$2 budget status=0 start=$SECONDS
-	budget=$(sed -n '1,20s/^# budget: *\([0-9][0-9]*\)$/\1/p' "$file")
+# command_of CELL: sets command to what runs a cell of the matrix (tests/data/matrix).
+command_of() {
+	IFS=/ read -r -a command <<<"$1"
+	case ${command[0]} in
+	lab | integration) command=("tests/${command[0]}/${command[1]}.test" "${command[@]:2}") ;;
+	fuzz) command=(scripts/fuzz --minutes 5 --operations 10000000 "${command[@]:1}") ;;
+	*) return 1 ;;
+	esac
+}
+
+# green CELL: notes that it has passed, when the tree is the commit's.
+green() {
+	[ -z "$commit" ] || printf '%s %s %s\n' "$1" "$today" "$commit" >>"$green_file"
+}
+
+# passed_all COUNT: something was tested, and nothing failed or was left out.
+passed_all() {
+	grep -q '^[1-9][0-9]* passed' "$1" && ! grep -qE '^(FAILED|SKIPPED)' "$1"
+}
+
+# run_one NAME BUDGET CMD...: its output and its count go to files, so that several can run at once.
+run_one() {
+	local name=$1 budget=$2 dir=$tmp/files/${1//\//+} status=0 start=$SECONDS
+	shift 2
 	mkdir -p "$dir/tmp"
-	if [ ! -x "$file" ] || [ -z "$budget" ]; then
+	if [ ! -x "$1" ] || [ -z "$budget" ]; then
 		echo "FAILED $name: is not executable, or has no line '# budget: SECONDS'" >"$dir/count"
 		return
 	fi
-	TEST_TMP=$dir/tmp timeout -k 10 $((budget * 3)) "$file" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+	TEST_TMP=$dir/tmp timeout -k 10 $((budget * 3)) "$@" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
 	{
 		printf '== %s: status %s, %s s (budget %s s)\n' "$name" "$status" $((SECONDS - start)) "$budget"
 		cat "$dir/out"
@@ -130,53 +155,84 @@ run_file() {
 	rm -rf "$dir/tmp"
 }
 
-# is_wanted FILE: not one of those for --nightly only, or --nightly it is.
+# is_wanted FILE: not one for the night only, or this is one.
 is_wanted() {
 	[ -n "$nightly" ] || ! sed -n 1,20p "$1" | grep -q '^# nightly$'
 }
 
-# test_files DIR AT_ONCE
+# start_one NAME BUDGET CMD...: run_one in the background, as many at once as there are cores.
+running=0 at_once=$(nproc)
+start_one() {
+	if [ "$running" -ge "$at_once" ]; then
+		wait -n
+		running=$((running - 1))
+	fi
+	run_one "$@" &
+	running=$((running + 1))
+}
+
+# start_cells JOB: the cells of tonight that are this job's.
+start_cells() {
+	local cell budget command
+	while read -r cell budget; do
+		if [[ $cell = "$1"/* ]] && command_of "$cell"; then
+			start_one "$cell" "$budget" "${command[@]}"
+		fi
+	done <"$plan"
+}
+
+# end_files: waits for what was started, shows and counts it, and notes what was green.
+end_files() {
+	local dir cell status=0
+	wait
+	running=0
+	for dir in "$tmp"/files/*; do
+		[ -d "$dir" ] || continue
+		cat "$dir/log" 2>/dev/null
+		cat "$dir/count" >>"$counts"
+		! grep -q '^FAILED' "$dir/count" || status=1
+		cell=${dir##*/}
+		cell=${cell//+//}
+		if [[ $cell = */* ]]; then
+			echo "$cell" >>"$tmp/ran"
+			! passed_all "$dir/count" || green "$cell"
+		fi
+	done
+	return $status
+}
+
+# test_files DIR: the tests of every day, and tonight's cells
 test_files() {
-	local file name running=0 found='' status=0
-	[ -z "$nightly" ] || need_packages clang
-	if ! build gcc || ! build asan || { [ -n "$nightly" ] && ! build clang; }; then
+	local file name found=''
+	[ -z "$nightly$cells_only" ] || need_packages clang
+	if ! build gcc || ! build asan || { [ -n "$nightly$cells_only" ] && ! build clang; }; then
 		echo "FAILED what the tests of $1 need does not build" >>"$counts"
 		return 1
 	fi
-	[ -z "$nightly" ] || export VMM_CLANG=$top/build-clang/cmd/vmm
+	[ -z "$nightly$cells_only" ] || export VMM_CLANG=$top/build-clang/cmd/vmm
 	export VMM=$top/build-gcc/cmd/vmm VMM_ASAN=$top/build-asan/cmd/vmm VMM_UNIT=$top/build-gcc/tests/unit LAB=$top/scripts/lab
 	rm -rf "$tmp/files"
 	for file in "$1"/*.test; do
 		[ -f "$file" ] || continue
 		found=yes
-		if ! is_wanted "$file"; then
-			echo "== $file: only with --nightly"
+		[ -z "$cells_only" ] || continue
+		if sed -n 1,20p "$file" | grep -q '^# nightly$'; then
+			[ -n "$nightly" ] || echo "== $file: only with --nightly"
 			continue
 		fi
 		name=${file##*/}
-		name=${name%.test}
-		if [ "$running" -ge "$2" ]; then
-			wait -n
-			running=$((running - 1))
-		fi
-		run_file "$file" "$name" &
-		running=$((running + 1))
+		start_one "${name%.test}" "$(sed -n '1,20s/^# budget: *\([0-9][0-9]*\)$/\1/p' "$file")" "$file"
 	done
-	wait
+	start_cells "${1#tests/}"
+	end_files || return
 	if [ -z "$found" ]; then
 		echo "FAILED $1 has no *.test" >>"$counts"
 		return 1
 	fi
-	for file in "$tmp"/files/*; do
-		cat "$file/log" 2>/dev/null
-		cat "$file/count" >>"$counts"
-		! grep -q '^FAILED' "$file/count" || status=1
-	done
-	return $status
 }
 
 job_integration() {
-	test_files tests/integration "$(nproc)"
+	test_files tests/integration
 }
 
 # axis_words: the kernels of tests/data/kernels that the tests of today ask for, as scripts/kernel's words. The lab's inner
@@ -194,7 +250,15 @@ axis_words() {
 
 # Before the lab's tests, so that minutes of compiling do not count as theirs.
 job_kernels() {
-	local file words=() made=0 status=0
+	local file words=() made=0 status=0 distro
+	for distro in $(sed -n 's|^lab/distros/\([^/]*\)/.*|\1|p' "$plan" | sort -u); do
+		if scripts/distro "$distro"; then
+			made=$((made + 1))
+		else
+			echo "FAILED scripts/distro $distro" >>"$counts"
+			status=1
+		fi
+	done
 	while read -r -a words; do
 		if scripts/kernel "${words[@]}"; then
 			made=$((made + 1))
@@ -219,7 +283,7 @@ job_kernels() {
 
 job_lab() {
 	# An inner host is one busy thread, or two.
-	test_files tests/lab "$(nproc)"
+	test_files tests/lab
 }
 
 job_mutate() {
