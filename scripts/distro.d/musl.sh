@@ -41,5 +41,5 @@ make -s -C include install
 make -s -C src install-libLTLIBRARIES
 make -s install-pkgconfDATA
 source_of libinih
-meson setup build --prefix=$prefix --libdir=lib --default-library=static -Dwith_INIReader=false -Dtests=false
+meson setup build --prefix=$prefix --libdir=lib --default-library=static -Dwith_INIReader=false
 meson install -C build

@@ -251,14 +251,14 @@ axis_words() {
 # Before the lab's tests, so that minutes of compiling do not count as theirs.
 job_kernels() {
 	local file words=() made=0 status=0 distro
-	for distro in $(sed -n 's|^lab/distros/\([^/]*\)/.*|\1|p' "$plan" | sort -u); do
+	while read -r distro; do
 		if scripts/distro "$distro"; then
 			made=$((made + 1))
 		else
 			echo "FAILED scripts/distro $distro" >>"$counts"
 			status=1
 		fi
-	done
+	done < <(sed -n 's|^lab/distros/\([^/]*\)/.*|\1|p' "$plan" | sort -u)
 	while read -r -a words; do
 		if scripts/kernel "${words[@]}"; then
 			made=$((made + 1))
