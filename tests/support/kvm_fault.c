@@ -168,6 +168,8 @@ int __wrap_open64(const char *path, int flags, ...)
 		mode = va_arg(ap, int);
 		va_end(ap);
 	}
+	/* What the tests open lies in memory, where not every kernel has direct access. */
+	flags &= ~O_DIRECT;
 	return fails((flags & O_TMPFILE) == O_TMPFILE ? "open O_TMPFILE" : "open", EMFILE)
 		? -1
 		: __real_open64(path, flags, mode);

@@ -689,6 +689,38 @@ static void more_windows_than_are_held(void **state)
 	close_bench(b);
 }
 
+/*
+ * Buffers of one piece and of very many: what is held moves to the front of its array before the next one would reach
+ * beyond the end.
+ */
+static void windows_never_reach_the_end(void **state)
+{
+	struct bench *b = start_bench(ALL | VIRTIO_F_INDIRECT_DESC);
+	const struct virtio_net_rx *rx = &b->net.rx;
+
+	for (unsigned round = 0; round < 200; round++) {
+		unsigned pieces = 1 + (round * 37) % 250;
+		uint64_t gpa = vqd_alloc(&b->d, 2048, 1);
+		struct vqd_buf buf[250];
+
+		for (unsigned p = 0; p < pieces; p++)
+			buf[p] = (struct vqd_buf){gpa + p, 1, true};
+		buf[pieces - 1].len = 1024;
+		vqd_offer(&b->d, VIRTIO_NET_RX, vqd_add(&b->d, VIRTIO_NET_RX, buf, pieces, true));
+		vqd_kick(&b->d, VIRTIO_NET_RX);
+		rounds(b, 1);
+		/* Some stay, so that the front moves on. */
+		if (round % 8 > 3)
+			host_sends(b, 200 + round);
+		rounds(b, 2);
+		assert_true(rx->first_window + rx->nr_windows <= VIRTIO_NET_WINDOWS);
+		assert_true(rx->first_buffer + rx->nr_buffers <= VIRTIO_NET_QUEUE_MAX);
+		drain_used(b, VIRTIO_NET_RX);
+	}
+	assert_int_equal(b->net.stats.rx_frames, 100);
+	close_bench(b);
+}
+
 /* Offloads disturb the host: nothing is asked of it when nothing changes, and few things when much does. */
 static void resets_cost_the_host_little(void **state)
 {
@@ -847,6 +879,7 @@ int main(void)
 		cmocka_unit_test(no_queue_no_busy_loop),
 		cmocka_unit_test(resets_cost_the_host_little),
 		cmocka_unit_test(more_windows_than_are_held),
+		cmocka_unit_test(windows_never_reach_the_end),
 		cmocka_unit_test(resets_let_go_of_everything),
 		cmocka_unit_test(a_busy_direction_leaves_the_loop),
 		cmocka_unit_test(no_allocation_on_the_way),

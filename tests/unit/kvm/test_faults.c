@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Every call to the host on the way to a machine with devices, and through a short run of it, fails in turn, once: the
- * failure is reported in words, with a negative errno, and nothing is left behind. LeakSanitizer watches the heap in the
- * asan job.
+ * failure is reported in words, with a negative errno, and nothing is left behind. LeakSanitizer watches the heap in
+ * the asan job.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -50,7 +50,7 @@ static bool may_be_survived(const char *hit, int code)
 	/* A host without huge pages has small ones. */
 	if (strcmp(hit, "madvise MADV_NOHUGEPAGE") == 0)
 		return true;
-	/* The VM is then made by the thread that wants it. Devices and vCPUs that get none have words for it: names[]. */
+	/* The VM is then made by the thread that wants it. Devices and vCPUs that get none say so: names[]. */
 	if (strcmp(hit, "pthread_create") == 0)
 		return true;
 	/* EINVAL says that the kernel is older than the advice; the pages are then touched one by one. */
@@ -203,7 +203,7 @@ static void make_files(void)
 static void add_devices(struct config *c, struct config_disk disk[2], struct config_net *net)
 {
 	disk[0] = (struct config_disk){.path = disk_path[0], .logical = 512, .queues = 1, .overlay = true};
-	disk[1] = (struct config_disk){.path = disk_path[1], .logical = 512, .queues = 2};
+	disk[1] = (struct config_disk){.path = disk_path[1], .logical = 512, .queues = 2, .cache = DISK_CACHE_NONE};
 	c->disk = disk;
 	c->nr_disks = 2;
 	*net = (struct config_net){.kind = CONFIG_NET_PASST, .name = passt_path};
