@@ -7,11 +7,15 @@
 #define TESTS_SUPPORT_UNIT_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,12 +27,119 @@
 
 #define SKIPPED 77
 
+/*
+ * How long one test may take: less than the program as a whole (the timeouts of the meson.build files), so that it is
+ * the test that fails, with its name. ThreadSanitizer has three times as long in both. VMM_TEST_SECONDS overrides it.
+ */
+#ifndef TEST_SECONDS
+#define TEST_SECONDS 25
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define TEST_SLOWER 3
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_SLOWER 3
+#endif
+#endif
+#ifndef TEST_SLOWER
+#define TEST_SLOWER 1
+#endif
+
+/* A test as it was written, and its state: between them and cmocka stands the clock. */
+struct timed_test {
+	const struct CMUnitTest *test;
+	void *state;
+};
+
+static timer_t test_timer;
+static void *test_group_state; /* what a fixture of the group has set: that of each test without one of its own */
+static const char *volatile test_running;
+
+/* Whatever thread this is in, only write() and abort() are safe here. */
+static inline void test_hangs(int signo)
+{
+	static const char before[] = "[  FAILED  ] ", after[] = ": it hangs (tests/support/unit.h: TEST_SECONDS)\n";
+	const char *name = test_running ? test_running : "?";
+
+	if (write(STDERR_FILENO, before, sizeof(before) - 1) > 0 && write(STDERR_FILENO, name, strlen(name)) > 0 &&
+		write(STDERR_FILENO, after, sizeof(after) - 1) > 0)
+		test_running = NULL;
+	abort();
+}
+
+static inline void test_clock(time_t seconds, const char *name)
+{
+	test_running = name;
+	timer_settime(test_timer, 0, &(const struct itimerspec){.it_value.tv_sec = seconds}, NULL);
+}
+
+static inline time_t test_seconds(void)
+{
+	const char *set = getenv("VMM_TEST_SECONDS");
+
+	return set ? atoi(set) : TEST_SECONDS * TEST_SLOWER;
+}
+
+static inline int timed_set_up(void **state)
+{
+	struct timed_test *t = *state;
+
+	test_clock(test_seconds(), t->test->name);
+	t->state = t->test->initial_state ? t->test->initial_state : test_group_state;
+	return t->test->setup_func ? t->test->setup_func(&t->state) : 0;
+}
+
+static inline void timed_run(void **state)
+{
+	struct timed_test *t = *state;
+
+	t->test->test_func(&t->state);
+}
+
+static inline int timed_tear_down(void **state)
+{
+	struct timed_test *t = *state;
+	int r = t->test->teardown_func ? t->test->teardown_func(&t->state) : 0;
+
+	test_clock(0, NULL);
+	return r;
+}
+
+static inline int run_timed(
+	const struct CMUnitTest *tests, size_t nr, CMFixtureFunction group_setup, CMFixtureFunction group_teardown)
+{
+	struct CMUnitTest *timed = calloc(nr, sizeof(*timed));
+	struct timed_test *own = calloc(nr, sizeof(*own));
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX};
+	struct sigaction sa = {.sa_handler = test_hangs};
+	int failed;
+
+	if (!timed || !own || sigaction(SIGRTMAX, &sa, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &ev, &test_timer) < 0)
+		abort();
+	for (size_t i = 0; i < nr; i++) {
+		own[i].test = &tests[i];
+		timed[i] = (struct CMUnitTest){tests[i].name, timed_run, timed_set_up, timed_tear_down, &own[i]};
+	}
+	failed = group_setup && group_setup(&test_group_state);
+	if (!failed) {
+		failed = _cmocka_run_group_tests("tests", timed, nr, NULL, NULL);
+		failed |= group_teardown && group_teardown(&test_group_state);
+	}
+	timer_delete(test_timer);
+	free(timed);
+	free(own);
+	return failed ? 1 : 0;
+}
+
 /**
- * run_group() - run an array of cmocka tests
+ * run_group() - run an array of cmocka tests, each for TEST_SECONDS at most: one that hangs ends the program by its name
  *
  * Return: 0 or 1: cmocka's count of failures would overflow an exit status, and 77 of them would look like a skip.
  */
-#define run_group(tests) (cmocka_run_group_tests(tests, NULL, NULL) ? 1 : 0)
+#define run_group(tests) run_timed(tests, sizeof(tests) / sizeof((tests)[0]), NULL, NULL)
+
+/** run_group_with() - the same, with something before the first and after the last */
+#define run_group_with(tests, set_up, tear_down) run_timed(tests, sizeof(tests) / sizeof((tests)[0]), set_up, tear_down)
 
 /**
  * skip_program() - for main(): this program cannot run here

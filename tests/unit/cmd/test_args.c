@@ -370,5 +370,5 @@ int main(void)
 		cmocka_unit_test(the_program_does_not_carry_the_manual),
 	};
 
-	return cmocka_run_group_tests(tests, files, no_files) ? 1 : 0;
+	return run_group_with(tests, files, no_files);
 }

@@ -16,6 +16,11 @@ static struct {
 	unsigned sector;   /* fallocate refuses what cuts one, as that of a block device; 0: any */
 	bool no_fallocate; /* as a file system without holes */
 	bool no_tmpfile;   /* as one without O_TMPFILE */
+	bool unkind;       /* each call is interrupted first, and then moves a part of what it could */
+	unsigned calls;    /* while it is unkind */
+	int sync_error;    /* fdatasync fails */
+	unsigned writes;   /* pwritev succeeds so often, and then fails */
+	int write_error;
 } host;
 
 static void note(char c)
@@ -32,24 +37,72 @@ int __real_fdatasync(int fd);
 int __real_fallocate64(int fd, int mode, off_t offset, off_t len);
 int __real_open64(const char *path, int flags, ...);
 ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t offset, int flags);
+ssize_t __real_preadv64(int fd, const struct iovec *iov, int nr, off_t offset);
+ssize_t __wrap_preadv64(int fd, const struct iovec *iov, int nr, off_t offset);
 int __wrap_fdatasync(int fd);
 int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len);
 int __wrap_open64(const char *path, int flags, mode_t mode);
 
+/* Bytes that one call moves at the most: no multiple of anything. */
+#define PART 1999
+
+static bool interrupted(void)
+{
+	errno = EINTR;
+	return host.unkind && host.calls++ % 2 == 0;
+}
+
+/* The first bytes of a list of windows, as its first two. */
+static int first_part(const struct iovec *iov, int nr, struct iovec part[2])
+{
+	size_t left = PART;
+	int n = 0;
+
+	for (; n < nr && n < 2 && left; n++) {
+		part[n] = (struct iovec){iov[n].iov_base, MIN(iov[n].iov_len, left)};
+		left -= part[n].iov_len;
+	}
+	return n;
+}
+
+ssize_t __wrap_preadv64(int fd, const struct iovec *iov, int nr, off_t offset)
+{
+	struct iovec part[2];
+
+	if (interrupted())
+		return -1;
+	return host.unkind ? __real_preadv64(fd, part, first_part(iov, nr, part), offset)
+			   : __real_preadv64(fd, iov, nr, offset);
+}
+
 ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t offset, int flags)
 {
+	struct iovec part[2];
+
+	if (interrupted())
+		return -1;
+	if (host.unkind)
+		return __real_pwritev64v2(fd, part, first_part(iov, nr, part), offset, flags);
 	note(flags & RWF_DSYNC ? 'W' : 'w');
+	errno = host.write_error;
+	if (host.write_error && !host.writes--)
+		return -1;
 	return __real_pwritev64v2(fd, iov, nr, offset, flags);
 }
 
 int __wrap_fdatasync(int fd)
 {
+	if (interrupted())
+		return -1;
 	note('s');
-	return __real_fdatasync(fd);
+	errno = host.sync_error;
+	return host.sync_error ? -1 : __real_fdatasync(fd);
 }
 
 int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len)
 {
+	if (interrupted())
+		return -1;
 	note('f');
 	errno = host.no_fallocate ? EOPNOTSUPP : EINVAL;
 	if (host.no_fallocate || (host.sector && ((offset | len) & (host.sector - 1))))
@@ -206,6 +259,101 @@ static void sectors_smaller_than_the_host_s(void **state)
 	drop(b);
 }
 
+/* A request in buffers of odd lengths, of 8 KiB in all. */
+static void request_in_pieces(struct bench *b, uint32_t type, uint64_t sector)
+{
+	struct vqd_buf buf[6] = {{b->header, 16, false}};
+	static const uint32_t len[4] = {1, 4095, 3000, 1096};
+	uint32_t at = 0;
+
+	for (unsigned i = 0; i < 4; at += len[i++])
+		buf[1 + i] = (struct vqd_buf){b->data + at, len[i], type == IN};
+	buf[5] = (struct vqd_buf){b->status, 1, true};
+	put_header(b, type, sector);
+	vqd_request(&b->d, 0, buf, 6, false);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), OK);
+}
+
+/* A host that is interrupted by signals, and moves less than it was asked for: the guest sees none of it. */
+static void interrupted_and_short(void **state)
+{
+	for (int overlay = 0; overlay < 2; overlay++) {
+		struct bench *b = make(&(struct setup){.overlay = overlay});
+		uint8_t *data;
+
+		alive(b, UINT64_MAX);
+		host.unkind = true;
+		host.calls = 0;
+		request_in_pieces(b, IN, 20);
+		for (unsigned n = 0; n < 16; n++)
+			data_is(b, n * SECTOR, SECTOR, (uint8_t)(20 + n));
+		data = vqd_ptr(&b->d, b->data);
+		for (unsigned n = 0; n < 16; n++)
+			memset(data + (size_t)n * SECTOR, (int)(0xe0 + n), SECTOR);
+		request_in_pieces(b, OUT, 99);
+		assert_int_equal(request(b, FLUSH, 0, 0), OK);
+		put_segment(b, 0, 101, 3, 1);
+		assert_int_equal(request(b, WRITE_ZEROES, 0, 16), OK);
+		put_segment(b, 0, 200, 8, 0);
+		assert_int_equal(request(b, DISCARD, 0, 16), OK);
+		request_in_pieces(b, IN, 99);
+		for (unsigned n = 0; n < 16; n++)
+			data_is(b, n * SECTOR, SECTOR, (uint8_t)(n >= 2 && n < 5 ? 0 : 0xe0 + n));
+		/* What lies beside is as it was. */
+		request_in_pieces(b, IN, 88);
+		data_is(b, 10 * SECTOR, SECTOR, 98);
+		request_in_pieces(b, IN, 115);
+		data_is(b, 0, SECTOR, 115);
+		host.unkind = false;
+		assert_int_equal(virtio_payload(&b->blk.dev).host_errors, 0);
+		drop(b);
+	}
+}
+
+/* A disk that cannot make data durable says so, also for zeroes of a guest that cannot flush. */
+static void a_flush_that_fails(void **state)
+{
+	struct bench *b = make(&(struct setup){0});
+
+	alive(b, UINT64_MAX);
+	host.sync_error = EIO;
+	assert_int_equal(request(b, FLUSH, 0, 0), IOERR);
+	put_segment(b, 0, 8, 8, 0);
+	assert_int_equal(request(b, WRITE_ZEROES, 0, 16), OK);
+	alive(b, BIT(13) | BIT(14)); /* in write-through */
+	put_segment(b, 0, 8, 8, 0);
+	assert_int_equal(request(b, WRITE_ZEROES, 0, 16), IOERR);
+	host.sync_error = 0;
+	assert_int_equal(request(b, WRITE_ZEROES, 0, 16), OK);
+	drop(b);
+}
+
+/* The place of an overlay is full: the request fails, and what could be read before can be read after. */
+static void an_overlay_that_is_full(void **state)
+{
+	/* Across two blocks and a part of each; which of its writes fails: both copies, then the data. */
+	for (unsigned fails = 0; fails < 3; fails++) {
+		struct bench *b = make(&(struct setup){.overlay = true});
+
+		alive(b, UINT64_MAX);
+		memset(vqd_ptr(&b->d, b->data), 0xaa, 8 * SECTOR);
+		host.log[0] = '\0';
+		host.writes = fails;
+		host.write_error = ENOSPC;
+		assert_int_equal(request(b, OUT, 12, 8 * SECTOR), IOERR);
+		host.write_error = 0;
+		assert_int_equal(request(b, IN, 8, 16 * SECTOR), OK);
+		for (unsigned n = 0; n < 16; n++)
+			data_is(b, n * SECTOR, SECTOR, (uint8_t)(8 + n));
+		memset(vqd_ptr(&b->d, b->data), 0xaa, 8 * SECTOR);
+		assert_int_equal(request(b, OUT, 12, 8 * SECTOR), OK);
+		assert_int_equal(request(b, IN, 8, 16 * SECTOR), OK);
+		for (unsigned n = 0; n < 16; n++)
+			data_is(b, n * SECTOR, SECTOR, (uint8_t)(n >= 4 && n < 12 ? 0xaa : 8 + n));
+		drop(b);
+	}
+}
+
 /* --- Where an overlay lies --------------------------------------------------------------------------------------- */
 
 static int open_overlay(struct disk *d, struct err *e)
@@ -294,8 +442,11 @@ int main(void)
 		cmocka_unit_test(an_overlay_is_not_durable),
 		cmocka_unit_test(bounced_at_an_offset),
 		cmocka_unit_test(sectors_smaller_than_the_host_s),
+		cmocka_unit_test(interrupted_and_short),
+		cmocka_unit_test(a_flush_that_fails),
+		cmocka_unit_test(an_overlay_that_is_full),
 		cmocka_unit_test(where_an_overlay_lies),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests);
 }

@@ -195,5 +195,5 @@ int main(void)
 		cmocka_unit_test(odd_names),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests);
 }

@@ -237,5 +237,5 @@ int main(void)
 		cmocka_unit_test(vsock),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests);
 }

@@ -125,5 +125,5 @@ int main(void)
 		TEST(wide_accesses_find_ones_behind_the_registers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests);
 }

@@ -93,5 +93,5 @@ int main(void)
 		TEST(what_lies_behind_reads_as_ones),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests);
 }

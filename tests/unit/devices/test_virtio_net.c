@@ -51,6 +51,7 @@ struct fake {
 	unsigned offload_calls;
 	unsigned sends, receives;
 	bool flush_fails;
+	int send_error; /* what a send ends with, below zero */
 };
 
 static int fake_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t bytes)
@@ -58,6 +59,8 @@ static int fake_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t
 	struct fake *f = container_of(b, struct fake, backend);
 
 	f->sends++;
+	if (f->send_error)
+		return f->send_error;
 	if (writev(b->fd, iov, (int)nr) >= 0)
 		return 0;
 	b->blocked = errno == EAGAIN;
@@ -358,6 +361,68 @@ static void the_header_reaches_the_host_checked(void **state)
 	rounds(b, 2);
 	assert_host_gets_nothing(b);
 	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 1);
+	close_bench(b);
+}
+
+/* What was negotiated for one protocol is not for the other. */
+static void each_segmentation_is_negotiated(void **state)
+{
+	static const uint64_t feature[] = {VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6};
+	static const uint8_t type[] = {NET_HDR_GSO_TCPV4, NET_HDR_GSO_TCPV6};
+
+	for (unsigned taken = 0; taken < 2; taken++) {
+		struct bench *b = start_bench(VIRTIO_NET_F_CSUM | feature[taken]);
+
+		for (unsigned asked = 0; asked < 2; asked++) {
+			struct net_hdr h = {.flags = 1, .gso_type = type[asked], .gso_size = 1448, .csum_start = 34};
+
+			make_frame(b, 100);
+			memcpy(b->sent, &h, NET_HDR_SIZE);
+			tx(b, 100, NULL, 0, false);
+			/* ECN was not negotiated for either. */
+			b->sent[1] |= NET_HDR_GSO_ECN;
+			tx(b, 100, NULL, 0, false);
+			b->sent[1] = type[asked];
+			rounds(b, 2);
+			if (asked == taken)
+				assert_host_gets(b, 100);
+			assert_host_gets_nothing(b);
+		}
+		close_bench(b);
+	}
+}
+
+/* A frame that the host refuses is lost, and counts as that; the next one is sent. */
+static void a_send_that_fails(void **state)
+{
+	struct bench *b = start_bench(ALL);
+
+	make_frame(b, 100);
+	b->fake.send_error = -EIO;
+	tx(b, 100, NULL, 0, false);
+	rounds(b, 2);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 1);
+	assert_int_equal(b->net.stats.tx_dropped, 1);
+	assert_int_equal(b->net.stats.tx_frames, 0);
+	assert_int_equal(virtio_payload(&b->net.dev).from_guest, 0);
+	assert_int_equal(link_status(b), 1);
+	b->fake.send_error = 0;
+	tx(b, 100, NULL, 0, false);
+	rounds(b, 2);
+	assert_host_gets(b, 100);
+	assert_int_equal(b->net.stats.tx_frames, 1);
+	assert_int_equal(b->net.stats.tx_dropped, 1);
+	/* With the other side gone nothing is tried any more. */
+	b->fake.send_error = -ENOTCONN;
+	tx(b, 100, NULL, 0, false);
+	rounds(b, 2);
+	assert_int_equal(link_status(b), 0);
+	assert_int_equal(b->fake.sends, 3);
+	tx(b, 100, NULL, 0, false);
+	rounds(b, 2);
+	assert_int_equal(b->fake.sends, 3);
+	assert_int_equal(b->net.stats.tx_dropped, 3);
+	assert_int_equal(drain_used(b, VIRTIO_NET_TX), 3);
 	close_bench(b);
 }
 
@@ -865,6 +930,8 @@ int main(void)
 		cmocka_unit_test(what_it_offers),
 		cmocka_unit_test(sends_whatever_the_cuts),
 		cmocka_unit_test(the_header_reaches_the_host_checked),
+		cmocka_unit_test(each_segmentation_is_negotiated),
+		cmocka_unit_test(a_send_that_fails),
 		cmocka_unit_test(frames_of_no_size),
 		cmocka_unit_test(rules_of_the_device),
 		cmocka_unit_test(a_slow_host_holds_the_driver_up),

@@ -81,6 +81,23 @@ static void refused(struct bench *b, const char *rule)
 	drop(b);
 }
 
+/* 2.7: the three rings lie where the driver likes, in any order, and one right behind the other. */
+static void rings_in_any_order(void **state)
+{
+	static const uint8_t order[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	for (unsigned i = 0; i < 6; i++) {
+		struct bench *b = make(SIZE);
+		uint64_t *ring[3] = {&b->q.desc, &b->q.avail, &b->q.used}, at = VQD_RAM_START + 4096;
+
+		for (unsigned k = 0; k < 3; k++) {
+			*ring[order[i][k]] = at;
+			at += 16 * SIZE; /* as long as the table of descriptors, the longest of the three */
+		}
+		assert_int_equal(vq_start(&b->q), 0);
+		drop(b);
+	}
+}
+
 static void a_chain_comes_in_order(void **state)
 {
 	struct bench *b = started();
@@ -555,6 +572,7 @@ static void a_reset_forgets_and_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rings_in_any_order),
 		cmocka_unit_test(a_chain_comes_in_order),
 		cmocka_unit_test(used_elements_and_indices_wrap),
 		cmocka_unit_test(a_full_queue_of_chains_of_one),

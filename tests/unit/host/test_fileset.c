@@ -181,5 +181,5 @@ int main(void)
 		cmocka_unit_test(paths_of_descriptors),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return run_group_with(tests, set_up, tear_down);
 }

@@ -399,5 +399,5 @@ int main(void)
 		cmocka_unit_test(what_is_no_file),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return run_group_with(tests, set_up, tear_down);
 }

@@ -103,5 +103,5 @@ int main(void)
 		cmocka_unit_test(the_boot_cpu_is_wired_to_the_8259),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests);
 }

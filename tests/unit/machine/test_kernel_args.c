@@ -121,5 +121,5 @@ int main(void)
 		cmocka_unit_test(a_line_says_where_interrupts_come_from),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests);
 }

@@ -559,5 +559,5 @@ int main(void)
 
 	if (landlock_abi() < 0)
 		return skip_program("this kernel has no Landlock");
-	return cmocka_run_group_tests(tests, set_up, tear_down) ? 1 : 0;
+	return run_group_with(tests, set_up, tear_down);
 }
