@@ -27,7 +27,7 @@
 #define DEBUG   0xf4
 
 /* A guest that does not end by itself is ended by this, and its test fails. */
-#define TIME_LIMIT (30 * NSEC_PER_SEC)
+#define TIME_LIMIT (15 * NSEC_PER_SEC)
 
 /* --- Guests ------------------------------------------------------------------------------------------------------- */
 
@@ -216,6 +216,27 @@ int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices)
 	return (int)role == refused_role ? -EACCES : 0;
 }
 
+/* What the guest's first entry comes to, in place of what it does; 0: that */
+static enum vcpu_event first_exit;
+static uint32_t first_ndata;
+
+int __real_vcpu_step(struct vcpu *v, struct vcpu_exit *ret);
+int __wrap_vcpu_step(struct vcpu *v, struct vcpu_exit *ret);
+
+int __wrap_vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
+{
+	enum vcpu_event what = first_exit;
+
+	if (!what || v->id)
+		return __real_vcpu_step(v, ret);
+	first_exit = 0;
+	*ret = (struct vcpu_exit){.what = what, .error = what == VCPU_SYSTEM_EVENT ? KVM_SYSTEM_EVENT_SHUTDOWN : 1};
+	v->run->internal.ndata = first_ndata;
+	for (unsigned i = 0; i < ARRAY_SIZE(v->run->internal.data); i++)
+		v->run->internal.data[i] = 100 + i;
+	return 0;
+}
+
 /* --- How guests end ----------------------------------------------------------------------------------------------- */
 
 static void power_off(struct program *p)
@@ -319,6 +340,49 @@ static void every_end_has_its_verdict(void **state)
 		if (v.outcome != end->verdict.outcome || v.by != end->verdict.by || v.value != end->verdict.value)
 			fail_msg("%s: %s by %s, %llu", end->name, outcome_name(v.outcome), detector_text(v.by),
 				(unsigned long long)v.value);
+		/* Words are for what KVM or the host did wrong. */
+		assert_string_equal(r.m->end.failure, "");
+		down(&r);
+	}
+}
+
+/* What KVM says of a guest that it cannot run, or that a guest asks of KVM alone; and then it goes on, and panics. */
+static void kvm_ends_it(void **state)
+{
+	static const struct {
+		enum vcpu_event what;
+		uint32_t ndata;
+		struct verdict verdict;
+		const char *failure;
+		uint64_t kept;
+	} cases[] = {
+		{VCPU_INTERNAL_ERROR, 2, {OUTCOME_CRASH, DETECTOR_INTERNAL_ERROR, 0},
+			"KVM internal error on CPU 0, suberror 1 (an instruction KVM cannot emulate)", 2},
+		{VCPU_INTERNAL_ERROR, 4711, {OUTCOME_CRASH, DETECTOR_INTERNAL_ERROR, 0},
+			"KVM internal error on CPU 0, suberror 1 (an instruction KVM cannot emulate)", 4},
+		{VCPU_ENTRY_FAILED, 0, {OUTCOME_FAILURE, DETECTOR_ENTRY_FAILED, 0},
+			"KVM could not enter the guest on CPU 0: ", 0},
+		{VCPU_SYSTEM_EVENT, 0, {OUTCOME_POWEROFF, DETECTOR_VMM, 0}, "", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct program p = {.size = 0};
+		struct verdict v;
+		struct rig r;
+
+		panic_and_reset(&p);
+		up(&r, &p);
+		first_exit = cases[i].what;
+		first_ndata = cases[i].ndata;
+		v = run(&r);
+		if (v.outcome != cases[i].verdict.outcome || v.by != cases[i].verdict.by)
+			fail_msg("case %zu: %s by %s", i, outcome_name(v.outcome), detector_text(v.by));
+		if (strncmp(r.m->end.failure, cases[i].failure, strlen(cases[i].failure)) ||
+			!*r.m->end.failure != !*cases[i].failure)
+			fail_msg("case %zu: '%s'", i, r.m->end.failure);
+		assert_int_equal(r.m->end.internal_error.ndata, cases[i].kept);
+		for (unsigned d = 0; d < cases[i].kept; d++)
+			assert_int_equal(r.m->end.internal_error.data[d], 100 + d);
 		down(&r);
 	}
 }
@@ -460,6 +524,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_end_has_its_verdict),
+		cmocka_unit_test(kvm_ends_it),
 		cmocka_unit_test(the_first_verdict_wins),
 		cmocka_unit_test(a_panic_is_heard_to_its_end),
 		cmocka_unit_test(no_guest_without_a_filter),
