@@ -138,8 +138,9 @@ static bool has_rule(enum sandbox_role role, uint32_t devices, long nr)
 
 static void must_die(enum sandbox_role role, uint32_t devices, long nr, const uint64_t *arg)
 {
-	char want[128];
+	char want[512];
 	struct end end;
+	int n;
 
 	try(role, devices, nr, arg, &end);
 	if (is_process(role)) {
@@ -149,9 +150,13 @@ static void must_die(enum sandbox_role role, uint32_t devices, long nr, const ui
 	}
 	if (!WIFEXITED(end.status) || WEXITSTATUS(end.status) != SIGSYS_EXIT_STATUS)
 		fail_msg("%s: call %ld: status 0x%x, '%s'", seccomp_role_name(role), nr, end.status, end.text);
-	snprintf(want, sizeof(want), "vmm: sandbox: the %s thread may not call %s (%ld): 0x%llx, ",
-		seccomp_role_name(role), seccomp_call_name(nr), nr, (unsigned long long)arg[0]);
-	if (strncmp(end.text, want, strlen(want)))
+	n = snprintf(want, sizeof(want), "vmm: sandbox: the %s thread may not call %s (%ld)", seccomp_role_name(role),
+		seccomp_call_name(nr), nr);
+	for (size_t i = 0; i < 6; i++)
+		n += snprintf(
+			want + n, sizeof(want) - (size_t)n, "%s0x%llx", i ? ", " : ": ", (unsigned long long)arg[i]);
+	snprintf(want + n, sizeof(want) - (size_t)n, "\n");
+	if (strcmp(end.text, want))
 		fail_msg("wanted '%s', got '%s'", want, end.text);
 }
 

@@ -147,23 +147,44 @@ static void strict(void **state)
 	in_child(strict_is_all_of_it);
 }
 
+static int said[2]; /* a pipe */
+
+static void last_words(void)
+{
+	must(write(said[1], "bye\n", 4) == 4);
+}
+
 static void forbidden_call(void)
 {
-	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox_plan plan = plan_of(SANDBOX_BEST_EFFORT);
 	struct sandbox s = {0};
 	struct err e = {0};
 
+	plan.keep[0] = plan.report_fd = said[1];
+	plan.nr_keep = 1;
+	plan.last_words = last_words;
 	must(run_stages(&s, &plan, &e) == 0);
 	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
-	syscall(SYS_reboot, 0, 0, 0, 0);
+	syscall(SYS_reboot, 0x1234567890abcdef, 0, 0, 0);
 }
 
-static void a_forbidden_call_is_159(void **state)
+/* Status 159, the terminal is given back first, and then one line. */
+static void a_forbidden_call_ends_us(void **state)
 {
-	int status = status_of(forbidden_call);
+	static const char words[] =
+		"bye\nvmm: sandbox: the loop thread may not call reboot (169): 0x1234567890abcdef, 0x0, ";
+	char text[512] = "";
+	int status;
 
+	assert_int_equal(pipe(said), 0);
+	status = status_of(forbidden_call);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 159);
+	close(said[1]);
+	assert_in_range(read(said[0], text, sizeof(text) - 1), 1, sizeof(text) - 1);
+	close(said[0]);
+	if (strncmp(text, words, strlen(words)) || strchr(text + 4, '\n') != text + strlen(text) - 1)
+		fail_msg("%s", text);
 }
 
 static void off_does_nothing(void)
@@ -507,6 +528,45 @@ static void wrong_jails(void)
 	}
 }
 
+static const struct refusal jail_refusals[] = {
+	{SYS_unshare, 0, CLONE_NEWNET, -1, "--netns: a new network namespace: permission denied: only root can", true},
+	{SYS_unshare, 0, CLONE_NEWNS, -1, "--chroot: a mount namespace: permission denied: only root can", true},
+	{SYS_mount, -1, 0, -1, "--chroot: a private mount namespace: permission denied: only root can", true},
+	{SYS_mount, 3, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, -1, "--chroot: an empty root: ", true},
+	{SYS_umount2, -1, 0, -1, "--chroot: leaving the old root: ", true},
+	{SYS_setgroups, -1, 0, -1, "--user: 1234:2345: permission denied: only root can", true},
+	{SYS_setresgid, -1, 0, -1, "--user: 1234:2345: permission denied: only root can", true},
+	{SYS_setresuid, -1, 0, -1, "--user: 1234:2345: permission denied: only root can", true},
+};
+
+static void jail_without(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_OFF);
+	struct sandbox s = {0};
+	struct err e = {0};
+	int r;
+
+	plan.jail = (struct sandbox_jail){.user = true, .uid = 1234, .gid = 2345, .chroot = "", .netns = ""};
+	host_refuses(refused);
+	r = run_stages(&s, &plan, &e);
+	/* In a container the root may be one that cannot be left. */
+	must(r < 0 && (strstr(e.text, refused->words) || strstr(e.text, "initramfs")));
+	must(getuid() == 0);
+}
+
+/* What the operator has asked for by name is an error when it cannot be had, in every mode. */
+static void each_step_of_the_jail_is_refused(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(jail_refusals); i++) {
+		int status;
+
+		refused = &jail_refusals[i];
+		status = status_of(jail_without);
+		if (status)
+			fail_msg("a jail without '%s': status 0x%x", refused->words, status);
+	}
+}
+
 /* An ordinary user is told what only root can. */
 static void a_users_jail(void)
 {
@@ -585,6 +645,7 @@ static void jails(void **state)
 	in_child(the_whole_jail);
 	in_child(no_empty_root);
 	in_child(no_empty_root_in_an_initramfs);
+	each_step_of_the_jail_is_refused();
 	in_child(a_users_jail);
 }
 
@@ -691,7 +752,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strict),
-		cmocka_unit_test(a_forbidden_call_is_159),
+		cmocka_unit_test(a_forbidden_call_ends_us),
 		cmocka_unit_test(off),
 		cmocka_unit_test(fds),
 		cmocka_unit_test(limits),
