@@ -141,9 +141,29 @@
 	ANY(role, SANITIZER, ioctl, "is the log a terminal?"), \
 	ANY(role, SANITIZER, access, "the program, to symbolize")
 
+/*
+ * musl has its own ways (src/linux/epoll.c, src/thread/pthread_cond_timedwait.c, src/linux/preadv2.c, src/stdio): what
+ * glibc does by another call, or not at all. A build against glibc has none of these.
+ */
+#ifdef __GLIBC__
+#define EVERY_MUSL(role)
+#define MUSL(...)
+#else
+#define EVERY_MUSL(role) \
+	IF(role, ALWAYS, futex, "REQUEUE", FUTEX(FUTEX_REQUEUE), "musl: waiters for a condition are woken one by one"),
+#define MUSL(...) __VA_ARGS__,
+#endif
+#define EPOLL_PWAIT(role) MUSL(IF(role, ALWAYS, epoll_pwait, "no mask", LONG(4, 0), "musl: epoll_wait"))
+
 const struct sandbox_rule sandbox_rules[] = {
 	/* The control loop */
 	EVERY(LOOP),
+	EVERY_MUSL(LOOP)
+	EPOLL_PWAIT(LOOP)
+	MUSL(ANY(LOOP, ALWAYS, writev, "musl: text of stdio"))
+	MUSL(IF2(LOOP, ALWAYS, mmap, "PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS", LONG(2, PROT_NONE),
+		LONG(3, MAP_PRIVATE | MAP_ANONYMOUS), "musl: malloc"))
+	MUSL(IF(LOOP, ALWAYS, mprotect, "PROT_READ|PROT_WRITE", LONG(2, PROT_READ | PROT_WRITE), "musl: malloc"))
 	IF(LOOP, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for a thread's end"),
 	TIMED_WAIT(LOOP, "goes on waiting for a disk's thread to end, after a stop of the process"),
 	ANY(LOOP, ALWAYS, epoll_wait, "waits for the next event"),
@@ -186,6 +206,9 @@ const struct sandbox_rule sandbox_rules[] = {
 
 	/* The loop of the disks */
 	EVERY(DISK),
+	EVERY_MUSL(DISK)
+	EPOLL_PWAIT(DISK)
+	MUSL(ANY(DISK, ALWAYS, pwritev, "musl: pwritev2 without flags"))
 	EVERY_ENDING(DISK),
 	IF(DISK, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits until its rate allows a request"),
 	TIMED_WAIT(DISK, "goes on waiting until its rate allows a request, after a stop of the process"),
@@ -199,6 +222,8 @@ const struct sandbox_rule sandbox_rules[] = {
 
 	/* The loop of network devices, the socket device and the balloon */
 	EVERY(MISC),
+	EVERY_MUSL(MISC)
+	EPOLL_PWAIT(MISC)
 	EVERY_ENDING(MISC),
 	ANY(MISC, ALWAYS, epoll_wait, "waits for the next event"),
 	ANY(MISC, ALWAYS, read, "an eventfd or a timer: the next turn, the end"),
@@ -225,6 +250,7 @@ const struct sandbox_rule sandbox_rules[] = {
 
 	/* A vCPU */
 	EVERY(VCPU),
+	EVERY_MUSL(VCPU)
 	EVERY_ENDING(VCPU),
 	IF(VCPU, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for the start"),
 	IF(VCPU, ALWAYS, ioctl, "KVM_RUN", INT(1, REQUEST_KVM_RUN), "runs the guest"),
