@@ -3,14 +3,15 @@
 #
 # For the tests that run the hostile driver (tests/guest/hostile): source it behind tap.sh. The lab's busybox reads it too.
 
-# What there has to be of each device, so that no group is gone with a feature that is not offered any more.
+# What there has to be of each device, so that no group is gone with a feature that is not offered any more. $hostile_net:
+# what more there is where the network is a TAP.
 HOSTILE_EACH="start registers features status queues config chains broken events"
 hostile_groups() {
 	case $1 in
+	*.*) echo "start ${1#*.}" ;;
 	blk) echo "$HOSTILE_EACH form sectors others ranges modes" ;;
 	blk-ro) echo "$HOSTILE_EACH read-only" ;;
-	net) echo "$HOSTILE_EACH transmit receive" ;;
-	net-offload) echo "$HOSTILE_EACH transmit offload receive" ;;
+	net) echo "$HOSTILE_EACH transmit receive ${hostile_net-}" ;;
 	rng) echo "$HOSTILE_EACH entropy" ;;
 	vsock) echo "$HOSTILE_EACH form fields connections" ;;
 	console) echo "$HOSTILE_EACH text" ;;
@@ -18,9 +19,10 @@ hostile_groups() {
 	esac
 }
 
-# hostile_verdicts FILE DEVICE: one TAP line for each group of the guest's output, with what is wrong below it.
+# hostile_verdicts FILE WHAT: one TAP line for each group of the guest's output, with what is wrong below it. WHAT is a
+# device, or a group of one: DEVICE.GROUP.
 hostile_verdicts() {
-	awk -v device="${2%-offload}" -v groups="$(hostile_groups "$2")" -v what="$2" '
+	awk -v device="${2%%.*}" -v groups="$(hostile_groups "$2")" '
 		/^(not )?ok - / {
 			bad = /^not /
 			id = bad ? $4 : $3
@@ -45,7 +47,7 @@ hostile_verdicts() {
 			for (i = 1; i <= n; i++) {
 				g = name[i]
 				good = cases[g] > 0 && !failed[g] && (g != "start" || (ended && detail[g] == ""))
-				printf "%sok - %s: %s, %d cases\n%s", good ? "" : "not ", what, g, cases[g], detail[g]
+				printf "%sok - %s: %s, %d cases\n%s", good ? "" : "not ", device, g, cases[g], detail[g]
 			}
 			if (!ended)
 				printf "# the guest did not come to its end; it last said:\n%s# %s\n", said, $0
@@ -60,7 +62,7 @@ hostile_verdicts() {
 hostile_vmm() {
 	local what=$1
 	shift
-	run timeout 300 "$hostile_vmm" --kernel "$hostile_elf" --cmdline "case=$what" --mem 128M --debug-exit --timeout 280s \
+	run timeout 300 "$hostile_vmm" --kernel "$hostile_elf" --cmdline "case=$what terse" --mem 128M --debug-exit --timeout 280s \
 		--disk path=disk,id=hostile-disk --disk path=ro,ro --vsock cid=5,path=vsock --balloon --console virtio,file=guest \
 		--console-cap 0 "$@"
 }

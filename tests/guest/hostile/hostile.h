@@ -2,13 +2,14 @@
 /*
  * A hostile driver without an operating system: an ELF that vmm enters directly. It knows virtio 1.2 from the
  * specification only, not from vmm's headers, breaks one rule after the other, and prints on the serial port, as TAP,
- * what it saw. After each case the device is reset, negotiated and used, and so is another device that had no part in it.
+ * what it saw. After each case the device is reset, negotiated and used, and so is another one that had no part in it.
  *
  * Words of the command line:
  *	case=all | DEVICE | GROUP | DEVICE.GROUP | DEVICE.GROUP.N | list
  *	at=BASE,STRIDE,NR	where the virtio-mmio devices are (default: vmm's)
  *	ram=BYTES		where RAM ends
  *	peer			the device is not vmm's: cases that say so may differ
+ *	terse			no words about what is good
  * It ends by debug exit: 0, or 1 when a case failed.
  *
  * One CPU, interrupts off: what a device says is polled.

@@ -12,7 +12,7 @@ uint64_t ram_end = 128u << 20;
 static struct dev dev[DEVS_MAX];
 static unsigned nr_devs;
 static const char *wanted = "all";
-static bool peer, listing;
+static bool peer, listing, terse;
 static unsigned nr_cases, nr_failed, nr_differ;
 static bool failed;
 
@@ -151,6 +151,8 @@ static void read_words(const char *s, uint64_t *base, uint64_t *stride, uint64_t
 			wanted = s + 5;
 		} else if (starts(s, "peer")) {
 			peer = true;
+		} else if (starts(s, "terse")) {
+			terse = true;
 		} else if (starts(s, "ram=")) {
 			s += 4;
 			ram_end = number(&s);
@@ -179,11 +181,13 @@ static void verdict(const char *id, const struct test *t)
 	nr_differ += differs;
 	print(failed && !differs ? "not ok - " : "ok - ");
 	print(id);
-	print(" ");
-	print(t->does);
-	print(" [");
-	print(t->section);
-	print("]");
+	if (failed || !terse) {
+		print(" ");
+		print(t->does);
+		print(" [");
+		print(t->section);
+		print("]");
+	}
 	if (differs || (listing && t->peer)) {
 		print(" (differs: ");
 		print(t->peer);
