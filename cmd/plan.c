@@ -100,10 +100,10 @@ static uint32_t devices_of(const struct config *c)
 	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0);
 }
 
-static void allow_path(struct sandbox_plan *plan, const char *path, uint64_t rights)
+static void allow_path(struct sandbox_plan *plan, const struct sandbox_path *path)
 {
 	if (plan->nr_paths < SANDBOX_PATHS_MAX)
-		plan->path[plan->nr_paths++] = (struct sandbox_path){path, rights};
+		plan->path[plan->nr_paths++] = *path;
 }
 
 static void plan_virtio(const struct config *c, struct sandbox_plan *plan)
@@ -128,6 +128,7 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 				.user = config->user,
 				.uid = config->uid,
 				.gid = config->gid,
+				.userns = config->userns,
 				.chroot = config->chroot,
 				.netns = config->netns,
 				.cgroup = config->cgroup,
@@ -176,7 +177,9 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 	if (config->console == CONSOLE_PTY) {
 		plan->devices |= SANDBOX_HAS(PTY);
 		/* To see at the end whether anybody reads it. */
-		allow_path(plan, console_pty_name(console), LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV);
+		allow_path(plan,
+			&(struct sandbox_path){
+				console_pty_name(console), LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV, false});
 	}
 	if (config->console == CONSOLE_FILE)
 		plan_descriptor(fd_of_path(config->console_path), plan);
@@ -184,7 +187,7 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 		plan->devices |= SANDBOX_HAS(SOCKET);
 	/* To say how many pages are free, when they are too few. */
 	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
-		allow_path(plan, "/sys/kernel/mm/hugepages", LL_READ_FILE);
+		allow_path(plan, &(struct sandbox_path){"/sys/kernel/mm/hugepages", LL_READ_FILE, true});
 }
 
 void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, struct sandbox_plan *ret)

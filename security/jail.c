@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "security/stages.h"
@@ -115,4 +116,32 @@ int jail_become(uid_t uid, gid_t gid, struct err *e)
 	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return failed(-errno, "--user", text, e);
 	return 0;
+}
+
+/*
+ * No user of the host has a name in it: nothing that we do after asks for one, files that we make belong to whom we run
+ * as, and a map would have to be written to /proc while we are dumpable.
+ */
+int jail_new_userns(struct err *e)
+{
+	if (unshare(CLONE_NEWUSER) == 0)
+		return 0;
+	if (errno == EPERM || errno == ENOSPC)
+		return err_set(e, -errno, "--userns: this host lets us have no user namespace; `vmm check` says why");
+	return err_sys(e, -errno, "--userns");
+}
+
+int sandbox_userns_available(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		_exit(unshare(CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0 ? errno : 0);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EPERM;
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "security/landlock.h"
 #include "security/seccomp.h"
@@ -150,7 +151,45 @@ void sandbox_open(struct sandbox *s, struct trace *trace)
 	trace_sandbox_stage(trace, stages[SANDBOX_STAGE_EARLY], s->took_ns);
 }
 
-static int jail(struct sandbox *s, struct err *e)
+/* Whether nothing is looked up by its path after CONFINE: then an empty root does. */
+static bool needs_no_root(const struct sandbox_plan *plan)
+{
+	for (size_t i = 0; i < plan->nr_paths; i++)
+		if (plan->path[i].by_name)
+			return false;
+	return !SANITIZED && !plan->jail.chroot;
+}
+
+/* What an operator did not ask for by name, and the host does not let us have, is left out. */
+static int if_wanted(const struct sandbox *s, int r, struct err *e)
+{
+	if (r >= 0 || s->plan->jail.userns == SANDBOX_USERNS_ON)
+		return r;
+	e->text[0] = '\0';
+	return 0;
+}
+
+/*
+ * A namespace of users in which we have every capability, to use them for an empty root, and lose them all with the rest.
+ * What forbids this by halves (AppArmor) lets it be made, and then nothing be done in it.
+ */
+static int own_users(struct sandbox *s, struct err *e)
+{
+	int r;
+
+	if (s->plan->jail.userns == SANDBOX_USERNS_OFF ||
+		(s->plan->mode == SANDBOX_OFF && s->plan->jail.userns != SANDBOX_USERNS_ON))
+		return 0;
+	r = jail_new_userns(e);
+	s->got.userns = r == 0;
+	if (r == 0 && needs_no_root(s->plan)) {
+		r = jail_empty_root(e);
+		s->got.own_root = r == 0;
+	}
+	return if_wanted(s, r, e);
+}
+
+static int named_jail(struct sandbox *s, struct err *e)
 {
 	const struct sandbox_jail *j = &s->plan->jail;
 	int r = 0;
@@ -163,9 +202,23 @@ static int jail(struct sandbox *s, struct err *e)
 		r = *j->chroot ? jail_change_root(j->chroot, e) : jail_empty_root(e);
 		s->got.own_root = r == 0;
 	}
+	return r;
+}
+
+/* Root has its privileges before it becomes somebody else; anybody else has them in a namespace of their own. */
+static int jail(struct sandbox *s, struct err *e)
+{
+	const struct sandbox_jail *j = &s->plan->jail;
+	bool root = geteuid() == 0;
+	int r = root ? named_jail(s, e) : 0;
+
 	if (r == 0 && j->user)
 		r = jail_become(j->uid, j->gid, e);
-	return r;
+	s->got.uid = getuid();
+	s->got.gid = getgid();
+	if (r == 0)
+		r = own_users(s, e);
+	return r == 0 && !root ? named_jail(s, e) : r;
 }
 
 static int restrict_paths(struct sandbox *s, const struct landlock_allow *allow, size_t nr, struct err *e)
@@ -245,14 +298,15 @@ int sandbox_confine(struct sandbox *s, struct err *e)
 	if (s->plan->mode != SANDBOX_OFF)
 		s->got.bounding_empty = confine_empty_bounding_set();
 	r = jail(s, e);
+	/* A namespace begins with a full one. */
+	if (s->got.userns)
+		s->got.bounding_empty = confine_empty_bounding_set();
 	if (r == 0 && s->plan->mode != SANDBOX_OFF)
 		r = give_up(s, allow, nr, e);
 	for (size_t i = 0; i < nr; i++)
 		close(allow[i].fd);
 	if (r < 0)
 		return r;
-	s->got.uid = getuid();
-	s->got.gid = getgid();
 	told(s, SANDBOX_STAGE_CONFINE, since);
 	return 0;
 }
@@ -300,7 +354,8 @@ void sandbox_summary(const struct sandbox_achieved *got, char *buf, size_t size)
 	if (n < size && got->landlock_abi)
 		n += (size_t)snprintf(buf + n, size - n, ", Landlock ABI %d", got->landlock_abi);
 	if (n < size)
-		snprintf(buf + n, size - n, "%s%s, user %u:%u%s%s%s", got->seccomp ? ", seccomp" : "",
+		snprintf(buf + n, size - n, "%s%s, user %u:%u%s%s%s%s", got->seccomp ? ", seccomp" : "",
 			got->no_capabilities ? ", no capabilities" : "", (unsigned)got->uid, (unsigned)got->gid,
-			got->own_root ? ", root" : "", got->netns ? ", network" : "", got->cgroup ? ", cgroup" : "");
+			got->userns ? ", user namespace" : "", got->own_root ? ", root" : "",
+			got->netns ? ", network" : "", got->cgroup ? ", cgroup" : "");
 }

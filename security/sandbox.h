@@ -6,7 +6,7 @@
  *          network namespace in which OPEN is to find its devices. Mustn't: open what the machine needs.
  * OPEN     Should: open everything that has a path. Mustn't: read what the files contain.
  * CONFINE  Should: leave root, the file system, other processes and the network behind: control group, namespaces, root
- *          directory, user, capabilities, no_new_privs, Landlock. Mustn't: come after the first thread, which would
+ *          directory, user, a user namespace, capabilities, no_new_privs, Landlock. Mustn't: come after the first thread, which would
  *          keep its access.
  * BUILD    Should: parse the kernel, make the machine and its threads. Mustn't: open a path (but what CONFINE left).
  * LOCK     Should: put a filter of system calls on every thread, then let the guest run. Mustn't: let a guest run while
@@ -40,6 +40,18 @@ enum sandbox_mode {
 #undef X
 };
 
+/* X(id, name): whether a user namespace is made, as an operator writes it */
+#define SANDBOX_USERNS(X)                                                                                              \
+	X(AUTO, "auto")                                                                                                \
+	X(ON, "on")                                                                                                    \
+	X(OFF, "off")
+
+enum sandbox_userns {
+#define X(id, name) SANDBOX_USERNS_##id,
+	SANDBOX_USERNS(X)
+#undef X
+};
+
 enum sandbox_stage {
 	SANDBOX_STAGE_NONE,
 	SANDBOX_STAGE_EARLY,
@@ -56,15 +68,19 @@ enum sandbox_stage {
  * struct sandbox_path - a path that has to work after CONFINE
  * @path: borrowed; a file, or a directory and all below it
  * @rights: LL_ bits of security/landlock.h
+ * @by_name: it is looked up by its path then, so that the root directory of a strict machine stays what it is
  */
 struct sandbox_path {
 	const char *path;
 	uint64_t rights;
+	bool by_name;
 };
 
 /**
  * struct sandbox_jail - what the operator asked for by name; strings are borrowed
  * @user: true: become @uid and @gid, without further groups
+ * @userns: a user namespace, and in it a mount namespace with an empty root: AUTO: where the host lets us, and unless
+ *          @chroot has another; with ON it is an error where it does not
  * @chroot: directory to become the root; "" for an empty one in a mount namespace of its own; NULL: no
  * @netns: network namespace to enter, a path or a name of ip-netns(8); "" for a new, empty one; NULL: no
  * @cgroup: directory of the control group to enter, or NULL
@@ -73,6 +89,7 @@ struct sandbox_jail {
 	bool user;
 	uid_t uid;
 	gid_t gid;
+	enum sandbox_userns userns;
 	const char *chroot;
 	const char *netns;
 	const char *cgroup;
@@ -110,7 +127,8 @@ struct sandbox_plan {
  * @unhandled: what that ABI cannot deny, in words
  * @no_capabilities: none in any set but the bounding one
  * @bounding_empty: that one too
- * @uid, @gid: as which we run
+ * @userns: we are in a user namespace of our own
+ * @uid, @gid: as which we run, in the host's eyes
  * @missing: best effort: what was not to be had, in words; empty: nothing
  */
 struct sandbox_achieved {
@@ -122,6 +140,7 @@ struct sandbox_achieved {
 	bool no_capabilities;
 	bool bounding_empty;
 	bool not_dumpable;
+	bool userns;
 	bool netns;
 	bool own_root;
 	bool cgroup;
@@ -151,6 +170,13 @@ const char *sandbox_mode_name(enum sandbox_mode mode);
  * Return: 0, or -ENOTSUP with words that name what is missing and the way out.
  */
 int sandbox_missing(enum sandbox_mode mode, struct err *e);
+
+/**
+ * sandbox_userns_available() - whether a user namespace can be made here, and used for mounts; tried in a child
+ *
+ * Return: 0, or the negative errno that the attempt ends in.
+ */
+int sandbox_userns_available(void);
 
 /**
  * sandbox_early() - stage EARLY; in strict mode it first looks whether all of it can be had

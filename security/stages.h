@@ -24,6 +24,7 @@ int jail_new_netns(struct err *e);
 int jail_change_root(const char *dir, struct err *e);
 int jail_empty_root(struct err *e);
 int jail_become(uid_t uid, gid_t gid, struct err *e);
+int jail_new_userns(struct err *e); /* the process has one thread */
 
 /* confine.c: what every machine gives up */
 int confine_no_new_privs(struct err *e);

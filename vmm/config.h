@@ -142,7 +142,7 @@ struct config_balloon {
  * @log_level: what goes to stderr
  * @sandbox: how much of the sandbox has to be there
  * @user: become @uid and @gid
- * @chroot, @netns, @cgroup: as in struct sandbox_jail, or NULL
+ * @userns, @chroot, @netns, @cgroup: as in struct sandbox_jail, or NULL
  * @report: file for the report, or NULL
  * @trace: file for the trace, or NULL
  * @config_file: where settings came from that are not of the command line, or NULL
@@ -185,6 +185,7 @@ struct config {
 	bool user;
 	uid_t uid;
 	gid_t gid;
+	enum sandbox_userns userns;
 	char *chroot;
 	char *netns;
 	char *cgroup;

@@ -52,6 +52,15 @@ static const char *const sandbox_modes[] = {
 	/* clang-format on */
 };
 
+static const char *const userns_modes[] = {
+#define X(id, name) [SANDBOX_USERNS_##id] = name,
+	/* clang-format off */
+	SANDBOX_USERNS(X)
+#undef X
+	NULL,
+	/* clang-format on */
+};
+
 /* One member holds both settings, in the order of the table; that not both are on has been checked. */
 static int store_hugepages(void *config, const struct option_value *v)
 {
@@ -622,6 +631,23 @@ const struct option_def options[] = {
 			"Needs root, and is what to do when started as root."),
 	},
 	{
+		.name = "userns",
+		.section = SECTION_SANDBOX,
+		.type = OPT_CHOICE,
+		.choices = userns_modes,
+		.metavar = "auto|on|off",
+		.deflt = "auto",
+		FIELD(enum sandbox_userns, userns),
+		.help = "run in a user namespace with an empty root directory",
+		.man = OPTION_MAN(
+			"Run in a user namespace of our own once everything is open, and in it with an empty root "
+			"directory that nobody can write.\n"
+			"*auto*: where the host lets us and the sandbox is not *off*; `vmm check` says whether it "
+			"does.\n"
+			"*on*: it is an error where the host does not.\n"
+			"In it an ordinary user may use *--chroot* and *--netns* without a value, too."),
+	},
+	{
 		.name = "chroot",
 		.section = SECTION_SANDBOX,
 		.type = OPT_PATH,
@@ -633,7 +659,7 @@ const struct option_def options[] = {
 		.man = OPTION_MAN(
 			"Make this directory the root once everything is open.\n"
 			"Without a value: an empty directory that nobody can write, in a mount namespace of its own.\n"
-			"Needs root."),
+			"Needs root, or *--userns*."),
 	},
 	{
 		.name = "netns",
@@ -648,7 +674,7 @@ const struct option_def options[] = {
 			"Enter this network namespace, a path or a name as of *ip-netns*(8), before anything is "
 			"opened.\n"
 			"Without a value: a new and empty one, once everything is open.\n"
-			"Needs root."),
+			"Needs root; without a value *--userns* will do."),
 	},
 	{
 		.name = "cgroup",

@@ -87,6 +87,7 @@ static const char *sandbox_difference(const struct config *a, const struct confi
 	PLAIN(user);
 	PLAIN(uid);
 	PLAIN(gid);
+	PLAIN(userns);
 	TEXT(chroot);
 	TEXT(netns);
 	TEXT(cgroup);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "security/landlock.h"
+#include "security/sandbox.h"
 #include "security/seccomp.h"
 #include "vmm/base/clock.h"
 #include "vmm/check/probe.h"
@@ -205,6 +206,50 @@ void host_landlock(struct host_items *h, int abi)
 		add(h, HOST_OK, "isolation", "Landlock", "ABI %d", abi);
 }
 
+static long read_number(const char *path)
+{
+	CLEANUP_FCLOSE FILE *f = fopen(path, "re");
+	long n;
+
+	return f && fscanf(f, "%ld", &n) == 1 ? n : -1;
+}
+
+/* The setting of a distribution that forbids user namespaces, or NULL. */
+static const char *userns_forbidden_by(const char *sysctl)
+{
+	static const struct {
+		const char *name;
+		long forbids;
+	} settings[] = {
+		{"kernel/unprivileged_userns_clone", 0},
+		{"user/max_user_namespaces", 0},
+		{"kernel/apparmor_restrict_unprivileged_userns", 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		char path[256];
+
+		snprintf(path, sizeof(path), "%s/%s", sysctl, settings[i].name);
+		if (read_number(path) == settings[i].forbids)
+			return settings[i].name;
+	}
+	return NULL;
+}
+
+void host_userns(struct host_items *h, int r, const char *sysctl)
+{
+	const char *setting = r < 0 ? userns_forbidden_by(sysctl) : NULL;
+
+	if (r == 0)
+		add(h, HOST_OK, "isolation", "user namespace", "can be made");
+	else if (setting)
+		add(h, HOST_NOTE, "isolation", "user namespace", "forbidden by %s/%s; the sandbox does without", sysctl,
+			setting);
+	else
+		add(h, HOST_NOTE, "isolation", "user namespace", "%s%s; the sandbox does without", strerror(-r),
+			r == -EPERM ? ", by a seccomp filter such as a container's" : "");
+}
+
 static void check_isolation(struct host_items *h)
 {
 	host_landlock(h, landlock_abi());
@@ -212,14 +257,7 @@ static void check_isolation(struct host_items *h)
 		add(h, HOST_OK, "isolation", "seccomp", "filters, with SECCOMP_RET_TRAP");
 	else
 		add(h, HOST_NOTE, "isolation", "seccomp", "no filters (CONFIG_SECCOMP_FILTER)");
-}
-
-static long read_number(const char *path)
-{
-	CLEANUP_FCLOSE FILE *f = fopen(path, "re");
-	long n;
-
-	return f && fscanf(f, "%ld", &n) == 1 ? n : -1;
+	host_userns(h, sandbox_userns_available(), "/proc/sys");
 }
 
 static void check_hugepages(struct host_items *h)

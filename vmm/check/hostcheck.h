@@ -55,6 +55,13 @@ void host_check(struct host_items *ret);
 void host_landlock(struct host_items *items, int abi);
 
 /**
+ * host_userns() - one line of it: is a user namespace to be had, and if not, why
+ * @r: what sandbox_userns_available() says
+ * @sysctl: the directory of the host's settings, /proc/sys
+ */
+void host_userns(struct host_items *items, int r, const char *sysctl);
+
+/**
  * host_create_vm() - one line of it: does KVM_CREATE_VM wait for RCU, and what would end that
  * @took_ns: the time it takes
  * @mounts: /proc/self/mounts, read to its end; NULL: it cannot be read

@@ -296,6 +296,7 @@ static void put_sandbox(const struct report *r, struct json *j)
 		json_bool(j, "seccomp", r->sandbox->seccomp);
 		json_bool(j, "no_capabilities", r->sandbox->no_capabilities);
 		json_bool(j, "not_dumpable", r->sandbox->not_dumpable);
+		json_bool(j, "own_users", r->sandbox->userns);
 		json_bool(j, "own_network", r->sandbox->netns);
 		json_bool(j, "own_root", r->sandbox->own_root);
 		json_bool(j, "own_cgroup", r->sandbox->cgroup);

@@ -35,6 +35,7 @@ look() {
 	awk '/^(Uid|Gid|Groups|CapBnd):/ { $1 = "process " $1; print }' "/proc/$pid/status"
 	awk '/^Max (core|open)/ { print "limit " $2, $(NF - 1) }' "/proc/$pid/limits"
 	echo "root $(ls -A "/proc/$pid/root" 2>&1 | wc -l)"
+	[ "$(readlink "/proc/$pid/ns/user")" = "$(readlink /proc/self/ns/user)" ] || echo "users of its own"
 	[ "$(readlink "/proc/$pid/ns/net")" = "$(readlink /proc/self/ns/net)" ] || echo "network of its own"
 	kill -TERM "$pid"
 }
@@ -132,7 +133,17 @@ meanwhile look
 hold --grace 0s
 beside
 check "an ordinary user in group kvm, strict" all_of threads_are vmm vcpu0 -- seen_has '^process Uid: 1234 1234 1234 1234$'
-run "$VMM" --kernel "$tiny" --chroot
+check "in a user namespace, with an empty root and no capability to gain" all_of seen_has '^users of its own$' -- \
+	seen_has '^root 0$' -- seen_has '^process CapBnd: 0+$'
+meanwhile look
+hold --grace 0s --netns
+beside
+check "and, when asked, without a network" seen_has '^network of its own$'
+meanwhile look
+hold --grace 0s --userns off
+beside
+check "--userns off: none of it" all_of threads_are vmm vcpu0 -- eval '! seen_has "of its own"' -- eval '! seen_has "^root 0$"'
+run "$VMM" --kernel "$tiny" --userns off --chroot
 check "an ordinary user is told what only root can" all_of status_is 125 -- err_has '^vmm: --chroot: .*only root can' -- err_is_one_line
 VMM=$root_vmm
 

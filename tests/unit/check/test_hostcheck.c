@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "security/landlock.h"
@@ -58,6 +59,53 @@ static void rights_that_an_older_landlock_lacks(void **state)
 	i = landlock(&h, -EOPNOTSUPP);
 	assert_int_equal(i->grade, HOST_NOTE);
 	assert_non_null(strstr(i->text, "lsm="));
+}
+
+/* The settings of a host: a directory in which one file has @value. */
+static const struct host_item *userns(struct host_items *h, int r, const char *name, const char *value)
+{
+	char dir[] = "/tmp/vmm-sysctl-XXXXXX", path[128], sub[64];
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(sub, sizeof(sub), "%s/%.*s", dir, (int)strcspn(name, "/"), name);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fprintf(f, "%s\n", value);
+	fclose(f);
+	h->nr = 0;
+	host_userns(h, r, dir);
+	unlink(path);
+	rmdir(sub);
+	rmdir(dir);
+	assert_int_equal(h->nr, 1);
+	assert_string_equal(h->item[0].name, "user namespace");
+	assert_true(host_boots(h));
+	return &h->item[0];
+}
+
+static void who_forbids_user_namespaces(void **state)
+{
+	static const struct {
+		const char *name, *forbids, *allows;
+	} settings[] = {
+		{"kernel/unprivileged_userns_clone", "0", "1"},
+		{"user/max_user_namespaces", "0", "31231"},
+		{"kernel/apparmor_restrict_unprivileged_userns", "1", "0"},
+	};
+	struct host_items h;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const char *name = settings[i].name;
+
+		assert_int_equal(userns(&h, 0, name, settings[i].forbids)->grade, HOST_OK); /* for root, say */
+		assert_int_equal(userns(&h, -EPERM, name, settings[i].forbids)->grade, HOST_NOTE);
+		assert_non_null(strstr(h.item[0].text, name));
+		assert_non_null(strstr(userns(&h, -EPERM, name, settings[i].allows)->text, "by a seccomp filter"));
+	}
+	assert_non_null(strstr(userns(&h, -ENOSPC, "user/x", "1")->text, "No space left on device; "));
 }
 
 static const struct host_item *create_vm(struct host_items *h, unsigned took_us, const char *mounts)
@@ -149,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rights_that_an_older_landlock_lacks),
+		cmocka_unit_test(who_forbids_user_namespaces),
 		cmocka_unit_test(vms_that_wait_for_rcu),
 		cmocka_unit_test(the_report_lists_them),
 	};

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -67,7 +68,11 @@ static void in_child(void (*what)(void))
 
 static struct sandbox_plan plan_of(enum sandbox_mode mode)
 {
-	return (struct sandbox_plan){.mode = mode, .max_fds = 64, .max_file_bytes = 4096, .report_fd = 2};
+	return (struct sandbox_plan){.mode = mode,
+		.jail = {.userns = SANDBOX_USERNS_OFF},
+		.max_fds = 64,
+		.max_file_bytes = 4096,
+		.report_fd = 2};
 }
 
 /* A number of /proc/self/status, which is opened before it cannot be any more. */
@@ -290,9 +295,9 @@ static void confine_keeps_no_fd(void)
 	struct err e = {0};
 	unsigned before;
 
-	plan.path[0] = (struct sandbox_path){"/tmp", LL_REMOVE_FILE};
-	plan.path[1] = (struct sandbox_path){"/none-such", LL_REMOVE_FILE};
-	plan.path[2] = (struct sandbox_path){"/etc", LL_READ_FILE};
+	plan.path[0] = (struct sandbox_path){"/tmp", LL_REMOVE_FILE, true};
+	plan.path[1] = (struct sandbox_path){"/none-such", LL_REMOVE_FILE, true};
+	plan.path[2] = (struct sandbox_path){"/etc", LL_READ_FILE, true};
 	plan.nr_paths = 3;
 	must(sandbox_early(&s, &plan, &e) == 0);
 	sandbox_open(&s, NULL);
@@ -371,7 +376,7 @@ static void host_refuses(const struct refusal *f)
 
 static int run_refused(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
 {
-	plan->path[0] = (struct sandbox_path){"/etc", LL_READ_FILE};
+	plan->path[0] = (struct sandbox_path){"/etc", LL_READ_FILE, true};
 	plan->nr_paths = 1;
 	host_refuses(refused);
 	return run_stages(s, plan, e);
@@ -480,7 +485,11 @@ static void the_whole_jail(void)
 	struct stat st;
 	int net, mine;
 
-	plan.jail = (struct sandbox_jail){.user = true, .uid = 1234, .gid = 2345, .chroot = "", .netns = ""};
+	plan.jail.user = true;
+	plan.jail.uid = 1234;
+	plan.jail.gid = 2345;
+	plan.jail.chroot = "";
+	plan.jail.netns = "";
 	must(sandbox_early(&s, &plan, &e) == 0);
 	sandbox_open(&s, NULL);
 	net = open("/proc/self/net/dev", O_RDONLY);
@@ -575,7 +584,7 @@ static void a_users_jail(void)
 	struct err e = {0};
 
 	must(setresgid(2345, 2345, 2345) == 0 && setresuid(1234, 1234, 1234) == 0);
-	plan.jail = (struct sandbox_jail){.chroot = "/"};
+	plan.jail.chroot = "/";
 	must(run_stages(&s, &plan, &e) == -EPERM);
 	must(strstr(e.text, "--chroot: /: permission denied: only root can") != NULL);
 }
@@ -631,6 +640,143 @@ static void no_empty_root_in_an_initramfs(void)
 
 	host_refuses_with(&pivot_root, EINVAL);
 	must(jail_empty_root(&e) == -EINVAL && strstr(e.text, "initramfs") != NULL);
+}
+
+/* Inode of a namespace of ours, by a descriptor of /proc/self, since an empty root has no /proc. */
+static ino_t namespace(int self, const char *name)
+{
+	struct stat st;
+
+	must(fstatat(self, name, &st, 0) == 0);
+	return st.st_ino;
+}
+
+static bool userns_can_be_had(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(unshare(CLONE_NEWUSER) ? 1 : unshare(CLONE_NEWNS | CLONE_NEWNET) != 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+/* What an ordinary user's machine is in, and is not. */
+static void in_a_namespace(const char *netns, const char *new_root)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+	struct stat st;
+	int self, mine;
+	ino_t user, mnt, net;
+	bool root;
+
+	if (!getuid())
+		must(setgroups(0, NULL) == 0 && setresgid(2345, 2345, 2345) == 0 && setresuid(1234, 1234, 1234) == 0);
+	must(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0); /* for /proc/self to be ours */
+	plan.jail = (struct sandbox_jail){.userns = SANDBOX_USERNS_AUTO, .netns = netns, .chroot = new_root};
+	root = !SANITIZED || new_root;
+	self = open("/proc/self", O_RDONLY | O_DIRECTORY);
+	mine = open("/proc/self/status", O_RDONLY);
+	must(self >= 0 && mine >= 0);
+	plan.keep[plan.nr_keep++] = self;
+	plan.keep[plan.nr_keep++] = mine;
+	user = namespace(self, "ns/user"), mnt = namespace(self, "ns/mnt"), net = namespace(self, "ns/net");
+	must(sandbox_early(&s, &plan, &e) == 0);
+	sandbox_open(&s, NULL);
+	must(sandbox_confine(&s, &e) == 0);
+	must(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	must(s.got.userns && s.got.own_root == root && s.got.netns == (netns != NULL));
+	must(s.got.uid == (uid_t)proc_number(mine, "Uid:", 10)); /* the host's view */
+	must(namespace(self, "ns/user") != user);
+	must((namespace(self, "ns/mnt") != mnt) == root);
+	must((namespace(self, "ns/net") != net) == (netns != NULL));
+	must(proc_number(mine, "CapEff:", 16) == 0 && proc_number(mine, "CapPrm:", 16) == 0);
+	must(proc_number(mine, "CapBnd:", 16) == 0 && s.got.bounding_empty);
+	must(!root || (stat("/etc", &st) < 0 && errno == ENOENT && stat("/", &st) == 0 && st.st_nlink == 2));
+	must(mount("none", "/", "tmpfs", 0, NULL) < 0 && errno == EPERM);
+	must(chroot(".") < 0 && errno == EPERM);
+	sandbox_build(&s);
+	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+}
+
+static void a_namespace(void)
+{
+	in_a_namespace(NULL, NULL);
+}
+
+static void a_namespace_and_a_network(void)
+{
+	in_a_namespace("", NULL);
+}
+
+static void a_namespace_for_chroot(void)
+{
+	in_a_namespace(NULL, "");
+}
+
+/* What is looked up by its path is still there. */
+static void a_namespace_with_paths(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+
+	plan.jail.userns = SANDBOX_USERNS_AUTO;
+	plan.path[0] = (struct sandbox_path){"/etc", LL_READ_FILE, true};
+	plan.nr_paths = 1;
+	must(run_stages(&s, &plan, &e) == 0);
+	must(s.got.userns && !s.got.own_root);
+	must(open("/etc/passwd", O_RDONLY) >= 0);
+}
+
+/* Hosts that forbid it wholly (a sysctl) or by halves (AppArmor): without it, unless it was asked for. */
+static void no_namespace(long nr, bool by_halves)
+{
+	struct refusal refusal = {.nr = nr, .arg = -1, .set = -1};
+
+	host_refuses(&refusal);
+	for (int mode = SANDBOX_USERNS_AUTO; mode <= SANDBOX_USERNS_ON; mode++) {
+		struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+		struct sandbox s = {0};
+		struct err e = {0};
+
+		plan.jail.userns = (enum sandbox_userns)mode;
+		must((run_stages(&s, &plan, &e) == 0) == (mode == SANDBOX_USERNS_AUTO));
+		if (mode == SANDBOX_USERNS_ON)
+			must(strstr(e.text,
+				by_halves ? "an empty root" : "--userns: this host lets us have no user namespace"));
+		else
+			must(!s.got.own_root && s.got.userns == by_halves && !*e.text && s.got.landlock_abi > 0);
+		if (by_halves)
+			break; /* confined already */
+	}
+}
+
+static void no_namespace_at_all(void)
+{
+	no_namespace(SYS_unshare, false);
+}
+
+static void no_mounts_in_it(void)
+{
+	no_namespace(SYS_mount, true);
+}
+
+static void namespaces(void **state)
+{
+	in_child(no_namespace_at_all);
+	if (!userns_can_be_had()) {
+		print_message("no user namespaces here: what is done in one is left out\n");
+		return;
+	}
+	in_child(a_namespace);
+	in_child(a_namespace_and_a_network);
+	in_child(a_namespace_for_chroot);
+	in_child(a_namespace_with_paths);
+	in_child(no_mounts_in_it);
 }
 
 static void jails(void **state)
@@ -761,6 +907,7 @@ int main(void)
 		cmocka_unit_test(a_filter_that_cannot_be_installed),
 		cmocka_unit_test(each_stage_once_and_in_order),
 		cmocka_unit_test(jails),
+		cmocka_unit_test(namespaces),
 		cmocka_unit_test(older_hosts),
 	};
 
