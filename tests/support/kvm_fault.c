@@ -20,7 +20,6 @@
 #include <string.h>
 #include <linux/if_tun.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -331,13 +330,12 @@ WRAP(int, pthread_create, (pthread_t * t, const pthread_attr_t *attr, void *(*st
 }
 
 /* Not made to fail: on a busy host a thread that is told to end needs longer than a stop waits for it. */
-WRAP(int, sem_clockwait, (sem_t * sem, clockid_t clock, const struct timespec *until))
+WRAP(int, pthread_cond_timedwait, (pthread_cond_t * c, pthread_mutex_t *m, const struct timespec *until))
 {
-	struct timespec late;
+	struct timespec late = *until;
 
-	clock_gettime(clock, &late);
 	late.tv_sec += 60;
-	return __real_sem_clockwait(sem, clock, &late);
+	return __real_pthread_cond_timedwait(c, m, &late);
 }
 
 /* In a process that shares a path's calls there is no cmocka to fail. */

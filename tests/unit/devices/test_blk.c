@@ -312,6 +312,22 @@ static void many_at_once(void **state)
 	drop(b);
 }
 
+/* 2.7.8.2: the length that is used says what was written from the first byte on: a status alone, behind a gap, is 0. */
+static void what_was_written_behind_a_gap(void **state)
+{
+	struct bench *b = started();
+	struct vqd_buf buf[3] = {{b->header, 16, false}, {b->data, 16, true}, {b->status, 1, true}};
+
+	memset(vqd_ptr(&b->d, b->data), 0x5a, 16);
+	put_header(b, FLUSH, 0);
+	assert_int_equal(vqd_request(&b->d, 0, buf, 3, false), 0);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), OK);
+	data_is(b, 0, 16, 0x5a);
+	buf[1] = buf[2];
+	assert_int_equal(vqd_request(&b->d, 0, buf, 2, false), 1);
+	drop(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +341,7 @@ int main(void)
 		cmocka_unit_test(a_read_only_disk),
 		cmocka_unit_test(discard_and_write_zeroes),
 		cmocka_unit_test(the_cache_mode),
+		cmocka_unit_test(what_was_written_behind_a_gap),
 		cmocka_unit_test(many_at_once),
 	};
 

@@ -446,6 +446,9 @@ static void a_reset_while_a_request_waits(void **state)
 	virtio_blk_quit(&b->blk);
 	loop_stop(b->d.loop);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* From then on the guest's memory may be gone. */
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), NOT_WRITTEN);
+	assert_int_equal(answered(b, 0), 0);
 	drop(b);
 }
 

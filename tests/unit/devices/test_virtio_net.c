@@ -45,13 +45,25 @@ void *__wrap_realloc(void *p, size_t n)
 	return __real_realloc(p, n);
 }
 
+#define GIFT 60000
+
+struct bench;
+static bool asks_for_kicks(const struct bench *b, unsigned queue);
+static void reset_by_driver(struct bench *b);
+
 struct fake {
 	struct net_backend backend;
 	uint64_t offloads_set;
 	unsigned offload_calls;
 	unsigned sends, receives;
 	bool flush_fails;
-	int send_error; /* what a send ends with, below zero */
+	int send_error;       /* what a send ends with, below zero */
+	int receive_error;    /* and what a receive does */
+	bool reset_meanwhile; /* the driver resets the device while offloads are set */
+	bool sink;            /* what is sent is gone */
+	unsigned gifts;       /* frames of GIFT bytes that come from nowhere */
+	unsigned noisy;       /* sends while the driver was asked to kick */
+	struct bench *noticer;
 };
 
 static int fake_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t bytes)
@@ -59,7 +71,8 @@ static int fake_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t
 	struct fake *f = container_of(b, struct fake, backend);
 
 	f->sends++;
-	if (f->send_error)
+	f->noisy += f->noticer && asks_for_kicks(f->noticer, VIRTIO_NET_TX);
+	if (f->send_error || f->sink)
 		return f->send_error;
 	if (writev(b->fd, iov, (int)nr) >= 0)
 		return 0;
@@ -70,9 +83,18 @@ static int fake_send(struct net_backend *b, struct iovec *iov, size_t nr, size_t
 static ssize_t fake_receive(struct net_backend *b, const struct iovec *iov, size_t nr)
 {
 	struct fake *f = container_of(b, struct fake, backend);
-	ssize_t r = readv(b->fd, iov, (int)nr);
+	ssize_t r;
 
 	f->receives++;
+	f->noisy += f->noticer && asks_for_kicks(f->noticer, VIRTIO_NET_RX);
+	if (f->receive_error)
+		return f->receive_error;
+	if (f->gifts) {
+		f->gifts--;
+		vq_write(iov, nr, 0, (const uint8_t[NET_HDR_SIZE]){0}, NET_HDR_SIZE);
+		return NET_HDR_SIZE + GIFT;
+	}
+	r = readv(b->fd, iov, (int)nr);
 	return r > 0 ? r : r == 0 ? -ENOTCONN : -errno;
 }
 
@@ -84,13 +106,7 @@ static int fake_flush(struct net_backend *b)
 	return 0;
 }
 
-static void fake_set_offload(struct net_backend *b, uint64_t features)
-{
-	struct fake *f = container_of(b, struct fake, backend);
-
-	f->offloads_set = features;
-	f->offload_calls++;
-}
+static void fake_set_offload(struct net_backend *b, uint64_t features);
 
 static void fake_destroy(struct net_backend *b)
 {
@@ -114,7 +130,30 @@ struct bench {
 	uint8_t got[NET_HDR_SIZE + NET_FRAME_MAX];
 };
 
+static void fake_set_offload(struct net_backend *b, uint64_t features)
+{
+	struct fake *f = container_of(b, struct fake, backend);
+
+	f->offloads_set = features;
+	f->offload_calls++;
+	if (f->reset_meanwhile)
+		reset_by_driver(container_of(f, struct bench, fake));
+	f->reset_meanwhile = false;
+}
+
+/* From a vCPU's thread, which only waits for the device's lock. */
+static void reset_by_driver(struct bench *b)
+{
+	vqd_set(&b->d, VQD_STATUS, 0);
+}
+
 static const uint8_t mac[VIRTIO_NET_MAC_SIZE] = {2, 1, 2, 3, 4, 5};
+
+/* In the flags of the used ring, which count where EVENT_IDX was not negotiated (2.7.10). */
+static bool asks_for_kicks(const struct bench *b, unsigned queue)
+{
+	return !le16_get(b->d.ram + (b->d.queue[queue].used - VQD_RAM_START));
+}
 
 static struct bench *open_bench_of(uint64_t offload, uint16_t mtu)
 {
@@ -529,13 +568,16 @@ static void receives_into_one_buffer_or_many(void **state)
 
 static void tiny_pieces(void **state)
 {
-	struct bench *b = start_bench(ALL);
-	uint64_t gpa = post(b, 18, 13, 13); /* each buffer thirteen descriptors of one byte */
+	/* Down to what holds a header and nothing else. */
+	for (uint32_t size = NET_HDR_SIZE; size < NET_HDR_SIZE + 2; size++) {
+		struct bench *b = start_bench(ALL);
+		uint64_t gpa = post(b, 18, size, size); /* each buffer so many descriptors of one byte */
 
-	host_sends(b, 100);
-	rounds(b, 2);
-	assert_guest_has(b, gpa, 13, 9, 100);
-	close_bench(b);
+		host_sends(b, 100);
+		rounds(b, 2);
+		assert_guest_has(b, gpa, size, (NET_HDR_SIZE + 100 + size - 1) / size, 100);
+		close_bench(b);
+	}
 }
 
 static void a_frame_waits_for_buffers(void **state)
@@ -625,6 +667,32 @@ static void mtu_of_the_link(void **state)
 	assert_int_equal(write(b->host, b->sent, NET_HDR_SIZE + 9000), NET_HDR_SIZE + 9000);
 	rounds(b, 2);
 	assert_guest_has(b, gpa + 16384, 16384, 1, 9000);
+	close_bench(b);
+}
+
+/* What the other side says is no frame, whatever it is. */
+static void lengths_that_no_frame_has(void **state)
+{
+	static const uint8_t much[NET_HDR_SIZE + NET_FRAME_MAX + 100];
+	static const size_t bad[] = {
+		1, NET_HDR_SIZE, NET_HDR_SIZE + NET_FRAME_MIN - 1, NET_HDR_SIZE + NET_FRAME_MAX + 1};
+	struct bench *b = start_bench(ALL);
+	int size = 1 << 20;
+	uint64_t gpa = post(b, 40, 2048, 1);
+
+	setsockopt(b->host, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(write(b->host, much, bad[i]), bad[i]);
+		rounds(b, 2);
+		assert_int_equal(b->net.stats.rx_dropped, i + 1);
+	}
+	assert_int_equal(b->net.stats.rx_frames, 0);
+	host_sends(b, NET_FRAME_MIN);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 2048, 1, NET_FRAME_MIN);
+	host_sends(b, NET_FRAME_MAX);
+	rounds(b, 2);
+	assert_guest_has(b, gpa + 2048, 2048, (NET_HDR_SIZE + NET_FRAME_MAX + 2047) / 2048, NET_FRAME_MAX);
 	close_bench(b);
 }
 
@@ -832,6 +900,46 @@ static void resets_cost_the_host_little(void **state)
 	close_bench(b);
 }
 
+/* The driver has changed its mind while the backend was told: what counts is the last that it wants. */
+static void a_reset_while_offloads_are_set(void **state)
+{
+	struct bench *b = open_bench(NET_OFFLOADS);
+	uint64_t gpa;
+
+	b->fake.reset_meanwhile = true;
+	assert_true(vqd_start(&b->d, ALL));
+	rounds(b, 2);
+	assert_int_equal(b->fake.offload_calls, 1);
+	assert_false(b->net.running);
+	b->d.next = VQD_RAM_START;
+	assert_true(vqd_start(&b->d, VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_GUEST_CSUM));
+	rounds(b, 2);
+	assert_int_equal(b->fake.offload_calls, 2);
+	assert_int_equal(b->fake.offloads_set, VIRTIO_NET_F_GUEST_CSUM);
+	gpa = post(b, 2, 2048, 1);
+	host_sends(b, 60);
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 2048, 1, 60);
+	close_bench(b);
+}
+
+/* 2.6.1: the other queue goes on with what it holds. */
+static void a_reset_of_the_transmit_queue(void **state)
+{
+	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
+	uint64_t gpa = post(b, 8, 2048, 1);
+
+	host_sends(b, 60); /* from here on the device holds buffers */
+	rounds(b, 2);
+	assert_guest_has(b, gpa, 2048, 1, 60);
+	vqd_set(&b->d, VQD_QUEUE_SEL, VIRTIO_NET_TX);
+	vqd_set(&b->d, VQD_QUEUE_RESET, 1);
+	host_sends(b, 70);
+	rounds(b, 2);
+	assert_guest_has(b, gpa + 2048, 2048, 1, 70);
+	close_bench(b);
+}
+
 static void resets_let_go_of_everything(void **state)
 {
 	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
@@ -903,6 +1011,84 @@ static void a_busy_direction_leaves_the_loop(void **state)
 	close_bench(b);
 }
 
+/* A turn is bounded in bytes as well: 64 of the largest frames would be 4 MiB. */
+static void large_frames_leave_the_loop(void **state)
+{
+	struct neighbour nb = {.source = {.ready = on_neighbour}};
+	struct bench *b = start_bench(ALL);
+	uint64_t gpa = vqd_alloc(&b->d, NET_HDR_SIZE + GIFT, 16);
+	const unsigned most = 3 * (MIB / GIFT + 1); /* a kick, frames and leftovers may meet */
+	struct vqd_buf buf = {gpa, NET_HDR_SIZE + GIFT, false};
+
+	b->fake.sink = true;
+	nb.stats = &b->net.stats;
+	nb.source.fd = eventfd(1, 0);
+	assert_int_equal(loop_add(b->d.loop, &nb.source, EPOLLIN), 0);
+	for (unsigned i = 0; i < 120; i++)
+		vqd_offer(&b->d, VIRTIO_NET_TX, vqd_add(&b->d, VIRTIO_NET_TX, &buf, 1, false));
+	vqd_kick(&b->d, VIRTIO_NET_TX);
+	rounds(b, 20);
+	assert_int_equal(b->net.stats.tx_frames, 120);
+	assert_in_range(nb.most, 1, most);
+	nb.most = 0;
+	buf.write = true;
+	for (unsigned i = 0; i < 120; i++)
+		vqd_offer(&b->d, VIRTIO_NET_RX, vqd_add(&b->d, VIRTIO_NET_RX, &buf, 1, false));
+	b->fake.gifts = 120;
+	vqd_kick(&b->d, VIRTIO_NET_RX);
+	rounds(b, 20);
+	assert_int_equal(b->net.stats.rx_frames, 120);
+	assert_in_range(nb.most, 1, most);
+	loop_remove(&nb.source);
+	close(nb.source.fd);
+	close_bench(b);
+}
+
+/* While frames are sent the driver need not kick; afterwards it is interrupted, and has to kick again. */
+static void a_driver_is_told_when_to_speak(void **state)
+{
+	struct bench *b = start_bench(ALL);
+
+	make_frame(b, 100);
+	b->fake.noticer = b;
+	for (unsigned i = 0; i < 5; i++)
+		tx(b, 100, NULL, 0, false);
+	vqd_interrupted(&b->d);
+	rounds(b, 2);
+	assert_int_equal(b->fake.sends, 5);
+	/* The first is found by the kick; what is found behind vq_listen() may be the last. */
+	assert_int_equal(b->fake.noisy, 0);
+	assert_true(asks_for_kicks(b, VIRTIO_NET_TX));
+	assert_true(vqd_interrupted(&b->d));
+	assert_true(vqd_get(&b->d, VQD_INTERRUPT_STATUS) & 1);
+	/* With more buffers than any frame needs, the driver need not speak of new ones. */
+	b->fake.noticer = NULL;
+	post(b, 64, 2048, 1);
+	b->fake.noticer = b;
+	b->fake.receives = 0;
+	host_sends(b, 100);
+	rounds(b, 2);
+	assert_true(b->fake.receives > 0);
+	assert_int_equal(b->fake.noisy, 0);
+	close_bench(b);
+}
+
+/* A backend that finds its stream out of step has a socket that is well: the link goes down for what it says. */
+static void a_backend_gives_its_link_up(void **state)
+{
+	struct bench *b = start_bench(ALL);
+
+	post(b, 8, 2048, 1);
+	b->fake.receive_error = -ENOTCONN;
+	host_sends(b, 100);
+	rounds(b, 2);
+	assert_int_equal(link_status(b), 0);
+	b->fake.receives = 0;
+	rounds(b, 10);
+	assert_int_equal(b->fake.receives, 0);
+	close_bench(b);
+}
+
 static void no_allocation_on_the_way(void **state)
 {
 	struct bench *b = start_bench(ALL);
@@ -940,6 +1126,7 @@ int main(void)
 		cmocka_unit_test(a_frame_waits_for_buffers),
 		cmocka_unit_test(what_never_fits_is_dropped),
 		cmocka_unit_test(mtu_of_the_link),
+		cmocka_unit_test(lengths_that_no_frame_has),
 		cmocka_unit_test(offloads_that_were_not_taken),
 		cmocka_unit_test(the_other_side_goes),
 		cmocka_unit_test(the_other_side_goes_while_blocked),
@@ -947,8 +1134,13 @@ int main(void)
 		cmocka_unit_test(resets_cost_the_host_little),
 		cmocka_unit_test(more_windows_than_are_held),
 		cmocka_unit_test(windows_never_reach_the_end),
+		cmocka_unit_test(a_reset_while_offloads_are_set),
+		cmocka_unit_test(a_reset_of_the_transmit_queue),
 		cmocka_unit_test(resets_let_go_of_everything),
 		cmocka_unit_test(a_busy_direction_leaves_the_loop),
+		cmocka_unit_test(large_frames_leave_the_loop),
+		cmocka_unit_test(a_driver_is_told_when_to_speak),
+		cmocka_unit_test(a_backend_gives_its_link_up),
 		cmocka_unit_test(no_allocation_on_the_way),
 	};
 
