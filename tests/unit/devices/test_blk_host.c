@@ -452,6 +452,31 @@ static void a_reset_while_a_request_waits(void **state)
 	drop(b);
 }
 
+/* 2.6.1: the reset of a queue is complete when its request has let go; it does not wait for the rate. */
+static void a_queue_reset_while_a_request_waits(void **state)
+{
+	struct bench *b = make(&(struct setup){.rate = 4 * KIB});
+	pthread_t thread;
+	uint32_t len;
+
+	alive(b, UINT64_MAX);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, b->d.loop), 0);
+	start_read(b, 64 * KIB);
+	assert_true(wait_used(b, &len));
+	start_read(b, SECTOR);
+	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	vqd_set(&b->d, VQD_QUEUE_SEL, 0);
+	vqd_set(&b->d, VQD_QUEUE_RESET, 1);
+	for (int i = 0; vqd_get(&b->d, VQD_QUEUE_RESET) && i < 5000; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	assert_int_equal(vqd_get(&b->d, VQD_QUEUE_RESET), 0);
+	assert_int_equal(*(uint8_t *)vqd_ptr(&b->d, b->status), NOT_WRITTEN);
+	virtio_blk_quit(&b->blk);
+	loop_stop(b->d.loop);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	drop(b);
+}
+
 static void resets_against_a_busy_thread(void **state)
 {
 	struct bench *b = make(&(struct setup){0});
@@ -536,6 +561,7 @@ int main(void)
 		cmocka_unit_test(queues_of_one_thread_take_turns),
 		cmocka_unit_test(queues_share_the_rate),
 		cmocka_unit_test(a_reset_while_a_request_waits),
+		cmocka_unit_test(a_queue_reset_while_a_request_waits),
 		cmocka_unit_test(resets_against_a_busy_thread),
 	};
 
