@@ -162,11 +162,22 @@ void bench_host_line(const struct bench_host *h, char *buf, size_t size)
 	snprintf(buf, size, "%s; %s; KVM: %s; %s", h->cpu, h->kernel, h->kvm, h->date);
 }
 
+/* Figures that could not be written are not there. */
+static int written(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "vmm: cannot write to standard output\n");
+	return status ? status : EXIT_FAILED;
+}
+
 int cmd_bench(int argc, char **argv)
 {
+	/* A benchmark takes its time: each line is shown when it is there. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(benches); i++)
 		if (!strcmp(argv[1], benches[i].name))
-			return benches[i].run(argc - 1, argv + 1);
+			return written(benches[i].run(argc - 1, argv + 1));
 	if (argc > 1)
 		fprintf(stderr, "vmm: %s: unknown benchmark; there are", argv[1]);
 	else

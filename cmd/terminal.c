@@ -396,9 +396,7 @@ void terminal_close(struct terminal *t)
 	}
 	nbio_close(&t->say);
 	nbio_close(&t->tty);
-	/* Handlers that cannot be taken back keep what they use: it says that there is nothing left to restore. */
-	if (t->locked)
-		t->saved = false;
-	else
+	/* Handlers that cannot be taken back keep what they use, and find the terminal closed. */
+	if (!t->locked)
 		free(t);
 }

@@ -342,8 +342,6 @@ int bench_boot(int argc, char **argv)
 		r = bench_save(&s, &e);
 	if (r == -EINTR)
 		return signal_status(&s);
-	if (r == 0 && (fflush(stdout) || ferror(stdout)))
-		r = err_set(&e, -EIO, "cannot write to standard output");
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return err_exit_status(&e);

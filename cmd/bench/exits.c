@@ -61,7 +61,6 @@ static void print_row(const struct report *p, const struct exit_costs_row *row)
 			printf("    %s%s\n", row->state == EXIT_COSTS_OTHER_PATH ? "another path: " : "",
 				row->words.text);
 	}
-	fflush(stdout);
 }
 
 static int measure(struct report *p, struct err *e)
@@ -259,7 +258,6 @@ int bench_exits(int argc, char **argv)
 	if (r == 0)
 		r = bench_files(&subset[JSON], write_json, &subset[SVG], write_svg, &p, &e);
 	if (r < 0) {
-		fflush(stdout);
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return err_exit_status(&e);
 	}

@@ -72,7 +72,6 @@ static void print_pair(const char *what, const struct lifecycle_pair *p)
 
 	printf("%-36s %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %7.2f\n", what, o->min, o->median, o->p90, o->p99, o->p999,
 		f->median, ratio(p));
-	fflush(stdout);
 }
 
 static void print_heading(const char *what)
@@ -139,7 +138,6 @@ static void add_row(const struct lifecycle_row *row, void *arg)
 		row->pair.who[LIFECYCLE_OURS].median, row->pair.who[LIFECYCLE_OURS].p99,
 		row->pair.who[LIFECYCLE_FLOOR].median, row->pair.who[LIFECYCLE_FLOOR].p99, ratio(&row->pair),
 		row->threads);
-	fflush(stdout);
 }
 
 static int measure_alive(struct report *p, struct err *e)
@@ -337,7 +335,6 @@ int bench_lifecycle(int argc, char **argv)
 	if (r == 0)
 		r = bench_files(&subset[JSON], write_json, &subset[SVG], write_svg, &p, &e);
 	if (r < 0) {
-		fflush(stdout);
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return err_exit_status(&e);
 	}

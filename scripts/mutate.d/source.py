@@ -246,7 +246,7 @@ class Source:
         if st.kind == 'line':
             return
         for i, opening in self.calls(st):
-            if self.tokens[i].text in ('static_assert', '_Static_assert'):
+            if self.tokens[i].text in ('static_assert', '_Static_assert', 'MIN', 'MAX'):
                 continue
             starts, j, end = [opening + 1], opening + 1, self.close[opening]
             while j < end:

@@ -241,6 +241,9 @@ static void distances(void **state)
 	memset(long_word, 'x', sizeof(long_word));
 	assert_int_equal(edit_distance("mem", 3, long_word, sizeof(long_word), 500), 501);
 	assert_int_equal(edit_distance(long_word, sizeof(long_word), "mem", 3, 5), 6);
+	/* 63 letters are the longest word that has a place. */
+	assert_int_equal(edit_distance(long_word, 63, long_word, 63, 5), 0);
+	assert_int_equal(edit_distance(long_word, 64, long_word, 64, 5), 6);
 }
 
 static void nearest(void **state)
