@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -301,6 +302,63 @@ static void baselines(void **state)
 	}
 }
 
+#define PHASE                                                                                                          \
+	"\"phases\": [{\"group\": \"setup\", \"name\": \"a\", \"label\": \"first\", \"start_ns\": 0, \"wall_ns\": "    \
+	"2000000}]"
+
+static void add_report(struct bench_phases *p, const char *rest)
+{
+	CLEANUP_FD int fd = open(p->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	struct err e = {0};
+
+	assert_true(fd >= 0 && dprintf(fd, "{\"schema\": \"vmm-report\", \"version\": 1%s}", rest) > 0);
+	assert_int_equal(bench_phases_add(p, &e), 0);
+}
+
+static char *phases_text(const struct bench_phases *p)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	bench_phases_print(p, out);
+	fclose(out);
+	return text;
+}
+
+/* A run that ended before its guest has no start to tell of: its phases are rows, and there is none of zeroes. */
+static void phases_are_those_of_the_reports(void **state)
+{
+	struct bench_phases p = {0};
+	struct err e = {0};
+	char *text;
+
+	assert_int_equal(bench_phases_init(&p, 2, &e), 0);
+	add_report(&p, ", " PHASE);
+	text = phases_text(&p);
+	assert_non_null(strstr(text, "  first                        2.000     2.000"));
+	assert_null(strstr(text, "main to KVM_RUN"));
+	free(text);
+	/* What not every run had is no row. */
+	add_report(
+		&p, ", \"startup\": {\"total_ns\": 5000000, \"own_ns\": 3000000, \"kvm_ioctl_ns\": 2000000}, " PHASE);
+	text = phases_text(&p);
+	assert_null(strstr(text, "main to KVM_RUN"));
+	free(text);
+	bench_phases_destroy(&p);
+	p = (struct bench_phases){0};
+	assert_int_equal(bench_phases_init(&p, 1, &e), 0);
+	add_report(
+		&p, ", \"startup\": {\"total_ns\": 5000000, \"own_ns\": 3000000, \"kvm_ioctl_ns\": 2000000}, " PHASE);
+	text = phases_text(&p);
+	assert_non_null(strstr(text, "  main to KVM_RUN              5.000     5.000"));
+	assert_non_null(strstr(text, "    our own time               3.000     3.000"));
+	assert_non_null(strstr(text, "    in KVM's ioctls            2.000     2.000"));
+	assert_null(strstr(text, "exec to main"));
+	free(text);
+	bench_phases_destroy(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +370,7 @@ int main(void)
 		cmocka_unit_test(a_line_without_end),
 		cmocka_unit_test(words_of_a_command),
 		cmocka_unit_test(baselines),
+		cmocka_unit_test(phases_are_those_of_the_reports),
 #if !WITH_TSAN /* which takes clone(CLONE_VM) for a fork; there are no threads here */
 		cmocka_unit_test(runs_end_as_they_should),
 		cmocka_unit_test(nothing_is_left_behind),
