@@ -57,6 +57,15 @@ static bool is_process(enum sandbox_role role)
 	return role == SANDBOX_BROKER || role == SANDBOX_REPORT;
 }
 
+/* What is below on the stack is not zero, as in a thread that has done other things. */
+static __attribute__((noinline)) void use_stack(void)
+{
+	char used[32 * 1024];
+
+	memset(used, 'U', sizeof(used));
+	__asm__ volatile("" : : "r"(used) : "memory");
+}
+
 /* A child behind the filter of `role` that makes one call and then says that it lives. */
 static void try(enum sandbox_role role, uint32_t devices, long nr, const uint64_t *arg, struct end *ret)
 {
@@ -76,6 +85,7 @@ static void try(enum sandbox_role role, uint32_t devices, long nr, const uint64_
 		sigsys_set_role(role);
 		if ((!is_process(role) && sigsys_install(fd[1], NULL) < 0) || seccomp_install(role, devices) < 0)
 			_exit(1);
+		use_stack();
 		call(nr, arg);
 		call(SYS_exit_group, alive);
 	}
