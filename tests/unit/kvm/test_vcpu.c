@@ -123,6 +123,23 @@ static void a_refused_register_of_the_platform(void **state)
 	kvm.hwcr = hwcr;
 }
 
+/* MSR_KVM_SYSTEM_TIME_NEW: an address, and bit 0 once the guest uses it (Linux, virt/kvm/x86/msr.rst). */
+static void a_guest_has_kvmclock(void **state)
+{
+	struct vcpu_msr m = {.index = 0x4b564d01, .value = 0x1000};
+	struct vm vm = {.fd = -1};
+	struct err e = {};
+
+	open_cpu(&vm, true);
+	assert_false(vcpu_has_kvmclock(&vm.vcpu[0]));
+	assert_int_equal(vcpu_set_msrs(&vm.vcpu[0], &m, 1, &e), 0);
+	assert_false(m.refused || vcpu_has_kvmclock(&vm.vcpu[0]));
+	m.value |= 1;
+	assert_int_equal(vcpu_set_msrs(&vm.vcpu[0], &m, 1, &e), 0);
+	assert_true(vcpu_has_kvmclock(&vm.vcpu[0]));
+	vm_destroy(&vm);
+}
+
 /* The registers that KVM does not know are marked; those before, between and behind them are set and read. */
 static void msrs_that_kvm_refuses(void **state)
 {
@@ -262,6 +279,7 @@ int main(void)
 		cmocka_unit_test(misc_enable_keeps_what_is_kvms),
 		cmocka_unit_test(firmware_left_the_mtrrs_on),
 		cmocka_unit_test(a_refused_register_of_the_platform),
+		cmocka_unit_test(a_guest_has_kvmclock),
 		cmocka_unit_test(msrs_that_kvm_refuses),
 		cmocka_unit_test(registers_move_to_another_cpu),
 		cmocka_unit_test(a_cpu_that_is_not_there),

@@ -96,11 +96,34 @@ static void the_boot_cpu_is_wired_to_the_8259(void **state)
 	kvm_close(&kvm);
 }
 
+/* Both masked, as firmware leaves them, and without an edge that waits. */
+static void the_8259s_are_masked(void **state)
+{
+	static const uint32_t chips[] = {KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE};
+	struct kvm kvm = {.fd = -1};
+	struct vm vm = {.fd = -1};
+	struct err e = {0};
+
+	assert_int_equal(kvm_open(NULL, &kvm, &e), 0);
+	assert_int_equal(vm_create(&kvm, &vm, &e), 0);
+	assert_int_equal(vm_add_irqchip(&vm, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(chips); i++) {
+		struct kvm_irqchip chip = {.chip_id = chips[i]};
+
+		assert_int_equal(ioctl(vm.fd, KVM_GET_IRQCHIP, &chip), 0);
+		assert_int_equal(chip.chip.pic.imr, 0xff);
+		assert_int_equal(chip.chip.pic.irr, 0);
+	}
+	vm_destroy(&vm);
+	kvm_close(&kvm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_control_word_is_not_lost),
 		cmocka_unit_test(the_boot_cpu_is_wired_to_the_8259),
+		cmocka_unit_test(the_8259s_are_masked),
 	};
 
 	return run_group(tests);

@@ -25,6 +25,7 @@
 #define SLEEP   0x600
 #define RESET   0x602
 #define DEBUG   0xf4
+#define MARKER  0x3d0
 
 /* A guest that does not end by itself is ended by this, and its test fails. */
 #define TIME_LIMIT (15 * NSEC_PER_SEC)
@@ -131,6 +132,7 @@ static void configure(struct rig *r)
 	r->config.cpus = 2;
 	r->config.debug_exit = true;
 	r->config.debug_exit_port = DEBUG;
+	r->config.boot_marker = MARKER;
 	r->config.panic_text = !wish.no_panic_text;
 	r->config.timeout_ns = wish.timeout_ns ? wish.timeout_ns : TIME_LIMIT;
 	if (wish.devices) {
@@ -387,6 +389,24 @@ static void kvm_ends_it(void **state)
 	}
 }
 
+/* A mark is counted, and one too many does no harm. */
+static void marks_are_counted(void **state)
+{
+	struct program p = {.size = 0};
+	struct rig r;
+
+	for (unsigned i = 0; i < 3; i++)
+		out(&p, MARKER, 7);
+	debug_exit(&p);
+	up(&r, &p);
+	assert_null(virtio_devices_unit(r.m->virtio, VIRTIO_KIND_balloon, 0));
+	assert_non_null(virtio_devices_unit(r.m->virtio, VIRTIO_KIND_rng, 0));
+	assert_null(virtio_devices_unit(r.m->virtio, VIRTIO_KIND_rng, 1));
+	assert_int_equal(run(&r).outcome, OUTCOME_DEBUG_EXIT);
+	assert_int_equal(r.m->counts.marks, 3);
+	down(&r);
+}
+
 /* What comes after the first verdict, from whichever thread, changes nothing. */
 static void the_first_verdict_wins(void **state)
 {
@@ -525,6 +545,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_end_has_its_verdict),
 		cmocka_unit_test(kvm_ends_it),
+		cmocka_unit_test(marks_are_counted),
 		cmocka_unit_test(the_first_verdict_wins),
 		cmocka_unit_test(a_panic_is_heard_to_its_end),
 		cmocka_unit_test(no_guest_without_a_filter),

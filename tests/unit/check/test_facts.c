@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the host says of our memory: sums of a smaps that is known to the byte, and of RAM that was touched. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/support/unit.h"
+#include "vmm/base/util.h"
+#include "vmm/check/facts.h"
+
+#define RAM      0x7f0000000000
+#define RAM_SIZE 0x200000
+
+/* A program, guest RAM in two mappings (the second of huge pages, which are not in Rss), and what only looks like it. */
+static const char smaps[] =
+	"00400000-00500000 r-xp 00000000 08:01 42                         /usr/bin/vmm\n"
+	"Size:               1024 kB\nRss:                 100 kB\nPss:                  50 kB\n"
+	"Shared_Clean:         60 kB\nPrivate_Clean:        30 kB\nPrivate_Dirty:        10 kB\n"
+	"VmFlags: rd ex mr mw me\n"
+	"7f0000000000-7f0000100000 rw-p 00000000 00:00 0\n"
+	"Rss:                1000 kB\nPss:                 900 kB\nPrivate_Dirty:       800 kB\n"
+	"7f0000100000-7f0000200000 rw-s 00000000 00:0e 7                  /anon_hugepage (deleted)\n"
+	"Rss:                   0 kB\nPss:                   0 kB\n"
+	"Shared_Hugetlb:       16 kB\nPrivate_Hugetlb:    2048 kB\n"
+	"7f0000200000-7f0000300000 rw-p 00000000 00:00 0 [stack]\n"
+	"Rss:                   8 kB\nPss:                   4 kB\nPrivate_Dirty:         4 kB\n";
+
+static int file_of(const char *text, size_t size)
+{
+	int fd = memfd_create("smaps", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, text, size), size);
+	return fd;
+}
+
+static void memory_is_summed_up(void **state)
+{
+	struct host_facts h = {.smaps = file_of(smaps, sizeof(smaps) - 1)};
+	struct memory_use u;
+
+	assert_int_equal(host_facts_memory(&h, (void *)RAM, RAM_SIZE, &u), 0);
+	assert_int_equal(u.rss, (100 + 1000 + 16 + 2048 + 8) * KIB);
+	assert_int_equal(u.pss, (50 + 900 + 16 + 2048 + 4) * KIB);
+	assert_int_equal(u.guest_rss, (1000 + 16 + 2048) * KIB);
+	assert_int_equal(u.guest_pss, (900 + 16 + 2048) * KIB);
+	assert_int_equal(u.private, (30 + 10 + 4) * KIB);
+	close(h.smaps);
+}
+
+/* More than the buffer holds, so that lines are cut everywhere in turn. */
+static void lines_are_cut_nowhere(void **state)
+{
+	enum { COPIES = 60 };
+	static char text[COPIES * sizeof(smaps)];
+	struct memory_use u;
+
+	for (size_t pad = 0; pad < 200; pad++) {
+		size_t n = 0;
+		struct host_facts h;
+
+		for (; n < pad; n++)
+			text[n] = n + 1 == pad ? '\n' : '-';
+		for (unsigned i = 0; i < COPIES; i++, n += sizeof(smaps) - 1)
+			memcpy(text + n, smaps, sizeof(smaps) - 1);
+		h = (struct host_facts){.smaps = file_of(text, n)};
+		assert_int_equal(host_facts_memory(&h, (void *)RAM, RAM_SIZE, &u), 0);
+		assert_int_equal(u.rss, COPIES * 3172 * KIB);
+		assert_int_equal(u.guest_pss, COPIES * 2964 * KIB);
+		assert_int_equal(u.private, COPIES * 44 * KIB);
+		close(h.smaps);
+	}
+}
+
+static void no_smaps(void **state)
+{
+	struct host_facts none = {.smaps = -1}, unreadable = {.smaps = file_of("", 0)};
+	struct memory_use u = {.rss = 4711};
+	int fd[2];
+
+	assert_int_equal(host_facts_memory(&none, (void *)RAM, RAM_SIZE, &u), -ENOENT);
+	close(unreadable.smaps);
+	assert_int_equal(pipe(fd), 0);
+	unreadable.smaps = fd[0];
+	assert_int_equal(host_facts_memory(&unreadable, (void *)RAM, RAM_SIZE, &u), -ESPIPE);
+	assert_int_equal(u.rss, 4711);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Our own: what was touched of a mapping is there, the rest is not. */
+static void what_is_touched_counts(void **state)
+{
+	const size_t touched = MIB, size = 4 * MIB;
+	struct host_facts h;
+	struct memory_use u;
+	char *ram = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(ram, MAP_FAILED);
+	assert_int_equal(madvise(ram, size, MADV_NOHUGEPAGE), 0);
+	memset(ram, 'x', touched);
+	host_facts_open(&h);
+	assert_int_equal(host_facts_memory(&h, ram, size, &u), 0);
+	assert_int_equal(u.guest_rss, touched);
+	assert_true(u.guest_pss <= u.guest_rss && u.rss > u.guest_rss && u.private && u.pss >= u.guest_pss);
+	host_facts_close(&h);
+	host_facts_close(&h);
+	munmap(ram, size);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_is_summed_up),
+		cmocka_unit_test(lines_are_cut_nowhere),
+		cmocka_unit_test(no_smaps),
+		cmocka_unit_test(what_is_touched_counts),
+	};
+
+	return run_group(tests);
+}
