@@ -368,6 +368,89 @@ static int open_overlay(struct disk *d, struct err *e)
 	return r;
 }
 
+/* One writer, or any number of readers; an overlay only reads its image. */
+static void an_image_has_one_writer(void **state)
+{
+	enum way { WRITES, READS, KEEPS };
+	static const struct {
+		enum way first, second;
+		bool both;
+	} row[] = {
+		{WRITES, WRITES, false},
+		{WRITES, READS, false},
+		{READS, WRITES, false},
+		{WRITES, KEEPS, false},
+		{KEEPS, WRITES, false},
+		{READS, READS, true},
+		{READS, KEEPS, true},
+		{KEEPS, KEEPS, true},
+	};
+	int fd = make_image();
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct disk_params p = {.path = path, .logical = SECTOR};
+		struct disk d[2];
+		struct err e = {0};
+
+		p.ro = row[i].first == READS;
+		p.overlay = row[i].first == KEEPS;
+		assert_int_equal(disk_open(&p, &d[0], &e), 0);
+		assert_int_equal(fcntl(d[0].fd, F_GETFL) & O_ACCMODE, row[i].first == WRITES ? O_RDWR : O_RDONLY);
+		p.ro = row[i].second == READS;
+		p.overlay = row[i].second == KEEPS;
+		assert_int_equal(disk_open(&p, &d[1], &e), row[i].both ? 0 : -EBUSY);
+		if (row[i].both)
+			disk_close(&d[1]);
+		else
+			assert_non_null(strstr(e.text, " is in use: "));
+		disk_close(&d[0]);
+		/* It was let go of. */
+		p.ro = p.overlay = false;
+		assert_int_equal(disk_open(&p, &d[0], &e), 0);
+		disk_close(&d[0]);
+	}
+	close(fd);
+}
+
+/* Blocks of the overlay are larger than sectors: the last one of an image may be short. */
+static void an_overlay_with_a_short_last_block(void **state)
+{
+	const uint64_t size = 3 * 4096 + 3 * SECTOR;
+	int fd = make_image();
+	char path[32], data[3 * SECTOR];
+	struct disk_params p = {.path = path, .overlay = true, .logical = SECTOR};
+	struct iovec one = {.iov_base = data};
+	struct disk_io io;
+	struct err e = {0};
+	struct disk d;
+
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(disk_open(&p, &d, &e), 0);
+	assert_int_equal(disk_io_init(&io), 0);
+	assert_int_equal(d.size_bytes, size);
+	/* The sector in its middle, then all of it. */
+	memset(data, 0xaa, SECTOR);
+	one.iov_len = SECTOR;
+	assert_int_equal(disk_write(&d, &io, &one, 1, size - 2 * SECTOR, SECTOR, false), 0);
+	one.iov_len = 3 * SECTOR;
+	assert_int_equal(disk_read(&d, &io, &one, 1, size - 3 * SECTOR, 3 * SECTOR), 0);
+	for (unsigned n = 0; n < 3; n++)
+		for (unsigned i = 0; i < SECTOR; i++)
+			assert_int_equal((uint8_t)data[n * SECTOR + i], n == 1 ? 0xaa : 24 + n);
+	memset(data, 0xbb, sizeof(data));
+	assert_int_equal(disk_write(&d, &io, &one, 1, size - 3 * SECTOR, 3 * SECTOR, false), 0);
+	memset(data, 0, sizeof(data));
+	assert_int_equal(disk_read(&d, &io, &one, 1, size - 3 * SECTOR, 3 * SECTOR), 0);
+	for (unsigned i = 0; i < sizeof(data); i++)
+		assert_int_equal((uint8_t)data[i], 0xbb);
+	disk_io_destroy(&io);
+	disk_close(&d);
+	close(fd);
+}
+
 static bool lies_in(const struct disk *d, const char *dir)
 {
 	char link[32], path[256];
@@ -445,6 +528,8 @@ int main(void)
 		cmocka_unit_test(interrupted_and_short),
 		cmocka_unit_test(a_flush_that_fails),
 		cmocka_unit_test(an_overlay_that_is_full),
+		cmocka_unit_test(an_image_has_one_writer),
+		cmocka_unit_test(an_overlay_with_a_short_last_block),
 		cmocka_unit_test(where_an_overlay_lies),
 	};
 

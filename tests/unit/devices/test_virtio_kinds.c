@@ -717,6 +717,42 @@ static void queues_take_turns(void **state)
 	}
 }
 
+/* A driver that does as it is told kicks only when asked to, and looks for answers only when interrupted (2.7.10). */
+static void drivers_that_do_as_they_are_told(void **state)
+{
+	static const uint64_t modes[] = {0, VIRTIO_F_EVENT_IDX};
+
+	for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+		for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
+			struct rig *r = up(k);
+
+			r->d.next = VQD_RAM_START;
+			assert_true(vqd_start(&r->d, k->features | modes[m]));
+			vqd_run(&r->d);
+			for (unsigned i = 0; i < 2 * r->dev->nr_queues; i++) {
+				unsigned q = i % r->dev->nr_queues;
+				const struct vqd_queue *ring = &r->d.queue[q];
+				const uint8_t *used = vqd_ptr(&r->d, ring->used);
+
+				if (!(k->takes >> q & 1))
+					continue;
+				if (modes[m])
+					le16_put((uint8_t *)vqd_ptr(&r->d, ring->avail) + 4 + 2 * (size_t)ring->size,
+						ring->last_used);
+				vqd_set(&r->d, VQD_INTERRUPT_ACK, 3);
+				if (!ask_usual(r, q))
+					fail_msg("%s does not answer in queue %u", k->name, q);
+				if (!(vqd_get(&r->d, VQD_INTERRUPT_STATUS) & 1))
+					fail_msg("%s answers in queue %u without an interrupt", k->name, q);
+				if (modes[m] ? le16_get(used + 4 + 8 * (size_t)ring->size) != ring->avail_idx
+					     : le16_get(used) != 0)
+					fail_msg("%s wants no kick for queue %u any more", k->name, q);
+			}
+			down(r);
+		}
+	}
+}
+
 static void kicks_and_resets(void **state)
 {
 	for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
@@ -791,6 +827,7 @@ int main(void)
 		cmocka_unit_test(requests_for_nothing),
 		cmocka_unit_test(requests_without_end),
 		cmocka_unit_test(queues_take_turns),
+		cmocka_unit_test(drivers_that_do_as_they_are_told),
 		cmocka_unit_test(kicks_and_resets),
 		cmocka_unit_test(devices_that_are_held),
 	};
