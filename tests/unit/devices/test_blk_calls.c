@@ -431,6 +431,9 @@ static void an_overlay_with_a_short_last_block(void **state)
 	assert_int_equal(disk_open(&p, &d, &e), 0);
 	assert_int_equal(disk_io_init(&io), 0);
 	assert_int_equal(d.size_bytes, size);
+	/* Nothing of a disk is for a program that vmm starts. */
+	assert_int_equal(fcntl(d.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(d.overlay_fd, F_GETFD), FD_CLOEXEC);
 	/* The sector in its middle, then all of it. */
 	memset(data, 0xaa, SECTOR);
 	one.iov_len = SECTOR;
@@ -448,6 +451,10 @@ static void an_overlay_with_a_short_last_block(void **state)
 		assert_int_equal((uint8_t)data[i], 0xbb);
 	disk_io_destroy(&io);
 	disk_close(&d);
+	/* A sector that is cut is none. */
+	assert_int_equal(ftruncate(fd, (off_t)size - 1), 0);
+	assert_int_equal(disk_open(&p, &d, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "not a multiple of its sectors of 512"));
 	close(fd);
 }
 

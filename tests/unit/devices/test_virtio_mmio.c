@@ -341,7 +341,7 @@ static void a_broken_ring_needs_a_reset(void **state)
 	assert_false(vq_listen(&b->echo.dev.queue[1]));
 	vqd_set(&b->d, VQD_QUEUE_SEL, 1);
 	vqd_set(&b->d, VQD_QUEUE_RESET, 1);
-	vqd_set(&b->d, VQD_QUEUE_READY, 1);
+	assert_false(vqd_queue_enable(&b->d, 1));
 	assert_int_equal(vqd_get(&b->d, VQD_QUEUE_READY), 0);
 	lives(b);
 	assert_int_equal(vqd_get(&b->d, VQD_STATUS), ALIVE);
@@ -665,6 +665,26 @@ static void a_queue_reset_has_to_be_negotiated(void **state)
 	drop(b);
 }
 
+/* What lies behind a device's configuration is nobody's business: it reads as zeroes. */
+static void the_configuration_ends(void **state)
+{
+	uint8_t config[CONFIG_N + 16], got[16];
+
+	for (unsigned i = 0; i < sizeof(config); i++)
+		config[i] = (uint8_t)(0x80 + i);
+	for (uint32_t offset = 0; offset < CONFIG_N + 8; offset++) {
+		for (unsigned len = 1; len <= 8; len++) {
+			memset(got, 0x55, sizeof(got));
+			virtio_config_copy(config, CONFIG_N, offset, got, len);
+			for (unsigned i = 0; i < len; i++)
+				assert_int_equal(got[i], offset + i < CONFIG_N ? 0x80 + offset + i : 0);
+			assert_int_equal(got[len], 0x55);
+		}
+	}
+	virtio_config_copy(config, CONFIG_N, UINT32_MAX, got, 4);
+	assert_int_equal(le32_get(got), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -688,6 +708,7 @@ int main(void)
 		cmocka_unit_test(a_reset_with_work_in_flight),
 		cmocka_unit_test(a_queue_reset_with_work_in_flight),
 		cmocka_unit_test(a_queue_reset_has_to_be_negotiated),
+		cmocka_unit_test(the_configuration_ends),
 	};
 
 	return run_group(tests);
