@@ -577,6 +577,48 @@ static void credit_of_the_guest(void **state)
 	down(&b);
 }
 
+/* A socket that looked readable and was only at its end costs the guest no buffer: there is one, and SHUTDOWN needs it. */
+static void an_end_costs_no_buffer(void **state)
+{
+	struct bench b;
+
+	up(&b, 1);
+	connected(&b);
+	close(b.peer);
+	b.peer = -1;
+	expect(&b, VIRTIO_VSOCK_OP_SHUTDOWN);
+	/* Both directions have ended: the host's descriptor does not wait for the guest. */
+	assert_int_equal(b.vsock.conn[0].source.fd, -1);
+	say(&b, VIRTIO_VSOCK_OP_RST, 0);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
+	down(&b);
+}
+
+/* 5.10.6.3: each packet says what was forwarded, so that one with data needs none behind it that says only that. */
+static void data_tells_of_credit(void **state)
+{
+	struct bench b;
+	struct packet p;
+
+	up(&b, 0);
+	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0);
+	give_rx(&b, 0);
+	vqd_kick(&b.d, RX);
+	vqd_run(&b.d);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_OPEN);
+	say_data(&b, "ping", 4);
+	say(&b, VIRTIO_VSOCK_OP_CREDIT_REQUEST, 0);
+	assert_int_equal(write(b.peer, "pong", 4), 4);
+	vqd_run(&b.d);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_RESPONSE);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_RW);
+	assert_int_equal(p.fwd, 4);
+	assert_false(hear(&b, &p));
+	down(&b);
+}
+
 /* A guest without buffers: what there is to say waits, and so do the guest's packets once that is enough. */
 static void no_buffers(void **state)
 {
@@ -668,6 +710,65 @@ static void closed_but_not_forgotten(void **state)
 	}
 	assert_int_equal(got, sent);
 	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
+	down(&b);
+}
+
+/* Its ports are the guest's to use again, while the host still reads what was sent before. */
+static void the_ports_of_an_orphan(void **state)
+{
+	static uint8_t block[32768], back[65536];
+	struct bench b;
+	struct packet p;
+	uint64_t sent = 0, got = 0;
+	int old;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	while (b.vsock.conn[0].taken == b.vsock.conn[0].fwd) {
+		say_data(&b, block, sizeof(block));
+		sent += sizeof(block);
+		while (hear(&b, &p))
+			;
+	}
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, 3);
+	say(&b, VIRTIO_VSOCK_OP_RST, 0);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_ORPHAN);
+	old = b.peer;
+	connected(&b);
+	assert_int_not_equal(b.peer, old);
+	say_data(&b, "new", 3);
+	assert_int_equal(read(b.peer, back, sizeof(back)), 3);
+	assert_memory_equal(back, "new", 3);
+	for (unsigned i = 0; i < 1000; i++) {
+		ssize_t n = read(old, back, sizeof(back));
+
+		if (n == 0)
+			break;
+		got += n > 0 ? (uint64_t)n : 0;
+		vqd_run(&b.d);
+	}
+	assert_int_equal(got, sent);
+	close(old);
+	down(&b);
+}
+
+/* A RESPONSE to a REQUEST that the guest has not seen yet opens nothing. */
+static void an_answer_before_the_question(void **state)
+{
+	struct bench b;
+	struct packet p = {.src_port = 5000, .dst_port = VIRTIO_VSOCK_PORT_FIRST, .op = VIRTIO_VSOCK_OP_RESPONSE};
+	char buf[4];
+
+	up(&b, 0);
+	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), 0);
+	post(&b, &p, CID, 2, NULL, 0);
+	assert_int_equal(b.opened, 0);
+	assert_int_equal(read(b.peer, buf, sizeof(buf)), 0);
+	give_rx(&b, 0);
+	vqd_kick(&b.d, RX);
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(p.dst_port, 5000);
 	down(&b);
 }
 
@@ -824,6 +925,11 @@ static void bad_packets(void **state)
 	post(&b, &p, CID, 2, "short", 5);
 	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
 	assert_int_equal(read(b.peer, &p, 1), 0);
+	/* One byte less than it says. */
+	assert_true(vqd_start(&b.d, 0));
+	p = (struct packet){.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_RW, .len = 6};
+	post(&b, &p, CID, 2, "short", 5);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
 	assert_true(vqd_start(&b.d, 0));
 	buf.gpa = vqd_alloc(&b.d, buf.len, 1);
 	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, &buf, 1, false));
@@ -855,9 +961,13 @@ int main(void)
 		cmocka_unit_test(broken_connections),
 		cmocka_unit_test(credit_for_the_guest),
 		cmocka_unit_test(credit_of_the_guest),
+		cmocka_unit_test(an_end_costs_no_buffer),
+		cmocka_unit_test(data_tells_of_credit),
 		cmocka_unit_test(no_buffers),
 		cmocka_unit_test(many_connections),
 		cmocka_unit_test(closed_but_not_forgotten),
+		cmocka_unit_test(the_ports_of_an_orphan),
+		cmocka_unit_test(an_answer_before_the_question),
 		cmocka_unit_test(patience_ends),
 		cmocka_unit_test(patience_is_ten_seconds),
 		cmocka_unit_test(connections_take_turns),

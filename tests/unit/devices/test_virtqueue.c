@@ -556,6 +556,61 @@ static void payload_in_ram_that_vanished(void **state)
 	drop(b);
 }
 
+/* Rings in such a page: the queue has nothing to say any more, and breaks no rule. */
+static void rings_in_ram_that_vanished(void **state)
+{
+	struct bench *b = make(SIZE);
+	int fd = memfd_create("kernel", MFD_CLOEXEC);
+	struct gmem_region r = {.gpa = FILE_GPA, .size = 4096, .fd = fd};
+	uint8_t *avail;
+
+	assert_int_equal(gmem_install_sigbus(), 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	r.host = mmap(NULL, r.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(r.host != MAP_FAILED);
+	assert_int_equal(gmem_add(&b->d.mem, &r), 0);
+	gmem_set_file_window(&b->d.mem, FILE_GPA, r.size);
+	b->q.avail = FILE_GPA;
+	b->q.used = FILE_GPA + 1024;
+	avail = r.host;
+	assert_int_equal(vq_start(&b->q), 0);
+	desc(b, 0, VQD_RAM_START + 4096, 1, 0, 0);
+	le16_put(avail + 2, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(vq_pop(&b->q, &b->c), 1);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(vq_pop(&b->q, &b->c), 0);
+	vq_push(&b->q, 0, 0);
+	assert_false(vq_listen(&b->q));
+	assert_false(b->q.broken);
+	munmap(r.host, r.size);
+	close(fd);
+	drop(b);
+}
+
+/* What is put back is the next to be taken, and not in flight meanwhile. */
+static void a_chain_that_is_put_back(void **state)
+{
+	struct bench *b = started();
+
+	desc(b, 0, VQD_RAM_START + 4096, 1, 0, 0);
+	desc(b, 1, VQD_RAM_START + 4096, 2, 0, 0);
+	vqd_offer(&b->d, 0, 0);
+	vqd_offer(&b->d, 0, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(vq_pop(&b->q, &b->c), 1);
+		assert_int_equal(b->c.head, 0);
+		assert_int_equal(b->q.in_flight, 1);
+		vq_unpop(&b->q);
+		assert_int_equal(b->q.in_flight, 0);
+	}
+	assert_int_equal(vq_pop(&b->q, &b->c), 1);
+	assert_int_equal(vq_pop(&b->q, &b->c), 1);
+	assert_int_equal(b->c.head, 1);
+	assert_int_equal(b->q.in_flight, 2);
+	drop(b);
+}
+
 static void a_reset_forgets_and_counts(void **state)
 {
 	struct bench *b = started();
@@ -591,6 +646,8 @@ int main(void)
 		cmocka_unit_test(places_of_rings),
 		cmocka_unit_test(rings_in_file_backed_ram),
 		cmocka_unit_test(payload_in_ram_that_vanished),
+		cmocka_unit_test(rings_in_ram_that_vanished),
+		cmocka_unit_test(a_chain_that_is_put_back),
 		cmocka_unit_test(interrupts_without_event_index),
 		cmocka_unit_test(interrupts_with_event_index),
 		cmocka_unit_test(a_reset_forgets_and_counts),
