@@ -176,6 +176,13 @@ static int check(const struct config *c, struct err *e)
 	return runfiles_check(c, e);
 }
 
+/* To a person alone: scripts and logs would have it in every run. */
+static void say_root(const struct sandbox_achieved *got)
+{
+	if (got->uid == 0 && got->mode != SANDBOX_OFF && isatty(STDERR_FILENO))
+		fprintf(stderr, "vmm: runs as root: with --user UID:GID a break out of the sandbox is not root's\n");
+}
+
 /* The stages CONFINE and BUILD; machine_run() has LOCK. */
 static int confine(struct run *run, struct err *e)
 {
@@ -186,6 +193,7 @@ static int confine(struct run *run, struct err *e)
 	r = confinement_enter(&run->confinement, run->terminal, e);
 	if (r < 0)
 		return r;
+	say_root(&run->confinement.sandbox.got);
 	machine_set_sandbox(run->machine, &run->confinement.sandbox);
 	return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -12,6 +13,26 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+
+extern char **environ;
+
+/*
+ * What was handed to us there may be a secret, and everybody who gets at our memory reads it: the text itself goes, as
+ * /proc/PID/environ shows it. A program that we start is found by PATH.
+ */
+void limits_clear_environment(void)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; environ && environ[i]; i++) {
+		if (!strncmp(environ[i], "PATH=", 5))
+			environ[kept++] = environ[i];
+		else
+			explicit_bzero(environ[i], strlen(environ[i]));
+	}
+	if (environ)
+		environ[kept] = NULL;
+}
 
 static int close_range_of(unsigned first, unsigned last)
 {

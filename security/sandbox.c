@@ -130,6 +130,7 @@ int sandbox_early(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
 		s->got.netns = true;
 	}
 	if (plan->mode != SANDBOX_OFF) {
+		limits_clear_environment();
 		r = shortage(s, limits_close_fds(plan->keep, plan->nr_keep, e), e);
 		if (r < 0)
 			return r;

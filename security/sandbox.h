@@ -2,12 +2,13 @@
 /*
  * The way into the sandbox: five stages, each once and in this order, none of them ever undone.
  *
- * EARLY    Should: close fds that nobody passed on purpose; set limits; make us invisible to debuggers; join the
- *          network namespace in which OPEN is to find its devices. Mustn't: open what the machine needs.
+ * EARLY    Should: close fds that nobody passed on purpose; clear the environment; set limits; make us invisible to
+ *          debuggers; join the network namespace in which OPEN is to find its devices. Mustn't: open what the machine
+ *          needs.
  * OPEN     Should: open everything that has a path. Mustn't: read what the files contain.
  * CONFINE  Should: leave root, the file system, other processes and the network behind: control group, namespaces, root
- *          directory, user, a user namespace, capabilities, no_new_privs, Landlock. Mustn't: come after the first thread, which would
- *          keep its access.
+ *          directory, user, a user namespace, capabilities, no_new_privs, Landlock. Mustn't: come after the first
+ *          thread, which would keep its access.
  * BUILD    Should: parse the kernel, make the machine and its threads. Mustn't: open a path (but what CONFINE left).
  * LOCK     Should: put a filter of system calls on every thread, then let the guest run. Mustn't: let a guest run while
  *          a thread has no filter.

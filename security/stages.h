@@ -12,6 +12,7 @@
 #define SANITIZED (WITH_ASAN || WITH_TSAN)
 
 /* limits.c: EARLY */
+void limits_clear_environment(void);
 int limits_close_fds(const int *keep, size_t nr, struct err *e);
 int limits_fill_standard_fds(struct err *e);
 int limits_set(const struct sandbox_plan *plan, struct err *e);

@@ -628,7 +628,8 @@ const struct option_def options[] = {
 		.man = OPTION_MAN(
 			"Become this user and this group, two numbers, and leave all other groups, once everything is "
 			"open.\n"
-			"Needs root, and is what to do when started as root."),
+			"Needs root, and is what to do when started as root: without it that is said once, on a "
+			"terminal."),
 	},
 	{
 		.name = "userns",

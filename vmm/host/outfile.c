@@ -166,7 +166,7 @@ static int open_descriptor(struct outfile *f, int number, struct err *e)
 /* A FIFO that nobody reads must not hang us, hence O_NONBLOCK; what is written at the end may wait for its reader. */
 static int open_in_place(struct outfile *f, struct err *e)
 {
-	CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, f->mode);
 	struct stat st;
 	int flags;
 
@@ -201,7 +201,7 @@ static int split(char *path, int *ret_dir, char **ret_name)
 /* Without a name, so that nothing is left of it whoever is killed. -1: the file system has no such thing. */
 static int make_unnamed(struct outfile *f)
 {
-	CLEANUP_FD int fd = openat(f->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	CLEANUP_FD int fd = openat(f->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, f->mode);
 	char path[32];
 
 	if (fd < 0)
@@ -220,7 +220,7 @@ static int make_named(struct outfile *f)
 
 		if (r < 0)
 			return r;
-		fd = openat(f->dir, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		fd = openat(f->dir, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, f->mode);
 		if (fd < 0 && errno != EEXIST)
 			return -errno;
 	}
@@ -304,6 +304,7 @@ int outfile_open(const char *option, const char *path, const struct sandbox_as *
 	nbio_ignore_signals();
 	f.option = option;
 	f.path = path;
+	f.mode = as ? 0600 : 0666;
 	r = number >= 0 ? open_descriptor(&f, number, e) : open_beside(&f, as, e);
 	if (r > 0) {
 		let_go(&f);

@@ -40,6 +40,7 @@ struct outfile {
 	int dir;
 	int file;
 	char temporary[24];
+	mode_t mode;
 	char *name;
 	struct child publisher;
 	bool truncate;
@@ -50,7 +51,8 @@ struct outfile {
 /**
  * outfile_open() - open what is to be written; @ret is untouched on failure
  * @option: what the operator calls it
- * @as: outfile_commit() will not be allowed to rename: have a process that does, confined so; NULL: it will be
+ * @as: of a machine: a new file is its user's alone, and outfile_commit() will not be allowed to rename: have a process
+ *      that does, confined so. NULL: the umask decides, and it will be
  *
  * Return: 0 or a negative errno with words, the operator's where they are.
  * Context: before the sandbox closes; may fork, so before other threads.

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -78,11 +79,17 @@ int __wrap_openat64(int at, const char *path, int flags, ...);
 
 int __wrap_openat64(int at, const char *path, int flags, ...)
 {
+	va_list words;
+	mode_t mode;
+
 	if (no_unnamed && (flags & O_TMPFILE) == O_TMPFILE) {
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	return __real_openat64(at, path, flags, 0666);
+	va_start(words, flags);
+	mode = va_arg(words, mode_t);
+	va_end(words);
+	return __real_openat64(at, path, flags, mode);
 }
 
 static void replaces_whole_or_not_at_all(void **state)
@@ -140,7 +147,14 @@ static void a_new_file_and_a_link(void **state)
 	outfile_close(&f);
 	holds("new", "1");
 	stat("new", &st);
-	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_int_equal(st.st_mode & 0777, 0600); /* of a machine: its user's alone */
+
+	open_it("other", false, &f);
+	assert_int_equal(outfile_commit(&f, 0, &e), 0);
+	outfile_close(&f);
+	stat("other", &st);
+	assert_int_equal(st.st_mode & 0777, 0640); /* as the umask says */
+	unlink("other");
 
 	assert_int_equal(symlink("new", "link"), 0);
 	open_it("link", false, &f);
