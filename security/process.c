@@ -25,19 +25,19 @@ static int lock(const struct sandbox_process *p, struct err *e)
 	return r < 0 ? err_sys(e, r, "seccomp") : 0;
 }
 
-/* All of it is tried, whatever fails. Return: the first failure. */
+/* All of it is tried, whatever fails. Return: the first failure, which has the words. */
 static int give_up(const struct sandbox_process *p, struct err *e)
 {
 	/* A change of user made it dumpable again (prctl(2)). */
 	int r = limits_not_dumpable(e), next;
 
-	next = p->capabilities ? 0 : confine_drop_capabilities(e);
+	next = p->capabilities ? 0 : confine_drop_capabilities(r < 0 ? NULL : e);
 	r = r < 0 ? r : next;
-	next = confine_no_new_privs(e);
+	next = confine_no_new_privs(r < 0 ? NULL : e);
 	r = r < 0 ? r : next;
-	next = restrict_paths(p, e);
+	next = restrict_paths(p, r < 0 ? NULL : e);
 	r = r < 0 ? r : next;
-	next = lock(p, e);
+	next = lock(p, r < 0 ? NULL : e);
 	return r < 0 ? r : next;
 }
 

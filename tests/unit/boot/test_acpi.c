@@ -165,7 +165,7 @@ static void test_fadt(void **state)
 	build_example("four", &t);
 	assert_int_equal(t.fadt[8], 6);
 	assert_int_equal(t.fadt[131], 5);
-	/* WBINVD, C1 on all, no fixed buttons, no fixed RTC, a 32-bit timer, a reset register, headless, hardware-reduced */
+	/* WBINVD, C1, no fixed buttons nor RTC, a 32-bit timer, a reset register, headless, hardware-reduced */
 	assert_int_equal(le32_get(t.fadt + 112),
 		BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(10) | BIT(12) | BIT(20));
 	assert_memory_equal(t.fadt + 116, reset, sizeof(reset));

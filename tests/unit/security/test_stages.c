@@ -428,6 +428,65 @@ static void each_step_is_refused(void **state)
 	}
 }
 
+/* The same of a process beside vmm's own, which has one step more: its filter. */
+static const struct refusal process_refusals[] = {
+	{SYS_prctl, 0, PR_SET_DUMPABLE, -1, "prctl(PR_SET_DUMPABLE): ", false},
+	{SYS_prctl, 0, PR_CAP_AMBIENT, -1, "prctl(PR_CAP_AMBIENT_CLEAR_ALL): ", false},
+	{SYS_capset, -1, 0, -1, "capset: ", false},
+	{SYS_prctl, 0, PR_SET_NO_NEW_PRIVS, -1, "prctl(PR_SET_NO_NEW_PRIVS): ", false},
+	{444, 2, 0, -1, "landlock_create_ruleset: ", false},
+	{445, -1, 0, -1, "landlock_add_rule: ", false},
+	{446, -1, 0, -1, "landlock_restrict_self: ", false},
+	{SYS_seccomp, 0, SECCOMP_SET_MODE_FILTER, -1, "seccomp: ", false},
+};
+
+static int enter_refused(enum sandbox_mode mode, struct err *e)
+{
+	struct sandbox_as as = {.mode = mode};
+	struct sandbox_process p = {.as = &as, .role = SANDBOX_LOOP, .rights = LL_READ_FILE};
+
+	p.dir_fd = open("/etc", O_PATH | O_CLOEXEC);
+	must(p.dir_fd >= 0);
+	if (refused)
+		host_refuses(refused);
+	return sandbox_process_enter(&p, e);
+}
+
+static void process_strict_without(void)
+{
+	struct err e = {0};
+
+	must(enter_refused(SANDBOX_STRICT, &e) < 0);
+	must(strstr(e.text, refused->words) != NULL);
+}
+
+static void process_best_effort_without(void)
+{
+	struct err e = {0};
+
+	must(enter_refused(SANDBOX_BEST_EFFORT, &e) == 0);
+}
+
+static void process_with_all(void)
+{
+	struct err e = {0};
+
+	must(enter_refused(SANDBOX_STRICT, &e) == 0);
+}
+
+static void each_step_of_a_process_is_refused(void **state)
+{
+	refused = NULL;
+	in_child(process_with_all);
+	for (size_t i = 0; i < ARRAY_SIZE(process_refusals); i++) {
+		refused = &process_refusals[i];
+		if (status_of(process_strict_without))
+			fail_msg("strict without %s", refused->words);
+		if (status_of(process_best_effort_without))
+			fail_msg("best effort without %s", refused->words);
+	}
+}
+
 /* A thread without its filter is told so, and so is the machine: there is no guest without one. */
 static void no_filter(void)
 {
@@ -904,6 +963,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(each_step_is_refused),
+		cmocka_unit_test(each_step_of_a_process_is_refused),
 		cmocka_unit_test(a_filter_that_cannot_be_installed),
 		cmocka_unit_test(each_stage_once_and_in_order),
 		cmocka_unit_test(jails),
