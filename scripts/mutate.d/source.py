@@ -27,6 +27,8 @@ WEAKER = {'memory_order_seq_cst': 'memory_order_relaxed', 'memory_order_acquire'
           'memory_order_release': 'memory_order_relaxed', 'memory_order_acq_rel': 'memory_order_relaxed',
           '__ATOMIC_SEQ_CST': '__ATOMIC_RELAXED', '__ATOMIC_ACQUIRE': '__ATOMIC_RELAXED',
           '__ATOMIC_RELEASE': '__ATOMIC_RELAXED', '__ATOMIC_ACQ_REL': '__ATOMIC_RELAXED'}
+# With glibc they only mark what nobody uses any more.
+UNSEEN = re.compile(r'pthread_(mutex|cond|attr|condattr)_destroy')
 RESULTS = {'r', 'ret', 'rc', 'err'}
 FAILED = re.compile(r'<\s*0\b|!=\s*0\b|==\s*(NULL|MAP_FAILED|-1)|^!|^\w+$')
 
@@ -224,7 +226,8 @@ class Source:
     def statement(self, st):
         if st.kind != 'plain' or self.is_declaration(st) or self.is_assertion(st):
             return
-        if self.tokens[st.first].kind == 'word' and SYNC.fullmatch(self.tokens[st.first].text):
+        first = self.tokens[st.first]
+        if first.kind == 'word' and (SYNC.fullmatch(first.text) or UNSEEN.fullmatch(first.text)):
             return
         start, end = self.span(st)
         yield start, end, DROPPED

@@ -99,6 +99,19 @@ static void fifo_control(void **state)
 	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_NO_INT);
 }
 
+/* What is empty is not emptied: that would be an interrupt for nothing. */
+static void clearing_an_empty_fifo_interrupts_nobody(void **state)
+{
+	struct bench *b = *state;
+
+	out8(b->dev, UART_FCR, FIFO_ON(0));
+	out8(b->dev, UART_IER, UART_IER_THRI);
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_THRI);
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_NO_INT);
+	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_XMIT));
+	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_NO_INT);
+}
+
 static void interrupts_have_their_priority(void **state)
 {
 	struct bench *b = *state;
@@ -538,6 +551,7 @@ int main(void)
 		BENCH_TEST(registers_keep_what_the_chip_has),
 		BENCH_TEST(divisor_latch_hides_data_and_ier),
 		BENCH_TEST(fifo_control),
+		BENCH_TEST(clearing_an_empty_fifo_interrupts_nobody),
 		BENCH_TEST(interrupts_have_their_priority),
 		BENCH_TEST(each_cause_needs_its_enable_bit),
 		BENCH_TEST(receive_trigger_levels),
