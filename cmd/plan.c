@@ -22,40 +22,40 @@
 #define FDS_REPORT         (HOST_FACTS_PARAMS_MAX + 8)
 #define FDS_REPORT_PER_CPU 1
 
-/* Whether a standard stream has this type. */
-static bool any_stream(int first, mode_t type)
-{
-	for (int fd = first; fd <= STDERR_FILENO; fd++) {
-		struct stat st;
-
-		if (fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type)
-			return true;
-	}
-	return false;
-}
-
-static bool is_descriptor(const char *path)
-{
-	return path && fd_of_path(path) >= 0;
-}
-
 /*
- * How large a file of ours can become. The limit is one for all files, so a standard stream that goes to a file rules
- * it out: that is as long as the guest makes it.
+ * What a guest may print to standard output that is a file, or a log grow: more than anybody reads, and less than a disk.
  */
+#define CALLER_FILE_BYTES (64 * GIB)
+
+/* A descriptor of the caller's that is a file may become this much longer. */
+static uint64_t caller_file(int fd)
+{
+	struct stat st;
+
+	return fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? 0 : (uint64_t)st.st_size + CALLER_FILE_BYTES;
+}
+
+static uint64_t caller_path(const char *path)
+{
+	return path ? caller_file(fd_of_path(path)) : 0;
+}
+
+static uint64_t largest_stream(void)
+{
+	return MAX(caller_file(STDOUT_FILENO), caller_file(STDERR_FILENO));
+}
+
+/* How large a file of ours can become: the limit is one for all files. 0: a file without a cap was asked for. */
 static uint64_t largest_file(const struct config *c)
 {
 	struct virtio_needs needs;
-	uint64_t largest = 1;
+	uint64_t largest = MAX(1, largest_stream());
 
-	if (any_stream(STDOUT_FILENO, S_IFREG) || (c->console == CONSOLE_FILE && !c->console_cap_bytes))
+	if (c->console == CONSOLE_FILE && !c->console_cap_bytes)
 		return 0;
-	/* Nor is a file of the caller ours to bound, which is written behind what is in it. */
-	if ((c->console == CONSOLE_FILE && is_descriptor(c->console_path)) || is_descriptor(c->report) ||
-		is_descriptor(c->trace))
-		return 0;
+	largest = MAX(largest, MAX(caller_path(c->console_path), MAX(caller_path(c->report), caller_path(c->trace))));
 	if (c->console == CONSOLE_FILE)
-		largest = c->console_cap_bytes;
+		largest = MAX(largest, c->console_cap_bytes);
 	/* Bounded by what is kept in memory until then: 300 bytes for each event, 2 lines of 120 for each exit. */
 	if (c->report)
 		largest = MAX(largest, 16 * MIB);
@@ -137,37 +137,43 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 			(config->report || config->trace ? FDS_REPORT + FDS_REPORT_PER_CPU * config->cpus : 0),
 		.max_file_bytes = largest_file(config),
 		.devices = devices_of(config),
+		.fds = SANDBOX_NO_FDS,
 		.report_fd = -1,
 	};
 	keep_fds(config, ret);
 	plan_virtio(config, ret);
 }
 
-/* What the standard streams are, which the guest's console may be. */
-static void plan_streams(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)
+/*
+ * A descriptor of the caller's that the console or the log goes to; see vmm/host/nbio.h. That of a file is not named: a
+ * log that is open for appending stays so.
+ */
+static void plan_stream(int fd, struct sandbox_plan *plan)
 {
-	plan->report_fd = report_fd;
-	if (any_stream(STDIN_FILENO, S_IFCHR) || any_stream(STDIN_FILENO, S_IFIFO))
-		plan->devices |= SANDBOX_HAS(FILES);
-	if (any_stream(STDIN_FILENO, S_IFSOCK))
-		plan->devices |= SANDBOX_HAS(STREAM);
-	if (terminal) {
-		plan->devices |= SANDBOX_HAS(TERMINAL);
-		plan->last_words = terminal_restore;
-	}
-}
-
-/* A descriptor of the caller's that the console goes to; see vmm/host/nbio.h. */
-static void plan_descriptor(int fd, struct sandbox_plan *plan)
-{
+	int *named = plan->fds.of[SANDBOX_FD_STREAM];
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
-	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
-		plan->devices |= SANDBOX_HAS(FILES);
 	if (S_ISSOCK(st.st_mode))
 		plan->devices |= SANDBOX_HAS(STREAM);
+	if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return;
+	plan->devices |= SANDBOX_HAS(FILES);
+	/* The standard streams have the places of their numbers, any other the last. */
+	named[MIN(fd, SANDBOX_FD_MAX - 1)] = fd;
+}
+
+/* What the standard streams are, which the guest's console may be. */
+static void plan_streams(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)
+{
+	plan->report_fd = report_fd;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		plan_stream(fd, plan);
+	if (terminal) {
+		plan->devices |= SANDBOX_HAS(TERMINAL);
+		plan->last_words = terminal_restore;
+	}
 }
 
 void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
@@ -182,7 +188,7 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 				console_pty_name(console), LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV, false});
 	}
 	if (config->console == CONSOLE_FILE)
-		plan_descriptor(fd_of_path(config->console_path), plan);
+		plan_stream(fd_of_path(config->console_path), plan);
 	if (config->console == CONSOLE_SOCKET)
 		plan->devices |= SANDBOX_HAS(SOCKET);
 	/* To say how many pages are free, when they are too few. */
@@ -196,8 +202,9 @@ void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, s
 		.mode = mode,
 		.max_fds = FDS_BASE + FDS_PER_PROGRAM * (uint64_t)config->nr,
 		/* Nothing is written but the output. */
-		.max_file_bytes = any_stream(STDOUT_FILENO, S_IFREG) ? 0 : 1,
+		.max_file_bytes = MAX(1, largest_stream()),
 		.devices = SANDBOX_HAS(FLAT),
+		.fds = SANDBOX_NO_FDS,
 		.report_fd = -1,
 	};
 	for (unsigned i = 0; i < config->nr; i++)

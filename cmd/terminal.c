@@ -50,6 +50,9 @@ struct terminal {
 
 static struct terminal *_Atomic guarded;
 
+/* This is the thread whose filter lets it change the flags of what others share. */
+static __thread bool may_set_flags;
+
 /* Raw mode and back: async-signal-safe */
 
 /* What cfmakeraw() does (termios(3)). A read waits for one byte and nothing more, whatever was set before. */
@@ -104,7 +107,8 @@ static void restore(void)
 	if (!t)
 		return;
 	leave(t);
-	restore_flags(t);
+	if (may_set_flags)
+		restore_flags(t);
 }
 
 void terminal_continue(struct terminal *t)
@@ -336,6 +340,7 @@ int terminal_open(int fd, const struct terminal_ops *ops, void *arg, struct term
 		return err_sys(e, -ENOMEM, "terminal");
 	t->filter = (struct console_filter){.prepare = prepare, .filter = filter, .refused = refused};
 	t->pid = getpid();
+	may_set_flags = true;
 	t->ops = ops;
 	t->arg = arg;
 	t->say = NBIO_CLOSED;

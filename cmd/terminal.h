@@ -12,7 +12,9 @@
  * reach the guest: it reads nothing and CONSOLE_KEYS_BYTES wait already, or its line has no BREAK (hvc0).
  *
  * The handlers belong to the process, as the terminal does: one struct terminal at a time. A thread that takes such a
- * signal needs these system calls: ioctl(TIOCGPGRP, TCSETS), fcntl(F_GETFL, F_SETFL), tgkill, rt_sigreturn.
+ * signal needs these system calls: ioctl(TIOCGPGRP, TCSETS), tgkill, rt_sigreturn; the one that called terminal_open()
+ * also fcntl(F_GETFL, F_SETFL): where another one ends us, O_NONBLOCK stays set on a terminal that could not be opened
+ * again (vmm/host/nbio.h).
  */
 #ifndef CMD_TERMINAL_H
 #define CMD_TERMINAL_H

@@ -20,7 +20,7 @@ static int restrict_paths(const struct sandbox_process *p, struct err *e)
 /* A call that is not allowed kills it: it has nowhere to report to. */
 static int lock(const struct sandbox_process *p, struct err *e)
 {
-	int r = seccomp_install(p->role, p->devices | (SANITIZED ? SANDBOX_HAS(SANITIZER) : 0));
+	int r = seccomp_install(p->role, p->devices | (SANITIZED ? SANDBOX_HAS(SANITIZER) : 0), NULL);
 
 	return r < 0 ? err_sys(e, r, "seccomp") : 0;
 }

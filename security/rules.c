@@ -3,12 +3,14 @@
 
 #include <asm/ioctls.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "vmm/base/kick.h"
 
@@ -64,6 +66,12 @@
 #define REFUSED(role, device, call, why) \
 	{SANDBOX_##role, SANDBOX_DEVICE_##device, SYS_##call, #call, true, {NONE, NONE}, "refused", why}
 
+/* A request of KVM to the thread's own vCPU, to the VM */
+#define OWN_VCPU(device, what, request, why) \
+	IF2(VCPU, device, ioctl, what ", its vCPU", INT(0, SANDBOX_FD(VCPU)), INT(1, request), why)
+#define THE_VM(device, what, request, why) \
+	IF2(VCPU, device, ioctl, what ", the VM", INT(0, SANDBOX_FD(VM)), INT(1, request), why)
+
 /* What each thread of ours needs, whatever it does. */
 #define EVERY(role) \
 	ANY(role, ALWAYS, write, "wakes another loop or the guest through an eventfd; the log"), \
@@ -74,9 +82,7 @@
 	ANY(role, ALWAYS, exit_group, "ends the process after a trapped call"), \
 	/* The way out when something goes wrong: the operator gets a sane terminal back. */ \
 	IF(role, TERMINAL, ioctl, "TIOCGPGRP", INT(1, TIOCGPGRP), "is the terminal still ours?"), \
-	IF(role, TERMINAL, ioctl, "TCSETS", INT(1, TCSETS), "raw mode and back"), \
-	IF(role, TERMINAL, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a terminal is taken back"), \
-	IF(role, TERMINAL, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a terminal is taken back")
+	IF(role, TERMINAL, ioctl, "TCSETS", INT(1, TCSETS), "raw mode and back")
 
 /*
  * A thread that waits for a futex until a time, and is stopped meanwhile (SIGSTOP, Ctrl-Z, a frozen cgroup), goes on
@@ -187,18 +193,21 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(LOOP, ALWAYS, ioctl, "KVM_KVMCLOCK_CTRL", INT(1, REQUEST_KVM_CLOCK_CTRL),
 		"the guest's watchdogs forgive the time for which it was held"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
-	IF(LOOP, FILES, fcntl, "F_SETFL", INT(1, F_SETFL), "O_NONBLOCK of a stream is taken back"),
+	IF2(LOOP, FILES, fcntl, "F_SETFL, a stream", INT(0, SANDBOX_FD(STREAM)), INT(1, F_SETFL),
+		"O_NONBLOCK of a stream is taken back"),
 	IF(LOOP, TERMINAL, tgkill, "own process", INT(0, SANDBOX_OWN_PID),
 		"Ctrl-Z stops us, a signal ends us, with the terminal set back"),
 	IF(LOOP, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the settings of a terminal that is ours only now"),
 	IF(LOOP, PTY, ioctl, "TIOCGPTPEER", INT(1, TIOCGPTPEER), "does anybody have the pty open?"),
 	IF(LOOP, PTY, ioctl, "FIONREAD", INT(1, FIONREAD), "has the reader taken the last output?"),
-	ANY(LOOP, SOCKET, accept4, "a client connects"),
-	IF(LOOP, SOCKET, fcntl, "F_DUPFD_CLOEXEC", INT(1, COMMAND_DUPFD_CLOEXEC),
+	IF(LOOP, SOCKET, accept4, "SOCK_CLOEXEC|SOCK_NONBLOCK", INT(3, SOCK_CLOEXEC | SOCK_NONBLOCK), "a client connects"),
+	IF2(LOOP, SOCKET, fcntl, "F_DUPFD_CLOEXEC, 3", INT(1, COMMAND_DUPFD_CLOEXEC), INT(2, 3),
 		"a client's two directions are watched apart"),
 	ANY(LOOP, SOCKET, wait4, "the process that owns the socket's path ends"),
-	ANY(LOOP, STREAM, sendto, "output that must not block"),
-	ANY(LOOP, STREAM, recvfrom, "input that must not block"),
+	IF2(LOOP, STREAM, sendto, "MSG_DONTWAIT|MSG_NOSIGNAL, no address", INT(3, MSG_DONTWAIT | MSG_NOSIGNAL), LONG(4, 0),
+		"output that must not block"),
+	IF2(LOOP, STREAM, recvfrom, "MSG_DONTWAIT, no address", INT(3, MSG_DONTWAIT), LONG(4, 0),
+		"input that must not block"),
 	ANY(LOOP, PASST, wait4, "passt ends with us"),
 	ANY(LOOP, REPORT, wait4, "the process that has put the report in its place ends"),
 	ANY(LOOP, VSOCK, wait4, "the process that owns the socket's path ends"),
@@ -214,10 +223,14 @@ const struct sandbox_rule sandbox_rules[] = {
 	TIMED_WAIT(DISK, "goes on waiting until its rate allows a request, after a stop of the process"),
 	ANY(DISK, ALWAYS, epoll_wait, "waits for the next kick"),
 	ANY(DISK, ALWAYS, read, "an eventfd: the end"),
-	ANY(DISK, ALWAYS, preadv, "the guest reads"),
-	ANY(DISK, ALWAYS, pwritev2, "the guest writes"),
-	ANY(DISK, ALWAYS, fdatasync, "the guest flushes"),
-	ANY(DISK, ALWAYS, fallocate, "the guest discards or writes zeroes"),
+	IF(DISK, ALWAYS, preadv, "its disk", INT(0, SANDBOX_FD(DISK)), "the guest reads"),
+	IF2(DISK, ALWAYS, pwritev2, "its disk, RWF_DSYNC or no flag", INT(0, SANDBOX_FD(DISK)),
+		BITS(5, UINT32_MAX & ~(uint32_t)RWF_DSYNC, 0), "the guest writes"),
+	IF(DISK, ALWAYS, fdatasync, "its disk", INT(0, SANDBOX_FD(DISK)), "the guest flushes"),
+	IF2(DISK, ALWAYS, fallocate, "its disk, PUNCH_HOLE|KEEP_SIZE", INT(0, SANDBOX_FD(DISK)),
+		INT(1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), "the guest discards"),
+	IF2(DISK, ALWAYS, fallocate, "its disk, ZERO_RANGE|KEEP_SIZE", INT(0, SANDBOX_FD(DISK)),
+		INT(1, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE), "the guest writes zeroes"),
 	EVERY_SANITIZED(DISK),
 
 	/* The loop of network devices, the socket device and the balloon */
@@ -238,12 +251,16 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(MISC, PASST, writev, "a frame from the guest"),
 	BULK(MISC, PASST),
 	ANY(MISC, VSOCK, epoll_ctl, "watches, pauses or forgets a connection"),
-	ANY(MISC, VSOCK, accept4, "a program of the host connects"),
+	IF(MISC, VSOCK, accept4, "SOCK_CLOEXEC|SOCK_NONBLOCK", INT(3, SOCK_CLOEXEC | SOCK_NONBLOCK),
+		"a program of the host connects"),
 	ANY(MISC, VSOCK, close, "a connection ends"),
-	ANY(MISC, VSOCK, recvmsg, "the line that says where it wants to; a socket that the broker has connected"),
-	ANY(MISC, VSOCK, sendto, "data of the guest; the line that says that it is connected; asks the broker"),
+	IF(MISC, VSOCK, recvmsg, "MSG_DONTWAIT, MSG_PEEK and MSG_CMSG_CLOEXEC or not",
+		BITS(2, UINT32_MAX & ~(uint32_t)(MSG_PEEK | MSG_CMSG_CLOEXEC), MSG_DONTWAIT),
+		"the line that says where it wants to; a socket that the broker has connected"),
+	IF2(MISC, VSOCK, sendto, "MSG_DONTWAIT|MSG_NOSIGNAL, no address", INT(3, MSG_DONTWAIT | MSG_NOSIGNAL), LONG(4, 0),
+		"data of the guest; the line that says that it is connected; asks the broker"),
 	ANY(MISC, VSOCK, readv, "data for the guest"),
-	ANY(MISC, VSOCK, shutdown, "the guest will send no more"),
+	IF(MISC, VSOCK, shutdown, "SHUT_WR", INT(1, SHUT_WR), "the guest will send no more"),
 	IF(MISC, BALLOON, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), "the guest gives memory back"),
 	IF(MISC, BALLOON, madvise, "MADV_REMOVE", INT(2, MADV_REMOVE), "the guest gives memory back that a file holds"),
 	EVERY_SANITIZED(MISC),
@@ -253,19 +270,16 @@ const struct sandbox_rule sandbox_rules[] = {
 	EVERY_MUSL(VCPU)
 	EVERY_ENDING(VCPU),
 	IF(VCPU, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for the start"),
-	IF(VCPU, ALWAYS, ioctl, "KVM_RUN", INT(1, REQUEST_KVM_RUN), "runs the guest"),
-	IF(VCPU, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS),
-		"is the CPU halted for good? where did a program end?"),
-	IF(VCPU, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE), "is the CPU halted for good?"),
-	IF(VCPU, PIT, ioctl, "KVM_CREATE_PIT2", INT(1, REQUEST_KVM_CREATE_PIT2),
-		"the guest programs an interval timer for the first time"),
-	IF(VCPU, PIT, ioctl, "KVM_REINJECT_CONTROL", INT(1, REQUEST_KVM_REINJECT),
+	OWN_VCPU(ALWAYS, "KVM_RUN", REQUEST_KVM_RUN, "runs the guest"),
+	OWN_VCPU(ALWAYS, "KVM_GET_REGS", REQUEST_KVM_GET_REGS, "is the CPU halted for good? where did a program end?"),
+	OWN_VCPU(ALWAYS, "KVM_GET_MP_STATE", REQUEST_KVM_GET_MP_STATE, "is the CPU halted for good?"),
+	THE_VM(PIT, "KVM_CREATE_PIT2", REQUEST_KVM_CREATE_PIT2, "the guest programs an interval timer for the first time"),
+	THE_VM(PIT, "KVM_REINJECT_CONTROL", REQUEST_KVM_REINJECT,
 		"the new interval timer does not inject missed ticks again"),
-	IF(VCPU, PIT, ioctl, "KVM_SET_PIT2", INT(1, REQUEST_KVM_SET_PIT2),
-		"the new interval timer, as the guest programmed it"),
-	IF(VCPU, ALWAYS, ioctl, "KVM_GET_MSRS", INT(1, REQUEST_KVM_GET_MSRS),
+	THE_VM(PIT, "KVM_SET_PIT2", REQUEST_KVM_SET_PIT2, "the new interval timer, as the guest programmed it"),
+	OWN_VCPU(ALWAYS, "KVM_GET_MSRS", REQUEST_KVM_GET_MSRS,
 		"has the guest a clock better than the ACPI timer that it reads first?"),
-	IF(VCPU, FLAT, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "where a program ended"),
+	OWN_VCPU(FLAT, "KVM_GET_SREGS", REQUEST_KVM_GET_SREGS, "where a program ended"),
 	EVERY_SANITIZED(VCPU),
 
 	/* The broker, which nothing is left to say: the socket to vmm is 0, the directory 1, what it opens 3 and 4. */

@@ -60,6 +60,39 @@ enum sandbox_device {
 /* In the place of a number: the id of the process itself, filled in when a filter is installed. */
 #define SANDBOX_OWN_PID UINT32_C(0x7ffe51d0)
 
+/*
+ * In the place of a number: one of the descriptors of struct sandbox_fds. Others cannot be bound, since they come and go
+ * while the guest runs (clients, connections), or there are too many of one kind (eventfds, timers).
+ *
+ * X(id, number, what they are)
+ */
+#define SANDBOX_FD_KINDS(X)                                                                                            \
+	X(DISK, 2, "the disk's image, and its overlay")                                                                \
+	X(VCPU, 1, "the thread's own vCPU")                                                                            \
+	X(VM, 1, "the VM")                                                                                             \
+	X(STREAM, 4, "streams of the caller's whose O_NONBLOCK is ours to take back; no file, none of sockets")
+
+enum sandbox_fd {
+#define X(id, number, text) SANDBOX_FD_##id,
+	SANDBOX_FD_KINDS(X)
+#undef X
+		SANDBOX_FD_COUNT
+};
+
+#define SANDBOX_FD_MAX   4 /* of a kind */
+#define SANDBOX_FD(kind) (SANDBOX_OWN_PID + 1 + SANDBOX_FD_##kind)
+#define SANDBOX_FD_OF(v) ((uint32_t)(v) - (SANDBOX_OWN_PID + 1)) /* SANDBOX_FD_COUNT and more: it is none */
+
+/**
+ * struct sandbox_fds - the descriptors that a thread's filter names; start from SANDBOX_NO_FDS
+ * @of: of each kind, -1: none
+ */
+struct sandbox_fds {
+	int of[SANDBOX_FD_COUNT][SANDBOX_FD_MAX];
+};
+
+#define SANDBOX_NO_FDS ((struct sandbox_fds){.of = {[0 ... SANDBOX_FD_COUNT - 1] = {[0 ... SANDBOX_FD_MAX - 1] = -1}}})
+
 #define SANDBOX_CONDS_MAX 2
 
 /**

@@ -149,6 +149,8 @@ void sandbox_open(struct sandbox *s, struct trace *trace)
 {
 	enter(s, SANDBOX_STAGE_OPEN);
 	s->trace = trace;
+	if (s->plan->mode != SANDBOX_OFF && !SANITIZED)
+		s->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	trace_sandbox_stage(trace, stages[SANDBOX_STAGE_EARLY], s->took_ns);
 }
 
@@ -323,7 +325,7 @@ void sandbox_build(struct sandbox *s)
 		trace_sandbox_unhandled(s->trace, s->got.landlock_abi, s->got.unhandled);
 }
 
-int sandbox_lock(struct sandbox *s, enum sandbox_role role)
+int sandbox_lock(struct sandbox *s, enum sandbox_role role, const struct sandbox_fds *fds)
 {
 	uint64_t since;
 	int r;
@@ -332,6 +334,12 @@ int sandbox_lock(struct sandbox *s, enum sandbox_role role)
 		return 0;
 	assert(s->stage == SANDBOX_STAGE_BUILD || s->stage == SANDBOX_STAGE_LOCK);
 	s->stage = SANDBOX_STAGE_LOCK;
+	/* The standard streams are open: no number of ours is 0. */
+	if (role == SANDBOX_LOOP && s->statm_fd > 0) {
+		limits_set_data(s->statm_fd);
+		close(s->statm_fd);
+		s->statm_fd = 0;
+	}
 	if (!s->got.seccomp)
 		return 0;
 #if SANITIZED
@@ -340,7 +348,8 @@ int sandbox_lock(struct sandbox *s, enum sandbox_role role)
 	since = trace_now_ns();
 	sigsys_set_role(role);
 	trace_thread_id();
-	r = seccomp_install(role, s->plan->devices | (SANITIZED ? SANDBOX_HAS(SANITIZER) : 0));
+	r = seccomp_install(
+		role, s->plan->devices | (SANITIZED ? SANDBOX_HAS(SANITIZER) : 0), fds ? fds : &s->plan->fds);
 	if (r == 0 && role == SANDBOX_LOOP)
 		told(s, SANDBOX_STAGE_LOCK, since);
 	return r;

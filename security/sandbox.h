@@ -10,7 +10,8 @@
  *          directory, user, a user namespace, capabilities, no_new_privs, Landlock. Mustn't: come after the first
  *          thread, which would keep its access.
  * BUILD    Should: parse the kernel, make the machine and its threads. Mustn't: open a path (but what CONFINE left).
- * LOCK     Should: put a filter of system calls on every thread, then let the guest run. Mustn't: let a guest run while
+ * LOCK     Should: limit what memory is still taken, put a filter of system calls on every thread, then let the guest
+ *          run. Mustn't: let a guest run while
  *          a thread has no filter.
  *
  * What is allowed is a plan that the running program hands over. With SANDBOX_STRICT what cannot be had is an error;
@@ -102,6 +103,7 @@ struct sandbox_jail {
  * @max_fds: how many fds the process may have open; 0: leave the limit alone
  * @max_file_bytes: how large a file it may write; 0: leave the limit alone
  * @devices: SANDBOX_HAS() bits; choose the rules of the filters
+ * @fds: what the filter of the control loop names
  * @path, @nr_paths: what stays reachable
  * @report_fd: where a trapped call is told, -1: nowhere; should not block
  * @last_words: as of sigsys_install()
@@ -116,6 +118,7 @@ struct sandbox_plan {
 	uint64_t max_fds;
 	uint64_t max_file_bytes;
 	uint32_t devices;
+	struct sandbox_fds fds;
 	struct sandbox_path path[SANDBOX_PATHS_MAX];
 	size_t nr_paths;
 	int report_fd;
@@ -152,6 +155,7 @@ struct sandbox_achieved {
 
 /**
  * struct sandbox - private; zero-initialise
+ * @statm_fd: > 0: how much memory the process has
  * @took_ns: time spent in EARLY
  */
 struct sandbox {
@@ -159,6 +163,7 @@ struct sandbox {
 	struct trace *trace;
 	struct sandbox_achieved got;
 	_Atomic int stage;
+	int statm_fd;
 	uint64_t took_ns;
 };
 
@@ -204,11 +209,12 @@ void sandbox_build(struct sandbox *s);
 /**
  * sandbox_lock() - stage LOCK for the calling thread: from now on it makes the calls of @role and no other
  * @s: NULL or one without seccomp: does nothing
+ * @fds: which descriptors the filter names, NULL: those of the plan
  *
  * Return: 0 or a negative errno.
  * Context: each thread for itself; the control loop last.
  */
-int sandbox_lock(struct sandbox *s, enum sandbox_role role);
+int sandbox_lock(struct sandbox *s, enum sandbox_role role, const struct sandbox_fds *fds);
 
 /**
  * struct sandbox_as - how a process beside vmm's own goes into the sandbox: as vmm itself does

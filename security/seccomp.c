@@ -66,6 +66,7 @@ const char *seccomp_call_name(long nr)
  * @allow, @refuse, @trap: where these ends stand
  * @devices: whose rules are in force
  * @pid: of the process
+ * @fds: never NULL
  */
 struct emitter {
 	struct sock_filter *code;
@@ -73,6 +74,7 @@ struct emitter {
 	size_t allow, refuse, trap;
 	uint32_t devices;
 	uint32_t pid;
+	const struct sandbox_fds *fds;
 };
 
 /* The rules of one call: @rule and what follows it with the same number and role */
@@ -123,6 +125,23 @@ static size_t compare(struct emitter *e, size_t offset, uint32_t mask, uint32_t 
 	return e->at;
 }
 
+/* The same for a descriptor: whether it is one of those. */
+static size_t compare_fd(struct emitter *e, size_t offset, enum sandbox_fd kind, size_t yes, size_t no)
+{
+	static const unsigned number[] = {
+#define X(id, number, text) [SANDBOX_FD_##id] = number,
+		SANDBOX_FD_KINDS(X)
+#undef X
+	};
+
+	for (unsigned i = 0; i < number[kind]; i++) {
+		branch(e, BPF_JEQ, (uint32_t)e->fds->of[kind][i], yes, no);
+		no = e->at;
+	}
+	load(e, offset);
+	return e->at;
+}
+
 /* Return: where the conditions of @rule begin; they go on at @no when one does not hold. */
 static size_t conditions(struct emitter *e, const struct filter_rule *rule, size_t no)
 {
@@ -133,6 +152,10 @@ static size_t conditions(struct emitter *e, const struct filter_rule *rule, size
 		size_t low = offsetof(struct seccomp_data, args) + (size_t)c->arg * sizeof(uint64_t);
 		uint64_t value = c->value == SANDBOX_OWN_PID ? e->pid : c->value;
 
+		if (c->value >> 32 == 0 && SANDBOX_FD_OF(c->value) < SANDBOX_FD_COUNT) {
+			yes = compare_fd(e, low, (enum sandbox_fd)SANDBOX_FD_OF(c->value), yes, no);
+			continue;
+		}
 		yes = compare(e, low + 4, (uint32_t)(c->mask >> 32), (uint32_t)(value >> 32), yes, no);
 		yes = compare(e, low, (uint32_t)c->mask, (uint32_t)value, yes, no);
 	}
@@ -188,10 +211,15 @@ static size_t calls_of(const struct emitter *e, enum sandbox_role role, struct c
 	return nr;
 }
 
-int seccomp_compose(enum sandbox_role role, uint32_t devices, struct sock_filter *ret, size_t max)
+int seccomp_compose(
+	enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds, struct sock_filter *ret, size_t max)
 {
-	struct emitter e = {
-		.code = ret, .at = max, .devices = devices | SANDBOX_HAS(ALWAYS), .pid = (uint32_t)getpid()};
+	static const struct sandbox_fds none = SANDBOX_NO_FDS;
+	struct emitter e = {.code = ret,
+		.at = max,
+		.devices = devices | SANDBOX_HAS(ALWAYS),
+		.pid = (uint32_t)getpid(),
+		.fds = fds ? fds : &none};
 	struct call call[CALLS_MAX];
 	size_t nr = calls_of(&e, role, call), kill;
 
@@ -210,11 +238,11 @@ int seccomp_compose(enum sandbox_role role, uint32_t devices, struct sock_filter
 	return (int)(max - e.at);
 }
 
-int seccomp_install(enum sandbox_role role, uint32_t devices)
+int seccomp_install(enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds)
 {
 	struct sock_filter code[PROGRAM_MAX];
 	struct sock_fprog prog = {.filter = code};
-	int n = seccomp_compose(role, devices, code, ARRAY_SIZE(code));
+	int n = seccomp_compose(role, devices, fds, code, ARRAY_SIZE(code));
 
 	if (n < 0)
 		return n;

@@ -27,17 +27,19 @@ const char *seccomp_call_name(long nr);
 /**
  * seccomp_compose() - the program for @role with @devices
  * @devices: SANDBOX_HAS() bits
+ * @fds: what its conditions name, NULL: nothing
  * @ret: @max instructions
  *
  * Return: the number of instructions, or -E2BIG.
  */
-int seccomp_compose(enum sandbox_role role, uint32_t devices, struct sock_filter *ret, size_t max);
+int seccomp_compose(
+	enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds, struct sock_filter *ret, size_t max);
 
 /**
  * seccomp_install() - from now on the calling thread, and what it starts, makes the calls of @role and no other
  *
  * Return: 0 or a negative errno; -EACCES without no_new_privs.
  */
-int seccomp_install(enum sandbox_role role, uint32_t devices);
+int seccomp_install(enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds);
 
 #endif

@@ -17,6 +17,8 @@ int limits_close_fds(const int *keep, size_t nr, struct err *e);
 int limits_fill_standard_fds(struct err *e);
 int limits_set(const struct sandbox_plan *plan, struct err *e);
 int limits_not_dumpable(struct err *e); /* again after every change of user */
+/* LOCK: @statm_fd is /proc/self/statm. What cannot be read is not limited. */
+void limits_set_data(int statm_fd);
 
 /* jail.c: what the operator asked for by name */
 int jail_enter_cgroup(const char *dir, struct err *e);

@@ -646,6 +646,7 @@ static bool argument(const struct target *t, const struct inject_arg *a, struct 
 		fd = find_fd(t->tid, a->text);
 		*ret = (uint64_t)fd;
 		return fd >= 0;
+	case INJECT_ITS: *ret = (uint32_t)t->filter.fds.of[a->n][0]; break;
 	case INJECT_BYTES: *ret = place(m, a->text, strlen(a->text) + 1); break;
 	case INJECT_ROOM: *ret = place(m, NULL, a->n); break;
 	case INJECT_IOVEC: *ret = place_iovec(m, a); break;

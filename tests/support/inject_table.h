@@ -17,6 +17,7 @@
 enum inject_kind {
 	INJECT_NUMBER,
 	INJECT_FD,       /* the lowest descriptor whose link in /proc/PID/fd begins or ends with @text */
+	INJECT_ITS,      /* the first descriptor of kind @n that the thread's filter names (enum sandbox_fd) */
 	INJECT_BYTES,    /* address of @text */
 	INJECT_ROOM,     /* address of @n zeroes */
 	INJECT_IOVEC,    /* address of one iovec: @text; NULL: @n bytes of room */

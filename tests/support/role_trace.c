@@ -44,18 +44,37 @@ struct role_thread *role_thread_of(pid_t tid)
 	return spare;
 }
 
-/* Whether `code` is what seccomp_compose() makes of @f; then its process id is in it. */
+/* In the place of a descriptor, which no filter has and nothing else is. */
+#define SENTINEL 0x5e41a000u
+
+/* Where the descriptor is that stands for @k; NULL: it is no such number. */
+static int *fd_of(uint32_t k, struct sandbox_fds *fds)
+{
+	uint32_t i = k - SENTINEL;
+
+	return i < SANDBOX_FD_COUNT * SANDBOX_FD_MAX ? &fds->of[i / SANDBOX_FD_MAX][i % SANDBOX_FD_MAX] : NULL;
+}
+
+/* Whether `code` is what seccomp_compose() makes of @f; then its process id and its descriptors are in it. */
 static bool is_filter(const struct sock_filter *code, size_t n, struct role_filter *f)
 {
 	static struct sock_filter want[CODE_MAX];
+	struct sandbox_fds stand_in;
+	int *fd;
 	/* The tracer's own id is where that of the program is to be. */
 	uint32_t ours = (uint32_t)getpid();
 
-	if (seccomp_compose(f->role, f->devices, want, CODE_MAX) != (int)n)
+	for (uint32_t i = 0; i < SANDBOX_FD_COUNT * SANDBOX_FD_MAX; i++)
+		*fd_of(SENTINEL + i, &stand_in) = (int)(SENTINEL + i);
+	f->fds = SANDBOX_NO_FDS;
+	if (seccomp_compose(f->role, f->devices, &stand_in, want, CODE_MAX) != (int)n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (BPF_CLASS(want[i].code) == BPF_JMP && want[i].k == ours)
 			want[i].k = f->own_pid = code[i].k;
+		fd = BPF_CLASS(want[i].code) == BPF_JMP ? fd_of(want[i].k, &f->fds) : NULL;
+		if (fd)
+			*fd = (int)(want[i].k = code[i].k);
 		if (memcmp(&want[i], &code[i], sizeof(*code)))
 			return false;
 	}
@@ -82,7 +101,8 @@ static bool identify(const struct sock_filter *code, size_t n, struct role_filte
 		uint32_t all = devices_of(role), set = 0;
 
 		do {
-			struct role_filter f = {true, (enum sandbox_role)role, set | SANDBOX_HAS(ALWAYS), 0};
+			struct role_filter f = {
+				true, (enum sandbox_role)role, set | SANDBOX_HAS(ALWAYS), 0, SANDBOX_NO_FDS};
 
 			if (is_filter(code, n, &f)) {
 				f.devices |= ret->devices;
@@ -117,6 +137,20 @@ static void filter_wanted(struct role_thread *t, uint64_t address, const struct 
 	identify(code, prog.len, &t->wanted);
 }
 
+static bool holds(const struct sandbox_cond *c, const struct role_filter *f, uint64_t arg)
+{
+	uint64_t kind = SANDBOX_FD_OF(c->value);
+
+	if (c->value == SANDBOX_OWN_PID)
+		return (arg & c->mask) == f->own_pid;
+	if (c->value > UINT32_MAX || kind >= SANDBOX_FD_COUNT)
+		return (arg & c->mask) == c->value;
+	for (size_t i = 0; i < SANDBOX_FD_MAX; i++)
+		if ((uint32_t)arg == (uint32_t)f->fds.of[kind][i])
+			return true;
+	return false;
+}
+
 bool role_allows(const struct sandbox_rule *rule, const struct role_filter *f, uint64_t nr, const uint64_t *arg)
 {
 	if (rule->role != f->role || !(f->devices & 1u << rule->device) || (uint64_t)rule->nr != nr)
@@ -124,7 +158,7 @@ bool role_allows(const struct sandbox_rule *rule, const struct role_filter *f, u
 	for (size_t i = 0; i < SANDBOX_CONDS_MAX; i++) {
 		const struct sandbox_cond *c = &rule->cond[i];
 
-		if (c->arg >= 0 && (arg[c->arg] & c->mask) != (c->value == SANDBOX_OWN_PID ? f->own_pid : c->value))
+		if (c->arg >= 0 && !holds(c, f, arg[c->arg]))
 			return false;
 	}
 	return true;

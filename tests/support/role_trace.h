@@ -24,12 +24,14 @@ long ptrace(int request, ...);
  * @there: it has one of ours
  * @devices: SANDBOX_HAS() bits
  * @own_pid: the process id that is in the filter; 0: none is
+ * @fds: the descriptors that are in it
  */
 struct role_filter {
 	bool there;
 	enum sandbox_role role;
 	uint32_t devices;
 	uint32_t own_pid;
+	struct sandbox_fds fds;
 };
 
 /**

@@ -15,7 +15,7 @@ int worker_init(struct worker *w, const char *name, enum sandbox_role role)
 {
 	pthread_condattr_t attr;
 
-	*w = (struct worker){.role = role, .lock = PTHREAD_MUTEX_INITIALIZER};
+	*w = (struct worker){.role = role, .fds = SANDBOX_NO_FDS, .lock = PTHREAD_MUTEX_INITIALIZER};
 	snprintf(w->name, sizeof(w->name), "%s", name);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -37,7 +37,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 
 	pthread_setname_np(pthread_self(), w->name);
-	w->lock_error = sandbox_lock(w->sandbox, w->role);
+	w->lock_error = sandbox_lock(w->sandbox, w->role, &w->fds);
 	tell(w, &w->ready);
 	/* It fails only when epoll does, which a loop that is its own cannot bring about. */
 	if (!w->lock_error)

@@ -16,6 +16,7 @@
  * struct worker - owns its loop and its thread
  * @name: of the thread, as ps shows it
  * @role: which filter of system calls its thread gets
+ * @fds: what that filter names; SANDBOX_NO_FDS from worker_init()
  * @changed: signalled when the thread is locked, and again when it is about to return; @lock guards both
  */
 struct worker {
@@ -27,6 +28,7 @@ struct worker {
 	bool ready, ended;
 	int lock_error;
 	enum sandbox_role role;
+	struct sandbox_fds fds;
 	struct sandbox *sandbox;
 	char name[16];
 };

@@ -257,7 +257,12 @@ static void run_cpu(struct vcpu_thread *t)
 
 static int lock_cpu(struct crew *c)
 {
-	return sandbox_lock(container_of(c, struct machine, crew)->sandbox, SANDBOX_VCPU);
+	struct machine *m = container_of(c, struct machine, crew);
+	struct sandbox_fds fds = SANDBOX_NO_FDS;
+
+	fds.of[SANDBOX_FD_VCPU][0] = vcpu_thread_self()->vcpu->fd;
+	fds.of[SANDBOX_FD_VM][0] = m->vm.fd;
+	return sandbox_lock(m->sandbox, SANDBOX_VCPU, &fds);
 }
 
 const struct crew_ops machine_crew = {.stack_size = CPU_STACK_SIZE, .lock = lock_cpu, .run = run_cpu};
@@ -275,8 +280,10 @@ static int lock_threads(struct machine *m, struct err *e)
 {
 	int r = crew_wait_locked(&m->crew);
 
+	/* The VM stays open: its interval timer may still be made, and it lives as long as that. */
+	kvm_close(&m->kvm);
 	if (r == 0)
-		r = sandbox_lock(m->sandbox, SANDBOX_LOOP);
+		r = sandbox_lock(m->sandbox, SANDBOX_LOOP, NULL);
 	return r < 0 ? err_sys(e, r, "cannot install a filter of system calls") : 0;
 }
 

@@ -165,7 +165,10 @@ static void program_main(struct vcpu_thread *t)
 
 static int lock_program(struct crew *c)
 {
-	return sandbox_lock(container_of(c, struct flat, crew)->sandbox, SANDBOX_VCPU);
+	struct sandbox_fds fds = SANDBOX_NO_FDS;
+
+	fds.of[SANDBOX_FD_VCPU][0] = vcpu_thread_self()->vcpu->fd;
+	return sandbox_lock(container_of(c, struct flat, crew)->sandbox, SANDBOX_VCPU, &fds);
 }
 
 const struct crew_ops flat_crew = {.stack_size = STACK_SIZE, .lock = lock_program, .run = program_main};
@@ -189,8 +192,10 @@ static int lock_threads(struct flat *f, struct err *e)
 {
 	int r = crew_wait_locked(&f->crew);
 
+	/* Nothing is asked of KVM itself any more. */
+	kvm_close(&f->kvm);
 	if (r == 0)
-		r = sandbox_lock(f->sandbox, SANDBOX_LOOP);
+		r = sandbox_lock(f->sandbox, SANDBOX_LOOP, NULL);
 	return r < 0 ? err_sys(e, r, "cannot install a filter of system calls") : 0;
 }
 

@@ -33,7 +33,8 @@ look() {
 	wait_for "$TEST_TMP/out" '^lab: holding' || return
 	threads_of "$pid" 'NoNewPrivs|Seccomp|CapInh|CapPrm|CapEff|CapAmb'
 	awk '/^(Uid|Gid|Groups|CapBnd):/ { $1 = "process " $1; print }' "/proc/$pid/status"
-	awk '/^Max (core|open)/ { print "limit " $2, $(NF - 1) }' "/proc/$pid/limits"
+	awk '/^Max (core|open)/ { print "limit " $2, $(NF - 1) } /^Max (data|file) / { print "limit " $2, $(NF - 1) }' "/proc/$pid/limits"
+	echo "open: $(ls -l "/proc/$pid/fd" | sed -n 's/.* -> //p' | grep -E '^(/dev/kvm|anon_inode:kvm-vm)$' | sort | paste -sd' ')"
 	echo "root $(ls -A "/proc/$pid/root" 2>&1 | wc -l)"
 	[ "$(readlink "/proc/$pid/ns/user")" = "$(readlink /proc/self/ns/user)" ] || echo "users of its own"
 	[ "$(readlink "/proc/$pid/ns/net")" = "$(readlink /proc/self/ns/net)" ] || echo "network of its own"
@@ -57,6 +58,9 @@ hold --cpus 2 --grace 0s --disk "path=$TEST_TMP/disk" --vsock "cid=3,path=$TEST_
 beside
 check "every thread: no new privileges, no capability, a filter" threads_are vmm vcpu0 vcpu1 disk0.0 misc
 check "no core, few files" all_of seen_has '^limit core 0' -- seen_has '^limit open [0-9]{2,3}$'
+check "files of a bounded size, memory too: RAM and 256 MiB more, about" all_of seen_has '^limit file [0-9]{10,12}$' -- \
+	seen_has '^limit data [45][0-9]{8}$'
+check "the VM is open, /dev/kvm is not" seen_has '^open: anon_inode:kvm-vm$'
 check "root's bounding set is empty" seen_has '^process CapBnd: 0+$'
 first_before() {
 	[ "$(printf '%s\n' "$err" | grep -n "$1" | head -n 1 | cut -d: -f1)" -lt "$(printf '%s\n' "$err" | grep -n "$2" | head -n 1 | cut -d: -f1)" ]

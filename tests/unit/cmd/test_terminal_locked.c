@@ -53,7 +53,7 @@ static void *thread(void *arg)
 	struct child *c = arg;
 	struct epoll_event ev;
 
-	if (sandbox_lock(&c->sandbox, c->role) < 0)
+	if (sandbox_lock(&c->sandbox, c->role, NULL) < 0)
 		_exit(1);
 	switch (c->way) {
 	case FORBIDDEN_CALL: syscall(SYS_getppid); break;
@@ -109,7 +109,11 @@ static int give_up_foreground(void)
 static void child(struct child *c, int slave)
 {
 	static struct sandbox_plan plan = {
-		.devices = SANDBOX_HAS(TERMINAL), .report_fd = STDERR_FILENO, .last_words = terminal_restore};
+		.devices = SANDBOX_HAS(TERMINAL) | SANDBOX_HAS(FILES),
+		.fds.of[SANDBOX_FD_STREAM] = {0, 1, 2, -1},
+		.report_fd = STDERR_FILENO,
+		.last_words = terminal_restore,
+	};
 	struct rlimit none = {0};
 	struct terminal *t = NULL;
 	pthread_t id;
@@ -221,7 +225,9 @@ static void leaves_it_sane(enum sandbox_role role, enum way way)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!is_sane(slave, &before))
 		fail_msg("%s, way %d: the terminal is still raw (status 0x%x)", seccomp_role_name(role), way, status);
-	assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
+	/* Only the control loop may change the flags of what others share. */
+	assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, role == SANDBOX_LOOP ? 0 : O_NONBLOCK);
+	fcntl(slave, F_SETFL, fcntl(slave, F_GETFL) & ~O_NONBLOCK);
 	close(slave);
 	read_all(master, text, sizeof(text));
 	close(master);

@@ -69,7 +69,7 @@ static void serve(struct console *c, uint32_t devices)
 	alarm(60);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (loop_new(&e.loop) < 0 || console_attach(c, e.loop, &e.guest) < 0 || sigsys_install(-1, NULL) < 0 ||
-		sandbox_lock(&sandbox, SANDBOX_LOOP) < 0)
+		sandbox_lock(&sandbox, SANDBOX_LOOP, NULL) < 0)
 		_exit(1);
 	loop_run(e.loop);
 	last_output(c);

@@ -211,9 +211,9 @@ static void assert_not_begun(const struct rig *r, const char *what)
 
 static int refused_role = -1; /* its filters cannot be installed */
 
-int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices);
+int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds);
 
-int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices)
+int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds)
 {
 	return (int)role == refused_role ? -EACCES : 0;
 }

@@ -725,7 +725,7 @@ static void stop_a_worker(void)
 	assert_int_equal(loop_add(w.loop, &h.source, EPOLLIN), 0);
 	assert_int_equal(worker_start(&w, NULL), 0);
 	stop_and_go(50);
-	if (seccomp_install(SANDBOX_LOOP, SANITIZED ? SANDBOX_HAS(SANITIZER) : 0) < 0)
+	if (seccomp_install(SANDBOX_LOOP, SANITIZED ? SANDBOX_HAS(SANITIZER) : 0, NULL) < 0)
 		_exit(2);
 	begin = trace_now_ns();
 	_exit(worker_stop(&w, begin + UINT64_C(300000000)) || trace_now_ns() - begin < UINT64_C(290000000));

@@ -46,6 +46,11 @@ static long call(long nr, const uint64_t *arg)
 	return ret;
 }
 
+/* Descriptors that are not open, of each kind: FD_AT(kind, i) */
+#define FD_AT(kind, i) (500000 + 100 * (kind) + (i))
+
+static struct sandbox_fds some_fds;
+
 struct end {
 	int status;
 	char text[512];
@@ -83,7 +88,8 @@ static void try(enum sandbox_role role, uint32_t devices, long nr, const uint64_
 		alarm(10);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		sigsys_set_role(role);
-		if ((!is_process(role) && sigsys_install(fd[1], NULL) < 0) || seccomp_install(role, devices) < 0)
+		if ((!is_process(role) && sigsys_install(fd[1], NULL) < 0) ||
+			seccomp_install(role, devices, &some_fds) < 0)
 			_exit(1);
 		use_stack();
 		call(nr, arg);
@@ -97,7 +103,16 @@ static void try(enum sandbox_role role, uint32_t devices, long nr, const uint64_
 	assert_int_equal(waitpid(pid, &ret->status, 0), pid);
 }
 
-static void must_live(enum sandbox_role role, uint32_t devices, const struct sandbox_rule *rule)
+/* One that such a condition lets through; @which of the descriptors of a kind. */
+static uint64_t good_value(uint64_t value, size_t which)
+{
+	if (value == SANDBOX_OWN_PID)
+		return 0;
+	return value <= UINT32_MAX && SANDBOX_FD_OF(value) < SANDBOX_FD_COUNT ? FD_AT(SANDBOX_FD_OF(value), which)
+									      : value;
+}
+
+static void must_live(enum sandbox_role role, uint32_t devices, const struct sandbox_rule *rule, size_t which)
 {
 	/* -1 is no fd, no address and no id; a length of 0 writes nothing. */
 	uint64_t arg[6] = {(uint64_t)-1, 0, 0, 0, 0, 0};
@@ -105,7 +120,7 @@ static void must_live(enum sandbox_role role, uint32_t devices, const struct san
 
 	for (size_t i = 0; i < SANDBOX_CONDS_MAX; i++)
 		if (rule->cond[i].arg >= 0)
-			arg[rule->cond[i].arg] = rule->cond[i].value == SANDBOX_OWN_PID ? 0 : rule->cond[i].value;
+			arg[rule->cond[i].arg] = good_value(rule->cond[i].value, which);
 	/* Of too many fds, since it waits for none of them for ever. */
 	if (rule->nr == SYS_ppoll)
 		arg[1] = UINT32_MAX;
@@ -131,7 +146,7 @@ static void every_row_lives(void **state)
 
 		if (rule->device == SANDBOX_DEVICE_SANITIZER || is_special(rule))
 			continue;
-		must_live(rule->role, SANDBOX_HAS(ALWAYS) | 1u << rule->device | EXTRA, rule);
+		must_live(rule->role, SANDBOX_HAS(ALWAYS) | 1u << rule->device | EXTRA, rule, 0);
 		tried++;
 	}
 	assert_true(tried > 50);
@@ -209,6 +224,124 @@ static void devices_do_not_mix(void **state)
 	assert_true(tried > 5);
 }
 
+static bool is_fd(const struct sandbox_cond *c)
+{
+	return c->arg >= 0 && c->value <= UINT32_MAX && SANDBOX_FD_OF(c->value) < SANDBOX_FD_COUNT;
+}
+
+/* How many of a kind there are */
+static size_t number_of(uint32_t kind)
+{
+	static const size_t number[] = {
+#define X(id, nr, text) [SANDBOX_FD_##id] = nr,
+		SANDBOX_FD_KINDS(X)
+#undef X
+	};
+
+	return number[kind];
+}
+
+/* Another row lets the same call through with these arguments. */
+static bool lets_through(enum sandbox_role role, uint32_t devices, long nr, const uint64_t *arg)
+{
+	for (size_t i = 0; i < sandbox_rules_nr; i++) {
+		const struct sandbox_rule *rule = &sandbox_rules[i];
+		bool all = true;
+
+		if (rule->role != role || rule->nr != nr || !(devices & 1u << rule->device))
+			continue;
+		for (size_t k = 0; k < SANDBOX_CONDS_MAX; k++) {
+			const struct sandbox_cond *c = &rule->cond[k];
+
+			if (c->arg < 0)
+				continue;
+			if (!is_fd(c) && c->value != SANDBOX_OWN_PID) {
+				all &= (arg[c->arg] & c->mask) == c->value;
+				continue;
+			}
+			all &= c->value != SANDBOX_OWN_PID &&
+				(uint32_t)arg[c->arg] >= FD_AT(SANDBOX_FD_OF(c->value), 0) &&
+				(uint32_t)arg[c->arg] <
+					FD_AT(SANDBOX_FD_OF(c->value), number_of(SANDBOX_FD_OF(c->value)));
+		}
+		if (all)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Each condition of each row: with the argument that it names changed, bit by bit and to another descriptor, the call
+ * dies, but where another row allows just that.
+ */
+static void every_condition_is_looked_at(void **state)
+{
+	size_t tried = 0;
+
+	for (size_t i = 0; !EXTRA && i < sandbox_rules_nr; i++) {
+		const struct sandbox_rule *rule = &sandbox_rules[i];
+
+		for (size_t k = 0; rule->device != SANDBOX_DEVICE_SANITIZER && k < SANDBOX_CONDS_MAX; k++) {
+			const struct sandbox_cond *c = &rule->cond[k];
+			uint64_t arg[6] = {(uint64_t)-1, 0, 0, 0, 0, 0}, good;
+
+			if (c->arg < 0)
+				continue;
+			for (size_t m = 0; m < SANDBOX_CONDS_MAX; m++)
+				if (rule->cond[m].arg >= 0)
+					arg[rule->cond[m].arg] = good_value(rule->cond[m].value, 0);
+			good = arg[c->arg];
+			for (unsigned bit = 0; bit < 64; bit += bit < 12 ? 1 : 7) {
+				arg[c->arg] = good ^ UINT64_C(1) << bit;
+				if ((is_fd(c) ? UINT32_MAX : c->mask) & UINT64_C(1) << bit &&
+					!lets_through(rule->role, ALL, rule->nr, arg)) {
+					must_die(rule->role, ALL, rule->nr, arg);
+					tried++;
+				}
+			}
+			/* Standard streams, and what comes behind the descriptors of the kind. */
+			for (uint64_t fd = 0; is_fd(c) && fd < 4; fd++) {
+				arg[c->arg] = fd < 3
+					? fd
+					: FD_AT(SANDBOX_FD_OF(c->value), number_of(SANDBOX_FD_OF(c->value)));
+				must_die(rule->role, ALL, rule->nr, arg);
+				tried++;
+			}
+		}
+	}
+	assert_true(EXTRA || tried > 500);
+}
+
+/* The other descriptors of a kind are let through as the first is. */
+static void every_descriptor_of_a_kind(void **state)
+{
+	size_t tried = 0;
+
+	for (size_t i = 0; i < sandbox_rules_nr; i++)
+		for (size_t k = 0; k < SANDBOX_CONDS_MAX; k++)
+			for (size_t n = 1; is_fd(&sandbox_rules[i].cond[k]) &&
+				n < number_of(SANDBOX_FD_OF(sandbox_rules[i].cond[k].value));
+				n++) {
+				must_live(sandbox_rules[i].role, ALL | EXTRA, &sandbox_rules[i], n);
+				tried++;
+			}
+	assert_true(tried >= 8);
+}
+
+/* Without descriptors none is let through: not the lowest either. */
+static void no_descriptor(void **state)
+{
+	const struct sandbox_fds old = some_fds;
+	uint64_t arg[6] = {0};
+
+	some_fds = SANDBOX_NO_FDS;
+	for (; arg[0] < 3; arg[0]++) {
+		must_die(SANDBOX_DISK, ALL, SYS_preadv, arg);
+		must_die(SANDBOX_DISK, ALL, SYS_fdatasync, arg);
+	}
+	some_fds = old;
+}
+
 /* Calls that are allowed with some arguments die with others. */
 static void arguments_are_looked_at(void **state)
 {
@@ -261,7 +394,7 @@ static void own_process_only(void **state)
 
 		signal(KICK_SIGNAL, SIG_IGN);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA) < 0)
+		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA, NULL) < 0)
 			_exit(1);
 		if (call(SYS_tgkill, self) != 0)
 			call(SYS_exit_group, self);
@@ -284,7 +417,7 @@ static void malloc_without_brk(void **state)
 		char *p;
 
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA) < 0)
+		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA, NULL) < 0)
 			_exit(1);
 		for (int i = 0; i < 400; i++) {
 			p = malloc(10000);
@@ -310,7 +443,7 @@ static void calls_of_32_bits_kill(void **state)
 		long ret;
 
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA) < 0)
+		if (sigsys_install(2, NULL) < 0 || seccomp_install(SANDBOX_LOOP, EXTRA, NULL) < 0)
 			_exit(1);
 		__asm__ volatile("int $0x80" : "=a"(ret) : "a"(20 /* getpid */) : "memory");
 		_exit(0);
@@ -341,8 +474,12 @@ static void requests_are_those_of_kvm(void **state)
 
 	for (size_t i = 0; i < sandbox_rules_nr; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(requests); j++)
-			if (!strcmp(sandbox_rules[i].what, requests[j].what)) {
-				assert_int_equal(sandbox_rules[i].cond[0].value, requests[j].number);
+			if (!strncmp(sandbox_rules[i].what, requests[j].what, strlen(requests[j].what)) &&
+				(!sandbox_rules[i].what[strlen(requests[j].what)] ||
+					sandbox_rules[i].what[strlen(requests[j].what)] == ',')) {
+				const struct sandbox_cond *c = sandbox_rules[i].cond;
+
+				assert_int_equal(c[c[1].arg == 1].value, requests[j].number);
 				seen |= 1u << j;
 			}
 	assert_int_equal(seen, (1u << ARRAY_SIZE(requests)) - 1);
@@ -353,7 +490,7 @@ static void few_calls(void **state)
 {
 	static const unsigned marks[SANDBOX_ROLE_COUNT] = {
 		[SANDBOX_LOOP] = 22,
-		[SANDBOX_DISK] = 17,
+		[SANDBOX_DISK] = 16,
 		[SANDBOX_MISC] = 22,
 		[SANDBOX_VCPU] = 10,
 		[SANDBOX_BROKER] = 12,
@@ -383,8 +520,8 @@ static void the_table_is_whole(void **state)
 	struct sock_filter code[1024];
 
 	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++)
-		assert_true(seccomp_compose((enum sandbox_role)role, UINT32_MAX, code, ARRAY_SIZE(code)) > 10);
-	assert_int_equal(seccomp_compose(SANDBOX_LOOP, 0, code, 4), -E2BIG);
+		assert_true(seccomp_compose((enum sandbox_role)role, UINT32_MAX, NULL, code, ARRAY_SIZE(code)) > 10);
+	assert_int_equal(seccomp_compose(SANDBOX_LOOP, 0, NULL, code, 4), -E2BIG);
 	for (size_t i = 0; i < sandbox_rules_nr; i++) {
 		assert_true(strlen(sandbox_rules[i].why) > 4);
 		assert_string_equal(seccomp_call_name(sandbox_rules[i].nr), sandbox_rules[i].call);
@@ -398,6 +535,9 @@ int main(void)
 		cmocka_unit_test(every_other_call_dies),
 		cmocka_unit_test(devices_do_not_mix),
 		cmocka_unit_test(arguments_are_looked_at),
+		cmocka_unit_test(every_condition_is_looked_at),
+		cmocka_unit_test(every_descriptor_of_a_kind),
+		cmocka_unit_test(no_descriptor),
 		cmocka_unit_test(own_process_only),
 		cmocka_unit_test(malloc_without_brk),
 		cmocka_unit_test(calls_of_32_bits_kill),
@@ -408,5 +548,8 @@ int main(void)
 
 	if (!seccomp_available())
 		return skip_program("this kernel has no seccomp filters");
+	for (int kind = 0; kind < SANDBOX_FD_COUNT; kind++)
+		for (int i = 0; i < SANDBOX_FD_MAX; i++)
+			some_fds.of[kind][i] = FD_AT(kind, i);
 	return run_group(tests);
 }

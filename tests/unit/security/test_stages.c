@@ -11,7 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -106,7 +106,7 @@ static void *locked_thread(void *arg)
 {
 	struct sandbox *s = arg;
 
-	return (void *)(intptr_t)sandbox_lock(s, SANDBOX_VCPU);
+	return (void *)(intptr_t)sandbox_lock(s, SANDBOX_VCPU, NULL);
 }
 
 static void strict_is_all_of_it(void)
@@ -143,8 +143,13 @@ static void strict_is_all_of_it(void)
 	must(pthread_create(&thread, NULL, locked_thread, &s) == 0);
 	must(pthread_join(thread, &ret) == 0 && ret == NULL);
 	must(proc_number(fd, "Seccomp:", 10) == 0); /* the other thread's is its own */
-	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+	must(mmap(NULL, 512 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+	must(sandbox_lock(&s, SANDBOX_LOOP, NULL) == 0);
 	must(proc_number(fd, "Seccomp:", 10) == 2);
+	/* What was there stays, and there is room for a report, not for more than that. */
+	must(mmap(NULL, 128 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+	must(SANITIZED ||
+		mmap(NULL, 256 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
 }
 
 static void strict(void **state)
@@ -169,7 +174,7 @@ static void forbidden_call(void)
 	plan.nr_keep = 1;
 	plan.last_words = last_words;
 	must(run_stages(&s, &plan, &e) == 0);
-	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+	must(sandbox_lock(&s, SANDBOX_LOOP, NULL) == 0);
 	syscall(SYS_reboot, 0x1234567890abcdef, 0, 0, 0);
 }
 
@@ -201,7 +206,7 @@ static void off_does_nothing(void)
 	char line[SANDBOX_LINE_MAX];
 
 	must(run_stages(&s, &plan, &e) == 0);
-	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+	must(sandbox_lock(&s, SANDBOX_LOOP, NULL) == 0);
 	must(fcntl(stray, F_GETFD) >= 0);
 	must(open("/etc/passwd", O_RDONLY) >= 0);
 	must(!s.got.landlock_abi && !s.got.seccomp);
@@ -498,7 +503,7 @@ static void no_filter(void)
 	must(run_stages(&s, &plan, &e) == 0);
 	host_refuses(&install);
 	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++)
-		must(sandbox_lock(&s, (enum sandbox_role)role) == -EPERM);
+		must(sandbox_lock(&s, (enum sandbox_role)role, NULL) == -EPERM);
 }
 
 static void a_filter_that_cannot_be_installed(void **state)
@@ -658,7 +663,7 @@ static void a_user_needs_nothing(void)
 		must(setgroups(0, NULL) == 0 && setresgid(2345, 2345, 2345) == 0 && setresuid(1234, 1234, 1234) == 0);
 	must(run_stages(&s, &plan, &e) == 0);
 	must(!s.got.bounding_empty && s.got.no_capabilities && s.got.landlock_abi > 0);
-	must(sandbox_lock(&s, SANDBOX_VCPU) == 0);
+	must(sandbox_lock(&s, SANDBOX_VCPU, NULL) == 0);
 }
 
 /* The process is in the group when the kernel has taken its number; what looks like a group may refuse it. */
@@ -758,7 +763,7 @@ static void in_a_namespace(const char *netns, const char *new_root)
 	must(mount("none", "/", "tmpfs", 0, NULL) < 0 && errno == EPERM);
 	must(chroot(".") < 0 && errno == EPERM);
 	sandbox_build(&s);
-	must(sandbox_lock(&s, SANDBOX_LOOP) == 0);
+	must(sandbox_lock(&s, SANDBOX_LOOP, NULL) == 0);
 }
 
 static void a_namespace(void)

@@ -93,6 +93,8 @@ static int init(void *unit, size_t index, struct virtio_devices *s, struct virti
 
 		snprintf(name, sizeof(name), "disk%zu.%u", index, u->nr_workers);
 		r = worker_init(&u->worker[u->nr_workers], name, SANDBOX_DISK);
+		u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][0] = u->disk.fd;
+		u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][1] = u->disk.overlay_fd;
 	}
 	if (r < 0)
 		return r;
