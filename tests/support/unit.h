@@ -132,7 +132,9 @@ static inline int run_timed(
 }
 
 /**
- * run_group() - run an array of cmocka tests, each for TEST_SECONDS at most: one that hangs ends the program by its name
+ * run_group() - run an array of cmocka tests, each for TEST_SECONDS at most
+ *
+ * One that hangs ends the program, with its name.
  *
  * Return: 0 or 1: cmocka's count of failures would overflow an exit status, and 77 of them would look like a skip.
  */

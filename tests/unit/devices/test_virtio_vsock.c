@@ -106,16 +106,8 @@ static void down(struct bench *b)
 	vqd_destroy(&b->d);
 }
 
-static void post(struct bench *b, const struct packet *p, uint64_t src, uint64_t dst, const void *data, uint32_t len)
+static void put_header(uint8_t *raw, const struct packet *p, uint64_t src, uint64_t dst)
 {
-	struct vqd_buf buf[2] = {
-		{vqd_alloc(&b->d, VIRTIO_VSOCK_HDR_SIZE, 8), VIRTIO_VSOCK_HDR_SIZE, false},
-		{len ? vqd_alloc(&b->d, len, 1) : 0, len, false},
-	};
-	uint8_t *raw = vqd_ptr(&b->d, buf[0].gpa);
-	uint16_t head;
-	uint32_t used;
-
 	le64_put(raw, src);
 	le64_put(raw + 8, dst);
 	le32_put(raw + 16, p->src_port);
@@ -126,6 +118,19 @@ static void post(struct bench *b, const struct packet *p, uint64_t src, uint64_t
 	le32_put(raw + 32, p->flags);
 	le32_put(raw + 36, p->alloc ? p->alloc : ALLOC);
 	le32_put(raw + 40, p->fwd);
+}
+
+static void post(struct bench *b, const struct packet *p, uint64_t src, uint64_t dst, const void *data, uint32_t len)
+{
+	struct vqd_buf buf[2] = {
+		{vqd_alloc(&b->d, VIRTIO_VSOCK_HDR_SIZE, 8), VIRTIO_VSOCK_HDR_SIZE, false},
+		{len ? vqd_alloc(&b->d, len, 1) : 0, len, false},
+	};
+	uint8_t *raw = vqd_ptr(&b->d, buf[0].gpa);
+	uint16_t head;
+	uint32_t used;
+
+	put_header(raw, p, src, dst);
 	if (len)
 		memcpy(vqd_ptr(&b->d, buf[1].gpa), data, len);
 	vqd_offer(&b->d, TX, vqd_add(&b->d, TX, buf, len ? 2 : 1, false));
@@ -195,6 +200,42 @@ static void expect(struct bench *b, uint16_t op)
 	assert_int_equal(p.op, op);
 }
 
+/* The linker puts these in front of the C library's: --wrap. The host is interrupted, or short of memory. */
+static int host_errno; /* what every second call fails with; 0: none does */
+static unsigned host_calls;
+static size_t host_takes = SIZE_MAX; /* by one call to send */
+ssize_t __real_readv(int fd, const struct iovec *iov, int nr);
+ssize_t __wrap_readv(int fd, const struct iovec *iov, int nr);
+ssize_t __real_send(int fd, const void *data, size_t n, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t n, int flags);
+
+static bool host_fails(void)
+{
+	errno = host_errno;
+	return host_errno && host_calls++ % 2 == 0;
+}
+
+ssize_t __wrap_readv(int fd, const struct iovec *iov, int nr)
+{
+	return host_fails() ? -1 : __real_readv(fd, iov, nr);
+}
+
+ssize_t __wrap_send(int fd, const void *data, size_t n, int flags)
+{
+	return host_fails() ? -1 : __real_send(fd, data, MIN(n, host_takes), flags);
+}
+
+/* What is there, up to @size. */
+static size_t read_all(int fd, uint8_t *to, size_t size)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < size && (n = read(fd, to + got, size - got)) > 0)
+		got += (size_t)n;
+	return got;
+}
+
 static void connected(struct bench *b)
 {
 	say(b, VIRTIO_VSOCK_OP_REQUEST, 0);
@@ -204,6 +245,7 @@ static void connected(struct bench *b)
 
 static void the_guest_connects(void **state)
 {
+	const struct vqd_queue *ring;
 	struct bench b;
 	struct packet p;
 	char buf[16];
@@ -215,8 +257,12 @@ static void the_guest_connects(void **state)
 	say_data(&b, "ping", 4);
 	assert_int_equal(read(b.peer, buf, sizeof(buf)), 4);
 	assert_memory_equal(buf, "ping", 4);
+	vqd_set(&b.d, VQD_INTERRUPT_ACK, 3);
+	ring = &b.d.queue[RX];
+	le16_put((uint8_t *)vqd_ptr(&b.d, ring->avail) + 4 + 2 * (size_t)ring->size, ring->last_used); /* used_event */
 	assert_int_equal(write(b.peer, "pong!", 5), 5);
 	assert_true(hear(&b, &p));
+	assert_true(vqd_get(&b.d, VQD_INTERRUPT_STATUS) & 1);
 	assert_int_equal(p.op, VIRTIO_VSOCK_OP_RW);
 	assert_int_equal(p.src_cid, VIRTIO_VSOCK_HOST_CID);
 	assert_int_equal(p.len, 5);
@@ -550,6 +596,149 @@ static void credit_for_the_guest(void **state)
 	down(&b);
 }
 
+/* Signals and a host that is short of memory cost time, but no data and no connection. */
+static void interrupted_calls(void **state)
+{
+	static const int codes[] = {EINTR, ENOBUFS, ENOMEM, EAGAIN};
+	uint8_t buf[16];
+	struct bench b;
+	struct packet p;
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		up(&b, RXBUFS);
+		connected(&b);
+		host_errno = codes[i];
+		host_calls = 0;
+		say_data(&b, "ping", 4);
+		host_errno = codes[i] == EINTR || codes[i] == EAGAIN ? codes[i] : 0; /* reading knows no others */
+		assert_int_equal(write(b.peer, "pong", 4), 4);
+		for (unsigned k = 0; k < 4; k++)
+			vqd_run(&b.d);
+		assert_int_equal(read_all(b.peer, buf, 4), 4);
+		assert_memory_equal(buf, "ping", 4);
+		assert_true(hear(&b, &p));
+		assert_int_equal(p.op, VIRTIO_VSOCK_OP_RW);
+		assert_memory_equal(p.data, "pong", 4);
+		assert_int_equal(b.vsock.conn[0].state, VSOCK_OPEN);
+		assert_int_equal(b.vsock.conn[0].host_shut, 0);
+		host_errno = 0;
+		down(&b);
+	}
+}
+
+/* A socket that takes a part of a packet: the rest follows, behind it. */
+static void a_socket_takes_a_part(void **state)
+{
+	const struct packet p = {.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_RW, .len = 8};
+	struct vqd_buf buf[4];
+	uint8_t back[16];
+	struct bench b;
+	uint64_t at;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	at = vqd_alloc(&b.d, VIRTIO_VSOCK_HDR_SIZE + p.len, 8);
+	put_header(vqd_ptr(&b.d, at), &p, CID, VIRTIO_VSOCK_HOST_CID);
+	memcpy((uint8_t *)vqd_ptr(&b.d, at) + VIRTIO_VSOCK_HDR_SIZE, "abcdefgh", p.len);
+	buf[0] = (struct vqd_buf){at, VIRTIO_VSOCK_HDR_SIZE, false};
+	buf[1] = (struct vqd_buf){at + VIRTIO_VSOCK_HDR_SIZE, 2, false};
+	buf[2] = (struct vqd_buf){at + VIRTIO_VSOCK_HDR_SIZE + 2, 4, false};
+	buf[3] = (struct vqd_buf){at + VIRTIO_VSOCK_HDR_SIZE + 6, 2, false};
+	host_takes = 3;
+	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, buf, 4, false));
+	vqd_kick(&b.d, TX);
+	for (unsigned i = 0; i < 4; i++)
+		vqd_run(&b.d);
+	host_takes = SIZE_MAX;
+	assert_int_equal(read_all(b.peer, back, sizeof(back)), 8);
+	assert_memory_equal(back, "abcdefgh", 8);
+	down(&b);
+}
+
+/* What the guest will not receive any more is not sent to it. */
+static void a_guest_that_receives_no_more(void **state)
+{
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_RECEIVE);
+	assert_int_equal(write(b.peer, "late", 4), 4);
+	assert_false(hear(&b, &p));
+	say_data(&b, "still", 5);
+	assert_int_equal(read(b.peer, p.data, sizeof(p.data)), 5);
+	down(&b);
+}
+
+/* Room that comes while older data still waits is for that first. */
+static void data_keeps_its_order(void **state)
+{
+	static uint32_t block[8192], back[8192];
+	uint32_t next = 0, seen = 0;
+	struct vqd_buf buf[2];
+	struct bench b;
+	struct packet p = {.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_RW};
+
+	up(&b, RXBUFS);
+	connected(&b);
+	while (b.vsock.conn[0].taken == b.vsock.conn[0].fwd) {
+		for (size_t i = 0; i < ARRAY_SIZE(block); i++)
+			block[i] = next++;
+		say_data(&b, block, sizeof(block));
+	}
+	while (seen < next / 2) {
+		assert_int_equal(read_all(b.peer, (uint8_t *)back, sizeof(back)), sizeof(back));
+		for (size_t i = 0; i < ARRAY_SIZE(back); i++)
+			assert_int_equal(back[i], seen++);
+	}
+	/* A turn that begins with the guest's packet, before the loop has seen that there is room. */
+	for (size_t i = 0; i < 1024; i++)
+		block[i] = next++;
+	p.len = 4096;
+	buf[0] = (struct vqd_buf){vqd_alloc(&b.d, VIRTIO_VSOCK_HDR_SIZE, 8), VIRTIO_VSOCK_HDR_SIZE, false};
+	buf[1] = (struct vqd_buf){vqd_alloc(&b.d, p.len, 8), p.len, false};
+	put_header(vqd_ptr(&b.d, buf[0].gpa), &p, CID, VIRTIO_VSOCK_HOST_CID);
+	memcpy(vqd_ptr(&b.d, buf[1].gpa), block, p.len);
+	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, buf, 2, false));
+	pthread_mutex_lock(&b.vsock.dev.lock);
+	b.vsock.dev.ops->kick(&b.vsock.dev, TX);
+	pthread_mutex_unlock(&b.vsock.dev.lock);
+	for (unsigned k = 0; k < 1000 && seen < next; k++) {
+		size_t n = read_all(b.peer, (uint8_t *)back, sizeof(back)) / sizeof(back[0]);
+
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(back[i], seen++);
+		vqd_run(&b.d);
+	}
+	assert_int_equal(seen, next);
+	down(&b);
+}
+
+/* Half of what the guest may send at once has been forwarded: it hears of it before it has to stop. */
+static void credit_comes_in_time(void **state)
+{
+	static uint8_t block[32768], back[32768];
+	uint64_t sent = 0;
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	while (sent < VIRTIO_VSOCK_BUFFER / 2) {
+		assert_false(hear(&b, &p));
+		say_data(&b, block, sizeof(block));
+		assert_int_equal(read_all(b.peer, back, sizeof(back)), sizeof(back));
+		vqd_run(&b.d);
+		sent += sizeof(block);
+	}
+	assert_true(hear(&b, &p));
+	assert_int_equal(p.op, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	assert_int_equal(p.fwd, sent);
+	assert_false(hear(&b, &p));
+	down(&b);
+}
+
 /* A guest that says it has no room gets nothing, and the loop does not spin on the socket. */
 static void credit_of_the_guest(void **state)
 {
@@ -577,7 +766,7 @@ static void credit_of_the_guest(void **state)
 	down(&b);
 }
 
-/* A socket that looked readable and was only at its end costs the guest no buffer: there is one, and SHUTDOWN needs it. */
+/* A socket that looked readable and was only at its end costs the guest no buffer: SHUTDOWN needs the only one. */
 static void an_end_costs_no_buffer(void **state)
 {
 	struct bench b;
@@ -786,6 +975,34 @@ static void patience_ends(void **state)
 	b.vsock.deadlines.fired(&b.vsock.deadlines);
 	expect(&b, VIRTIO_VSOCK_OP_RST);
 	assert_int_equal(read(b.peer, &p, 1), 0);
+	/* Nobody is waited for any more, and the clock stops. */
+	assert_true(b.vsock.deadlines_armed);
+	b.vsock.deadlines.fired(&b.vsock.deadlines);
+	assert_false(b.vsock.deadlines_armed);
+	down(&b);
+}
+
+/* Ports of ours: from the first to the last and again, and none that the same port of the guest has already. */
+static void ports_of_the_host(void **state)
+{
+	int peer[4];
+	static const uint32_t before[] = {0, 0, UINT32_MAX - 1, UINT32_MAX};
+	static const uint32_t want[] = {
+		VIRTIO_VSOCK_PORT_FIRST, VIRTIO_VSOCK_PORT_FIRST + 1, UINT32_MAX, VIRTIO_VSOCK_PORT_FIRST + 2};
+	struct bench b;
+	struct packet p;
+
+	up(&b, RXBUFS);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		b.vsock.next_port = before[i];
+		assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5000), 0);
+		assert_true(hear(&b, &p));
+		assert_int_equal(p.src_port, want[i]);
+		peer[i] = b.peer;
+	}
+	b.peer = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		close(peer[i]);
 	down(&b);
 }
 
@@ -960,6 +1177,11 @@ int main(void)
 		cmocka_unit_test(a_reset_before_the_answer),
 		cmocka_unit_test(broken_connections),
 		cmocka_unit_test(credit_for_the_guest),
+		cmocka_unit_test(interrupted_calls),
+		cmocka_unit_test(a_socket_takes_a_part),
+		cmocka_unit_test(a_guest_that_receives_no_more),
+		cmocka_unit_test(data_keeps_its_order),
+		cmocka_unit_test(credit_comes_in_time),
 		cmocka_unit_test(credit_of_the_guest),
 		cmocka_unit_test(an_end_costs_no_buffer),
 		cmocka_unit_test(data_tells_of_credit),
@@ -969,6 +1191,7 @@ int main(void)
 		cmocka_unit_test(the_ports_of_an_orphan),
 		cmocka_unit_test(an_answer_before_the_question),
 		cmocka_unit_test(patience_ends),
+		cmocka_unit_test(ports_of_the_host),
 		cmocka_unit_test(patience_is_ten_seconds),
 		cmocka_unit_test(connections_take_turns),
 		cmocka_unit_test(connections_take_turns_one_buffer),
