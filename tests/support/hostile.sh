@@ -1,5 +1,7 @@
-# shellcheck shell=sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
+#
+# shellcheck disable=SC2154 # the test sets hostile_vmm and hostile_elf; tap.sh has the rest
 #
 # For the tests that run the hostile driver (tests/guest/hostile): source it behind tap.sh. The lab's busybox reads it too.
 
@@ -10,7 +12,7 @@ hostile_groups() {
 	case $1 in
 	*.*) echo "start ${1#*.}" ;;
 	blk) echo "$HOSTILE_EACH form sectors others ranges modes" ;;
-	blk-ro) echo "$HOSTILE_EACH read-only" ;;
+	blk-ro) echo "start read-only" ;;
 	net) echo "$HOSTILE_EACH transmit receive ${hostile_net-}" ;;
 	rng) echo "$HOSTILE_EACH entropy" ;;
 	vsock) echo "$HOSTILE_EACH form fields connections" ;;
@@ -69,5 +71,5 @@ hostile_vmm() {
 
 # How such a run has to end: all cases were good (the debug exit's 0), and vmm has nothing to say but what the guest did.
 hostile_ended() {
-	all_of status_is 1 -- test -z "$(printf '%s\n' "$err" | grep -v 'the driver broke the rules\|more like this\|suppressed')"
+	all_of status_is 1 -- test -z "$(printf '%s\n' "$err" | grep -v 'the driver broke the rules')"
 }

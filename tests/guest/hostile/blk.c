@@ -155,6 +155,7 @@ const struct kind blk_ro_kind = {
 	.id = 2,
 	.name = "blk-ro",
 	.has = F_RO,
+	.variant = true,
 	.features = F_RO | F_FLUSH | F_CONFIG_WCE,
 	.writable = BIT(WRITEBACK / 4),
 	.request = request,

@@ -2,8 +2,10 @@
 /* A driver by the book, in the steps of virtio 1.2, 3.1.1 and 4.2.3: a case leaves one out, or does it wrongly. */
 #include "tests/guest/hostile/hostile.h"
 
-/* How often a device is looked at before it is taken for silent: each time costs an exit. */
-#define PATIENCE 300000u
+/* A device is silent when it was looked at so often, an exit each, and for so many cycles: a second or two. */
+#define PATIENCE        100000u
+#define PATIENCE_CYCLES UINT64_C(4000000000)
+
 /* And how long nothing has to happen: so many exits. */
 #define SETTLE 32u
 
@@ -139,6 +141,22 @@ uint8_t config8(const struct dev *d, uint32_t offset)
 
 /* --- Waiting --------------------------------------------------------------------------------------------------- */
 
+static uint64_t cycles(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+bool waiting(struct wait *w)
+{
+	if (!w->looks++)
+		w->since = cycles();
+	in8(LINE_STATUS);
+	return w->looks < PATIENCE || cycles() - w->since < PATIENCE_CYCLES;
+}
+
 void settle(void)
 {
 	for (unsigned i = 0; i < SETTLE; i++)
@@ -147,16 +165,20 @@ void settle(void)
 
 bool wait_used(struct queue *q, uint16_t idx)
 {
-	for (unsigned i = 0; i < PATIENCE && used_idx(q) != idx; i++)
-		in8(LINE_STATUS);
+	struct wait w = {0};
+
+	while (used_idx(q) != idx && waiting(&w))
+		;
 	expect("used index", used_idx(q), idx);
 	return used_idx(q) == idx;
 }
 
 bool wait_reg(const struct dev *d, uint32_t reg, uint32_t mask, uint32_t want)
 {
-	for (unsigned i = 0; i < PATIENCE && (get(d, reg) & mask) != want; i++)
-		in8(LINE_STATUS);
+	struct wait w = {0};
+
+	while ((get(d, reg) & mask) != want && waiting(&w))
+		;
 	return (get(d, reg) & mask) == want;
 }
 

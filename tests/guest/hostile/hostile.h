@@ -116,6 +116,7 @@ struct dev;
 /*
  * A kind of device.
  * @has, @lacks: features that tell it from another kind with the same id
+ * @variant: of a kind that has all the cases of registers and rings: it has only its own
  * @main: the queue that the cases of rings use
  * @writable: words of configuration that a driver may write, as a mask
  * @prepare: after each start, what receives
@@ -128,6 +129,7 @@ struct kind {
 	const char *name;
 	uint64_t has;
 	uint64_t lacks;
+	bool variant;
 	unsigned main;
 	uint64_t features;
 	uint64_t writable;
@@ -162,6 +164,9 @@ struct test {
 	uint64_t b;
 	const char *peer; /* why another device may do something else; NULL: it may not */
 };
+
+/* A reason not to ask another device at all. */
+extern const char HANGS[];
 
 /* @kind: of the devices that it is for, NULL: all; @needs: features without which it has no meaning */
 struct group {
@@ -223,6 +228,13 @@ void kick(struct dev *d, unsigned index);
 uint16_t used_idx(const struct queue *q);
 struct used_elem used_at(const struct queue *q, uint16_t n);
 
+/* While a device may still do something: how often it was looked at, and since when. waiting() is the next look. */
+struct wait {
+	unsigned looks;
+	uint64_t since;
+};
+
+bool waiting(struct wait *w);
 /* Long enough for a device that is going to do something. */
 void settle(void);
 /* Waits until the used index is @idx: a failure when it never is. Return: whether it is. */

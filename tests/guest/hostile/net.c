@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network card: virtio 1.2, 5.1. On the other side is somebody who answers ARP (RFC 826) for PEER. Each request asks
+ * A network card: virtio 1.2, 5.1. On the other side is somebody who answers ARP (RFC 826) for GATEWAY. Each request asks
  * in the name of another address, so that an answer tells which request it belongs to.
  */
 #include "tests/guest/hostile/hostile.h"
@@ -23,7 +23,7 @@ enum { RX = 0, TX = 1 };
 enum { H_FLAGS = 0, H_GSO = 1, H_LEN = 2, H_SIZE = 4, H_START = 6, H_OFFSET = 8, H_BUFFERS = 10 };
 enum { NEEDS_CSUM = 1, DATA_VALID = 2 };
 
-static const uint8_t us[4] = {10, 7, 0, 0}, peer[4] = {10, 7, 0, 1};
+static const uint8_t us[4] = {10, 7, 0, 0}, gateway[4] = {10, 7, 0, 1};
 
 static void put8(uint64_t at, unsigned v)
 {
@@ -55,7 +55,7 @@ static unsigned asks(const struct dev *d)
 	return 2 + d->count % 200;
 }
 
-/* A header of zeroes, and a question who has PEER's address. */
+/* A header of zeroes, and a question who has GATEWAY's address. */
 static void put_question(struct dev *d)
 {
 	uint64_t at = HEADER(d) + HDR, arp = at + 14;
@@ -74,7 +74,7 @@ static void put_question(struct dev *d)
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		put8(arp + 14 + i, i == 3 ? asks(d) : us[i]);
-		put8(arp + 24 + i, peer[i]);
+		put8(arp + 24 + i, gateway[i]);
 	}
 }
 
@@ -89,8 +89,8 @@ static unsigned request(struct dev *d, struct part *p)
 /* The answer to the last question lies at @frame. */
 static bool is_answer(const struct dev *d, uint64_t frame)
 {
-	return get8(frame + 12) == 8 && get8(frame + 13) == 6 && get8(frame + 21) == 2 && get8(frame + 31) == peer[3] &&
-		get8(frame + 41) == asks(d);
+	return get8(frame + 12) == 8 && get8(frame + 13) == 6 && get8(frame + 21) == 2 &&
+		get8(frame + 31) == gateway[3] && get8(frame + 41) == asks(d);
 }
 
 static unsigned num_buffers; /* of the last frame */
@@ -119,13 +119,13 @@ static bool look(struct dev *d)
 
 static void answered(struct dev *d, uint32_t used_len)
 {
-	bool found = false;
+	struct wait w = {0};
+	bool found;
 
 	expect("used length", used_len, 0);
-	for (unsigned i = 0; i < 100000 && !found; i++) {
+	do
 		found = look(d);
-		in8(0x3fd);
-	}
+	while (!found && waiting(&w));
 	expect("the frame was answered", found, true);
 }
 
@@ -345,6 +345,7 @@ static void rx_merged(struct dev *d, const struct test *t)
 	struct queue *q = &d->q[RX];
 	uint8_t frame[128];
 	uint32_t total = 0;
+	struct wait w = {0};
 	unsigned n;
 
 	start_empty(d, d->kind->features | F_MRG_RXBUF);
@@ -352,8 +353,8 @@ static void rx_merged(struct dev *d, const struct test *t)
 		offer_buffer(d, i, (uint32_t)t->a);
 	kick(d, RX);
 	ask(d);
-	for (unsigned i = 0; i < 100000 && !used_idx(q); i++)
-		in8(0x3fd);
+	while (!used_idx(q) && waiting(&w))
+		;
 	n = used_idx(q);
 	expect("num_buffers", get8(BUFFER(d, RX_BUFFER(used_at(q, 0).id)) + H_BUFFERS), n);
 	for (unsigned i = 0; i < n && i < RX_BUFFERS; i++) {

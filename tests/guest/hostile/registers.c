@@ -97,6 +97,8 @@ static void read_of_width(struct dev *d, const struct test *t)
 	do_plain(d);
 }
 
+#define TWO_REGISTERS "8 bytes are two registers to it"
+
 static const struct test registers[] = {
 	{"MagicValue", "4.2.2", reads, R_MAGIC, 0x74726976, NULL},
 	{"Version", "4.2.2", reads, R_VERSION, 2, NULL},
@@ -132,19 +134,19 @@ static const struct test registers[] = {
 	{"0xc4 to 0xfc read as 0", "4.2.2", reads_zero, 0xc4, 0xfc, NULL},
 	{"no shared memory: SHMLenLow", "4.2.2", reads, R_SHM_LEN, UINT32_MAX, NULL},
 	{"no shared memory: SHMLenHigh", "4.2.2", reads, R_SHM_LEN + 4, UINT32_MAX, NULL},
-	{"no shared memory: SHMBaseLow", "4.2.2", reads, R_SHM_BASE, UINT32_MAX, NULL},
-	{"no shared memory: SHMBaseHigh", "4.2.2", reads, R_SHM_BASE + 4, UINT32_MAX, NULL},
+	{"no shared memory: SHMBaseLow", "4.2.2", reads, R_SHM_BASE, UINT32_MAX, "it reads as 0"},
+	{"no shared memory: SHMBaseHigh", "4.2.2", reads, R_SHM_BASE + 4, UINT32_MAX, "it reads as 0"},
 	{"Status written by 1 byte", "4.2.2.2", write_of_width, R_STATUS, 1, NULL},
 	{"Status written by 2 bytes", "4.2.2.2", write_of_width, R_STATUS, 2, NULL},
-	{"Status written by 8 bytes", "4.2.2.2", write_of_width, R_STATUS, 8, NULL},
+	{"Status written by 8 bytes", "4.2.2.2", write_of_width, R_STATUS, 8, TWO_REGISTERS},
 	{"Status written at 0x71", "4.2.2.2", write_of_width, R_STATUS + 1, 4, NULL},
 	{"Status written at 0x6e", "4.2.2.2", write_of_width, R_STATUS - 2, 4, NULL},
 	{"QueueReady written by 1 byte", "4.2.2.2", write_of_width, R_QUEUE_READY, 1, NULL},
 	{"QueueReady written by 2 bytes", "4.2.2.2", write_of_width, R_QUEUE_READY, 2, NULL},
-	{"QueueReady written by 8 bytes", "4.2.2.2", write_of_width, R_QUEUE_READY, 8, NULL},
+	{"QueueReady written by 8 bytes", "4.2.2.2", write_of_width, R_QUEUE_READY, 8, TWO_REGISTERS},
 	{"QueueReady written at 0x46", "4.2.2.2", write_of_width, R_QUEUE_READY + 2, 4, NULL},
 	{"QueueSel written by 1 byte", "4.2.2.2", write_of_width, R_QUEUE_SEL, 1, NULL},
-	{"QueueSel written by 8 bytes", "4.2.2.2", write_of_width, R_QUEUE_SEL, 8, NULL},
+	{"QueueSel written by 8 bytes", "4.2.2.2", write_of_width, R_QUEUE_SEL, 8, TWO_REGISTERS},
 	{"DeviceFeaturesSel written by 2 bytes", "4.2.2.2", write_of_width, R_DEV_FEATURES_SEL, 2, NULL},
 	{"InterruptACK written by 1 byte", "4.2.2.2", write_of_width, R_ACK, 1, NULL},
 	{"QueueNotify written at 0x51", "4.2.2.2", write_of_width, R_NOTIFY + 1, 4, NULL},
@@ -222,22 +224,25 @@ static void generation_of_features(struct dev *d, const struct test *t)
 	expect("features after a reset", get_features(d), d->offered);
 }
 
+#define PAGE_1 "every page but 0 is page 1"
+#define MASKS  "it accepts FEATURES_OK, and drops what it has not offered"
+
 static const struct test features[] = {
 	{"page 0", "4.2.2", pages, 0, 0, NULL},
 	{"page 1", "4.2.2", pages, 1, 0, NULL},
-	{"page 2 reads as 0", "4.2.2", pages, 2, 0, NULL},
-	{"page 3 reads as 0", "4.2.2", pages, 3, 0, NULL},
-	{"page 0x80000000 reads as 0", "4.2.2", pages, 0x80000000, 0, NULL},
-	{"page 0xffffffff reads as 0", "4.2.2", pages, UINT32_MAX, 0, NULL},
-	{"each bit of 0 to 15 that was not offered: FEATURES_OK is refused", "2.2.1", not_offered, 0, 16, NULL},
-	{"each bit of 16 to 31 that was not offered", "2.2.1", not_offered, 16, 32, NULL},
-	{"each bit of 32 to 47 that was not offered", "2.2.1", not_offered, 32, 48, NULL},
-	{"each bit of 48 to 63 that was not offered", "2.2.1", not_offered, 48, 64, NULL},
-	{"VERSION_1 not accepted: FEATURES_OK is refused", "6.1", no_version, 0, 0, NULL},
-	{"after a refusal less is accepted", "3.1.1", asks_for_less, 0, 0, NULL},
-	{"feature 64", "2.2.1", page_of_driver, 2, 1, NULL},
-	{"feature 95", "2.2.1", page_of_driver, 2, 0x80000000, NULL},
-	{"features of page 0xffffffff", "2.2.1", page_of_driver, UINT32_MAX, UINT32_MAX, NULL},
+	{"page 2 reads as 0", "4.2.2", pages, 2, 0, PAGE_1},
+	{"page 3 reads as 0", "4.2.2", pages, 3, 0, PAGE_1},
+	{"page 0x80000000 reads as 0", "4.2.2", pages, 0x80000000, 0, PAGE_1},
+	{"page 0xffffffff reads as 0", "4.2.2", pages, UINT32_MAX, 0, PAGE_1},
+	{"each bit of 0 to 15 that was not offered: FEATURES_OK is refused", "2.2.1", not_offered, 0, 16, MASKS},
+	{"each bit of 16 to 31 that was not offered", "2.2.1", not_offered, 16, 32, MASKS},
+	{"each bit of 32 to 47 that was not offered", "2.2.1", not_offered, 32, 48, MASKS},
+	{"each bit of 48 to 63 that was not offered", "2.2.1", not_offered, 48, 64, MASKS},
+	{"VERSION_1 not accepted: FEATURES_OK is refused", "6.1", no_version, 0, 0, MASKS},
+	{"after a refusal less is accepted", "3.1.1", asks_for_less, 0, 0, MASKS},
+	{"feature 64", "2.2.1", page_of_driver, 2, 1, MASKS},
+	{"feature 95", "2.2.1", page_of_driver, 2, 0x80000000, MASKS},
+	{"features of page 0xffffffff", "2.2.1", page_of_driver, UINT32_MAX, UINT32_MAX, MASKS},
 	{"none of page 2", "2.2.1", page_of_driver, 2, 0, NULL},
 	{"features are the same at any time", "2.2", generation_of_features, 0, 0, NULL},
 	{"nothing but VERSION_1", "6", all_offered, F_VERSION_1, 0, NULL},
@@ -281,7 +286,12 @@ static void reset_in(struct dev *d, const struct test *t)
 		expect("QueueReady", get(d, R_QUEUE_READY), 0);
 	}
 	expect("features", get_features(d), d->offered);
-	/* The driver's features are forgotten, VERSION_1 with them. */
+}
+
+/* The driver's features are forgotten, VERSION_1 with them. */
+static void reset_forgets(struct dev *d, const struct test *t)
+{
+	dev_reset(d);
 	set(d, R_STATUS, S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK);
 	expect("FEATURES_OK of an earlier life", get(d, R_STATUS), S_ACKNOWLEDGE | S_DRIVER);
 }
@@ -375,6 +385,7 @@ static const struct test status[] = {
 	{"reset after FAILED", "2.4.1", reset_in, S_ACKNOWLEDGE | S_FAILED, 0, NULL},
 	{"reset after FAILED, running", "2.4.1", reset_in, S_RUNNING | S_FAILED, 0, NULL},
 	{"reset after DEVICE_NEEDS_RESET", "2.4.1", reset_in, S_RUNNING | S_NEEDS_RESET, 0, NULL},
+	{"reset: the driver's features are forgotten", "2.4.1", reset_forgets, 0, 0, MASKS},
 	{"reset with a request in flight", "2.4.1", reset_in_flight, 1, 0, NULL},
 	{"reset with eight requests in flight", "2.4.1", reset_in_flight, 8, 0, NULL},
 	{"ACKNOWLEDGE cleared", "2.1.1", clears, S_RUNNING, S_RUNNING & ~S_ACKNOWLEDGE, ANY_BIT},
@@ -536,7 +547,9 @@ static void write_when_ready(struct dev *d, const struct test *t)
 	set(d, (uint32_t)t->a, (uint32_t)t->b);
 	expect("QueueReady", get(d, R_QUEUE_READY), 1);
 	expect("Status", get(d, R_STATUS), S_RUNNING);
-	do_plain(d);
+	/* More than a queue of 4 has. */
+	for (unsigned i = 0; i < 6; i++)
+		do_plain(d);
 }
 
 /* Before FEATURES_OK queues are not looked at. */

@@ -421,10 +421,10 @@ static const struct test broken[] = {
 	{"a buffer in this device's registers", "2.7.5", buffer_at, REGISTERS, 0, "it does DMA to registers"},
 	{"a buffer at 4 GiB, where no RAM is", "2.7.5", buffer_at, BIT(32), 0, NULL},
 	{"a buffer at 2^63", "2.7.5", buffer_at, BIT(63), 0, NULL},
-	{"a buffer that wraps around at 2^64", "2.7.5", buffer_at, UINT64_MAX - 3, 64, NULL},
-	{"a buffer of 0xffffffff bytes", "2.7.5", buffer_at, 0x2000000, UINT32_MAX, NULL},
-	{"a buffer of 2 GiB", "2.7.5", buffer_at, 0x2000000, 0x80000000, NULL},
-	{"more than 2^32 bytes, all of them in RAM", "2.7.5.3.1", too_many_bytes, 0, 0, LONG_CHAINS},
+	{"a buffer that wraps around at 2^64", "2.7.5", buffer_at, UINT64_MAX - 3, 64, "it does DMA there"},
+	{"a buffer of 0xffffffff bytes", "2.7.5", buffer_at, 0x2000000, UINT32_MAX, HANGS},
+	{"a buffer of 2 GiB", "2.7.5", buffer_at, 0x2000000, 0x80000000, HANGS},
+	{"more than 2^32 bytes, all of them in RAM", "2.7.5.3.1", too_many_bytes, 0, 0, HANGS},
 	{"an indirect table that was not negotiated", "2.7.5.3", table_not_negotiated, 0, 0, "it takes them always"},
 	{"an indirect table with a successor", "2.7.5.3.1", table_with_next, 0, 0, "it ignores the successor"},
 	{"an indirect table in an indirect table", "2.7.5.3.1", table_in_table, 0, 0, NULL},
@@ -513,8 +513,10 @@ static void no_interrupt(struct dev *d, const struct test *t)
 
 static void wait_half(const volatile uint16_t *at, uint16_t want, const char *what)
 {
-	for (unsigned k = 0; k < 100000 && *at != want; k++)
-		in8(0x3fd);
+	struct wait w = {0};
+
+	while (*at != want && waiting(&w))
+		;
 	expect(what, *at, want);
 }
 

@@ -100,13 +100,13 @@ static bool next(struct dev *d, struct packet *h, uint64_t *data)
 static struct packet answer(struct dev *d, const struct packet *to, unsigned op)
 {
 	struct packet h = {0};
+	struct wait w = {0};
 	uint64_t data;
-	bool came = false;
+	bool came;
 
-	for (unsigned i = 0; i < 200000 && !came; i++) {
+	do
 		came = next(d, &h, &data);
-		in8(0x3fd);
-	}
+	while (!came && waiting(&w));
 	expect("a packet came", came, true);
 	expect("op", h.op, op);
 	expect("src_cid", h.src_cid, to->dst_cid);
@@ -405,13 +405,13 @@ static void say(struct dev *d, struct packet *h, uint32_t len, uint8_t with)
 /* Waits for @len bytes of echo, which may come in several packets; credit updates between are fine. */
 static void hear(struct dev *d, struct packet *h, uint32_t len, uint8_t with)
 {
+	struct wait w = {0};
 	uint32_t heard = 0;
 
-	for (unsigned i = 0; i < 300000 && heard < len; i++) {
+	while (heard < len && waiting(&w)) {
 		struct packet a;
 		uint64_t data;
 
-		in8(0x3fd);
 		if (!next(d, &a, &data))
 			continue;
 		if (a.op == CREDIT_UPDATE)
@@ -539,13 +539,13 @@ static void credit_request(struct dev *d, const struct test *t)
 static void wait_rst(struct dev *d)
 {
 	struct packet a = {0};
+	struct wait w = {0};
 	uint64_t data;
 
-	for (unsigned i = 0; i < 200000 && a.op != RST; i++) {
+	do
 		if (next(d, &a, &data) && a.op != SHUTDOWN && a.op != CREDIT_UPDATE)
 			expect("op", a.op, RST);
-		in8(0x3fd);
-	}
+	while (a.op != RST && waiting(&w));
 	expect("op at last", a.op, RST);
 }
 
@@ -583,14 +583,14 @@ static void too_many(struct dev *d, const struct test *t)
 	uint64_t data;
 
 	for (a.op = RESPONSE; n < 1000 && a.op == RESPONSE; n++) {
-		bool came = false;
+		struct wait w = {0};
+		bool came;
 
 		h = packet(d, REQUEST, ECHO);
 		send(d, &h, 0);
-		for (unsigned i = 0; i < 200000 && !came; i++) {
+		do
 			came = next(d, &a, &data);
-			in8(0x3fd);
-		}
+		while (!came && waiting(&w));
 		if (!came)
 			break;
 	}
