@@ -3,14 +3,9 @@
  * The list of what stays and what is hidden (tests/support/cpuid_bits.c) against every recorded host and CPU count, and
  * against hosts that are made of the list: all that it names, and each row alone.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <string.h>
-
 #include "tests/support/cpuid_bits.h"
-#include "tests/support/unit.h"
+#include "tests/support/cpuid_hosts.h"
 #include "vmm/base/board.h"
-#include "vmm/cpuid/text.h"
 
 static const struct cpuid_opts grid[] = {
 	{.cpus = 1},
@@ -39,40 +34,9 @@ static void check(const char *name, const struct cpuid_set *host)
 	}
 }
 
-static void load(const char *name, struct cpuid_set *ret)
-{
-	struct err e = {0};
-	char path[512];
-	FILE *in;
-
-	snprintf(path, sizeof(path), "%s/%s", CPUID_DATA, name);
-	in = fopen(path, "r");
-	if (!in) {
-		fail_msg("%s: %s", path, strerror(errno));
-		return;
-	}
-	if (cpuid_text_read(in, path, ret, &e))
-		fail_msg("%s", e.text);
-	fclose(in);
-}
-
 static void recorded_hosts(void **state)
 {
-	DIR *d = opendir(CPUID_DATA);
-	struct cpuid_set host;
-	struct dirent *e;
-	int nr = 0;
-
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		if (!strstr(e->d_name, ".txt"))
-			continue;
-		load(e->d_name, &host);
-		check(e->d_name, &host);
-		nr++;
-	}
-	closedir(d);
-	assert_true(nr >= 13);
+	cpuid_hosts_each(check);
 }
 
 static uint32_t *reg_in(struct cpuid_set *set, uint32_t leaf, uint32_t index, unsigned reg)

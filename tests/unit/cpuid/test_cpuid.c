@@ -3,14 +3,9 @@
  * The policy over made-up and recorded hosts. Recorded ones are in tests/data/cpuid, and each file says what it is: two
  * KVMs that were met, and CPU models of QEMU, which are definitions that no KVM has filtered.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <string.h>
-
 #include "tests/support/cpuid_check.h"
-#include "tests/support/unit.h"
+#include "tests/support/cpuid_hosts.h"
 #include "vmm/base/board.h"
-#include "vmm/cpuid/text.h"
 
 #define INTEL_EBX 0x756e6547
 #define INTEL_EDX 0x49656e69
@@ -43,23 +38,6 @@ static void begin_host(struct cpuid_set *set, unsigned vendor, uint32_t basic, u
 	else
 		add(set, 0, 0, basic, INTEL_EBX, INTEL_ECX, INTEL_EDX);
 	add(set, 0x80000000, 0, extended, 0, 0, 0);
-}
-
-static void load(const char *name, struct cpuid_set *ret)
-{
-	struct err e = {0};
-	char path[512];
-	FILE *in;
-
-	snprintf(path, sizeof(path), "%s/%s", CPUID_DATA, name);
-	in = fopen(path, "r");
-	if (!in) {
-		fail_msg("%s: %s", path, strerror(errno));
-		return;
-	}
-	if (cpuid_text_read(in, path, ret, &e))
-		fail_msg("%s", e.text);
-	fclose(in);
 }
 
 static void apply(const struct cpuid_set *host, const struct cpuid_opts *o, struct cpuid_set *ret)
@@ -266,22 +244,7 @@ static void check_host(const char *name, const struct cpuid_set *host)
 
 static void test_recorded_hosts(void **state)
 {
-	DIR *d = opendir(CPUID_DATA);
-	struct cpuid_set host;
-	struct dirent *e;
-	int nr = 0;
-
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		if (!strstr(e->d_name, ".txt"))
-			continue;
-		load(e->d_name, &host);
-		check_host(e->d_name, &host);
-		nr++;
-	}
-	closedir(d);
-	print_message("%d recorded hosts\n", nr);
-	assert_true(nr >= 13);
+	cpuid_hosts_each(check_host);
 }
 
 /* What the guests of some recorded hosts get, written down; the reasons are in the table. */
@@ -325,7 +288,7 @@ static void test_recorded_values(void **state)
 		struct cpuid_set host, guest;
 		uint32_t offered, got;
 
-		load(cases[i].host, &host);
+		cpuid_host_load(cases[i].host, &host);
 		apply(&host, &one_cpu, &guest);
 		offered = guest_reg(&host, cases[i].leaf, cases[i].index, cases[i].reg);
 		got = guest_reg(&guest, cases[i].leaf, cases[i].index, cases[i].reg);
@@ -341,7 +304,7 @@ static void test_options(void **state)
 			  no_apic = {.cpus = 1, .no_apic = true};
 	struct cpuid_set host, guest;
 
-	load("kvm-amd-lab.txt", &host);
+	cpuid_host_load("kvm-amd-lab.txt", &host);
 	apply(&host, &no_apic, &guest);
 	assert_int_equal(guest_reg(&guest, 0x40000001, 0, CPUID_EAX) & 0x4410, 0);
 	apply(&host, &nested, &guest);
@@ -470,7 +433,7 @@ static void test_refused(void **state)
 	struct cpuid_opts none = {.cpus = 0}, many = {.cpus = BOARD_CPUS_MAX + 1};
 	struct cpuid_set host, empty = {.nr = 0};
 
-	load("kvm-amd-lab.txt", &host);
+	cpuid_host_load("kvm-amd-lab.txt", &host);
 	expect_refused(&host, &none, -EINVAL, "0 CPUs");
 	expect_refused(&host, &many, -EINVAL, "255 CPUs");
 	expect_refused(&empty, &one_cpu, -EINVAL, "no leaf 0 or 1");
@@ -499,7 +462,7 @@ static void test_diff_stops(void **state)
 	struct cpuid_set host, guest;
 	int calls = 0;
 
-	load("kvm-amd-lab.txt", &host);
+	cpuid_host_load("kvm-amd-lab.txt", &host);
 	apply(&host, &one_cpu, &guest);
 	assert_int_equal(cpuid_diff(&host, &guest, stop_at_third, &calls), -ECANCELED);
 	assert_int_equal(calls, 3);
@@ -569,7 +532,7 @@ static void test_tsc_rate_without_the_leaves(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
 		struct cpuid_set host, guest, before;
 
-		load(hosts[i], &host);
+		cpuid_host_load(hosts[i], &host);
 		apply(&host, &one_cpu, &guest);
 		before = guest;
 		assert_false(cpuid_tell_tsc(&guest, 2100000));
