@@ -321,6 +321,11 @@ void sandbox_build(struct sandbox *s)
 	enter(s, SANDBOX_STAGE_BUILD);
 	sandbox_summary(&s->got, line, sizeof(line));
 	trace_sandbox_summary(s->trace, line);
+	if (s->got.userns || s->got.own_root || s->got.netns || s->got.cgroup) {
+		snprintf(line, sizeof(line), "its own:%s%s%s%s", s->got.userns ? " user namespace" : "",
+			s->got.own_root ? " root" : "", s->got.netns ? " network" : "", s->got.cgroup ? " cgroup" : "");
+		trace_sandbox_summary(s->trace, line);
+	}
 	if (*s->got.unhandled)
 		trace_sandbox_unhandled(s->trace, s->got.landlock_abi, s->got.unhandled);
 }
@@ -364,8 +369,6 @@ void sandbox_summary(const struct sandbox_achieved *got, char *buf, size_t size)
 	if (n < size && got->landlock_abi)
 		n += (size_t)snprintf(buf + n, size - n, ", Landlock ABI %d", got->landlock_abi);
 	if (n < size)
-		snprintf(buf + n, size - n, "%s%s, user %u:%u%s%s%s%s", got->seccomp ? ", seccomp" : "",
-			got->no_capabilities ? ", no capabilities" : "", (unsigned)got->uid, (unsigned)got->gid,
-			got->userns ? ", user namespace" : "", got->own_root ? ", root" : "",
-			got->netns ? ", network" : "", got->cgroup ? ", cgroup" : "");
+		snprintf(buf + n, size - n, "%s%s, user %u:%u", got->seccomp ? ", seccomp" : "",
+			got->no_capabilities ? ", no capabilities" : "", (unsigned)got->uid, (unsigned)got->gid);
 }

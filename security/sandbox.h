@@ -253,9 +253,9 @@ struct sandbox_process {
  */
 int sandbox_process_enter(const struct sandbox_process *p, struct err *e);
 
-#define SANDBOX_LINE_MAX 128
+#define SANDBOX_LINE_MAX TRACE_STRING_MAX
 
-/** sandbox_summary() - half a line on what was achieved; SANDBOX_LINE_MAX holds any */
+/** sandbox_summary() - half a line on what the process gave up; SANDBOX_LINE_MAX holds any */
 void sandbox_summary(const struct sandbox_achieved *got, char *buf, size_t size);
 
 #endif

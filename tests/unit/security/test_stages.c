@@ -197,6 +197,22 @@ static void a_forbidden_call_ends_us(void **state)
 		fail_msg("%s", text);
 }
 
+/* The longest there is gets through a trace whole. */
+static void the_summary_fits(void **state)
+{
+	const struct sandbox_achieved all = {.mode = SANDBOX_BEST_EFFORT,
+		.landlock_abi = 10000,
+		.seccomp = true,
+		.no_capabilities = true,
+		.uid = UINT32_MAX - 1,
+		.gid = UINT32_MAX - 1};
+	char line[SANDBOX_LINE_MAX];
+
+	sandbox_summary(&all, line, sizeof(line));
+	assert_string_equal(
+		line, "best-effort, Landlock ABI 10000, seccomp, no capabilities, user 4294967294:4294967294");
+}
+
 static void off_does_nothing(void)
 {
 	struct sandbox_plan plan = plan_of(SANDBOX_OFF);
@@ -292,7 +308,7 @@ static unsigned open_fds(void)
 	return nr;
 }
 
-/* What it opens to say what stays reachable is a way to these paths, and around Landlock for what it does not handle. */
+/* What it opens to say what stays reachable is a way to these paths, around Landlock for what that does not handle. */
 static void confine_keeps_no_fd(void)
 {
 	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
@@ -964,6 +980,7 @@ int main(void)
 		cmocka_unit_test(strict),
 		cmocka_unit_test(a_forbidden_call_ends_us),
 		cmocka_unit_test(off),
+		cmocka_unit_test(the_summary_fits),
 		cmocka_unit_test(fds),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(paths),
