@@ -435,6 +435,7 @@ const struct inject_row inject_rows[] = {
 	CAN(LOOP, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_REGS), ROOM(144)),
 	CAN(LOOP, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_MP_STATE), ROOM(4)),
 	CAN(LOOP, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_GET_SREGS), ROOM(256)),
+	CAN(LOOP, ANY, ioctl, "ENOTTY", "a file has no such request", LOG, N(KVM_KVMCLOCK_CTRL), N(0)),
 	CAN(EVERY, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TCSETS), ROOM(60)),
 	CAN(EVERY, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TIOCGPGRP), ROOM(4)),
 	CAN(LOOP, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TCGETS), ROOM(60)),
