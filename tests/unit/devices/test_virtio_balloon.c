@@ -115,7 +115,38 @@ static void inflate_returns_memory(void **state)
 	assert_int_equal(b.big[10 * PAGE], 0);
 	assert_int_equal(b.big[9 * PAGE], 'x');
 	assert_int_equal(b.big[110 * PAGE], 'x');
+	/* Deflating takes nothing: not even of a page that was never in the balloon. */
+	give(&b, DEFLATE, 600, 8, 1);
+	assert_int_equal(b.big[600 * PAGE], 'x');
 	down(&b);
+}
+
+/* Memory that another process shares lies in a file: only a hole there gives it back. */
+static void shared_memory_is_returned(void **state)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	uint8_t *host, byte = 1;
+	struct bench b;
+
+	up(&b);
+	assert_int_equal(ftruncate(fd, 4 * PAGE), 0);
+	host = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(host, MAP_FAILED);
+	memset(host, 'x', 4 * PAGE);
+	assert_int_equal(
+		gmem_add(&b.d.mem,
+			&(struct gmem_region){
+				.gpa = BIG_GPA + BIG_SIZE, .size = 4 * PAGE, .host = host, .fd = fd, .shared = true}),
+		0);
+	give(&b, INFLATE, BIG_PAGES + 1, 2, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(pread(fd, &byte, 1, (off_t)i * PAGE), 1);
+		assert_int_equal(byte, i == 1 || i == 2 ? 0 : 'x');
+	}
+	assert_int_equal(b.balloon.returned_bytes, 2 * PAGE);
+	down(&b);
+	munmap(host, 4 * PAGE);
+	close(fd);
 }
 
 /* One turn, whatever is left for the next one. */
@@ -342,7 +373,7 @@ static void statistics(void **state)
 	p = vqd_ptr(&b.d, buf.gpa);
 	le16_put(p, VIRTIO_BALLOON_S_MEMFREE);
 	le64_put(p + 2, 123456);
-	le16_put(p + 10, 999); /* one that we do not know */
+	le16_put(p + 10, VIRTIO_BALLOON_STATS); /* the first that we do not know */
 	le64_put(p + 12, UINT64_MAX);
 	le16_put(p + 20, VIRTIO_BALLOON_S_MEMTOT);
 	le64_put(p + 22, 654321);
@@ -485,6 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inflate_returns_memory),
+		cmocka_unit_test(shared_memory_is_returned),
 		cmocka_unit_test(a_long_list_takes_turns),
 		cmocka_unit_test(a_very_long_list_takes_turns),
 		cmocka_unit_test(large_reports_take_turns),

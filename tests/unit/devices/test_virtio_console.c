@@ -85,6 +85,54 @@ static void a_line_is_one_call(void **state)
 	down(&b);
 }
 
+/* What was left of a chain is nothing to the driver after a reset. */
+static void a_reset_begins_anew(void **state)
+{
+	struct bench b;
+
+	up(&b);
+	b.room = 3;
+	offer(&b, TX, "hello", 5);
+	assert_int_equal(b.nr_out, 3);
+	assert_true(vqd_start(&b.d, 0));
+	b.room = 100;
+	offer(&b, TX, "again", 5);
+	assert_int_equal(b.nr_out, 8);
+	assert_memory_equal(b.out, "helagain", 8);
+	down(&b);
+}
+
+/* 5.3.6.1: the receive queue has buffers that the device writes, and no others. */
+static void a_receive_buffer_to_read(void **state)
+{
+	struct vqd_buf buf[2];
+	struct bench b;
+
+	up(&b);
+	b.console.rx_open = true;
+	buf[0] = (struct vqd_buf){vqd_alloc(&b.d, 8, 1), 4, false};
+	buf[1] = (struct vqd_buf){buf[0].gpa + 4, 4, true};
+	vqd_offer(&b.d, RX, vqd_add(&b.d, RX, buf, 2, false));
+	assert_int_equal(b.console.guest.rx(&b.console.guest, (const uint8_t *)"x", 1), 0);
+	assert_true(vqd_get(&b.d, VQD_STATUS) & VQD_NEEDS_RESET);
+	down(&b);
+}
+
+/* The driver is interrupted for what is typed. */
+static void input_interrupts(void **state)
+{
+	struct bench b;
+
+	up(&b);
+	assert_true(vqd_start(&b.d, 0));
+	offer(&b, RX, NULL, 4);
+	b.console.rx_open = true;
+	vqd_set(&b.d, VQD_INTERRUPT_ACK, 3);
+	assert_int_equal(b.console.guest.rx(&b.console.guest, (const uint8_t *)"x", 1), 1);
+	assert_true(vqd_get(&b.d, VQD_INTERRUPT_STATUS) & 1);
+	down(&b);
+}
+
 /* A full host end: the chain stays, goes on where it stopped, and nothing is lost, doubled or moved. */
 static void waits_for_room(void **state)
 {
@@ -309,6 +357,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_is_one_call),
 		cmocka_unit_test(waits_for_room),
+		cmocka_unit_test(a_reset_begins_anew),
+		cmocka_unit_test(a_receive_buffer_to_read),
+		cmocka_unit_test(input_interrupts),
 		cmocka_unit_test(a_turn_ends),
 		cmocka_unit_test(input_goes_to_buffers),
 		cmocka_unit_test(a_buffer_that_comes_late),
