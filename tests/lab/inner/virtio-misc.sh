@@ -104,20 +104,29 @@ check "the socket is gone" test ! -e "$TEST_TMP/vsock"
 
 # In an empty root, as another user, whom the programs of the host let in.
 jailed_sockets() {
-	local sock=$TEST_TMP/open/vsock i
+	local sock=$TEST_TMP/open/vsock i=0
 	wait_for "$TEST_TMP/out" '^lab: ready' 120 || return
-	for port in 1234 1235; do
-		"$vsockcat" echo "unix:${sock}_$port" 2>/dev/null &
-		for i in 1 2 3 4 5 6 7 8 9 10; do
-			[ -S "${sock}_$port" ] && break
-			sleep 0.2
-		done
-		chmod 777 "${sock}_$port"
-	done
+	open_to_all "${sock}_1234"
 	printf hello >"$TEST_TMP/hello"
-	[ "$("$vsockcat" connect "unix:$sock" 52 <"$TEST_TMP/hello" 2>/dev/null)" = hello ] && echo "host to guest and back"
+	# The program in the guest takes a moment to listen.
+	until [ "$("$vsockcat" connect "unix:$sock" 52 <"$TEST_TMP/hello" 2>/dev/null)" = hello ]; do
+		i=$((i + 1))
+		[ "$i" -lt 100 ] || return 1
+		sleep 0.2
+	done
+	echo "host to guest and back"
 	wait_for "$TEST_TMP/out" 'no such machine' 120
 	echo "broker: $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cx vmm-broker)"
+	open_to_all "${sock}_1235"
+}
+# open_to_all SOCKET: a program that echoes, which anybody may connect to
+open_to_all() {
+	"$vsockcat" echo "unix:$1" 2>/dev/null &
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ -S "$1" ] && break
+		sleep 0.2
+	done
+	chmod 777 "$1"
 }
 mkdir "$TEST_TMP/open"
 chmod 777 "$TEST_TMP/open"
