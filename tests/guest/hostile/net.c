@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network card: virtio 1.2, 5.1. On the other side is somebody who answers ARP (RFC 826) for GATEWAY. Each request asks
- * in the name of another address, so that an answer tells which request it belongs to.
+ * A network card: virtio 1.2, 5.1. On the other side is somebody who answers ARP (RFC 826) for a gateway's address. Each
+ * request asks in the name of another address, so that an answer tells which request it belongs to.
  */
 #include "tests/guest/hostile/hostile.h"
 
@@ -55,7 +55,7 @@ static unsigned asks(const struct dev *d)
 	return 2 + d->count % 200;
 }
 
-/* A header of zeroes, and a question who has GATEWAY's address. */
+/* A header of zeroes, and a question who has the gateway's address. */
 static void put_question(struct dev *d)
 {
 	uint64_t at = HEADER(d) + HDR, arp = at + 14;
