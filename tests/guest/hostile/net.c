@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network card: virtio 1.2, 5.1. On the other side is somebody who answers ARP (RFC 826) for a gateway's address. Each
- * request asks in the name of another address, so that an answer tells which request it belongs to.
+ * A network card: virtio 1.2, 5.1. The other side answers ARP (RFC 826) for a gateway's address. Each request asks in
+ * the name of another address, so that an answer tells which request it belongs to.
  */
 #include "tests/guest/hostile/hostile.h"
 

@@ -636,8 +636,10 @@ static void interrupt_status(struct dev *d, const struct test *t)
 	expect("InterruptStatus", get(d, R_ISR), ISR_USED & ~t->a);
 }
 
-#define LATER   "it looks at the ring when it is used"
-#define NO_SIZE "a bad QueueNum is dropped, and the one before stays"
+#define LATER     "it looks at the ring when it is used"
+#define KEEPS_SEL "it selects no queue from 1,024 on, and keeps the state of those below that are not there"
+#define NO_STOP   "it cannot stop a single queue"
+#define NO_SIZE   "a bad QueueNum is dropped, and the one before stays"
 
 /* Each ring at each address that is none. */
 #define RING_ADDRESSES(ring, reg, odd)                                                                                 \
@@ -671,12 +673,12 @@ static const struct test queues[] = {
 	{"the used ring in the descriptor table", "2.7", overlap, R_DEVICE_RING, R_DESC, LATER},
 	{"the used ring in the available ring", "2.7", overlap, R_DEVICE_RING, R_DRIVER, LATER},
 	{"the available ring in the descriptor table", "2.7", overlap, R_DRIVER, R_DESC, LATER},
-	{"the queue after the last one", "4.2.2", absent, 1, 0, NULL},
-	{"queue 8", "4.2.2", absent, 8, 0, NULL},
-	{"queue 1024", "4.2.2", absent, 1024, 0, NULL},
-	{"queue 0x10000", "4.2.2", absent, 0x10000, 0, NULL},
-	{"queue 0x80000000", "4.2.2", absent, 0x80000000, 0, NULL},
-	{"queue 0xffffffff", "4.2.2", absent, UINT32_MAX, 0, NULL},
+	{"the queue after the last one", "4.2.2", absent, 1, 0, KEEPS_SEL},
+	{"queue 8", "4.2.2", absent, 8, 0, KEEPS_SEL},
+	{"queue 1024", "4.2.2", absent, 1024, 0, KEEPS_SEL},
+	{"queue 0x10000", "4.2.2", absent, 0x10000, 0, KEEPS_SEL},
+	{"queue 0x80000000", "4.2.2", absent, 0x80000000, 0, KEEPS_SEL},
+	{"queue 0xffffffff", "4.2.2", absent, UINT32_MAX, 0, KEEPS_SEL},
 	{"a kick of the queue after the last one", "4.2.2", notify_absent, 1, 0, NULL},
 	{"a kick with bit 8", "4.2.2", notify_absent, 0x100, 0, NULL},
 	{"a kick with bit 16", "4.2.2", notify_absent, 0x10000, 0, NULL},
@@ -694,8 +696,8 @@ static const struct test queues[] = {
 	{"a queue before FEATURES_OK", "3.1.1", too_early, S_ACKNOWLEDGE | S_DRIVER, 0, LATER},
 	{"a kick before DRIVER_OK", "2.1.2", kick_too_early, 0, 0, NULL},
 	{"a kick of a queue that is not ready", "4.2.2.2", kick_not_ready, 0, 0, NULL},
-	{"QueueReset = 1 stops it", "2.6.1", stops, R_QUEUE_RESET, 1, NULL},
-	{"QueueReady = 0 stops it", "4.2.3.2", stops, R_QUEUE_READY, 0, NULL},
+	{"QueueReset = 1 stops it", "2.6.1", stops, R_QUEUE_RESET, 1, NO_STOP},
+	{"QueueReady = 0 stops it", "4.2.3.2", stops, R_QUEUE_READY, 0, NO_STOP},
 	{"QueueReset that was not negotiated", "2.6.1", no_queue_reset, 1, 0, NULL},
 	{"InterruptACK = 0", "4.2.2", interrupt_status, 0, 0, NULL},
 	{"InterruptACK of the other bit", "4.2.2", interrupt_status, ISR_CONFIG, 0, NULL},
@@ -741,7 +743,7 @@ static void config_beyond(struct dev *d, const struct test *t)
 static const struct test config[] = {
 	{"read by 2 bytes", "4.2.2.2", config_by, 2, 0, NULL},
 	{"read by 4 bytes", "4.2.2.2", config_by, 4, 0, NULL},
-	{"zeroes behind it", "2.5", config_beyond, 64, 256, NULL},
+	{"zeroes behind it", "2.5", config_beyond, 64, 256, "it reads as ones"},
 	{"read-only fields written by 1 byte", "2.5", config_written, 1, 0xff, NULL},
 	{"read-only fields written by 2 bytes", "2.5", config_written, 2, 0xa5a5, NULL},
 	{"read-only fields written by 4 bytes", "2.5", config_written, 4, UINT32_MAX, NULL},

@@ -396,6 +396,8 @@ static void longer_than_queue(struct dev *d, const struct test *t)
 	breaks(d, &r, SPARE);
 }
 
+#define NOWHERE     "DMA to where nothing is goes nowhere, and the request goes on"
+#define A_BUFFER    "an entry with INDIRECT is a buffer to it"
 #define LONG_CHAINS "it bounds chains by 1,024 descriptors, not by the queue"
 
 static const struct test broken[] = {
@@ -415,20 +417,20 @@ static const struct test broken[] = {
 	{"the available index goes back to 0, later", "2.7.6", jumps, 0x10000 - 5, 5, NULL},
 	{"readable behind writable", "2.7.4.2", wrong_order, 16, 0, NULL},
 	{"readable behind writable, empty", "2.7.4.2", wrong_order, 0, 0, NULL},
-	{"a buffer at the first byte beyond RAM", "2.7.5", buffer_at, RAM_END, 0, NULL},
-	{"a buffer over the end of RAM", "2.7.5", buffer_at, RAM_END - 8, 64, NULL},
-	{"a buffer in the hole below 4 GiB", "2.7.5", buffer_at, 0xc8000000, 0, NULL},
+	{"a buffer at the first byte beyond RAM", "2.7.5", buffer_at, RAM_END, 0, NOWHERE},
+	{"a buffer over the end of RAM", "2.7.5", buffer_at, RAM_END - 8, 64, NOWHERE},
+	{"a buffer in the hole below 4 GiB", "2.7.5", buffer_at, 0xc8000000, 0, NOWHERE},
 	{"a buffer in this device's registers", "2.7.5", buffer_at, REGISTERS, 0, "it does DMA to registers"},
-	{"a buffer at 4 GiB, where no RAM is", "2.7.5", buffer_at, BIT(32), 0, NULL},
-	{"a buffer at 2^63", "2.7.5", buffer_at, BIT(63), 0, NULL},
+	{"a buffer at 4 GiB, where no RAM is", "2.7.5", buffer_at, BIT(32), 0, NOWHERE},
+	{"a buffer at 2^63", "2.7.5", buffer_at, BIT(63), 0, NOWHERE},
 	{"a buffer that wraps around at 2^64", "2.7.5", buffer_at, UINT64_MAX - 3, 64, "it does DMA there"},
 	{"a buffer of 0xffffffff bytes", "2.7.5", buffer_at, 0x2000000, UINT32_MAX, HANGS},
 	{"a buffer of 2 GiB", "2.7.5", buffer_at, 0x2000000, 0x80000000, HANGS},
 	{"more than 2^32 bytes, all of them in RAM", "2.7.5.3.1", too_many_bytes, 0, 0, HANGS},
 	{"an indirect table that was not negotiated", "2.7.5.3", table_not_negotiated, 0, 0, "it takes them always"},
 	{"an indirect table with a successor", "2.7.5.3.1", table_with_next, 0, 0, "it ignores the successor"},
-	{"an indirect table in an indirect table", "2.7.5.3.1", table_in_table, 0, 0, NULL},
-	{"an indirect table that points to itself", "2.7.5.3.1", table_in_table, 1, 0, NULL},
+	{"an indirect table in an indirect table", "2.7.5.3.1", table_in_table, 0, 0, A_BUFFER},
+	{"an indirect table that points to itself", "2.7.5.3.1", table_in_table, 1, 0, A_BUFFER},
 	{"an indirect table of 0 bytes", "2.7.5.3", bad_table, 1, 0, NULL},
 	{"an indirect table of 8 bytes", "2.7.5.3", bad_table, 8, 0, NULL},
 	{"an indirect table of 17 bytes", "2.7.5.3", bad_table, 17, 0, NULL},
