@@ -9,59 +9,32 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "vmm/base/text.h"
+
 static void indent(struct json *j)
 {
 	fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");
 }
 
-/* Overlong forms, surrogates and what lies past U+10FFFF are none. A NUL ends every comparison below. */
-int json_utf8_length(const unsigned char *s)
-{
-	unsigned char lo = 0x80, hi = 0xbf;
-	int n;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		lo = 0xa0;
-	if (s[0] == 0xed)
-		hi = 0x9f;
-	if (s[0] == 0xf0)
-		lo = 0x90;
-	if (s[0] == 0xf4)
-		hi = 0x8f;
-	if (s[1] < lo || s[1] > hi)
-		return 0;
-	for (int i = 2; i < n; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return n;
-}
-
+/* Valid as it stands, but not something that a terminal acts on, or that a reader does not see. */
 static void put_quoted(FILE *out, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
 	fputc('"', out);
-	while (*s) {
-		int n = json_utf8_length(s);
+	while (*text) {
+		int n = text_length(text);
+		uint32_t c = n ? text_value(text, n) : 0xfffd;
 
-		if (*s == '"' || *s == '\\')
-			fprintf(out, "\\%c", *s);
-		else if (*s == '\n')
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", (int)c);
+		else if (c == '\n')
 			fputs("\\n", out);
-		else if (*s == '\t')
+		else if (c == '\t')
 			fputs("\\t", out);
-		else if (*s < 0x20 || *s == 0x7f)
-			fprintf(out, "\\u%04x", *s);
-		else if (n)
-			fwrite(s, 1, (size_t)n, out);
+		else if (!n || text_is_hidden(c))
+			fprintf(out, "\\u%04x", (unsigned)c);
 		else
-			fputs("\\ufffd", out);
-		s += n ? n : 1;
+			fwrite(text, 1, (size_t)n, out);
+		text += n ? n : 1;
 	}
 	fputc('"', out);
 }

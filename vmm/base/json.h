@@ -51,7 +51,7 @@ void json_end(struct json *j);
 
 /**
  * json_string() - a string; NULL is written as null
- * @text: any bytes: control characters are escaped, and what is not UTF-8 becomes U+FFFD
+ * @text: any bytes: what text_is_hidden() is escaped, and what is not UTF-8 becomes U+FFFD
  */
 void json_string(struct json *j, const char *key, const char *text);
 
@@ -76,11 +76,5 @@ void json_null(struct json *j, const char *key);
  * Return: 0, or a negative errno when a write failed. That everything was closed is the caller's business (assert).
  */
 int json_finish(struct json *j);
-
-/**
- * json_utf8_length() - bytes of the UTF-8 sequence at @s, 0 when it is none (RFC 3629, section 4)
- * @s: ended by a NUL, past which nothing is read
- */
-int json_utf8_length(const unsigned char *s);
 
 #endif

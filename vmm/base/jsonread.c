@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vmm/base/json.h"
+#include "vmm/base/text.h"
 
 struct reader {
 	char *p;
@@ -133,7 +133,7 @@ static int read_string(struct reader *r, const char **ret)
 				return n;
 			continue;
 		}
-		n = json_utf8_length((const unsigned char *)r->p);
+		n = text_length(r->p);
 		if (!n)
 			return wrong(r, "bytes that are no UTF-8");
 		memmove(to, r->p, (size_t)n);
@@ -208,6 +208,8 @@ static int new_node(struct reader *r, struct json_node **ret)
 {
 	struct json_doc *d = &r->doc;
 
+	if (d->nr == JSON_READ_NODES_MAX)
+		return wrong(r, "too many values");
 	if (d->nr == d->room) {
 		size_t room = d->room ? 2 * d->room : 256;
 		struct json_node *more = reallocarray(d->node, room, sizeof(*more));

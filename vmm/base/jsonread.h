@@ -11,8 +11,10 @@
 #include <stdint.h>
 
 #include "vmm/base/err.h"
+#include "vmm/base/util.h"
 
 #define JSON_READ_DEPTH_MAX 32
+#define JSON_READ_NODES_MAX (512 * KIB) /* values; twice those of a report with all that it can have */
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "vmm/base/text.h"
 #include "vmm/base/util.h"
 
 #define WIDTH      800.0
@@ -40,8 +41,8 @@ static size_t glyphs(const char *text)
 {
 	size_t n = 0;
 
-	for (; *text; text++)
-		n += (*text & 0xc0) != 0x80;
+	for (; *text; n++)
+		text += MAX(text_length(text), 1);
 	return n;
 }
 
@@ -50,20 +51,25 @@ double svg_text_width(const char *text, double size)
 	return GLYPH * size * (double)glyphs(text);
 }
 
-/* The first @n characters; control characters, which XML forbids, as blanks. */
+/* The first @n characters, for text and attributes alike: XML 1.0, 2.4. What is none, or not seen, is U+FFFD. */
 static void put_escaped(FILE *out, const char *text, size_t n)
 {
-	for (; *text && (n || (*text & 0xc0) == 0x80); text++) {
-		if ((*text & 0xc0) != 0x80)
-			n--;
+	for (; *text && n; n--) {
+		int length = text_length(text);
+
 		if (*text == '<')
 			fputs("&lt;", out);
+		else if (*text == '>')
+			fputs("&gt;", out);
 		else if (*text == '&')
 			fputs("&amp;", out);
 		else if (*text == '"')
 			fputs("&quot;", out);
+		else if (!length || text_is_hidden(text_value(text, length)))
+			fputs("\xef\xbf\xbd", out);
 		else
-			fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
+			fwrite(text, 1, (size_t)length, out);
+		text += length ? length : 1;
 	}
 }
 

@@ -8,13 +8,35 @@
 
 #define HEX_LEN 4 /* \xNN */
 
+static bool is_letter(uint8_t c)
+{
+	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+static bool begins_line(const uint8_t *in, size_t i)
+{
+	while (i && (in[i - 1] == ' ' || in[i - 1] == '\t'))
+		i--;
+	return !i || in[i - 1] == '\n' || in[i - 1] == '\r';
+}
+
+/* Would a runner take what stands here for the beginning of a command? */
+static bool is_command(const uint8_t *in, size_t n, size_t i)
+{
+	if (i + 1 == n)
+		return false;
+	if (in[i] == '#')
+		return i && in[i - 1] == '#' && (in[i + 1] == '[' || is_letter(in[i + 1]));
+	return in[i] == ':' && in[i + 1] == ':' && begins_line(in, i);
+}
+
 /* How in[i] is shown: 0 characters (dropped), 1 (as it is) or HEX_LEN. */
 static size_t width(const uint8_t *in, size_t n, size_t i, enum printable_mode mode)
 {
 	uint8_t c = in[i];
 
 	if (c >= 0x20 && c < 0x7f)
-		return 1;
+		return is_command(in, n, i) ? HEX_LEN : 1;
 	if (mode == PRINTABLE_LINES) {
 		if (c == '\n' || c == '\t')
 			return 1;

@@ -118,6 +118,19 @@ static void resolve(struct machine *m, const struct stand *at, struct symbol *sy
 			sym[i].name[0] = 0;
 }
 
+/* Each line with a mark in front, so that none can be taken for one of ours. */
+static void print_tail(char *tail, FILE *out)
+{
+	char *line;
+
+	if (!*tail)
+		return;
+	fputs("last console output:\n", out);
+	while ((line = strsep(&tail, "\n")))
+		if (*line || tail)
+			fprintf(out, "| %s\n", line);
+}
+
 void machine_report(struct machine *m, FILE *out)
 {
 	CLEANUP_FREE struct symbol *sym = calloc(MAX(m->vm.nr_vcpus, 1u), sizeof(*sym));
@@ -143,6 +156,5 @@ void machine_report(struct machine *m, FILE *out)
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
 		print_cpu(m, &m->vm.vcpu[i], &at[i], &sym[i], out);
 	console_tail(m->console, tail, CONSOLE_TAIL_TEXT);
-	if (tail[0])
-		fprintf(out, "last console output:\n%s\n", tail);
+	print_tail(tail, out);
 }

@@ -132,7 +132,7 @@ boot_until() {
 boot_until 2s boot --kernel "$program"
 check "time limit in a program's loop: 124, where it was and its code" all_of status_is 124 -- \
 	out_has '^program: running$' -- err_has '^CPU 0: running, 64-bit mode, RIP 0x7f0000401000, RSP .*, interrupts off$' -- \
-	err_has '^ +code: eb fe 90( [0-9a-f]{2}){13}$' -- err_has '^last console output:$' -- err_has '^program: running'
+	err_has '^ +code: eb fe 90( [0-9a-f]{2}){13}$' -- err_has '^last console output:$' -- err_has '^[|] program: running'
 
 boot_until 25s in_tiny lab=hold
 check "time limit in an idle kernel: 124, with the symbol" all_of status_is 124 -- out_has '^lab: holding$' -- \

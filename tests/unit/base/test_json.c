@@ -92,6 +92,11 @@ static void test_escapes(void **state)
 		{"\xe2\x82", "\"\\ufffd\\ufffd\"\n"},
 		{"\xf0\x9f\x98", "\"\\ufffd\\ufffd\\ufffd\"\n"},
 		{"a\xc3", "\"a\\ufffd\"\n"},
+		/* Valid, but a terminal acts on it, or a reader does not see it. */
+		{"\x7f\xc2\x9b\xc2\xa0", "\"\\u007f\\u009b\xc2\xa0\"\n"},
+		{"\xd8\x9c\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xaa",
+			"\"\\u061c\\u2028\\u202e\\u2066\xe2\x81\xaa\"\n"},
+		{"\xef\xbb\xbf\xef\xbf\xbf\xf0\x9f\x98\x80", "\"\\ufeff\\uffff\xf0\x9f\x98\x80\"\n"},
 		{NULL, "null\n"},
 	};
 

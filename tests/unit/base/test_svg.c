@@ -105,14 +105,15 @@ static void test_one_point(void **state)
 static void test_escaped(void **state)
 {
 	const double v[] = {1, 2};
-	const struct svg_plot p = {.title = "a<b & \"c\"\n",
+	const struct svg_plot p = {.title = "a]]>b <c & \"d\"\n\x1b\xff\xe2\x80\xae \xc3\xa9",
 		.x_label = "x",
 		.y_label = "y",
 		.nr = 1,
 		.series = {{.name = "s", .x = v, .y = v, .nr = 2, .dashed = true}}};
 	char *text = drawn(&p);
 
-	assert_non_null(strstr(text, ">a&lt;b &amp; &quot;c&quot; </text>"));
+	assert_non_null(strstr(text,
+		">a]]&gt;b &lt;c &amp; &quot;d&quot;\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xc3\xa9</text>"));
 	assert_non_null(strstr(text, "stroke-dasharray"));
 	free(text);
 }

@@ -167,6 +167,30 @@ static void escapes(void **state)
 	assert_string_equal(buf, "");
 }
 
+/* What GitHub, Azure and TeamCity read as a command, and what looks like one. */
+static void no_runner_takes_a_command(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} row[] = {
+		{"::error::x", "\\x3a:error::x"},
+		{"a\n \t::b", "a\n \t\\x3a:b"},
+		{"a\r::b", "a\\x0d\\x3a:b"},
+		{"std::map", "std::map"},
+		{":: ", "\\x3a: "},
+		{": :", ": :"},
+		{"a ##[group]", "a #\\x23[group]"},
+		{"##vso[x]###[y]", "#\\x23vso[x]##\\x23[y]"},
+		{"## 1 ##", "## 1 ##"},
+	};
+	char buf[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		printable_text(buf, sizeof(buf), row[i].in, strlen(row[i].in), PRINTABLE_LINES);
+		assert_string_equal(buf, row[i].out);
+	}
+}
+
 static void never_cuts_within_an_escape(void **state)
 {
 	char buf[16];
@@ -190,6 +214,7 @@ int main(void)
 		cmocka_unit_test(an_endless_panic_line_is_bounded),
 		cmocka_unit_test(remembers_the_time_of_the_last_byte),
 		cmocka_unit_test(escapes),
+		cmocka_unit_test(no_runner_takes_a_command),
 		cmocka_unit_test(never_cuts_within_an_escape),
 	};
 
