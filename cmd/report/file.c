@@ -12,7 +12,7 @@
 #include "vmm/console/printable.h"
 #include "vmm/report/report.h"
 
-#define FILE_MAX_BYTES (16 * MIB) /* three times a report with all that it can have */
+#define FILE_MAX_BYTES (16 * MIB)          /* three times a report with all that it can have */
 #define NS_MAX         (UINT64_C(1) << 62) /* so that sums of a few stay right */
 
 /* Text from a file, safe for a terminal; cut to fit. */
