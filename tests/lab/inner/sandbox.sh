@@ -198,7 +198,7 @@ rm "$TEST_TMP/place/log" # kill_it waits for what the next one says
 kill_both() {
 	local pid broker
 	pid=$(vmm_pid) && wait_for "$TEST_TMP/place/log" '^lab: holding' || return
-	for broker in $(grep -lx vmm-broker /proc/[0-9]*/comm | cut -d/ -f3); do
+	grep -lx vmm-broker /proc/[0-9]*/comm | cut -d/ -f3 | while read -r broker; do
 		threads_of "$broker" 'CapEff|NoNewPrivs|Seccomp'
 		awk '/^Uid:/ { $1 = "broker " $1; print }' "/proc/$broker/status"
 		kill -KILL "$broker"
