@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/boot.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
 #include "boot/entry_linux64.h"
 #include "boot/format.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
 /* Enough for every magic number: bzImage's is at 0x202. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/debugcon.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
 static void debugcon_read(struct device *dev, uint64_t offset, void *data, unsigned len)

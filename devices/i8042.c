@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/i8042.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
 /* Status register, port 0x64 read. Input buffer full (0x02) is never set: every write is taken at once. */

@@ -41,11 +41,11 @@
  */
 #include "devices/uart16550.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/serial_reg.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
 #define IER_MASK       0x0f
@@ -475,7 +475,7 @@ static void uart_tx_room(struct char_guest *g)
 	pthread_mutex_unlock(&u->lock);
 }
 
-int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host)
+COLD int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host)
 {
 	static const struct device_ops ops = {.read = uart_read, .write = uart_write};
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "security/sandbox.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -13,6 +12,7 @@
 #include "security/seccomp.h"
 #include "security/sigsys.h"
 #include "security/stages.h"
+#include "vmm/base/assert.h"
 
 #if SANITIZED
 static _Atomic bool leaks_unchecked;

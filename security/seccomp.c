@@ -13,7 +13,6 @@
  */
 #include "security/seccomp.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "security/filters.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
 #define PROGRAM_MAX 1024

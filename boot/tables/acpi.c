@@ -12,7 +12,6 @@
  */
 #include "boot/tables/acpi.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "boot/tables/boardcheck.h"
 #include "boot/tables/checksum.h"
 #include "boot/tables/dsdt.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 

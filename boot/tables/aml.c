@@ -6,11 +6,11 @@
  */
 #include "boot/tables/aml.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/tables/mptable.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "boot/tables/boardcheck.h"
 #include "boot/tables/checksum.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/bench/ratio.h"
 
-#include <assert.h>
 #include <stdint.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/stats.h"
 
 #define CONFIDENCE 0.95

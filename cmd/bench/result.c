@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "cmd/bench/bench.h"
 #include "cmd/bench/boot.h"
 #include "cmd/bench/ratio.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/json.h"
 #include "vmm/base/stats.h"
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/options/device_list.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+#include "vmm/base/assert.h"
 
 const struct option_def *device_list_find(const struct option_def *o, const char *name, size_t len)
 {

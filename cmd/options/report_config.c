@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/options/report_config.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "cmd/options/format.h"
+#include "vmm/base/assert.h"
 
 struct list {
 	struct report_setting *setting;

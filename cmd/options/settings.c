@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/options/settings.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/machine/machine.h"
 
 void settings_destroy(struct settings *s)

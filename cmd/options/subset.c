@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/options/subset.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "cmd/options/args.h"
+#include "vmm/base/assert.h"
 
 static struct option_def limited(const struct subset_option *p)
 {

@@ -2,7 +2,6 @@
 /*
  * Values of the option table: from text, into a configuration, and in words. The defaults take the same way.
  */
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +10,7 @@
 
 #include "cmd/options/device_list.h"
 #include "cmd/options/options.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/units.h"
 
 static const char *const console_kinds[] = {

@@ -469,7 +469,7 @@ static int init_wake(struct virtio_blk *b)
 	return -r;
 }
 
-int virtio_blk_init(struct virtio_blk *b, const struct virtio_blk_params *p)
+COLD int virtio_blk_init(struct virtio_blk *b, const struct virtio_blk_params *p)
 {
 	const char *id = p->id ? p->id : b->name;
 	int r;
@@ -520,7 +520,7 @@ void virtio_blk_quit(struct virtio_blk *b)
 	pthread_mutex_unlock(&b->dev.lock);
 }
 
-void virtio_blk_destroy(struct virtio_blk *b)
+COLD void virtio_blk_destroy(struct virtio_blk *b)
 {
 	if (!b || !b->queue)
 		return;

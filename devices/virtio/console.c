@@ -259,8 +259,8 @@ static const struct virtio_ops console_ops = {
 	.kick = console_kick,
 };
 
-int virtio_console_init(struct virtio_console *c, struct char_host *host, const struct gmem *mem, struct loop *loop,
-	struct trace *trace)
+COLD int virtio_console_init(struct virtio_console *c, struct char_host *host, const struct gmem *mem,
+	struct loop *loop, struct trace *trace)
 {
 	int r;
 

@@ -155,7 +155,7 @@ static int direct_alignment(int fd, const struct disk_params *p, uint64_t size, 
 }
 
 /* A file without a name. Not every file system can make one at once: then it has a name for a moment. */
-static int unlinked_file_in(const char *dir)
+static COLD int unlinked_file_in(const char *dir)
 {
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	CLEANUP_FREE char *path = NULL;
@@ -219,7 +219,7 @@ static unsigned host_block(int fd)
 	return ioctl(fd, BLKSSZGET, &sector) == 0 && sector > 0 ? (unsigned)sector : 1;
 }
 
-int disk_open(const struct disk_params *p, struct disk *ret, struct err *e)
+COLD int disk_open(const struct disk_params *p, struct disk *ret, struct err *e)
 {
 	struct disk d = {.overlay_fd = -1, .logical = p->logical, .ro = p->ro, .align = 1};
 	int r;

@@ -20,11 +20,11 @@
  */
 #include "devices/virtio/net.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/iov.h"
 #include "vmm/base/le.h"
@@ -55,7 +55,7 @@ static void wake(const struct virtio_net *n)
 	wake_send(n->again.fd);
 }
 
-static void link_down(struct virtio_net *n)
+static COLD void link_down(struct virtio_net *n)
 {
 	if (!n->link)
 		return;
@@ -542,7 +542,7 @@ static const struct virtio_ops net_ops = {
 	.config_read = net_config_read,
 };
 
-int virtio_net_init(struct virtio_net *n, unsigned index, const uint8_t mac[VIRTIO_NET_MAC_SIZE],
+COLD int virtio_net_init(struct virtio_net *n, unsigned index, const uint8_t mac[VIRTIO_NET_MAC_SIZE],
 	struct net_backend *backend, const struct gmem *mem, struct loop *loop, struct trace *trace)
 {
 	int r;
@@ -575,7 +575,7 @@ int virtio_net_init(struct virtio_net *n, unsigned index, const uint8_t mac[VIRT
 	return r;
 }
 
-void virtio_net_destroy(struct virtio_net *n)
+COLD void virtio_net_destroy(struct virtio_net *n)
 {
 	if (!n || !n->backend)
 		return;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/virtio/virtio.h"
 
-#include <assert.h>
 #include <string.h>
 
-int virtio_device_init(struct virtio_device *dev, const struct virtio_ops *ops, const char *name, uint32_t id,
+#include "vmm/base/assert.h"
+
+COLD int virtio_device_init(struct virtio_device *dev, const struct virtio_ops *ops, const char *name, uint32_t id,
 	unsigned nr_queues, uint16_t queue_max, const struct gmem *mem, struct loop *loop, struct trace *trace)
 {
 	int r;
@@ -34,7 +35,7 @@ void virtio_device_destroy(struct virtio_device *dev)
 	dev->ops = NULL;
 }
 
-void virtio_broke(struct virtio_device *dev, const char *rule)
+COLD void virtio_broke(struct virtio_device *dev, const char *rule)
 {
 	trace_device_reset_needed(dev->trace, dev->name, rule);
 	dev->driver_ok = false;

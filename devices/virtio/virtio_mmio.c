@@ -401,7 +401,7 @@ static void on_kick(struct loop_source *s, uint32_t events)
 	pthread_mutex_unlock(&d->lock);
 }
 
-int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct irq_line *irq)
+COLD int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct irq_line *irq)
 {
 	int r = 0;
 
@@ -434,7 +434,7 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct
 	return r;
 }
 
-void virtio_mmio_show(struct virtio_mmio *t, void *page)
+COLD void virtio_mmio_show(struct virtio_mmio *t, void *page)
 {
 	pthread_mutex_lock(&t->device->lock);
 	t->page = page;
@@ -444,7 +444,7 @@ void virtio_mmio_show(struct virtio_mmio *t, void *page)
 	pthread_mutex_unlock(&t->device->lock);
 }
 
-void virtio_mmio_destroy(struct virtio_mmio *t)
+COLD void virtio_mmio_destroy(struct virtio_mmio *t)
 {
 	if (!t || !t->device)
 		return;

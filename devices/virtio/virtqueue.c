@@ -88,7 +88,7 @@ static uint8_t *ring_window(const struct virtqueue *q, uint64_t gpa, uint64_t si
 	return gmem_ptr(q->mem, gpa, size);
 }
 
-int vq_start(struct virtqueue *q)
+COLD int vq_start(struct virtqueue *q)
 {
 	const uint64_t desc_size = DESC_SIZE * (uint64_t)q->size;
 

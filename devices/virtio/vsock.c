@@ -16,7 +16,6 @@
  */
 #include "devices/virtio/vsock.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,6 +23,7 @@
 #include <sys/socket.h>
 
 #include "devices/virtio/vsock_conn.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 #include "vmm/base/wake.h"
@@ -577,7 +577,7 @@ static void release(struct virtio_vsock *v)
 	munmap(v->buffers, VIRTIO_VSOCK_CONNS_MAX * VIRTIO_VSOCK_BUFFER);
 }
 
-int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *host, const struct gmem *mem,
+COLD int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *host, const struct gmem *mem,
 	struct loop *loop, struct trace *trace)
 {
 	const size_t size = VIRTIO_VSOCK_CONNS_MAX * VIRTIO_VSOCK_BUFFER;
@@ -607,7 +607,7 @@ int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *h
 	return 0;
 }
 
-void virtio_vsock_destroy(struct virtio_vsock *v)
+COLD void virtio_vsock_destroy(struct virtio_vsock *v)
 {
 	if (!v || !v->dev.ops)
 		return;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/base/bus.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
-int bus_add(struct bus *bus, uint64_t base, uint64_t size, struct device *dev)
+COLD int bus_add(struct bus *bus, uint64_t base, uint64_t size, struct device *dev)
 {
 	size_t at = 0;
 

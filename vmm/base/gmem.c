@@ -23,7 +23,7 @@ static _Thread_local sigjmp_buf *volatile recovery;
 /* A window does not tell whose memory it shows: once a file backs RAM of any VM, all copies through one are guarded. */
 static _Atomic bool any_file_window;
 
-int gmem_add(struct gmem *g, const struct gmem_region *r)
+COLD int gmem_add(struct gmem *g, const struct gmem_region *r)
 {
 	size_t at = 0;
 
@@ -228,7 +228,7 @@ void gmem_set_file_window(struct gmem *g, uint64_t gpa, uint64_t len)
 	g->file_hi = MAX(g->file_hi, gpa + len);
 }
 
-static void on_sigbus(int sig, siginfo_t *info, void *context)
+static COLD void on_sigbus(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *interrupted = context;
 	sigjmp_buf *to = recovery;
@@ -252,7 +252,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	sigaddset(&interrupted->uc_sigmask, sig);
 }
 
-int gmem_install_sigbus(void)
+COLD int gmem_install_sigbus(void)
 {
 	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
 

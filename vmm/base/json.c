@@ -4,11 +4,11 @@
  */
 #include "vmm/base/json.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/text.h"
 
 static void indent(struct json *j)

@@ -72,7 +72,7 @@ static void on_stop(struct loop_source *s, uint32_t events)
 		s->loop->stopping = true;
 }
 
-int loop_new(struct loop **ret)
+COLD int loop_new(struct loop **ret)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 	int r;
@@ -229,7 +229,7 @@ static void on_timer(struct loop_source *s, uint32_t events)
 		t->fired(t);
 }
 
-int loop_timer_init(struct loop *loop, struct loop_timer *t, void (*fired)(struct loop_timer *t))
+COLD int loop_timer_init(struct loop *loop, struct loop_timer *t, void (*fired)(struct loop_timer *t))
 {
 	int r;
 

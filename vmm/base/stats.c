@@ -4,9 +4,9 @@
  */
 #include "vmm/base/stats.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
 #define MARKS_MAX 50

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/base/svg.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/text.h"
 #include "vmm/base/util.h"
 

@@ -5,11 +5,11 @@
  * signals an eventfd. Events that a guest can cause at will pass a per-event budget: RATE_BURST a second, the rest is
  * counted and told with the next one that passes.
  */
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 #include "vmm/base/wake.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -47,19 +47,34 @@ struct trace_queue {
 #define TYPES_A2(a, an, b, bn)       #a #b
 #define TYPES_A3(a, an, b, bn, c, cn) #a #b #c
 #define TYPES_A4(a, an, b, bn, c, cn, d, dn) #a #b #c #d
-#define NAMES_A0                     {NULL}
-#define NAMES_A1(a, an)              {#an}
-#define NAMES_A2(a, an, b, bn)       {#an, #bn}
-#define NAMES_A3(a, an, b, bn, c, cn) {#an, #bn, #cn}
-#define NAMES_A4(a, an, b, bn, c, cn, d, dn) {#an, #bn, #cn, #dn}
+#define NAMES_A0                     ""
+#define NAMES_A1(a, an)              "\0" #an
+#define NAMES_A2(a, an, b, bn)       "\0" #an "\0" #bn
+#define NAMES_A3(a, an, b, bn, c, cn) "\0" #an "\0" #bn "\0" #cn
+#define NAMES_A4(a, an, b, bn, c, cn, d, dn) "\0" #an "\0" #bn "\0" #cn "\0" #dn
 /* clang-format on */
 
 const struct trace_def trace_defs[TRACE_EV_COUNT] = {
 #define E(id, level, kind, format, args)                                                                               \
-	[TRACE_EV_##id] = {#id, TRACE_##level, TRACE_KIND_##kind, format, TYPES_##args, NAMES_##args},
+	[TRACE_EV_##id] = {#id "\0" format NAMES_##args, TRACE_##level, TRACE_KIND_##kind, TYPES_##args},
 	TRACE_EVENTS(E)
 #undef E
 };
+
+const char *trace_def_format(const struct trace_def *def)
+{
+	return def->name + strlen(def->name) + 1;
+}
+
+const char *trace_def_arg(const struct trace_def *def, size_t i)
+{
+	const char *text = trace_def_format(def);
+
+	do
+		text += strlen(text) + 1;
+	while (i--);
+	return text;
+}
 
 int trace_thread_id(void)
 {
@@ -85,7 +100,7 @@ uint64_t trace_zero_ns(const struct trace *t)
 	return t->queue->zero_ns;
 }
 
-int trace_new(uint64_t zero_ns, struct trace **ret)
+COLD int trace_new(uint64_t zero_ns, struct trace **ret)
 {
 	struct trace *t = calloc(1, sizeof(*t));
 	struct trace_queue *q = malloc(sizeof(*q));
@@ -266,7 +281,7 @@ static size_t format_text(const char *s, char *buf, size_t size)
 	return at;
 }
 
-static size_t format_arg(const struct trace_record *r, char type, uint64_t v, char *buf, size_t size)
+static COLD size_t format_arg(const struct trace_record *r, char type, uint64_t v, char *buf, size_t size)
 {
 	int n = 0;
 
@@ -281,13 +296,13 @@ static size_t format_arg(const struct trace_record *r, char type, uint64_t v, ch
 	return MIN((size_t)n, size - 1);
 }
 
-const char *trace_format(const struct trace_record *r, char *buf, size_t size)
+COLD const char *trace_format(const struct trace_record *r, char *buf, size_t size)
 {
 	const struct trace_def *def = &trace_defs[r->event];
 	size_t at = 0, arg = 0;
 
 	assert(size > 0);
-	for (const char *p = def->format; *p && at < size - 1; p++) {
+	for (const char *p = trace_def_format(def); *p && at < size - 1; p++) {
 		if (*p == '%' && def->types[arg]) {
 			at += format_arg(r, def->types[arg], r->arg[arg], buf + at, size - at);
 			arg++;

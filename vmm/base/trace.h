@@ -32,19 +32,24 @@ enum trace_event {
 
 /**
  * struct trace_def - one row of the table
+ * @name: behind its NUL stand the format and the names of the arguments, each with a NUL of its own: one pointer that a
+ *        start has to relocate in place of six
  * @types: a letter of U, X, S, T per argument
- * @arg: their names
  */
 struct trace_def {
 	const char *name;
-	enum trace_level level;
-	enum trace_kind kind;
-	const char *format;
+	enum trace_level level : 8;
+	enum trace_kind kind : 8;
 	char types[TRACE_ARGS_MAX + 1];
-	const char *arg[TRACE_ARGS_MAX];
 };
 
 extern const struct trace_def trace_defs[TRACE_EV_COUNT];
+
+/** trace_def_format() - of a row, with a % per argument */
+const char *trace_def_format(const struct trace_def *def);
+
+/** trace_def_arg() - the name of argument @i, which the row has */
+const char *trace_def_arg(const struct trace_def *def, size_t i);
 
 /**
  * struct trace_record - one event that happened

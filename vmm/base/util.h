@@ -20,6 +20,8 @@
 #define unlikely(x)       __builtin_expect(!!(x), 0)
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NONNULL           __attribute__((nonnull))
+/* Runs once in a machine's life or when something broke: for size, in a file that is otherwise built for speed. */
+#define COLD __attribute__((cold))
 
 /* Which sanitizer this is built with, as gcc and clang say it. */
 #ifdef __has_feature

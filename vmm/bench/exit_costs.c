@@ -9,7 +9,6 @@
  * to us. There a store is an ioeventfd. Where the same eventfd is an irqfd, KVM raises the interrupt from it by itself;
  * where it is another, our thread does.
  */
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/perf_event.h>
@@ -21,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/le.h"

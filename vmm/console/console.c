@@ -259,7 +259,7 @@ static int open_kind(struct console *c, const struct console_params *p, struct e
 	return err_set(e, -EINVAL, "console: unknown kind %d", (int)p->kind);
 }
 
-int console_open(const struct console_params *p, struct console **ret, struct err *e)
+COLD int console_open(const struct console_params *p, struct console **ret, struct err *e)
 {
 	struct console *c;
 	int r = -ENOMEM;
@@ -327,7 +327,7 @@ const struct panic_text *console_panic_text(const struct console *c)
 	return &c->panic_text;
 }
 
-void console_stats(struct console *c, struct console_stats *ret)
+COLD void console_stats(struct console *c, struct console_stats *ret)
 {
 	pthread_mutex_lock(&c->lock);
 	*ret = c->stats;
@@ -350,7 +350,7 @@ size_t console_panic_line(struct console *c, char *buf, size_t size)
 	return n;
 }
 
-size_t console_tail(struct console *c, char *buf, size_t size)
+COLD size_t console_tail(struct console *c, char *buf, size_t size)
 {
 	uint8_t text[CONSOLE_TAIL_BYTES], *start = text, *newline;
 	size_t n, old;
@@ -392,7 +392,7 @@ static void pause_a_while(void)
 }
 
 /* Nobody will read what the terminal's own buffer holds: count it as not delivered. */
-static void pty_take_back(struct console *c)
+static COLD void pty_take_back(struct console *c)
 {
 	uint64_t back = 0, written = c->stats.written;
 	uint8_t buf[4096];
@@ -469,7 +469,7 @@ static void detach(struct console *c)
 	loop_timer_destroy(&c->retry);
 }
 
-void console_finish(struct console *c, uint64_t timeout_ns)
+COLD void console_finish(struct console *c, uint64_t timeout_ns)
 {
 	uint64_t lost[LOSS_COUNT];
 
@@ -487,7 +487,7 @@ void console_finish(struct console *c, uint64_t timeout_ns)
 			trace_console_lost(c->trace, lost[i], loss_words[i]);
 }
 
-void console_destroy(struct console *c)
+COLD void console_destroy(struct console *c)
 {
 	if (!c)
 		return;

@@ -224,7 +224,7 @@ static void on_retry(struct loop_timer *t)
 	console_input(c);
 }
 
-int console_attach(struct console *c, struct loop *loop, struct char_guest *guest)
+COLD int console_attach(struct console *c, struct loop *loop, struct char_guest *guest)
 {
 	int r;
 

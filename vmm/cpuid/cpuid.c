@@ -15,12 +15,12 @@
  * beyond it reads as the highest one, not as zero. Sub-leaves other than the first are dropped when they are zero; KVM
  * answers zeros for them.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/board.h"
 #include "vmm/cpuid/cpuid.h"
 

@@ -48,7 +48,7 @@ static bool may_reopen(const struct nbio *io, int fd, mode_t mode)
 	return S_ISFIFO(mode) || (io->tty && ioctl(fd, TIOCGPTN, &number) < 0);
 }
 
-int nbio_open(struct nbio *io, int fd, enum nbio_dir dir)
+COLD int nbio_open(struct nbio *io, int fd, enum nbio_dir dir)
 {
 	int flags = fcntl(fd, F_GETFL), wrong = dir == NBIO_IN ? O_WRONLY : O_RDONLY;
 	char path[32];
@@ -130,7 +130,7 @@ bool nbio_in_background(const struct nbio *io)
 	return foreground > 0 && foreground != io->group;
 }
 
-void nbio_close(struct nbio *io)
+COLD void nbio_close(struct nbio *io)
 {
 	int flags;
 

@@ -198,7 +198,7 @@ static void end_child(pid_t pid)
 }
 
 /* Lines of passt's standard error; noise about a missing syslog is left out. Return: false at the end. */
-static bool read_words(struct net_passt *p)
+static COLD bool read_words(struct net_passt *p)
 {
 	ssize_t r = read(p->said.fd, p->words + p->words_nr, sizeof(p->words) - 1 - p->words_nr);
 	char *nl;
@@ -239,7 +239,7 @@ static int refuse_child(struct net_passt *p, struct err *e)
 	return err_set(e, -ECONNABORTED, "passt ended while it started%s%s", *p->last ? ": " : "", p->last);
 }
 
-static int passt_ready(struct net_backend *b, struct loop *loop, struct trace *trace, struct err *e)
+static COLD int passt_ready(struct net_backend *b, struct loop *loop, struct trace *trace, struct err *e)
 {
 	struct net_passt *p = to_passt(b);
 	int r;
@@ -266,7 +266,7 @@ static int passt_ready(struct net_backend *b, struct loop *loop, struct trace *t
 	return err_set(e, -ETIMEDOUT, "passt did not get ready in %d seconds", READY_TRIES / 1000);
 }
 
-static void passt_destroy(struct net_backend *b)
+static COLD void passt_destroy(struct net_backend *b)
 {
 	struct net_passt *p = to_passt(b);
 
@@ -287,7 +287,7 @@ static const struct net_backend_ops passt_ops = {
 	.destroy = passt_destroy,
 };
 
-struct net_backend *net_passt_wrap(int fd)
+COLD struct net_backend *net_passt_wrap(int fd)
 {
 	struct net_passt *p = calloc(1, sizeof(*p));
 	int size = SOCKET_BUFFER;
@@ -329,7 +329,7 @@ int net_passt_check(const char *path, struct err *e)
 		sizeof(addr.sun_path) - 1);
 }
 
-int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
+COLD int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	CLEANUP_FD int fd = -1;
@@ -353,7 +353,7 @@ int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
 }
 
 /* PORT or PORT-PORT at *@at, which moves on. Return: how many ports, 0: it is none. */
-static unsigned take_ports(const char **at)
+static COLD unsigned take_ports(const char **at)
 {
 	unsigned long first, last;
 	char *end;
@@ -367,7 +367,7 @@ static unsigned take_ports(const char **at)
 	return first && first <= last && last <= UINT16_MAX ? (unsigned)(last - first + 1) : 0;
 }
 
-int net_passt_check_ports(const char *spec, struct err *e)
+COLD int net_passt_check_ports(const char *spec, struct err *e)
 {
 	const char *slash = strchr(spec, '/'), *at = slash ? slash + 1 : spec;
 	size_t len = slash ? (size_t)(slash - spec) : 0;
@@ -431,7 +431,7 @@ static void close_from(posix_spawn_file_actions_t *files, int first)
  * Starts passt on one end of a pair, its standard error on a pipe, and with no other descriptor of ours: those that a
  * launcher has passed to us are not close-on-exec. Return: 0 or a negative errno.
  */
-static int spawn(const char *const *argv, int sock, int err_fd, pid_t *ret)
+static COLD int spawn(const char *const *argv, int sock, int err_fd, pid_t *ret)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -469,7 +469,7 @@ static int send_probe(struct net_backend *b)
 	return passt_send(b, iov, ARRAY_SIZE(iov), sizeof(frame));
 }
 
-int net_passt_start(
+COLD int net_passt_start(
 	const struct config_ports *tcp, const struct config_ports *udp, struct net_backend **ret, struct err *e)
 {
 	CLEANUP_FREE const char **argv = passt_argv(tcp, udp);

@@ -132,7 +132,7 @@ static uint16_t read_mtu(int fd, const char *name)
 }
 
 /* Makes the backend of an fd that is attached; takes the fd on success. */
-static int make(int fd, const struct ifreq *ifr, struct net_backend **ret, struct err *e)
+static COLD int make(int fd, const struct ifreq *ifr, struct net_backend **ret, struct err *e)
 {
 	const unsigned long all = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 	bool vnet_hdr = ifr->ifr_flags & IFF_VNET_HDR;
@@ -188,7 +188,7 @@ static int refuse_attach(const char *name, bool exists, int code, struct err *e)
 	}
 }
 
-int net_tap_check(const char *name, struct err *e)
+COLD int net_tap_check(const char *name, struct err *e)
 {
 	if (*name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/%: \t") && strcmp(name, ".") && strcmp(name, ".."))
 		return 0;
@@ -196,7 +196,7 @@ int net_tap_check(const char *name, struct err *e)
 		e, -EINVAL, "'%.40s' is no name of an interface (1 to %d characters, no / : %%)", name, IFNAMSIZ - 1);
 }
 
-int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
+COLD int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 	CLEANUP_FD int fd = -1;
@@ -246,7 +246,7 @@ static int check_passed(int fd, struct ifreq *ret, struct err *e)
 	return 0;
 }
 
-int net_tap_adopt(int fd, struct net_backend **ret, struct err *e)
+COLD int net_tap_adopt(int fd, struct net_backend **ret, struct err *e)
 {
 	struct ifreq ifr = {0};
 	int r = err_operator(e, check_passed(fd, &ifr, e));

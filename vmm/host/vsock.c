@@ -227,7 +227,7 @@ static void on_tick(struct loop_timer *t)
  * --- Life ----------------------------------------------------------------------------------------------------------
  */
 
-int vsock_end_open(const char *path, const struct sandbox_as *as, struct vsock_end **ret, struct err *e)
+COLD int vsock_end_open(const char *path, const struct sandbox_as *as, struct vsock_end **ret, struct err *e)
 {
 	struct vsock_end *end = calloc(1, sizeof(*end));
 	int r;
@@ -252,7 +252,7 @@ struct vsock_host *vsock_end_host(struct vsock_end *end)
 	return &end->host;
 }
 
-int vsock_end_attach(struct vsock_end *end, struct virtio_vsock *device, struct loop *loop)
+COLD int vsock_end_attach(struct vsock_end *end, struct virtio_vsock *device, struct loop *loop)
 {
 	int r;
 
@@ -269,7 +269,7 @@ int vsock_end_attach(struct vsock_end *end, struct virtio_vsock *device, struct 
 	return loop_add(loop, &end->accept, EPOLLIN);
 }
 
-void vsock_end_close(struct vsock_end *end)
+COLD void vsock_end_close(struct vsock_end *end)
 {
 	if (!end)
 		return;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/host/worker.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/util.h"
@@ -46,7 +46,7 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-int worker_start(struct worker *w, struct sandbox *sandbox)
+COLD int worker_start(struct worker *w, struct sandbox *sandbox)
 {
 	sigset_t blocked, old;
 	pthread_attr_t attr;
@@ -71,7 +71,7 @@ int worker_start(struct worker *w, struct sandbox *sandbox)
 	return w->lock_error;
 }
 
-bool worker_stop(struct worker *w, uint64_t deadline_ns)
+COLD bool worker_stop(struct worker *w, uint64_t deadline_ns)
 {
 	const struct timespec until = ns_to_timespec(deadline_ns);
 	bool ended;

@@ -23,7 +23,7 @@
 /* Several signals may come one after the other; each costs one try. */
 #define FIRST_RUN_TRIES 10
 
-int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struct err *e)
+COLD int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
 	void *run;
@@ -146,7 +146,7 @@ static const char *entry_failure_text(uint64_t reason)
 	}
 }
 
-const char *vcpu_exit_text(const struct vcpu_exit *x, char *buf)
+COLD const char *vcpu_exit_text(const struct vcpu_exit *x, char *buf)
 {
 	if (x->what == VCPU_ENTRY_FAILED)
 		snprintf(buf, VCPU_EXIT_TEXT_MAX, "hardware reason 0x%" PRIx64 " (%s)", x->error,

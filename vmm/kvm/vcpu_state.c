@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/kvm/vcpu_state.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
 

@@ -16,11 +16,11 @@
  */
 #include "vmm/kvm/vcpu_thread.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/trace.h"

@@ -4,7 +4,6 @@
  */
 #include "vmm/machine/machine.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "boot/resetvec.h"
 #include "boot/tables/acpi.h"
 #include "boot/tables/mptable.h"
+#include "vmm/base/assert.h"
 #include "vmm/base/file.h"
 #include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm/vcpu_state.h"

@@ -48,7 +48,7 @@
 #define PRESS_TICKS     4
 #define CPU_STACK_SIZE  (256 * KIB)
 
-void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value)
+COLD void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value)
 {
 	pthread_mutex_lock(&m->end.lock);
 	if (m->end.verdict.outcome == OUTCOME_NONE)
@@ -78,7 +78,7 @@ static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *f
  * A reset or triple fault: the end of a panic when one was under way. A triple fault is how reboot=t resets, and the
  * kernel has said so. Else it is what it looks like.
  */
-static void end_or_panic(struct machine *m, enum outcome outcome, enum detector by)
+static COLD void end_or_panic(struct machine *m, enum outcome outcome, enum detector by)
 {
 	const struct panic_text *w = console_panic_text(m->console);
 	bool pvpanic;
@@ -402,7 +402,7 @@ static void on_limit(struct loop_timer *t)
 	machine_end(container_of(t, struct machine, limit), OUTCOME_TIMEOUT, DETECTOR_TIMER, 0);
 }
 
-static void on_grace(struct loop_timer *t)
+static COLD void on_grace(struct loop_timer *t)
 {
 	struct machine *m = container_of(t, struct machine, button.grace);
 
@@ -413,7 +413,7 @@ static void on_grace(struct loop_timer *t)
 	machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)m->button.signo);
 }
 
-void machine_terminate(struct machine *m, int signo)
+COLD void machine_terminate(struct machine *m, int signo)
 {
 	uint64_t grace = m->config->grace_ns;
 
@@ -449,7 +449,7 @@ static int start_timers(struct machine *m, struct err *e)
 	return r < 0 ? err_sys(e, r, "cannot start the timers") : 0;
 }
 
-int machine_run(struct machine *m, struct verdict *ret, struct err *e)
+COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 {
 	int r;
 

@@ -6,12 +6,12 @@
  */
 #include "vmm/program/flat.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/board.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/program/flat_internal.h"

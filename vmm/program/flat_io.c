@@ -10,12 +10,12 @@
  * With several programs a line is written whole: `turn` is held from its first byte to its last, also while the
  * console has no room. The others then wait for their turn; the loop's thread never takes it.
  */
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/serial_reg.h>
 #include <string.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/le.h"
 #include "vmm/program/flat_internal.h"
 #include "vmm/program/flat_ports.h"

@@ -108,9 +108,9 @@ static void put_args(const struct trace_record *rec, struct json *j)
 	json_object(j, "args");
 	for (size_t i = 0; def->types[i]; i++) {
 		if (def->types[i] == 'S')
-			json_string(j, def->arg[i], rec->strings + rec->arg[i]);
+			json_string(j, trace_def_arg(def, i), rec->strings + rec->arg[i]);
 		else
-			json_u64(j, def->arg[i], rec->arg[i]);
+			json_u64(j, trace_def_arg(def, i), rec->arg[i]);
 	}
 	json_end(j);
 }

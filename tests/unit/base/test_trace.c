@@ -55,14 +55,14 @@ static void table_is_sound(void **state)
 		const struct trace_def *d = &trace_defs[i];
 		size_t holes = 0, types = strlen(d->types);
 
-		assert_non_null(d->name);
-		for (const char *p = d->format; *p; p++)
+		assert_true(*d->name);
+		for (const char *p = trace_def_format(d); *p; p++)
 			holes += *p == '%';
 		if (holes != types)
 			fail_msg("%s: %zu holes in the format, %zu arguments", d->name, holes, types);
 		assert_int_equal(strspn(d->types, "UXST"), types);
 		for (size_t a = 0; a < types; a++)
-			assert_non_null(d->arg[a]);
+			assert_true(*trace_def_arg(d, a));
 		/* What a guest causes at will must not drown the errors of the host. */
 		if (d->kind == TRACE_KIND_GUEST)
 			assert_true(d->level >= TRACE_WARN);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/machine/virtio/devices.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 
 /* A stop takes at most this long, however slow a disk is: what it was doing was not acknowledged to the guest. */
