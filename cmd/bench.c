@@ -10,6 +10,7 @@
 #include "cmd/bench/bench.h"
 #include "cmd/options/commands.h"
 #include "cmd/options/version.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/outcome.h"
 #include "vmm/host/fileset.h"
 #include "vmm/host/outfile.h"
@@ -47,7 +48,7 @@ void bench_host_read(struct bench_host *ret)
 {
 	const char *hardware = kvm_hardware();
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	time_t now = time(NULL);
+	time_t now = (time_t)(clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC);
 	struct utsname u;
 	struct tm tm;
 

@@ -38,12 +38,12 @@ static bool in_list(const char *list, int cpu)
 {
 	while (*list) {
 		char *end;
-		long lo = strtol(list, &end, 10), hi = lo;
+		long lo = (long)strtoul(list, &end, 10), hi = lo;
 
 		if (end == list)
 			return false;
 		if (*end == '-')
-			hi = strtol(end + 1, &end, 10);
+			hi = (long)strtoul(end + 1, &end, 10);
 		if (cpu >= lo && cpu <= hi)
 			return true;
 		list = end + (*end == ',');

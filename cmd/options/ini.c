@@ -167,12 +167,13 @@ static void open_section(struct ini_source *s, const char *line)
 static int append_pair(struct ini_source *s, const char *key, const char *value)
 {
 	size_t have = s->list_text ? strlen(s->list_text) : 0, n;
-	char *grown = realloc(s->list_text, have + strlen(key) + 2 * strlen(value) + 3);
+	size_t size = have + strlen(key) + 2 * strlen(value) + 3;
+	char *grown = realloc(s->list_text, size);
 
 	if (!grown)
 		return -ENOMEM;
 	s->list_text = grown;
-	n = have + (size_t)sprintf(grown + have, "%s%s=", have ? "," : "", key);
+	n = have + (size_t)snprintf(grown + have, size - have, "%s%s=", have ? "," : "", key);
 	for (; *value; value++) {
 		if (*value == ',')
 			grown[n++] = ',';
