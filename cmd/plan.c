@@ -23,7 +23,7 @@
 #define FDS_REPORT_PER_CPU 1
 
 /*
- * What a guest may print to standard output that is a file, or a log grow: more than anybody reads, and less than a disk.
+ * What a guest may print to standard output that is a file, or a log grow: more than anybody reads, less than a disk.
  */
 #define CALLER_FILE_BYTES (64 * GIB)
 

@@ -3,8 +3,8 @@
  * Landlock: after landlock_restrict() the calling thread, and those it starts, reach no path but the ones named, no TCP
  * or UDP port, no socket and no process outside. What was open before stays open.
  *
- * Constants up to ABI 11 (Linux 7.3, include/uapi/linux/landlock.h), since the headers of distributions stop earlier and
- * no library is packaged. Rights that the host's ABI does not know are left out, and can be listed.
+ * Constants up to ABI 11 (Linux 7.3, include/uapi/linux/landlock.h), since the headers of distributions stop earlier
+ * and no library is packaged. Rights that the host's ABI does not know are left out, and can be listed.
  */
 #ifndef SECURITY_LANDLOCK_H
 #define SECURITY_LANDLOCK_H

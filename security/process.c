@@ -49,7 +49,7 @@ int sandbox_process_enter(const struct sandbox_process *p, struct err *e)
 		confine_empty_bounding_set();
 	if (p->as->user)
 		r = jail_become(p->as->uid, p->as->gid, e);
-	/* A stop of everything, and then a kill of the parent alone, must not leave us stopped. After a change of user. */
+	/* A stop of all, and then a kill of the parent alone, must not leave us stopped. After a change of user. */
 	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	if (r < 0 || p->as->mode == SANDBOX_OFF)
 		return r;

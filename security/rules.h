@@ -61,7 +61,7 @@ enum sandbox_device {
 #define SANDBOX_OWN_PID UINT32_C(0x7ffe51d0)
 
 /*
- * In the place of a number: one of the descriptors of struct sandbox_fds. Others cannot be bound, since they come and go
+ * In the place of a number: one of the descriptors of struct sandbox_fds. Others cannot be bound: they come and go
  * while the guest runs (clients, connections), or there are too many of one kind (eventfds, timers).
  *
  * X(id, number, what they are)

@@ -173,7 +173,7 @@ static int if_wanted(const struct sandbox *s, int r, struct err *e)
 }
 
 /*
- * A namespace of users in which we have every capability, to use them for an empty root, and lose them all with the rest.
+ * A namespace of users in which we have every capability, to use them for an empty root, and lose all with the rest.
  * What forbids this by halves (AppArmor) lets it be made, and then nothing be done in it.
  */
 static int own_users(struct sandbox *s, struct err *e)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Text of a guest through every writer that it can reach: terminal and log, JSON, SVG. Each output is read back by rules
- * that are stricter than a reader's.
+ * Text of a guest through every writer that it can reach: terminal and log, JSON, SVG. Each output is read back by
+ * rules that are stricter than a reader's.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,6 +12,10 @@
 #include "tests/support/unit.h"
 #include "vmm/cpuid/text.h"
 
+#ifndef CPUID_DATA
+#define CPUID_DATA "tests/data/cpuid" /* from the top of the tree; a build says where that is */
+#endif
+
 /** cpuid_host_load() - one of them, by the name of its file; a cmocka assertion */
 static inline void cpuid_host_load(const char *name, struct cpuid_set *ret)
 {

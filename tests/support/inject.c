@@ -56,7 +56,7 @@ static const char *input = "pipe";
 static char **command;
 static unsigned failures, calls;
 
-/* --- The host, seen from outside ------------------------------------------------------------------------------------ */
+/* --- The host, seen from outside -------------------------------------------------------------------------------- */
 
 struct file {
 	char name[256];
@@ -323,7 +323,7 @@ static void make_host(void)
 	}
 }
 
-/* --- The machine ---------------------------------------------------------------------------------------------------- */
+/* --- The machine ------------------------------------------------------------------------------------------------ */
 
 struct target {
 	pid_t tid;
@@ -541,7 +541,7 @@ static void stop_vmm(void)
 	wait_for(0, &status, SETTLE_MS);
 }
 
-/* --- One call ------------------------------------------------------------------------------------------------------- */
+/* --- One call --------------------------------------------------------------------------------------------------- */
 
 static int find_fd(pid_t pid, const char *end)
 {
@@ -787,7 +787,7 @@ static bool call_in(struct target *t, const struct inject_row *row, struct answe
 	return true;
 }
 
-/* --- The table ------------------------------------------------------------------------------------------------------ */
+/* --- The table -------------------------------------------------------------------------------------------------- */
 
 static void describe(const struct answer *a, char *text)
 {

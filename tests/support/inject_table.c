@@ -234,7 +234,7 @@ const struct inject_row inject_rows[] = {
 	NEVER(newfstatat, CWD, PATH("other/secret"), ROOM(144), N(0)),
 
 	/* Files that are open */
-	CAN(DISK, ANY, pwritev2, "ok overwritten:disk.img|EBADF", "the guest may write its disk, but for one that is `ro`",
+	CAN(DISK, ANY, pwritev2, "ok overwritten:disk.img|EBADF", "the guest may write its disk, unless it is `ro`",
 		ITS(DISK), IOV("x"), N(1), N(8), N(0), N(0)),
 	CAN(DISK, ANY, pwritev2, "ok overwritten:disk.img|EBADF", "durable at once, for a guest that flushes",
 		ITS(DISK), IOV("x"), N(1), N(16), N(0), N(WRITE_DSYNC)),
@@ -374,7 +374,8 @@ const struct inject_row inject_rows[] = {
 	NEVER(vfork),
 	NEVER(execve, BYTES("/bin/sh"), N(0), N(0)),
 	NEVER(execveat, N(-1), BYTES("/bin/sh"), N(0), N(0), N(0)),
-	CAN(LOOP, ON(PASST) | ON(REPORT) | ON(SOCKET) | ON(VSOCK), wait4, "ok|ECHILD", "asks for the end of a child", N(-1), N(0), N(1), N(0)),
+	CAN(LOOP, ON(PASST) | ON(REPORT) | ON(SOCKET) | ON(VSOCK), wait4, "ok|ECHILD", "asks for the end of a child",
+		N(-1), N(0), N(1), N(0)),
 	NEVER(waitid, N(0), N(0), ROOM(128), N(1)),
 	NEVER(setpgid, VICTIM, N(0)),
 	NEVER(setpriority, N(0), VICTIM, N(-20)),
@@ -485,7 +486,8 @@ const struct inject_row inject_rows[] = {
 	DENIED(REPORTER | BROKER, openat, CWD, PATH("other/secret"), N(O_PATH | O_NOFOLLOW | O_CLOEXEC)),
 	OWN(BROKER, ON(VSOCK), socket, "ok", "to connect",
 		N(AF_UNIX), N(SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK), N(0)),
-	OWN(BROKER, ON(VSOCK), connect, "EBADF|ENOTSOCK", "what it has made itself", N(4), UNIX("other/unix.sock"), N(UN)),
+	OWN(BROKER, ON(VSOCK), connect, "EBADF|ENOTSOCK", "what it has made itself",
+		N(4), UNIX("other/unix.sock"), N(UN)),
 	OWN(BROKER, ON(VSOCK), close, "EBADF|ok", "its own", N(4)),
 	OWN(BROKER, ANY, close, "ok|EBADF", "its own", N(3)),
 	OWN(BROKER, ANY, sendmsg, "EFAULT|ok", "an answer to vmm", N(0), N(1), N(MSG_NOSIGNAL)),

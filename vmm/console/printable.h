@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text from a guest or a file on its way to the operator's terminal or log: what is not printable ASCII becomes \xNN, so
- * that no escape sequence gets through. A backslash stays as it is: escaping twice changes nothing.
+ * Text from a guest or a file on its way to the operator's terminal or log: what is not printable ASCII becomes \xNN,
+ * so that no escape sequence gets through. A backslash stays as it is: escaping twice changes nothing.
  *
- * Runners of CI systems read commands from a log: "##[" and "##word[" anywhere in a line (GitHub, Azure, TeamCity), "::"
- * at its start (GitHub). The second # and the first : of such are escaped as well.
+ * Runners of CI systems read commands from a log: "##[" and "##word[" anywhere in a line (GitHub, Azure, TeamCity),
+ * "::" at its start (GitHub). The second # and the first : of such are escaped as well.
  */
 #ifndef VMM_CONSOLE_PRINTABLE_H
 #define VMM_CONSOLE_PRINTABLE_H

@@ -79,7 +79,7 @@ COLD bool worker_stop(struct worker *w, uint64_t deadline_ns)
 	if (!w->started)
 		return true;
 	loop_stop(w->loop);
-	/* Not pthread_clockjoin_np(), which ThreadSanitizer does not know; not sem_clockwait(), which musl has not. */
+	/* Not pthread_clockjoin_np(), which ThreadSanitizer does not know; nor a semaphore, whose clock musl lacks. */
 	pthread_mutex_lock(&w->lock);
 	while (!w->ended && pthread_cond_timedwait(&w->changed, &w->lock, &until) == 0)
 		;

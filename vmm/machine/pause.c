@@ -4,8 +4,8 @@
  *
  * Theory of operation. First the CPUs, then the devices: a CPU completes the instruction under way, a kick included,
  * and only then has nothing more to say to a device. Both are asked and not waited for, since the control loop has to
- * go on: a CPU may be writing to a console that this loop empties. look() asks again, at first soon and then less often,
- * until nobody is late; a notification would need a system call more in the filter of each CPU.
+ * go on: a CPU may be writing to a console that this loop empties. look() asks again, at first soon and then less
+ * often, until nobody is late; a notification would need a system call more in the filter of each CPU.
  *
  * While the guest is held its time limit stands still, and what the tick concludes from silence waits: a guest that
  * may not run is neither halted for good nor done with its panic.

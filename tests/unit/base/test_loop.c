@@ -14,18 +14,18 @@
 #include "vmm/base/trace.h"
 #include "vmm/base/util.h"
 
-struct panic_text {
+struct watch {
 	struct loop_source s;
 	struct loop *loop;
 	unsigned calls;
 	uint32_t last;
-	struct panic_text *other;
-	void (*act)(struct panic_text *w);
+	struct watch *other;
+	void (*act)(struct watch *w);
 };
 
 static void on_ready(struct loop_source *s, uint32_t events)
 {
-	struct panic_text *w = container_of(s, struct panic_text, s);
+	struct watch *w = container_of(s, struct watch, s);
 
 	w->calls++;
 	w->last = events;
@@ -33,9 +33,9 @@ static void on_ready(struct loop_source *s, uint32_t events)
 		w->act(w);
 }
 
-static void panic_text_init(struct panic_text *w, struct loop *l, int fd, uint32_t events)
+static void watch_init(struct watch *w, struct loop *l, int fd, uint32_t events)
 {
-	*w = (struct panic_text){.s = {.fd = fd, .ready = on_ready}, .loop = l};
+	*w = (struct watch){.s = {.fd = fd, .ready = on_ready}, .loop = l};
 	assert_int_equal(loop_add(l, &w->s, events), 0);
 }
 
@@ -71,7 +71,7 @@ static struct loop *new_loop(void)
 	return l;
 }
 
-static void take(struct panic_text *w)
+static void take(struct watch *w)
 {
 	uint64_t n;
 
@@ -81,9 +81,9 @@ static void take(struct panic_text *w)
 static void source_is_called_and_removed(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w;
+	struct watch w;
 
-	panic_text_init(&w, l, event_fd(1), EPOLLIN);
+	watch_init(&w, l, event_fd(1), EPOLLIN);
 	w.act = take;
 	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 1);
@@ -117,7 +117,7 @@ static void add_reports_what_cannot_be_watched(void **state)
 	loop_free(l);
 }
 
-static void remove_other(struct panic_text *w)
+static void remove_other(struct watch *w)
 {
 	loop_remove(&w->other->s);
 	take(w);
@@ -127,10 +127,10 @@ static void remove_other(struct panic_text *w)
 static void removal_within_a_batch(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w[2];
+	struct watch w[2];
 
 	for (int i = 0; i < 2; i++) {
-		panic_text_init(&w[i], l, event_fd(1), EPOLLIN);
+		watch_init(&w[i], l, event_fd(1), EPOLLIN);
 		w[i].other = &w[1 - i];
 		w[i].act = remove_other;
 	}
@@ -143,7 +143,7 @@ static void removal_within_a_batch(void **state)
 	loop_free(l);
 }
 
-static void replace_other(struct panic_text *w)
+static void replace_other(struct watch *w)
 {
 	/* The same source with another fd that is not ready: the event at hand belongs to the old one. */
 	loop_remove(&w->other->s);
@@ -156,12 +156,12 @@ static void replace_other(struct panic_text *w)
 static void removal_and_new_use_within_a_batch(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w[2];
+	struct watch w[2];
 	int old[2];
 
 	for (int i = 0; i < 2; i++) {
 		old[i] = event_fd(1);
-		panic_text_init(&w[i], l, old[i], EPOLLIN);
+		watch_init(&w[i], l, old[i], EPOLLIN);
 		w[i].other = &w[1 - i];
 		w[i].act = replace_other;
 	}
@@ -176,7 +176,7 @@ static void removal_and_new_use_within_a_batch(void **state)
 	loop_free(l);
 }
 
-static void remove_itself(struct panic_text *w)
+static void remove_itself(struct watch *w)
 {
 	loop_remove(&w->s);
 	close(w->s.fd);
@@ -188,16 +188,16 @@ static void source_may_free_itself(void **state)
 	struct loop *l = new_loop();
 
 	for (int i = 0; i < 40; i++) {
-		struct panic_text *w = malloc(sizeof(*w));
+		struct watch *w = malloc(sizeof(*w));
 
-		panic_text_init(w, l, event_fd(1), EPOLLIN);
+		watch_init(w, l, event_fd(1), EPOLLIN);
 		w->act = remove_itself;
 	}
 	run_for(l, 20 * NSEC_PER_MSEC);
 	loop_free(l);
 }
 
-static void pause_other(struct panic_text *w)
+static void pause_other(struct watch *w)
 {
 	assert_int_equal(loop_modify(&w->other->s, 0), 0);
 	take(w);
@@ -206,10 +206,10 @@ static void pause_other(struct panic_text *w)
 static void pause_within_a_batch(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w[2], *paused;
+	struct watch w[2], *paused;
 
 	for (int i = 0; i < 2; i++) {
-		panic_text_init(&w[i], l, event_fd(1), EPOLLIN);
+		watch_init(&w[i], l, event_fd(1), EPOLLIN);
 		w[i].other = &w[1 - i];
 		w[i].act = pause_other;
 	}
@@ -231,11 +231,11 @@ static void pause_within_a_batch(void **state)
 static void paused_source_hears_no_hangup(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w;
+	struct watch w;
 	int p[2];
 
 	assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
-	panic_text_init(&w, l, p[0], EPOLLIN);
+	watch_init(&w, l, p[0], EPOLLIN);
 	assert_int_equal(loop_modify(&w.s, 0), 0);
 	close(p[1]);
 	run_for(l, 5 * NSEC_PER_MSEC);
@@ -259,9 +259,9 @@ static void paused_source_hears_no_hangup(void **state)
 static void modify_changes_what_is_heard(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w;
+	struct watch w;
 
-	panic_text_init(&w, l, event_fd(0), EPOLLIN);
+	watch_init(&w, l, event_fd(0), EPOLLIN);
 	run_for(l, 2 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 0);
 	assert_int_equal(loop_modify(&w.s, EPOLLIN), 0);
@@ -319,7 +319,7 @@ static void *stop_from_thread(void *arg)
 static void stop_from_anywhere_and_run_again(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w;
+	struct watch w;
 	pthread_t thread;
 
 	/* A stop before the loop runs is not lost. */
@@ -331,7 +331,7 @@ static void stop_from_anywhere_and_run_again(void **state)
 	assert_int_equal(loop_run(l), 0);
 	pthread_join(thread, NULL);
 
-	panic_text_init(&w, l, event_fd(1), EPOLLIN);
+	watch_init(&w, l, event_fd(1), EPOLLIN);
 	w.act = take;
 	run_for(l, 5 * NSEC_PER_MSEC);
 	assert_int_equal(w.calls, 1);
@@ -349,9 +349,9 @@ static void stop_from_anywhere_and_run_again(void **state)
 static void a_stop_loses_no_edge(void **state)
 {
 	struct loop *l = new_loop();
-	struct panic_text w;
+	struct watch w;
 
-	panic_text_init(&w, l, event_fd(0), EPOLLIN | EPOLLET);
+	watch_init(&w, l, event_fd(0), EPOLLIN | EPOLLET);
 	loop_stop(l);
 	assert_int_equal(eventfd_write(w.s.fd, 1), 0);
 	assert_int_equal(loop_run(l), 0);

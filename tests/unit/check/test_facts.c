@@ -12,7 +12,7 @@
 #define RAM      0x7f0000000000
 #define RAM_SIZE 0x200000
 
-/* A program, guest RAM in two mappings (the second of huge pages, which are not in Rss), and what only looks like it. */
+/* A program, guest RAM in two mappings (the second of huge pages, which are not in Rss), and what looks like it. */
 static const char smaps[] =
 	"00400000-00500000 r-xp 00000000 08:01 42                         /usr/bin/vmm\n"
 	"Size:               1024 kB\nRss:                 100 kB\nPss:                  50 kB\n"

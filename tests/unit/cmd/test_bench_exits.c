@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm bench exits` as a judge of what was measured: a row on another path ends in an error, unless KVM is software. The
- * rows are made up, so it needs no /dev/kvm.
+ * `vmm bench exits` as a judge of what was measured: a row on another path ends in an error, unless KVM is software.
+ * The rows are made up, so it needs no /dev/kvm.
  */
 #include <limits.h>
 #include <string.h>

@@ -71,7 +71,7 @@ static void misc_enable_keeps_what_is_kvms(void **state)
 
 /*
  * SDM 3, 11.11.2.1: MTRRs on (bit 11), fixed ones off, and all memory write-back (6), on every CPU; SDM 3, 11.12 and
- * Linux's mtrr_bp_init(): without them a guest takes no PAT either.
+ * Linux (arch/x86/kernel/cpu/mtrr): without them a guest takes no PAT either.
  */
 static void firmware_left_the_mtrrs_on(void **state)
 {

@@ -514,7 +514,7 @@ static void no_guest_without_a_filter(void **state)
 	}
 }
 
-/* Each call of the host up to the first instruction fails in turn; threads are five: of CPUs, a disk's queues, devices. */
+/* Each call of the host up to the first instruction fails in turn. Five threads: CPUs, a disk's queues, devices. */
 static void no_guest_without_a_thread(void **state)
 {
 	unsigned no_thread = 0;
