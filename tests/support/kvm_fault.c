@@ -42,7 +42,9 @@
 static struct {
 	bool armed;
 	unsigned nth;
+	const char *only; /* only calls of this name are counted for @nth; NULL: all */
 	_Atomic unsigned calls;
+	_Atomic unsigned like;
 	int code;
 	_Atomic size_t mapped_bytes;
 	char hit[64];
@@ -53,7 +55,9 @@ void fault_arm(unsigned nth, int code)
 {
 	fault.armed = true;
 	fault.nth = nth;
+	fault.only = NULL;
 	fault.calls = 0;
+	fault.like = 0;
 	fault.code = code;
 	fault.hit[0] = 0;
 }
@@ -79,7 +83,9 @@ static bool fails(const char *what, int usual)
 	n = ++fault.calls;
 	if (fault.names && n < CALLS_MAX)
 		fault.names[n] = what;
-	if (n != fault.nth)
+	if (fault.only)
+		n = strcmp(what, fault.only) ? 0 : ++fault.like;
+	if (n != fault.nth || !n)
 		return false;
 	snprintf(fault.hit, sizeof(fault.hit), "%s", what);
 	errno = fault.code ? fault.code : usual;
@@ -462,13 +468,15 @@ static void note_said(const char *text)
 	findings->said[at + n - 1] = '\n';
 }
 
-static void one_call_fails(const struct fault_path *p, unsigned n, const struct resources *before)
+/* The @nth call of that name: threads make the order of all calls another one in each run. */
+static void one_call_fails(const struct fault_path *p, const char *name, unsigned nth, const struct resources *before)
 {
 	char what[128], words[256];
 	struct err e = {0};
 	int r;
 
-	fault_arm(n, p->code);
+	fault_arm(nth, p->code);
+	fault.only = name;
 	r = p->run(&e);
 	fault_disarm();
 	if (!fault_hit()) {
@@ -476,7 +484,7 @@ static void one_call_fails(const struct fault_path *p, unsigned n, const struct 
 		return;
 	}
 	findings->failed++;
-	snprintf(what, sizeof(what), "%s: call %u (%s) with errno %d", p->name, n, fault_hit(), p->code);
+	snprintf(what, sizeof(what), "%s: call %u of %s with errno %d", p->name, nth, name, p->code);
 	if (!same_resources(before, words, sizeof(words)))
 		bad("%s: %s", what, words);
 	if (r > 0)
@@ -497,14 +505,31 @@ static bool repeats(const char *const *names, unsigned n, unsigned calls)
 		names[n - 2] == names[n] && names[n + 1] == names[n];
 }
 
-/* In a process of its own: each `nr`-th call of those that are to fail. */
-static void fail_some(const struct fault_path *p, unsigned first, unsigned nr)
+static unsigned like_before(const char *const *names, unsigned n)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 1; i < n; i++)
+		nr += !strcmp(names[i], names[n]);
+	return nr;
+}
+
+/* The same in each process, whatever the order of the calls was there. */
+static unsigned turn_of(const char *name, unsigned nth)
+{
+	while (*name)
+		nth = 31 * nth + (unsigned char)*name++;
+	return nth % PROCESSES;
+}
+
+/* In a process of its own: those of the calls that are to fail whose turn is @turn. */
+static void fail_some(const struct fault_path *p, unsigned turn)
 {
 	static const int caught[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 	static const char *names[CALLS_MAX];
 	struct resources before;
 	struct err e = {0};
-	unsigned calls, nth = 0;
+	unsigned calls;
 
 	/* cmocka would go on with the next test. */
 	for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
@@ -520,9 +545,12 @@ static void fail_some(const struct fault_path *p, unsigned first, unsigned nr)
 	fault.names = NULL;
 	must(calls > 0 && calls < CALLS_MAX);
 	before = resources_now();
-	for (unsigned n = 1; n <= calls && findings->bad < 10; n++)
-		if (!repeats(names, n, calls) && nth++ % nr == first)
-			one_call_fails(p, n, &before);
+	for (unsigned n = 1; n <= calls && findings->bad < 10; n++) {
+		unsigned nth = like_before(names, n) + 1;
+
+		if (!repeats(names, n, calls) && turn_of(names[n], nth) == turn)
+			one_call_fails(p, names[n], nth, &before);
+	}
 }
 
 const char *fault_each_call(const struct fault_path *p)
@@ -539,7 +567,7 @@ const char *fault_each_call(const struct fault_path *p)
 		assert_true(pid[i] >= 0);
 		if (pid[i])
 			continue;
-		fail_some(p, i, PROCESSES);
+		fail_some(p, i);
 		exit(0); /* not _exit(): LeakSanitizer looks now */
 	}
 	for (unsigned i = 0; i < PROCESSES; i++) {

@@ -51,11 +51,11 @@ static void memory_is_summed_up(void **state)
 /* More than the buffer holds, so that lines are cut everywhere in turn. */
 static void lines_are_cut_nowhere(void **state)
 {
-	enum { COPIES = 60 };
-	static char text[COPIES * sizeof(smaps)];
+	enum { COPIES = 60, PADS = 200 };
+	static char text[PADS + COPIES * sizeof(smaps)];
 	struct memory_use u;
 
-	for (size_t pad = 0; pad < 200; pad++) {
+	for (size_t pad = 0; pad < PADS; pad++) {
 		size_t n = 0;
 		struct host_facts h;
 
