@@ -35,15 +35,16 @@
 #define TEST_SECONDS 25
 #endif
 #if defined(__SANITIZE_THREAD__)
-#define TEST_SLOWER 3
+#define UNDER_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define TEST_SLOWER 3
+#define UNDER_TSAN 1
 #endif
 #endif
-#ifndef TEST_SLOWER
-#define TEST_SLOWER 1
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
 #endif
+#define TEST_SLOWER (UNDER_TSAN ? 3 : 1)
 
 /* A test as it was written, and its state: between them and cmocka stands the clock. */
 struct timed_test {

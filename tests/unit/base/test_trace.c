@@ -13,8 +13,8 @@
 struct keep {
 	struct trace_sink sink;
 	size_t nr;
-	struct trace_record r[1024];
-	struct trace *emit_from; /* when set: emits one event of its own at the first record */
+	struct trace_record r[4096]; /* all that emit_many() makes in four threads may come at once */
+	struct trace *emit_from;     /* when set: emits one event of its own at the first record */
 };
 
 static void keep_record(struct trace_sink *sink, const struct trace_record *r)

@@ -227,9 +227,9 @@ int __wrap_vcpu_step(struct vcpu *v, struct vcpu_exit *ret);
 
 int __wrap_vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
 {
-	enum vcpu_event what = first_exit;
+	enum vcpu_event what = v->id ? 0 : first_exit;
 
-	if (!what || v->id)
+	if (!what)
 		return __real_vcpu_step(v, ret);
 	first_exit = 0;
 	*ret = (struct vcpu_exit){.what = what, .error = what == VCPU_SYSTEM_EVENT ? KVM_SYSTEM_EVENT_SHUTDOWN : 1};

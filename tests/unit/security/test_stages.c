@@ -649,6 +649,12 @@ static void each_step_of_the_jail_is_refused(void)
 	for (size_t i = 0; i < ARRAY_SIZE(jail_refusals); i++) {
 		int status;
 
+		/*
+		 * The C library makes these for all threads, and aborts where one has another answer: ThreadSanitizer's
+		 * own thread has not got this test's filter.
+		 */
+		if (UNDER_TSAN && !strncmp(jail_refusals[i].words, "--user", 6))
+			continue;
 		refused = &jail_refusals[i];
 		status = status_of(jail_without);
 		if (status)
