@@ -11,7 +11,7 @@ from tree import SKIPPED, Broken
 STAGES = ('unit', 'sanitizers', 'integration', 'lab')
 
 # What builds the tree itself, or never runs vmm: the mutant's binary is not seen by it.
-NOT_TRIED = {'axis', 'bench-script', 'kernel-names', 'lab-qemu', 'mutate', 'size'}
+NOT_TRIED = {'axis', 'bench-script', 'kernel-names', 'lab-qemu', 'matrix', 'mutate', 'size'}
 
 # The suites of the lab that boot what a room is about; --through lab.
 LAB = {
@@ -59,6 +59,14 @@ class Judge:
         t.dirty[build] = set()
         t.clean[build].update(t.digests(build, targets - t.clean[build].keys()))
 
+    def _compiler_refused(self, build, targets, mutant, text):
+        """What does not build with the mutant has to without it, else nothing is known."""
+        words = self.tree.tail()
+        self.tree.write(mutant.file, text)
+        self._prepare(build, targets)
+        what = re.findall(r'error: (.{0,80})', words)
+        return 'killed', build, what[0] if what else 'does not build'
+
     def _try(self, run, how, seconds):
         """One test with the mutant. Returns None when it passes, else what failed. What fails has to fail twice."""
         most = self.hang + 5 * seconds
@@ -91,7 +99,7 @@ class Judge:
             names = [n for n in t.affected(build, mutant.file)[1] if n in names]
         t.write(mutant.file, mutant.apply(text))
         if not self._build(build, targets):
-            return 'build', build, trees.failures(t.log) or 'does not build'
+            return self._compiler_refused(build, targets, mutant, text)
         now = t.digests(build, targets)
         changed = {w for w in targets if now[w] != t.clean[build][w]}
         self.changed = {n for n in names if t.tests[build][n]['needs'] & changed}
@@ -114,8 +122,9 @@ class Judge:
                 self._unmutated(folder, name, t.script, f'tests/{folder}/{name}.test')
         t.write(mutant.file, mutant.apply(text))
         targets, _ = t.affected('gcc', mutant.file)
-        if not self._build('gcc', targets) or not self._build('asan', t.vmm):
-            return 'build', 'asan', 'does not build'
+        for build, what in (('gcc', targets), ('asan', t.vmm)):
+            if not self._build(build, what):
+                return self._compiler_refused(build, what, mutant, text)
         for name in sorted(wanted, key=lambda n: (-self._mentions(folder, n, mutant.file), t.times[(folder, n)] or 0)):
             seconds = t.times[(folder, name)]
             if seconds is None:
@@ -166,5 +175,5 @@ class Judge:
         finally:
             t.write(mutant.file, text)
         verdict, by, what = found or ('survived', '', '')
-        return {'verdict': 'killed' if verdict == 'build' else verdict, 'by': by, 'what': what, 'stage': stage,
+        return {'verdict': verdict, 'by': by, 'what': what, 'stage': stage,
                 'seconds': round(time.monotonic() - start, 1)}

@@ -146,27 +146,31 @@ class Tree:
         if build in self.holders:
             return
         folder = self.build_dir(build)
-        cc, *options = [w for w in ask_jobs(f'build_options {build}; printf "%s\\n" "$cc" "${{args[@]}}"') if w]
-        if not os.path.exists(os.path.join(folder, 'build.ninja')):
-            shutil.rmtree(folder, ignore_errors=True)
-            if self._call(['meson', 'setup', folder, self.root, '--werror', '-Dtests=enabled', *options], self.root,
-                          env={**os.environ, 'CC': cc}):
-                raise Broken(f'{folder} cannot be configured:\n{self.tail()}')
+        # A directory of an earlier day may name what is no longer on this machine.
+        if not self._configure(build) and not self._configure(build, anew=True):
+            raise Broken(f'{folder} cannot be configured or built:\n{self.tail()}')
         self.dirty[build], self.clean[build] = set(), {}
         if build == 'gcc':
-            # A build that ended in the middle of a mutant has nothing of it: ninja goes by the files' times.
-            if not self.ninja(build, ['all']):
-                raise Broken(f'the tree does not build:\n{self.tail()}')
             self.holders[build] = self._find_holders()
         else:
             self.set_up('gcc')
             self.holders[build] = self.holders['gcc']
-        if not self.ninja(build, ['build.ninja']):
-            raise Broken(f'{folder} cannot be configured:\n{self.tail()}')
         self.tests[build] = self._find_tests(build)
         with open(os.path.join(folder, 'compile_commands.json'), encoding='utf-8') as f:
             self.commands[build] = {os.path.relpath(os.path.join(c['directory'], c['file']), self.root): c for c in json.load(f)
                                     if not c['output'].startswith('tests/')}
+
+    def _configure(self, build, anew=False):
+        """Sets up a build directory, and builds all of the one whose programs are looked at. A build that ended in the
+        middle of a mutant has nothing of it: ninja goes by the files' times. Return: whether it did."""
+        folder = self.build_dir(build)
+        cc, *options = [w for w in ask_jobs(f'build_options {build}; printf "%s\\n" "$cc" "${{args[@]}}"') if w]
+        if anew or not os.path.exists(os.path.join(folder, 'build.ninja')):
+            shutil.rmtree(folder, ignore_errors=True)
+            if self._call(['meson', 'setup', folder, self.root, '--werror', '-Dtests=enabled', *options], self.root,
+                          env={**os.environ, 'CC': cc}):
+                return False
+        return self.ninja(build, ['build.ninja', *(['all'] if build == 'gcc' else [])])
 
     def _find_holders(self):
         """Which program has an object of a file of this name: its table of symbols tells. Generators hold all that they make."""
