@@ -91,7 +91,8 @@ struct sandbox_fds {
 	int of[SANDBOX_FD_COUNT][SANDBOX_FD_MAX];
 };
 
-#define SANDBOX_NO_FDS ((struct sandbox_fds){.of = {[0 ... SANDBOX_FD_COUNT - 1] = {[0 ... SANDBOX_FD_MAX - 1] = -1}}})
+#define SANDBOX_NO_FD(id, number, text) [SANDBOX_FD_##id] = {-1, -1, -1, -1},
+#define SANDBOX_NO_FDS                  ((struct sandbox_fds){.of = {SANDBOX_FD_KINDS(SANDBOX_NO_FD)}})
 
 #define SANDBOX_CONDS_MAX 2
 

@@ -14,6 +14,7 @@ mkdir -p $prefix/include $prefix/lib/pkgconfig
 cat >$prefix/environment <<-END
 	export CC=musl-gcc CFLAGS='-isystem $prefix/include' PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig
 END
+# shellcheck disable=SC1091 # written just now
 . $prefix/environment
 CFLAGS="-O2 -fPIC $CFLAGS"
 # musl-gcc leaves /usr/include out, where glibc's headers are: of it the kernel's are wanted.

@@ -18,6 +18,7 @@ inject() {
 	tests/support/spin-kernel.py "$host/kernel" >/dev/null
 	# shellcheck disable=SC2086
 	run "$inject" $options -o "$TEST_TMP/tried" "$host" "$VMM" "${@//HOST/$host}"
+	# shellcheck disable=SC2154 # of `run`
 	printf '%s\n' "$out" | grep '^#' | tail -n 1
 	check "$what" status_is 0
 }

@@ -53,6 +53,7 @@ truncate -s 64M "$TEST_TMP/image"
 echo=$!
 pauses=${pauses:-50}
 # What is typed while it is paused has to arrive as well.
+# shellcheck disable=SC2046 # a step is a word
 set -- $(steps "$pauses" 'send:\x01p' next:is.paused send:x 'send:\x01p' next:goes.on)
 on_terminal 'next:lab: loaded' "$@" 'send:\r' 'next:guest: result' -- "$guest" --cpus 4 --timeout 900s \
 	--append 'quiet pause=load' --disk "path=$TEST_TMP/image" --net tap=vm0 --vsock "cid=42,path=$TEST_TMP/vsock"
