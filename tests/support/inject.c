@@ -40,7 +40,7 @@
 
 #define START_MS    10000 /* for a machine to be locked */
 #define SETTLE_MS   200   /* nothing more happens to its threads */
-#define CALL_MS     150   /* a call that takes longer blocks */
+#define CALL_MS     600   /* a call that takes longer blocks */
 #define NUMBERS     512   /* above all numbers of calls */
 #define FILE_MAX    MIB
 #define FILES_MAX   64
