@@ -187,6 +187,19 @@ static void listen_at(const char *path)
 	kit_must(fd >= 0 && !bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) && !listen(fd, 1000));
 }
 
+/* Past the page cache where the files of this host can: those of an initramfs, as the lab's, cannot. */
+static enum disk_cache disk_cache;
+
+static enum disk_cache cache_of(const char *path)
+{
+	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0)
+		return DISK_CACHE_WRITEBACK;
+	close(fd);
+	return DISK_CACHE_NONE;
+}
+
 /* Files of its own for each process: two could not lock the same image, nor listen at the same path. */
 static void make_files(void)
 {
@@ -199,13 +212,14 @@ static void make_files(void)
 	snprintf(console_path, sizeof(console_path), "%s/console.%d", dir, getpid());
 	snprintf(passt_path, sizeof(passt_path), "%s/passt.%d", dir, getpid());
 	listen_at(passt_path);
+	disk_cache = cache_of(disk_path[1]);
 }
 
 /* One of each kind, and two disks: one with an overlay, one with a thread for each of its queues. */
 static void add_devices(struct config *c, struct config_disk disk[2], struct config_net *net)
 {
 	disk[0] = (struct config_disk){.path = disk_path[0], .logical = 512, .queues = 1, .overlay = true};
-	disk[1] = (struct config_disk){.path = disk_path[1], .logical = 512, .queues = 2, .cache = DISK_CACHE_NONE};
+	disk[1] = (struct config_disk){.path = disk_path[1], .logical = 512, .queues = 2, .cache = disk_cache};
 	c->disk = disk;
 	c->nr_disks = 2;
 	*net = (struct config_net){.kind = CONFIG_NET_PASST, .name = passt_path};
