@@ -332,6 +332,11 @@ static void machine_with_devices(void **state)
 		"cannot start a thread for CPU 0"};
 	const char *said;
 
+	/* Its files are in an initramfs, past whose page cache there is no way for a disk with cache=none. */
+	if (getenv("VMM_LAB")) {
+		print_message("left out in the lab, whose files have no O_DIRECT\n");
+		return;
+	}
 	runs = true;
 	said = each_call_fails("machine with devices that runs", 0, make_files, full_machine);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
