@@ -170,8 +170,12 @@ void vsock_conn_guest_data(struct vsock_conn *c, struct iovec *iov, size_t nr, u
 	uint32_t rest = len;
 	size_t n = 0;
 
-	if (c->state == VSOCK_LEAVING)
+	if (c->state == VSOCK_LEAVING) {
+		/* It was under way when ours ended; but behind the guest's own end it breaks the rules. */
+		if (c->guest_shut & VIRTIO_VSOCK_SHUTDOWN_SEND)
+			c->want = WANTS(RST);
 		return;
+	}
 	if (c->state != VSOCK_OPEN || (c->guest_shut & VIRTIO_VSOCK_SHUTDOWN_SEND) ||
 		len > VIRTIO_VSOCK_BUFFER - vsock_conn_buffered(c)) {
 		vsock_conn_reset(c);

@@ -430,7 +430,8 @@ const struct inject_row inject_rows[] = {
 	CAN(VCPU, ON(PIT), ioctl, "ok|EEXIST", "the machine's interval timer", ITS(VM), N(KVM_CREATE_PIT2), ROOM(64)),
 	CAN(VCPU, ON(PIT), ioctl, "ok", "the machine's interval timer", ITS(VM), N(KVM_SET_PIT2), ROOM(112)),
 	/* It waits until nobody reads the masks of interrupts, which a busy host takes its time for. */
-	CAN(VCPU, ON(PIT), ioctl, "ok|blocks", "the machine's interval timer", ITS(VM), N(KVM_REINJECT_CONTROL), ROOM(32)),
+	CAN(VCPU, ON(PIT), ioctl, "ok|blocks", "the machine's interval timer", ITS(VM), N(KVM_REINJECT_CONTROL),
+		ROOM(32)),
 	NEVER(ioctl, FD("/disk.img"), N(KVM_RUN), N(0)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_RUN), N(0)),
 	NEVER(ioctl, LOG, N(KVM_CREATE_PIT2), ROOM(64)),

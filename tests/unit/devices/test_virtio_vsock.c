@@ -543,6 +543,16 @@ static void broken_connections(void **state)
 	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_SEND);
 	say_data(&b, "x", 1);
 	expect(&b, VIRTIO_VSOCK_OP_RST);
+	close(b.peer);
+	/* The same when the other side has ended in between, and not only when the time for that is over. */
+	connected(&b);
+	say(&b, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_SEND);
+	close(b.peer);
+	b.peer = -1;
+	expect(&b, VIRTIO_VSOCK_OP_SHUTDOWN);
+	say_data(&b, "x", 1);
+	expect(&b, VIRTIO_VSOCK_OP_RST);
+	assert_int_equal(b.vsock.conn[0].state, VSOCK_FREE);
 	assert_int_equal(vqd_get(&b.d, VQD_STATUS), 15);
 	down(&b);
 }
