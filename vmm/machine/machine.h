@@ -133,6 +133,26 @@ void machine_hold(struct machine *m, struct machine_hold *h);
 /** machine_release() - take machine_hold() back, held yet or not; the last one lets the guest go on. The loop. */
 void machine_release(struct machine *m, struct machine_hold *h);
 
+/**
+ * struct core_request - somebody who wants a core; alive until @done was called
+ * @done: the core is @path, borrowed for the call; or @path is NULL, and @why says in one line why there is none
+ */
+struct core_request {
+	void (*done)(struct core_request *q, const char *path, const char *why);
+};
+
+/**
+ * machine_core() - write a core of the machine to the file of --core
+ * @reason: for %s in its name: a short word; static
+ *
+ * The caller holds the machine (machine_hold(), and @held has been called) until @q->done, which comes in the loop and
+ * never within this call. A thread of its own reads RAM and writes; registers are read here.
+ *
+ * Return: 0; -ENOTSUP: there is no --core; -EBUSY: a core is being written; @q->done is not called then.
+ * Context: the loop; does not block.
+ */
+int machine_core(struct machine *m, const char *reason, struct core_request *q);
+
 /** machine_console() - borrowed; for the terminal of cmd/ */
 struct console *machine_console(struct machine *m);
 
