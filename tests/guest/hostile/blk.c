@@ -404,15 +404,18 @@ static void flush(struct dev *d, const struct test *t)
 	expect("status byte", status_byte(d), OK);
 }
 
-#define NO_FLUSH "it does not look at what is behind a flush's header"
+#define SCSI       "it knows SCSI commands, and they fail"
+#define NO_BIT_0   "bit 0 of the type is the direction to it, whatever the type"
+#define NO_PADDING "it writes the id and one zero"
+#define NO_FLUSH   "it does not look at what is behind a flush's header"
 
 static const struct test others[] = {
-	{"type 2, which was a SCSI command", "5.2.6.2", other, 2, UNSUPP, NULL},
-	{"type 3", "5.2.6.2", other, 3, UNSUPP, NULL},
-	{"type 5", "5.2.6.2", other, 5, UNSUPP, NULL},
+	{"type 2, which was a SCSI command", "5.2.6.2", other, 2, UNSUPP, SCSI},
+	{"type 3", "5.2.6.2", other, 3, UNSUPP, SCSI},
+	{"type 5", "5.2.6.2", other, 5, UNSUPP, NO_BIT_0},
 	{"type 6", "5.2.6.2", other, 6, UNSUPP, NULL},
 	{"type 7", "5.2.6.2", other, 7, UNSUPP, NULL},
-	{"type 9", "5.2.6.2", other, 9, UNSUPP, NULL},
+	{"type 9", "5.2.6.2", other, 9, UNSUPP, NO_BIT_0},
 	{"type 10, GET_LIFETIME that was not negotiated", "5.2.6.2", other, 10, UNSUPP, NULL},
 	{"type 12", "5.2.6.2", other, 12, UNSUPP, NULL},
 	{"type 14, SECURE_ERASE that was not negotiated", "5.2.6.2", other, 14, UNSUPP, NULL},
@@ -421,9 +424,9 @@ static const struct test others[] = {
 	{"type 0x10001, which is 1 in 16 bits", "5.2.6.2", other, 0x10001, UNSUPP, NULL},
 	{"type 0x80000000, a barrier once", "5.2.6.2", other, 0x80000000, UNSUPP, "it takes no notice of the bit"},
 	{"type 0xffffffff", "5.2.6.2", other, UINT32_MAX, UNSUPP, NULL},
-	{"GET_ID of 20 bytes", "5.2.6.1", get_id, 20, OK, NULL},
-	{"GET_ID of 21 bytes", "5.2.6.1", get_id, 21, OK, NULL},
-	{"GET_ID of 512 bytes", "5.2.6.1", get_id, 512, OK, NULL},
+	{"GET_ID of 20 bytes", "5.2.6.1", get_id, 20, OK, NO_PADDING},
+	{"GET_ID of 21 bytes", "5.2.6.1", get_id, 21, OK, NO_PADDING},
+	{"GET_ID of 512 bytes", "5.2.6.1", get_id, 512, OK, NO_PADDING},
 	{"GET_ID of 19 bytes", "5.2.6.1", get_id, 19, IOERR, "it cuts the id"},
 	{"GET_ID of 1 byte", "5.2.6.1", get_id, 1, IOERR, "it cuts the id"},
 	{"GET_ID of none", "5.2.6.1", get_id, 0, IOERR, "it cuts the id"},

@@ -165,8 +165,8 @@ struct test {
 	const char *peer; /* why another device may do something else; NULL: it may not */
 };
 
-/* A reason not to ask another device at all. */
-extern const char HANGS[];
+/* Reasons not to ask another device at all. */
+extern const char HANGS[], ABORTS[];
 
 /* @kind: of the devices that it is for, NULL: all; @needs: features without which it has no meaning */
 struct group {

@@ -694,7 +694,7 @@ static const struct test queues[] = {
 	{"QueueReset = 0", "4.2.2", write_when_ready, R_QUEUE_RESET, 0, NULL},
 	{"a queue before ACKNOWLEDGE", "3.1.1", too_early, 0, 0, LATER},
 	{"a queue before FEATURES_OK", "3.1.1", too_early, S_ACKNOWLEDGE | S_DRIVER, 0, LATER},
-	{"a kick before DRIVER_OK", "2.1.2", kick_too_early, 0, 0, NULL},
+	{"a kick before DRIVER_OK", "2.1.2", kick_too_early, 0, 0, "its disk starts at the first kick"},
 	{"a kick of a queue that is not ready", "4.2.2.2", kick_not_ready, 0, 0, NULL},
 	{"QueueReset = 1 stops it", "2.6.1", stops, R_QUEUE_RESET, 1, NO_STOP},
 	{"QueueReady = 0 stops it", "4.2.3.2", stops, R_QUEUE_READY, 0, NO_STOP},
@@ -740,10 +740,12 @@ static void config_beyond(struct dev *d, const struct test *t)
 		expect("configuration behind its end", get(d, R_CONFIG + at), 0);
 }
 
+#define BEYOND "a read that reaches beyond it is all ones"
+
 static const struct test config[] = {
-	{"read by 2 bytes", "4.2.2.2", config_by, 2, 0, NULL},
-	{"read by 4 bytes", "4.2.2.2", config_by, 4, 0, NULL},
-	{"zeroes behind it", "2.5", config_beyond, 64, 256, "it reads as ones"},
+	{"read by 2 bytes", "4.2.2.2", config_by, 2, 0, BEYOND},
+	{"read by 4 bytes", "4.2.2.2", config_by, 4, 0, BEYOND},
+	{"zeroes behind it", "2.5", config_beyond, 64, 256, BEYOND},
 	{"read-only fields written by 1 byte", "2.5", config_written, 1, 0xff, NULL},
 	{"read-only fields written by 2 bytes", "2.5", config_written, 2, 0xa5a5, NULL},
 	{"read-only fields written by 4 bytes", "2.5", config_written, 4, UINT32_MAX, NULL},

@@ -199,6 +199,8 @@ static void kicks(struct dev *d, const struct test *t)
 	do_plain(d);
 }
 
+#define A_BUFFER "an entry with INDIRECT is a buffer to it"
+
 static const struct test chains[] = {
 	{"descriptors in reverse", "2.7.5", backwards, 3, 0, NULL},
 	{"descriptors in reverse, from the last one on", "2.7.5", backwards, QUEUE_SIZE - 1, 0, NULL},
@@ -210,7 +212,7 @@ static const struct test chains[] = {
 	{"an indirect table whose entries are out of order", "2.7.5.3", indirect, 6, 0, NULL},
 	{"an indirect table, WRITE in its descriptor", "2.7.5.3.2", indirect, 0, D_WRITE, NULL},
 	{"an indirect table, flags without a meaning", "2.7.5.3", indirect, 0, 0xfff8, NULL},
-	{"direct descriptors, then a table", "2.7.5.3.2", direct_then_indirect, 0, 0, NULL},
+	{"direct descriptors, then a table", "2.7.5.3.2", direct_then_indirect, 0, 0, A_BUFFER},
 	{"in pieces of 1 byte", "2.7.4", pieces, 1, 0, NULL},
 	{"in pieces of 2 bytes", "2.7.4", pieces, 2, 0, NULL},
 	{"in pieces of 3 bytes", "2.7.4", pieces, 3, 0, NULL},
@@ -397,7 +399,7 @@ static void longer_than_queue(struct dev *d, const struct test *t)
 }
 
 #define NOWHERE     "DMA to where nothing is goes nowhere, and the request goes on"
-#define A_BUFFER    "an entry with INDIRECT is a buffer to it"
+#define NO_DISTANCE "it serves what is there up to the index, however far that is"
 #define LONG_CHAINS "it bounds chains by 1,024 descriptors, not by the queue"
 
 static const struct test broken[] = {
@@ -410,11 +412,11 @@ static const struct test broken[] = {
 	{"a head beyond the table", "2.7.6", head, QUEUE_SIZE, 0, NULL},
 	{"head 0x8000", "2.7.6", head, 0x8000, 0, NULL},
 	{"head 0xffff", "2.7.6", head, 0xffff, 0, NULL},
-	{"the available index jumps by the queue and one", "2.7.6", jumps, QUEUE_SIZE + 1, 0, NULL},
-	{"the available index jumps by half its range", "2.7.6", jumps, 0x8000, 0, NULL},
-	{"the available index goes back by one", "2.7.6", jumps, 0xffff, 0, NULL},
-	{"the available index goes back by one, later", "2.7.6", jumps, 0xffff, 5, NULL},
-	{"the available index goes back to 0, later", "2.7.6", jumps, 0x10000 - 5, 5, NULL},
+	{"the available index jumps by the queue and one", "2.7.6", jumps, QUEUE_SIZE + 1, 0, NO_DISTANCE},
+	{"the available index jumps by half its range", "2.7.6", jumps, 0x8000, 0, NO_DISTANCE},
+	{"the available index goes back by one", "2.7.6", jumps, 0xffff, 0, NO_DISTANCE},
+	{"the available index goes back by one, later", "2.7.6", jumps, 0xffff, 5, NO_DISTANCE},
+	{"the available index goes back to 0, later", "2.7.6", jumps, 0x10000 - 5, 5, NO_DISTANCE},
 	{"readable behind writable", "2.7.4.2", wrong_order, 16, 0, NULL},
 	{"readable behind writable, empty", "2.7.4.2", wrong_order, 0, 0, NULL},
 	{"a buffer at the first byte beyond RAM", "2.7.5", buffer_at, RAM_END, 0, NOWHERE},
