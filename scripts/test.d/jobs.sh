@@ -106,7 +106,7 @@ job_lint() {
 job_fuzz() {
 	local status=0
 	if [ -z "$cells_only" ]; then
-		tap_of fuzz scripts/fuzz --seconds 10 || status=$?
+		tap_of fuzz scripts/fuzz --seconds 6 || status=$?
 	fi
 	rm -rf "$tmp/files"
 	start_cells fuzz
@@ -212,9 +212,9 @@ names() {
 		sed -n "s|^\\(${1#tests/}/[^/ ]*\\).*|tests/\\1.test|p" "$plan" | sort -u | xargs -d '\n' grep -qs "$2"
 }
 
-# test_files DIR: the tests of every day, and tonight's cells
+# test_files DIR: the tests of every day, the longest first, so that no core waits for one at the end; and tonight's cells
 test_files() {
-	local file name found='' builds=(gcc)
+	local file budget name found='' builds=(gcc)
 	! names "$1" VMM_ASAN || builds+=(asan)
 	if [ -n "$nightly$cells_only" ] && names "$1" VMM_CLANG; then
 		need_packages clang
@@ -229,7 +229,7 @@ test_files() {
 	export VMM=$top/build-gcc/cmd/vmm VMM_UNIT=$top/build-gcc/tests/unit LAB=$top/scripts/lab
 	[[ " ${builds[*]} " != *' asan '* ]] || export VMM_ASAN=$top/build-asan/cmd/vmm
 	rm -rf "$tmp/files"
-	for file in "$1"/*.test; do
+	while read -r budget file; do
 		[ -f "$file" ] || continue
 		found=yes
 		[ -z "$cells_only" ] || continue
@@ -238,8 +238,11 @@ test_files() {
 			continue
 		fi
 		name=${file##*/}
-		start_one "${name%.test}" "$(sed -n '1,20s/^# budget: *\([0-9][0-9]*\)$/\1/p' "$file")" "$file"
-	done
+		start_one "${name%.test}" "${budget#-}" "$file"
+	done < <(for file in "$1"/*.test; do
+		budget=$(sed -n '1,20s/^# budget: *\([0-9][0-9]*\)$/\1/p' "$file")
+		printf '%s %s\n' "${budget:--}" "$file"
+	done | sort -rn)
 	start_cells "${1#tests/}"
 	end_files || return
 	if [ -z "$found" ]; then
