@@ -134,8 +134,6 @@ static int serve_batch(
 		if (extend(run, gpa))
 			continue;
 		end_run(b, queue, run, calls);
-		if (*calls == 0)
-			return (int)i;
 		*run = (struct run){gpa, gpa + VIRTIO_BALLOON_PAGE};
 	}
 	return (int)nr;

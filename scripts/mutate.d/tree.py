@@ -102,12 +102,12 @@ class Tree:
         self.cage = Cage()
         self.sanitizers = dict(w.split('=', 1) for w in ask_jobs("env | grep 'SAN_OPTIONS='") if w)
         self.times = {}   # (build, test) to seconds of the unmutated test, or None for one that is skipped here
-        self.dirty = {}   # build to the targets that were built with a mutant
         self.clean = {}   # build to the digests of its unmutated targets
         self.holders = {}  # build to {base name of a source: programs that have its object}
         self.tests = {}
         self.commands = {}
         self.vmm = set()
+        self.digest = ''  # of all files of the tree
 
     def copy(self):
         """Brings the copy up to the tree. Files that are the same keep their time, and so are not built again."""
@@ -126,6 +126,22 @@ class Tree:
                 shutil.copymode(here, there)
         with open(listing, 'w', encoding='utf-8') as f:
             f.write('\n'.join(files))
+        self.digest = hashlib.sha256(b'\0'.join(f.encode() + read(os.path.join(self.root, f)) for f in files)).hexdigest()[:16]
+
+    def learnt(self, key):
+        """Whether another worker or run has seen this very tree pass the test (or skip it): its time is in `times` then."""
+        path = os.path.join(os.path.dirname(self.folder), 'passes.jsonl')
+        if os.path.exists(path):
+            for line in read(path).decode().splitlines():
+                row = json.loads(line)
+                if row['tree'] == self.digest:
+                    self.times.setdefault(tuple(row['test']), row['seconds'])
+        return key in self.times
+
+    def learn(self, key, seconds):
+        self.times[key] = seconds
+        with open(os.path.join(os.path.dirname(self.folder), 'passes.jsonl'), 'a', encoding='utf-8') as f:
+            f.write(json.dumps({'tree': self.digest, 'test': list(key), 'seconds': seconds}) + '\n')
 
     def build_dir(self, build):
         return os.path.join(self.root, 'build-' + build)
@@ -149,7 +165,7 @@ class Tree:
         # A directory of an earlier day may name what is no longer on this machine.
         if not self._configure(build) and not self._configure(build, anew=True):
             raise Broken(f'{folder} cannot be configured or built:\n{self.tail()}')
-        self.dirty[build], self.clean[build] = set(), {}
+        self.clean[build] = {}
         if build == 'gcc':
             self.holders[build] = self._find_holders()
         else:
@@ -213,7 +229,7 @@ class Tree:
         return found
 
     def affected(self, build, file):
-        """(targets to build, names of tests) that have the object of a file: those named after it first, then the quick ones."""
+        """The names of the tests that have the object of a file: those named after it first, then the quick ones."""
         stem = os.path.basename(file)
         holders = self.holders[build].get(stem, set())
         names = [n for n, t in self.tests[build].items() if holders == {'all'} or t['needs'] & holders]
@@ -221,8 +237,7 @@ class Tree:
 
         def rank(name):
             return (-len(words & set(re.split(r'[-_]', name))), self.times.get((build, name)) or 0)
-        names.sort(key=rank)
-        return self.targets_of(build, names) | self.vmm, names
+        return sorted(names, key=rank)
 
     def targets_of(self, build, names):
         return {w for n in names for w in self.tests[build][n]['needs']}

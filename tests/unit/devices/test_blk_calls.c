@@ -18,6 +18,7 @@ static struct {
 	bool no_tmpfile;   /* as one without O_TMPFILE */
 	bool unkind;       /* each call is interrupted first, and then moves a part of what it could */
 	unsigned calls;    /* while it is unkind */
+	unsigned reads;    /* calls of preadv */
 	int sync_error;    /* fdatasync fails */
 	unsigned writes;   /* pwritev succeeds so often, and then fails */
 	int write_error;
@@ -69,6 +70,7 @@ ssize_t __wrap_preadv64(int fd, const struct iovec *iov, int nr, off_t offset)
 {
 	struct iovec part[2];
 
+	host.reads++;
 	if (interrupted())
 		return -1;
 	return host.unkind ? __real_preadv64(fd, part, first_part(iov, nr, part), offset)
@@ -458,6 +460,33 @@ static void an_overlay_with_a_short_last_block(void **state)
 	close(fd);
 }
 
+/* Blocks side by side that lie in the same file are read by one call. */
+static void an_overlay_is_read_in_runs(void **state)
+{
+	/* The blocks of 4 KiB that are written, one more each time, and the calls that eight of them are read by. */
+	static const struct {
+		unsigned block, reads;
+	} step[] = {{3, 3}, {4, 3}, {7, 4}, {0, 5}, {1, 5}, {2, 3}, {5, 3}, {6, 1}};
+	struct bench *b = make(&(struct setup){.overlay = true});
+	uint8_t *data;
+
+	alive(b, UINT64_MAX);
+	data = vqd_ptr(&b->d, b->data);
+	host.reads = 0;
+	assert_int_equal(request(b, IN, 0, 8 * 4096), OK);
+	assert_int_equal(host.reads, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(step); i++) {
+		memset(data, 0xa0 + (int)step[i].block, 4096);
+		assert_int_equal(request(b, OUT, step[i].block * 8, 4096), OK);
+		host.reads = 0;
+		assert_int_equal(request(b, IN, 0, 8 * 4096), OK);
+		assert_int_equal(host.reads, step[i].reads);
+	}
+	for (unsigned i = 0; i < 8 * 4096; i++)
+		assert_int_equal(data[i], 0xa0 + i / 4096);
+	drop(b);
+}
+
 static bool lies_in(const struct disk *d, const char *dir)
 {
 	char link[32], path[256];
@@ -537,6 +566,7 @@ int main(void)
 		cmocka_unit_test(an_overlay_that_is_full),
 		cmocka_unit_test(an_image_has_one_writer),
 		cmocka_unit_test(an_overlay_with_a_short_last_block),
+		cmocka_unit_test(an_overlay_is_read_in_runs),
 		cmocka_unit_test(where_an_overlay_lies),
 	};
 

@@ -38,6 +38,7 @@ static const struct image images[] = {
 	{"VDI", 0x40, TEXT("\x7f\x10\xda\xbe"), "vdi"},
 	{"VHD, dynamic", 0, TEXT("conectix"), "vpc"},
 	{"VHD, fixed", -512, TEXT("conectix"), "vpc"},
+	{"VHD, of whatever features", 0, TEXT("conectix\377\377\377\377"), "vpc"},
 	{"VHD, fixed, with the old footer", -511, TEXT("conectix"), "vpc"},
 	{"VHDX", 0, TEXT("vhdxfile"), "vhdx"},
 	{"Parallels", 0, TEXT("WithoutFreeSpace"), "parallels"},

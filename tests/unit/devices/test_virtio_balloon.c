@@ -149,6 +149,31 @@ static void shared_memory_is_returned(void **state)
 	close(fd);
 }
 
+/* The first page of RAM is one as the others. */
+static void the_page_at_zero(void **state)
+{
+	struct vqd_buf buf = {.len = 4};
+	uint8_t *host;
+	struct bench b;
+
+	up(&b);
+	host = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(host, MAP_FAILED);
+	memset(host, 'x', 2 * PAGE);
+	assert_int_equal(
+		gmem_add(&b.d.mem, &(struct gmem_region){.gpa = 0, .size = 2 * PAGE, .host = host, .fd = -1}), 0);
+	/* The kernel's file lies behind it. */
+	b.d.mem.file_lo = PAGE;
+	b.d.mem.file_hi = 2 * PAGE;
+	buf.gpa = vqd_alloc(&b.d, 4, 4);
+	assert_int_equal(vqd_request(&b.d, INFLATE, &buf, 1, false), 0);
+	assert_int_equal(host[0], 0);
+	assert_int_equal(host[PAGE], 'x');
+	assert_int_equal(b.balloon.returned_bytes, PAGE);
+	down(&b);
+	munmap(host, 2 * PAGE);
+}
+
 /* One turn, whatever is left for the next one. */
 static void turn(struct bench *b, unsigned queue)
 {
@@ -517,6 +542,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inflate_returns_memory),
 		cmocka_unit_test(shared_memory_is_returned),
+		cmocka_unit_test(the_page_at_zero),
 		cmocka_unit_test(a_long_list_takes_turns),
 		cmocka_unit_test(a_very_long_list_takes_turns),
 		cmocka_unit_test(large_reports_take_turns),

@@ -77,7 +77,10 @@ static void a_line_is_one_call(void **state)
 
 	up(&b);
 	assert_int_equal(vqd_get(&b.d, VQD_DEVICE_ID), 3);
+	vqd_interrupted(&b.d);
 	offer(&b, TX, "hello, world\n", 13);
+	/* The driver waits for its buffer. */
+	assert_true(vqd_interrupted(&b.d));
 	assert_int_equal(b.calls, 1);
 	assert_memory_equal(b.out, "hello, world\n", 13);
 	assert_true(vqd_used(&b.d, TX, &head, &len));

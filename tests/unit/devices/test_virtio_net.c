@@ -923,6 +923,28 @@ static void a_reset_while_offloads_are_set(void **state)
 	close_bench(b);
 }
 
+/* What is there at DRIVER_OK is looked at without a kick, and the host learns at once what the driver can do. */
+static void buffers_before_driver_ok(void **state)
+{
+	struct bench *b = open_bench(NET_OFFLOADS);
+	struct vqd_buf buf = {.len = 2048, .write = true};
+
+	assert_true(vqd_negotiate(&b->d, ALL));
+	assert_true(vqd_queue_setup(&b->d, VIRTIO_NET_RX, 16));
+	assert_true(vqd_queue_setup(&b->d, VIRTIO_NET_TX, 16));
+	buf.gpa = vqd_alloc(&b->d, buf.len, 16);
+	vqd_offer(&b->d, VIRTIO_NET_RX, vqd_add(&b->d, VIRTIO_NET_RX, &buf, 1, false));
+	rounds(b, 2);
+	assert_int_equal(b->fake.offload_calls, 0);
+	vqd_set(&b->d, VQD_STATUS, VQD_ACKNOWLEDGE | VQD_DRIVER | VQD_FEATURES_OK | VQD_DRIVER_OK);
+	rounds(b, 2);
+	assert_int_equal(b->fake.offload_calls, 1);
+	host_sends(b, 60);
+	rounds(b, 2);
+	assert_guest_has(b, buf.gpa, buf.len, 1, 60);
+	close_bench(b);
+}
+
 /* 2.6.1: the other queue goes on with what it holds. */
 static void a_reset_of_the_transmit_queue(void **state)
 {
@@ -1135,6 +1157,7 @@ int main(void)
 		cmocka_unit_test(more_windows_than_are_held),
 		cmocka_unit_test(windows_never_reach_the_end),
 		cmocka_unit_test(a_reset_while_offloads_are_set),
+		cmocka_unit_test(buffers_before_driver_ok),
 		cmocka_unit_test(a_reset_of_the_transmit_queue),
 		cmocka_unit_test(resets_let_go_of_everything),
 		cmocka_unit_test(a_busy_direction_leaves_the_loop),

@@ -523,6 +523,72 @@ static void a_reset_before_the_answer(void **state)
 	down(&b);
 }
 
+/* One kick, as the loop passes it on: no socket of the host is looked at. */
+static void kick_alone(struct bench *b, unsigned queue)
+{
+	pthread_mutex_lock(&b->vsock.dev.lock);
+	b->vsock.dev.ops->kick(&b->vsock.dev, queue);
+	pthread_mutex_unlock(&b->vsock.dev.lock);
+}
+
+/* Data waits for no turn of the loop where the socket takes it; nor is a socket that takes no more asked for ever. */
+static void data_goes_at_once(void **state)
+{
+	const struct packet p = {.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_RW, .len = 4};
+	struct packet heard;
+	struct vqd_buf buf;
+	struct bench b;
+	uint8_t *raw;
+
+	up(&b, RXBUFS);
+	connected(&b);
+	buf = (struct vqd_buf){vqd_alloc(&b.d, VIRTIO_VSOCK_HDR_SIZE + 4, 8), VIRTIO_VSOCK_HDR_SIZE + 4, false};
+	raw = vqd_ptr(&b.d, buf.gpa);
+	put_header(raw, &p, CID, VIRTIO_VSOCK_HOST_CID);
+	memcpy(raw + VIRTIO_VSOCK_HDR_SIZE, "data", 4);
+	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, &buf, 1, false));
+	kick_alone(&b, TX);
+	assert_int_equal(read(b.peer, heard.data, sizeof(heard.data)), 4);
+	assert_memory_equal(heard.data, "data", 4);
+	assert_int_equal(b.vsock.conn[0].fwd, 4);
+	/* The program reads no more, but may still write: the guest hears of it with the next data, which is gone. */
+	assert_int_equal(shutdown(b.peer, SHUT_RD), 0);
+	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, &buf, 1, false));
+	kick_alone(&b, TX);
+	assert_true(hear(&b, &heard));
+	assert_int_equal(heard.op, VIRTIO_VSOCK_OP_SHUTDOWN);
+	assert_int_equal(heard.flags, VIRTIO_VSOCK_SHUTDOWN_RECEIVE);
+	assert_int_equal(write(b.peer, "last", 4), 4);
+	assert_true(hear(&b, &heard));
+	assert_int_equal(heard.op, VIRTIO_VSOCK_OP_RW);
+	assert_memory_equal(heard.data, "last", 4);
+	down(&b);
+}
+
+/* With buffers enough the driver need not speak of new ones. */
+static void buffers_are_not_asked_for(void **state)
+{
+	struct packet p;
+	struct bench b;
+
+	up(&b, 0);
+	/* The driver has no event index (2.7.10), but a flag in front of the used ring. */
+	assert_true(vqd_start(&b.d, 0));
+	say(&b, VIRTIO_VSOCK_OP_REQUEST, 0); /* finds no buffer for its answer */
+	assert_int_equal(le16_get(vqd_ptr(&b.d, b.d.queue[RX].used)), 0);
+	for (unsigned i = 0; i < 8; i++)
+		give_rx(&b, i);
+	vqd_kick(&b.d, RX);
+	expect(&b, VIRTIO_VSOCK_OP_RESPONSE);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(write(b.peer, "data", 4), 4);
+		assert_true(hear(&b, &p));
+		assert_int_equal(p.op, VIRTIO_VSOCK_OP_RW);
+		assert_int_equal(le16_get(vqd_ptr(&b.d, b.d.queue[RX].used)), 1);
+	}
+	down(&b);
+}
+
 /* What breaks a connection breaks that connection only. */
 static void broken_connections(void **state)
 {
@@ -1185,6 +1251,8 @@ int main(void)
 		cmocka_unit_test(an_answer_that_is_late),
 		cmocka_unit_test(no_answer),
 		cmocka_unit_test(a_reset_before_the_answer),
+		cmocka_unit_test(data_goes_at_once),
+		cmocka_unit_test(buffers_are_not_asked_for),
 		cmocka_unit_test(broken_connections),
 		cmocka_unit_test(credit_for_the_guest),
 		cmocka_unit_test(interrupted_calls),
