@@ -265,7 +265,7 @@ static void print_stats(const struct session *s)
 
 int cmd_flat(int argc, char **argv)
 {
-	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL, SANDBOX };
+	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL, SANDBOX, GDB };
 	struct subset_option subset[] = {
 		[MEM] = SUBSET_FLAT_MEM,
 		[ISOLATE] = {.name = "isolate"},
@@ -273,6 +273,7 @@ int cmd_flat(int argc, char **argv)
 		[TIMEOUT] = {.name = "timeout"},
 		[LOG_LEVEL] = {.name = "log-level"},
 		[SANDBOX] = {.name = "sandbox"},
+		[GDB] = {.name = "gdb"},
 		{.name = NULL},
 	};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
@@ -290,6 +291,8 @@ int cmd_flat(int argc, char **argv)
 		s.config.isolate = subset[ISOLATE].value.n;
 		s.config.timed = subset[STATS].value.n;
 		s.config.deadline_ns = subset[TIMEOUT].value.n ? main_entry_ns() + subset[TIMEOUT].value.n : 0;
+		s.config.gdb = subset[GDB].value.text;
+		s.config.as = (struct sandbox_as){.mode = (enum sandbox_mode)subset[SANDBOX].value.n};
 		r = set_up(&s, (enum sandbox_mode)subset[SANDBOX].value.n, (enum trace_level)subset[LOG_LEVEL].value.n,
 			&e);
 	}

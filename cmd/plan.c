@@ -17,6 +17,7 @@
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
 #define FDS_BASE        64
 #define FDS_PER_CPU     1
+#define FDS_GDB         8 /* listener, debugger, wake-ups, a loop, the process that owns a path */
 #define FDS_PER_PROGRAM 4 /* its file, its vCPU, and a VM */
 /* With a report: what the host tells of itself, and KVM's counters of each CPU */
 #define FDS_REPORT         (HOST_FACTS_PARAMS_MAX + 8)
@@ -97,7 +98,7 @@ static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 
 static uint32_t devices_of(const struct config *c)
 {
-	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0);
+	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0) | (c->gdb ? SANDBOX_HAS(GDB) : 0);
 }
 
 static void allow_path(struct sandbox_plan *plan, const struct sandbox_path *path)
@@ -133,7 +134,7 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 				.netns = config->netns,
 				.cgroup = config->cgroup,
 			},
-		.max_fds = FDS_BASE + FDS_PER_CPU * config->cpus +
+		.max_fds = FDS_BASE + FDS_PER_CPU * config->cpus + (config->gdb ? FDS_GDB : 0) +
 			(config->report || config->trace ? FDS_REPORT + FDS_REPORT_PER_CPU * config->cpus : 0),
 		.max_file_bytes = largest_file(config),
 		.devices = devices_of(config),
@@ -200,10 +201,10 @@ void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, s
 {
 	*ret = (struct sandbox_plan){
 		.mode = mode,
-		.max_fds = FDS_BASE + FDS_PER_PROGRAM * (uint64_t)config->nr,
+		.max_fds = FDS_BASE + FDS_PER_PROGRAM * (uint64_t)config->nr + (config->gdb ? FDS_GDB : 0),
 		/* Nothing is written but the output. */
 		.max_file_bytes = MAX(1, largest_stream()),
-		.devices = SANDBOX_HAS(FLAT),
+		.devices = SANDBOX_HAS(FLAT) | (config->gdb ? SANDBOX_HAS(GDB) : 0),
 		.fds = SANDBOX_NO_FDS,
 		.report_fd = -1,
 	};

@@ -76,7 +76,9 @@ static void on_pause(void *arg)
 		return;
 	}
 	machine_release(run->machine, &run->pause);
-	terminal_say(run->terminal, "\r\nvmm: the guest goes on\r\n");
+	terminal_say(run->terminal,
+		machine_is_held(run->machine) ? "\r\nvmm: the guest stays held: gdb has stopped it\r\n"
+					      : "\r\nvmm: the guest goes on\r\n");
 }
 
 static void on_paused(struct machine_hold *h)

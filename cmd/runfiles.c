@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/runfiles.h"
 
+#include <string.h>
+
+#include "vmm/debug/gdb/address.h"
 #include "vmm/host/fileset.h"
 #include "vmm/machine/virtio/kinds.h"
 
 int runfiles_check(const struct config *c, struct err *e)
 {
 	struct virtio_needs needs;
+	CLEANUP_FREE char *path = NULL;
+	struct gdb_address gdb;
 	struct fileset s = {0};
 
 	fileset_add(&s, "this program,", "/proc/self/exe", FILE_READ);
@@ -24,5 +29,8 @@ int runfiles_check(const struct config *c, struct err *e)
 		fileset_add(&s, needs.makes_as, needs.makes, FILE_WRITE);
 	fileset_add(&s, "--report", c->report, FILE_WRITE);
 	fileset_add(&s, "--trace", c->trace, FILE_WRITE);
+	if (c->gdb && gdb_parse(c->gdb, &gdb, e) == 0 && gdb.is_unix)
+		path = strndup(gdb.text, gdb.len);
+	fileset_add(&s, "--gdb", path, FILE_WRITE);
 	return fileset_check(&s, e);
 }

@@ -22,6 +22,12 @@
 #define REQUEST_KVM_GET_REGS     0x8090ae81
 #define REQUEST_KVM_GET_SREGS    0x8138ae83
 #define REQUEST_KVM_GET_MSRS     0xc008ae88
+#define REQUEST_KVM_SET_REGS     0x4090ae82
+#define REQUEST_KVM_SET_SREGS    0x4138ae84
+#define REQUEST_KVM_SET_MSRS     0x4008ae89
+#define REQUEST_KVM_GET_FPU      0x81a0ae8c
+#define REQUEST_KVM_SET_FPU      0x41a0ae8d
+#define REQUEST_KVM_SET_DEBUG    0x4048ae9b
 #define REQUEST_KVM_GET_MP_STATE 0x8004ae98
 #define REQUEST_KVM_CLOCK_CTRL   0xaead
 #define REQUEST_KVM_REINJECT     0xae71
@@ -213,6 +219,9 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(LOOP, PASST, wait4, "passt ends with us"),
 	ANY(LOOP, REPORT, wait4, "the process that has put the report in its place ends"),
 	ANY(LOOP, VSOCK, wait4, "the process that owns the socket's path ends"),
+	ANY(LOOP, GDB, wait4, "the process that owns the socket's path ends"),
+	IF2(LOOP, GDB, sendto, "MSG_DONTWAIT|MSG_NOSIGNAL, no address",
+		INT(3, MSG_DONTWAIT | MSG_NOSIGNAL), LONG(4, 0), "tells a debugger how the run ended"),
 	EVERY_SANITIZED(LOOP),
 
 	/* The loop of the disks */
@@ -284,7 +293,35 @@ const struct sandbox_rule sandbox_rules[] = {
 	OWN_VCPU(ALWAYS, "KVM_GET_MSRS", REQUEST_KVM_GET_MSRS,
 		"has the guest a clock better than the ACPI timer that it reads first?"),
 	OWN_VCPU(FLAT, "KVM_GET_SREGS", REQUEST_KVM_GET_SREGS, "where a program ended"),
+	OWN_VCPU(GDB, "KVM_GET_SREGS", REQUEST_KVM_GET_SREGS, "whose breakpoint is it? by the guest's page tables"),
+	OWN_VCPU(GDB, "KVM_SET_GUEST_DEBUG", REQUEST_KVM_SET_DEBUG, "an INT3 of the guest's own goes back to it"),
 	EVERY_SANITIZED(VCPU),
+
+	/* Who serves a debugger, while all vCPUs are held */
+	EVERY(GDB),
+	EVERY_MUSL(GDB)
+	EPOLL_PWAIT(GDB)
+	EVERY_ENDING(GDB),
+	ANY(GDB, ALWAYS, epoll_wait, "waits for the debugger, or for the guest to stop"),
+	ANY(GDB, ALWAYS, epoll_ctl, "watches or forgets the debugger"),
+	ANY(GDB, ALWAYS, read, "an eventfd: the guest has stopped, the end"),
+	ANY(GDB, ALWAYS, close, "the debugger has gone"),
+	IF(GDB, ALWAYS, accept4, "SOCK_CLOEXEC|SOCK_NONBLOCK", INT(3, SOCK_CLOEXEC | SOCK_NONBLOCK),
+		"a debugger connects"),
+	IF2(GDB, ALWAYS, recvfrom, "MSG_DONTWAIT, no address", INT(3, MSG_DONTWAIT), LONG(4, 0), "what it asks"),
+	IF2(GDB, ALWAYS, sendto, "MSG_DONTWAIT|MSG_NOSIGNAL, no address",
+		INT(3, MSG_DONTWAIT | MSG_NOSIGNAL), LONG(4, 0), "what it is answered"),
+	IF(GDB, ALWAYS, ioctl, "KVM_GET_REGS", INT(1, REQUEST_KVM_GET_REGS), "registers of a vCPU"),
+	IF(GDB, ALWAYS, ioctl, "KVM_SET_REGS", INT(1, REQUEST_KVM_SET_REGS), "registers of a vCPU"),
+	IF(GDB, ALWAYS, ioctl, "KVM_GET_SREGS", INT(1, REQUEST_KVM_GET_SREGS), "registers of a vCPU, its page tables"),
+	IF(GDB, ALWAYS, ioctl, "KVM_SET_SREGS", INT(1, REQUEST_KVM_SET_SREGS), "registers of a vCPU"),
+	IF(GDB, ALWAYS, ioctl, "KVM_GET_FPU", INT(1, REQUEST_KVM_GET_FPU), "x87 and SSE of a vCPU"),
+	IF(GDB, ALWAYS, ioctl, "KVM_SET_FPU", INT(1, REQUEST_KVM_SET_FPU), "x87 and SSE of a vCPU"),
+	IF(GDB, ALWAYS, ioctl, "KVM_GET_MSRS", INT(1, REQUEST_KVM_GET_MSRS), "the kernel's GS base"),
+	IF(GDB, ALWAYS, ioctl, "KVM_SET_MSRS", INT(1, REQUEST_KVM_SET_MSRS), "the kernel's GS base"),
+	IF(GDB, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE), "is a vCPU halted?"),
+	IF(GDB, ALWAYS, ioctl, "KVM_SET_GUEST_DEBUG", INT(1, REQUEST_KVM_SET_DEBUG), "breakpoints and steps"),
+	EVERY_SANITIZED(GDB),
 
 	/* The broker, which nothing is left to say: the socket to vmm is 0, the directory 1, what it opens 3 and 4. */
 	IF(BROKER, ALWAYS, read, "fd 0", INT(0, 0), "vmm asks, or has gone"),

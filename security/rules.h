@@ -20,6 +20,7 @@
 	X(DISK, "disk", "the loop of a disk")                                                                          \
 	X(MISC, "misc", "the loop of network, socket device and balloon")                                              \
 	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")                                                \
+	X(GDB, "gdb", "serves a debugger: registers and memory of a guest that is held")                               \
 	X(BROKER, "broker", "a process: owns the path of a socket, and connects to programs of the host by port")      \
 	X(REPORT, "report", "a process: renames a report or trace when it is complete")
 
@@ -37,6 +38,7 @@
 	X(BALLOON, "balloon", "there is a memory balloon")                                                             \
 	X(PIT, "pit", "a machine, whose interval timer KVM makes when the guest programs it")                          \
 	X(REPORT, "report", "a report or a trace is written at the end")                                               \
+	X(GDB, "gdb", "a debugger may connect")                                                                        \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
 

@@ -68,6 +68,7 @@ void config_destroy(struct config *c)
 	free(c->vsock.path);
 	free(c->report);
 	free(c->trace);
+	free(c->gdb);
 	free(c->config_file);
 	for (size_t i = 0; i < c->nr_disks; i++) {
 		free(c->disk[i].path);

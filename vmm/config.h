@@ -145,6 +145,7 @@ struct config_balloon {
  * @userns, @chroot, @netns, @cgroup: as in struct sandbox_jail, or NULL
  * @report: file for the report, or NULL
  * @trace: file for the trace, or NULL
+ * @gdb: where a debugger is waited for, see vmm/debug/gdb/address.h; or NULL
  * @config_file: where settings came from that are not of the command line, or NULL
  */
 struct config {
@@ -191,6 +192,7 @@ struct config {
 	char *cgroup;
 	char *report;
 	char *trace;
+	char *gdb;
 	char *config_file;
 };
 

@@ -591,6 +591,25 @@ const struct option_def options[] = {
 			"A guest without ACPI (acpi=off) has no such button: only the time ends it, or itself."),
 	},
 	{
+		.name = "gdb",
+		.section = SECTION_RUN,
+		.type = OPT_STRING,
+		.metavar = "unix:PATH|tcp:[ADDRESS:]PORT[,wait]",
+		FIELD(char *, gdb),
+		.help = "wait for gdb at a socket; with wait, before the first instruction",
+		.man = OPTION_MAN(
+			"Wait for gdb at a Unix socket, which is made with mode 0600, or at a TCP port, of the\n"
+			"loopback address unless another one is given.\n"
+			"In gdb, `target remote PATH` or `target remote :PORT` stops the guest; `monitor help`\n"
+			"lists what can be asked for besides.\n"
+			"With *,wait* the guest does not start before gdb lets it.\n"
+			"While it is stopped, *timeout* stands still.\n"
+			"`kill` in gdb ends the run with exit status 143, `monitor reset` with 32; when gdb\n"
+			"detaches, or its connection is lost, breakpoints are removed and the guest goes on.\n"
+			"Who can connect can do with the guest what they like, and a TCP port has no other lock\n"
+			"than its address."),
+	},
+	{
 		.name = "log-level",
 		.section = SECTION_RUN,
 		.type = OPT_CHOICE,

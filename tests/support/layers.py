@@ -30,20 +30,21 @@ ROOMS = {
     'vmm/cpuid': '',
     'vmm/debug': '',
     'vmm/kvm': 'vmm vmm/cpuid devices',
+    'vmm/debug/gdb': 'vmm/debug vmm/kvm vmm/host security',
     'vmm/host': 'vmm devices/virtio security',
     'vmm/console': 'vmm vmm/host devices/virtio',
     'vmm/check': 'vmm/kvm vmm/cpuid boot security',
     'vmm/machine/virtio': 'vmm vmm/kvm vmm/host devices/virtio security',
-    'vmm/machine': 'vmm vmm/kvm vmm/cpuid vmm/host vmm/console vmm/check vmm/debug vmm/machine/virtio boot boot/tables '
-                   'devices devices/virtio security',
-    'vmm/program': 'vmm/kvm vmm/console boot devices security',
+    'vmm/machine': 'vmm vmm/kvm vmm/cpuid vmm/host vmm/console vmm/check vmm/debug vmm/debug/gdb vmm/machine/virtio '
+                   'boot boot/tables devices devices/virtio security',
+    'vmm/program': 'vmm/kvm vmm/console vmm/debug/gdb boot devices security',
     'vmm/report': 'vmm vmm/kvm vmm/host vmm/machine security',
     'vmm/bench': 'vmm/kvm boot',
     'cmd/options': 'vmm vmm/machine vmm/report',
     'cmd/report': 'vmm/console vmm/report',
     'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/program',
     'cmd/gen': 'cmd/options vmm/cpuid vmm/program',
-    'cmd': 'cmd/options cmd/report cmd/bench vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/machine '
+    'cmd': 'cmd/options cmd/report cmd/bench vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/debug/gdb vmm/machine '
            'vmm/machine/virtio vmm/program vmm/report security',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)

@@ -39,6 +39,7 @@
 	X(TIMER, "time limit")                                                                                         \
 	X(SIGNAL, "signal")                                                                                            \
 	X(TERMINAL, "Ctrl-A X on the terminal")                                                                        \
+	X(GDB, "gdb")                                                                                                  \
 	X(VMM, "the VMM")
 
 enum outcome {

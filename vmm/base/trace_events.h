@@ -65,6 +65,10 @@
 	E(resumed, TRACE, INFO, "the guest goes on after % ms", A1(T, paused))                                         \
 	E(pause_refused, WARN, INFO, "the guest cannot be held still: % has not finished within % ms",                 \
 		A2(S, who, T, limit))                                                                                  \
+	E(gdb_attached, INFO, INFO, "gdb: a debugger has connected", A0)                                               \
+	E(gdb_left, INFO, INFO, "gdb: the debugger has gone", A0)                                                      \
+	E(gdb_refused, WARN, INFO, "gdb: a second debugger was turned away", A0)                                       \
+	E(gdb_stopped, TRACE, INFO, "gdb: the guest has stopped (CPU %)", A1(U, cpu))                                  \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
 	E(pic_mode, INFO, INFO, "the kernel command line says %: devices interrupt through the 8259s",                 \
 		A1(S, argument))                                                                                       \

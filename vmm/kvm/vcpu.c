@@ -72,6 +72,7 @@ static enum vcpu_event decode(struct kvm_run *run, struct vcpu_exit *x)
 	case KVM_EXIT_INTERNAL_ERROR: x->error = run->internal.suberror; return VCPU_INTERNAL_ERROR;
 	case KVM_EXIT_FAIL_ENTRY: x->error = run->fail_entry.hardware_entry_failure_reason; return VCPU_ENTRY_FAILED;
 	case KVM_EXIT_SYSTEM_EVENT: x->error = run->system_event.type; return VCPU_SYSTEM_EVENT;
+	case KVM_EXIT_DEBUG: x->error = run->exit_reason; return VCPU_DEBUG;
 	default:
 		x->error = run->exit_reason;
 		x->hardware = run->exit_reason == KVM_EXIT_UNKNOWN ? run->hw.hardware_exit_reason : 0;

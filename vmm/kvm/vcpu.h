@@ -22,6 +22,7 @@
  * @VCPU_INTERNAL_ERROR: KVM gave up; see struct kvm_run
  * @VCPU_ENTRY_FAILED: the processor refused the guest's state
  * @VCPU_SYSTEM_EVENT: KVM reports a reset or shutdown by a paravirtual interface
+ * @VCPU_DEBUG: a breakpoint, a watchpoint or the end of a step, after vcpu_set_debug(); see struct kvm_run
  * @VCPU_UNKNOWN: an exit this program does not ask for
  */
 enum vcpu_event {
@@ -33,6 +34,7 @@ enum vcpu_event {
 	VCPU_INTERNAL_ERROR,
 	VCPU_ENTRY_FAILED,
 	VCPU_SYSTEM_EVENT,
+	VCPU_DEBUG,
 	VCPU_UNKNOWN,
 	VCPU_EVENTS,
 };

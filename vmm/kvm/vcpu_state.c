@@ -59,6 +59,84 @@ int vcpu_get_mp_state(struct vcpu *v)
 	return ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0 ? -errno : (int)mp.mp_state;
 }
 
+const char *vcpu_state_name(struct vcpu *v)
+{
+	switch (vcpu_get_mp_state(v)) {
+	case KVM_MP_STATE_RUNNABLE: return "running";
+	case KVM_MP_STATE_UNINITIALIZED: return "never started";
+	case KVM_MP_STATE_INIT_RECEIVED: return "waits for SIPI";
+	case KVM_MP_STATE_SIPI_RECEIVED: return "got SIPI";
+	case KVM_MP_STATE_HALTED: return "halted";
+	default: return "unknown state";
+	}
+}
+
+/* --- For who holds the guest still --------------------------------------------------------------------------- */
+
+static int request(struct vcpu *v, unsigned long what, const void *arg)
+{
+	return ioctl(v->fd, what, GIVEN(arg)) < 0 ? -errno : 0;
+}
+
+int vcpu_peek_regs(struct vcpu *v, struct vcpu_regs *ret)
+{
+	int r = request(v, KVM_GET_SREGS, &ret->system);
+
+	return r < 0 ? r : vcpu_get_general(v, &ret->general);
+}
+
+int vcpu_poke_regs(struct vcpu *v, const struct vcpu_regs *regs)
+{
+	int r = request(v, KVM_SET_SREGS, &regs->system);
+
+	return r < 0 ? r : request(v, KVM_SET_REGS, &regs->general);
+}
+
+int vcpu_peek_fpu(struct vcpu *v, struct kvm_fpu *ret)
+{
+	return request(v, KVM_GET_FPU, ret);
+}
+
+int vcpu_poke_fpu(struct vcpu *v, const struct kvm_fpu *fpu)
+{
+	return request(v, KVM_SET_FPU, fpu);
+}
+
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+};
+
+/* Both answer with how many they did. */
+static int one_msr(struct vcpu *v, unsigned long what, struct one_msr *m)
+{
+	int r = ioctl(v->fd, what, m);
+
+	return r < 0 ? -errno : r == 1 ? 0 : -EINVAL;
+}
+
+int vcpu_peek_msr(struct vcpu *v, uint32_t index, uint64_t *ret)
+{
+	struct one_msr m = {.head.nmsrs = 1, .entry.index = index};
+	int r = one_msr(v, KVM_GET_MSRS, &m);
+
+	if (r == 0)
+		*ret = m.entry.data;
+	return r;
+}
+
+int vcpu_poke_msr(struct vcpu *v, uint32_t index, uint64_t value)
+{
+	struct one_msr m = {.head.nmsrs = 1, .entry = {.index = index, .data = value}};
+
+	return one_msr(v, KVM_SET_MSRS, &m);
+}
+
+int vcpu_set_debug(struct vcpu *v, const struct kvm_guest_debug *debug)
+{
+	return request(v, KVM_SET_GUEST_DEBUG, debug);
+}
+
 struct msrs {
 	struct kvm_msrs head;
 	struct kvm_msr_entry entry[VCPU_MSRS_MAX];
@@ -103,12 +181,9 @@ int vcpu_set_msrs(struct vcpu *v, struct vcpu_msr *msr, unsigned nr, struct err 
 
 bool vcpu_has_kvmclock(struct vcpu *v)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} m = {.head.nmsrs = 1, .entry.index = MSR_KVM_SYSTEM_TIME_NEW};
+	uint64_t value;
 
-	return ioctl(v->fd, KVM_GET_MSRS, &m) == 1 && (m.entry.data & KVM_SYSTEM_TIME_NEW_ENABLE);
+	return vcpu_peek_msr(v, MSR_KVM_SYSTEM_TIME_NEW, &value) == 0 && (value & KVM_SYSTEM_TIME_NEW_ENABLE);
 }
 
 void vcpu_was_paused(struct vcpu *v)

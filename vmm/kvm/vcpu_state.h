@@ -47,8 +47,38 @@ int vcpu_set_regs(struct vcpu *v, const struct vcpu_regs *regs, struct err *e);
 /** vcpu_get_general() - the general ones alone, on the run path. Return: 0 or a negative errno, with @ret untouched */
 int vcpu_get_general(struct vcpu *v, struct kvm_regs *ret);
 
+/**
+ * vcpu_peek_regs(), vcpu_poke_regs() - as vcpu_get_regs() and vcpu_set_regs(), on the run path, with two system calls
+ *
+ * Return: 0 or a negative errno; @ret may have changed then.
+ */
+int vcpu_peek_regs(struct vcpu *v, struct vcpu_regs *ret);
+int vcpu_poke_regs(struct vcpu *v, const struct vcpu_regs *regs);
+
+/** vcpu_peek_fpu(), vcpu_poke_fpu() - x87 and SSE, on the run path. Return: 0 or a negative errno */
+int vcpu_peek_fpu(struct vcpu *v, struct kvm_fpu *ret);
+int vcpu_poke_fpu(struct vcpu *v, const struct kvm_fpu *fpu);
+
+/**
+ * vcpu_peek_msr(), vcpu_poke_msr() - one model-specific register, on the run path
+ *
+ * Return: 0, -EINVAL: KVM refused it, or a negative errno of the ioctl; @ret is untouched on failure.
+ */
+int vcpu_peek_msr(struct vcpu *v, uint32_t index, uint64_t *ret);
+int vcpu_poke_msr(struct vcpu *v, uint32_t index, uint64_t value);
+
+/**
+ * vcpu_set_debug() - breakpoints and steps: what is to end a step with VCPU_DEBUG; on the run path
+ *
+ * Return: 0 or a negative errno. Spec: Linux Documentation/virt/kvm/api.rst, KVM_SET_GUEST_DEBUG.
+ */
+int vcpu_set_debug(struct vcpu *v, const struct kvm_guest_debug *debug);
+
 /** vcpu_get_mp_state() - KVM_MP_STATE_, on the run path. Return: 0 or more, or a negative errno */
 int vcpu_get_mp_state(struct vcpu *v);
+
+/** vcpu_state_name() - vcpu_get_mp_state() in a word or two */
+const char *vcpu_state_name(struct vcpu *v);
 
 /**
  * struct vcpu_msr - a model-specific register

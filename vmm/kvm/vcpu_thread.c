@@ -125,7 +125,7 @@ static void hold_locked(struct vcpu_thread *t)
 
 	for (;;) {
 		serve_locked(t);
-		if (!c->holds || crew_stopping(c))
+		if ((!c->holds && !t->frozen) || crew_stopping(c))
 			break;
 		set_state_locked(t, VCPU_THREAD_HELD);
 		pthread_cond_wait(&c->go, &c->lock);
@@ -138,6 +138,21 @@ void vcpu_thread_kicked(struct vcpu_thread *t)
 	pthread_mutex_lock(&t->crew->lock);
 	vcpu_clear_request(t->vcpu);
 	hold_locked(t);
+	pthread_mutex_unlock(&t->crew->lock);
+}
+
+void vcpu_thread_hold(struct vcpu_thread *t)
+{
+	pthread_mutex_lock(&t->crew->lock);
+	t->crew->holds++;
+	pthread_mutex_unlock(&t->crew->lock);
+}
+
+void vcpu_thread_freeze(struct vcpu_thread *t, bool frozen)
+{
+	pthread_mutex_lock(&t->crew->lock);
+	t->frozen = frozen;
+	pthread_cond_broadcast(&t->crew->go);
 	pthread_mutex_unlock(&t->crew->lock);
 }
 

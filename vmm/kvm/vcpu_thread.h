@@ -48,6 +48,7 @@ enum vcpu_thread_state {
  * @started: to be joined; of who called crew_start()
  * @tid: for the thread itself; for others under the crew's lock
  * @state, @call: under the crew's lock
+ * @frozen: held also when its crew is not; under the crew's lock
  * @next: in the order in which they were added
  */
 struct vcpu_thread {
@@ -59,6 +60,7 @@ struct vcpu_thread {
 	pid_t tid;
 	enum vcpu_thread_state state;
 	struct vcpu_call *call;
+	bool frozen;
 	struct vcpu_thread *next;
 };
 
@@ -236,6 +238,22 @@ void vcpu_thread_kick(struct vcpu_thread *t);
  * kick is visible then.
  */
 void vcpu_thread_kicked(struct vcpu_thread *t);
+
+/**
+ * vcpu_thread_hold() - as crew_hold(), by a thread of the crew, which goes on to vcpu_thread_kicked() and is held there
+ *
+ * Nobody is kicked: the others stop when somebody who may send signals calls crew_hold() or crew_pause(). One
+ * crew_resume() takes it back.
+ * Context: the thread itself, in struct crew_ops.run; does not block.
+ */
+void vcpu_thread_hold(struct vcpu_thread *t);
+
+/**
+ * vcpu_thread_freeze() - whether this thread stays held when its crew goes on
+ *
+ * Context: any thread that is not of the crew, while the crew is held; does not block.
+ */
+void vcpu_thread_freeze(struct vcpu_thread *t, bool frozen);
 
 /** vcpu_thread_self() - the thread of a crew that this is; NULL for any other */
 struct vcpu_thread *vcpu_thread_self(void);

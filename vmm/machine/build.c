@@ -61,6 +61,8 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
 	if (r == 0)
 		r = virtio_devices_open(config, &m->virtio, e);
+	if (r == 0 && config->gdb)
+		r = machine_gdb_open(m, e);
 	if (r == 0)
 		r = kvm_open(trace, &m->kvm, e);
 	if (r == 0)
@@ -420,6 +422,8 @@ int machine_build(struct machine *m, struct err *e)
 		r = wire_board(m, e);
 	if (r == 0)
 		r = build_cpus(m, cpuid, &entry, e);
+	if (r == 0 && m->gdb)
+		r = machine_gdb_init(m, e);
 	return r;
 }
 
@@ -432,6 +436,7 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->limit);
 	loop_timer_destroy(&m->pause.timer);
 	loop_timer_destroy(&m->button.grace);
+	gdb_stub_close(m->gdb);
 	console_destroy(m->console);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */
 	if (!virtio_devices_destroy(m->virtio)) {

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "vmm/debug/gdb/address.h"
 #include "vmm/host/broker.h"
 #include "vmm/kvm/memory.h"
 #include "vmm/machine/board.h"
@@ -26,6 +27,8 @@ int machine_check(const struct config *c, struct err *e)
 		return -EINVAL;
 	if (c->discovery == DISCOVERY_ACPI && !c->acpi)
 		return err_set(e, -EINVAL, "--discovery acpi: there is no ACPI with --no-acpi; choose cmdline or auto");
+	if (c->gdb && gdb_check(c->gdb, e) < 0)
+		return -EINVAL;
 	r = virtio_kinds_check(c, e);
 	if (r < 0)
 		return r;

@@ -37,18 +37,6 @@ struct stand {
 	struct vcpu_regs regs;
 };
 
-static const char *state_name(struct vcpu *v)
-{
-	switch (vcpu_get_mp_state(v)) {
-	case KVM_MP_STATE_RUNNABLE: return "running";
-	case KVM_MP_STATE_UNINITIALIZED: return "never started";
-	case KVM_MP_STATE_INIT_RECEIVED: return "waits for SIPI";
-	case KVM_MP_STATE_SIPI_RECEIVED: return "got SIPI";
-	case KVM_MP_STATE_HALTED: return "halted";
-	default: return "unknown state";
-	}
-}
-
 static void print_code(const struct gmem *mem, const struct vcpu_regs *regs, FILE *out)
 {
 	const struct kvm_sregs *s = &regs->system;
@@ -84,7 +72,8 @@ static void print_cpu(struct machine *m, struct vcpu *v, const struct stand *at,
 		fprintf(out, "CPU %u: its registers cannot be read\n", v->id);
 		return;
 	}
-	fprintf(out, "CPU %u: %s, %s, RIP 0x%" PRIx64, v->id, state_name(v), mode_name(s, r->rflags), (uint64_t)r->rip);
+	fprintf(out, "CPU %u: %s, %s, RIP 0x%" PRIx64, v->id, vcpu_state_name(v), mode_name(s, r->rflags),
+		(uint64_t)r->rip);
 	if (sym->name[0])
 		fprintf(out, " (%s+0x%" PRIx64 ")", sym->name, sym->offset);
 	fprintf(out, ", RSP 0x%" PRIx64 ", CR3 0x%" PRIx64 ", interrupts %s\n", (uint64_t)r->rsp, (uint64_t)s->cr3,

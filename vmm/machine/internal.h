@@ -12,6 +12,7 @@
 #include "vmm/base/board.h"
 #include "vmm/console/console.h"
 #include "vmm/console/split.h"
+#include "vmm/debug/gdb/stub.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/vcpu_thread.h"
@@ -135,6 +136,7 @@ struct machine_counts {
  * struct machine - in the order of its life: what it borrows, what OPEN opens, what BUILD makes, what the run needs
  * @virtio: from OPEN on: it holds the disks' files
  * @crew: the threads of @cpu
+ * @gdb: from OPEN on; NULL: without --gdb; @gdb_hold: it has stopped the guest
  * @limit: fires when the time limit runs out, at @limit_at_ns; 0: there is none
  */
 struct machine {
@@ -160,6 +162,8 @@ struct machine {
 	struct loop_timer limit;
 	uint64_t limit_at_ns;
 	struct machine_pause pause;
+	struct gdb_stub *gdb;
+	struct machine_hold gdb_hold;
 	struct machine_button button;
 	struct machine_ending end;
 	struct machine_counts counts;
@@ -170,6 +174,14 @@ void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_
 
 /** machine_pause_init() - make its timer. Return: 0 or a negative errno. */
 int machine_pause_init(struct machine *m);
+
+/**
+ * machine_gdb_open(), machine_gdb_init() - with --gdb, in OPEN and when the CPUs are there
+ *
+ * Return: 0 or a negative errno, with words.
+ */
+int machine_gdb_open(struct machine *m, struct err *e);
+int machine_gdb_init(struct machine *m, struct err *e);
 
 /** machine_crew - what the CPU threads do */
 extern const struct crew_ops machine_crew;

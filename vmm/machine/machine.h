@@ -130,6 +130,9 @@ struct machine_hold {
  */
 void machine_hold(struct machine *m, struct machine_hold *h);
 
+/** machine_is_held() - does anybody want it held? The loop. */
+bool machine_is_held(const struct machine *m);
+
 /** machine_release() - take machine_hold() back, held yet or not; the last one lets the guest go on. The loop. */
 void machine_release(struct machine *m, struct machine_hold *h);
 

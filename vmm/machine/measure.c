@@ -16,6 +16,7 @@ const char *vcpu_event_name(enum vcpu_event what)
 		[VCPU_INTERNAL_ERROR] = "internal_error",
 		[VCPU_ENTRY_FAILED] = "entry_failed",
 		[VCPU_SYSTEM_EVENT] = "system_event",
+		[VCPU_DEBUG] = "debug",
 		[VCPU_UNKNOWN] = "unknown",
 	};
 

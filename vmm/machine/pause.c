@@ -27,6 +27,7 @@
 static void let_go(struct machine *m)
 {
 	virtio_devices_release(m->virtio);
+	gdb_stub_place(m->gdb);
 	crew_resume(&m->crew);
 	m->pause.state = PAUSE_NONE;
 }
@@ -46,6 +47,7 @@ static void hold_limit(struct machine *m)
 static void on_held(struct machine *m)
 {
 	hold_limit(m);
+	gdb_stub_lift(m->gdb);
 	m->pause.state = PAUSE_HELD;
 	trace_paused(m->trace, m->pause.held_ns - m->pause.asked_ns);
 	for (struct machine_hold *h = m->pause.first, *next; h; h = next) {
@@ -153,4 +155,9 @@ void machine_release(struct machine *m, struct machine_hold *h)
 	if (m->pause.state == PAUSE_HELD)
 		skip_time(m, trace_now_ns());
 	let_go(m);
+}
+
+bool machine_is_held(const struct machine *m)
+{
+	return m->pause.first;
 }

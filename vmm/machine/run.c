@@ -209,6 +209,7 @@ static void on_exit_reason(struct cpu *c, const struct vcpu_exit *x)
 	case VCPU_PIO:
 	case VCPU_MMIO: vm_access(&m->vm, x); break;
 	case VCPU_KICKED: on_kick(c); break;
+	case VCPU_DEBUG: gdb_stub_exit(m->gdb, &c->thread); break;
 	case VCPU_TRIPLE_FAULT: end_or_panic(m, OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT); break;
 	case VCPU_INTERNAL_ERROR: on_internal_error(c, x->error); break;
 	case VCPU_SYSTEM_EVENT:
@@ -417,7 +418,8 @@ COLD void machine_terminate(struct machine *m, int signo)
 {
 	uint64_t grace = m->config->grace_ns;
 
-	if (m->button.signo || !grace) {
+	/* A guest that a debugger holds cannot answer. */
+	if (m->button.signo || !grace || m->gdb_hold.on) {
 		machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 		return;
 	}
@@ -464,21 +466,27 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	r = virtio_devices_start(m->virtio, m->sandbox, e);
 	if (r == 0)
 		r = start_cpus(m, e);
+	if (r == 0 && m->gdb)
+		r = gdb_stub_start(m->gdb, m->sandbox, e);
 	if (r == 0)
 		r = lock_threads(m, e);
 	if (r < 0) {
 		crew_stop(&m->crew);
+		gdb_stub_stop(m->gdb, EXIT_FAILED);
 		virtio_devices_stop(m->virtio);
 		return r;
 	}
 	m->counts.startup_ioctl_ns = m->kvm.ioctl_ns;
 	trace_running(m->trace);
+	if (m->gdb)
+		gdb_stub_begin(m->gdb);
 	crew_open(&m->crew);
 	r = loop_run(m->loop);
 	if (r < 0)
 		fail(m, DETECTOR_VMM, "the control loop failed: %s", strerror(-r));
 	trace_stopping(m->trace, outcome_name(m->end.verdict.outcome), detector_text(m->end.verdict.by));
 	crew_stop(&m->crew);
+	gdb_stub_stop(m->gdb, verdict_exit_status(&m->end.verdict));
 	virtio_devices_stop(m->virtio);
 	console_finish(m->console, CONSOLE_FINISH_NS);
 	trace_stopped(m->trace);

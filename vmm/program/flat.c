@@ -88,6 +88,8 @@ int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, 
 		f->program[f->nr].fd = -1;
 		r = open_program(f, f->nr, &config->source[f->nr], e);
 	}
+	if (r == 0 && config->gdb)
+		r = gdb_stub_open(config->gdb, &config->as, &f->gdb, e);
 	if (r == 0)
 		r = kvm_open(trace, &f->kvm, e);
 	if (r == 0)
@@ -222,6 +224,8 @@ int flat_build(struct flat *f, struct err *e)
 		r = build_vm(f, i, cpuid, e);
 	for (unsigned i = 0; r == 0 && i < f->nr; i++)
 		r = load_program(f, &f->program[i], e);
+	if (r == 0)
+		r = flat_gdb_init(f, e);
 	return r;
 }
 
@@ -270,6 +274,8 @@ void flat_destroy(struct flat *f)
 {
 	if (!f)
 		return;
+	gdb_stub_close(f->gdb);
+	loop_timer_destroy(&f->hold.timer);
 	console_destroy(f->console);
 	for (unsigned i = 0; i < f->nr_vms && f->vm; i++)
 		vm_destroy(&f->vm[i]);

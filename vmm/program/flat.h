@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "boot/format_flat.h"
+#include "security/sandbox.h"
 #include "vmm/base/err.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
@@ -38,6 +39,8 @@ struct flat_source {
  * @mem_bytes: of each window, see flat_layout.h
  * @isolate: a VM for each program; in real mode each has one anyhow
  * @timed: measure time in the guest: two readings of the clock per exit
+ * @gdb: where a debugger is waited for, see gdb_parse(); NULL: nowhere
+ * @as: for a process that owns the path of that
  * @deadline_ns: CLOCK_MONOTONIC, 0: none
  */
 struct flat_config {
@@ -46,6 +49,8 @@ struct flat_config {
 	uint64_t mem_bytes;
 	bool isolate;
 	bool timed;
+	const char *gdb;
+	struct sandbox_as as;
 	uint64_t deadline_ns;
 };
 

@@ -11,6 +11,7 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/uart16550.h"
+#include "vmm/debug/gdb/stub.h"
 #include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/program/flat.h"
@@ -81,6 +82,8 @@ struct flat_program {
  * @keyboard: input goes to program[0]
  * @turn: who has it writes to the console; @room: it may have room again. Locks are taken in this order.
  * @crew: the threads of @program
+ * @gdb: from OPEN on; NULL: nobody may debug
+ * @hold: for it; @held_ns: since when, 0: not yet
  * @running: programs that have not ended
  * @end: verdict for those that are stopped; under @lock
  */
@@ -102,6 +105,12 @@ struct flat {
 	uint64_t deadline_ns;
 	struct loop_timer limit;
 	struct char_guest keyboard;
+	struct gdb_stub *gdb;
+	struct {
+		struct loop_timer timer;
+		bool on;
+		uint64_t asked_ns, held_ns;
+	} hold;
 
 	pthread_mutex_t turn;
 	pthread_mutex_t room_lock;
@@ -115,6 +124,11 @@ struct flat {
 
 /** flat_crew - what the threads do */
 extern const struct crew_ops flat_crew;
+
+/* flat_gdb.c */
+
+/** flat_gdb_init() - when the programs are there. Return: 0 or a negative errno */
+int flat_gdb_init(struct flat *f, struct err *e);
 
 /* flat_io.c */
 

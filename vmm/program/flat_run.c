@@ -108,6 +108,7 @@ static void on_step(struct flat_program *p, const struct vcpu_exit *x)
 		trace_mmio_unclaimed(p->flat->trace, x->mmio.gpa, x->mmio.len, x->mmio.write ? "write" : "read");
 		break;
 	case VCPU_HLT: halted(p); break;
+	case VCPU_DEBUG: gdb_stub_exit(p->flat->gdb, &p->thread); break;
 	case VCPU_KICKED: vcpu_thread_kicked(&p->thread); break;
 	case VCPU_TRIPLE_FAULT:
 		ended(p, OUTCOME_CRASH, DETECTOR_TRIPLE_FAULT,
@@ -241,18 +242,23 @@ int flat_run(struct flat *f, struct err *e)
 		err_sys(e, r, "cannot set up");
 	} else {
 		r = start_threads(f, e);
+		if (r == 0 && f->gdb)
+			r = gdb_stub_start(f->gdb, f->sandbox, e);
 		if (r == 0)
 			r = lock_threads(f, e);
 		if (r < 0)
 			flat_end(f, OUTCOME_FAILURE, DETECTOR_VMM, 0);
 	}
 	if (r == 0) {
+		if (f->gdb)
+			gdb_stub_begin(f->gdb);
 		crew_open(&f->crew);
 		r = loop_run(f->loop);
 		if (r < 0)
 			err_sys(e, r, "epoll_wait");
 	}
 	stop_all(f);
+	gdb_stub_stop(f->gdb, flat_exit_status(f));
 	loop_timer_destroy(&f->limit);
 	if (f->console)
 		console_finish(f->console, CONSOLE_FINISH_NS);

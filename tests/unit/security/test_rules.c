@@ -469,6 +469,12 @@ static void requests_are_those_of_kvm(void **state)
 		{"KVM_SET_PIT2", KVM_SET_PIT2},
 		{"KVM_GET_MSRS", KVM_GET_MSRS},
 		{"KVM_KVMCLOCK_CTRL", KVM_KVMCLOCK_CTRL},
+		{"KVM_SET_REGS", KVM_SET_REGS},
+		{"KVM_SET_SREGS", KVM_SET_SREGS},
+		{"KVM_SET_MSRS", KVM_SET_MSRS},
+		{"KVM_GET_FPU", KVM_GET_FPU},
+		{"KVM_SET_FPU", KVM_SET_FPU},
+		{"KVM_SET_GUEST_DEBUG", KVM_SET_GUEST_DEBUG},
 	};
 	size_t seen = 0;
 
@@ -493,6 +499,7 @@ static void few_calls(void **state)
 		[SANDBOX_DISK] = 16,
 		[SANDBOX_MISC] = 22,
 		[SANDBOX_VCPU] = 10,
+		[SANDBOX_GDB] = 16,
 		[SANDBOX_BROKER] = 12,
 		[SANDBOX_REPORT] = 7,
 	};
