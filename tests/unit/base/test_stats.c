@@ -126,6 +126,8 @@ static void test_json(void **state)
 	json_end(&j);
 	assert_int_equal(json_finish(&j), 0);
 	fclose(f);
+	assert_non_null(strstr(text, "\"cycles\": {"));
+	assert_non_null(strstr(text, "\"histogram\": {"));
 	assert_non_null(strstr(text, "\"median\": 2,"));
 	assert_non_null(strstr(text, "\"p99.9\": 3,"));
 	assert_non_null(strstr(text, "\"above\": 0"));

@@ -90,6 +90,72 @@ static void test_plots(void **state)
 	}
 }
 
+/* Ticks: where they are, and the number beside them. */
+struct ticks {
+	double at[64], value[64];
+	size_t nr;
+};
+
+static void tick_add(struct ticks *t, double at, const char *number)
+{
+	assert_true(t->nr < ARRAY_SIZE(t->at));
+	t->at[t->nr] = at;
+	t->value[t->nr++] = strtod(number, NULL);
+}
+
+/* Where a value is drawn, by the first and the last tick. */
+static double place(const struct ticks *t, double value)
+{
+	const double first = t->value[0], last = t->value[t->nr - 1];
+
+	return t->at[0] + (value - first) / (last - first) * (t->at[t->nr - 1] - t->at[0]);
+}
+
+/* Points lie where the axes say, and the axes reach as far as the points. */
+static void test_places(void **state)
+{
+	static const double x[] = {-2, 7, 1}, y[] = {3, -1, 0};
+	const struct svg_plot p = {.title = "t",
+		.x_label = "x",
+		.y_label = "y",
+		.nr = 1,
+		.series = {{.name = "s", .x = x, .y = y, .nr = 3}}};
+	char *text = drawn(&p), number[32];
+	struct ticks across = {.nr = 0}, up = {.nr = 0};
+	double a, b, c, left = -1, right = -1;
+	size_t points = 0;
+
+	for (const char *at = text; at; at = strchr(at, '\n'), at += at != NULL) {
+		if (sscanf(at, "<path d=\"M%lf %lfH%lf\" stroke=%*[^\n] <text%*[^>]>%31[^<]", &a, &b, &c, number) ==
+			4) {
+			/* All lines from the left end to the right. */
+			assert_true(up.nr == 0 || (a == left && c == right));
+			left = a;
+			right = c;
+			tick_add(&up, b, number);
+		} else if (sscanf(at, "<path d=\"M%lf %lfv5\" stroke=%*[^\n] <text%*[^>]>%31[^<]", &a, &b, number) ==
+			3) {
+			/* Below the lowest line. */
+			assert_true(up.nr && b == up.at[0]);
+			tick_add(&across, a, number);
+		}
+	}
+	assert_in_range(up.nr, 3, 64);
+	assert_in_range(across.nr, 3, 64);
+	assert_true(left >= 0 && left < right && right <= 800);
+	assert_true(across.at[0] >= left - 0.1 && across.at[across.nr - 1] <= right + 0.1);
+	assert_true(across.value[0] <= -2 && across.value[across.nr - 1] >= 7);
+	assert_true(up.value[0] <= -1 && up.value[up.nr - 1] >= 3);
+	for (const char *at = text; (at = strstr(at, "<circle ")); at++, points++) {
+		assert_int_equal(sscanf(at, "<circle cx=\"%lf\" cy=\"%lf\"", &a, &b), 2);
+		assert_true(points < ARRAY_SIZE(x));
+		assert_float_equal(a, place(&across, x[points]), 0.11);
+		assert_float_equal(b, place(&up, y[points]), 0.11);
+	}
+	assert_int_equal(points, ARRAY_SIZE(x));
+	free(text);
+}
+
 static void test_one_point(void **state)
 {
 	const double zero = 0;
@@ -176,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plots),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_one_point),
 		cmocka_unit_test(test_escaped),
 		cmocka_unit_test(test_histograms),

@@ -208,6 +208,9 @@ static void guest_events_are_rate_limited(void **state)
 	trace_pio_unclaimed(t, 0x80, 1, "write");
 	assert_int_equal(k->nr, passed + 102);
 	assert_int_equal(k->r[k->nr - 1].suppressed + passed, 500);
+	/* What is asked for from outside is the sum, and in nobody's way. */
+	assert_int_equal(trace_suppressed(t, TRACE_EV_pio_unclaimed), 500 - passed);
+	assert_int_equal(trace_suppressed(t, TRACE_EV_mmio_unclaimed), 0);
 	trace_pio_unclaimed(t, 0x80, 1, "write");
 	assert_int_equal(k->r[k->nr - 1].suppressed, 0);
 	trace_free(t);

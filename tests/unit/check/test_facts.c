@@ -108,6 +108,52 @@ static void what_is_touched_counts(void **state)
 	munmap(ram, size);
 }
 
+/* The kernel's word for it, in /proc/cpuinfo: NULL where it has none. */
+static char *cpuinfo(const char *key, char *buf, size_t size)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char *value = NULL;
+
+	assert_non_null(f);
+	while (!value && fgets(buf, (int)size, f))
+		if (!strncmp(buf, key, strlen(key)) && (value = strchr(buf, ':'))) {
+			value += strspn(value, ": ");
+			value[strcspn(value, "\n")] = '\0';
+			for (size_t n = strlen(value); n && value[n - 1] == ' '; n--)
+				value[n - 1] = '\0';
+		}
+	fclose(f);
+	return value;
+}
+
+/* The name of the processor, and whether it is a real one. */
+static void the_processor(void **state)
+{
+	char *text, *at, line[16384], want[256];
+	const char *name = cpuinfo("model name", line, sizeof(line));
+	struct host_facts h;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct json j;
+
+	assert_non_null(name);
+	snprintf(want, sizeof(want), "\"cpu\": \"%s\"", name);
+	host_facts_open(&h);
+	json_begin(&j, f);
+	json_object(&j, NULL);
+	host_facts_json_host(&h, 12, &j, "host");
+	json_end(&j);
+	assert_int_equal(json_finish(&j), 0);
+	fclose(f);
+	host_facts_close(&h);
+	assert_non_null(strstr(text, want));
+	at = strstr(text, "\"hypervisor\": ");
+	assert_non_null(at);
+	assert_int_equal(at[strlen("\"hypervisor\": ")] == '"',
+		strstr(cpuinfo("flags", line, sizeof(line)), " hypervisor") != NULL);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +161,7 @@ int main(void)
 		cmocka_unit_test(lines_are_cut_nowhere),
 		cmocka_unit_test(no_smaps),
 		cmocka_unit_test(what_is_touched_counts),
+		cmocka_unit_test(the_processor),
 	};
 
 	return run_group(tests);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -71,6 +72,17 @@ static void open_it(const char *path, bool sandboxed, struct outfile *f)
 		fail_msg("%s", e.text);
 }
 
+/* As a disk that is full: no file may grow. */
+static void no_room(bool full)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, full ? SIG_IGN : SIG_DFL);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = full ? 0 : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
 /* As a file system that has no O_TMPFILE. */
 static bool no_unnamed;
 
@@ -124,6 +136,27 @@ static void replaces_whole_or_not_at_all(void **state)
 		fputs("half", f.out);
 		assert_int_equal(outfile_commit(&f, -ENOSPC, &e), -ENOSPC);
 		assert_non_null(strstr(e.text, "--x: cannot write a, which stays as it was: No space left"));
+		outfile_close(&f);
+		holds("a", "new");
+		files_are(1);
+		/* And because the last bytes, which were still with us, found no room. */
+		open_it("a", sandboxed, &f);
+		fputs("half", f.out);
+		no_room(true);
+		assert_int_equal(outfile_commit(&f, 0, &e), -EFBIG);
+		no_room(false);
+		assert_non_null(strstr(e.text, "--x: cannot write a, which stays as it was: File too large"));
+		outfile_close(&f);
+		holds("a", "new");
+		files_are(1);
+		/* Or bytes long before. */
+		open_it("a", sandboxed, &f);
+		no_room(true);
+		fputs("half", f.out);
+		assert_int_equal(fflush(f.out), EOF);
+		no_room(false);
+		fputs("and half", f.out);
+		assert_true(outfile_commit(&f, 0, &e) < 0);
 		outfile_close(&f);
 		holds("a", "new");
 		files_are(1);

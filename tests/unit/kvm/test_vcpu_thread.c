@@ -441,6 +441,28 @@ static void calls_from_everywhere(void **state)
 	end_crew();
 }
 
+static void *call_the_first(void *arg)
+{
+	for (unsigned i = 0; i < 300; i++)
+		SURE(crew_call(&rig.m[0].t, count, arg, LONG_NS) == 0);
+	return NULL;
+}
+
+/* Who waits for the end of another's call hears of it, though nothing else happens. */
+static void calls_wait_for_each_other(void **state)
+{
+	pthread_t caller[4];
+	unsigned calls = 0;
+
+	open_crew(all_spin);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&caller[i], NULL, call_the_first, &calls), 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(caller[i], NULL), 0);
+	assert_int_equal(calls, 1200);
+	end_crew();
+}
+
 static void stop_while_paused(void **state)
 {
 	struct vcpu_thread *late;
@@ -521,6 +543,7 @@ int main(void)
 		cmocka_unit_test(a_thread_that_has_ended),
 		cmocka_unit_test(a_kick_is_seen_by_the_owner),
 		cmocka_unit_test(calls_from_everywhere),
+		cmocka_unit_test(calls_wait_for_each_other),
 		cmocka_unit_test(stop_while_paused),
 		cmocka_unit_test(stop_while_pausing),
 		cmocka_unit_test(cpu_time_of_a_thread),
