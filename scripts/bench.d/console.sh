@@ -10,7 +10,7 @@ console_part() {
 	local others=()
 	gcc -Os -Wall -Wextra -static -s -o "$work/console-text" "$here/bench.d/console-text.c" || die "cannot compile the text"
 	# shellcheck disable=SC2016 # the guest's shell
-	"$here/initramfs" --version "$1" --run 'if [ "$tty" = hvc0 ]; then console-text hvc0 65536 1048576; else console-text ttyS0 4096 32768; fi' \
+	"$here/initramfs" --no-drivers --version "$1" --run 'if [ "$tty" = hvc0 ]; then console-text hvc0 65536 1048576; else console-text ttyS0 4096 32768; fi' \
 		"$work/console.cpio" "$work/console-text:/bin/console-text" module:virtio_mmio module:virtio_console || exit
 	if [ -n "${VMM_BEFORE:-}" ]; then
 		cp "$VMM_BEFORE" "$work/before"

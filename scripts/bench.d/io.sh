@@ -8,7 +8,7 @@
 io_part() {
 	need_packages fio
 	gcc -Os -Wall -Wextra -static -s -o "$work/tcp-stream" "$here/bench.d/tcp-stream.c" || die "cannot compile the streams"
-	"$here/initramfs" --version "$1" --run 'sh /io-guest.sh' "$work/io.cpio" \
+	"$here/initramfs" --no-drivers --version "$1" --run 'sh /io-guest.sh' "$work/io.cpio" \
 		"$here/bench.d/io-guest.sh:/io-guest.sh" "$(type -P fio)" "$work/tcp-stream:/tcp-stream" \
 		module:virtio_mmio module:virtio_blk module:virtio_net module:af_packet || exit
 	# A minute where nothing else runs.

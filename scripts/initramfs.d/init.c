@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The init of scripts/initramfs: mounts what programs expect, loads the
- * modules named in /etc/modules in their order, greets, runs /etc/run (a shell
- * script), else /etc/argv (a program and its arguments, one in a line), else a
- * shell, and powers off.
+ * modules named in /etc/modules in their order and the drivers of /etc/drivers
+ * whose devices are there, greets, runs /etc/run (a shell script), else
+ * /etc/argv (a program and its arguments, one in a line), else a shell, and
+ * powers off.
  *
  * The greeting is one line, "vmm guest: ...", so that a test can wait for it;
  * at the end stands "vmm guest: result N", N as a shell tells it (128 + S for a
@@ -23,6 +24,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +49,16 @@ static void try_mount(const char *type, const char *where, const char *opts)
 		fprintf(stderr, "init: mount %s: %s\n", where, strerror(errno));
 }
 
+static void load_module(const char *path, const char *params)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || (syscall(SYS_finit_module, fd, params, 0) && errno != EEXIST))
+		fprintf(stderr, "init: module %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void load_modules(void)
 {
 	char line[512];
@@ -61,12 +73,63 @@ static void load_modules(void)
 
 		if (params)
 			*params++ = 0;
-		int fd = open(line, O_RDONLY | O_CLOEXEC);
+		load_module(line, params ? params : "");
+	}
+	fclose(list);
+}
 
-		if (fd < 0 || (syscall(SYS_finit_module, fd, params ? params : "", 0) && errno != EEXIST))
-			fprintf(stderr, "init: module %s: %s\n", line, strerror(errno));
-		if (fd >= 0)
-			close(fd);
+/* Which devices of virtio there are, a bit each by their number. The bus numbers them virtio0, virtio1, ... */
+static uint64_t virtio_devices(void)
+{
+	uint64_t there = 0;
+	char path[64];
+
+	for (int i = 0; i < 64; i++) {
+		unsigned id = 0;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/bus/virtio/devices/virtio%d/device", i);
+		f = fopen(path, "re");
+		if (f && fscanf(f, "%i", &id) == 1 && id < 64)
+			there |= UINT64_C(1) << id;
+		if (f)
+			fclose(f);
+	}
+	return there;
+}
+
+/*
+ * /etc/drivers: the release of the kernel that they are for, then "NUMBER PATH..." in lines: what a device of virtio
+ * with that number needs, and first with 0 what finds the devices.
+ */
+static void load_drivers(void)
+{
+	char line[4096], *path, *rest;
+	FILE *list = fopen("/etc/drivers", "re");
+	uint64_t there = 0;
+	struct utsname uts;
+
+	if (!list)
+		return;
+	uname(&uts);
+	if (fgets(line, sizeof(line), list))
+		line[strcspn(line, "\n")] = 0;
+	/* Another kernel than the one that the modules are of has its drivers built in, or has none. */
+	if (strcmp(line, uts.release)) {
+		if (!virtio_devices())
+			fprintf(stderr, "init: no drivers for virtio: the modules here are those of Linux %s\n", line);
+		fclose(list);
+		return;
+	}
+	while (fgets(line, sizeof(line), list)) {
+		unsigned long id = strtoul(line, &rest, 10);
+
+		if (id && !(there >> id % 64 & 1))
+			continue;
+		while ((path = strtok_r(NULL, " \n", &rest)))
+			load_module(path, "");
+		if (!id)
+			there = virtio_devices();
 	}
 	fclose(list);
 }
@@ -321,6 +384,7 @@ int main(void)
 	symlink("/proc/self/fd/1", "/dev/stdout");
 	symlink("/proc/self/fd/2", "/dev/stderr");
 	load_modules();
+	load_drivers();
 	if (!access("/etc/root-disk", F_OK))
 		become_root_disk();
 	loopback_up();

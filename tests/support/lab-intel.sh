@@ -11,7 +11,7 @@ intel_needs() {
 	gcc -O2 -Wall -Wextra -Werror -static -s -o "$TEST_TMP/xstate" tests/guest/xstate.c
 	mkdir -p "$TEST_TMP/want"
 	python3 tests/support/flat-want.py "$TEST_TMP/want"
-	scripts/initramfs --run 'sh /intel.sh' "$TEST_TMP/root.cpio" tests/lab/inner/guest.sh:/guest.sh \
+	scripts/initramfs --no-drivers --run 'sh /intel.sh' "$TEST_TMP/root.cpio" tests/lab/inner/guest.sh:/guest.sh \
 		tests/lab/inner/intel-guest.sh:/intel.sh "$TEST_TMP/xstate:/bin/xstate" module:virtio_mmio module:virtio_blk
 	# What a baseline belongs to.
 	compiler=$(readelf -p .comment "$VMM" | sed -n 's/^ *\[[^]]*\]  *//p' | head -n 1)

@@ -16,7 +16,7 @@ net_suite() {
 	setpriv=$(command -v setpriv)
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/tap-launch" tests/support/tap-launch.c
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/tcp-send" tests/support/tcp-send.c
-	scripts/initramfs --run 'sh /net-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/net-guest.sh:/net-guest.sh \
+	scripts/initramfs --no-drivers --run 'sh /net-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/net-guest.sh:/net-guest.sh \
 		"$TEST_TMP/tcp-send:/tcp-send" \
 		module:virtio_mmio module:virtio_net module:af_packet module:virtio_blk
 	suite "$1" --timeout 600 --mem 3G --file "$passt" --file "$setpriv" -- kernel="$(kernel_of --format vmlinux)" \
@@ -28,7 +28,7 @@ pause_suite() {
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/tap-launch" tests/support/tap-launch.c
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/vsockcat" tests/guest/vsockcat.c
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/ptykeys" tests/support/ptykeys.c -lutil
-	scripts/initramfs --run 'sh /pause-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/pause-guest.sh:/pause-guest.sh \
+	scripts/initramfs --no-drivers --run 'sh /pause-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/pause-guest.sh:/pause-guest.sh \
 		"$TEST_TMP/vsockcat:/bin/vsockcat" module:virtio_mmio module:virtio_net module:virtio_blk \
 		module:vmw_vsock_virtio_transport
 	suite pause --timeout 1500 --mem 3G -- kernel="$(kernel_of --format vmlinux)" root="$TEST_TMP/root.cpio" pauses="$1" \

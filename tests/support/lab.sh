@@ -7,14 +7,14 @@
 guest_root() {
 	local out=$1
 	shift
-	scripts/initramfs --run 'sh /guest.sh' "$out" tests/lab/inner/guest.sh:/guest.sh "$@" || exit
+	scripts/initramfs --no-drivers --run 'sh /guest.sh' "$out" tests/lab/inner/guest.sh:/guest.sh "$@" || exit
 }
 
 # legacy_root OUT [ARG...]: one that runs tests/lab/inner/legacy-guest.sh.
 legacy_root() {
 	local out=$1
 	shift
-	scripts/initramfs --run 'sh /guest.sh' "$out" tests/lab/inner/legacy-guest.sh:/guest.sh "$@" || exit
+	scripts/initramfs --no-drivers --run 'sh /guest.sh' "$out" tests/lab/inner/legacy-guest.sh:/guest.sh "$@" || exit
 }
 
 # kernel_of ARG...: prints the path of a kernel, or ends the test: a command substitution alone would go on without.
