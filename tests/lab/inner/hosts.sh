@@ -57,4 +57,8 @@ esac
 # shellcheck disable=SC2086 # two words
 boot --kernel "$tiny" --initrd "$root" --append quiet --cpus 2 $how
 check "$host: two CPUs to init's script and power-off" all_of status_is 0 -- cpus_are 2
+# shellcheck disable=SC2086 # two words
+run "$VMM" flat --mem 64K "$event,mode=real" $how
+check "$host: MMIO behind an interrupt that the guest delivered to itself" all_of status_is 0 -- test "$out" = '1,000 stores' -- \
+	test -z "$(printf '%s\n' "$err" | grep -v 'the sandbox is not complete')"
 finish
