@@ -6,12 +6,12 @@
 
 # rootless NAME RELEASE ELF: to its last words. Kernels for real time write their log so slowly (not looked into: on a busy
 # machine 5.10-rt and 6.1-rt did not come to the panic in 150 and 80 s) that they are quiet, and vmm has the verdict
-# before the line is whole.
+# before the line is whole. 5.10-rt ends the line behind the colon.
 rootless() {
 	case $1 in
 	*-rt)
 		boot --kernel "$3" --mem 256M --append quiet
-		check "$1 ($2) without a root, quiet: status 34" all_of status_is 34 -- out_has 'Kernel panic - not syncing: ' -- \
+		check "$1 ($2) without a root, quiet: status 34" all_of status_is 34 -- out_has 'Kernel panic - not syncing:' -- \
 			err_has '^vmm: the guest panicked \(console text'
 		return
 		;;
