@@ -16,6 +16,8 @@ trap 'rm -rf "$TEST_TMP"' EXIT
 # A second of Bochs's time is 50 million instructions: limits are this many times longer there.
 SLOW=1
 [ "${VMM_LAB:-}" != bochs ] || SLOW=10
+# Of one test of a unit test's program (tests/support/unit.h), where each fork takes milliseconds.
+export VMM_TEST_SECONDS=$((100 * SLOW))
 # No boot takes this long: it is there so that one that hangs does not take all the others with it.
 LIMIT=${LIMIT:-$((150 * SLOW))s}
 
