@@ -44,6 +44,14 @@ static const struct command {
 #undef X
 };
 
+static bool is_command(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(word, commands[i].name))
+			return true;
+	return false;
+}
+
 /* The answer to --help or --version has to arrive. */
 static int print(void (*text)(FILE *out))
 {
@@ -71,7 +79,6 @@ static const struct option_def *asked_for(int argc, char **argv)
 static int no_command(const char *word, struct err *e)
 {
 	const struct command *near = NULL;
-	struct args none = {0};
 	unsigned best = 2;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -84,7 +91,7 @@ static int no_command(const char *word, struct err *e)
 	}
 	if (near)
 		return err_set(e, -EINVAL, "%s: unknown command; did you mean %s?", word, near->name);
-	return args_stray(&none, word, e);
+	return err_set(e, -EINVAL, "%.200s: no command and no file; `vmm --help` lists the commands", word);
 }
 
 int main(int argc, char **argv)
@@ -94,7 +101,10 @@ int main(int argc, char **argv)
 	struct err e = {};
 
 	entry_ns = trace_now_ns();
-	if (argc > 1 && argv[1][0] != '-') {
+	if (argc > 1 && !strcmp(argv[1], "help"))
+		return print(help_print);
+	/* The name of a command counts before that of a file: ./check is one. */
+	if (argc > 1 && argv[1][0] != '-' && (is_command(argv[1]) || !args_is_file(argv[1]))) {
 		command = NULL;
 		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 			if (!strcmp(argv[1], commands[i].name))

@@ -174,7 +174,7 @@ static int check(const struct config *c, struct err *e)
 {
 	if (!c->kernel)
 		return err_set(
-			e, -EINVAL, "no kernel to boot: give one with --kernel FILE (`vmm --help` lists the options)");
+			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm --help` lists all");
 	return runfiles_check(c, e);
 }
 

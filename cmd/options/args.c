@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/options/commands.h"
+#include "cmd/options/foreign.h"
 #include "vmm/base/file.h"
 
 void args_init(struct args *a, int argc, char **argv)
@@ -15,7 +16,10 @@ void args_init(struct args *a, int argc, char **argv)
 static int unknown(const char *word, const char *name, size_t len, struct err *e)
 {
 	const struct option_def *near = option_nearest(name, len);
+	const char *ours = foreign_find(NULL, name, len);
 
+	if (ours)
+		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean %s?", word, ours);
 	if (near)
 		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean --%s%s?", word,
 			len > 3 && !strncmp(name, "no-", 3) && option_takes_off(near) ? "no-" : "", near->name);
@@ -24,7 +28,9 @@ static int unknown(const char *word, const char *name, size_t len, struct err *e
 
 static int next_short(const char *word, struct arg *ret, struct err *e)
 {
-	const struct option_def *meant = option_find(word + 1, strcspn(word + 1, "="));
+	size_t len = strcspn(word + 1, "=");
+	const struct option_def *meant = option_find(word + 1, len);
+	const char *ours = foreign_find(NULL, word + 1, len);
 
 	for_each_option(o) {
 		if (o->letter && word[1] == o->letter && !word[2]) {
@@ -34,6 +40,8 @@ static int next_short(const char *word, struct arg *ret, struct err *e)
 	}
 	if (meant)
 		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean --%s?", word, meant->name);
+	if (ours)
+		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean %s?", word, ours);
 	return err_set(e, -EINVAL,
 		"%.200s: unknown option; options are words, such as --mem, and `vmm --help` lists all", word);
 }
@@ -54,6 +62,7 @@ static int take_value(
 				"--%s: needs a value, but %.200s follows; if that is the value: --%s=%.200s", o->name,
 				value, o->name, value);
 		a->next++;
+		a->unquoted = o;
 	}
 	*ret = (struct arg){.option = o, .value = value};
 	return 1;
@@ -77,6 +86,7 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 		return 1;
 	}
 	a->bare = NULL;
+	a->unquoted = NULL;
 	if (word[1] != '-')
 		return next_short(word, ret, e);
 
@@ -109,20 +119,50 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 	return take_value(a, o, eq, ret, e);
 }
 
-int args_stray(const struct args *a, const char *word, struct err *e)
+bool args_is_file(const char *word)
 {
+	return strchr(word, '/') || (*word && file_is_regular(word));
+}
+
+/* The value of an option that takes one after "=" only, or a word of a text without quotes around it. */
+static bool is_of_option(const struct args *a, const char *word, struct err *e)
+{
+	const struct option_def *o = a->bare, *first = o && o->type == OPT_LIST ? o->list->keys : NULL;
 	struct option_value v;
 
-	if (a->bare && !option_parse(a->bare, word, &v, NULL))
-		return err_set(e, -EINVAL, "%.200s: belongs to no option; if it is the value of --%s: --%s=%.200s",
-			word, a->bare->name, a->bare->name, word);
+	if (o && !option_parse(o, word, &v, NULL)) {
+		err_set(e, -EINVAL, "%.200s: belongs to no option; if it is the value of --%s: --%s=%.200s", word,
+			o->name, o->name, word);
+		return true;
+	}
+	if (first && !option_parse(first, word, &v, NULL)) {
+		err_set(e, -EINVAL, "%.200s: belongs to no option; did you mean --%s=%s=%.200s?", word, o->name,
+			first->name, word);
+		return true;
+	}
+	if (a->unquoted && a->unquoted->type == OPT_STRING) {
+		err_set(e, -EINVAL,
+			"%.200s: belongs to no option; a --%s of several words needs quotes: --%s '... %.200s'", word,
+			a->unquoted->name, a->unquoted->name, word);
+		return true;
+	}
+	return false;
+}
+
+int args_stray(const struct args *a, const char *word, struct err *e)
+{
+	if (is_of_option(a, word, e))
+		return -EINVAL;
 #define X(name, help)                                                                                                  \
 	if (!strcmp(word, #name))                                                                                      \
 		return err_set(e, -EINVAL, "%s: a subcommand comes before all options: vmm %s ...", word, word);
 	COMMANDS(X)
 #undef X
-	if (*word && file_is_regular(word))
-		return err_set(e, -EINVAL, "%s: belongs to no option; to boot it: --kernel %s", word, word);
+	if (args_is_file(word))
+		return err_set(e, -EINVAL,
+			"%.200s: belongs to no option; as a kernel, disk or initrd: --kernel FILE, "
+			"--disk path=FILE, --initrd FILE",
+			word);
 	return err_set(
 		e, -EINVAL, "%.200s: belongs to no option; `vmm --help` lists them", *word ? word : "an empty word");
 }

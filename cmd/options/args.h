@@ -19,7 +19,8 @@ struct args {
 	char **argv;
 	int next;
 	bool ended;
-	const struct option_def *bare;
+	const struct option_def *bare;     /* stands without a value at the end of what was read */
+	const struct option_def *unquoted; /* has the word before as its value */
 };
 
 /**
@@ -42,6 +43,9 @@ void args_init(struct args *a, int argc, char **argv);
  * Trust: operator.
  */
 int args_next(struct args *a, struct arg *ret, struct err *e);
+
+/** args_is_file() - a word that must have been meant for a file: there is such a file, or it has a slash */
+bool args_is_file(const char *word);
 
 /**
  * args_stray() - say why a word that belongs to no option is wrong here

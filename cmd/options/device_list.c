@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cmd/options/foreign.h"
 #include "vmm/base/assert.h"
 
 const struct option_def *device_list_find(const struct option_def *o, const char *name, size_t len)
@@ -47,6 +49,7 @@ static char *cut_word(char **at)
 
 static int unknown(const struct option_def *o, const char *word, size_t len, struct err *e)
 {
+	const char *ours = foreign_find(o->name, word, len);
 	char names[256] = "";
 	size_t n = 0;
 
@@ -54,11 +57,20 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 		n += (size_t)snprintf(names + n, sizeof(names) - MIN(n, sizeof(names)), "%s%s", n ? ", " : "", k->name);
 	if (!*word)
 		return err_set(e, -EINVAL, "a key is missing; the keys are %s", names);
+	if (ours)
+		return err_set(
+			e, -EINVAL, "%.*s: unknown key; did you mean %s? The keys are %s", (int)len, word, ours, names);
+	/* An interface has its kind in its name: tap0. */
+	for_each_key(k, o)
+		if (!word[len] && !k->bare && len > strlen(k->name) && !strncmp(word, k->name, strlen(k->name)) &&
+			!word[strlen(k->name) + strspn(word + strlen(k->name), "0123456789")])
+			return err_set(e, -EINVAL, "%.200s: unknown key; did you mean %s=%.200s? The keys are %s", word,
+				k->name, word, names);
 	for_each_key(k, o)
 		if (edit_distance(word, len, k->name, strlen(k->name), 1) <= 1)
 			return err_set(e, -EINVAL, "%.*s: unknown key; did you mean %s? The keys are %s", (int)len,
 				word, k->name, names);
-	if (!word[len] && o->list->keys[0].type == OPT_PATH)
+	if (!word[len] && o->list->keys[0].type == OPT_PATH && (strpbrk(word, "/.") || !access(word, F_OK)))
 		return err_set(e, -EINVAL, "%.200s: unknown key; did you mean %s=%.200s? The keys are %s", word,
 			o->list->keys[0].name, word, names);
 	return err_set(e, -EINVAL, "%.*s: unknown key; the keys are %s", (int)MIN(len, 200), word, names);

@@ -69,7 +69,7 @@ static void print_option(FILE *out, const struct option_def *o)
 
 void help_print(FILE *out)
 {
-	fputs("usage: vmm [run] --kernel FILE [OPTION...]\n"
+	fputs("usage: vmm [run] KERNEL [OPTION...]\n"
 	      "       vmm COMMAND [OPTION...]\n"
 	      "\n"
 	      "Commands:\n",

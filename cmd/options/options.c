@@ -226,7 +226,7 @@ const struct option_def options[] = {
 		FIELD(char *, kernel),
 		.help = "kernel to boot: vmlinux (ELF), the same gzipped, or bzImage",
 		.man = OPTION_MAN(
-			"The kernel to boot.\n"
+			"The kernel to boot; also without the name of the option.\n"
 			"What it is, is told from its content: an ELF64 vmlinux, a vmlinux compressed with gzip, or "
 			"a bzImage of boot protocol 2.12 or later.\n"
 			"A machine cannot run without one."),

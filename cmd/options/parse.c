@@ -33,6 +33,7 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 {
 	CLEANUP_SETTINGS struct settings file = {0}, line = {0};
 	const struct option_def *config = option_find("config", strlen("config"));
+	const struct option_def *kernel = option_find("kernel", strlen("kernel"));
 	const struct setting *path = &line.setting[config - options];
 	struct config c;
 	struct args a;
@@ -41,6 +42,9 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 
 	args_init(&a, argc, argv);
 	while ((r = args_next(&a, &arg, e)) > 0) {
+		/* A kernel needs no word before it. */
+		if (!arg.option && !line.setting[kernel - options].nr && args_is_file(arg.value))
+			arg.option = kernel;
 		r = arg.option ? take(&arg, cmd, own, &line, e) : args_stray(&a, arg.value, e);
 		if (r < 0)
 			break;

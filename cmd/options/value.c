@@ -244,6 +244,23 @@ static int parse_user(const struct option_def *o, const char *text, uint64_t *re
 	return 0;
 }
 
+/* Digits alone, which are right with the unit that nearly everybody means. */
+static void hint_unit(const struct option_def *o, const char *text, char unit, struct err *e)
+{
+	char with[32];
+	size_t len = strlen(text);
+	struct option_value v;
+	struct err words;
+
+	if (!e || !len || len > 20 || strspn(text, "0123456789") != len)
+		return;
+	snprintf(with, sizeof(with), "%s%c", text, unit);
+	if (option_parse(o, with, &v, NULL) < 0)
+		return;
+	words = *e;
+	err_set(e, -EINVAL, "%.400s; did you mean %s?", words.text, with);
+}
+
 int option_parse(const struct option_def *o, const char *text, struct option_value *ret, struct err *e)
 {
 	struct option_value v = {0};
@@ -261,10 +278,14 @@ int option_parse(const struct option_def *o, const char *text, struct option_val
 	case OPT_SIZE:
 		r = parse_size(text, &v.n);
 		r = check_number(o, r, v.n, "not a size (digits, then K, M, G or T)", e);
+		if (r < 0)
+			hint_unit(o, text, 'M', e);
 		break;
 	case OPT_DURATION:
 		r = parse_duration(text, &v.n);
 		r = check_number(o, r, v.n, "not a time (digits, then ns, us, ms, s, m or h)", e);
+		if (r < 0)
+			hint_unit(o, text, 's', e);
 		break;
 	case OPT_PORT:
 		if (!strcasecmp(text, "off"))

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cmd/options/device_list.h"
+#include "cmd/options/foreign.h"
 #include "cmd/options/options.h"
 #include "cmd/options/parse.h"
 #include "tests/support/unit.h"
@@ -108,14 +109,26 @@ static void errors(void **state)
 		{{"--no-"}, "--no-: unknown option", "--help"},
 		{{"--zzzzzz=1"}, "--zzzzzz=1: unknown option", "`vmm --help` lists all"},
 		{{"--=1"}, "--=1: unknown option", ""},
-		{{"-m", "1G"}, "-m: unknown option", "--mem"},
+		{{"-m", "1G"}, "-m: unknown option", "did you mean --mem SIZE?"},
+		{{"-smp", "2"}, "-smp: unknown option", "did you mean --cpus N?"},
+		{{"--ram", "1G"}, "--ram: unknown option", "did you mean --mem SIZE?"},
+		{{"--nic=user"}, "--nic=user: unknown option", "--net passt"},
+		{{"--net", "user"}, "--net user: user: unknown key", "did you mean passt?"},
+		{{"--net", "tap0"}, "--net tap0: tap0: unknown key", "did you mean tap=tap0?"},
+		{{"--disk", "file=a"}, "--disk file=a: file: unknown key", "did you mean path?"},
+		{{"--disk", "path=a,readonly"}, "--disk path=a,readonly: readonly: unknown key", "did you mean ro?"},
+		{{"--disk", "path=a,vmlinux"}, "--disk path=a,vmlinux: vmlinux: unknown key", "path=vmlinux?"},
+		{{"--balloon", "64M"}, "64M: belongs to no option", "did you mean --balloon=size=64M?"},
+		{{"--mem", "512"}, "--mem 512: too small", "did you mean 512M?"},
+		{{"--timeout", "30"}, "--timeout 30: not a time", "did you mean 30s?"},
+		{{"--cmdline", "console=ttyS0", "quiet"}, "quiet: belongs to no option", "--cmdline '... quiet'"},
 		{{"-mem", "1G"}, "-mem: unknown option", "did you mean --mem?"},
 		{{"-mem=1G"}, "-mem=1G: unknown option", "did you mean --mem?"},
 		{{"-hV"}, "-hV: unknown option", ""},
 		{{"--help=x"}, "--help=x: takes no value", ""},
 		{{"--raw"}, "--raw: goes with `vmm cpuid` only", ""},
-		{{"vmlinux"}, "vmlinux: belongs to no option", "--kernel vmlinux"},
-		{{"--", "vmlinux"}, "vmlinux: belongs to no option", "--kernel vmlinux"},
+		{{"vmlinux", "vmlinux"}, "vmlinux: belongs to no option", "--initrd FILE"},
+		{{"--kernel", "k", "--", "vmlinux"}, "vmlinux: belongs to no option", "--initrd FILE"},
 		{{"--", "--mem"}, "--mem: belongs to no option", ""},
 		{{"directory"}, "directory: belongs to no option", "--help"},
 		{{"nothing"}, "nothing: belongs to no option", "--help"},
@@ -218,6 +231,45 @@ static void every_form(void **state)
 	assert_false(c.debug_exit);
 	assert_int_equal(c.debugcon_port, 0xe9);
 	config_destroy(&c);
+}
+
+/* A file needs no --kernel in front, wherever it stands; what has a slash is one, whether it is there or not. */
+static void a_kernel_by_its_place(void **state)
+{
+	struct config c = GOOD("vmlinux", "--mem", "64M");
+
+	assert_string_equal(c.kernel, "vmlinux");
+	config_destroy(&c);
+	c = GOOD("--hugepages", "--", "./missing");
+	assert_string_equal(c.kernel, "./missing");
+	config_destroy(&c);
+}
+
+/* No suggestion that is not an option or a key itself; and no row for a word that is ours. */
+static void foreign_words_lead_somewhere(void **state)
+{
+	static const char *const silly[] = {"--disk path=a,3", "--disk path=a,rwx"};
+	const struct option_def *o;
+	struct option_value v;
+	struct err e;
+
+	for (const struct foreign_word *f = foreign_words; f->theirs; f++) {
+		if (!f->list) {
+			assert_true(!strncmp(f->ours, "--", 2));
+			assert_non_null(option_find(f->ours + 2, strcspn(f->ours + 2, " ")));
+			assert_null(option_find(f->theirs, strlen(f->theirs)));
+			continue;
+		}
+		o = option_find(f->list, strlen(f->list));
+		assert_non_null(o);
+		assert_non_null(device_list_find(o, f->ours, strlen(f->ours)));
+		assert_null(device_list_find(o, f->theirs, strlen(f->theirs)));
+	}
+	o = option_find("disk", 4);
+	for (size_t i = 0; i < ARRAY_SIZE(silly); i++) {
+		assert_int_equal(option_parse(o, silly[i] + strlen("--disk "), &v, &e), -EINVAL);
+		assert_null(strstr(e.text, "did you mean"));
+	}
 }
 
 static void a_dash_starts_a_value_after_an_equals_sign(void **state)
@@ -362,6 +414,8 @@ int main(void)
 		cmocka_unit_test(errors),
 		cmocka_unit_test(the_largest_user),
 		cmocka_unit_test(every_form),
+		cmocka_unit_test(a_kernel_by_its_place),
+		cmocka_unit_test(foreign_words_lead_somewhere),
 		cmocka_unit_test(a_dash_starts_a_value_after_an_equals_sign),
 		cmocka_unit_test(the_command_line_overrides_the_file),
 		cmocka_unit_test(a_subcommand_has_its_own),
