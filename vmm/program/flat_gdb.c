@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * --gdb of flat programs: holding them still, and what else a debugger asks (vmm/debug/gdb/stub.h). Each program is a CPU.
+ * --gdb of flat programs: holding them still, and what else a debugger asks (vmm/debug/gdb/stub.h). Each program is a
+ * CPU.
  *
- * As in vmm/machine/pause.c, threads are asked and not waited for: one may be printing to a console that the loop empties.
+ * As in vmm/machine/pause.c, threads are asked and not waited for: one may be printing to a console that the loop
+ * empties.
  */
 #include <signal.h>
 
