@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -44,10 +45,12 @@ static struct kvm kvm = {.fd = -1};
  * @wrong: of those that the guest wrote, not what they should be
  * @parts: halves of accesses to ACROSS
  * @kicked: times that it left the guest for us
+ * @holds: it is to hold its crew when it next leaves the guest
  */
 struct cpu {
 	struct vcpu_thread t;
 	uint64_t bytes, wrong, parts, kicked;
+	_Atomic bool holds;
 	bool odd_exit;
 };
 
@@ -95,6 +98,8 @@ static void run(struct vcpu_thread *t)
 		case VCPU_MMIO: serve_mmio(c, &x); break;
 		case VCPU_KICKED:
 			c->kicked++;
+			if (atomic_exchange(&c->holds, false))
+				vcpu_thread_hold(t);
 			vcpu_thread_kicked(t);
 			break;
 		default: c->odd_exit = true; break;
@@ -193,7 +198,7 @@ static unsigned counted(void)
 static struct kvm_regs stands_still(unsigned i, bool long_look)
 {
 	static uint8_t before[RAM_SIZE], after[RAM_SIZE];
-	struct cpu was = rig.cpu[i];
+	const uint64_t bytes = rig.cpu[i].bytes, parts = rig.cpu[i].parts, kicked = rig.cpu[i].kicked;
 	struct kvm_regs a, b;
 
 	assert_int_equal(gmem_read(&rig.vm.memory.gmem, 0, before, RAM_SIZE), 0);
@@ -204,9 +209,9 @@ static struct kvm_regs stands_still(unsigned i, bool long_look)
 	assert_int_equal(gmem_read(&rig.vm.memory.gmem, 0, after, RAM_SIZE), 0);
 	assert_memory_equal(&a, &b, sizeof(a));
 	assert_memory_equal(before, after, RAM_SIZE);
-	assert_int_equal(rig.cpu[i].bytes, was.bytes);
-	assert_int_equal(rig.cpu[i].parts, was.parts);
-	assert_int_equal(rig.cpu[i].kicked, was.kicked);
+	assert_int_equal(rig.cpu[i].bytes, bytes);
+	assert_int_equal(rig.cpu[i].parts, parts);
+	assert_int_equal(rig.cpu[i].kicked, kicked);
 	return a;
 }
 
@@ -471,11 +476,72 @@ static void several_at_once(void **state)
 	end();
 }
 
+/* BX is counted by each thread for itself. */
+static void goes_on(unsigned i)
+{
+	for (uint64_t was = regs_of(i).rbx; regs_of(i).rbx == was;)
+		nap(NSEC_PER_MSEC);
+}
+
+/* One stays where it is while the other goes on; and it is asked and answers all the same. */
+static void a_frozen_thread_stays(void **state)
+{
+	struct kvm_regs was, r;
+
+	set_up(loops, sizeof(loops), 2, false);
+	begin();
+	pause_crew();
+	vcpu_thread_freeze(&rig.cpu[0].t, true);
+	was = regs_of(0);
+	crew_resume(&rig.crew);
+	for (unsigned round = 0; round < 5; round++) {
+		goes_on(1);
+		r = regs_of(0);
+		assert_memory_equal(&r, &was, sizeof(r));
+		/* A pause of all does not set it free. */
+		pause_crew();
+		crew_resume(&rig.crew);
+	}
+	pause_crew();
+	vcpu_thread_freeze(&rig.cpu[0].t, false);
+	vcpu_thread_freeze(&rig.cpu[1].t, true);
+	crew_resume(&rig.crew);
+	goes_on(0);
+	/* A frozen thread ends with its crew. */
+	end();
+}
+
+/* It stays although nobody has asked for that, and also when who asked later has taken it back. */
+static void a_thread_that_holds_its_crew(void **state)
+{
+	set_up(loops, sizeof(loops), 2, false);
+	begin();
+	for (unsigned round = 0; round < 10; round++) {
+		atomic_store(&rig.cpu[0].holds, true);
+		vcpu_thread_kick(&rig.cpu[0].t);
+		/* Until it does not run; the other one may, or has been kicked before and is held as well. */
+		while (atomic_load(&rig.cpu[0].holds) || crew_late(&rig.crew) == &rig.cpu[0].t)
+			nap(NSEC_PER_USEC);
+		crew_hold(&rig.crew);
+		while (crew_late(&rig.crew))
+			nap(NSEC_PER_USEC);
+		crew_resume(&rig.crew);
+		stands_still(0, round == 0);
+		stands_still(1, false);
+		crew_resume(&rig.crew);
+		goes_on(0);
+		goes_on(1);
+	}
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guest_that_loops),
 		cmocka_unit_test(a_hold_that_is_not_waited_for),
+		cmocka_unit_test(a_frozen_thread_stays),
+		cmocka_unit_test(a_thread_that_holds_its_crew),
 		cmocka_unit_test(a_guest_in_rep_insb),
 		cmocka_unit_test(a_guest_in_rep_outsb),
 		cmocka_unit_test(an_access_across_a_page),
