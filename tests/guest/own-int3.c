@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs in a guest that a debugger watches: executes INT3 and single-steps itself, and says whether both came back to it.
+ * Runs in a guest that a debugger watches: executes INT3 a hundred times, and says how many came back to it.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -77,7 +77,8 @@ int gdb_set_software(struct gdb_breakpoints *b, const struct gmem *mem, uint64_t
 void gdb_clear_software(struct gdb_breakpoints *b, const struct gmem *mem, uint64_t linear);
 
 /**
- * gdb_set_hardware() - a breakpoint (@len is 1 then) or watchpoint, of one register or of several where it is not aligned
+ * gdb_set_hardware() - a breakpoint (@len is 1 then) or watchpoint, of one register or of several where it is not
+ * aligned
  *
  * Return: 0, also for one that is set already; -ENOSPC: more registers than are free, and none is taken; -EINVAL: no
  * length, or none that four registers could hold; -ENOTSUP: GDB_WATCH_READ, which the processor does not have.

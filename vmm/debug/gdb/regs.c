@@ -207,7 +207,7 @@ unsigned gdb_reg_bytes(unsigned n)
 	return find(n)->bits / 8u;
 }
 
-/* FXSAVE has a bit per register: in use. The word has two: 3 is empty. What else it says, gdb works out of the value. */
+/* FXSAVE has a bit per register: in use. The word has two, of which 3 is empty; the rest follows from the value. */
 static uint16_t tag_word(uint8_t used)
 {
 	uint16_t tag = 0;

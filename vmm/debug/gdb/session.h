@@ -45,7 +45,8 @@ struct gdb_target;
  * @read, @write: registers of a CPU. Return: 0 or a negative errno
  * @memory: guest RAM as a CPU sees it
  * @state: of a CPU, in a word or two
- * @resume: let the guest go on, @how has one for each CPU. Return: true: a CPU had something to report already, in @ret,
+ * @resume: let the guest go on, @how has one for each CPU. Return: true: a CPU had something to report already, in
+ * @ret,
  *	and the guest has stayed as it is
  * @interrupt: stop the guest; gdb_session_stopped() follows
  * @end: end the run

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. vmm/debug/gdb/stub.h says who does what. What crosses threads is under `lock`, and is announced by
- * a wake-up: `control` wakes the owner's control loop, `told` the client's thread.
+ * Theory of operation. vmm/debug/gdb/stub.h says who does what. What crosses threads is under `lock`, and is
+ * announced by a wake-up: `control` wakes the owner's control loop, `told` the client's thread.
  *
  * A vCPU that has come to a breakpoint adds a hold of its own to its crew before anybody hears of it, so that it stays
- * where it is whatever happens meanwhile. These holds (`parked`) are given back after the owner's when the guest goes on:
- * by then the breakpoints are in memory again.
+ * where it is whatever happens meanwhile. These holds (`parked`) are given back after the owner's when the guest
+ * goes on: by then the breakpoints are in memory again.
  *
- * Two CPUs may come to a breakpoint at once, and gdb hears of one. The other has executed nothing and comes there again.
- * A watchpoint is noticed behind the access, which does not come again: it stays pending, and is what the next resume
- * answers.
+ * Two CPUs may come to a breakpoint at once, and gdb hears of one. The other has executed nothing and comes there
+ * again. A watchpoint is noticed behind the access, which does not come again: it stays pending, and is what the
+ * next resume answers.
  */
 #include "vmm/debug/gdb/stub.h"
 

@@ -9,10 +9,10 @@
  *	gdb_stub_stop(g, status);		the CPUs' threads have gone
  *	gdb_stub_close(g);
  *
- * Theory of operation. Three kinds of threads. A vCPU that comes to a breakpoint says so, sees to it that its crew stays
- * held from then on, and waits. The owner's control loop hears of it and holds all of the guest. The client's thread is
- * told when that is done; it alone speaks with the client, and reads and writes registers and memory while the guest is
- * held. It asks the control loop to let the guest go on.
+ * Theory of operation. Three kinds of threads. A vCPU that comes to a breakpoint says so, sees to it that its crew
+ * stays held from then on, and waits. The owner's control loop hears of it and holds all of the guest. The client's
+ * thread is told when that is done; it alone speaks with the client, and reads and writes registers and memory while
+ * the guest is held. It asks the control loop to let the guest go on.
  *
  * A guest that nobody debugs runs as ever: nothing is armed in KVM, and no exit has an instruction more.
  */
@@ -62,7 +62,8 @@ struct gdb_env {
  * gdb_stub_open() - listen where @text says
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0 or a negative errno, with words. Context: OPEN; forks for a Unix socket (vmm/host/broker.h). Trust: operator.
+ * Return: 0 or a negative errno, with words. Context: OPEN; forks for a Unix socket (vmm/host/broker.h). Trust:
+ * operator.
  */
 int gdb_stub_open(const char *text, const struct sandbox_as *as, struct gdb_stub **ret, struct err *e);
 
@@ -82,13 +83,16 @@ int gdb_stub_start(struct gdb_stub *g, struct sandbox *sandbox, struct err *e);
  */
 void gdb_stub_begin(struct gdb_stub *g);
 
-/** gdb_stub_held(), gdb_stub_refused() - struct gdb_owner.hold has worked; or not, since @late has not finished. Loop. */
+/**
+ * gdb_stub_held(), gdb_stub_refused() - struct gdb_owner.hold has worked; or not, since @late has not finished.
+ * Loop.
+ */
 void gdb_stub_held(struct gdb_stub *g);
 void gdb_stub_refused(struct gdb_stub *g, const char *late);
 
 /**
- * gdb_stub_lift(), gdb_stub_place() - take NULL: breakpoints out of guest memory, and back: when it is held, by whomever, and
- * before it goes on
+ * gdb_stub_lift(), gdb_stub_place() - take NULL: breakpoints out of guest memory, and back: when it is held, by
+ * whomever, and before it goes on
  */
 void gdb_stub_lift(struct gdb_stub *g);
 void gdb_stub_place(struct gdb_stub *g);
@@ -101,7 +105,10 @@ void gdb_stub_place(struct gdb_stub *g);
  */
 void gdb_stub_exit(struct gdb_stub *g, struct vcpu_thread *t);
 
-/** gdb_stub_stop() - takes NULL, and one that was not started: end the thread, and tell a client how the run ended. Context: the CPUs' threads have gone */
+/**
+ * gdb_stub_stop() - takes NULL, and one that was not started: end the thread, and tell a client how the run
+ * ended. Context: the CPUs' threads have gone
+ */
 void gdb_stub_stop(struct gdb_stub *g, int status);
 
 /** gdb_stub_close() - takes NULL, and one that was only opened */
