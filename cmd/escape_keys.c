@@ -10,6 +10,7 @@ const char escape_keys_help[] = "\r\n"
 				"Ctrl-A A   send Ctrl-A to the guest\r\n";
 
 const char escape_keys_help_pause[] = "Ctrl-A P   pause the guest, or let it go on\r\n";
+const char escape_keys_help_dump[] = "Ctrl-A D   write a core of the guest (--core)\r\n";
 
 static enum escape_key meaning(uint8_t key)
 {
@@ -20,6 +21,8 @@ static enum escape_key meaning(uint8_t key)
 	case 'B': return ESCAPE_KEY_BREAK;
 	case 'p':
 	case 'P': return ESCAPE_KEY_PAUSE;
+	case 'd':
+	case 'D': return ESCAPE_KEY_DUMP;
 	case 'h':
 	case 'H':
 	case '?': return ESCAPE_KEY_HELP;

@@ -12,16 +12,24 @@
 #include <stdint.h>
 
 /** enum escape_key - what was asked for */
-enum escape_key { ESCAPE_KEY_NONE, ESCAPE_KEY_QUIT, ESCAPE_KEY_BREAK, ESCAPE_KEY_PAUSE, ESCAPE_KEY_HELP };
+enum escape_key {
+	ESCAPE_KEY_NONE,
+	ESCAPE_KEY_QUIT,
+	ESCAPE_KEY_BREAK,
+	ESCAPE_KEY_PAUSE,
+	ESCAPE_KEY_DUMP,
+	ESCAPE_KEY_HELP
+};
 
 /** struct escape_keys - zero-initialise; @begun: Ctrl-A was the last byte */
 struct escape_keys {
 	bool begun;
 };
 
-/* Lines for a raw terminal, one for each key; that of the pause apart, since not every guest can be paused. */
+/* Lines for a raw terminal, one for each key; those apart that not every guest has. */
 extern const char escape_keys_help[];
 extern const char escape_keys_help_pause[];
+extern const char escape_keys_help_dump[];
 
 /**
  * escape_keys_filter() - take what is not for the guest out of @data, in place, up to the first key that asks for

@@ -11,6 +11,7 @@
 #include "vmm/check/facts.h"
 #include "vmm/console/console.h"
 #include "vmm/kvm/exitlog.h"
+#include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/kinds.h"
 #include "vmm/program/flat.h"
 
@@ -62,6 +63,8 @@ static uint64_t largest_file(const struct config *c)
 		largest = MAX(largest, 16 * MIB);
 	if (c->trace)
 		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXITLOG_MAX);
+	if (c->core)
+		largest = MAX(largest, machine_core_largest(c));
 	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
 		struct stat st;
 
@@ -98,7 +101,8 @@ static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 
 static uint32_t devices_of(const struct config *c)
 {
-	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0) | (c->gdb ? SANDBOX_HAS(GDB) : 0);
+	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0) | (c->gdb ? SANDBOX_HAS(GDB) : 0) |
+		(c->core ? SANDBOX_HAS(CORE) : 0);
 }
 
 static void allow_path(struct sandbox_plan *plan, const struct sandbox_path *path)
@@ -177,21 +181,25 @@ static void plan_streams(const struct terminal *terminal, int report_fd, struct 
 	}
 }
 
-void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
+void plan_confine(const struct config *config, const struct terminal *terminal, const struct machine *machine,
 	int report_fd, struct sandbox_plan *plan)
 {
+	const char *cores = machine_core_dir(machine);
+
 	plan_streams(terminal, report_fd, plan);
 	if (config->console == CONSOLE_PTY) {
 		plan->devices |= SANDBOX_HAS(PTY);
 		/* To see at the end whether anybody reads it. */
 		allow_path(plan,
-			&(struct sandbox_path){
-				console_pty_name(console), LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV, false});
+			&(struct sandbox_path){console_pty_name(machine_console(machine)),
+				LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV, false});
 	}
 	if (config->console == CONSOLE_FILE)
 		plan_stream(fd_of_path(config->console_path), plan);
 	if (config->console == CONSOLE_SOCKET)
 		plan->devices |= SANDBOX_HAS(SOCKET);
+	if (cores)
+		allow_path(plan, &(struct sandbox_path){cores, LL_WRITE_FILE | LL_MAKE_REG | LL_REMOVE_FILE, false});
 	/* To say how many pages are free, when they are too few. */
 	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
 		allow_path(plan, &(struct sandbox_path){"/sys/kernel/mm/hugepages", LL_READ_FILE, true});

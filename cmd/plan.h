@@ -9,8 +9,8 @@
 #include "security/sandbox.h"
 #include "vmm/config.h"
 
-struct console;
 struct flat_config;
+struct machine;
 struct terminal;
 
 /** plan_early() - what stage EARLY uses; @config is borrowed for as long as @ret is used */
@@ -19,10 +19,10 @@ void plan_early(const struct config *config, struct sandbox_plan *ret);
 /**
  * plan_confine() - the rest, once everything is open
  * @terminal: NULL when the console is on none
- * @console: borrowed for as long as @plan is used
+ * @machine: opened; borrowed for as long as @plan is used
  * @report_fd: see struct sandbox_plan
  */
-void plan_confine(const struct config *config, const struct terminal *terminal, const struct console *console,
+void plan_confine(const struct config *config, const struct terminal *terminal, const struct machine *machine,
 	int report_fd, struct sandbox_plan *plan);
 
 /** plan_flat_early(), plan_flat_confine() - the same for programs without a kernel */

@@ -3,6 +3,7 @@
  * `vmm run`, the command that is meant when none is named: open, build, run, and say how it ended.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct run {
 	struct report_setting *setting;
 	struct signals signals;
 	struct machine_hold pause;
+	struct core_request dump;
 };
 
 /* The guest is asked first, so it has to run. */
@@ -60,6 +62,8 @@ static void on_signal(void *arg, int signo)
 
 	if (signo == SIGUSR1 || signo == SIGUSR2)
 		machine_balloon(run->machine, signo == SIGUSR1);
+	else if (signo == SIGRTMIN + 2)
+		machine_dump(run->machine, &run->dump);
 	else if (signo == SIGQUIT)
 		machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 	else
@@ -93,6 +97,29 @@ static void on_pause_refused(struct machine_hold *h, const char *late)
 {
 }
 
+/* Ctrl-A D */
+static void on_dump(void *arg)
+{
+	struct run *run = arg;
+
+	machine_dump(run->machine, &run->dump);
+}
+
+/* To the terminal where that is ours now, else to where errors go. */
+static void on_dumped(struct core_request *q, const char *path, const char *why)
+{
+	struct run *run = container_of(q, struct run, dump);
+	char line[PATH_MAX + 256];
+	bool raw = terminal_is_raw(run->terminal);
+
+	snprintf(line, sizeof(line), "%svmm: %s%s%s", raw ? "\r\n" : "", path ? "core written: " : "",
+		path ? path : why, raw ? "\r\n" : "\n");
+	if (raw)
+		terminal_say(run->terminal, line);
+	else
+		fputs(line, stderr);
+}
+
 /* Ctrl-A X: the operator is at the machine's front panel, and pulls the plug. */
 static void on_quit(void *arg)
 {
@@ -106,6 +133,8 @@ static void say_verdict(const struct run *run, const struct verdict *v)
 {
 	char line[PANIC_TEXT_LINE_MAX * 4];
 
+	if (machine_core_end(run->machine))
+		fprintf(stderr, "vmm: %s\n", machine_core_end(run->machine));
 	switch (v->outcome) {
 	case OUTCOME_TIMEOUT:
 	case OUTCOME_HALT:
@@ -190,8 +219,8 @@ static int confine(struct run *run, struct err *e)
 {
 	int r;
 
-	plan_confine(&run->config, run->terminal, machine_console(run->machine),
-		confinement_complaints(&run->confinement), &run->confinement.plan);
+	plan_confine(&run->config, run->terminal, run->machine, confinement_complaints(&run->confinement),
+		&run->confinement.plan);
 	r = confinement_enter(&run->confinement, run->terminal, e);
 	if (r < 0)
 		return r;
@@ -200,7 +229,7 @@ static int confine(struct run *run, struct err *e)
 	return 0;
 }
 
-static const struct terminal_ops key_ops = {.quit = on_quit, .pause = on_pause};
+static const struct terminal_ops key_ops = {.quit = on_quit, .pause = on_pause, .dump = on_dump};
 
 static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 {
@@ -230,10 +259,12 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = gmem_install_sigbus();
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
-	r = signals_watch(&run->signals, run->loop, run->trace, run->config.balloon.on, on_signal, run, e);
+	r = signals_watch(
+		&run->signals, run->loop, run->trace, run->config.balloon.on, run->config.core, on_signal, run, e);
 	if (r < 0)
 		return r;
 	run->pause = (struct machine_hold){.held = on_paused, .refused = on_pause_refused};
+	run->dump.done = on_dumped;
 	if (run->config.console == CONSOLE_STDIO) {
 		r = terminal_open(STDIN_FILENO, &key_ops, run, &run->terminal, e);
 		if (r < 0)

@@ -32,5 +32,7 @@ int runfiles_check(const struct config *c, struct err *e)
 	if (c->gdb && gdb_parse(c->gdb, &gdb, e) == 0 && gdb.is_unix)
 		path = strndup(gdb.text, gdb.len);
 	fileset_add(&s, "--gdb", path, FILE_WRITE);
+	if (c->core && !strchr(c->core, '%'))
+		fileset_add(&s, "--core", c->core, FILE_WRITE);
 	return fileset_check(&s, e);
 }

@@ -23,7 +23,7 @@ static void on_trace(struct loop_source *s, uint32_t events)
 	trace_drain(container_of(s, struct signals, traces)->trace);
 }
 
-int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps,
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps,
 	void (*came)(void *arg, int signo), void *arg, struct err *e)
 {
 	sigset_t set;
@@ -43,6 +43,8 @@ int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, b
 		sigaddset(&set, SIGUSR1);
 		sigaddset(&set, SIGUSR2);
 	}
+	if (dumps)
+		sigaddset(&set, SIGRTMIN + 2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	*sig = (struct signals){

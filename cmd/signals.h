@@ -29,14 +29,14 @@ struct signals {
 /**
  * signals_watch() - from now on SIGTERM, SIGINT, SIGHUP and SIGQUIT arrive here, but for those that were ignored
  * @loop, @trace: borrowed until signals_close()
- * @steps: SIGUSR1 and SIGUSR2 as well
+ * @steps: SIGUSR1 and SIGUSR2 as well; @dumps: SIGRTMIN+2
  * @came: what to do with one; in the loop's thread
  *
  * SIGPIPE is ignored from here on.
  *
  * Return: 0 or a negative errno, with words. Context: before any thread, which would keep them unblocked.
  */
-int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps,
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps,
 	void (*came)(void *arg, int signo), void *arg, struct err *e);
 
 /** signals_close() - takes SIGNALS_NONE; the signals stay blocked */

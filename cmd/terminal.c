@@ -293,10 +293,16 @@ static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *b
 		if (t->ops->pause)
 			t->ops->pause(t->arg);
 		break;
+	case ESCAPE_KEY_DUMP:
+		if (t->ops->dump)
+			t->ops->dump(t->arg);
+		break;
 	case ESCAPE_KEY_HELP:
 		terminal_say(t, escape_keys_help);
 		if (t->ops->pause)
 			terminal_say(t, escape_keys_help_pause);
+		if (t->ops->dump)
+			terminal_say(t, escape_keys_help_dump);
 		break;
 	}
 	return used;

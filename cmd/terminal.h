@@ -30,10 +30,12 @@ struct terminal;
  * struct terminal_ops - what a key asks for; in the loop's thread, may be called again
  * @quit: Ctrl-A X was pressed
  * @pause: Ctrl-A P was pressed; NULL: this guest cannot be paused, the key means nothing
+ * @dump: Ctrl-A D was pressed; NULL: there are no cores of this guest, the key means nothing
  */
 struct terminal_ops {
 	void (*quit)(void *arg);
 	void (*pause)(void *arg);
+	void (*dump)(void *arg);
 };
 
 /**

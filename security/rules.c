@@ -198,6 +198,7 @@ const struct sandbox_rule sandbox_rules[] = {
 		"where each CPU stood, for the report"),
 	IF(LOOP, ALWAYS, ioctl, "KVM_KVMCLOCK_CTRL", INT(1, REQUEST_KVM_CLOCK_CTRL),
 		"the guest's watchdogs forgive the time for which it was held"),
+	IF(LOOP, CORE, ioctl, "KVM_GET_MSRS", INT(1, REQUEST_KVM_GET_MSRS), "a CPU's other base of GS, for a core"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
 	IF2(LOOP, FILES, fcntl, "F_SETFL, a stream", INT(0, SANDBOX_FD(STREAM)), INT(1, F_SETFL),
 		"O_NONBLOCK of a stream is taken back"),
@@ -322,6 +323,26 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(GDB, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE), "is a vCPU halted?"),
 	IF(GDB, ALWAYS, ioctl, "KVM_SET_GUEST_DEBUG", INT(1, REQUEST_KVM_SET_DEBUG), "breakpoints and steps"),
 	EVERY_SANITIZED(GDB),
+	/* What writes cores. The file is one that it has made: no filter knows its number. */
+	EVERY(STATE),
+	EVERY_MUSL(STATE)
+	EPOLL_PWAIT(STATE)
+	EVERY_ENDING(STATE),
+	ANY(STATE, ALWAYS, epoll_wait, "sleeps until a core is asked for"),
+	ANY(STATE, ALWAYS, read, "an eventfd: a core is asked for; the end"),
+	IF2(STATE, ALWAYS, openat, "the directory of cores, a new file", INT(0, SANDBOX_FD(CORE)),
+		BITS(2, UINT32_MAX & ~LARGE_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC),
+		"the core, under a name of its own until it is complete"),
+	ANY(STATE, ALWAYS, sysinfo, "has the host swap? then RAM that is not in memory is not RAM that nobody touched"),
+	ANY(STATE, ALWAYS, mincore, "which RAM has the guest touched?"),
+	ANY(STATE, ALWAYS, pwrite64, "the core"),
+	ANY(STATE, ALWAYS, fsync, "the core, and its name"),
+	ANY(STATE, ALWAYS, close, "the core is complete, or given up"),
+	IF2(STATE, ALWAYS, renameat, "in the directory of cores", INT(0, SANDBOX_FD(CORE)), INT(2, SANDBOX_FD(CORE)),
+		"the complete core gets its name"),
+	IF2(STATE, ALWAYS, unlinkat, "the directory of cores, a file", INT(0, SANDBOX_FD(CORE)), INT(2, 0),
+		"a core that could not be completed is removed"),
+	EVERY_SANITIZED(STATE),
 
 	/* The broker, which nothing is left to say: the socket to vmm is 0, the directory 1, what it opens 3 and 4. */
 	IF(BROKER, ALWAYS, read, "fd 0", INT(0, 0), "vmm asks, or has gone"),

@@ -21,6 +21,7 @@
 	X(MISC, "misc", "the loop of network, socket device and balloon")                                              \
 	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")                                                \
 	X(GDB, "gdb", "serves a debugger: registers and memory of a guest that is held")                               \
+	X(STATE, "state", "writes cores of the guest, and sleeps until one is asked for")                              \
 	X(BROKER, "broker", "a process: owns the path of a socket, and connects to programs of the host by port")      \
 	X(REPORT, "report", "a process: renames a report or trace when it is complete")
 
@@ -39,6 +40,7 @@
 	X(PIT, "pit", "a machine, whose interval timer KVM makes when the guest programs it")                          \
 	X(REPORT, "report", "a report or a trace is written at the end")                                               \
 	X(GDB, "gdb", "a debugger may connect")                                                                        \
+	X(CORE, "core", "cores of the guest are written")                                                              \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
 
@@ -72,6 +74,7 @@ enum sandbox_device {
 	X(DISK, 2, "the disk's image, and its overlay")                                                                \
 	X(VCPU, 1, "the thread's own vCPU")                                                                            \
 	X(VM, 1, "the VM")                                                                                             \
+	X(CORE, 1, "the directory of cores")                                                                           \
 	X(STREAM, 4, "streams of the caller's whose O_NONBLOCK is ours to take back; no file, none of sockets")
 
 enum sandbox_fd {

@@ -69,6 +69,7 @@ void config_destroy(struct config *c)
 	free(c->report);
 	free(c->trace);
 	free(c->gdb);
+	free(c->core);
 	free(c->config_file);
 	for (size_t i = 0; i < c->nr_disks; i++) {
 		free(c->disk[i].path);

@@ -146,6 +146,7 @@ struct config_balloon {
  * @report: file for the report, or NULL
  * @trace: file for the trace, or NULL
  * @gdb: where a debugger is waited for, see vmm/debug/gdb/address.h; or NULL
+ * @core: file for a core of the guest, with %s and %n, or NULL; machine_core_check()
  * @config_file: where settings came from that are not of the command line, or NULL
  */
 struct config {
@@ -193,6 +194,7 @@ struct config {
 	char *report;
 	char *trace;
 	char *gdb;
+	char *core;
 	char *config_file;
 };
 

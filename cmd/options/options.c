@@ -729,6 +729,19 @@ const struct option_def options[] = {
 			"See *vmm-report*(1)."),
 	},
 	{
+		.name = "core",
+		.section = SECTION_RUN,
+		.type = OPT_PATH,
+		FIELD(char *, core),
+		.help = "write a core of a guest that ends badly, or on request",
+		.man = OPTION_MAN(
+			"Write a core of the guest to a file when it panics, crashes, halts for good or runs into the "
+			"time limit, and whenever Ctrl-A D is typed or *SIGRTMIN+2* comes.\n"
+			"In the name of the file, *%s* is the reason (panic, crash, internal-error, halt, timeout, "
+			"request), *%n* the number of the core in this run, from 1, and *%%* a percent sign.\n"
+			"See *CORES*."),
+	},
+	{
 		.name = "print-config",
 		.section = SECTION_ONLY_RUN,
 		.type = OPT_CHOICE,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A new member is compared below; then these are its sizes. */
-_Static_assert(sizeof(struct config) == 296, "compare the new member of struct config");
+_Static_assert(sizeof(struct config) == 304, "compare the new member of struct config");
 _Static_assert(sizeof(struct config_disk) == 48, "compare the new member of struct config_disk");
 _Static_assert(sizeof(struct config_net) == 64, "compare the new member of struct config_net");
 
@@ -128,6 +128,7 @@ const char *config_difference(const struct config *a, const struct config *b)
 	TEXT(report);
 	TEXT(trace);
 	TEXT(gdb);
+	TEXT(core);
 	what = devices_difference(a, b);
 	return what ? what : sandbox_difference(a, b);
 }

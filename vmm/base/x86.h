@@ -41,6 +41,7 @@
 #define MSR_STAR                 0xc0000081
 #define MSR_LSTAR                0xc0000082
 #define MSR_SFMASK               0xc0000084
+#define MSR_KERNEL_GS_BASE       0xc0000102
 #define MSR_HWCR                 0xc0010015
 #define HWCR_TSC_FREQ_SEL        BIT(24)
 

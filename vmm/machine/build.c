@@ -60,6 +60,8 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 		r = err_operator(e, file_open_regular("initrd", config->initrd, &m->image.initrd_fd, e));
 	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
 	if (r == 0)
+		r = machine_core_open(m, e);
+	if (r == 0)
 		r = virtio_devices_open(config, &m->virtio, e);
 	if (r == 0 && config->gdb)
 		r = machine_gdb_open(m, e);
@@ -86,7 +88,7 @@ void machine_balloon(struct machine *m, bool more)
 	virtio_devices_balloon(m->virtio, more);
 }
 
-struct console *machine_console(struct machine *m)
+struct console *machine_console(const struct machine *m)
 {
 	return m->console;
 }
@@ -424,11 +426,15 @@ int machine_build(struct machine *m, struct err *e)
 		r = build_cpus(m, cpuid, &entry, e);
 	if (r == 0 && m->gdb)
 		r = machine_gdb_init(m, e);
+	if (r == 0)
+		r = machine_core_init(m, e);
 	return r;
 }
 
 void machine_destroy(struct machine *m)
 {
+	bool unread;
+
 	if (!m)
 		return;
 	/* The CPU threads are gone: machine_run() joins them. */
@@ -438,8 +444,9 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->button.grace);
 	gdb_stub_close(m->gdb);
 	console_destroy(m->console);
+	unread = machine_core_destroy(m->core);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */
-	if (!virtio_devices_destroy(m->virtio)) {
+	if (!virtio_devices_destroy(m->virtio) || !unread) {
 		m->vm.memory = (struct memory){0};
 		m->vm.shown = NULL;
 	}

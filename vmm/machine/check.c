@@ -29,6 +29,8 @@ int machine_check(const struct config *c, struct err *e)
 		return err_set(e, -EINVAL, "--discovery acpi: there is no ACPI with --no-acpi; choose cmdline or auto");
 	if (c->gdb && gdb_check(c->gdb, e) < 0)
 		return -EINVAL;
+	if (c->core && machine_core_check(c->core, e) < 0)
+		return -EINVAL;
 	r = virtio_kinds_check(c, e);
 	if (r < 0)
 		return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of struct machine, shared by build.c (building), run.c (running), pause.c and crash.c (reporting).
+ * The inside of struct machine, shared by build.c (building), run.c (running), pause.c, core.c and crash.c (reporting).
  */
 #ifndef VMM_MACHINE_INTERNAL_H
 #define VMM_MACHINE_INTERNAL_H
@@ -138,6 +138,7 @@ struct machine_counts {
  * @crew: the threads of @cpu
  * @gdb: from OPEN on; NULL: without --gdb; @gdb_hold: it has stopped the guest
  * @limit: fires when the time limit runs out, at @limit_at_ns; 0: there is none
+ * @core: from OPEN on; NULL: without --core
  */
 struct machine {
 	const struct config *config;
@@ -164,6 +165,7 @@ struct machine {
 	struct machine_pause pause;
 	struct gdb_stub *gdb;
 	struct machine_hold gdb_hold;
+	struct machine_core *core;
 	struct machine_button button;
 	struct machine_ending end;
 	struct machine_counts counts;
@@ -182,6 +184,32 @@ int machine_pause_init(struct machine *m);
  */
 int machine_gdb_open(struct machine *m, struct err *e);
 int machine_gdb_init(struct machine *m, struct err *e);
+/* What %s of --core is for a request; CORE_REASON_LONGEST: no other is longer */
+#define CORE_REASON_REQUEST "request"
+#define CORE_REASON_LONGEST "internal-error"
+
+/**
+ * machine_core_open(), machine_core_init(), machine_core_start() - what --core takes, in OPEN, in BUILD when the CPUs
+ * are there, and before the filters; nothing without it
+ *
+ * Return: 0 or a negative errno, with words.
+ */
+int machine_core_open(struct machine *m, struct err *e);
+int machine_core_init(struct machine *m, struct err *e);
+int machine_core_start(struct machine *m, struct err *e);
+
+/**
+ * machine_core_finish() - the CPUs and devices have stopped, and the verdict is known: write the core that it asks for
+ *
+ * It runs the control loop until the core is there, or until machine_core_interrupt().
+ */
+void machine_core_finish(struct machine *m);
+
+/** machine_core_interrupt() - end machine_core_finish(). Return: whether it is under way. The loop. */
+bool machine_core_interrupt(struct machine *m);
+
+/** machine_core_destroy() - takes NULL. Return: false when its thread hangs in the host, and may yet read guest RAM */
+bool machine_core_destroy(struct machine_core *c);
 
 /** machine_crew - what the CPU threads do */
 extern const struct crew_ops machine_crew;

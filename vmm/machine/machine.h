@@ -156,8 +156,35 @@ struct core_request {
  */
 int machine_core(struct machine *m, const char *reason, struct core_request *q);
 
+/**
+ * machine_dump() - hold the machine, write a core, and let it go on
+ * @q: its @done may come within this call: without --core, or while another core is written
+ *
+ * Context: the loop; does not block.
+ */
+void machine_dump(struct machine *m, struct core_request *q);
+
+/**
+ * machine_core_check() - is this a file of --core: a name in which % means something, and which is not too long?
+ *
+ * Return: 0 or -EINVAL with words. Trust: operator.
+ */
+int machine_core_check(const char *file, struct err *e);
+
+/** machine_core_largest() - bytes that a core of such a machine has at most */
+uint64_t machine_core_largest(const struct config *c);
+
+/** machine_core_dir() - the directory of --core, or NULL; borrowed */
+const char *machine_core_dir(const struct machine *m);
+
+/** machine_core_path() - of the last core that was written, or NULL; borrowed */
+const char *machine_core_path(const struct machine *m);
+
+/** machine_core_end() - after machine_run(): what became of the core of the end, in words; NULL: it needed none */
+const char *machine_core_end(const struct machine *m);
+
 /** machine_console() - borrowed; for the terminal of cmd/ */
-struct console *machine_console(struct machine *m);
+struct console *machine_console(const struct machine *m);
 
 /**
  * machine_report() - where every CPU stood: for time limits and crashes, after machine_run()

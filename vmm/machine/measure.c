@@ -99,6 +99,8 @@ void machine_measure(struct machine *m, const struct host_facts *files, struct m
 		.startup_ioctl_ns = m->counts.startup_ioctl_ns,
 		.ram_bytes = m->config->mem_bytes,
 	};
+	if (machine_core_path(m))
+		ret->core = strdup(machine_core_path(m));
 	measure_cpus(m, ret);
 	measure_kvm(m, ret);
 	for_each_part(p, &m->board)
@@ -116,6 +118,7 @@ void measures_destroy(struct measures *m)
 		exitlog_free(m->exitlog[i]);
 	free(m->exitlog);
 	free(m->exits);
+	free(m->core);
 	free(m->vm.counter);
 	free(m->vcpu.counter);
 	*m = (struct measures){0};

@@ -52,12 +52,14 @@ struct measure_device {
  * @marks_lost: marks of the guest that were too many
  * @failure: what the host did wrong, or empty
  * @panic_line: the kernel's words, escaped, or empty
+ * @core: where the last core is, owned, or NULL
  * @exitlog: one per CPU, owned; NULL without --trace
  */
 struct measures {
 	int kvm_api;
 	uint64_t startup_ioctl_ns;
 	unsigned cpus;
+	char *core;
 	uint64_t (*exits)[VCPU_EVENTS];
 	struct measure_counters vm;
 	struct measure_counters vcpu;

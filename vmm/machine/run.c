@@ -50,6 +50,8 @@
 
 COLD void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value)
 {
+	if (machine_core_interrupt(m))
+		return;
 	pthread_mutex_lock(&m->end.lock);
 	if (m->end.verdict.outcome == OUTCOME_NONE)
 		m->end.verdict = (struct verdict){outcome, by, value};
@@ -418,6 +420,8 @@ COLD void machine_terminate(struct machine *m, int signo)
 {
 	uint64_t grace = m->config->grace_ns;
 
+	if (machine_core_interrupt(m))
+		return;
 	/* A guest that a debugger holds cannot answer. */
 	if (m->button.signo || !grace || m->gdb_hold.on) {
 		machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
@@ -451,6 +455,15 @@ static int start_timers(struct machine *m, struct err *e)
 	return r < 0 ? err_sys(e, r, "cannot start the timers") : 0;
 }
 
+/* The run is over: what they would see in the guest is not there any more. */
+static void stop_timers(struct machine *m)
+{
+	loop_timer_set(&m->tick.timer, 0, 0);
+	loop_timer_set(&m->limit, 0, 0);
+	loop_timer_set(&m->button.grace, 0, 0);
+	loop_timer_set(&m->pause.timer, 0, 0);
+}
+
 COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 {
 	int r;
@@ -465,6 +478,8 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	console_begin(m->console);
 	r = virtio_devices_start(m->virtio, m->sandbox, e);
 	if (r == 0)
+		r = machine_core_start(m, e);
+	if (r == 0)
 		r = start_cpus(m, e);
 	if (r == 0 && m->gdb)
 		r = gdb_stub_start(m->gdb, m->sandbox, e);
@@ -474,6 +489,7 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 		crew_stop(&m->crew);
 		gdb_stub_stop(m->gdb, EXIT_FAILED);
 		virtio_devices_stop(m->virtio);
+		machine_core_finish(m);
 		return r;
 	}
 	m->counts.startup_ioctl_ns = m->kvm.ioctl_ns;
@@ -489,6 +505,8 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	gdb_stub_stop(m->gdb, verdict_exit_status(&m->end.verdict));
 	virtio_devices_stop(m->virtio);
 	console_finish(m->console, CONSOLE_FINISH_NS);
+	stop_timers(m);
+	machine_core_finish(m);
 	trace_stopped(m->trace);
 	*ret = m->end.verdict;
 	return 0;

@@ -26,6 +26,7 @@ static void put_outcome(const struct report *r, const struct report_end *end, st
 		json_string(j, "error", r->measures.failure);
 	else
 		json_string(j, "error", end->error);
+	json_string(j, "core", r->measures.core);
 	json_end(j);
 }
 

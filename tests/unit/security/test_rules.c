@@ -500,6 +500,7 @@ static void few_calls(void **state)
 		[SANDBOX_MISC] = 22,
 		[SANDBOX_VCPU] = 10,
 		[SANDBOX_GDB] = 16,
+		[SANDBOX_STATE] = 20,
 		[SANDBOX_BROKER] = 12,
 		[SANDBOX_REPORT] = 7,
 	};
