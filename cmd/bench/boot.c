@@ -247,7 +247,6 @@ static void progress(const struct bench_session *s, unsigned turn)
 				s->side[i].sample[BENCH_MARKER][s->side[i].nr - 1]);
 	if (ours->missed)
 		fprintf(stderr, "  (%u missed)", ours->missed);
-	fflush(stderr);
 }
 
 static int run_all(struct bench_session *s, struct err *e)

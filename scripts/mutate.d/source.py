@@ -29,6 +29,8 @@ WEAKER = {'memory_order_seq_cst': 'memory_order_relaxed', 'memory_order_acquire'
           '__ATOMIC_RELEASE': '__ATOMIC_RELAXED', '__ATOMIC_ACQ_REL': '__ATOMIC_RELAXED'}
 # With glibc they only mark what nobody uses any more.
 UNSEEN = re.compile(r'pthread_(mutex|cond|attr|condattr)_destroy')
+# The same whatever the order.
+SYMMETRIC = {'MIN', 'MAX', 'calloc'}
 RESULTS = {'r', 'ret', 'rc', 'err'}
 FAILED = re.compile(r'<\s*0\b|!=\s*0\b|==\s*(NULL|MAP_FAILED|-1)|^!|^\w+$')
 
@@ -203,10 +205,15 @@ class Source:
 
     # Each rule yields (start, end, new text) for a statement.
 
+    def is_open(self, i):
+        """Whether a token asks if a descriptor is one. 0 is none that vmm makes: limits_fill_standard_fds() has been before."""
+        return self.tokens[i].text in ('<', '>=') and self.tokens[i - 1].text.endswith('fd') and self.tokens[i + 1].text == '0'
+
     def relation(self, st):
         if st.kind != 'line':
-            for t in self.words(st):
-                if t.text in OPPOSITE:
+            for i in range(st.first, st.last + 1):
+                t = self.tokens[i]
+                if t.text in OPPOSITE and not self.is_open(i):
                     yield t.start, t.end, OPPOSITE[t.text]
 
     def constant(self, st):
@@ -216,7 +223,7 @@ class Source:
             if t.kind != 'number' or '.' in t.text:
                 continue
             before, after = self.tokens[i - 1].text, self.tokens[i + 1].text if i + 1 < len(self.tokens) else ''
-            if (declaration and before == '[') or (t.text == '0' and before == '{' and after == '}'):
+            if (declaration and before == '[') or (t.text == '0' and before == '{' and after == '}') or self.is_open(i - 1):
                 continue
             digits = t.text.rstrip('uUlL')
             value = int(digits, 16 if digits[:2] in ('0x', '0X') else 10)
@@ -249,7 +256,7 @@ class Source:
         if st.kind == 'line':
             return
         for i, opening in self.calls(st):
-            if self.tokens[i].text in ('static_assert', '_Static_assert', 'MIN', 'MAX'):
+            if self.tokens[i].text in SYMMETRIC | {'static_assert', '_Static_assert'}:
                 continue
             starts, j, end = [opening + 1], opening + 1, self.close[opening]
             while j < end:
