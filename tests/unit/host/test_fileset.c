@@ -133,6 +133,29 @@ static void standard_streams(void **state)
 	close(out);
 }
 
+/* As a /dev without the links that name standard streams. */
+static bool no_links;
+
+ssize_t __real_readlink(const char *path, char *buf, size_t size);
+ssize_t __wrap_readlink(const char *path, char *buf, size_t size);
+
+ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
+{
+	errno = ENOENT;
+	return no_links ? -1 : __real_readlink(path, buf, size);
+}
+
+static void streams_without_links(void **state)
+{
+	no_links = true;
+	assert_int_equal(fd_of_path("/dev/stdin"), 0);
+	assert_int_equal(fd_of_path("/dev/stdout"), 1);
+	assert_int_equal(fd_of_path("/dev/stderr"), 2);
+	assert_int_equal(fd_of_path("/dev/fd/7"), 7);
+	assert_int_equal(fd_of_path("/dev/stdlog"), -1);
+	no_links = false;
+}
+
 static void paths_of_descriptors(void **state)
 {
 	static const struct {
@@ -179,6 +202,7 @@ int main(void)
 		cmocka_unit_test(each_pair),
 		cmocka_unit_test(standard_streams),
 		cmocka_unit_test(paths_of_descriptors),
+		cmocka_unit_test(streams_without_links),
 	};
 
 	return run_group_with(tests, set_up, tear_down);

@@ -114,6 +114,55 @@ static void ports(void **state)
 	check(&c, 0, NULL);
 }
 
+/* What two devices cannot have both. */
+static void nets(void **state)
+{
+	struct config_net net[2] = {{.kind = CONFIG_NET_TAP, .name = (char *)"tap0", .fd = -1},
+		{.kind = CONFIG_NET_TAP, .name = (char *)"tap1", .fd = -1}};
+	struct config c;
+
+	config_init(&c);
+	c.net = net;
+	c.nr_nets = 2;
+	check(&c, 0, NULL);
+	net[1].name = (char *)"tap0";
+	check(&c, -EINVAL, "--net tap=tap0: given for two devices");
+	net[0] = (struct config_net){.kind = CONFIG_NET_FD, .fd = 5};
+	check(&c, 0, NULL);
+	net[1] = net[0];
+	check(&c, -EINVAL, "--net fd=5: given for two devices");
+	net[1].fd = 6;
+	check(&c, 0, NULL);
+	net[0].mac[0] = net[1].mac[0] = 2;
+	check(&c, -EINVAL, "two devices have the same mac=");
+	net[1].mac[5] = 1;
+	check(&c, 0, NULL);
+	net[1].kind = CONFIG_NET_NONE;
+	check(&c, -EINVAL, "connected to nothing");
+	net[1].kind = CONFIG_NET_TWO;
+	check(&c, -EINVAL, "connected twice");
+}
+
+static void sockets(void **state)
+{
+	char path[200];
+	struct config c;
+
+	config_init(&c);
+	memset(path, 'x', sizeof(path));
+	path[199] = '\0';
+	c.vsock.cid = 3;
+	c.vsock.path = path;
+	check(&c, -EINVAL, "the path is 199 bytes long");
+	/* 107 bytes of a socket's address, less _ and ten digits. */
+	path[97] = '\0';
+	check(&c, -EINVAL, "the path is 97 bytes long; with _PORT behind it, at most 96 fit");
+	path[96] = '\0';
+	check(&c, 0, NULL);
+	c.vsock.cid = 2;
+	check(&c, -EINVAL, "--vsock cid=2: reserved");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +171,8 @@ int main(void)
 		cmocka_unit_test(cpus),
 		cmocka_unit_test(console_paths),
 		cmocka_unit_test(ports),
+		cmocka_unit_test(nets),
+		cmocka_unit_test(sockets),
 	};
 
 	return run_group(tests);
