@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "security/stages.h"
+#include "vmm/base/path.h"
 
 #define NETNS_DIR "/run/netns"
 
@@ -27,12 +29,9 @@ static int failed(int code, const char *option, const char *what, struct err *e)
 
 int jail_enter_cgroup(const char *dir, struct err *e)
 {
-	CLEANUP_FD int fd = -1;
-	char path[4096];
+	CLEANUP_FD int dir_fd = path_open(dir, O_PATH | O_DIRECTORY, 0);
+	CLEANUP_FD int fd = dir_fd < 0 ? -1 : openat(dir_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/cgroup.procs", dir) >= sizeof(path))
-		return err_operator(e, err_sys(e, -ENAMETOOLONG, "--cgroup %s", dir));
-	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT)
 		return err_operator(e,
 			err_set(e, -ENOENT,
@@ -47,14 +46,15 @@ int jail_enter_cgroup(const char *dir, struct err *e)
 
 int jail_enter_netns(const char *name, struct err *e)
 {
+	/* A name that does not fit is too long for the kernel, too. */
+	char named[sizeof(NETNS_DIR) + NAME_MAX + 2];
+	const char *path = strchr(name, '/') ? name : named;
 	CLEANUP_FD int fd = -1;
-	char path[4096];
 
-	if ((size_t)snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : NETNS_DIR "/", name) >= sizeof(path))
-		return err_operator(e, err_sys(e, -ENAMETOOLONG, "--netns %s", name));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	snprintf(named, sizeof(named), NETNS_DIR "/%s", name);
+	fd = path_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0)
-		return err_operator(e, err_sys(e, -errno, "--netns %s", path));
+		return err_operator(e, err_sys(e, fd, "--netns %s", path));
 	if (setns(fd, CLONE_NEWNET) == 0)
 		return 0;
 	if (errno == EINVAL)
@@ -69,7 +69,9 @@ int jail_new_netns(struct err *e)
 
 int jail_change_root(const char *dir, struct err *e)
 {
-	if (chdir(dir) < 0)
+	CLEANUP_FD int fd = path_open(dir, O_PATH | O_DIRECTORY, 0);
+
+	if (fd < 0 || fchdir(fd) < 0)
 		return err_operator(e, err_sys(e, -errno, "--chroot %s", dir));
 	if (chroot(".") < 0)
 		return failed(-errno, "--chroot", dir, e);

@@ -8,6 +8,7 @@
 #include "cmd/bench/boot.h"
 #include "cmd/bench/ratio.h"
 #include "vmm/base/assert.h"
+#include "vmm/base/file.h"
 #include "vmm/base/json.h"
 #include "vmm/base/stats.h"
 
@@ -257,41 +258,29 @@ static const char *member(const char *text, const char *key)
 	return NULL;
 }
 
-static char *read_whole(const char *path, struct err *e)
+static int read_whole(const char *path, char **ret, struct err *e)
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	CLEANUP_FREE char *text = NULL;
 	struct stat st;
-	size_t have = 0;
-	ssize_t n;
+	size_t size;
+	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		err_sys(e, -errno, "cannot open it");
-		return NULL;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)BASELINE_MAX) {
-		err_set(e, -EINVAL, "not a file that --json wrote");
-		return NULL;
-	}
-	text = malloc((size_t)st.st_size + 1);
-	if (!text) {
-		err_sys(e, -ENOMEM, "cannot read it");
-		return NULL;
-	}
-	while (have < (size_t)st.st_size && (n = read(fd, text + have, (size_t)st.st_size - have)) > 0)
-		have += (size_t)n;
-	text[have] = '\0';
-	return TAKE_PTR(text);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "cannot open it");
+	r = S_ISREG(st.st_mode) ? file_read_all(fd, BASELINE_MAX, ret, &size) : -EFBIG;
+	if (r == -EFBIG)
+		return err_set(e, -EINVAL, "not a file that --json wrote");
+	return r < 0 ? err_sys(e, r, "cannot read it") : 0;
 }
 
 int bench_baseline_read(const char *path, double **ret, size_t *ret_nr, struct err *e)
 {
-	CLEANUP_FREE char *text = read_whole(path, e);
+	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE double *samples = NULL;
 	size_t nr = 0, room = 0;
 	const char *at;
 
-	if (!text)
+	if (read_whole(path, &text, e) < 0)
 		return -EINVAL;
 	at = member(text, "schema");
 	if (!at || strncmp(at, "\"" SCHEMA "\"", strlen("\"" SCHEMA "\"")))

@@ -20,6 +20,8 @@
 
 #include "cmd/options/device_list.h"
 #include "vmm/base/fdpath.h"
+#include "vmm/base/file.h"
+#include "vmm/base/path.h"
 
 #define BLANKS    " \t"
 #define KEY_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -346,31 +348,12 @@ int ini_read_text(const char *data, size_t size, struct settings *ret, struct er
 	return s.result;
 }
 
-static int read_all(int fd, char *buf, size_t size, size_t *ret_size)
-{
-	size_t n = 0;
-
-	while (n < size) {
-		ssize_t r = read(fd, buf + n, size - n);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -errno;
-		if (!r)
-			break;
-		n += (size_t)r;
-	}
-	*ret_size = n;
-	return 0;
-}
-
 int ini_read(const char *path, struct settings *ret, struct err *e)
 {
 	/* Not to hang on a FIFO, and not to make a terminal ours; but a pipe that the caller has opened is written. */
 	int number = fd_of_path(path);
 	CLEANUP_FD int fd = number >= 0 ? fcntl(number, F_DUPFD_CLOEXEC, 3)
-					: open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+					: path_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	CLEANUP_FREE char *data = NULL;
 	struct stat st;
 	size_t size = 0;
@@ -382,13 +365,10 @@ int ini_read(const char *path, struct settings *ret, struct err *e)
 		return err_set(e, -EISDIR, "--config %s: a directory; name the file in it", path);
 	if (!S_ISREG(st.st_mode) && !(S_ISFIFO(st.st_mode) && number >= 0))
 		return err_set(e, -EINVAL, "--config %s: not a regular file", path);
-	data = malloc(INI_FILE_MAX + 1);
-	if (!data)
-		return err_set(e, -ENOMEM, "out of memory");
-	r = read_all(fd, data, INI_FILE_MAX + 1, &size);
+	r = file_read_all(fd, INI_FILE_MAX, &data, &size);
+	if (r == -EFBIG)
+		return err_set(e, r, "--config %s: larger than 1 MiB; is it a configuration file?", path);
 	if (r < 0)
 		return err_sys(e, r, "--config %s: cannot read", path);
-	if (size > INI_FILE_MAX)
-		return err_set(e, -EFBIG, "--config %s: larger than 1 MiB; is it a configuration file?", path);
 	return ini_read_text(data, size, ret, e);
 }

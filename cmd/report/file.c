@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "vmm/base/file.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
 #include "vmm/console/printable.h"
@@ -127,34 +128,14 @@ static void set_title(struct run_report *r, const char *path)
 static int read_text(const char *path, char **ret, size_t *ret_size, struct err *e)
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	CLEANUP_FREE char *text = NULL;
-	size_t size = 0, room = 0;
-	ssize_t n;
+	int r;
 
 	if (fd < 0)
 		return err_sys(e, -errno, "cannot open it");
-	do {
-		if (size + 1 >= room) {
-			char *more;
-
-			room = room ? 2 * room : 65536;
-			if (room > FILE_MAX_BYTES)
-				return err_set(e, -EFBIG, "larger than %d MiB: no report", (int)(FILE_MAX_BYTES / MIB));
-			more = realloc(text, room);
-			if (!more)
-				return err_sys(e, -ENOMEM, "cannot read it");
-			text = more;
-		}
-		n = read(fd, text + size, room - 1 - size);
-		if (n > 0)
-			size += (size_t)n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0)
-		return err_sys(e, -errno, "cannot read it");
-	text[size] = '\0';
-	*ret = TAKE_PTR(text);
-	*ret_size = size;
-	return 0;
+	r = file_read_all(fd, FILE_MAX_BYTES, ret, ret_size);
+	if (r == -EFBIG)
+		return err_set(e, r, "larger than %d MiB: no report", (int)(FILE_MAX_BYTES / MIB));
+	return r < 0 ? err_sys(e, r, "cannot read it") : 0;
 }
 
 static int read_report(const char *path, struct run_report *r, struct err *e)

@@ -24,6 +24,7 @@
 
 #include "devices/virtio/disk_format.h"
 #include "vmm/base/iov.h"
+#include "vmm/base/path.h"
 #include "vmm/base/util.h"
 
 #define OVERLAY_BLOCK UINT64_C(4096)
@@ -34,8 +35,8 @@ static int open_image(const struct disk_params *p, struct err *e)
 {
 	bool write = !p->ro && !p->overlay;
 	/* A FIFO must not hang us, hence O_NONBLOCK, which files and block devices ignore. */
-	int flags = (write ? O_RDWR : O_RDONLY) | (p->direct ? O_DIRECT : 0) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	int fd = open(p->path, flags), r = -errno;
+	int flags = (write ? O_RDWR : O_RDONLY) | (p->direct ? O_DIRECT : 0) | O_NONBLOCK | O_NOCTTY;
+	int fd = path_open(p->path, flags, 0), r = fd;
 
 	if (fd >= 0)
 		return fd;
@@ -157,15 +158,16 @@ static int direct_alignment(int fd, const struct disk_params *p, uint64_t size, 
 /* A file without a name. Not every file system can make one at once: then it has a name for a moment. */
 static COLD int unlinked_file_in(const char *dir)
 {
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	CLEANUP_FREE char *path = NULL;
+	CLEANUP_FD int in = path_open(dir, O_PATH | O_DIRECTORY, 0);
+	char path[64];
+	int fd;
 
+	if (in < 0)
+		return in;
+	fd = openat(in, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;
-	if (asprintf(&path, "%s/vmm-overlay.XXXXXX", dir) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/vmm-overlay.XXXXXX", in);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -12,6 +12,9 @@
 /* Room for two texts and the longest path, so that the middle is cut once, at the end. */
 #define LONG_MAX_TEXT (2 * ERR_TEXT_MAX + 4096)
 
+/* What path_open() means by ENOLINK: it leads to what is not that user's. */
+#define LINK_REFUSED "another user's symbolic link"
+
 /* What failed stands first and why stands last: what is too long loses its middle. Control characters of a file name
  * would break the line or drive the terminal. */
 static void keep(struct err *e, const char *s)
@@ -62,7 +65,7 @@ int err_sys(struct err *e, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(s, sizeof(s), fmt, ap);
 	va_end(ap);
-	append(s, sizeof(s), strerror(-code));
+	append(s, sizeof(s), code == -ENOLINK ? LINK_REFUSED : strerror(-code));
 	keep(e, s);
 	e->by_operator = false;
 	return code;

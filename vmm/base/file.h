@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is it a regular file? Asked of what the operator names and we read out of order: kernels, initrds, programs.
+ * Files that are read: out of order, which only regular ones can be (kernels, initrds, programs), and as a whole.
  */
 #ifndef VMM_BASE_FILE_H
 #define VMM_BASE_FILE_H
@@ -18,7 +18,7 @@ bool file_is_regular(const char *path);
  * @what: how messages name it, such as "kernel"
  * @ret: the descriptor; the caller owns it
  *
- * Return: 0, -EISDIR, -EINVAL (another kind of file), -ENODATA (empty), a negative errno of open or fstat.
+ * Return: 0, -EISDIR, -EINVAL (another kind of file, or empty), a negative errno of path_open() or fstat.
  * Context: does not block on a FIFO.
  */
 int file_open_regular(const char *what, const char *path, int *ret, struct err *e);
@@ -29,5 +29,15 @@ int file_open_regular(const char *what, const char *path, int *ret, struct err *
  * Return: 0, -EISDIR, -EINVAL (another kind of file, or empty), a negative errno of fstat.
  */
 int file_regular_size(int fd, uint64_t *ret_size, struct err *e);
+
+/**
+ * file_read_all() - read to the end
+ * @fd: borrowed; may be a pipe
+ * @max: more bytes are not read
+ * @ret: the bytes, with a NUL behind them; the caller frees them
+ *
+ * Return: 0, -EFBIG: more than @max, -ENOMEM, a negative errno of read. Trust: the contents are anybody's.
+ */
+int file_read_all(int fd, size_t max, char **ret, size_t *ret_size);
 
 #endif

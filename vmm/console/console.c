@@ -25,6 +25,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/fdpath.h"
 #include "vmm/base/outcome.h"
+#include "vmm/base/path.h"
 #include "vmm/base/wake.h"
 #include "vmm/console/internal.h"
 #include "vmm/console/printable.h"
@@ -194,11 +195,11 @@ static int open_file(struct console *c, const struct console_params *p, struct e
 		return r < 0 ? err_sys(e, r, "console file %s: cannot write to descriptor %d", p->path, number) : 0;
 	}
 	/* O_NONBLOCK is for a path that names a FIFO or a terminal. */
-	fd = open(p->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-	if (fd < 0 && errno == ENXIO)
+	fd = path_open(p->path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);
+	if (fd == -ENXIO)
 		return err_set(e, -ENXIO, "console file %s: a FIFO or device that nobody reads", p->path);
 	if (fd < 0)
-		return err_sys(e, -errno, "console file %s", p->path);
+		return err_sys(e, fd, "console file %s", p->path);
 	nbio_take(&c->out, fd);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, -errno, "console file %s", p->path);

@@ -23,6 +23,7 @@
 
 #include "security/landlock.h"
 #include "vmm/base/clock.h"
+#include "vmm/base/path.h"
 #include "vmm/host/nbio.h"
 
 #define DIR_FD   CHILD_FD
@@ -111,19 +112,8 @@ static ssize_t receive_fd(int sock, void *data, size_t size, int flags, int *ret
 static int connect_to(const char *name)
 {
 	CLEANUP_FD int target = openat(DIR_FD, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	CLEANUP_FD int fd = -1;
 
-	if (target < 0)
-		return -errno;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", target);
-	/* A queue that is full (EAGAIN) is a refusal: there is no waiting here. What is no socket refuses. */
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return -errno;
-	return TAKE_FD(fd);
+	return target < 0 ? -errno : nbio_connect(target);
 }
 
 /* Return: false when vmm has gone. */
@@ -204,7 +194,7 @@ static int enter_dir(const struct owner *o, struct err *e)
 	if (!dir)
 		return err_sys(e, -ENOMEM, "%s", o->what);
 	/* O_PATH: it need not be readable. */
-	fd = open(*dir ? dir : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = path_open(*dir ? dir : ".", O_PATH | O_DIRECTORY, 0);
 	if (fd < 0 || fchdir(fd) < 0)
 		return err_sys(e, -errno, "%s %s", o->what, o->path);
 	if (fd != DIR_FD) {

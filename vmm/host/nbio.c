@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "vmm/base/clock.h"
@@ -76,6 +77,19 @@ COLD int nbio_open(struct nbio *io, int fd, enum nbio_dir dir)
 		return set_flag(io, fd, flags);
 	io->owned = true;
 	return 0;
+}
+
+int nbio_connect(int target)
+{
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	if (fd < 0)
+		return -errno;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", target);
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
 }
 
 void nbio_take(struct nbio *io, int fd)

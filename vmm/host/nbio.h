@@ -60,6 +60,16 @@ int nbio_open(struct nbio *io, int fd, enum nbio_dir dir);
 /** nbio_ignore_signals() - ignore SIGPIPE and SIGXFSZ where their action is the default; for the whole process */
 void nbio_ignore_signals(void);
 
+/**
+ * nbio_connect() - connect to the Unix socket that a descriptor is, whatever has its name by now
+ * @target: open with O_PATH, which does not connect by itself; borrowed
+ *
+ * A queue that is full (-EAGAIN) is a refusal: there is no waiting. What is no socket refuses, too.
+ *
+ * Return: non-blocking, which the caller owns, or a negative errno. Context: needs /proc.
+ */
+int nbio_connect(int target);
+
 /** nbio_take() - takes @fd: non-blocking, shared with nobody; who writes has called nbio_ignore_signals() before */
 void nbio_take(struct nbio *io, int fd);
 

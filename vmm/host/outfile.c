@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio_ext.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "security/landlock.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/fdpath.h"
+#include "vmm/base/path.h"
 #include "vmm/host/nbio.h"
 
 /* musl's <sys/stat.h> has statx() without it. */
@@ -153,10 +153,7 @@ static int open_descriptor(struct outfile *f, int number, struct err *e)
 {
 	int flags = fcntl(number, F_GETFL), fd;
 
-	if (flags < 0)
-		return err_operator(
-			e, err_set(e, -EBADF, "%s %s: descriptor %d is not open", f->option, f->path, number));
-	if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
 		return err_operator(e,
 			err_set(e, -EBADF, "%s %s: descriptor %d is not open for writing", f->option, f->path, number));
 	fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
@@ -166,12 +163,12 @@ static int open_descriptor(struct outfile *f, int number, struct err *e)
 /* A FIFO that nobody reads must not hang us, hence O_NONBLOCK; what is written at the end may wait for its reader. */
 static int open_in_place(struct outfile *f, struct err *e)
 {
-	CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, f->mode);
+	CLEANUP_FD int fd = path_open(f->path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, f->mode);
 	struct stat st;
 	int flags;
 
 	if (fd < 0)
-		return err_operator(e, err_sys(e, -errno, "%s: cannot write %s", f->option, f->path));
+		return err_operator(e, err_sys(e, fd, "%s: cannot write %s", f->option, f->path));
 	flags = fcntl(fd, F_GETFL);
 	if (fstat(fd, &st) < 0 || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
 		return err_sys(e, -errno, "%s: %s", f->option, f->path);
@@ -194,8 +191,24 @@ static int split(char *path, int *ret_dir, char **ret_name)
 		return -ENOMEM;
 	if (slash)
 		*slash = '\0';
-	*ret_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return *ret_dir < 0 ? -errno : 0;
+	*ret_dir = path_open(dir, O_PATH | O_DIRECTORY, 0);
+	return MIN(*ret_dir, 0);
+}
+
+/* Finds the directory that the file @fd is in, and its name there: symbolic links on the way to it stay. */
+static bool locate(struct outfile *f, int fd, const struct stat *st)
+{
+	char link[32], path[PATH_MAX];
+	struct stat found;
+	ssize_t n;
+
+	proc_path(fd, link);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	return split(path, &f->dir, &f->name) == 0 && fstatat(f->dir, f->name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+		found.st_dev == st->st_dev && found.st_ino == st->st_ino;
 }
 
 /* Without a name, so that nothing is left of it whoever is killed. -1: the file system has no such thing. */
@@ -244,17 +257,18 @@ static int make_temporary(struct outfile *f, const struct stat *old)
 }
 
 /* Whether a rename can take the place of the file: nothing is mounted on it, and nobody keeps it from us. */
-static bool replaceable(const char *path, const struct stat *old)
+static bool replaceable(const struct outfile *f, int fd, const struct stat *old)
 {
-	CLEANUP_FREE char *copy = strdup(path);
 	struct statx stx;
 	struct stat dir;
+	char path[32];
 
-	if (!copy || !S_ISREG(old->st_mode) || access(path, W_OK) < 0 || stat(dirname(copy), &dir) < 0)
+	proc_path(fd, path);
+	if (!S_ISREG(old->st_mode) || access(path, W_OK) < 0 || fstat(f->dir, &dir) < 0)
 		return false;
-	if ((dir.st_mode & S_ISVTX) && geteuid() && old->st_uid != geteuid() && dir.st_uid != geteuid())
+	if ((dir.st_mode & S_ISVTX) && old->st_uid != geteuid())
 		return false;
-	return statx(AT_FDCWD, path, 0, STATX_TYPE, &stx) < 0 || !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+	return statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) < 0 || !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 static void let_go(struct outfile *f)
@@ -271,19 +285,20 @@ static void let_go(struct outfile *f)
 /* Return: 1 when it cannot be done here, and in place perhaps can. */
 static int open_beside(struct outfile *f, const struct sandbox_as *as, struct err *e)
 {
+	CLEANUP_FD int old = path_open(f->path, O_PATH, 0);
+	CLEANUP_FREE char *path = strdup(f->path);
 	struct stat st;
-	bool exists = stat(f->path, &st) == 0;
-	/* Through symbolic links: they stay. */
-	CLEANUP_FREE char *path = exists ? realpath(f->path, NULL) : strdup(f->path);
 	int fd, r;
 
-	if (!path || (exists && !replaceable(path, &st)))
+	if (old >= 0) {
+		if (fstat(old, &st) < 0 || !locate(f, old, &st) || !replaceable(f, old, &st))
+			return 1;
+	} else if (old != -ENOENT || !path || readlink(path, f->temporary, 1) >= 0 ||
+		split(path, &f->dir, &f->name) < 0) {
+		/* A link to nothing: what it names is made in place. */
 		return 1;
-	/* A link to nothing: what it names is made in place. */
-	if (!exists && readlink(path, f->temporary, 1) >= 0)
-		return 1;
-	r = split(path, &f->dir, &f->name);
-	fd = r < 0 ? r : make_temporary(f, exists ? &st : NULL);
+	}
+	fd = make_temporary(f, old >= 0 ? &st : NULL);
 	if (fd < 0)
 		return 1;
 	r = take(f, fd, e);
@@ -291,8 +306,6 @@ static int open_beside(struct outfile *f, const struct sandbox_as *as, struct er
 		r = 1; /* no more processes allowed */
 	if (r && f->out)
 		fclose(TAKE_PTR(f->out));
-	if (r)
-		let_go(f);
 	return r;
 }
 

@@ -25,6 +25,7 @@
 
 #include "devices/virtio/virtqueue.h"
 #include "vmm/base/clock.h"
+#include "vmm/base/path.h"
 #include "vmm/host/nbio.h"
 
 extern char **environ;
@@ -331,25 +332,19 @@ int net_passt_check(const char *path, struct err *e)
 
 COLD int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	CLEANUP_FD int fd = -1;
+	CLEANUP_FD int target = -1;
 	int r;
 
 	r = net_passt_check(path, e);
 	if (r < 0)
 		return r;
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_sys(e, -errno, "socket");
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		if (errno == ECONNREFUSED || errno == EAGAIN)
-			return err_set(e, -errno, "no passt accepts connections at %s", path);
-		if (errno == EPROTOTYPE)
-			return err_set(e, -errno, "%s is not a stream socket", path);
-		return err_sys(e, -errno, "cannot connect to %s", path);
-	}
-	return wrap(TAKE_FD(fd), ret, e);
+	target = path_open(path, O_PATH, 0);
+	r = target < 0 ? target : nbio_connect(target);
+	if (r == -ECONNREFUSED || r == -EAGAIN)
+		return err_set(e, r, "no passt accepts connections at %s", path);
+	if (r < 0)
+		return err_sys(e, r, "cannot connect to %s", path);
+	return wrap(r, ret, e);
 }
 
 /* PORT or PORT-PORT at *@at, which moves on. Return: how many ports, 0: it is none. */

@@ -13,6 +13,7 @@
 
 #include "vmm/base/assert.h"
 #include "vmm/base/board.h"
+#include "vmm/base/path.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/program/flat_internal.h"
 
@@ -48,9 +49,9 @@ static int open_program(struct flat *f, unsigned i, const struct flat_source *so
 	p->flat = f;
 	p->wish = source->wish;
 	/* Not blocking: a FIFO is to be an error, and not a wait. */
-	p->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	p->fd = path_open(source->path, O_RDONLY | O_NONBLOCK, 0);
 	if (p->fd < 0)
-		return err_operator(e, err_sys(e, -errno, "%s", source->path));
+		return err_operator(e, err_sys(e, p->fd, "%s", source->path));
 	r = name_program(f, i, source->path, e);
 	return r < 0 ? r : flat_program_ports(p, i == 0, e);
 }

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -703,9 +704,14 @@ static void a_cgroup(void)
 	must(read(fd, text, sizeof(text)) == 1 && !strcmp(text, "0"));
 	must(unlink(file) == 0 && mkdir(file, 0700) == 0);
 	must(jail_enter_cgroup(dir, &e) == -EISDIR && !strncmp(e.text, "--cgroup /tmp/vmm-cgroup-", 25));
+	/* The file of a group is no link to another. */
 	must(rmdir(file) == 0 && symlink("/dev/full", file) == 0);
-	must(jail_enter_cgroup(dir, &e) == -ENOSPC && strstr(e.text, "No space left") != NULL);
-	must(unlink(file) == 0 && rmdir(dir) == 0);
+	must(jail_enter_cgroup(dir, &e) == -ELOOP && unlink(file) == 0);
+	if (mknod(file, S_IFCHR | 0600, makedev(1, 7) /* full */) == 0) {
+		must(jail_enter_cgroup(dir, &e) == -ENOSPC && strstr(e.text, "No space left") != NULL);
+		must(unlink(file) == 0);
+	}
+	must(rmdir(dir) == 0);
 }
 
 static const struct refusal pivot_root = {SYS_pivot_root, -1, 0, -1, "", true};
