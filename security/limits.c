@@ -22,14 +22,15 @@ extern char **environ;
 
 /*
  * What was handed to us there may be a secret, and everybody who gets at our memory reads it: the text itself goes, as
- * /proc/PID/environ shows it. A program that we start is found by PATH.
+ * /proc/PID/environ shows it. A program that we start is found by PATH, and an
+ * overlay lies in TMPDIR.
  */
 void limits_clear_environment(void)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; environ && environ[i]; i++) {
-		if (!strncmp(environ[i], "PATH=", 5))
+		if (!strncmp(environ[i], "PATH=", 5) || !strncmp(environ[i], "TMPDIR=", 7))
 			environ[kept++] = environ[i];
 		else
 			explicit_bzero(environ[i], strlen(environ[i]));
