@@ -19,7 +19,7 @@ static void must(bool ok)
 		abort();
 }
 
-/* What holds of any text: it is text, ends, and a line that is a number is one in both bases but for what only one has. */
+/* What holds of any: it is text, it ends, and what is no number sets nothing. */
 static void check(const struct vmcoreinfo *v, const struct gmem *mem)
 {
 	static const char *const keys[] = {"OSRELEASE", "NUMBER(phys_base)", "SYMBOL(_stext)", "KERNELOFFSET", "A", ""};

@@ -2,12 +2,12 @@
 /*
  * A guest that stands still as an ELF64 core, as QEMU's dump-guest-memory writes it, for crash(8), gdb and others.
  *
- *	notes:	 NT_PRSTATUS of each CPU, QEMU's note of each CPU with its control registers, VMCOREINFO where RAM has it
+ *	notes:	 NT_PRSTATUS of each CPU, QEMU's note of each with its control registers, VMCOREINFO where RAM has it
  *	PT_LOAD: RAM by guest-physical address (p_vaddr says the same as p_paddr), all of it;
  *		 then what the kernel maps, by its linear addresses, onto the same bytes of the file
  *
- * RAM that the guest has not touched is not in the file, but in p_memsz only: it reads as zeroes. Pages of zeroes beside
- * others are holes of a sparse file. So a core has at most the size of RAM, plus the head: CORE_HEAD_MAX.
+ * RAM that the guest has not touched is not in the file, but in p_memsz only: it reads as zeroes. Pages of zeroes
+ * beside others are holes of a sparse file. So a core has at most the size of RAM, plus the head: CORE_HEAD_MAX.
  *
  * Nothing is allocated while one is written, and nothing but @fd is used: mincore, sysinfo and pwrite64 are all calls.
  *
@@ -75,8 +75,8 @@ void core_writer_free(struct core_writer *w);
  * @stop: becomes true when nobody wants it any more
  * @ret: untouched on failure
  *
- * What the guest has written decides how many segments and holes there are, within bounds, and nothing else: the time is
- * that of reading RAM a few times.
+ * What the guest has written decides how many segments and holes there are, within bounds, and nothing else: the time
+ * is that of reading RAM a few times.
  *
  * Return: 0, -ECANCELED, or a negative errno of pwrite().
  * Context: any thread; @w is of one at a time. Trust: guest (RAM and registers).

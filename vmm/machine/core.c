@@ -3,11 +3,11 @@
  * Cores of a machine that is held, or whose run has ended: vmm/debug/elfcore.h says what they are.
  *
  * Theory of operation. The control loop reads the registers, which only KVM has, and hands them to a thread that
- * sleeps until then: role SANDBOX_STATE. That reads RAM and writes a new file beside the one that was asked for, under a name of
- * its own, and renames it when it is complete and on the disk. So a core is whole or not there; of a process that is
- * killed meanwhile a file .vmm-core-* is left. A descriptor of the directory is all that it has of the file system: it
- * works where there is no path any more. A file that is there is replaced, and a symbolic link as well: nothing is
- * written through it.
+ * sleeps until then: role SANDBOX_STATE. That reads RAM and writes a new file beside the one that was asked for, under
+ * a name of its own, and renames it when it is complete and on the disk. So a core is whole or not there; of a process
+ * that is killed meanwhile a file .vmm-core-* is left. A descriptor of the directory is all that it has of the file
+ * system: it works where there is no path any more. A file that is there is replaced, and a symbolic link as well:
+ * nothing is written through it.
  *
  * @state says whose struct machine_core is: ASKED: the thread's, else the loop's.
  *

@@ -319,7 +319,7 @@ static void each_cpu_has_its_two_notes(void **state)
 		assert_int_equal(n.type, NT_PRSTATUS);
 		assert_int_equal(n.size, 336);
 		assert_int_equal(n.desc[32], i + 1);
-		/* r15 is the first of the registers, RIP the 17th, the base of GS the 23rd: Linux, struct user_regs_struct */
+		/* Linux, struct user_regs_struct: r15 is the first, RIP the 17th, the base of GS the 23rd */
 		memcpy(&reg, n.desc + 112, 8);
 		assert_int_equal(reg, 0x2000 + i);
 		memcpy(&reg, n.desc + 112 + 16 * 8, 8);
