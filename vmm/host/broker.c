@@ -278,12 +278,12 @@ static void own(void *arg)
 
 int broker_check(const char *what, const char *path, struct err *e)
 {
-	const struct sockaddr_un addr;
+	const size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path);
 
-	if (strlen(path) < sizeof(addr.sun_path))
+	if (strlen(path) < room)
 		return 0;
 	return err_set(e, -ENAMETOOLONG, "%s %s: the path is %zu bytes long, a socket's has at most %zu", what, path,
-		strlen(path), sizeof(addr.sun_path) - 1);
+		strlen(path), room - 1);
 }
 
 /* Waits for the first words. */
