@@ -29,12 +29,17 @@ enum { NOTHING = 0, CPUID = 1, OUT = 5 };
  * @exits: by how much KVM's counter grows; -1: it cannot be read
  * @traced: and the tracepoint's
  * @kicks: more than the guest sends
+ * @what: each step ends so, with the number @error; VCPU_PIO: as the guest wants
+ * @fails: each step fails so
  */
 static struct bent {
 	int returns;
 	int64_t exits;
 	int64_t traced;
 	uint64_t kicks;
+	enum vcpu_event what;
+	uint64_t error;
+	int fails;
 } bent;
 
 static struct kvm kvm = {.fd = -1};
@@ -79,6 +84,10 @@ int __wrap_vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
 		bent.returns--;
 		*ret = (struct vcpu_exit){.what = VCPU_PIO};
 		return 0;
+	}
+	if (entered && (bent.what != VCPU_PIO || bent.fails)) {
+		*ret = (struct vcpu_exit){.what = bent.what, .error = bent.error};
+		return bent.fails;
 	}
 	r = __real_vcpu_step(v, ret);
 	if (entered && bent.returns < 0 && r == 0 && ret->what == VCPU_PIO) {
@@ -208,6 +217,28 @@ static void a_row_on_another_path_says_so(void **state)
 	}
 }
 
+/* A row that KVM does not run to its end has no numbers, and says why. */
+static void a_row_that_cannot_run_says_why(void **state)
+{
+	static const struct {
+		struct bent bent;
+		const char *words;
+	} cases[] = {
+		{{.what = VCPU_INTERNAL_ERROR, .error = 4}, "internal error, suberror 4"},
+		{{.what = VCPU_TRIPLE_FAULT}, "the guest ended: triple fault"},
+		{{.what = VCPU_SYSTEM_EVENT}, "the guest ended: for a reason nobody asked for"},
+		{{.fails = -EFAULT}, "KVM_RUN"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct exit_costs_row row;
+
+		measure(OUT, &cases[i].bent, &row);
+		if (row.state != EXIT_COSTS_CANNOT || !strstr(row.words.text, cases[i].words))
+			fail_msg("case %zu: state %d, '%s'", i, (int)row.state, row.words.text);
+	}
+}
+
 static void samples_are_the_guests(void **state)
 {
 	struct exit_costs_row row;
@@ -227,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_on_another_path_says_so),
+		cmocka_unit_test(a_row_that_cannot_run_says_why),
 		cmocka_unit_test(samples_are_the_guests),
 	};
 	struct err e = {0};

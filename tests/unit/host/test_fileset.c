@@ -108,6 +108,19 @@ static int check_with(int in, int out, const char *path, enum file_use use, stru
 	return r;
 }
 
+/* With standard error there; nothing is printed meanwhile. */
+static int check_error(int error, const char *path, struct err *e)
+{
+	int old = dup(2), null = open("/dev/null", O_RDWR), r;
+
+	dup2(error, 2);
+	r = check_with(null, null, path, FILE_WRITE, e);
+	dup2(old, 2);
+	close(old);
+	close(null);
+	return r;
+}
+
 static void standard_streams(void **state)
 {
 	int null = open("/dev/null", O_RDWR), in = open("a", O_RDONLY), out = open("a", O_WRONLY | O_APPEND);
@@ -128,6 +141,10 @@ static void standard_streams(void **state)
 	assert_int_equal(check_with(in, null, "/dev/stdin", FILE_READ, &e), 0);
 	/* What the caller joined: in and out, and files elsewhere. */
 	assert_int_equal(check_with(in, out, "b", FILE_WRITE, &e), 0);
+	/* And the messages of vmm itself. */
+	assert_int_equal(check_error(out, "a", &e), -EINVAL);
+	assert_non_null(strstr(
+		e.text, "--x a: the file of standard error, which it would take away; /dev/stderr writes there too"));
 	close(null);
 	close(in);
 	close(out);
