@@ -94,8 +94,8 @@ static size_t expand(const char *format, const char *reason, unsigned number, ch
 	size_t len = 0;
 
 	for (const char *p = format; *p; p++) {
-		char *to = len < size ? buf + len : NULL;
-		size_t room = len < size ? size - len : 0;
+		size_t at = MIN(len, size), room = size - at;
+		char *to = buf + at;
 
 		if (*p != '%')
 			len += (size_t)snprintf(to, room, "%c", *p);
@@ -117,6 +117,7 @@ static bool plain(const char *format)
 int machine_core_check(const char *file, struct err *e)
 {
 	const char *name = name_in(file);
+	char longest[NAME_MAX + 1];
 
 	for (const char *p = strchr(file, '%'); p; p = strchr(p, '%')) {
 		if (p < name)
@@ -129,7 +130,7 @@ int machine_core_check(const char *file, struct err *e)
 	}
 	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
 		return err_set(e, -EINVAL, "--core %s: the name of a file is missing", file);
-	if (expand(name, CORE_REASON_LONGEST, NUMBER_MAX, NULL, 0) > NAME_MAX)
+	if (expand(name, CORE_REASON_LONGEST, NUMBER_MAX, longest, sizeof(longest)) > NAME_MAX)
 		return err_set(e, -EINVAL, "--core %s: the name is too long: at most %d bytes", file, NAME_MAX);
 	return 0;
 }
