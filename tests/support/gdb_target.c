@@ -64,6 +64,11 @@ static void end(struct gdb_target *t, enum gdb_end how)
 	test_of(t)->end = how;
 }
 
+static void core(struct gdb_target *t)
+{
+	test_of(t)->nr_cores++;
+}
+
 static const struct gdb_target_ops ops = {
 	.read = read_regs,
 	.write = write_regs,
@@ -72,6 +77,7 @@ static const struct gdb_target_ops ops = {
 	.resume = resume,
 	.interrupt = interrupt,
 	.end = end,
+	.core = core,
 };
 
 void gdb_test_init(struct gdb_test *t, void *ram, size_t size, uint64_t gpa)

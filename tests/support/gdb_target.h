@@ -14,7 +14,7 @@
  * struct gdb_test - start from gdb_test_init()
  * @how: what the last resume said of each CPU
  * @pending: answers the next resume at once
- * @nr_resumed, @nr_interrupted: calls; @end: the last
+ * @nr_resumed, @nr_interrupted, @nr_cores: calls; @end: the last
  */
 struct gdb_test {
 	struct gdb_target target;
@@ -24,6 +24,7 @@ struct gdb_test {
 	struct gdb_stop pending;
 	unsigned nr_resumed;
 	unsigned nr_interrupted;
+	unsigned nr_cores;
 	enum gdb_end end;
 };
 

@@ -2,6 +2,7 @@
 /*
  * --gdb of a machine: what a debugger asks of it (vmm/debug/gdb/stub.h).
  */
+#include <errno.h>
 #include <signal.h>
 
 #include "vmm/machine/internal.h"
@@ -10,6 +11,11 @@ static void hold(void *owner)
 {
 	struct machine *m = owner;
 
+	/* It is held already for a core that its debugger no longer waits for. */
+	if (m->gdb_released) {
+		m->gdb_released = false;
+		gdb_stub_held(m->gdb);
+	}
 	machine_hold(m, &m->gdb_hold);
 }
 
@@ -17,7 +23,36 @@ static void release(void *owner)
 {
 	struct machine *m = owner;
 
-	machine_release(m, &m->gdb_hold);
+	/* Who asks for a core has to hold the machine until it is there. */
+	if (m->gdb_core.done)
+		m->gdb_released = true;
+	else
+		machine_release(m, &m->gdb_hold);
+}
+
+static void on_core(struct core_request *q, const char *path, const char *why)
+{
+	struct machine *m = container_of(q, struct machine, gdb_core);
+	char text[200];
+
+	q->done = NULL;
+	snprintf(text, sizeof(text), "%s%s", path ? "core written: " : "no core: ", path ? path : why);
+	gdb_stub_cored(m->gdb, text);
+	if (m->gdb_released) {
+		m->gdb_released = false;
+		machine_release(m, &m->gdb_hold);
+	}
+}
+
+static void core(void *owner)
+{
+	struct machine *m = owner;
+	int r;
+
+	m->gdb_core.done = on_core;
+	r = machine_core(m, CORE_REASON_REQUEST, &m->gdb_core);
+	if (r < 0)
+		on_core(&m->gdb_core, NULL, r == -ENOTSUP ? "vmm was started without --core" : "one is being written");
 }
 
 static void on_held(struct machine_hold *h)
@@ -45,7 +80,8 @@ static const struct gmem *memory(void *owner, unsigned cpu)
 	return &m->vm.memory.gmem;
 }
 
-static const struct gdb_owner owner_ops = {.hold = hold, .release = release, .end = end, .memory = memory};
+static const struct gdb_owner owner_ops = {
+	.hold = hold, .release = release, .end = end, .core = core, .memory = memory};
 
 int machine_gdb_open(struct machine *m, struct err *e)
 {

@@ -137,6 +137,7 @@ struct machine_counts {
  * @virtio: from OPEN on: it holds the disks' files
  * @crew: the threads of @cpu
  * @gdb: from OPEN on; NULL: without --gdb; @gdb_hold: it has stopped the guest
+ * @gdb_core: .done is set while a core is written for it, and @gdb_released when it wants the guest to go on meanwhile
  * @limit: fires when the time limit runs out, at @limit_at_ns; 0: there is none
  * @core: from OPEN on; NULL: without --core
  */
@@ -165,6 +166,8 @@ struct machine {
 	struct machine_pause pause;
 	struct gdb_stub *gdb;
 	struct machine_hold gdb_hold;
+	struct core_request gdb_core;
+	bool gdb_released;
 	struct machine_core *core;
 	struct machine_button button;
 	struct machine_ending end;

@@ -78,6 +78,13 @@ static void end(void *owner, enum gdb_end how)
 		flat_end(owner, OUTCOME_SIGNAL, DETECTOR_GDB, SIGTERM);
 }
 
+static void core(void *owner)
+{
+	struct flat *f = owner;
+
+	gdb_stub_cored(f->gdb, "there are no cores of programs without a kernel");
+}
+
 static const struct gmem *memory(void *owner, unsigned cpu)
 {
 	struct flat *f = owner;
@@ -88,7 +95,8 @@ static const struct gmem *memory(void *owner, unsigned cpu)
 	return &f->vm[container_of(t, struct flat_program, thread)->vm].memory.gmem;
 }
 
-static const struct gdb_owner owner_ops = {.hold = hold, .release = release, .end = end, .memory = memory};
+static const struct gdb_owner owner_ops = {
+	.hold = hold, .release = release, .end = end, .core = core, .memory = memory};
 
 int flat_gdb_init(struct flat *f, struct err *e)
 {

@@ -576,6 +576,18 @@ static void commands_of_a_person(void **state)
 	assert_int_equal(guest.end, GDB_END_RESET);
 }
 
+static void a_core_is_answered_when_it_is_there(void **state)
+{
+	asked("qRcmd,636f7265", "");
+	assert_int_equal(guest.nr_cores, 1);
+	asked("g", "E10");
+	gdb_session_cored(s, "ok\n");
+	assert_string_equal(heard(), "6f6b0a");
+	assert_true(*ask("g") != 'E');
+	gdb_session_cored(s, "not asked for");
+	assert_string_equal(heard(), "");
+}
+
 static void kaslr_is_where_the_first_page_of_the_kernel_is(void **state)
 {
 	longmode(&guest.regs[0], AT(1));
@@ -640,6 +652,7 @@ int main(void)
 		T(a_client_leaves_or_ends_the_run),
 		T(old_steps_are_of_the_chosen_cpu),
 		T(commands_of_a_person),
+		T(a_core_is_answered_when_it_is_there),
 		T(kaslr_is_where_the_first_page_of_the_kernel_is),
 		T(addresses),
 	};

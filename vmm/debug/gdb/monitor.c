@@ -139,6 +139,13 @@ static void on_xp(struct gdb_session *s, char *rest)
 		say(s, "%016" PRIx64 ": no RAM is there\n", address + done);
 }
 
+/* The answer comes when it is written. */
+static void on_core(struct gdb_session *s, char *rest)
+{
+	s->wants_core = true;
+	s->target->ops->core(s->target);
+}
+
 static void on_help(struct gdb_session *s, char *rest);
 
 static const struct {
@@ -146,6 +153,7 @@ static const struct {
 	void (*fn)(struct gdb_session *s, char *rest);
 	const char *help;
 } commands[] = {
+	{"core", on_core, "write a core to the file of --core"},
 	{"help", on_help, "this list"},
 	{"kaslr", on_kaslr, "where the kernel is, and how far from where it was linked"},
 	{"regs", on_regs, "[CPU]: segments, tables and control registers"},
@@ -166,6 +174,10 @@ void gdb_monitor(struct gdb_session *s, char *line)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(name, commands[i].name))
 			continue;
+		if (commands[i].fn == on_core) {
+			on_core(s, line);
+			return;
+		}
 		gdb_begin(&s->out);
 		commands[i].fn(s, line);
 		gdb_end(&s->out);

@@ -37,7 +37,7 @@ void gdb_session_free(struct gdb_session *s)
 
 void gdb_session_begin(struct gdb_session *s)
 {
-	s->running = s->physical = s->left = s->kills = false;
+	s->running = s->physical = s->wants_core = s->left = s->kills = false;
 	s->acks = true;
 	s->reg_cpu = s->step_cpu = 0;
 	s->stop = (struct gdb_stop){0};
@@ -110,6 +110,16 @@ void gdb_session_say(struct gdb_session *s, const char *text)
 		return;
 	gdb_begin(&s->out);
 	gdb_put_raw(&s->out, "O", 1);
+	gdb_put_hex(&s->out, text, strlen(text));
+	gdb_end(&s->out);
+}
+
+void gdb_session_cored(struct gdb_session *s, const char *text)
+{
+	if (!s->wants_core)
+		return;
+	s->wants_core = false;
+	gdb_begin(&s->out);
 	gdb_put_hex(&s->out, text, strlen(text));
 	gdb_end(&s->out);
 }
@@ -641,7 +651,7 @@ static void on_packet(struct gdb_session *s)
 
 	if (!packet)
 		gdb_reply(s, "");
-	else if (s->running && !packet->any_time)
+	else if ((s->running || s->wants_core) && !packet->any_time)
 		gdb_reply_errno(s, -EBUSY);
 	else
 		packet->fn(s, s->in.data + strlen(packet->name));

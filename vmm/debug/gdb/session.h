@@ -50,6 +50,7 @@ struct gdb_target;
  *	and the guest has stayed as it is
  * @interrupt: stop the guest; gdb_session_stopped() follows
  * @end: end the run
+ * @core: write a core of the guest; gdb_session_cored() follows
  *
  * All but @interrupt and @end are called while the guest is stopped.
  */
@@ -61,6 +62,7 @@ struct gdb_target_ops {
 	bool (*resume)(struct gdb_target *t, const uint8_t *how, struct gdb_stop *ret);
 	void (*interrupt)(struct gdb_target *t);
 	void (*end)(struct gdb_target *t, enum gdb_end end);
+	void (*core)(struct gdb_target *t);
 };
 
 /** struct gdb_target - embedded by whoever has the guest; @nr_cpus is at least 1 and does not change */
@@ -76,6 +78,7 @@ struct gdb_target {
  * @running: the client waits for the guest to stop
  * @acks: packets are acknowledged
  * @physical: addresses are guest-physical
+ * @wants_core: the client waits for a core, and sends nothing
  * @left: the client has detached, or ended the run
  * @reg_cpu, @step_cpu: whose registers and memory are meant, and who is stepped by the old packets
  * @stop: why the guest is stopped
@@ -87,6 +90,7 @@ struct gdb_session {
 	bool running;
 	bool acks;
 	bool physical;
+	bool wants_core;
 	bool left;
 	bool kills;
 	unsigned reg_cpu;
@@ -127,6 +131,9 @@ void gdb_session_stopped(struct gdb_session *s, const struct gdb_stop *stop);
 
 /** gdb_session_say() - a line for the person at gdb; only while @s->running, else it does nothing */
 void gdb_session_say(struct gdb_session *s, const char *text);
+
+/** gdb_session_cored() - answers the client that waits for a core; @text is a line, in words */
+void gdb_session_cored(struct gdb_session *s, const char *text);
 
 /** gdb_session_exited() - the run is over: a client that waits hears @status, 0 to 255 */
 void gdb_session_exited(struct gdb_session *s, unsigned status);

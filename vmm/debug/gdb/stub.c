@@ -54,7 +54,7 @@ struct cpu {
  * @buf: bytes of the client, of which those from @at to @nr have not been taken; @sent: of the session's output
  *
  * Under @lock: the rest
- * @held, @late: what the owner says
+ * @held, @late, @cored: what the owner says
  * @parked: CPUs that hold their crew
  * @want_: what the control loop is asked for
  */
@@ -81,8 +81,9 @@ struct gdb_stub {
 	pthread_mutex_t lock;
 	bool held;
 	char late[32];
+	char cored[256];
 	unsigned parked;
-	bool want_hold, want_release;
+	bool want_hold, want_release, want_core;
 	enum gdb_end want_end;
 };
 
@@ -160,22 +161,25 @@ void gdb_stub_exit(struct gdb_stub *g, struct vcpu_thread *t)
 static void on_control(struct loop_source *s, uint32_t events)
 {
 	struct gdb_stub *g = container_of(s, struct gdb_stub, control);
-	bool hold, release;
+	bool hold, release, core;
 	unsigned parked = 0;
 	enum gdb_end end;
 
 	wake_take(g->control_fd);
 	pthread_mutex_lock(&g->lock);
 	release = g->want_release;
+	core = g->want_core;
 	end = g->want_end;
 	if (release) {
 		parked = g->parked;
 		g->parked = 0;
 	}
 	hold = g->want_hold || g->parked;
-	g->want_hold = g->want_release = false;
+	g->want_hold = g->want_release = g->want_core = false;
 	g->want_end = GDB_END_NONE;
 	pthread_mutex_unlock(&g->lock);
+	if (core)
+		g->env.ops->core(g->env.owner);
 	if (release)
 		g->env.ops->release(g->env.owner);
 	for (; parked; parked--)
@@ -204,6 +208,14 @@ void gdb_stub_refused(struct gdb_stub *g, const char *late)
 {
 	pthread_mutex_lock(&g->lock);
 	snprintf(g->late, sizeof(g->late), "%s", late);
+	pthread_mutex_unlock(&g->lock);
+	wake_send(g->told_fd);
+}
+
+void gdb_stub_cored(struct gdb_stub *g, const char *text)
+{
+	pthread_mutex_lock(&g->lock);
+	snprintf(g->cored, sizeof(g->cored), "%s\n", text);
 	pthread_mutex_unlock(&g->lock);
 	wake_send(g->told_fd);
 }
@@ -343,6 +355,13 @@ static void interrupt(struct gdb_target *t)
 	ask(g, &g->want_hold);
 }
 
+static void write_core(struct gdb_target *t)
+{
+	struct gdb_stub *g = container_of(t, struct gdb_stub, target);
+
+	ask(g, &g->want_core);
+}
+
 static void end_run(struct gdb_target *t, enum gdb_end end)
 {
 	struct gdb_stub *g = container_of(t, struct gdb_stub, target);
@@ -361,6 +380,7 @@ static const struct gdb_target_ops target_ops = {
 	.resume = resume,
 	.interrupt = interrupt,
 	.end = end_run,
+	.core = write_core,
 };
 
 /* --- The client's thread: the client --------------------------------------------------------------------------- */
@@ -540,7 +560,7 @@ static void on_late(struct gdb_stub *g, const char *late)
 static void on_told(struct loop_source *source, uint32_t events)
 {
 	struct gdb_stub *g = container_of(source, struct gdb_stub, told);
-	char late[sizeof(g->late)];
+	char late[sizeof(g->late)], cored[sizeof(g->cored)];
 	bool held;
 
 	wake_take(g->told_fd);
@@ -548,7 +568,13 @@ static void on_told(struct loop_source *source, uint32_t events)
 	held = g->held;
 	memcpy(late, g->late, sizeof(late));
 	g->late[0] = '\0';
+	memcpy(cored, g->cored, sizeof(cored));
+	g->cored[0] = '\0';
 	pthread_mutex_unlock(&g->lock);
+	if (cored[0] && g->begun) {
+		gdb_session_cored(g->session, cored);
+		serve(g);
+	}
 	if (late[0])
 		on_late(g, late);
 	else if (held && !g->stopped)

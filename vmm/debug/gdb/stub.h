@@ -34,12 +34,14 @@ struct gdb_stub;
  * @hold: hold it still, and call gdb_stub_held() when it is, perhaps at once; or gdb_stub_refused(). Again: no error
  * @release: take back @hold
  * @end: end the run
+ * @core: write a core of the guest, which is held, and call gdb_stub_cored(), perhaps at once; @release may come before
  * @memory: of a CPU
  */
 struct gdb_owner {
 	void (*hold)(void *owner);
 	void (*release)(void *owner);
 	void (*end)(void *owner, enum gdb_end end);
+	void (*core)(void *owner);
 	const struct gmem *(*memory)(void *owner, unsigned cpu);
 };
 
@@ -89,6 +91,9 @@ void gdb_stub_begin(struct gdb_stub *g);
  */
 void gdb_stub_held(struct gdb_stub *g);
 void gdb_stub_refused(struct gdb_stub *g, const char *late);
+
+/** gdb_stub_cored() - what struct gdb_owner.core came to, in a line. Loop. */
+void gdb_stub_cored(struct gdb_stub *g, const char *text);
 
 /**
  * gdb_stub_lift(), gdb_stub_place() - take NULL: breakpoints out of guest memory, and back: when it is held, by
