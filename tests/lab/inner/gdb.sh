@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # gdb at a stock kernel with two CPUs: registers, memory, steps, Ctrl-C. QEMU's SVM intercepts no INT3: breakpoints and
-# watchpoints are left to others.
+# watchpoints are inner/gdb-intel.sh's.
 #
 # shellcheck disable=SC2119,SC2154 # `debug` with no more arguments; gdb.test has the variables
 # shellcheck source=tests/lab/inner/gdb-lib.sh
