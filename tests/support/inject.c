@@ -257,7 +257,7 @@ static void listen_at(int ear, int family, const void *address, socklen_t size)
 static void listen_everywhere(void)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_un sa;
+	struct sockaddr_un sa = {0};
 
 	listen_at(EAR_UNIX, AF_UNIX, &sa, unix_address(&sa, "other/unix.sock"));
 	listen_at(EAR_DGRAM, AF_UNIX, &sa, unix_address(&sa, "other/dgram.sock"));
@@ -616,7 +616,7 @@ static uint64_t place_iovec(struct memory *m, const struct inject_arg *a)
 static uint64_t place_address(struct memory *m, const struct inject_arg *a)
 {
 	struct sockaddr_in in = {0};
-	struct sockaddr_un sa;
+	struct sockaddr_un sa = {0};
 	socklen_t size = sizeof(in);
 
 	if (a->kind == INJECT_UNIX)
