@@ -17,7 +17,7 @@ trap 'rm -rf "$TEST_TMP"' EXIT
 SLOW=1
 [ "${VMM_LAB:-}" != bochs ] || SLOW=10
 # Of one test of a unit test's program (tests/support/unit.h), where each fork takes milliseconds.
-export VMM_TEST_SECONDS=$((100 * SLOW))
+export VMM_TEST_SECONDS=$((300 * SLOW))
 # No boot takes this long: it is there so that one that hangs does not take all the others with it.
 LIMIT=${LIMIT:-$((150 * SLOW))s}
 
