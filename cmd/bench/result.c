@@ -280,7 +280,7 @@ int bench_baseline_read(const char *path, double **ret, size_t *ret_nr, struct e
 	size_t nr = 0, room = 0;
 	const char *at;
 
-	if (read_whole(path, &text, e) < 0)
+	if (read_whole(path, &text, e) < 0 || !text)
 		return -EINVAL;
 	at = member(text, "schema");
 	if (!at || strncmp(at, "\"" SCHEMA "\"", strlen("\"" SCHEMA "\"")))

@@ -180,18 +180,16 @@ static int open_in_place(struct outfile *f, struct err *e)
 	return take(f, TAKE_FD(fd), e);
 }
 
-/* The directory of a path, and the name in it; @path is cut. */
-static int split(char *path, int *ret_dir, char **ret_name)
+/* The directory of a path, and the name in it. */
+static int split(const char *path, int *ret_dir, char **ret_name)
 {
-	char *slash = strrchr(path, '/');
-	const char *dir = !slash ? "." : slash == path ? "/" : path;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	CLEANUP_FREE char *dir = strndup(path, (size_t)(name - path));
 
-	*ret_name = strdup(slash ? slash + 1 : path);
-	if (!*ret_name)
+	*ret_name = strdup(name);
+	if (!dir || !*ret_name)
 		return -ENOMEM;
-	if (slash)
-		*slash = '\0';
-	*ret_dir = path_open(dir, O_PATH | O_DIRECTORY, 0);
+	*ret_dir = path_open(*dir ? dir : ".", O_PATH | O_DIRECTORY, 0);
 	return MIN(*ret_dir, 0);
 }
 
@@ -286,15 +284,13 @@ static void let_go(struct outfile *f)
 static int open_beside(struct outfile *f, const struct sandbox_as *as, struct err *e)
 {
 	CLEANUP_FD int old = path_open(f->path, O_PATH, 0);
-	CLEANUP_FREE char *path = strdup(f->path);
 	struct stat st;
 	int fd, r;
 
 	if (old >= 0) {
 		if (fstat(old, &st) < 0 || !locate(f, old, &st) || !replaceable(f, old, &st))
 			return 1;
-	} else if (old != -ENOENT || !path || readlink(path, f->temporary, 1) >= 0 ||
-		split(path, &f->dir, &f->name) < 0) {
+	} else if (old != -ENOENT || readlink(f->path, f->temporary, 1) >= 0 || split(f->path, &f->dir, &f->name) < 0) {
 		/* A link to nothing: what it names is made in place. */
 		return 1;
 	}
