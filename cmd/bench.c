@@ -146,13 +146,13 @@ int bench_check_files(const struct subset_option *subset, const char **words, si
 	return fileset_check(&set, e);
 }
 
-int bench_options(int argc, char **argv, struct subset_option *subset, struct err *e)
+int bench_options(int argc, char **argv, const char *name, struct subset_option *subset, struct err *e)
 {
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	size_t nr = 0;
 	int r;
 
-	r = words ? subset_parse(argc, argv, "bench", subset, words, &nr, e) : err_set(e, -ENOMEM, "out of memory");
+	r = words ? subset_parse(argc, argv, name, subset, words, &nr, e) : err_set(e, -ENOMEM, "out of memory");
 	if (r == 0 && nr)
 		r = err_set(e, -EINVAL, "%.200s: belongs to no option", words[0]);
 	return r == 0 ? bench_check_files(subset, NULL, 0, e) : r;

@@ -13,8 +13,8 @@
 #include "cmd/confinement.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
+#include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
-#include "cmd/options/subset.h"
 #include "cmd/plan.h"
 #include "cmd/signals.h"
 #include "cmd/terminal.h"
@@ -265,17 +265,8 @@ static void print_stats(const struct session *s)
 
 int cmd_flat(int argc, char **argv)
 {
-	enum { MEM, ISOLATE, STATS, TIMEOUT, LOG_LEVEL, SANDBOX, GDB };
-	struct subset_option subset[] = {
-		[MEM] = SUBSET_FLAT_MEM,
-		[ISOLATE] = {.name = "isolate"},
-		[STATS] = {.name = "stats"},
-		[TIMEOUT] = {.name = "timeout"},
-		[LOG_LEVEL] = {.name = "log-level"},
-		[SANDBOX] = {.name = "sandbox"},
-		[GDB] = {.name = "gdb"},
-		{.name = NULL},
-	};
+	enum { FLAT_OPTIONS(SUBSET_INDEX) };
+	struct subset_option subset[] = {FLAT_OPTIONS(SUBSET_ROW){0}};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	CLEANUP(session_destroy) struct session s = {.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE};
 	struct err e = {};

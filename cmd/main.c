@@ -3,7 +3,6 @@
  * Finds the subcommand and goes there. Without one, `run` is meant. --help and --version are answered here, wherever
  * they stand.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +10,7 @@
 #include "cmd/main.h"
 #include "cmd/options/args.h"
 #include "cmd/options/commands.h"
-#include "cmd/options/help.h"
-#include "vmm/base/outcome.h"
+#include "cmd/usage.h"
 #include "vmm/base/trace.h"
 
 /* Written once, on entry: the process has one beginning, however many machines it runs. */
@@ -52,17 +50,6 @@ static bool is_command(const char *word)
 	return false;
 }
 
-/* The answer to --help or --version has to arrive. */
-static int print(void (*text)(FILE *out))
-{
-	errno = 0;
-	text(stdout);
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	fprintf(stderr, "vmm: cannot write to standard output: %s\n", strerror(errno));
-	return EXIT_FAILED;
-}
-
 /* --help or --version among the options, as far as they can be understood; the subcommand tells what is wrong. */
 static const struct option_def *asked_for(int argc, char **argv)
 {
@@ -76,49 +63,31 @@ static const struct option_def *asked_for(int argc, char **argv)
 	return NULL;
 }
 
-static int no_command(const char *word, struct err *e)
-{
-	const struct command *near = NULL;
-	unsigned best = 2;
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		unsigned d = edit_distance(word, strlen(word), commands[i].name, strlen(commands[i].name), best);
-
-		if (d <= best) {
-			best = d;
-			near = &commands[i];
-		}
-	}
-	if (near)
-		return err_set(e, -EINVAL, "%s: unknown command; did you mean %s?", word, near->name);
-	return err_set(e, -EINVAL, "%.200s: no command and no file; `vmm --help` lists the commands", word);
-}
-
 int main(int argc, char **argv)
 {
 	const struct command *command = &commands[0];
 	const struct option_def *flag;
-	struct err e = {};
+	bool named = false;
 
 	entry_ns = trace_now_ns();
 	if (argc > 1 && !strcmp(argv[1], "help"))
-		return print(help_print);
+		return usage_help(argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : "");
 	/* The name of a command counts before that of a file: ./check is one. */
 	if (argc > 1 && argv[1][0] != '-' && (is_command(argv[1]) || !args_is_file(argv[1]))) {
 		command = NULL;
 		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 			if (!strcmp(argv[1], commands[i].name))
 				command = &commands[i];
-		if (!command) {
-			no_command(argv[1], &e);
-			fprintf(stderr, "vmm: %s\n", e.text);
-			return EXIT_USAGE;
-		}
+		if (!command)
+			return usage_no_command(argv[1]);
 		argc--;
 		argv++;
+		named = true;
 	}
 	flag = asked_for(argc, argv);
+	if (flag && !strcmp(flag->name, "help"))
+		return usage_help(named ? argv[0] : "", argc > 1 ? argv[1] : "");
 	if (flag)
-		return print(strcmp(flag->name, "help") ? help_version : help_print);
+		return usage_version();
 	return command->run(argc, argv);
 }

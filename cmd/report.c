@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
-#include "cmd/options/subset.h"
 #include "cmd/report/report.h"
 #include "vmm/base/outcome.h"
 #include "vmm/host/fileset.h"
@@ -71,8 +71,8 @@ static int check_files(const char *svg, const char **words, size_t nr, struct er
 
 int cmd_report(int argc, char **argv)
 {
-	enum { SVG };
-	struct subset_option subset[] = {[SVG] = {.name = "svg"}, {0}};
+	enum { REPORT_OPTIONS(SUBSET_INDEX) };
+	struct subset_option subset[] = {REPORT_OPTIONS(SUBSET_ROW){0}};
 	CLEANUP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
 	struct run_report run[REPORT_RUNS_MAX] = {0};
 	struct err e = {};

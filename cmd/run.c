@@ -203,7 +203,7 @@ static int check(const struct config *c, struct err *e)
 {
 	if (!c->kernel)
 		return err_set(
-			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm --help` lists all");
+			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm help run` lists all");
 	return runfiles_check(c, e);
 }
 

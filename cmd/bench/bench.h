@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "cmd/options/subset.h"
+#include "cmd/options/command_info.h"
 #include "vmm/base/err.h"
 #include "vmm/base/json.h"
 
@@ -50,10 +50,11 @@ void bench_host_line(const struct bench_host *h, char *buf, size_t size);
 
 /**
  * bench_options() - subset_parse() for a benchmark that takes options and nothing else
+ * @name: "bench ...", as in struct command_info
  *
  * Return: 0, or a negative errno with words: the exit status is then EXIT_USAGE.
  */
-int bench_options(int argc, char **argv, struct subset_option *subset, struct err *e);
+int bench_options(int argc, char **argv, const char *name, struct subset_option *subset, struct err *e);
 
 /**
  * bench_check_files() - no file that is to be written is one that is read, or another one of them

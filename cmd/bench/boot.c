@@ -18,8 +18,9 @@
 
 #include "cmd/bench/boot.h"
 #include "cmd/bench/launch.h"
+#include "cmd/options/args.h"
+#include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
-#include "cmd/options/subset.h"
 #include "vmm/base/outcome.h"
 
 static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
@@ -43,7 +44,7 @@ static void session_destroy(struct bench_session *s)
 
 /* --- What the operator says ----------------------------------------------------------------------------------- */
 
-enum { RUNS, WARMUP, VERSUS, MARKER, JSON, CSV, BASELINE, MAX_RATIO, TIMEOUT, PHASES };
+enum { BENCH_BOOT_OPTIONS(SUBSET_INDEX) };
 
 static int parse_ratio(const char *text, double *ret, struct err *e)
 {
@@ -112,7 +113,7 @@ static int configure(
 
 	if (!nr)
 		return err_set(e, -EINVAL, "nothing to boot: vmm bench boot [OPTION...] -- --kernel FILE [OPTION...]");
-	if (words[0][0] != '-' && !is_command(words[0]))
+	if (words[0][0] != '-' && !is_command(words[0]) && !args_is_file(words[0]))
 		return err_set(e, -EINVAL, "%.200s: belongs to no option; what vmm itself is to be told comes after --",
 			words[0]);
 	s->runs = (unsigned)p[RUNS].value.n;
@@ -300,26 +301,15 @@ static int signal_status(const struct bench_session *s)
 
 int bench_boot(int argc, char **argv)
 {
-	struct subset_option subset[] = {
-		[RUNS] = {.name = "runs"},
-		[WARMUP] = {.name = "warmup", .deflt = "1", .min = 0, .max = 1000},
-		[VERSUS] = {.name = "versus"},
-		[MARKER] = {.name = "marker"},
-		[JSON] = {.name = "json"},
-		[CSV] = {.name = "csv"},
-		[BASELINE] = {.name = "baseline"},
-		[MAX_RATIO] = {.name = "max-ratio"},
-		[TIMEOUT] = {.name = "timeout", .deflt = "60s"},
-		[PHASES] = {.name = "phases"},
-		{.name = NULL},
-	};
+	struct subset_option subset[] = {BENCH_BOOT_OPTIONS(SUBSET_ROW){0}};
 	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
 	CLEANUP(session_destroy) struct bench_session s = {.wake_fd = -1, .err_fd = -1, .nr_sides = 1};
 	struct err e = {};
 	size_t nr = 0;
 	int r, regressed;
 
-	r = words ? subset_parse(argc, argv, "bench", subset, words, &nr, &e) : err_set(&e, -ENOMEM, "out of memory");
+	r = words ? subset_parse(argc, argv, "bench boot", subset, words, &nr, &e)
+		  : err_set(&e, -ENOMEM, "out of memory");
 	if (r == 0)
 		r = bench_check_files(subset, words, nr, &e);
 	if (r == 0)

@@ -217,20 +217,13 @@ static int judge(const struct report *p)
 
 int bench_exits(int argc, char **argv)
 {
-	enum { ITERATIONS, WARMUP, PIN, JSON, SVG };
-	struct subset_option subset[] = {
-		[ITERATIONS] = {.name = "iterations"},
-		[WARMUP] = {.name = "warmup"},
-		[PIN] = {.name = "pin"},
-		[JSON] = {.name = "json"},
-		[SVG] = {.name = "svg"},
-		{.name = NULL},
-	};
+	enum { BENCH_EXITS_OPTIONS(SUBSET_INDEX) };
+	struct subset_option subset[] = {BENCH_EXITS_OPTIONS(SUBSET_ROW){0}};
 	CLEANUP(report_destroy) struct report p = {.kvm.fd = -1};
 	struct err e = {};
 	int r;
 
-	r = bench_options(argc, argv, subset, &e);
+	r = bench_options(argc, argv, "bench exits", subset, &e);
 	if (r == 0 && subset[PIN].given)
 		r = pin(subset[PIN].value.n, &e);
 	if (r < 0) {

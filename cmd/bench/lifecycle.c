@@ -299,21 +299,13 @@ static void write_svg(FILE *out, void *arg)
 
 int bench_lifecycle(int argc, char **argv)
 {
-	enum { MEM, COUNT, ALIVE, ROUNDS, JSON, SVG };
-	struct subset_option subset[] = {
-		[MEM] = SUBSET_FLAT_MEM,
-		[COUNT] = {.name = "count"},
-		[ALIVE] = {.name = "alive"},
-		[ROUNDS] = {.name = "rounds"},
-		[JSON] = {.name = "json"},
-		[SVG] = {.name = "svg"},
-		{.name = NULL},
-	};
+	enum { BENCH_LIFECYCLE_OPTIONS(SUBSET_INDEX) };
+	struct subset_option subset[] = {BENCH_LIFECYCLE_OPTIONS(SUBSET_ROW){0}};
 	CLEANUP(report_destroy) struct report p = {.kvm.fd = -1};
 	struct err e = {};
 	int r;
 
-	r = bench_options(argc, argv, subset, &e);
+	r = bench_options(argc, argv, "bench lifecycle", subset, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;

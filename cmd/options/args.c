@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd/options/commands.h"
-#include "cmd/options/foreign.h"
 #include "vmm/base/file.h"
 
 void args_init(struct args *a, int argc, char **argv)
@@ -13,37 +11,15 @@ void args_init(struct args *a, int argc, char **argv)
 	*a = (struct args){.argc = argc, .argv = argv, .next = 1};
 }
 
-static int unknown(const char *word, const char *name, size_t len, struct err *e)
-{
-	const struct option_def *near = option_nearest(name, len);
-	const char *ours = foreign_find(NULL, name, len);
-
-	if (ours)
-		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean %s?", word, ours);
-	if (near)
-		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean --%s%s?", word,
-			len > 3 && !strncmp(name, "no-", 3) && option_takes_off(near) ? "no-" : "", near->name);
-	return err_set(e, -EINVAL, "%.200s: unknown option; `vmm --help` lists all", word);
-}
-
 static int next_short(const char *word, struct arg *ret, struct err *e)
 {
-	size_t len = strcspn(word + 1, "=");
-	const struct option_def *meant = option_find(word + 1, len);
-	const char *ours = foreign_find(NULL, word + 1, len);
-
 	for_each_option(o) {
 		if (o->letter && word[1] == o->letter && !word[2]) {
 			*ret = (struct arg){.option = o};
 			return 1;
 		}
 	}
-	if (meant)
-		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean --%s?", word, meant->name);
-	if (ours)
-		return err_set(e, -EINVAL, "%.200s: unknown option; did you mean %s?", word, ours);
-	return err_set(e, -EINVAL,
-		"%.200s: unknown option; options are words, such as --mem, and `vmm --help` lists all", word);
+	return args_unknown(word, word + 1, strcspn(word + 1, "="), e);
 }
 
 /* The value of an option that needs one: after "=", or the next word. */
@@ -97,14 +73,14 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 	if (!o && !strncmp(name, "no-", 3)) {
 		o = option_find(name + 3, len - 3);
 		if (!o || !option_takes_off(o))
-			return unknown(word, name, len, e);
+			return args_unknown(word, name, len, e);
 		if (eq)
 			return err_set(e, -EINVAL, "%.200s: takes no value", word);
 		*ret = (struct arg){.option = o, .value = "off"};
 		return 1;
 	}
 	if (!o)
-		return unknown(word, name, len, e);
+		return args_unknown(word, name, len, e);
 	if (o->type == OPT_FLAG) {
 		if (eq)
 			return err_set(e, -EINVAL, "%.200s: takes no value", word);
@@ -122,47 +98,4 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 bool args_is_file(const char *word)
 {
 	return strchr(word, '/') || (*word && file_is_regular(word));
-}
-
-/* The value of an option that takes one after "=" only, or a word of a text without quotes around it. */
-static bool is_of_option(const struct args *a, const char *word, struct err *e)
-{
-	const struct option_def *o = a->bare, *first = o && o->type == OPT_LIST ? o->list->keys : NULL;
-	struct option_value v;
-
-	if (o && !option_parse(o, word, &v, NULL)) {
-		err_set(e, -EINVAL, "%.200s: belongs to no option; if it is the value of --%s: --%s=%.200s", word,
-			o->name, o->name, word);
-		return true;
-	}
-	if (first && !option_parse(first, word, &v, NULL)) {
-		err_set(e, -EINVAL, "%.200s: belongs to no option; did you mean --%s=%s=%.200s?", word, o->name,
-			first->name, word);
-		return true;
-	}
-	if (a->unquoted && a->unquoted->type == OPT_STRING) {
-		err_set(e, -EINVAL,
-			"%.200s: belongs to no option; a --%s of several words needs quotes: --%s '... %.200s'", word,
-			a->unquoted->name, a->unquoted->name, word);
-		return true;
-	}
-	return false;
-}
-
-int args_stray(const struct args *a, const char *word, struct err *e)
-{
-	if (is_of_option(a, word, e))
-		return -EINVAL;
-#define X(name, help)                                                                                                  \
-	if (!strcmp(word, #name))                                                                                      \
-		return err_set(e, -EINVAL, "%s: a subcommand comes before all options: vmm %s ...", word, word);
-	COMMANDS(X)
-#undef X
-	if (args_is_file(word))
-		return err_set(e, -EINVAL,
-			"%.200s: belongs to no option; as a kernel, disk or initrd: --kernel FILE, "
-			"--disk path=FILE, --initrd FILE",
-			word);
-	return err_set(
-		e, -EINVAL, "%.200s: belongs to no option; `vmm --help` lists them", *word ? word : "an empty word");
 }

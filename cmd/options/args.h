@@ -44,6 +44,15 @@ void args_init(struct args *a, int argc, char **argv);
  */
 int args_next(struct args *a, struct arg *ret, struct err *e);
 
+/**
+ * args_unknown() - say of an option that there is none, and which was meant
+ * @word: as it was typed
+ * @name, @len: its name, without dashes and value
+ *
+ * Return: -EINVAL.
+ */
+int args_unknown(const char *word, const char *name, size_t len, struct err *e);
+
 /** args_is_file() - a word that must have been meant for a file: there is such a file, or it has a slash */
 bool args_is_file(const char *word);
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "cmd/options/options.h"
+
 #define CPUS    "--cpus N"
 #define DISK    "--disk path=FILE"
 #define INITRD  "--initrd FILE"
@@ -65,4 +67,58 @@ const char *foreign_find(const char *list, const char *word, size_t len)
 			!memcmp(f->theirs, word, len))
 			return f->ours;
 	return NULL;
+}
+
+unsigned edit_distance(const char *a, size_t alen, const char *b, size_t blen, unsigned limit)
+{
+	/* Three rows of the table of all prefixes; no name that we compare with is near this long. */
+	unsigned rows[3][64], *before = rows[0], *above = rows[1], *row = rows[2];
+
+	if (blen >= ARRAY_SIZE(rows[0]) || (alen > blen ? alen - blen : blen - alen) > limit)
+		return limit + 1;
+	for (unsigned j = 0; j <= blen; j++)
+		above[j] = j;
+	for (size_t i = 1; i <= alen; i++) {
+		unsigned *t;
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= blen; j++) {
+			row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
+			row[j] = MIN(row[j], above[j] + 1);
+			row[j] = MIN(row[j], row[j - 1] + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = MIN(row[j], before[j - 2] + 1);
+		}
+		t = before;
+		before = above;
+		above = row;
+		row = t;
+	}
+	return MIN(above[blen], limit + 1);
+}
+
+const struct option_def *option_nearest(const char *name, size_t len)
+{
+	const struct option_def *nearest = NULL;
+	unsigned best;
+
+	if (len > 3 && !memcmp(name, "no-", 3)) {
+		name += 3;
+		len -= 3;
+	}
+	/* More than a third of the letters wrong is another word. */
+	best = (unsigned)MAX(1, MIN(len / 3, 3));
+	for_each_option(o) {
+		unsigned d = edit_distance(name, len, o->name, strlen(o->name), best);
+
+		if (d < best || (d == best && !nearest)) {
+			best = d;
+			nearest = o;
+		}
+	}
+	/* An abbreviation or the opposite: "pre" for "prefault", "memory" for "mem". */
+	for_each_option(o)
+		if (!nearest && len >= 2 && !strncmp(o->name, name, MIN(len, strlen(o->name))))
+			nearest = o;
+	return nearest;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
 #include "cmd/options/version.h"
 
@@ -55,13 +56,14 @@ static int print_name(FILE *out, const struct option_def *o)
 	return n;
 }
 
-static void print_option(FILE *out, const struct option_def *o)
+static void print_option(FILE *out, const struct option_def *o, const struct subset_option *how)
 {
+	const char *deflt = how && how->deflt ? how->deflt : o->deflt;
 	char text[256];
 	int at = print_name(out, o);
 
-	if (o->deflt)
-		snprintf(text, sizeof(text), "%s (%s)", o->help, o->deflt);
+	if (deflt)
+		snprintf(text, sizeof(text), "%s (%s)", o->help, deflt);
 	else
 		snprintf(text, sizeof(text), "%s", o->help);
 	print_wrapped(out, at, text);
@@ -77,16 +79,81 @@ void help_print(FILE *out)
 #define X(name, help) print_wrapped(out, fprintf(out, "  %s", #name), help);
 	COMMANDS(X)
 #undef X
-	for (enum option_section s = 0; s < SECTIONS; s++) {
-		fprintf(out, "\n%s:\n", option_section_title(s));
-		for_each_option(o)
-			if (o->section == s)
-				print_option(out, o);
-	}
-	fputs("\nDefaults are in parentheses. SIZE: 128M, 1G (binary units); TIME: 500ms, 30s;\n"
-	      "PORT: 0xf4. The guest's console is on stdout, what vmm says on stderr.\n"
-	      "The manual, vmm(1), tells more, and what each exit status means.\n",
+	fputs("\nWhat most machines need:\n", out);
+	for_each_option(o)
+		if (o->common)
+			print_option(out, o, NULL);
+	fputs("\nDefaults are in parentheses. SIZE: 128M, 1G (binary units); TIME: 500ms, 30s.\n"
+	      "The guest's console is on stdout, what vmm says on stderr.\n"
+	      "`vmm help run` has all options of a machine, `vmm help COMMAND` those of\n"
+	      "another command; the manual, vmm(1), explains them.\n",
 		out);
+}
+
+/* The settings of a machine, as far as command @c has them for itself or, all of them, for `run`. */
+static void print_machine(FILE *out, const struct command_info *c, bool all)
+{
+	const struct subset_option *how;
+
+	for (enum option_section s = 0; s < SECTIONS; s++) {
+		bool titled = false;
+
+		for_each_option(o) {
+			if (o->section != s || !command_takes(c, o, &how) || !(all || option_section_command(s)))
+				continue;
+			if (!titled)
+				fprintf(out, "\n%s:\n", all ? option_section_title(s) : "Options");
+			titled = true;
+			print_option(out, o, NULL);
+		}
+	}
+	if (!all)
+		fputs("\nThe settings of the machine are those of `vmm run`: `vmm help run`.\n", out);
+}
+
+static void print_lines(FILE *out, const char *title, const char *text)
+{
+	fprintf(out, "\n%s:\n", title);
+	while (*text) {
+		int len = (int)strcspn(text, "\n");
+
+		fprintf(out, "  %.*s\n", len, text);
+		text += len + 1;
+	}
+}
+
+static void print_command(FILE *out, const struct command_info *c)
+{
+	fprintf(out, "usage: vmm %s %s\n\n%s\n", c->name, c->usage, c->text);
+	if (c->takes)
+		fputs("\nOptions:\n", out);
+	for (const struct subset_option *p = c->takes; p && p->name; p++)
+		print_option(out, option_find(p->name, strlen(p->name)), p);
+	if (!c->takes)
+		print_machine(out, c, !strcmp(c->name, "run"));
+	print_lines(out, "Exit status", c->ends);
+	print_lines(out, "Examples", c->examples);
+}
+
+bool help_command(FILE *out, const char *name)
+{
+	size_t len = strlen(name);
+	bool any = false;
+
+	for (const struct command_info *c = command_infos; c->name; c++) {
+		if (!strcmp(c->name, name)) {
+			print_command(out, c);
+			return true;
+		}
+		/* One that has several, such as bench: a line each. */
+		if (strncmp(c->name, name, len) || c->name[len] != ' ')
+			continue;
+		fprintf(out, "%s vmm %s %s\n", any ? "      " : "usage:", c->name, c->usage);
+		any = true;
+	}
+	if (any)
+		fprintf(out, "\n`vmm help %s NAME` has the options of each.\n", name);
+	return any;
 }
 
 void help_version(FILE *out)

@@ -12,8 +12,16 @@
 
 #define HELP_COLUMNS 80
 
-/** help_print() - usage and all options by section, in HELP_COLUMNS columns */
+/** help_print() - the commands and what most machines need, in HELP_COLUMNS columns */
 void help_print(FILE *out);
+
+/**
+ * help_command() - what one command does, takes and ends with, in HELP_COLUMNS columns
+ * @name: as in struct command_info; of a command that has several, such as "bench", their usage
+ *
+ * Return: false: there is none of this name, and nothing has been printed.
+ */
+bool help_command(FILE *out, const char *name);
 
 /** help_version() - version, and how this program was built */
 void help_version(FILE *out);

@@ -221,6 +221,7 @@ static bool load_netns(const void *config, size_t i, struct option_value *ret)
 const struct option_def options[] = {
 	{
 		.name = "kernel",
+		.common = true,
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
 		FIELD(char *, kernel),
@@ -233,6 +234,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "initrd",
+		.common = true,
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
 		FIELD(char *, initrd),
@@ -251,6 +253,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "append",
+		.common = true,
 		.section = SECTION_BOOT,
 		.type = OPT_STRING,
 		.repeatable = true,
@@ -281,6 +284,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "mem",
+		.common = true,
 		.section = SECTION_MACHINE,
 		.type = OPT_SIZE,
 		.deflt = "128M",
@@ -297,6 +301,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "cpus",
+		.common = true,
 		.section = SECTION_MACHINE,
 		.type = OPT_UINT,
 		.deflt = "1",
@@ -372,6 +377,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "console",
+		.common = true,
 		.section = SECTION_CONSOLE,
 		.type = OPT_CONSOLE,
 		.deflt = "stdio",
@@ -412,6 +418,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "debug-exit",
+		.common = true,
 		.section = SECTION_DEVICES,
 		.type = OPT_PORT,
 		.deflt = "off",
@@ -486,6 +493,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "disk",
+		.common = true,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(disk),
 		.metavar = "path=FILE[,KEY...]",
@@ -495,6 +503,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "net",
+		.common = true,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(net),
 		.metavar = "tap=NAME|fd=N|passt[=SOCKET][,mac=MAC]",
@@ -564,6 +573,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "timeout",
+		.common = true,
 		.section = SECTION_RUN,
 		.type = OPT_DURATION,
 		.deflt = "0",
@@ -611,6 +621,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "log-level",
+		.common = true,
 		.section = SECTION_RUN,
 		.type = OPT_CHOICE,
 		.choices = log_levels,
@@ -708,6 +719,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "report",
+		.common = true,
 		.section = SECTION_RUN,
 		.type = OPT_PATH,
 		FIELD(char *, report),
@@ -796,6 +808,7 @@ const struct option_def options[] = {
 	BENCH_BOOT_OPTIONS,
 	{
 		.name = "config",
+		.common = true,
 		.section = SECTION_GENERAL,
 		.type = OPT_PATH,
 		.help = "read settings from a file; the command line overrides it",
@@ -804,6 +817,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "help",
+		.common = true,
 		.letter = 'h',
 		.section = SECTION_GENERAL,
 		.type = OPT_FLAG,
@@ -812,6 +826,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "version",
+		.common = true,
 		.letter = 'V',
 		.section = SECTION_GENERAL,
 		.type = OPT_FLAG,

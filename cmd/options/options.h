@@ -78,6 +78,7 @@ struct option_value {
  * @choices: CHOICE: NULL-terminated
  * @excludes: name of a setting that cannot be on together with this one
  * @repeatable: each occurrence adds; those of the command line replace those of a file. Also for a key of a list.
+ * @common: one of the dozen that `vmm --help` shows
  * @joined: STRING: the occurrences make one string, with a blank between them
  * @offset: of the member in struct config, or for a key of a list in the list's element; used when @store or @load is
  *          NULL
@@ -95,6 +96,7 @@ struct option_def {
 	enum option_type type : 8;
 	bool repeatable;
 	bool joined;
+	bool common;
 	bool required;
 	uint16_t offset;
 	const char *metavar;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/options/args.h"
+#include "cmd/options/command_info.h"
 #include "cmd/options/ini.h"
 #include "cmd/options/settings.h"
 
@@ -18,7 +19,7 @@ static int take(const struct arg *arg, const char *cmd, struct own_option *own, 
 	if (arg->option->type == OPT_FLAG)
 		return 0;
 	if (only && strcmp(only, cmd))
-		return err_set(e, -EINVAL, "--%s: goes with `vmm %s` only", arg->option->name, only);
+		return command_refuses(cmd, arg->option, e);
 	r = settings_add(line, arg->option, arg->value, 0, e);
 	for (; r == 0 && only && own->name; own++) {
 		if (!strcmp(own->name, arg->option->name)) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/options/args.h"
+#include "cmd/options/command_info.h"
 #include "vmm/base/assert.h"
 
 static struct option_def limited(const struct subset_option *p)
@@ -24,7 +25,7 @@ static struct option_def limited(const struct subset_option *p)
 
 static int take(const struct arg *arg, const char *cmd, struct subset_option *subset, struct err *e)
 {
-	const char *name = arg->option->name, *only = option_section_command(arg->option->section);
+	const char *name = arg->option->name;
 	struct option_def o;
 	int r;
 
@@ -33,10 +34,8 @@ static int take(const struct arg *arg, const char *cmd, struct subset_option *su
 		return 0;
 	for (; subset->name && strcmp(subset->name, name); subset++)
 		;
-	if (!subset->name && only && strcmp(only, cmd))
-		return err_set(e, -EINVAL, "--%s: goes with `vmm %s` only", name, only);
 	if (!subset->name)
-		return err_set(e, -EINVAL, "--%s: has no effect on `vmm %s`; vmm-%s(1) tells what has", name, cmd, cmd);
+		return command_refuses(cmd, arg->option, e);
 	if (subset->given)
 		return err_set(e, -EINVAL, "--%s: given twice", name);
 	subset->given = true;

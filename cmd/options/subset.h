@@ -31,15 +31,9 @@ struct subset_option {
 	struct option_value value;
 };
 
-/* The memory of a program without a kernel; vmm/program/flat_layout.h has the limits. */
-#define SUBSET_FLAT_MEM                                                                                                \
-	{                                                                                                              \
-		.name = "mem", .deflt = "4M", .min = FLAT_MEM_MIN, .max = FLAT_MEM_MAX, .multiple = FLAT_MEM_STEP      \
-	}
-
 /**
  * subset_parse() - take a command line apart
- * @cmd: the subcommand
+ * @cmd: the subcommand, as in struct command_info
  * @subset: ended by a NULL name; filled in
  * @words: room for @argc words; those that belong to no option, borrowed from argv
  * @ret_nr: how many

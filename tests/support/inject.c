@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -241,13 +240,8 @@ static socklen_t unix_address(struct sockaddr_un *sa, const char *path)
 /* The whole of the name counts, zeroes too. */
 static socklen_t abstract_address(struct sockaddr_un *sa)
 {
-	static uint64_t token;
-
-	/* A process id may be another's, too, in another namespace. */
-	if (!token && getentropy(&token, sizeof(token)) < 0)
-		fail("getentropy");
 	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
-	snprintf(sa->sun_path + 1, sizeof(sa->sun_path) - 1, "vmm-inject-%" PRIx64, token);
+	snprintf(sa->sun_path + 1, sizeof(sa->sun_path) - 1, "vmm-inject-%d", (int)getpid());
 	return sizeof(*sa);
 }
 

@@ -40,7 +40,7 @@ ROOMS = {
     'vmm/program': 'vmm/kvm vmm/console vmm/debug/gdb boot devices security',
     'vmm/report': 'vmm vmm/kvm vmm/host vmm/machine security',
     'vmm/bench': 'vmm/kvm boot',
-    'cmd/options': 'vmm vmm/machine vmm/report',
+    'cmd/options': 'vmm vmm/machine vmm/program vmm/report',
     'cmd/report': 'vmm/console vmm/report',
     'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/program',
     'cmd/gen': 'cmd/options vmm/cpuid vmm/program',

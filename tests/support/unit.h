@@ -145,20 +145,6 @@ static inline int run_timed(
 #define run_group_with(tests, set_up, tear_down) run_timed(tests, sizeof(tests) / sizeof((tests)[0]), set_up, tear_down)
 
 /**
- * test_token() - what no other test on this host has in a name: a process id is another's, too, in another namespace
- *
- * Return: the same in this process and those that it forks after the first call.
- */
-static inline unsigned long test_token(void)
-{
-	static unsigned long token;
-
-	if (!token && getentropy(&token, sizeof(token)) < 0)
-		abort();
-	return token;
-}
-
-/**
  * skip_program() - for main(): this program cannot run here
  * @why: what is missing
  *

@@ -347,8 +347,10 @@ static int failed(const struct outfile *f, int r, struct err *e)
 
 int outfile_commit(struct outfile *f, int r, struct err *e)
 {
-	if (r == 0 && ferror(f->out))
-		r = -EIO;
+	/* What failed before is told by what fails now. */
+	errno = 0;
+	if (r == 0 && (fflush(f->out) || ferror(f->out)))
+		r = errno ? -errno : -EIO;
 	if (r < 0)
 		__fpurge(f->out);
 	if (fclose(TAKE_PTR(f->out)) && r == 0)

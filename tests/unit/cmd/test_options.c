@@ -9,6 +9,7 @@
 
 #include "cmd/options/commands.h"
 #include "cmd/options/device_list.h"
+#include "cmd/options/command_info.h"
 #include "cmd/options/help.h"
 #include "cmd/options/options.h"
 #include "cmd/options/settings.h"
@@ -285,23 +286,103 @@ static char *printed(void (*print)(FILE *out))
 	return text;
 }
 
-static void help_fits_and_is_complete(void **state)
+/* Return: how many lines there are, none of them too long. */
+static unsigned lines_fit(char *text)
+{
+	unsigned n = 0;
+
+	for (char *end; *text; text = end + 1, n++) {
+		end = strchr(text, '\n');
+		assert_non_null(end);
+		if (end - text >= HELP_COLUMNS)
+			fail_msg("too long: %.*s", (int)(end - text), text);
+		if (end > text)
+			assert_int_not_equal(end[-1], ' ');
+	}
+	return n;
+}
+
+/* Is there an option's own line, and not only its name in a sentence? */
+static bool has_line(const char *text, const struct option_def *o)
+{
+	char name[64];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), i == 0 ? "\n  --[no-]%s " : i == 1 ? "\n  --%s " : "\n  --%s[", o->name);
+		if (strstr(text, name))
+			return true;
+	}
+	return false;
+}
+
+static void help_shows_what_most_need(void **state)
 {
 	char *text = printed(help_print);
 
-	for_each_option(o) {
-		char name[64];
+	assert_true(lines_fit(text) <= 48);
+	for_each_option(o)
+		if (o->type != OPT_FLAG)
+			assert_int_equal(has_line(text, o), o->common);
+	for (const struct command_info *c = command_infos; c->name; c++) {
+		char first[32];
 
-		snprintf(name, sizeof(name), o->type == OPT_BOOL ? "--[no-]%s" : "--%s", o->name);
-		if (!strstr(text, name))
-			fail_msg("%s is not in --help", name);
-	}
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (strlen(line) >= HELP_COLUMNS)
-			fail_msg("too long: %s", line);
-		assert_int_not_equal(line[strlen(line) - 1], ' ');
+		snprintf(first, sizeof(first), "\n  %.*s ", (int)strcspn(c->name, " "), c->name);
+		if (!strstr(text, first))
+			fail_msg("%s is not in --help", c->name);
 	}
 	free(text);
+}
+
+/* Each option is in the help of every command that takes it, and of no other; `run` has those of a machine for all. */
+static void help_of_each_command(void **state)
+{
+	const struct subset_option *how;
+	unsigned lines;
+	size_t size;
+	char *text;
+	FILE *out;
+
+	for (const struct command_info *c = command_infos; c->name; c++) {
+		bool all = !strcmp(c->name, "run");
+
+		out = open_memstream(&text, &size);
+		assert_non_null(out);
+		assert_true(help_command(out, c->name));
+		fclose(out);
+		lines = lines_fit(text);
+		if (!all)
+			assert_in_range(lines, 15, 30);
+		for (const struct subset_option *p = c->takes; p && p->name; p++)
+			assert_non_null(option_find(p->name, strlen(p->name)));
+		for_each_option(o) {
+			bool shown = o->type != OPT_FLAG && command_takes(c, o, &how) &&
+				(how || all || option_section_command(o->section));
+
+			if (o->type != OPT_FLAG && has_line(text, o) != shown)
+				fail_msg("--%s in the help of %s: %d, not %d", o->name, c->name, !shown, shown);
+		}
+		free(text);
+	}
+	out = open_memstream(&text, &size);
+	assert_false(help_command(out, "ben"));
+	assert_false(help_command(out, ""));
+	fclose(out);
+	assert_int_equal(size, 0);
+	free(text);
+}
+
+/* One that no command takes could not be used. */
+static void every_option_has_a_command(void **state)
+{
+	for_each_option(o) {
+		const struct subset_option *how;
+		bool taken = false;
+
+		for (const struct command_info *c = command_infos; c->name; c++)
+			taken |= command_takes(c, o, &how);
+		if (!taken)
+			fail_msg("no command takes --%s", o->name);
+	}
 }
 
 static void version_starts_with_the_number(void **state)
@@ -387,7 +468,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(numbers_keep_their_range),
 		cmocka_unit_test(distances),
 		cmocka_unit_test(nearest),
-		cmocka_unit_test(help_fits_and_is_complete),
+		cmocka_unit_test(help_shows_what_most_need),
+		cmocka_unit_test(help_of_each_command),
+		cmocka_unit_test(every_option_has_a_command),
 		cmocka_unit_test(version_starts_with_the_number),
 		cmocka_unit_test(documents_have_every_option),
 	};

@@ -135,13 +135,13 @@ static void errors(void **state)
 		{{"--mem"}, "flat", "--mem: needs a value: --mem SIZE"},
 		{{"--nonesuch"}, "flat", "--nonesuch: unknown option"},
 		{{"-x"}, "flat", "-x: unknown option"},
-		{{"--kernel", "k"}, "flat", "--kernel: has no effect on `vmm flat`; vmm-flat(1) tells what has"},
-		{{"--kernel", "k"}, "bench", "--kernel: has no effect on `vmm bench`; vmm-bench(1) tells what has"},
-		{{"--count", "3"}, "flat", "--count: goes with `vmm bench` only"},
+		{{"--kernel", "k"}, "flat", "--kernel: `vmm flat` does not take it; this does: `vmm run`, `vmm check`"},
+		{{"--kernel", "k"}, "bench", "--kernel: `vmm bench` does not take it"},
+		{{"--count", "3"}, "flat", "--count: `vmm flat` does not take it; this does: `vmm bench lifecycle`"},
 		/* Of its own section, and yet not taken by this part of it. */
-		{{"--count", "3"}, "bench", "--count: has no effect on `vmm bench`"},
+		{{"--count", "3"}, "bench", "--count: `vmm bench` does not take it"},
 		/* Settings that are not taken are refused before their value is looked at. */
-		{{"--cpus", "none"}, "flat", "--cpus: has no effect on `vmm flat`"},
+		{{"--cpus", "none"}, "flat", "--cpus: `vmm flat` does not take it"},
 		/* The first mistake is told. */
 		{{"--mem", "1", "--kernel", "k"}, "flat", "--mem 1: too small"},
 	};

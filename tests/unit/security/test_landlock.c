@@ -248,7 +248,7 @@ static int try_abstract(void)
 
 	if (fd < 0)
 		return errno;
-	snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "vmm-test-%lx", test_token());
+	snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "vmm-test-%d", getppid());
 	r = connect(fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
 	close(fd);
 	return r;
@@ -392,7 +392,7 @@ static int listen_at(const char *name)
 		path_of(at.sun_path, sizeof(at.sun_path), name);
 		unlink(at.sun_path);
 	} else {
-		snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "vmm-test-%lx", test_token());
+		snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "vmm-test-%d", getpid());
 	}
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(fd, 100), 0);

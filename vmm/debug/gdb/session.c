@@ -48,14 +48,14 @@ void gdb_session_begin(struct gdb_session *s)
 
 /* --- Replies ------------------------------------------------------------------------------------------------- */
 
-static void reply(struct gdb_session *s, const char *text)
+void gdb_reply(struct gdb_session *s, const char *text)
 {
 	gdb_begin(&s->out);
 	gdb_put_text(&s->out, text);
 	gdb_end(&s->out);
 }
 
-static void reply_errno(struct gdb_session *s, int r)
+void gdb_reply_errno(struct gdb_session *s, int r)
 {
 	uint8_t number = (uint8_t)-r;
 
@@ -65,15 +65,15 @@ static void reply_errno(struct gdb_session *s, int r)
 	gdb_end(&s->out);
 }
 
-static void reply_result(struct gdb_session *s, int r)
+void gdb_reply_result(struct gdb_session *s, int r)
 {
 	if (r < 0)
-		reply_errno(s, r);
+		gdb_reply_errno(s, r);
 	else
-		reply(s, "OK");
+		gdb_reply(s, "OK");
 }
 
-static void reply_stop(struct gdb_session *s)
+void gdb_reply_stop(struct gdb_session *s)
 {
 	struct gdb_writer *w = &s->out;
 
@@ -101,7 +101,7 @@ void gdb_session_stopped(struct gdb_session *s, const struct gdb_stop *stop)
 	if (!s->running)
 		return;
 	s->running = false;
-	reply_stop(s);
+	gdb_reply_stop(s);
 }
 
 void gdb_session_say(struct gdb_session *s, const char *text)
@@ -149,7 +149,7 @@ const struct gmem *gdb_memory(struct gdb_session *s)
 	return s->target->ops->memory(s->target, s->reg_cpu);
 }
 
-static const struct vcpu_regs *tables(struct gdb_session *s)
+const struct vcpu_regs *gdb_tables(struct gdb_session *s)
 {
 	return s->physical ? NULL : &s->regs.v;
 }
@@ -160,7 +160,7 @@ static void on_read_all(struct gdb_session *s, const char *p)
 	int r = gdb_read_regs(s);
 
 	if (r < 0) {
-		reply_errno(s, r);
+		gdb_reply_errno(s, r);
 		return;
 	}
 	gdb_begin(&s->out);
@@ -182,7 +182,7 @@ static void on_write_all(struct gdb_session *s, const char *p)
 	}
 	if (r == 0)
 		r = s->target->ops->write(s->target, s->reg_cpu, &s->regs);
-	reply_result(s, r);
+	gdb_reply_result(s, r);
 }
 
 static void on_read_one(struct gdb_session *s, const char *p)
@@ -192,7 +192,7 @@ static void on_read_one(struct gdb_session *s, const char *p)
 	int r = gdb_take_number(&p, &n) && n < gdb_regs_nr() ? gdb_read_regs(s) : -EINVAL;
 
 	if (r < 0) {
-		reply_errno(s, r);
+		gdb_reply_errno(s, r);
 		return;
 	}
 	gdb_begin(&s->out);
@@ -213,7 +213,7 @@ static void on_write_one(struct gdb_session *s, const char *p)
 		gdb_reg_set(&s->regs, (unsigned)n, buf);
 		r = s->target->ops->write(s->target, s->reg_cpu, &s->regs);
 	}
-	reply_result(s, r);
+	gdb_reply_result(s, r);
 }
 
 /* ADDRESS,LENGTH; a length that no packet holds is cut for reads, which may be answered in part. */
@@ -229,13 +229,13 @@ static void read_memory(struct gdb_session *s, const char *p, bool binary)
 	int r = take_range(&p, &address, &len) ? gdb_read_regs(s) : -EINVAL;
 
 	if (r < 0) {
-		reply_errno(s, r);
+		gdb_reply_errno(s, r);
 		return;
 	}
 	len = MIN(len, GDB_PACKET_MAX / 2 - 4);
-	done = gdb_memory_read(gdb_memory(s), tables(s), address, s->bytes, len);
+	done = gdb_memory_read(gdb_memory(s), gdb_tables(s), address, s->bytes, len);
 	if (!done && len) {
-		reply_errno(s, -EFAULT);
+		gdb_reply_errno(s, -EFAULT);
 		return;
 	}
 	gdb_begin(&s->out);
@@ -262,7 +262,7 @@ static int write_memory(struct gdb_session *s, uint64_t address, const void *dat
 {
 	int r = gdb_read_regs(s);
 
-	return r < 0 ? r : gdb_memory_write(gdb_memory(s), tables(s), address, data, len);
+	return r < 0 ? r : gdb_memory_write(gdb_memory(s), gdb_tables(s), address, data, len);
 }
 
 static void on_write_memory(struct gdb_session *s, const char *p)
@@ -273,7 +273,7 @@ static void on_write_memory(struct gdb_session *s, const char *p)
 	if (take_range(&p, &address, &len) && gdb_take_char(&p, ':') && len <= sizeof(s->bytes) &&
 		gdb_take_hex(&p, s->bytes, len))
 		r = write_memory(s, address, s->bytes, len);
-	reply_result(s, r);
+	gdb_reply_result(s, r);
 }
 
 static void on_write_binary(struct gdb_session *s, const char *p)
@@ -289,18 +289,18 @@ static void on_write_binary(struct gdb_session *s, const char *p)
 		if (n >= 0 && (uint64_t)n == len)
 			r = len ? write_memory(s, address, data, len) : 0;
 	}
-	reply_result(s, r);
+	gdb_reply_result(s, r);
 }
 
 /* --- Breakpoints --------------------------------------------------------------------------------------------- */
 
 static int set_software(struct gdb_session *s, uint64_t address)
 {
-	uint64_t gpa = 0;
+	uint64_t gpa;
 	int r = gdb_read_regs(s);
 
 	if (r == 0)
-		r = gdb_translate(gdb_memory(s), tables(s), address, &gpa);
+		r = gdb_translate(gdb_memory(s), gdb_tables(s), address, &gpa);
 	return r < 0 ? r : gdb_set_software(&s->target->breakpoints, gdb_memory(s), address, gpa);
 }
 
@@ -325,9 +325,9 @@ static void change_breakpoint(struct gdb_session *s, const char *p, bool on)
 		gdb_clear_hardware(b, (enum gdb_breakpoint)type, address, len);
 	/* Of what there is not, gdb makes something else: of a read watchpoint one of access. */
 	if (r == -ENOTSUP)
-		reply(s, "");
+		gdb_reply(s, "");
 	else
-		reply_result(s, r);
+		gdb_reply_result(s, r);
 }
 
 static void on_set_breakpoint(struct gdb_session *s, const char *p)
@@ -358,7 +358,7 @@ static bool take_cpu(const struct gdb_session *s, const char **p, unsigned any, 
 	return true;
 }
 
-static void resume(struct gdb_session *s)
+void gdb_resume(struct gdb_session *s)
 {
 	struct gdb_stop stop;
 
@@ -399,42 +399,42 @@ static void on_vcont(struct gdb_session *s, const char *p)
 		good = good && action && act(s, action, cpu);
 	}
 	if (good && !*p) {
-		resume(s);
+		gdb_resume(s);
 		return;
 	}
 	memset(s->how, GDB_STAY, s->target->nr_cpus);
-	reply_errno(s, -EINVAL);
+	gdb_reply_errno(s, -EINVAL);
 }
 
 /* The packets of old, for clients without vCont: all go on, or one makes a step. From another address: no. */
 static void on_continue(struct gdb_session *s, const char *p)
 {
 	if (*p) {
-		reply_errno(s, -EINVAL);
+		gdb_reply_errno(s, -EINVAL);
 		return;
 	}
 	act(s, 'c', ALL_CPUS);
-	resume(s);
+	gdb_resume(s);
 }
 
 static void on_step(struct gdb_session *s, const char *p)
 {
 	if (*p) {
-		reply_errno(s, -EINVAL);
+		gdb_reply_errno(s, -EINVAL);
 		return;
 	}
 	act(s, 's', s->step_cpu);
-	resume(s);
+	gdb_resume(s);
 }
 
 static void on_vcont_ask(struct gdb_session *s, const char *p)
 {
-	reply(s, "vCont;c;C;s;S");
+	gdb_reply(s, "vCont;c;C;s;S");
 }
 
 static void on_why(struct gdb_session *s, const char *p)
 {
-	reply_stop(s);
+	gdb_reply_stop(s);
 }
 
 static void on_select(struct gdb_session *s, const char *p)
@@ -443,7 +443,7 @@ static void on_select(struct gdb_session *s, const char *p)
 	unsigned cpu;
 
 	if ((what != 'g' && what != 'c') || (p++, !take_cpu(s, &p, s->stop.cpu, &cpu))) {
-		reply_errno(s, -EINVAL);
+		gdb_reply_errno(s, -EINVAL);
 		return;
 	}
 	if (cpu == ALL_CPUS)
@@ -452,14 +452,14 @@ static void on_select(struct gdb_session *s, const char *p)
 		s->reg_cpu = cpu;
 	else
 		s->step_cpu = cpu;
-	reply(s, "OK");
+	gdb_reply(s, "OK");
 }
 
 static void on_alive(struct gdb_session *s, const char *p)
 {
 	unsigned cpu;
 
-	reply_result(s, take_cpu(s, &p, 0, &cpu) && cpu != ALL_CPUS ? 0 : -ESRCH);
+	gdb_reply_result(s, take_cpu(s, &p, 0, &cpu) && cpu != ALL_CPUS ? 0 : -ESRCH);
 }
 
 static void on_current(struct gdb_session *s, const char *p)
@@ -482,7 +482,7 @@ static void on_threads(struct gdb_session *s, const char *p)
 
 static void on_no_more_threads(struct gdb_session *s, const char *p)
 {
-	reply(s, "l");
+	gdb_reply(s, "l");
 }
 
 static void on_thread_text(struct gdb_session *s, const char *p)
@@ -492,7 +492,7 @@ static void on_thread_text(struct gdb_session *s, const char *p)
 	int n;
 
 	if (!take_cpu(s, &p, 0, &cpu) || cpu == ALL_CPUS) {
-		reply_errno(s, -ESRCH);
+		gdb_reply_errno(s, -ESRCH);
 		return;
 	}
 	n = snprintf(text, sizeof(text), "CPU %u, %s", cpu, s->target->ops->state(s->target, cpu));
@@ -504,7 +504,7 @@ static void on_thread_text(struct gdb_session *s, const char *p)
 static void on_detach(struct gdb_session *s, const char *p)
 {
 	s->left = true;
-	reply(s, "OK");
+	gdb_reply(s, "OK");
 }
 
 static void kill_guest(struct gdb_session *s)
@@ -520,7 +520,7 @@ static void on_kill(struct gdb_session *s, const char *p)
 
 static void on_vkill(struct gdb_session *s, const char *p)
 {
-	reply(s, "OK");
+	gdb_reply(s, "OK");
 	kill_guest(s);
 }
 
@@ -538,14 +538,14 @@ static void on_supported(struct gdb_session *s, const char *p)
 
 static void on_no_acks(struct gdb_session *s, const char *p)
 {
-	reply(s, "OK");
+	gdb_reply(s, "OK");
 	s->acks = false;
 }
 
 static void on_attached(struct gdb_session *s, const char *p)
 {
 	/* So that a gdb that ends leaves the guest alone. */
-	reply(s, "1");
+	gdb_reply(s, "1");
 }
 
 static void on_description(struct gdb_session *s, const char *p)
@@ -554,7 +554,7 @@ static void on_description(struct gdb_session *s, const char *p)
 	uint64_t at, len;
 
 	if (!take_range(&p, &at, &len)) {
-		reply_errno(s, -EINVAL);
+		gdb_reply_errno(s, -EINVAL);
 		return;
 	}
 	at = MIN(at, size);
@@ -571,7 +571,7 @@ static void on_command(struct gdb_session *s, const char *p)
 	char line[256];
 
 	if (len >= sizeof(line) || !gdb_take_hex(&p, line, len) || *p) {
-		reply_errno(s, -EINVAL);
+		gdb_reply_errno(s, -EINVAL);
 		return;
 	}
 	line[len] = '\0';
@@ -582,12 +582,12 @@ static void on_command(struct gdb_session *s, const char *p)
 static void on_physical(struct gdb_session *s, const char *p)
 {
 	s->physical = *p == '1';
-	reply(s, "OK");
+	gdb_reply(s, "OK");
 }
 
 static void on_physical_ask(struct gdb_session *s, const char *p)
 {
-	reply(s, s->physical ? "1" : "0");
+	gdb_reply(s, s->physical ? "1" : "0");
 }
 
 /**
@@ -650,9 +650,9 @@ static void on_packet(struct gdb_session *s)
 	const struct packet *packet = find_packet(s->in.data);
 
 	if (!packet)
-		reply(s, "");
+		gdb_reply(s, "");
 	else if ((s->running || s->wants_core) && !packet->any_time)
-		reply_errno(s, -EBUSY);
+		gdb_reply_errno(s, -EBUSY);
 	else
 		packet->fn(s, s->in.data + strlen(packet->name));
 }
@@ -668,7 +668,7 @@ static void on_event(struct gdb_session *s, enum gdb_event event)
 	case GDB_TOO_LONG:
 		if (s->acks)
 			gdb_put_raw(&s->out, "+", 1);
-		reply_errno(s, -E2BIG);
+		gdb_reply_errno(s, -E2BIG);
 		break;
 	case GDB_BAD_SUM:
 		if (s->acks)
