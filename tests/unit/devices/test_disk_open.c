@@ -25,25 +25,18 @@ static struct {
 	bool no_ioctl;     /* which is of a block device only */
 } host;
 
-int __real_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, mode_t mode);
-int __wrap___open64_2(const char *path, int flags);
+int __real_path_open(const char *path, int flags, mode_t mode);
+int __wrap_path_open(const char *path, int flags, mode_t mode);
 ssize_t __real_pread64(int fd, void *buf, size_t n, off_t at);
 ssize_t __wrap_pread64(int fd, void *buf, size_t n, off_t at);
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
 
 /* The file system of a memfd has no O_DIRECT on most kernels. */
-int __wrap_open64(const char *path, int flags, mode_t mode)
+int __wrap_path_open(const char *path, int flags, mode_t mode)
 {
 	host.flags = flags;
-	return __real_open64(path, flags & ~O_DIRECT, mode);
-}
-
-/* The same, where the C library checks the arguments. */
-int __wrap___open64_2(const char *path, int flags)
-{
-	return __wrap_open64(path, flags, 0);
+	return __real_path_open(path, flags & ~O_DIRECT, mode);
 }
 
 ssize_t __wrap_pread64(int fd, void *buf, size_t n, off_t at)
