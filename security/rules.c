@@ -348,7 +348,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(BROKER, ALWAYS, read, "fd 0", INT(0, 0), "vmm asks, or has gone"),
 	IF2(BROKER, ALWAYS, sendmsg, "fd 0, MSG_NOSIGNAL", INT(0, 0), INT(2, MSG_NOSIGNAL), "hands a socket to vmm"),
 	IF(BROKER, ALWAYS, close, "fd 3", INT(0, 3), "what was handed over, or looked at"),
-	IF(BROKER, VSOCK, close, "fd 4", INT(0, 4), "what was handed over"),
+	IF(BROKER, VSOCK, close, "fd 5", INT(0, 5), "what was handed over"),
 	IF2(BROKER, ALWAYS, newfstatat, "fd 1, AT_SYMLINK_NOFOLLOW", INT(0, 1), INT(3, AT_SYMLINK_NOFOLLOW),
 		"is the socket's path still its own to remove?"),
 	IF2(BROKER, ALWAYS, unlinkat, "fd 1, a file", INT(0, 1), INT(2, 0), "removes the socket"),
@@ -356,7 +356,7 @@ const struct sandbox_rule sandbox_rules[] = {
 		BITS(2, UINT32_MAX & ~LARGE_FILE, O_PATH | O_NOFOLLOW | O_CLOEXEC), "looks at a program's socket"),
 	IF2(BROKER, VSOCK, socket, "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK", INT(0, AF_UNIX),
 		INT(1, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK), "the guest connects to a program of the host"),
-	IF(BROKER, VSOCK, connect, "fd 4", INT(0, 4), "the guest connects to a program of the host"),
+	IF(BROKER, VSOCK, connect, "fd 5", INT(0, 5), "the guest connects to a program of the host"),
 	ANY(BROKER, ALWAYS, exit_group, "the end"),
 	EVERY_SANITIZED(BROKER),
 

@@ -320,14 +320,22 @@ WRAP(int, fchmod, (int fd, mode_t mode))
 	return fails("fchmod", EPERM) ? -1 : __real_fchmod(fd, mode);
 }
 
+/*
+ * Both are made all the same: the C library's cannot fail, so that not all who call them look, and a condition without its
+ * clock ends every wait at once.
+ */
 WRAP(int, pthread_mutex_init, (pthread_mutex_t * m, const pthread_mutexattr_t *attr))
 {
-	return fails("pthread_mutex_init", ENOMEM) ? errno : __real_pthread_mutex_init(m, attr);
+	int r = __real_pthread_mutex_init(m, attr);
+
+	return fails("pthread_mutex_init", ENOMEM) ? errno : r;
 }
 
 WRAP(int, pthread_cond_init, (pthread_cond_t * c, const pthread_condattr_t *attr))
 {
-	return fails("pthread_cond_init", ENOMEM) ? errno : __real_pthread_cond_init(c, attr);
+	int r = __real_pthread_cond_init(c, attr);
+
+	return fails("pthread_cond_init", ENOMEM) ? errno : r;
 }
 
 WRAP(int, pthread_create, (pthread_t * t, const pthread_attr_t *attr, void *(*start)(void *), void *arg))

@@ -210,6 +210,7 @@ static int make(struct owner *o, struct err *e)
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
+	int made;
 
 	if (fd < 0)
 		return err_sys(e, -errno, "%s", o->what);
@@ -217,7 +218,9 @@ static int make(struct owner *o, struct err *e)
 	/* Linux takes the mode of the file from the socket's own. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return err_sys(e, -errno, "%s %s", o->what, o->path);
-	if (fstatat(DIR_FD, o->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISSOCK(st.st_mode)) {
+	/* Stays open: as long as it is, the number of its inode is not given to what somebody else makes there. */
+	made = openat(DIR_FD, o->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (made < 0 || fstat(made, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		/* It was moved away meanwhile, by somebody who owns the directory. */
 		return err_set(e, -EADDRINUSE, "%s %s: another program is at work there; choose another path", o->what,
 			o->path);

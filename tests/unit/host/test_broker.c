@@ -261,6 +261,15 @@ static void what_is_not_its_own_stays(void **state)
 	close(fd);
 	assert_int_equal(unlink("sock"), 0);
 
+	/* vmm was killed and nobody has the socket any more: what is made now may get the number of its inode. */
+	b = start("sock", false);
+	close(TAKE_FD(b.fd));
+	unlink("sock");
+	fd = open("sock", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close(fd);
+	broker_close(&b);
+	assert_int_equal(unlink("sock"), 0);
+
 	/* Moved away, with a link in its place that leads there. */
 	b = start("sock", false);
 	assert_int_equal(rename("sock", "moved"), 0);
@@ -601,7 +610,7 @@ static void it_is_confined(void **state)
 	/* It cannot be looked into, but by root. */
 	if (!geteuid()) {
 		assert_true(status_has(b.child.pid, "CapBnd:\t0000000000000000\n"));
-		for (unsigned i = 0; descriptors(b.child.pid) != 3; i++) {
+		for (unsigned i = 0; descriptors(b.child.pid) != 4; i++) {
 			assert_true(i < WAIT_MS);
 			sleep_ms(1);
 		}
