@@ -14,7 +14,7 @@ inject() {
 	local what=$1 options=$2
 	shift 2
 	rm -rf "$host"
-	mkdir "$host"
+	mkdir "$host" "$host/cores"
 	tests/support/spin-kernel.py "$host/kernel" >/dev/null
 	# shellcheck disable=SC2086
 	run "$inject" $options -o "$TEST_TMP/tried" "$host" "$VMM" "${@//HOST/$host}"
