@@ -296,7 +296,7 @@ static void on_write_binary(struct gdb_session *s, const char *p)
 
 static int set_software(struct gdb_session *s, uint64_t address)
 {
-	uint64_t gpa;
+	uint64_t gpa = 0;
 	int r = gdb_read_regs(s);
 
 	if (r == 0)
