@@ -321,8 +321,8 @@ WRAP(int, fchmod, (int fd, mode_t mode))
 }
 
 /*
- * Both are made all the same: the C library's cannot fail, so that not all who call them look, and a condition without its
- * clock ends every wait at once.
+ * Both are made all the same: the C library's cannot fail, so that not all who call them look, and a condition without
+ * its clock ends every wait at once.
  */
 WRAP(int, pthread_mutex_init, (pthread_mutex_t * m, const pthread_mutexattr_t *attr))
 {
