@@ -243,7 +243,8 @@ static void run_cpu(struct vcpu_thread *t)
 
 	if (c->exits)
 		c->exits->tid = t->tid;
-	if (c->thread.vcpu->id == 0)
+	/* A run that ended before its start comes here as well, beside machine_run(), which is not at its count yet. */
+	if (c->thread.vcpu->id == 0 && !crew_stopping(crew))
 		trace_first_run(m->trace, c->thread.vcpu->id, m->counts.startup_ioctl_ns);
 	while (!crew_stopping(crew)) {
 		struct vcpu_exit x;
