@@ -26,6 +26,7 @@
 
 #include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
+#include "vmm/base/path.h"
 #include "vmm/base/wake.h"
 #include "vmm/base/x86.h"
 #include "vmm/debug/elfcore.h"
@@ -43,6 +44,7 @@ enum core_state { CORE_IDLE, CORE_ASKED, CORE_WRITTEN };
  * struct machine_core - opened in OPEN, the rest made in BUILD
  * @asked: in the thread's loop; @answered: in the control loop
  * @dir, @path: the directory, and what the operator calls it; @format: the name in it, with %s and %n
+ * @rule: what names @dir to the sandbox
  * @secret: what temporary names begin with, and @temporaries: how many there were
  * @number: how many cores were begun; @reason: of the last one
  * @request: whom to answer: @own, while the machine is held for @dump; @last, at the end of the run; or another
@@ -56,6 +58,7 @@ struct machine_core {
 	struct worker worker;
 	struct loop_source asked, answered;
 	int dir;
+	char rule[32];
 	char *path;
 	const char *format;
 	uint64_t secret;
@@ -386,9 +389,11 @@ int machine_core_open(struct machine *m, struct err *e)
 	c->path = name == file ? strdup(".") : strndup(file, (size_t)(name - file));
 	if (!c->path)
 		return err_sys(e, -ENOMEM, "--core");
-	c->dir = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	c->dir = path_open(c->path, O_RDONLY | O_DIRECTORY, 0);
 	if (c->dir < 0)
-		return err_operator(e, err_sys(e, -errno, "--core %s: cannot open the directory %s", file, c->path));
+		return err_operator(e, err_sys(e, c->dir, "--core %s: cannot open the directory %s", file, c->path));
+	/* Not its path, which may name another one by now. */
+	snprintf(c->rule, sizeof(c->rule), "/proc/self/fd/%d", c->dir);
 	if (getrandom(&c->secret, sizeof(c->secret), 0) != sizeof(c->secret))
 		return err_sys(e, -EIO, "--core: getrandom");
 	c->hold = (struct machine_hold){.held = on_held, .refused = on_refused};
@@ -399,7 +404,7 @@ int machine_core_open(struct machine *m, struct err *e)
 
 const char *machine_core_dir(const struct machine *m)
 {
-	return m->core ? m->core->path : NULL;
+	return m->core ? m->core->rule : NULL;
 }
 
 const char *machine_core_path(const struct machine *m)

@@ -174,7 +174,7 @@ int machine_core_check(const char *file, struct err *e);
 /** machine_core_largest() - bytes that a core of such a machine has at most */
 uint64_t machine_core_largest(const struct config *c);
 
-/** machine_core_dir() - the directory of --core, or NULL; borrowed */
+/** machine_core_dir() - a path of the directory of --core as it was opened, for the sandbox, or NULL; borrowed */
 const char *machine_core_dir(const struct machine *m);
 
 /** machine_core_path() - of the last core that was written, or NULL; borrowed */
