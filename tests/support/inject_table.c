@@ -502,7 +502,8 @@ const struct inject_row inject_rows[] = {
 	NEVER(ioctl, FD("/net/tun"), N(TUNSETOWNER), N(0)),
 
 	/* What a process beside vmm waits for */
-	ENDS(EVERY, ANY, write, "ok|ok new:report|ok gone:sock/vsock|ok gone:sock/console|ENOTCONN|EPIPE raised:PIPE",
+	ENDS(EVERY, ANY, write,
+		"ok|ok new:report|ok gone:sock/vsock|ok gone:sock/console|ok gone:sock/gdb|ENOTCONN|EPIPE raised:PIPE",
 		"the report is put into its place too early, and empty; the socket's path is removed too early",
 		FD("socket:["), BYTES("\1"), N(1)),
 	/* What waits beside vmm: it hears a byte, or the number of a port, and runs no code of the guest's */
@@ -536,14 +537,15 @@ const struct inject_row inject_rows[] = {
 	/* The end */
 	CAN(DISK | MISC | VCPU | DEBUGGER | WRITER, ANY, rt_sigprocmask, "ok", "its own signals",
 		N(0), N(0), N(0), N(8)),
-	ENDS(EVERY, ANY, exit_group, "ended|ended gone:sock/vsock|ended gone:sock/console",
+	ENDS(EVERY, ANY, exit_group, "ended|ended gone:sock/vsock|ended gone:sock/console|ended gone:sock/gdb",
 		"the machine ends, and the broker with it", N(1)),
 	ENDS(REPORTER, ANY, exit_group, "ended", "there is no report", N(1)),
 	ENDS(BROKER, ANY, exit_group, "ended", "the guest's connections are refused; the path stays", N(1)),
 	ENDS(DISK | MISC | VCPU | DEBUGGER | WRITER, ANY, exit, "ended", "the thread ends, and its device with it",
 		N(0)),
 	ENDS(EVERY, ANY, rt_sigreturn,
-		"ok|ok raised:SEGV|ended|ok raised:SEGV gone:sock/vsock|ok raised:SEGV gone:sock/console",
+		"ok|ok raised:SEGV|ended|ok raised:SEGV gone:sock/vsock|ok raised:SEGV gone:sock/console|"
+		"ok raised:SEGV gone:sock/gdb",
 		"registers of its own", N(0)),
 };
 /* clang-format on */
