@@ -243,8 +243,7 @@ static void run_cpu(struct vcpu_thread *t)
 
 	if (c->exits)
 		c->exits->tid = t->tid;
-	/* A run that ended before its start comes here as well, beside machine_run(), which is not at its count yet. */
-	if (c->thread.vcpu->id == 0 && !crew_stopping(crew))
+	if (c->thread.vcpu->id == 0)
 		trace_first_run(m->trace, c->thread.vcpu->id, m->counts.startup_ioctl_ns);
 	while (!crew_stopping(crew)) {
 		struct vcpu_exit x;
@@ -480,6 +479,8 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	r = virtio_devices_start(m->virtio, m->sandbox, e);
 	if (r == 0)
 		r = machine_core_start(m, e);
+	/* Before there is a vCPU's thread, which reads it: that of a run that is ended at once does not wait for the gate. */
+	m->counts.startup_ioctl_ns = m->kvm.ioctl_ns;
 	if (r == 0)
 		r = start_cpus(m, e);
 	if (r == 0 && m->gdb)
@@ -493,7 +494,6 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 		machine_core_finish(m);
 		return r;
 	}
-	m->counts.startup_ioctl_ns = m->kvm.ioctl_ns;
 	trace_running(m->trace);
 	if (m->gdb)
 		gdb_stub_begin(m->gdb);
