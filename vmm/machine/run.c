@@ -479,7 +479,7 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	r = virtio_devices_start(m->virtio, m->sandbox, e);
 	if (r == 0)
 		r = machine_core_start(m, e);
-	/* Before there is a vCPU's thread, which reads it: that of a run that is ended at once does not wait for the gate. */
+	/* Before there is a vCPU thread, which reads it: that of a run that ends at once does not wait at the gate. */
 	m->counts.startup_ioctl_ns = m->kvm.ioctl_ns;
 	if (r == 0)
 		r = start_cpus(m, e);
