@@ -42,12 +42,12 @@ static const struct command {
 #undef X
 };
 
-static bool is_command(const char *word)
+static const struct command *find_command(const char *word)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(word, commands[i].name))
-			return true;
-	return false;
+			return &commands[i];
+	return NULL;
 }
 
 /* --help or --version among the options, as far as they can be understood; the subcommand tells what is wrong. */
@@ -65,29 +65,26 @@ static const struct option_def *asked_for(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const struct command *command = &commands[0];
+	const struct command *named = NULL;
 	const struct option_def *flag;
-	bool named = false;
 
 	entry_ns = trace_now_ns();
 	if (argc > 1 && !strcmp(argv[1], "help"))
 		return usage_help(argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : "");
-	/* The name of a command counts before that of a file: ./check is one. */
-	if (argc > 1 && argv[1][0] != '-' && (is_command(argv[1]) || !args_is_file(argv[1]))) {
-		command = NULL;
-		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-			if (!strcmp(argv[1], commands[i].name))
-				command = &commands[i];
-		if (!command)
+	if (argc > 1 && argv[1][0] != '-') {
+		/* The name of a command counts before that of a file: ./check is one. */
+		named = find_command(argv[1]);
+		if (!named && !args_is_file(argv[1]))
 			return usage_no_command(argv[1]);
+	}
+	if (named) {
 		argc--;
 		argv++;
-		named = true;
 	}
 	flag = asked_for(argc, argv);
 	if (flag && !strcmp(flag->name, "help"))
-		return usage_help(named ? argv[0] : "", argc > 1 ? argv[1] : "");
+		return usage_help(named ? named->name : "", argc > 1 ? argv[1] : "");
 	if (flag)
 		return usage_version();
-	return command->run(argc, argv);
+	return (named ? named : &commands[0])->run(argc, argv);
 }
