@@ -10,6 +10,7 @@
 #include "cmd/main.h"
 #include "cmd/options/args.h"
 #include "cmd/options/commands.h"
+#include "cmd/tool.h"
 #include "cmd/usage.h"
 #include "vmm/base/trace.h"
 
@@ -80,6 +81,9 @@ int main(int argc, char **argv)
 	if (named) {
 		argc--;
 		argv++;
+		/* Its options are its own. */
+		if (tool_is(named->name))
+			return named->run(argc, argv);
 	}
 	flag = asked_for(argc, argv);
 	if (flag && !strcmp(flag->name, "help"))

@@ -7,6 +7,7 @@
 
 #include "cmd/options/commands.h"
 #include "cmd/options/help.h"
+#include "cmd/tool.h"
 #include "vmm/base/outcome.h"
 
 /* The answer to --help or --version has to arrive. */
@@ -47,8 +48,10 @@ int usage_no_command(const char *word)
 
 int usage_help(const char *word, const char *second)
 {
-	char name[32];
+	char name[32], *help[] = {NULL, (char *)"--help", NULL};
 
+	if (tool_is(word))
+		return tool_exec(word, help);
 	errno = 0;
 	snprintf(name, sizeof(name), "%.15s %.15s", word, second);
 	if (!*word)

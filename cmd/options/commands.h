@@ -12,7 +12,9 @@
 	X(cpuid, "print the CPUID of the host, of the guest, and why they differ")                                     \
 	X(flat, "run programs without a kernel: vmm flat PROG...")                                                     \
 	X(bench, "measure: vmm bench boot|lifecycle|exits")                                                            \
-	X(report, "show where the time of a run went: vmm report FILE...")
+	X(report, "show where the time of a run went: vmm report FILE...")                                             \
+	X(initramfs, "pack an initramfs: vmm initramfs OUT FILE...")                                                   \
+	X(kernel, "fetch one of Debian's kernels, and print its path")
 
 /**
  * cmd_NAME() - run one subcommand

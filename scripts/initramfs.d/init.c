@@ -17,7 +17,7 @@
  * for instead: it loads the modules, mounts the disk that root= names
  * (/dev/vda if none does) and becomes the init of that.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/input.h>
@@ -47,6 +47,12 @@ static void try_mount(const char *type, const char *where, const char *opts)
 	/* A kernel without it is not an error; devtmpfs may be mounted already. */
 	if (mount(type, where, type, 0, opts) && errno != ENODEV && errno != EBUSY && errno != ENOENT)
 		fprintf(stderr, "init: mount %s: %s\n", where, strerror(errno));
+}
+
+static void try_link(const char *to, const char *path)
+{
+	if (symlink(to, path) && errno != EEXIST)
+		fprintf(stderr, "init: %s: %s\n", path, strerror(errno));
 }
 
 static void load_module(const char *path, const char *params)
@@ -160,9 +166,10 @@ static void greet(void)
 }
 
 /* The lines of /etc/argv, or NULL. */
-static char **read_argv(void)
+static const char *const *read_argv(void)
 {
-	static char text[4096], *vec[64];
+	static char text[4096];
+	static const char *vec[64];
 	int fd = open("/etc/argv", O_RDONLY | O_CLOEXEC), n = 0;
 
 	if (fd < 0)
@@ -199,7 +206,7 @@ static void lead(pid_t pid)
 	_exit(WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st));
 }
 
-static pid_t start(char *const argv[])
+static pid_t start(const char *const argv[])
 {
 	pid_t pid = fork();
 
@@ -222,11 +229,11 @@ static pid_t start(char *const argv[])
 		lead(pid);
 	signal(SIGINT, SIG_DFL);
 	/* The kernel hands us only what it did not understand itself. */
-	putenv("PATH=/bin:/sbin:/usr/bin:/usr/sbin");
-	putenv("HOME=/root");
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
+	setenv("HOME", "/root", 1);
 	if (!getenv("TERM"))
-		putenv("TERM=linux");
-	execv(argv[0], argv);
+		setenv("TERM", "linux", 1);
+	execv(argv[0], (char *const *)argv);
 	fprintf(stderr, "init: %s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
@@ -351,9 +358,9 @@ static void become_root_disk(void)
 
 int main(void)
 {
-	char *run[] = {"/bin/busybox", "sh", "/etc/run", NULL};
-	char *shell[] = {"/bin/busybox", "sh", "-i", NULL};
-	char **argv = read_argv();
+	static const char *const run[] = {"/bin/busybox", "sh", "/etc/run", NULL};
+	static const char *const shell[] = {"/bin/busybox", "sh", "-i", NULL};
+	const char *const *argv = read_argv();
 	int status = 127, st;
 	pid_t pid, got;
 
@@ -379,10 +386,10 @@ int main(void)
 	chmod("/tmp", 01777);
 	mkdir("/run", 0755);
 	mkdir("/root", 0700);
-	symlink("/proc/self/fd", "/dev/fd");
-	symlink("/proc/self/fd/0", "/dev/stdin");
-	symlink("/proc/self/fd/1", "/dev/stdout");
-	symlink("/proc/self/fd/2", "/dev/stderr");
+	try_link("/proc/self/fd", "/dev/fd");
+	try_link("/proc/self/fd/0", "/dev/stdin");
+	try_link("/proc/self/fd/1", "/dev/stdout");
+	try_link("/proc/self/fd/2", "/dev/stderr");
 	load_modules();
 	load_drivers();
 	if (!access("/etc/root-disk", F_OK))

@@ -70,8 +70,8 @@ static void check_processor(struct host_items *h)
 		add(h, HOST_OK, "host", "virtualization", "%s", hardware);
 	else
 		add(h, HOST_NOTE, "host", "virtualization",
-			"the processor shows neither VMX nor SVM: a KVM here is a software one; `scripts/lab` has a "
-			"real one");
+			"the processor shows neither VMX nor SVM: a KVM here is a software one; a host in QEMU has "
+			"an emulated SVM");
 }
 
 static void check_probes(struct host_items *h, struct kvm *kvm)

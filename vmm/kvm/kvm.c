@@ -53,7 +53,7 @@ static int open_failed(int code, struct err *e)
 	case -ENXIO:
 		return err_set(e, code,
 			"%s is not there: load kvm_amd or kvm_intel, and switch virtualization on in the firmware; "
-			"`scripts/lab` runs a guest without it",
+			"where there is none, a host in QEMU has an emulated SVM",
 			KVM_DEVICE);
 	case -EACCES:
 	case -EPERM:

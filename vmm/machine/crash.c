@@ -135,7 +135,7 @@ void machine_report(struct machine *m, FILE *out)
 		if (!kvm_hardware())
 			fprintf(out,
 				"This host's processor has neither SVM nor VMX: its KVM emulates, and cannot run a "
-				"stock kernel. `scripts/lab -- vmm ...` can.\n");
+				"stock kernel. A host in QEMU, with its emulated SVM, can.\n");
 	}
 	if (!sym || !at || !tail)
 		return;

@@ -59,7 +59,7 @@ nobody
 check "/dev/kvm for its owner alone: what to do" all_of status_is 125 -- err_is_one_line -- \
 	err_has '^vmm: /dev/kvm: permission denied.*(run as root|chgrp kvm)'
 mv /dev/kvm /dev/kvm.away
-refused "/dev/kvm absent" "/dev/kvm is not there: load kvm_amd or kvm_intel.*scripts/lab" --kernel "$bad/good-elf"
+refused "/dev/kvm absent" "/dev/kvm is not there: load kvm_amd or kvm_intel.*emulated SVM" --kernel "$bad/good-elf"
 run "$VMM" check
 check "vmm check without /dev/kvm" all_of status_is 125 -- out_has '^  MISSING +/dev/kvm +/dev/kvm is not there' -- \
 	out_has '^A stock kernel would not boot here'
