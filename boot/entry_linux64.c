@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. The kernel finds everything through boot_params, whose address is in RSI. Everything is written
- * below 1 MiB at the addresses of boot/layout.h: the kernel copies boot_params and command line before it uses low
- * memory, and what it reads later is in reserved ranges.
+ * Theory of operation. The kernel finds everything through boot_params, whose address is in RSI. All of what is written
+ * here lies below 1 MiB at the addresses of boot/layout.h: the kernel copies boot_params and command line before it
+ * uses low memory, and what it reads later lies in reserved ranges.
  *
- * The kernel replaces page tables, GDT and stack within its first instructions. So only what those instructions need is
- * mapped: kernel, boot_params and command line, by 2 MiB pages (1 GiB pages are a CPU feature that a guest may lack).
- * The initrd is not mapped.
+ * The kernel replaces page tables, GDT and stack within its first instructions. So only what those need is mapped:
+ * kernel, boot_params and command line, by 2 MiB pages (1 GiB pages are a CPU feature that a guest may lack). The
+ * initrd need not be.
  */
 #include "boot/entry_linux64.h"
 
@@ -21,23 +21,20 @@
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
-/* Selectors that the 64-bit boot protocol requires: __BOOT_CS and __BOOT_DS. */
+/* Selectors that the 64-bit boot protocol asks for: __BOOT_CS and __BOOT_DS. */
 #define BOOT_CS 0x10
 #define BOOT_DS 0x18
 
 /* zero-page.rst, and boot.rst for the rest */
 #define HEADER_BOOT_FLAG 0xaa55
 #define HEADER_MAGIC     0x53726448 /* "HdrS" */
-#define HEADER_VERSION   0x020c     /* the version given for a vmlinux: the fields up to 2.12 are valid */
+#define HEADER_VERSION   0x020c     /* what we tell of a vmlinux: the fields up to 2.12 are valid */
 #define HEADER_ALIGNMENT 0x200000   /* MIN_KERNEL_ALIGN of x86-64 */
 #define LOADER_UNDEFINED 0xff       /* type_of_loader: no id assigned */
 
-/* COMMAND_LINE_SIZE of x86 Linux is 2048; a vmlinux does not state it. */
+/* COMMAND_LINE_SIZE of x86 Linux is 2048; a vmlinux does not tell. */
 #define VMLINUX_CMDLINE_MAX 2047
-/*
- * The value in the setup header of every x86-64 Linux (arch/x86/boot/header.S, ramdisk_max); a vmlinux does not state
- * it.
- */
+/* What the setup header of every x86-64 Linux says (arch/x86/boot/header.S, ramdisk_max); a vmlinux does not tell. */
 #define VMLINUX_INITRD_MAX 0x7fffffff
 
 _Static_assert(BOOT_DS + 8 <= BOOT_GDT_SIZE, "the GDT fits its place");
@@ -85,7 +82,7 @@ static void fill_e820(struct boot_params *bp, const struct board *b)
 	bp->e820_entries = (uint8_t)map.nr;
 }
 
-/* The setup header: that of the bzImage, or for a vmlinux what a bzImage of it would contain. */
+/* What the kernel says to its loader: as a bzImage has it, or as it would in one. */
 static struct setup_header header_of(const struct offer *o)
 {
 	struct setup_header h = {
@@ -106,7 +103,7 @@ static struct setup_header header_of(const struct offer *o)
 static int write_boot_params(
 	struct gmem *mem, const struct boot_env *env, const struct setup_header *h, const struct boot_placed *placed)
 {
-	/* A zeroed screen_info means that there is no screen: the kernel then does not use the VGA console. */
+	/* screen_info of zeroes means no screen: the kernel then leaves the VGA console alone. */
 	struct boot_params bp = {.acpi_rsdp_addr = env->acpi_rsdp, .hdr = *h};
 
 	bp.hdr.type_of_loader = LOADER_UNDEFINED;
@@ -133,7 +130,7 @@ static int write_cmdline(struct gmem *mem, const char *cmdline, uint64_t kernel_
 	return r < 0 ? err_sys(e, r, "cannot write the command line to guest RAM") : 0;
 }
 
-/* Errors of the caller, not of the operator. */
+/* What the caller, not the operator, got wrong. */
 static int check(const struct gmem *mem, const struct boot_env *env, struct err *e)
 {
 	uint64_t low_end = memmap_low_end(env->board);

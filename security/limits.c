@@ -21,8 +21,9 @@
 extern char **environ;
 
 /*
- * The environment may contain secrets, which /proc/PID/environ and anything that reads our memory would expose: the
- * text itself is overwritten. PATH is kept to find programs that we start, TMPDIR to place an overlay.
+ * What was handed to us there may be a secret, and everybody who gets at our memory reads it: the text itself goes, as
+ * /proc/PID/environ shows it. A program that we start is found by PATH, and an
+ * overlay lies in TMPDIR.
  */
 void limits_clear_environment(void)
 {
@@ -73,8 +74,8 @@ int limits_close_fds(const int *keep, size_t nr, struct err *e)
 }
 
 /*
- * The number of a closed standard stream must not be reused by something that we open: the guest's console would be
- * written there. An O_PATH fd can be neither read nor written, so the stream still behaves as closed.
+ * A closed standard stream must not become the number of something that we open: the guest's console would go there.
+ * An O_PATH fd can neither be read nor written, so the stream counts as closed all the same.
  */
 int limits_fill_standard_fds(struct err *e)
 {
@@ -88,7 +89,7 @@ int limits_fill_standard_fds(struct err *e)
 	return 0;
 }
 
-/* Lowers a limit, soft and hard; a lower one is kept. */
+/* Lowers a limit, soft and hard; one that is lower already stays. */
 static int lower(int resource, uint64_t value, const char *name, struct err *e)
 {
 	struct rlimit now, want;
@@ -106,7 +107,7 @@ int limits_set(const struct sandbox_plan *plan, struct err *e)
 {
 	int r;
 
-	/* RLIMIT_NPROC is not changed: KVM starts a thread on our account at the first KVM_RUN. */
+	/* RLIMIT_NPROC stays: KVM starts a thread in our name at the first KVM_RUN. */
 	r = lower(RLIMIT_CORE, 0, "RLIMIT_CORE", e);
 	if (r == 0 && plan->max_fds)
 		r = lower(RLIMIT_NOFILE, plan->max_fds, "RLIMIT_NOFILE", e);
@@ -116,8 +117,8 @@ int limits_set(const struct sandbox_plan *plan, struct err *e)
 }
 
 /*
- * The memory that the control loop may still allocate: lines of the log, buffers of a report, the kernel's symbols. No
- * other thread allocates any.
+ * What the control loop may still take: lines of the log, what it reads and writes for a report, the kernel's symbols.
+ * No other thread takes any.
  */
 void limits_set_data(int statm_fd)
 {
