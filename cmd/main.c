@@ -57,7 +57,7 @@ static const struct option_def *asked_for(int argc, char **argv)
 	struct args a;
 	struct arg arg;
 
-	args_init(&a, argc, argv);
+	args_init(&a, NULL, argc, argv);
 	while (args_next(&a, &arg, NULL) > 0)
 		if (arg.option && arg.option->type == OPT_FLAG)
 			return arg.option;
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 		/* The name of a command counts before that of a file: ./check is one. */
 		named = find_command(argv[1]);
 		if (!named && !args_is_file(argv[1]))
-			return usage_no_command(argv[1]);
+			return usage_no_command(argv[1], " and no file");
 	}
 	if (named) {
 		argc--;

@@ -16,7 +16,12 @@ int usage_help(const char *word, const char *second);
 /** usage_version() - print version and build; the exit status as for usage_help() */
 int usage_version(void);
 
-/** usage_no_command() - say that there is no command @word; returns the exit status */
-int usage_no_command(const char *word);
+/**
+ * usage_no_command() - say that there is no command @word
+ * @nor: what it is not either, as " and no file"
+ *
+ * Return: the exit status.
+ */
+int usage_no_command(const char *word, const char *nor);
 
 #endif

@@ -6,12 +6,12 @@
 
 #include "vmm/base/file.h"
 
-void args_init(struct args *a, int argc, char **argv)
+void args_init(struct args *a, const char *cmd, int argc, char **argv)
 {
-	*a = (struct args){.argc = argc, .argv = argv, .next = 1};
+	*a = (struct args){.cmd = cmd, .argc = argc, .argv = argv, .next = 1};
 }
 
-static int next_short(const char *word, struct arg *ret, struct err *e)
+static int next_short(const struct args *a, const char *word, struct arg *ret, struct err *e)
 {
 	for_each_option(o) {
 		if (o->letter && word[1] == o->letter && !word[2]) {
@@ -19,7 +19,7 @@ static int next_short(const char *word, struct arg *ret, struct err *e)
 			return 1;
 		}
 	}
-	return args_unknown(word, word + 1, strcspn(word + 1, "="), e);
+	return args_unknown(a, word, word + 1, strcspn(word + 1, "="), e);
 }
 
 /* The value of an option that needs one: after "=", or the next word. */
@@ -52,6 +52,8 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 
 	if (a->next < a->argc && !a->ended && !strcmp(a->argv[a->next], "--")) {
 		a->ended = true;
+		a->bare = NULL;
+		a->unquoted = NULL;
 		a->next++;
 	}
 	if (a->next >= a->argc)
@@ -64,7 +66,7 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 	a->bare = NULL;
 	a->unquoted = NULL;
 	if (word[1] != '-')
-		return next_short(word, ret, e);
+		return next_short(a, word, ret, e);
 
 	name = word + 2;
 	len = strcspn(name, "=");
@@ -73,14 +75,14 @@ int args_next(struct args *a, struct arg *ret, struct err *e)
 	if (!o && !strncmp(name, "no-", 3)) {
 		o = option_find(name + 3, len - 3);
 		if (!o || !option_takes_off(o))
-			return args_unknown(word, name, len, e);
+			return args_unknown(a, word, name, len, e);
 		if (eq)
 			return err_set(e, -EINVAL, "%.200s: takes no value", word);
 		*ret = (struct arg){.option = o, .value = "off"};
 		return 1;
 	}
 	if (!o)
-		return args_unknown(word, name, len, e);
+		return args_unknown(a, word, name, len, e);
 	if (o->type == OPT_FLAG) {
 		if (eq)
 			return err_set(e, -EINVAL, "%.200s: takes no value", word);

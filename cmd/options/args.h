@@ -13,8 +13,10 @@
 
 /**
  * struct args - a walk over argv; borrows it
+ * @cmd: the subcommand, as in struct command_info: no hint names an option that it does not take; NULL: any
  */
 struct args {
+	const char *cmd;
 	int argc;
 	char **argv;
 	int next;
@@ -34,7 +36,7 @@ struct arg {
 };
 
 /** args_init() - start behind argv[0] */
-void args_init(struct args *a, int argc, char **argv);
+void args_init(struct args *a, const char *cmd, int argc, char **argv);
 
 /**
  * args_next() - the next option or stray word
@@ -51,7 +53,7 @@ int args_next(struct args *a, struct arg *ret, struct err *e);
  *
  * Return: -EINVAL.
  */
-int args_unknown(const char *word, const char *name, size_t len, struct err *e);
+int args_unknown(const struct args *a, const char *word, const char *name, size_t len, struct err *e);
 
 /** args_is_file() - a word that must have been meant for a file: there is such a file, or it has a slash */
 bool args_is_file(const char *word);

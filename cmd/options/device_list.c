@@ -47,10 +47,21 @@ static char *cut_word(char **at)
 	return word;
 }
 
+/* A value of the first key, with nothing in front: the image of a disk, the size of a balloon. */
+static bool is_value_of_first(const struct option_def *o, const char *word)
+{
+	const struct option_def *k = o->list->keys;
+	struct option_value v;
+
+	if (k->type == OPT_PATH)
+		return strpbrk(word, "/.") || !access(word, F_OK);
+	return k->type == OPT_SIZE && !option_parse(k, word, &v, NULL);
+}
+
 static int unknown(const struct option_def *o, const char *word, size_t len, struct err *e)
 {
 	const char *ours = foreign_find(o->name, word, len);
-	char names[256] = "";
+	char names[256] = "", hint[160];
 	size_t n = 0;
 
 	for_each_key(k, o)
@@ -58,8 +69,8 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 	if (!*word)
 		return err_set(e, -EINVAL, "a key is missing; the keys are %s", names);
 	if (ours)
-		return err_set(
-			e, -EINVAL, "%.*s: unknown key; did you mean %s? The keys are %s", (int)len, word, ours, names);
+		return err_set(e, -EINVAL, "%.*s: unknown key%s%s The keys are %s", (int)len, word,
+			foreign_hint(ours, hint, sizeof(hint)), *ours == ' ' ? "." : "", names);
 	/* An interface has its kind in its name: tap0. */
 	for_each_key(k, o)
 		if (!word[len] && !k->bare && len > strlen(k->name) && !strncmp(word, k->name, strlen(k->name)) &&
@@ -70,7 +81,7 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 		if (edit_distance(word, len, k->name, strlen(k->name), 1) <= 1)
 			return err_set(e, -EINVAL, "%.*s: unknown key; did you mean %s? The keys are %s", (int)len,
 				word, k->name, names);
-	if (!word[len] && o->list->keys[0].type == OPT_PATH && (strpbrk(word, "/.") || !access(word, F_OK)))
+	if (!word[len] && is_value_of_first(o, word))
 		return err_set(e, -EINVAL, "%.200s: unknown key; did you mean %s=%.200s? The keys are %s", word,
 			o->list->keys[0].name, word, names);
 	return err_set(e, -EINVAL, "%.*s: unknown key; the keys are %s", (int)MIN(len, 200), word, names);

@@ -9,13 +9,13 @@
 #include <stddef.h>
 
 /**
- * struct foreign_word - a word of theirs, and ours
- * @list: the option in whose value it stands as a key; NULL: an option, without its dashes
- * @theirs: the word
- * @ours: an option with its value as --help writes it, or a key; perhaps with a remark behind a comma
+ * struct foreign_word - a word of theirs, and what vmm has for it
+ * @theirs: an option without its dashes; "LIST=KEY" for a key in the value of option LIST, and "=COMMAND" for a
+ *          subcommand
+ * @ours: what to write: an option with its value as --help writes it, a key, or a command, perhaps with a remark behind
+ *        a comma; or, begun by a blank, a sentence of what vmm does in place of it
  */
 struct foreign_word {
-	const char *list;
 	const char *theirs;
 	const char *ours;
 };
@@ -24,12 +24,21 @@ struct foreign_word {
 extern const struct foreign_word foreign_words[];
 
 /**
- * foreign_find() - what vmm calls a word
- * @list: as in struct foreign_word
+ * foreign_find() - what vmm has for a word
+ * @list: the option in whose value it stands as a key; "": a subcommand; NULL: an option
  * @word, @len: the word, without dashes and value
  *
  * Return: @ours of the row, static, or NULL.
  */
 const char *foreign_find(const char *list, const char *word, size_t len);
+
+/**
+ * foreign_hint() - the words of a row, to be put behind "unknown option"
+ * @ours: as in struct foreign_word
+ * @buf: of @size bytes
+ *
+ * Return: @buf, which begins with "; ".
+ */
+const char *foreign_hint(const char *ours, char *buf, size_t size);
 
 #endif

@@ -83,7 +83,7 @@ void help_print(FILE *out)
 	for_each_option(o)
 		if (o->common)
 			print_option(out, o, NULL);
-	fputs("\nDefaults are in parentheses. SIZE: 128M, 1G (binary units); TIME: 500ms, 30s.\n"
+	fputs("\nDefaults are in parentheses. SIZE: 128M, 1.5G (binary); TIME: 500ms, 1.5s.\n"
 	      "The guest's console is on stdout, what vmm says on stderr.\n"
 	      "`vmm help run` has all options of a machine, `vmm help COMMAND` those of\n"
 	      "another command; the manual, vmm(1), explains them.\n",

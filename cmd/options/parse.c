@@ -8,6 +8,7 @@
 #include "cmd/options/command_info.h"
 #include "cmd/options/ini.h"
 #include "cmd/options/settings.h"
+#include "vmm/base/file.h"
 
 /* One option of the command line. */
 static int take(const struct arg *arg, const char *cmd, struct own_option *own, struct settings *line, struct err *e)
@@ -41,10 +42,11 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 	struct arg arg;
 	int r;
 
-	args_init(&a, argc, argv);
+	args_init(&a, cmd, argc, argv);
 	while ((r = args_next(&a, &arg, e)) > 0) {
-		/* A kernel needs no word before it. */
-		if (!arg.option && !line.setting[kernel - options].nr && args_is_file(arg.value))
+		/* A kernel needs no word before it; but what comes behind `--rng` must be one to be taken for it. */
+		if (!arg.option && !line.setting[kernel - options].nr &&
+			(a.bare ? file_is_regular(arg.value) : args_is_file(arg.value)))
 			arg.option = kernel;
 		r = arg.option ? take(&arg, cmd, own, &line, e) : args_stray(&a, arg.value, e);
 		if (r < 0)

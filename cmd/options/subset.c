@@ -61,7 +61,7 @@ int subset_parse(int argc, char **argv, const char *cmd, struct subset_option *s
 		assert(r == 0);
 		p->given = false;
 	}
-	args_init(&a, argc, argv);
+	args_init(&a, cmd, argc, argv);
 	while ((r = args_next(&a, &arg, e)) > 0) {
 		if (!arg.option)
 			words[nr++] = arg.value;

@@ -277,13 +277,13 @@ int option_parse(const struct option_def *o, const char *text, struct option_val
 		break;
 	case OPT_SIZE:
 		r = parse_size(text, &v.n);
-		r = check_number(o, r, v.n, "not a size (digits, then K, M, G or T)", e);
+		r = check_number(o, r, v.n, "not a size (" UNITS_SIZE ")", e);
 		if (r < 0)
 			hint_unit(o, text, 'M', e);
 		break;
 	case OPT_DURATION:
 		r = parse_duration(text, &v.n);
-		r = check_number(o, r, v.n, "not a time (digits, then ns, us, ms, s, m or h)", e);
+		r = check_number(o, r, v.n, "not a time (" UNITS_TIME ")", e);
 		if (r < 0)
 			hint_unit(o, text, 's', e);
 		break;

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	while (argc <= WORDS_MAX && rest)
 		argv[argc++] = strsep(&rest, "\n");
-	args_init(&a, argc, argv);
+	args_init(&a, "run", argc, argv);
 	while ((r = args_next(&a, &arg, &e)) > 0) {
 		if (!arg.option)
 			r = args_stray(&a, arg.value, &e);

@@ -54,32 +54,71 @@ int parse_u64(const char *text, uint64_t *ret_value)
 	return 0;
 }
 
+/* A number with a decimal fraction, as it was written: @whole and @frac / @scale. */
+struct decimal {
+	uint64_t whole;
+	uint64_t frac;
+	uint64_t scale;
+};
+
+/* From *p on, with at most nine digits behind the point. */
+static int decimal(const char **p, struct decimal *ret)
+{
+	const char *start;
+	int r = digits(p, 10, &ret->whole);
+
+	ret->frac = 0;
+	ret->scale = 1;
+	if (r < 0 || **p != '.')
+		return r;
+	start = ++*p;
+	r = digits(p, 10, &ret->frac);
+	if (r < 0)
+		return r;
+	if (*p - start > 9)
+		return -ERANGE;
+	for (; start < *p; start++)
+		ret->scale *= 10;
+	return 0;
+}
+
+/* @d of these units; exact, or -ERANGE. */
+static int times_unit(const struct decimal *d, uint64_t unit, uint64_t *ret)
+{
+	/* frac < 10^9 and a unit < 2^44: the product needs the wide type. */
+	unsigned __int128 part = (unsigned __int128)d->frac * unit;
+	uint64_t v;
+
+	if (part % d->scale || __builtin_mul_overflow(d->whole, unit, &v) ||
+		__builtin_add_overflow(v, (uint64_t)(part / d->scale), &v))
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
 int parse_size(const char *text, uint64_t *ret_bytes)
 {
 	static const char units[] = "KMGT";
-	uint64_t v;
+	uint64_t unit = 1;
+	struct decimal d;
+	const char *u;
 	int r;
 
-	r = digits(&text, 10, &v);
+	r = decimal(&text, &d);
 	if (r < 0)
 		return r;
-	if (*text) {
-		const char *u = strchr(units, *text & ~0x20);
-
-		if (u && *u) {
-			if (__builtin_mul_overflow(v, BIT(10 * (u - units + 1)), &v))
-				return -ERANGE;
+	u = *text ? strchr(units, *text & ~0x20) : NULL;
+	if (u && *u) {
+		unit = BIT(10 * (u - units + 1));
+		text++;
+		if (*text == 'i')
+			text += text[1] == 'B' ? 2 : 0;
+		else if (*text == 'B')
 			text++;
-			if (*text == 'i')
-				text += text[1] == 'B' ? 2 : 0;
-			else if (*text == 'B')
-				text++;
-		}
 	}
-	if (*text)
+	if (*text || (unit == 1 && d.scale > 1))
 		return -EINVAL;
-	*ret_bytes = v;
-	return 0;
+	return times_unit(&d, unit, ret_bytes);
 }
 
 static const struct time_unit {
@@ -96,42 +135,19 @@ static const struct time_unit {
 
 int parse_duration(const char *text, uint64_t *ret_ns)
 {
-	uint64_t whole, frac = 0, scale = 1, ns;
+	struct decimal d;
 	int r;
 
-	r = digits(&text, 10, &whole);
+	r = decimal(&text, &d);
 	if (r < 0)
 		return r;
-	if (*text == '.') {
-		const char *start = ++text;
-
-		r = digits(&text, 10, &frac);
-		if (r < 0)
-			return r;
-		if (text - start > 9)
-			return -ERANGE;
-		for (const char *p = start; p < text; p++)
-			scale *= 10;
-	}
-	if (!*text && !whole && !frac) {
+	if (!*text && !d.whole && !d.frac) {
 		*ret_ns = 0;
 		return 0;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(time_units); i++) {
-		const struct time_unit *u = &time_units[i];
-		uint64_t part;
-
-		if (strcmp(text, u->name))
-			continue;
-		/* frac < 10^9 and u->ns < 10^13: the product needs the wide type. */
-		if ((unsigned __int128)frac * u->ns % scale)
-			return -ERANGE;
-		part = (uint64_t)((unsigned __int128)frac * u->ns / scale);
-		if (__builtin_mul_overflow(whole, u->ns, &ns) || __builtin_add_overflow(ns, part, &ns))
-			return -ERANGE;
-		*ret_ns = ns;
-		return 0;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(time_units); i++)
+		if (!strcmp(text, time_units[i].name))
+			return times_unit(&d, time_units[i].ns, ret_ns);
 	return -EINVAL;
 }
 

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sizes (`128M`, `1G`, binary units) and times (`500ms`, `30s`) as an operator writes them.
+ * Sizes (`128M`, `1.5G`, binary units) and times (`500ms`, `1.5s`) as an operator writes them.
  */
 #ifndef VMM_BASE_UNITS_H
 #define VMM_BASE_UNITS_H
 
 #include <stdint.h>
 
+/* The grammar, in the words of messages, --help and the manual: all of them are these. */
+#define UNITS_SIZE "a number and K, M, G or T, as 128M or 1.5G"
+#define UNITS_TIME "a number and ns, us, ms, s, m or h, as 500ms or 1.5s"
+
 /**
  * parse_size() - a size in bytes
- * @text: digits, then nothing or one of K, M, G, T (either case), then nothing, `B` or `iB`; no sign, no blanks
+ * @text: digits, with a decimal fraction where a unit follows, then nothing or one of K, M, G, T (either case) and
+ *        behind it nothing, `B` or `iB`; no sign, no blanks
  * @ret_bytes: the value; untouched on failure
  *
- * Return: 0, -EINVAL (not of that form), -ERANGE (does not fit 64 bits).
+ * Return: 0, -EINVAL (not of that form), -ERANGE (does not fit 64 bits, or is no whole number of bytes: never rounded).
  * Trust: operator.
  */
 int parse_size(const char *text, uint64_t *ret_bytes);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmd/options/command_info.h"
 #include "cmd/options/device_list.h"
 #include "cmd/options/foreign.h"
 #include "cmd/options/options.h"
@@ -254,16 +255,28 @@ static void foreign_words_lead_somewhere(void **state)
 	struct err e;
 
 	for (const struct foreign_word *f = foreign_words; f->theirs; f++) {
-		if (!f->list) {
-			assert_true(!strncmp(f->ours, "--", 2));
-			assert_non_null(option_find(f->ours + 2, strcspn(f->ours + 2, " ")));
+		const char *eq = strchr(f->theirs, '='), *dashes = strstr(f->ours, "--");
+
+		/* Whatever stands behind dashes is an option. */
+		for (; dashes; dashes = strstr(dashes + 2, "--"))
+			assert_non_null(option_find(dashes + 2, strcspn(dashes + 2, " ,;:?")));
+		if (!eq) {
+			assert_true(*f->ours == ' ' || !strncmp(f->ours, "--", 2));
 			assert_null(option_find(f->theirs, strlen(f->theirs)));
+			assert_ptr_equal(foreign_find(NULL, f->theirs, strlen(f->theirs)), f->ours);
 			continue;
 		}
-		o = option_find(f->list, strlen(f->list));
+		if (eq == f->theirs) {
+			assert_true(command_find(f->ours) || !strcmp(f->ours, "bench") || !strncmp(f->ours, "--", 2));
+			assert_null(command_find(eq + 1));
+			continue;
+		}
+		o = option_find(f->theirs, (size_t)(eq - f->theirs));
 		assert_non_null(o);
-		assert_non_null(device_list_find(o, f->ours, strlen(f->ours)));
-		assert_null(device_list_find(o, f->theirs, strlen(f->theirs)));
+		if (*f->ours != ' ')
+			assert_non_null(device_list_find(o, f->ours, strcspn(f->ours, "=")));
+		assert_null(device_list_find(o, eq + 1, strlen(eq + 1)));
+		assert_ptr_equal(foreign_find(o->name, eq + 1, strlen(eq + 1)), f->ours);
 	}
 	o = option_find("disk", 4);
 	for (size_t i = 0; i < ARRAY_SIZE(silly); i++) {

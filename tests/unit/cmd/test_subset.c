@@ -124,7 +124,7 @@ static void errors(void **state)
 		{{"--mem", "60K"}, "flat", "--mem 60K: too small; valid is 64K to 1G, a multiple of 4K"},
 		{{"--mem", "1025M"}, "flat", "--mem 1025M: too large; valid is 64K to 1G"},
 		{{"--mem", "65K"}, "flat", "--mem 65K: not a multiple of 4K"},
-		{{"--mem", "much"}, "flat", "--mem much: not a size (digits, then K, M, G or T); valid is 64K to 1G"},
+		{{"--mem", "much"}, "flat", "--mem much: not a size (" UNITS_SIZE "); valid is 64K to 1G"},
 		{{"--mem="}, "flat", "--mem '': "},
 		{{"--mem", ""}, "flat", "--mem '': "},
 		{{"--pin", "1024"}, "bench", "--pin 1024: too large; valid is 0 to 1023"},
