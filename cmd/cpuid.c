@@ -16,6 +16,7 @@
 #include "cmd/options/parse.h"
 #include "vmm/base/outcome.h"
 #include "vmm/cpuid/text.h"
+#include "vmm/cpuid/words.h"
 #include "vmm/kvm/kvm.h"
 
 enum own { OWN_RAW, OWN_FROM };
@@ -37,6 +38,7 @@ struct view {
 	size_t nr;
 	size_t next;
 	struct cpuid_change last;
+	struct cpuid_words words;
 };
 
 static const char *const reg_names[] = {"eax", "ebx", "ecx", "edx", "all"};
@@ -98,7 +100,7 @@ static void advance(struct view *v, const struct key *upto)
 			print_key(v, &v->key[v->next]);
 }
 
-static void print_field(FILE *out, const struct cpuid_change *c, unsigned lo, unsigned hi)
+static void print_field(struct view *v, const struct cpuid_change *c, unsigned lo, unsigned hi)
 {
 	uint32_t mask = UINT32_MAX >> (31 - hi) & UINT32_MAX << lo;
 	uint32_t host = c->host & mask, guest = c->guest & mask;
@@ -106,10 +108,10 @@ static void print_field(FILE *out, const struct cpuid_change *c, unsigned lo, un
 	char bits[8];
 
 	snprintf(bits, sizeof(bits), hi > lo ? "%u:%u" : "%u", hi > lo ? hi : lo, lo);
-	fprintf(out, "    %s %5s %c %-21s ", reg_names[c->reg], bits, sign, cpuid_rule_name(c->rule));
+	fprintf(v->out, "    %s %5s %c %-21s ", reg_names[c->reg], bits, sign, cpuid_rule_name(&v->words, c->rule));
 	if (hi > lo && hi - lo < 31 && c->rule != &cpuid_rule_unknown)
-		fprintf(out, "%u -> %u: ", host >> lo, guest >> lo);
-	fprintf(out, "%s\n", cpuid_rule_reason(c->rule));
+		fprintf(v->out, "%u -> %u: ", host >> lo, guest >> lo);
+	fprintf(v->out, "%s\n", cpuid_rule_reason(&v->words, c->rule));
 }
 
 static int print_change(const struct cpuid_change *c, void *arg)
@@ -124,16 +126,16 @@ static int print_change(const struct cpuid_change *c, void *arg)
 
 			while (hi < 31 && (left & BIT(hi + 1)))
 				hi++;
-			print_field(v->out, c, lo, hi);
+			print_field(v, c, lo, hi);
 			left &= hi < 31 ? UINT32_MAX << (hi + 1) : 0;
 		}
 	} else if (c->rule->reg == CPUID_ALL) {
 		/* Said once for the registers of a sub-leaf. */
 		if (c->rule != last->rule || c->leaf != last->leaf || c->index != last->index)
 			fprintf(v->out, "    %s %5s - %-21s %s\n", reg_names[CPUID_ALL], "31:0",
-				cpuid_rule_name(c->rule), cpuid_rule_reason(c->rule));
+				cpuid_rule_name(&v->words, c->rule), cpuid_rule_reason(&v->words, c->rule));
 	} else {
-		print_field(v->out, c, c->rule->lo, c->rule->hi);
+		print_field(v, c, c->rule->lo, c->rule->hi);
 	}
 	v->last = *c;
 	return 0;
@@ -208,7 +210,7 @@ static int show(struct cpuid_opts opts, enum output output, const char *from, st
 	CLEANUP_FREE struct view *v = calloc(1, sizeof(*v));
 	int r;
 
-	if (!v) {
+	if (!v || (output == OUTPUT_TABLE && cpuid_words_unpack(&v->words) < 0)) {
 		err_sys(e, -ENOMEM, "cpuid");
 		return EXIT_FAILED;
 	}

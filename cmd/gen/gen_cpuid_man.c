@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "vmm/base/util.h"
-#include "vmm/cpuid/table.h"
+#include "vmm/cpuid/words.h"
 
 #define TEXT_COLUMNS 72
+
+static struct cpuid_words unpacked;
 
 static const char *const reg_names[] = {"eax", "ebx", "ecx", "edx", "all registers"};
 
@@ -71,7 +73,7 @@ static const char *treatment(const struct cpuid_rule *r)
 	}
 	if (!words) {
 		fprintf(stderr, "leaf %#x %s: a condition that the manual has no words for\n", r->leaf,
-			cpuid_rule_name(r));
+			cpuid_rule_name(&unpacked, r));
 		exit(1);
 	}
 	return words;
@@ -80,7 +82,7 @@ static const char *treatment(const struct cpuid_rule *r)
 static bool same_item(const struct cpuid_rule *a, const struct cpuid_rule *b)
 {
 	return a->leaf == b->leaf && a->first == b->first && a->last == b->last && a->reg == b->reg &&
-		a->vendors == b->vendors && !strcmp(cpuid_rule_reason(a), cpuid_rule_reason(b)) &&
+		a->vendors == b->vendors && !strcmp(cpuid_rule_reason(&unpacked, a), cpuid_rule_reason(&unpacked, b)) &&
 		!strcmp(treatment(a), treatment(b));
 }
 
@@ -102,17 +104,18 @@ static void put_item(const struct cpuid_rule *first)
 		if (!same_item(r, first))
 			continue;
 		if (r->hi - r->lo == 31)
-			snprintf(text, sizeof(text), "%s%s", r > first ? "/ " : "", cpuid_rule_name(r));
+			snprintf(text, sizeof(text), "%s%s", r > first ? "/ " : "", cpuid_rule_name(&unpacked, r));
 		else if (r->hi > r->lo)
-			snprintf(text, sizeof(text), "%s%s [%u:%u]", r > first ? "/ " : "", cpuid_rule_name(r), r->hi,
-				r->lo);
+			snprintf(text, sizeof(text), "%s%s [%u:%u]", r > first ? "/ " : "",
+				cpuid_rule_name(&unpacked, r), r->hi, r->lo);
 		else
-			snprintf(text, sizeof(text), "%s%s [%u]", r > first ? "/ " : "", cpuid_rule_name(r), r->lo);
+			snprintf(text, sizeof(text), "%s%s [%u]", r > first ? "/ " : "", cpuid_rule_name(&unpacked, r),
+				r->lo);
 		put_text(text, &at);
 	}
 	printf("\n.br\n");
 	at = 0;
-	put_text(cpuid_rule_reason(first), &at);
+	put_text(cpuid_rule_reason(&unpacked, first), &at);
 	printf(".\n");
 }
 
@@ -158,6 +161,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: gen-cpuid-man TEMPLATE (%s)\n", strerror(errno));
 		return 2;
 	}
+	if (cpuid_words_unpack(&unpacked) < 0)
+		return 1;
 	while (fgets(line, sizeof(line), in)) {
 		if (!strcmp(line, "@TABLE@\n"))
 			put_table();

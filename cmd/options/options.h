@@ -99,17 +99,19 @@ struct option_def {
 	bool common;
 	bool required;
 	uint16_t offset;
+	uint32_t multiple;
 	const char *metavar;
 	const char *deflt;
 	const char *bare;
 	uint64_t min;
 	uint64_t max;
-	uint64_t multiple;
-	const char *const *choices;
+	union {
+		const char *const *choices;
+		const struct option_list *list;
+	};
 	const char *excludes;
 	int (*store)(void *element, const struct option_value *v);
 	bool (*load)(const void *element, size_t i, struct option_value *ret);
-	const struct option_list *list;
 	const char *help;
 	const char *man;
 };

@@ -15,8 +15,8 @@
 static int count(const struct cpuid_change *c, void *arg)
 {
 	/* A change is of bits that differ, and has words. */
-	if (!c->mask || (c->mask & ~(c->host ^ c->guest)) || !cpuid_rule_name(c->rule)[0] ||
-		!cpuid_rule_reason(c->rule)[0])
+	if (!c->mask || (c->mask & ~(c->host ^ c->guest)) || !cpuid_rule_name(cpuid_check_words(), c->rule)[0] ||
+		!cpuid_rule_reason(cpuid_check_words(), c->rule)[0])
 		abort();
 	++*(int *)arg;
 	return 0;

@@ -23,6 +23,15 @@ static bool say(char *why, const char *fmt, ...)
 	return false;
 }
 
+const struct cpuid_words *cpuid_check_words(void)
+{
+	static struct cpuid_words words;
+
+	if (!words.text[0])
+		assert(cpuid_words_unpack(&words) == 0);
+	return &words;
+}
+
 static const struct kvm_cpuid_entry2 *get(const struct cpuid_set *set, uint32_t leaf, uint32_t index)
 {
 	for (uint32_t i = 0; i < set->nr; i++)
@@ -127,7 +136,8 @@ static bool check_bit(const struct cpuid_set *host, const struct cpuid_opts *o, 
 		return true;
 	if (got != want)
 		return say(why, "leaf %#x.%u register %u bit %u (%s): offered %u, want %u, got %u", c->function,
-			c->index, r, bit, rule ? cpuid_rule_name(rule) : "no row", offered, want, got);
+			c->index, r, bit, rule ? cpuid_rule_name(cpuid_check_words(), rule) : "no row", offered, want,
+			got);
 	return true;
 }
 
@@ -168,7 +178,7 @@ static bool check_kept(const struct cpuid_set *host, const struct cpuid_opts *o,
 				if ((x->reg == r || x->reg == CPUID_ALL) &&
 					(reg(host, c->function, c->index, r) & mask))
 					return say(why, "leaf %#x.%u is gone with %s", c->function, c->index,
-						cpuid_rule_name(x));
+						cpuid_rule_name(cpuid_check_words(), x));
 		}
 	}
 	return true;

@@ -8,6 +8,7 @@
 #define TESTS_SUPPORT_CPUID_CHECK_H
 
 #include "vmm/cpuid/cpuid.h"
+#include "vmm/cpuid/words.h"
 
 #define CPUID_CHECK_MAX 256
 
@@ -21,5 +22,8 @@
  */
 bool cpuid_check(
 	const struct cpuid_set *host, const struct cpuid_opts *o, const struct cpuid_set *guest, char *ret_why);
+
+/** cpuid_check_words() - the words of the table, for messages */
+const struct cpuid_words *cpuid_check_words(void);
 
 #endif

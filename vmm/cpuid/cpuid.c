@@ -234,6 +234,7 @@ static uint32_t compute(const struct ctx *c, const struct cpuid_rule *r, const s
 		return xsave_bytes(c, filtered(c, 0xd, 0, CPUID_EAX) | filtered(c, 0xd, 1, CPUID_ECX), true);
 	case CPUID_V_MAX_BASIC: return c->max_basic;
 	case CPUID_V_MAX_EXTENDED: return c->max_extended;
+	case CPUID_V_MAX_HYPERVISOR: return c->max_hypervisor;
 	case CPUID_V_MAX_LEAF7: return MIN(entry->eax, CPUID_MAX_LEAF7);
 	case CPUID_V_LINEAR_BITS: return MIN((entry->eax >> 8) & 0xff, 48u);
 	case CPUID_V_TSC_DENOMINATOR:

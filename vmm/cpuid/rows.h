@@ -16,7 +16,7 @@
 
 /**
  * struct cpuid_row - a rule as it is written
- * @rule: all but @name and @reason, which gen_cpuid.c fills in
+ * @rule: all but @reason, which gen_cpuid.c fills in
  */
 struct cpuid_row {
 	struct cpuid_rule rule;
@@ -30,8 +30,8 @@ extern const struct cpuid_row cpuid_row_unknown;
 
 #define ROW(leaf, value, first, last, reg, lo, hi, who, action, when, name, why)                                       \
 	{                                                                                                              \
-		{leaf, value, first, last, CPUID_##reg, lo, hi, CPUID_##who, CPUID_##action, CPUID_##when, 0, 0},      \
-			name, why                                                                                      \
+		{leaf, value, first, last, CPUID_##reg, lo, hi, CPUID_##who, CPUID_##action, CPUID_##when, 0}, name,   \
+			why                                                                                            \
 	}
 
 /* `sub` and `bits` are pairs. */

@@ -317,7 +317,7 @@ const struct cpuid_row cpuid_rows[] = {
 	KEEP_IF(PMU, 0x23, S(0), ALL, R(0, 31), ANY, "PMU extensions", NOPMU),
 	KEEP_LEAF(0x24, FROM(0), ANY, "AVX10", INSN),
 
-	SET(0x40000000, S(0), EAX, R(0, 31), ANY, 0x40000001, "max hypervisor leaf",
+	COMPUTE(0x40000000, S(0), EAX, R(0, 31), ANY, MAX_HYPERVISOR, "max hypervisor leaf",
 		"KVM's features are the last; older KVMs say 0 for it"),
 	KEEP(0x40000000, S(0), EBX, R(0, 31), ANY, "KVMKVMKVM", "how a guest finds kvm-clock"),
 	KEEP(0x40000000, S(0), ECX, R(0, 31), ANY, "KVMKVMKVM", "how a guest finds kvm-clock"),

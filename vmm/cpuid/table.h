@@ -6,8 +6,9 @@
  *
  * The table is an allow-list: a leaf or bit that no row names reads as zero in the guest.
  *
- * The rows are written in table.c. What a program has are those that gen_cpuid.c makes of it while vmm is built,
- * of half the size: all names and reasons stand in one text, each once, and a row says where.
+ * The rows are written in table.c. What a program has are those that gen_cpuid.c makes of it while vmm is built: a
+ * start reads the rows, which are as small as they can be, and only `vmm cpuid` and the tests read names and reasons,
+ * which are compressed (words.h).
  */
 #ifndef VMM_CPUID_TABLE_H
 #define VMM_CPUID_TABLE_H
@@ -66,6 +67,7 @@ enum cpuid_when {
  * @CPUID_V_XCR0_SIZE: bytes of an XSAVE area in the standard format with every kept XCR0 state
  * @CPUID_V_XSS_SIZE: the same in the compacted format, supervisor states included; 0 without XSAVEC and XSAVES
  * @CPUID_V_MAX_BASIC, @CPUID_V_MAX_EXTENDED: the highest leaf, no higher than this table knows
+ * @CPUID_V_MAX_HYPERVISOR: the highest hypervisor leaf: that of KVM's features
  * @CPUID_V_MAX_LEAF7: the highest sub-leaf of leaf 7, no higher than this table knows
  * @CPUID_V_LINEAR_BITS: linear address bits, at most 48 as LA57 is hidden
  * @CPUID_V_TSC_DENOMINATOR, @CPUID_V_TSC_NUMERATOR, @CPUID_V_TSC_CRYSTAL, @CPUID_V_TSC_MHZ: the rate of the TSC, see
@@ -83,6 +85,7 @@ enum cpuid_value {
 	CPUID_V_XSS_SIZE,
 	CPUID_V_MAX_BASIC,
 	CPUID_V_MAX_EXTENDED,
+	CPUID_V_MAX_HYPERVISOR,
 	CPUID_V_MAX_LEAF7,
 	CPUID_V_LINEAR_BITS,
 	CPUID_V_TSC_DENOMINATOR,
@@ -99,7 +102,7 @@ enum cpuid_value {
 #define CPUID_EXTENDED     0x80000000u
 
 /**
- * struct cpuid_rule - one row
+ * struct cpuid_rule - one row, of 12 bytes; the compiler rejects a value that does not fit its field
  * @leaf: EAX on input
  * @value: constant for CPUID_SET, enum cpuid_value for CPUID_COMPUTE
  * @first, @last: sub-leaves (ECX on input) the row is for; CPUID_ANY_INDEX as @last: all from @first on
@@ -107,21 +110,20 @@ enum cpuid_value {
  * @lo, @hi: bits, both included
  * @vendors: CPUID_INTEL, CPUID_AMD or both
  * @action, @when: what happens, and on what condition
- * @name, @reason: where their words begin in cpuid_words
+ * @reason: its number among the reasons of words.h
  */
 struct cpuid_rule {
 	uint32_t leaf;
-	uint32_t value;
-	uint8_t first;
-	uint8_t last;
-	uint8_t reg;
-	uint8_t lo;
-	uint8_t hi;
-	uint8_t vendors;
-	uint8_t action;
-	uint8_t when;
-	uint16_t name;
-	uint16_t reason;
+	uint32_t value : 16;
+	uint32_t first : 8;
+	uint32_t last : 8;
+	uint32_t reg : 3;
+	uint32_t lo : 5;
+	uint32_t hi : 5;
+	uint32_t vendors : 2;
+	uint32_t action : 2;
+	uint32_t when : 3;
+	uint32_t reason : 8;
 };
 
 /* Sorted by leaf; for one vendor no two rows cover the same bit. The tests check both. */
@@ -130,20 +132,6 @@ extern const size_t cpuid_rules_nr;
 
 /* Stands for every bit that no row names. */
 extern const struct cpuid_rule cpuid_rule_unknown;
-
-extern const char cpuid_words[];
-
-/** cpuid_rule_name() - the field's name in its manual, short */
-static inline const char *cpuid_rule_name(const struct cpuid_rule *r)
-{
-	return cpuid_words + r->name;
-}
-
-/** cpuid_rule_reason() - why, for a reader who knows what CPUID is; no full stop */
-static inline const char *cpuid_rule_reason(const struct cpuid_rule *r)
-{
-	return cpuid_words + r->reason;
-}
 
 /** cpuid_rule_has_index() - is the row for this sub-leaf? */
 static inline bool cpuid_rule_has_index(const struct cpuid_rule *r, uint32_t index)

@@ -111,7 +111,7 @@ static void on_mark(struct machine *m, uint64_t value)
 	trace_mark(m->trace, name, "boot marker");
 }
 
-void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value)
+COLD void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value)
 {
 	struct machine *m = container_of(ev, struct machine, hosts.events);
 
@@ -300,7 +300,7 @@ static uint64_t thread_cpu_ns(const struct cpu *c)
 	return vcpu_thread_cpu_ns(&c->thread, &ns) ? ns : trace_now_ns();
 }
 
-static bool made_progress(struct machine *m)
+static COLD bool made_progress(struct machine *m)
 {
 	bool progress = false;
 
@@ -386,7 +386,7 @@ static void press_again(struct machine *m)
 	power_press_button(&m->chips.power);
 }
 
-static void on_tick(struct loop_timer *t)
+static COLD void on_tick(struct loop_timer *t)
 {
 	struct machine *m = container_of(t, struct machine, tick.timer);
 

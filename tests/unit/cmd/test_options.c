@@ -65,7 +65,7 @@ static void rows_are_complete(void **state)
 static void keys_of_devices_are_complete(void **state)
 {
 	for_each_option(o) {
-		assert_int_equal(o->type == OPT_LIST, o->list != NULL);
+		assert_true(o->type == OPT_LIST ? o->list != NULL : o->type == OPT_CHOICE || !o->list);
 		if (o->type != OPT_LIST)
 			continue;
 		assert_true(o->list->add && o->list->at && o->list->nr && o->list->nr <= DEVICE_LIST_KEYS_MAX);

@@ -170,7 +170,8 @@ static int explain(const struct cpuid_change *c, void *arg)
 	uint32_t i;
 
 	assert_non_null(c->rule);
-	assert_true(cpuid_rule_name(c->rule)[0] && cpuid_rule_reason(c->rule)[0]);
+	assert_true(
+		cpuid_rule_name(cpuid_check_words(), c->rule)[0] && cpuid_rule_reason(cpuid_check_words(), c->rule)[0]);
 	assert_true(c->mask != 0 && (c->host ^ c->guest) & c->mask);
 	assert_false(c->mask & ~(c->host ^ c->guest));
 	assert_ptr_equal(
@@ -264,6 +265,7 @@ static void test_recorded_values(void **state)
 		{"kvm-amd-lab.txt", 0x80000008, 0, CPUID_ECX, 0x1001, 0},
 		{"kvm-amd-lab.txt", 0x8000000a, 0, CPUID_EDX, 0x10000021, 0},
 		{"kvm-amd-lab.txt", 0x8000001d, 3, CPUID_EAX, 0x4163, 0x163},
+		{"kvm-amd-lab.txt", 0x40000000, 0, CPUID_EAX, 0x40000001, 0x40000001},
 		{"kvm-amd-lab.txt", 0x40000000, 0, CPUID_EBX, 0x4b4d564b, 0x4b4d564b},
 		{"kvm-amd-lab.txt", 0x40000001, 0, CPUID_EAX, 0x01007efb, 0x01007efb},
 		{"kvm-pvm-6.18.txt", 0x1, 0, CPUID_EDX, 0x0f8bfbff, 0x0f8bbb7f},
