@@ -192,7 +192,8 @@ class Tree:
         """Which program has an object of a file of this name: its table of symbols tells. Generators hold all that they make."""
         folder = self.build_dir('gcc')
         with open(os.path.join(folder, 'meson-info', 'intro-targets.json'), encoding='utf-8') as f:
-            programs = [os.path.relpath(t['filename'][0], folder) for t in json.load(f) if t['type'] == 'executable']
+            targets = [t for t in json.load(f) if t['type'] == 'executable']
+        programs = [os.path.relpath(t['filename'][0], folder) for t in targets]
         self.vmm = {'cmd/vmm'} & set(programs)
         if not programs:
             raise Broken('the build has no program')
@@ -203,6 +204,11 @@ class Tree:
                 program = line[6:].strip()
             elif ' FILE ' in line:
                 holders.setdefault(line.split()[-1], set()).add(program)
+        # A test may have a source in its own, to see what is inside.
+        for t, program in zip(targets, programs):
+            for source in (s for group in t['target_sources'] for s in group.get('sources', ()) if s.endswith('.c')):
+                for name in re.findall(rb'^#include "[^"]*?([^"/]+\.c)"', read(source), re.M):
+                    holders.setdefault(name.decode(), set()).add(program)
         with open(os.path.join(folder, 'build.ninja'), encoding='utf-8') as f:
             text = f.read()
         made_by = {p for p in programs if re.search(r'^build [^\n]*: CUSTOM_COMMAND[^\n]* ' + re.escape(p) + r'(\s|$)', text, re.M)}
