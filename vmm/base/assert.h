@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * assert(): a condition that only a bug of ours can break, checked in release builds too. It says where, and traps: one
- * string and one call each, a third of what the C library's takes, and no system call but write(), which every filter
- * of ours has; abort() needs others.
+ * assert(): a condition that only a bug in vmm can violate, checked in release builds too. A failure prints the
+ * location and traps. Each use takes one string and one call, a third of the size of the C library's assert(), and
+ * needs no system call but write(), which every filter allows; abort() needs others.
  */
 #ifndef VMM_BASE_ASSERT_H
 #define VMM_BASE_ASSERT_H

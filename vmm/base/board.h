@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The board: a plan that reads like a parts list. vmm/machine/board.c draws it from the configuration; ACPI and
- * the MP table (boot/tables), the wiring (vmm/machine/build.c) and the guest's command line are all derived from it, so
- * none of them can disagree with another.
+ * The board: the list of a machine's parts. vmm/machine/board.c makes it from the configuration; the ACPI and MP tables
+ * (boot/tables), the wiring (vmm/machine/build.c) and the guest's command line are all derived from it, so that they
+ * agree.
  */
 #ifndef VMM_BASE_BOARD_H
 #define VMM_BASE_BOARD_H
@@ -17,9 +17,9 @@
 #define BOARD_CPUS_MAX    254 /* 8-bit APIC ids: 0 to 253, 254 is the I/O APIC, 255 is broadcast */
 #define BOARD_GSI_MAX     24  /* pins of KVM's in-kernel I/O APIC */
 #define BOARD_GSI_NONE    UINT32_MAX
-#define BOARD_VIRTIO_MAX  16 /* virtio devices: what the I/O APIC has pins for, see vmm/machine/board.c */
+#define BOARD_VIRTIO_MAX  16 /* virtio devices: limited by the pins of the I/O APIC, see vmm/machine/board.c */
 #define BOARD_IOAPIC_ADDR UINT64_C(0xfec00000)
-#define BOARD_LAPIC_ADDR  APIC_BASE /* where a reset leaves it */
+#define BOARD_LAPIC_ADDR  APIC_BASE /* its address after a reset */
 
 /* The 32-bit hole: no RAM in [BOARD_HOLE_START, 4 GiB). */
 #define BOARD_HOLE_START UINT64_C(0xc0000000)
@@ -33,7 +33,7 @@ enum board_kind {
 	BOARD_DEBUG_EXIT,  /* QEMU's isa-debug-exit */
 	BOARD_DEBUGCON,    /* Bochs/QEMU debug console, 0xe9 */
 	BOARD_PVPANIC,     /* one port */
-	BOARD_PM1,         /* ACPI's fixed registers, where it is not hardware-reduced: PM1_* */
+	BOARD_PM1,         /* ACPI's fixed registers, unless it is hardware-reduced: PM1_* */
 	BOARD_PMTIMER,     /* ACPI power management timer; 4 ports, one register */
 	BOARD_POWER,       /* ACPI sleep control, sleep status, reset, and the event register of the GED: POWER_* */
 	BOARD_VIRTIO_MMIO, /* one register page */
@@ -57,9 +57,9 @@ enum board_kind {
 #define PM1_STATUS     0
 #define PM1_ENABLE     2
 #define PM1_CONTROL    4
-#define PM1_EVENT_SIZE 4 /* status and enable, which ACPI has as one block */
+#define PM1_EVENT_SIZE 4 /* status and enable, which are one block in ACPI */
 #define PM1_SIZE       6
-#define PM1_SCI_GSI    12 /* its interrupt, which it never raises; where a PC has its mouse */
+#define PM1_SCI_GSI    12 /* its interrupt, which it never raises; that of a PC's mouse */
 
 #define PMTIMER_SIZE 4 /* of BOARD_PMTIMER: one register of 32 bits */
 
@@ -83,16 +83,16 @@ struct board_part {
 };
 
 /**
- * struct board - the whole plan
+ * struct board - all parts and properties of a machine
  * @cpus: 1 to BOARD_CPUS_MAX; APIC id n is CPU n (SMP topology is flat: one thread a core, one socket)
- * @ram_size: bytes of guest RAM in all; what exceeds BOARD_HOLE_START continues at 4 GiB
- * @acpi: the guest is offered ACPI tables; its kernel may leave them alone
- * @virtio_on_cmdline: virtio-mmio devices are told on the guest's command line and therefore not in ACPI: a guest that
- *                     learns of a device from both probes it twice
- * @pic: the argument of the kernel's command line with which devices interrupt through the 8259s alone; NULL: they have
+ * @ram_size: total bytes of guest RAM; the part above BOARD_HOLE_START is at 4 GiB
+ * @acpi: the guest gets ACPI tables, which its kernel may ignore
+ * @virtio_on_cmdline: virtio-mmio devices are listed on the guest's command line and therefore not in ACPI: a guest
+ *                     that finds a device in both probes it twice
+ * @pic: the argument of the kernel's command line that makes devices interrupt through the 8259s only; NULL: through
  *       the I/O APIC. Borrowed, static.
- * @no_apic: the kernel may do without its local APIC, too
- * @pmtimer_chosen: the operator wants the guest to keep time by the ACPI timer, whatever other clock it has
+ * @no_apic: the kernel may not use its local APIC either
+ * @pmtimer_chosen: the operator wants the guest to use the ACPI timer as its clock, even if it has another
  */
 struct board {
 	unsigned cpus;

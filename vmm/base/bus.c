@@ -34,7 +34,7 @@ void bus_seal(struct bus *bus)
 	bus->sealed = true;
 }
 
-/* The range that holds the whole access, or NULL. */
+/* Return: the range that contains the whole access, or NULL. */
 static struct bus_range *find(struct bus *bus, uint64_t addr, unsigned len)
 {
 	size_t lo = 0, hi = bus->nr;
@@ -54,7 +54,7 @@ static struct bus_range *find(struct bus *bus, uint64_t addr, unsigned len)
 	return NULL;
 }
 
-/* Nothing is ordered by the counters. */
+/* The counters need no memory ordering. */
 static void count(uint64_t *accesses, uint64_t *bytes, unsigned len)
 {
 	__atomic_fetch_add(accesses, 1, __ATOMIC_RELAXED);

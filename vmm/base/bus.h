@@ -14,7 +14,7 @@
 #define BUS_RANGES_MAX 64
 
 /**
- * struct bus_range - a device's place
+ * struct bus_range - the address range of a device
  * @reads, @writes: accesses so far; @bytes: of both. Atomic, relaxed.
  */
 struct bus_range {
@@ -36,8 +36,8 @@ struct bus {
 };
 
 /**
- * bus_add() - put a device at [@base, @base + @size)
- * @dev: borrowed until the bus is gone
+ * bus_add() - add a device at [@base, @base + @size)
+ * @dev: borrowed as long as the bus exists
  *
  * Return: 0, -EINVAL (empty or wraps), -EEXIST (overlaps), -ENOSPC, -EBUSY (sealed).
  */
@@ -50,13 +50,13 @@ void bus_seal(struct bus *bus);
  * bus_read() - a guest's read
  * @len: 1, 2, 4 or 8
  *
- * Return: true when the whole access lies in one range and its device answered; else false, and @data is all ones.
+ * Return: true when the whole access is in one range; else false, and @data is all ones.
  * Context: any vCPU thread. Trust: guest.
  */
 bool bus_read(struct bus *bus, uint64_t addr, void *data, unsigned len);
 
 /**
- * bus_write() - a guest's write; as bus_read(), a write that hits nothing is dropped
+ * bus_write() - a guest's write; like bus_read(). A write outside all ranges is dropped
  */
 bool bus_write(struct bus *bus, uint64_t addr, const void *data, unsigned len);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a device is to the rest of the machine: registers at offsets, an interrupt line, events it can cause.
- * A device never sees an address, KVM, or another device.
+ * The interface between a device and the rest of the machine: registers at offsets, an interrupt line, and events that
+ * it can cause. A device knows neither its address, nor KVM, nor another device.
  */
 #ifndef VMM_BASE_DEVICE_H
 #define VMM_BASE_DEVICE_H
@@ -14,9 +14,9 @@ struct device;
 
 /**
  * struct device_ops - register accesses; they cannot fail, as hardware cannot
- * @read: fill @len bytes (1, 2, 4 or 8) from @offset. Every width and misalignment the guest can make gets here;
- *        bytes with no register behind them read as ones.
- * @write: take @len bytes. Unknown registers ignore the write.
+ * @read: fill @len bytes (1, 2, 4 or 8) from @offset. Accesses may have any width and alignment that a guest can
+ *        produce; bytes without a register read as ones.
+ * @write: write @len bytes. Unknown registers ignore the write.
  *
  * Context: vCPU threads, several at once: the device locks itself, and never blocks.
  * Trust: guest.
@@ -37,21 +37,22 @@ struct device {
 };
 
 /**
- * enum guest_event - what a device can do to the whole machine
+ * enum guest_event - events of a device that concern the whole machine
  * @GUEST_POWEROFF: the guest entered S5
- * @GUEST_RESET: the guest asked for a reset; value is GUEST_RESET_I8042 or GUEST_RESET_ACPI
- * @GUEST_PANIC: pvpanic said so; value is the event byte
+ * @GUEST_RESET: the guest requested a reset; value is GUEST_RESET_I8042 or GUEST_RESET_ACPI
+ * @GUEST_PANIC: reported through pvpanic; value is the event byte
  * @GUEST_CRASH_LOADED: pvpanic: a crash kernel takes over; value is the event byte
  * @GUEST_DEBUG_EXIT: value is what the guest wrote
- * @GUEST_MARK: a moment for the timeline; value is what the guest wrote
+ * @GUEST_MARK: a mark for the timeline; value is what the guest wrote
  */
 #define GUEST_RESET_I8042 0
 #define GUEST_RESET_ACPI  1
 enum guest_event { GUEST_POWEROFF, GUEST_RESET, GUEST_PANIC, GUEST_CRASH_LOADED, GUEST_DEBUG_EXIT, GUEST_MARK };
 
 /**
- * struct guest_events - where a device reports such an event; implemented by the machine, borrowed by devices
- * @raise: records it and returns at once; the machine stops the vCPUs afterwards, the caller's instruction completes
+ * struct guest_events - receives these events; implemented by the machine, borrowed by devices
+ * @raise: records the event and returns at once; the machine stops the vCPUs afterwards, so the current instruction
+ *         completes
  *
  * Context: any thread, with the device's own lock held or not: it takes no device lock.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where and how a guest starts: plain data that boot/ returns and vmm/vcpu loads into a processor.
+ * Where and how a guest starts: plain data that boot/ returns and vmm/kvm/vcpu loads into a vCPU.
  */
 #ifndef VMM_BASE_ENTRY_H
 #define VMM_BASE_ENTRY_H
@@ -23,11 +23,11 @@ enum entry_mode { ENTRY_REAL, ENTRY_PROTECTED, ENTRY_LONG };
  * @cr3: page tables, ENTRY_LONG only
  * @gdt_base, @gdt_limit: descriptor table, not for ENTRY_REAL
  * @cs, @ds: selectors (@ds serves DS, ES, FS, GS and SS), not for ENTRY_REAL
- * @seg_base, @seg_size: where the segments lie, a multiple of 4 KiB long; size 0: flat, 4 GiB. ENTRY_PROTECTED only
- * @idt_base, @idt_limit: interrupt table; limit 0: as after a reset
+ * @seg_base, @seg_size: base and size of the segments, a multiple of 4 KiB; size 0: flat, 4 GiB. ENTRY_PROTECTED only
+ * @idt_base, @idt_limit: interrupt table; limit 0: its state after a reset
  * @tss_base, @tss: a task state segment of 104 bytes and its selector, which is marked busy in the GDT; 0: none.
  *                  ENTRY_LONG only
- * @fpu: x87 and SSE are switched on, as an operating system leaves them
+ * @fpu: x87 and SSE are enabled, as by an operating system
  */
 struct entry {
 	enum entry_mode mode;

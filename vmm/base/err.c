@@ -9,14 +9,16 @@
 #undef err_sys
 #undef err_wrap
 
-/* Room for two texts and the longest path, so that the middle is cut once, at the end. */
+/* Space for two texts and the longest path, so that the text is cut only once, at the end. */
 #define LONG_MAX_TEXT (2 * ERR_TEXT_MAX + 4096)
 
-/* What path_open() means by ENOLINK: it leads to what is not that user's. */
+/* ENOLINK is path_open()'s: the link leads to a file of a different owner. */
 #define LINK_REFUSED "another user's symbolic link"
 
-/* What failed stands first and why stands last: what is too long loses its middle. Control characters of a file name
- * would break the line or drive the terminal. */
+/*
+ * A text begins with what failed and ends with why: one that is too long is cut in its middle. Control characters in a
+ * file name could break the line or control the terminal.
+ */
 static void keep(struct err *e, const char *s)
 {
 	static const char gap[] = "...";
@@ -47,7 +49,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	return code;
 }
 
-/* Appends ": tail" to the text in s; an overlong s gives way to it. */
+/* Appends ": tail" to the text in s, which is shortened if necessary. */
 static void append(char *s, size_t size, const char *tail)
 {
 	size_t n = MIN(strlen(s), size - strlen(tail) - 3);

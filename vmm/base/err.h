@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Words for an error on the set-up path. A function that can fail returns 0 or a negative errno; on failure it also
- * leaves a sentence in the caller's `struct err`, and each caller on the way up may put what it was doing in front.
- * cmd/ prints the result once. On the run path there are no words: see trace.h.
+ * Error messages of the set-up path. A function that can fail returns 0 or a negative errno; on failure it also writes
+ * a message to the caller's `struct err`, and each caller may prepend its own context. cmd/ prints the result once. The
+ * run path has no such messages: see trace.h.
  */
 #ifndef VMM_BASE_ERR_H
 #define VMM_BASE_ERR_H
@@ -15,10 +15,10 @@
 #define ERR_TEXT_MAX 1024
 
 /**
- * struct err - what went wrong, in words; lives on the caller's stack and starts as `{}`: for `{0}` gcc keeps 1 KiB of
- * zeroes in the program, to copy them from
- * @text: one line: control characters show as `?`, and what is too long loses its middle, not its end
- * @by_operator: what the operator named is missing or wrong, see err_operator()
+ * struct err - an error message; lives on the caller's stack and is initialised by `{}`: for `{0}` gcc stores 1 KiB of
+ * zeroes in the program, to copy from
+ * @text: one line: control characters are replaced by `?`, and a text that is too long is cut in its middle
+ * @by_operator: caused by something that the operator named, see err_operator()
  */
 struct err {
 	char text[ERR_TEXT_MAX];
@@ -26,9 +26,9 @@ struct err {
 };
 
 /**
- * err_set() - replace the words; whose fault it is is unknown again
- * @e: may be NULL: then only the code counts
- * @code: negative errno; the text does not repeat it unless the format says so
+ * err_set() - replace the message, and clear @by_operator
+ * @e: NULL: no message is wanted
+ * @code: negative errno; it does not appear in the text unless the format includes it
  * @fmt: what failed, on which file or value, why, and what to do about it
  *
  * Return: @code, so that a failing function can end in `return err_set(...)`.
@@ -41,31 +41,32 @@ int err_set(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
 int err_sys(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
 
 /**
- * err_wrap() - put words in front of those already there, separated by ": "
+ * err_wrap() - prepend context to the message, separated by ": "
  *
  * Return: @code.
  */
 int err_wrap(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
 
 /**
- * err_operator() - what the operator named (a file, a device, a value) is missing or wrong: exit status 2, not 125
+ * err_operator() - mark the error as the operator's: what they named (a file, a device, a value) is missing or wrong.
+ * The exit status is then 2, not 125
  * @e: may be NULL
- * @code: 0 or a negative errno; what only a host can lack (memory, descriptors, room on a disk, a readable sector)
- *        stays the host's failure
+ * @code: 0 or a negative errno; errors that only the host can cause (out of memory, descriptors or disk space, an
+ *        unreadable sector) are not marked
  *
- * Return: @code, so that a call can be wrapped: `r = err_operator(e, file_open_regular(...))`.
+ * Return: @code, which allows `r = err_operator(e, file_open_regular(...))`.
  */
 int err_operator(struct err *e, int code);
 
 /**
- * err_no_thread() - which limits are behind a thread that could not be started, and the way out
+ * err_no_thread() - explain why a thread could not be started: the limits to look at
  * @code: 0 or a negative errno
  *
- * Return: words in brackets, with a blank in front, where @code is -EAGAIN; otherwise empty.
+ * Return: a text in brackets, preceded by a blank, if @code is -EAGAIN; otherwise empty.
  */
 const char *err_no_thread(int code);
 
-/* The analyzer does not look into err.c, and would follow a failed call as if it had returned 0. */
+/* The analyzer does not read err.c, and would assume that these functions can return 0. */
 #ifdef __clang_analyzer__
 #define err_set(e, code, ...)  ((err_set)(e, code, __VA_ARGS__), (code))
 #define err_sys(e, code, ...)  ((err_sys)(e, code, __VA_ARGS__), (code))

@@ -38,7 +38,7 @@ int fd_of_path(const char *path)
 	for (int i = 0; fd < 0 && i < LINKS_MAX; i++) {
 		ssize_t n = readlink(path, buf[i % 2], PATH_MAX - 1);
 
-		/* Those that lead to a descriptor are absolute. */
+		/* Paths of descriptors are absolute. */
 		if (n <= 0 || buf[i % 2][0] != '/')
 			return -1;
 		buf[i % 2][n] = '\0';

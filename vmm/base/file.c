@@ -16,7 +16,7 @@ bool file_is_regular(const char *path)
 
 int file_open_regular(const char *what, const char *path, int *ret, struct err *e)
 {
-	/* A FIFO must not hang us, hence O_NONBLOCK, which regular files ignore. */
+	/* O_NONBLOCK, so that opening a FIFO does not block; regular files ignore it. */
 	CLEANUP_FD int fd = path_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	uint64_t size;
 	int r;

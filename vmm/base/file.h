@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files that are read: out of order, which only regular ones can be (kernels, initrds, programs), and as a whole.
+ * Input files: those read at random offsets, which have to be regular (kernels, initrds, programs), and those read as a
+ * whole.
  */
 #ifndef VMM_BASE_FILE_H
 #define VMM_BASE_FILE_H
@@ -10,12 +11,12 @@
 
 #include "vmm/base/err.h"
 
-/** file_is_regular() - whether a path leads to one; false when it leads nowhere */
+/** file_is_regular() - whether a path leads to a regular file; false if it does not exist */
 bool file_is_regular(const char *path);
 
 /**
  * file_open_regular() - open a regular file that is not empty, to read
- * @what: how messages name it, such as "kernel"
+ * @what: its name in messages, such as "kernel"
  * @ret: the descriptor; the caller owns it
  *
  * Return: 0, -EISDIR, -EINVAL (another kind of file, or empty), a negative errno of path_open() or fstat.
@@ -24,7 +25,7 @@ bool file_is_regular(const char *path);
 int file_open_regular(const char *what, const char *path, int *ret, struct err *e);
 
 /**
- * file_regular_size() - the size of a regular file that is not empty; the caller puts its name in front of the message
+ * file_regular_size() - the size of a regular file that is not empty; the caller prepends its name to the message
  *
  * Return: 0, -EISDIR, -EINVAL (another kind of file, or empty), a negative errno of fstat.
  */
@@ -33,10 +34,10 @@ int file_regular_size(int fd, uint64_t *ret_size, struct err *e);
 /**
  * file_read_all() - read to the end
  * @fd: borrowed; may be a pipe
- * @max: more bytes are not read
- * @ret: the bytes, with a NUL behind them; the caller frees them
+ * @max: limit of its size
+ * @ret: the bytes, followed by a NUL; the caller frees them
  *
- * Return: 0, -EFBIG: more than @max, -ENOMEM, a negative errno of read. Trust: the contents are anybody's.
+ * Return: 0, -EFBIG: more than @max, -ENOMEM, a negative errno of read. Trust: the contents are untrusted.
  */
 int file_read_all(int fd, size_t max, char **ret, size_t *ret_size);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Regions are few and sorted, so a look-up is a short walk. A copy may cross from one region to
- * the next when they touch. RAM that maps the kernel file privately can raise SIGBUS if someone truncates the file
- * while the guest runs; copies that touch that window run with a per-thread recovery point armed, and the handler
- * jumps to it. All other copies pay two compares for this.
+ * Theory of operation. Regions are few and sorted, so a look-up is a short search. A copy may cross from one region to
+ * the next if they are adjacent. RAM that maps the kernel file privately can raise SIGBUS if the file is truncated
+ * while the guest runs; copies that touch that window set a per-thread recovery point, to which the signal handler
+ * jumps. All other copies only pay for two comparisons.
  */
 #include "vmm/base/gmem.h"
 
@@ -20,7 +20,7 @@
 /* A recovery point belongs to the thread that copies, not to a VM: hence thread-local and not in struct gmem. */
 static _Thread_local sigjmp_buf *volatile recovery;
 
-/* A window does not tell whose memory it shows: once a file backs RAM of any VM, all copies through one are guarded. */
+/* A window does not identify its VM: once a file backs RAM of any VM, all copies through windows are guarded. */
 static _Atomic bool any_file_window;
 
 COLD int gmem_add(struct gmem *g, const struct gmem_region *r)
@@ -42,7 +42,7 @@ COLD int gmem_add(struct gmem *g, const struct gmem_region *r)
 	return 0;
 }
 
-/* The bytes from gpa on that one region holds, at most len; 0 when gpa is not RAM. */
+/* Return: the bytes from gpa on that are in one region, at most len; 0 when gpa is not RAM. */
 static uint64_t window(const struct gmem *g, uint64_t gpa, uint64_t len, uint8_t **ret_host)
 {
 	for (size_t i = 0; i < g->nr; i++) {
@@ -233,7 +233,7 @@ static COLD void on_sigbus(int sig, siginfo_t *info, void *context)
 	ucontext_t *interrupted = context;
 	sigjmp_buf *to = recovery;
 
-	/* A code of 0 or less says that somebody sent it: that is no fault of the copy that happens to run. */
+	/* A code of 0 or less means that a process sent the signal: it is not a fault of the current copy. */
 	if (info->si_code <= 0) {
 		signal(sig, SIG_DFL);
 		raise(sig);
@@ -246,8 +246,8 @@ static COLD void on_sigbus(int sig, siginfo_t *info, void *context)
 		siglongjmp(*to, 1);
 	}
 	/*
-	 * Not ours. A sandboxed process may not go back to the default action; but a fault whose signal is blocked is
-	 * not held back: it ends the process as that action would. So the access that faulted is repeated like that.
+	 * Not a fault of a copy. A sandboxed process may not restore the default action; but a fault whose signal is
+	 * blocked ends the process as that action would. So the signal is blocked, and the access repeated.
 	 */
 	sigaddset(&interrupted->uc_sigmask, sig);
 }

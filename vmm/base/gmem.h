@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest-physical memory as the rest of the program may touch it: checked copies and checked windows.
- * Nothing here knows where the bytes come from; vmm/memory maps the real ones, tests use the heap.
+ * Access to guest-physical memory for the rest of the program: checked copies and checked windows. It is independent of
+ * the kind of memory: vmm/kvm/memory maps guest RAM, tests use the heap.
  */
 #ifndef VMM_BASE_GMEM_H
 #define VMM_BASE_GMEM_H
@@ -14,10 +14,10 @@
 #define GMEM_REGIONS_MAX 8
 
 /**
- * struct gmem_region - a run of guest RAM that is contiguous on both sides
+ * struct gmem_region - guest RAM that is contiguous in the guest and in the host
  * @gpa: first guest-physical address
  * @size: bytes, not 0; gpa + size does not wrap
- * @host: where it is mapped here; borrowed
+ * @host: its address in this process; borrowed
  * @fd: backing file or -1; borrowed
  * @fd_offset: offset of @gpa in @fd
  * @shared: stores are visible to other mappings of @fd
@@ -32,11 +32,11 @@ struct gmem_region {
 };
 
 /**
- * struct gmem - sorted regions of guest RAM, and the one window in them that a file backs
+ * struct gmem - sorted regions of guest RAM, and the window in them that a file backs
  * @region: sorted by @gpa, disjoint
- * @nr: how many
+ * @nr: number of regions
  * @file_lo: first address that a mapped kernel file backs; equal to @file_hi when there is none
- * @file_hi: end of that window. The file can shrink under us: copies in the window have a recovery point (gmem.c).
+ * @file_hi: end of that window. The file can shrink at any time: copies in the window have a recovery point (gmem.c).
  */
 struct gmem {
 	struct gmem_region region[GMEM_REGIONS_MAX];
@@ -58,7 +58,7 @@ int gmem_add(struct gmem *g, const struct gmem_region *r);
  * @gpa: any address the guest chose
  * @len: bytes; may cross regions that touch
  *
- * Return: 0, or -EFAULT when a byte lies outside RAM (then @buf is undefined).
+ * Return: 0, or -EFAULT when a byte is outside RAM (then @buf is undefined).
  * Context: any thread; the guest may change the bytes at any time, so copy once and check the copy.
  * Trust: guest.
  */
@@ -67,23 +67,23 @@ int gmem_read(const struct gmem *g, uint64_t gpa, void *buf, size_t len);
 /**
  * gmem_write() - copy into guest memory
  *
- * Return: 0, or -EFAULT when a byte lies outside RAM (nothing is written then), or when the file behind it shrank
- * (what came before the missing page is written).
+ * Return: 0, or -EFAULT when a byte is outside RAM (then nothing is written), or when the file that backs it shrank
+ * (then the bytes before the missing page are written).
  * Trust: guest.
  */
 int gmem_write(const struct gmem *g, uint64_t gpa, const void *buf, size_t len);
 
 /**
- * gmem_zero() - clear guest memory; as gmem_write()
+ * gmem_zero() - clear guest memory; same result as gmem_write()
  */
 int gmem_zero(const struct gmem *g, uint64_t gpa, uint64_t len);
 
 /**
  * gmem_ptr() - a host window on one region
  *
- * Return: the host address of @gpa when [@gpa, @gpa + @len) lies in one region, else NULL. A window on file-backed
- * RAM may raise SIGBUS: use it for system calls (which answer EFAULT), before the guest runs, and for
- * gmem_window_read() and its like; else use gmem_read().
+ * Return: the host address of @gpa when [@gpa, @gpa + @len) is in one region, else NULL. A window on file-backed RAM
+ * may raise SIGBUS: use it for system calls (which return EFAULT), before the guest runs, and for the gmem_window_*()
+ * functions; else use gmem_read().
  */
 void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len);
 
@@ -97,9 +97,9 @@ void *gmem_ptr(const struct gmem *g, uint64_t gpa, uint64_t len);
 int gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov, size_t max, size_t *ret_nr);
 
 /**
- * gmem_window_read(), gmem_window_write(), gmem_window_zero() - copy through what gmem_iov() or gmem_ptr() gave
+ * gmem_window_read(), gmem_window_write(), gmem_window_zero() - copy through a window of gmem_iov() or gmem_ptr()
  *
- * Where a file backs RAM and shrinks, its page reads as zeroes, and what is written to it is lost.
+ * If a file backs the RAM and has shrunk, the missing page reads as zeroes, and writes to it are lost.
  * Trust: guest.
  */
 void gmem_window_read(void *buf, const void *window, size_t n);
@@ -109,17 +109,18 @@ void gmem_window_zero(void *window, size_t n);
 /** gmem_contains() - true when every byte of [@gpa, @gpa + @len) is RAM; an empty range is inside when @gpa is */
 bool gmem_contains(const struct gmem *g, uint64_t gpa, uint64_t len);
 
-/** gmem_size() - bytes of RAM in all */
+/** gmem_size() - total bytes of RAM */
 uint64_t gmem_size(const struct gmem *g);
 
 /** gmem_set_file_window() - widen the file-backed window to cover [@gpa, @gpa + @len) */
 void gmem_set_file_window(struct gmem *g, uint64_t gpa, uint64_t len);
 
 /**
- * gmem_install_sigbus() - let a copy in the file-backed window survive a file that shrank
+ * gmem_install_sigbus() - make copies in the file-backed window fail when the file has shrunk, instead of raising
+ * SIGBUS
  *
- * A copy that faults returns -EFAULT; a SIGBUS from anywhere else ends the process as it always did. Process-wide,
- * since signal handlers are; call it once, from cmd/.
+ * A copy that faults returns -EFAULT; any other SIGBUS still ends the process. The handler is process-wide; call it
+ * once, from cmd/.
  *
  * Return: 0 or a negative errno.
  */

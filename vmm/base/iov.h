@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parts of lists of memory windows. Elements without bytes are allowed everywhere.
+ * Parts of lists of memory windows. Elements may be empty.
  */
 #ifndef VMM_BASE_IOV_H
 #define VMM_BASE_IOV_H
@@ -10,17 +10,17 @@
 #include <sys/uio.h>
 
 /**
- * iov_skip() - take bytes off the front, in place
- * @iov, @nr: the list; what is left of it on return
- * @len: bytes; more than the list has leave an empty one
+ * iov_skip() - remove bytes from the front, in place
+ * @iov, @nr: the list; on return, the rest of it
+ * @len: bytes; if the list has fewer, it becomes empty
  */
 void iov_skip(struct iovec **iov, size_t *nr, uint64_t len);
 
 /**
- * iov_cut() - the bytes [@skip, @skip + @len) of a list, as far as it has them
+ * iov_cut() - the bytes [@skip, @skip + @len) of a list, or fewer if the list ends before
  * @out: room for @nr elements; may be @iov itself, whose elements are then overwritten
  *
- * Return: how many elements, none of them empty.
+ * Return: the number of elements, none of them empty.
  */
 size_t iov_cut(const struct iovec *iov, size_t nr, uint64_t skip, uint64_t len, struct iovec *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An interrupt line as a device holds it: an eventfd. The machine attaches a KVM irqfd to it; a test reads it.
- * Every line of this machine is edge-triggered: raising it is a pulse.
+ * The device's end of an interrupt line: an eventfd. The machine attaches a KVM irqfd to it; a test reads it. Every
+ * line of this machine is edge-triggered: raising it sends a pulse.
  */
 #ifndef VMM_BASE_IRQ_H
 #define VMM_BASE_IRQ_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * RFC 8259. Layout is for people: a member of an object takes a line, numbers in an array share one.
+ * RFC 8259. The layout is readable: one line for each member of an object, numbers of an array share a line.
  */
 #include "vmm/base/json.h"
 
@@ -16,7 +16,7 @@ static void indent(struct json *j)
 	fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");
 }
 
-/* Valid as it stands, but not something that a terminal acts on, or that a reader does not see. */
+/* Valid JSON without escapes, but a terminal might act on it, or it would be invisible. */
 static void put_quoted(FILE *out, const char *text)
 {
 	fputc('"', out);
@@ -39,12 +39,12 @@ static void put_quoted(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-/* What stands before a value: a comma, a line, the name. */
+/* Writes what precedes a value: comma, newline, name. */
 static void lead(struct json *j, const char *key, bool short_value)
 {
 	bool *some = &j->some[j->depth];
 
-	/* At the top there is one value; in an object each has a name, elsewhere none has. */
+	/* There is one top-level value; members of an object have a name, other values do not. */
 	assert(j->depth || !*some);
 	assert(!j->depth ? !key : j->object[j->depth] == !!key);
 	if (*some)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes JSON as it goes: nothing is kept but where we are. What can be written is well-formed by construction.
+ * Writes JSON as a stream: only the current nesting is kept. The output is always well-formed.
  *
  *	json_begin(&j, out);
  *	json_object(&j, NULL);
@@ -21,12 +21,12 @@
 #define JSON_DEPTH_MAX 16
 
 /**
- * struct json - a document under way
+ * struct json - a document that is being written
  * @out: borrowed
  * @depth: objects and arrays that are open
  * @object: per level: an object (its members have names) or an array (they have none)
- * @some: per level: a member is there already
- * @line_depth: what lies deeper than this stays on one line; json_begin() sets JSON_DEPTH_MAX, the caller may lower it
+ * @some: per level: it has a member already
+ * @line_depth: deeper levels are written on one line; json_begin() sets JSON_DEPTH_MAX, the caller may lower it
  */
 struct json {
 	FILE *out;
@@ -36,7 +36,7 @@ struct json {
 	unsigned line_depth;
 };
 
-/** json_begin() - start a document of one value on @out, which is borrowed until json_finish() */
+/** json_begin() - start a document with one value; @out is borrowed until json_finish() */
 void json_begin(struct json *j, FILE *out);
 
 /**
@@ -55,13 +55,13 @@ void json_end(struct json *j);
  */
 void json_string(struct json *j, const char *key, const char *text);
 
-/** json_u64() - exactly; readers that only know doubles round numbers above 2^53 */
+/** json_u64() - all digits; readers that only support doubles round numbers above 2^53 */
 void json_u64(struct json *j, const char *key, uint64_t n);
 
 /** json_i64() - as json_u64() */
 void json_i64(struct json *j, const char *key, int64_t n);
 
-/** json_double() - 15 significant digits; what is no number (infinite, NaN) is null, since JSON has no word for it */
+/** json_double() - 15 significant digits; infinity and NaN are written as null, since JSON cannot express them */
 void json_double(struct json *j, const char *key, double x);
 
 /** json_bool() */
@@ -73,7 +73,7 @@ void json_null(struct json *j, const char *key);
 /**
  * json_finish() - end the document, with a newline, and flush
  *
- * Return: 0, or a negative errno when a write failed. That everything was closed is the caller's business (assert).
+ * Return: 0, or a negative errno when a write failed. All objects and arrays must be closed (assert).
  */
 int json_finish(struct json *j);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. One pass with an explicit stack of open arrays and objects. The text ends in a NUL, which is no
- * character of JSON, so every look-ahead stops there; a NUL inside is found because the end is known.
+ * Theory of operation. One pass with an explicit stack of open arrays and objects. The text ends in a NUL, which is not
+ * a character of JSON, so every look-ahead stops there; a NUL inside the text is detected since the end is known.
  */
 #include "vmm/base/jsonread.h"
 
@@ -28,7 +28,7 @@ static int wrong(struct reader *r, const char *what)
 
 static void skip_blanks(struct reader *r)
 {
-	/* Only between values can a line end. */
+	/* Lines can only end between values. */
 	for (; *r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r'; r->p++)
 		r->line += *r->p == '\n';
 }
@@ -76,7 +76,7 @@ static char *put_utf8(char *to, unsigned c)
 	return to;
 }
 
-/* Behind "\u": four digits, or a pair of surrogates. Shorter in UTF-8 than it was, so in place. */
+/* After "\u": four digits, or a pair of surrogates. Its UTF-8 is shorter, so it is written in place. */
 static int read_unicode(struct reader *r, char **to)
 {
 	int c = hex4(r->p), low;
@@ -116,7 +116,7 @@ static int read_escape(struct reader *r, char **to)
 	return 0;
 }
 
-/* At the quote. *ret ends in a NUL, in the place of the closing quote or before. */
+/* Starts at the quote. *ret ends in a NUL, at the closing quote or before. */
 static int read_string(struct reader *r, const char **ret)
 {
 	char *to = ++r->p, *start = to;
@@ -224,7 +224,7 @@ static int new_node(struct reader *r, struct json_node **ret)
 	return 0;
 }
 
-/* The start of a value: all of it, or for an array or object the bracket, which is open then. */
+/* Parses the start of a value: all of it, or the opening bracket of an array or object. */
 static int read_value(struct reader *r, const char *key)
 {
 	struct json_node *node;
@@ -269,7 +269,7 @@ static int read_member(struct reader *r, bool object)
 	return read_value(r, key);
 }
 
-/* What may follow inside the innermost bracket: its end, or a comma (not in front of the first) and a member. */
+/* Parses what may follow inside the innermost bracket: its end, or a comma (not before the first) and a member. */
 static int read_inside(struct reader *r)
 {
 	size_t at = r->open[r->depth - 1];

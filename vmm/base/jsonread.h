@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads JSON as RFC 8259 has it, and nothing more lenient: what our own reader takes, every reader takes. The document
+ * Reads JSON strictly according to RFC 8259: what this reader accepts, every reader accepts. The document
  * is an array of nodes in the order of the text; strings stay in the text, which is unescaped in place.
  */
 #ifndef VMM_BASE_JSONREAD_H
@@ -14,7 +14,7 @@
 #include "vmm/base/util.h"
 
 #define JSON_READ_DEPTH_MAX 32
-#define JSON_READ_NODES_MAX (512 * KIB) /* values; twice those of a report with all that it can have */
+#define JSON_READ_NODES_MAX (512 * KIB) /* values; twice those of the largest report */
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -23,8 +23,8 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
  * @key: its name in the object around it, else NULL
  * @text: of a string; UTF-8 without a NUL in it
  * @number: of a number or a boolean
- * @n: the same, exactly, where it is a whole number from 0 to 2^64 - 1; @whole says so
- * @end: index of the first node behind it and all that is in it
+ * @n: its exact value if it is a whole number from 0 to 2^64 - 1; @whole is then true
+ * @end: index of the first node after it and its members
  */
 struct json_node {
 	enum json_type type;
@@ -48,10 +48,10 @@ struct json_doc {
 
 /**
  * json_read() - read a document
- * @text: @size bytes and a NUL behind them; changed, and borrowed until json_doc_destroy()
+ * @text: @size bytes and a NUL; modified, and borrowed until json_doc_destroy()
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0, -EINVAL with the line and what was wrong there, -ENOMEM.
+ * Return: 0, -EINVAL with the line and the fault in @e, -ENOMEM.
  * Trust: operator (a file of unknown origin).
  */
 int json_read(char *text, size_t size, struct json_doc *ret, struct err *e);
@@ -59,10 +59,13 @@ int json_read(char *text, size_t size, struct json_doc *ret, struct err *e);
 /** json_doc_destroy() - takes a zeroed struct */
 void json_doc_destroy(struct json_doc *d);
 
-/** json_get() - the member @key of an object; NULL when @at is NULL or no object, or has none. Of two, the first. */
+/**
+ * json_get() - the member @key of an object; NULL when @at is NULL or not an object, or has no such member. Of several,
+ * the first.
+ */
 const struct json_node *json_get(const struct json_doc *d, const struct json_node *at, const char *key);
 
-/** json_first(), json_next() - walk the members of @in; NULL at the end, and for what has none */
+/** json_first(), json_next() - iterate over the members of @in; NULL at the end, and for a value without members */
 const struct json_node *json_first(const struct json_doc *d, const struct json_node *in);
 const struct json_node *json_next(const struct json_doc *d, const struct json_node *in, const struct json_node *at);
 

@@ -39,7 +39,7 @@ void kick_blocked(sigset_t *ret, bool kicked)
 
 void kick_send(pid_t pid, pid_t tid)
 {
-	/* Not pthread_kill(), which asks for the process's id each time. */
+	/* Not pthread_kill(), which calls getpid() each time. */
 	syscall(SYS_tgkill, pid, tid, KICK_SIGNAL);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupting a thread that runs a guest.
+ * Interrupts a thread that runs a guest.
  *
- * The kick is a standard signal. Real-time signals are queued, and a queue that other programs of the same user have
- * filled (RLIMIT_SIGPENDING counts per user) refuses them with EAGAIN; a standard signal needs no place in a queue.
- * SIGURG, since it is ignored by default, no shell or service manager sends it on purpose, and debuggers pass it on.
- * POSIX timers take a place in the queue when they are made, so a time limit is an interval timer here.
+ * The kick is a standard signal. Real-time signals are queued, and fail with EAGAIN when other programs of the same
+ * user have filled the queue (RLIMIT_SIGPENDING counts per user); a standard signal is not queued. SIGURG is used,
+ * since it is ignored by default, no shell or service manager sends it on purpose, and debuggers pass it on. POSIX
+ * timers count against the queue, too, so time limits use an interval timer.
  */
 #ifndef VMM_BASE_KICK_H
 #define VMM_BASE_KICK_H
@@ -21,28 +21,28 @@
 /**
  * kick_install() - let the kick interrupt system calls, without SA_RESTART
  *
- * The disposition is the process's, and the same for every VM in it.
+ * The disposition belongs to the process, and is the same for every VM in it.
  *
  * Return: 0 or a negative errno. Context: before the first kick_send(), and before a filter of system calls.
  */
 int kick_install(void);
 
 /**
- * kick_blocked() - the signals that a thread of ours blocks: all but those that its own instructions raise
- * @kicked: the kick reaches it as well
+ * kick_blocked() - the signals that vmm's threads block: all but those that their own instructions raise
+ * @kicked: leave the kick unblocked as well
  */
 void kick_blocked(sigset_t *ret, bool kicked);
 
 /**
- * kick_send() - interrupt the system call that thread @tid of process @pid, our own, is in
+ * kick_send() - interrupt the system call of thread @tid in our own process @pid
  *
- * A thread that has gone is no error.
+ * It is not an error if the thread has ended.
  * Context: any thread; allowed in the control loop's filter.
  */
 void kick_send(pid_t pid, pid_t tid);
 
 /**
- * struct kick_alarm - kicks the main thread of the process when a time is up; holds what it replaced
+ * struct kick_alarm - kicks the main thread after a time; saves the timer that it replaced
  */
 struct kick_alarm {
 	struct sigaction action;
@@ -56,7 +56,7 @@ int kick_alarm_begin(struct kick_alarm *ret);
 /** kick_alarm_set() - @after_ns from now, then every @every_ns (0: once); 0 for @after_ns: no more */
 void kick_alarm_set(uint64_t after_ns, uint64_t every_ns);
 
-/** kick_alarm_end() - put back what kick_alarm_begin() replaced, a timer of whoever started us included */
+/** kick_alarm_end() - restore what kick_alarm_begin() replaced, including a timer that we inherited */
 void kick_alarm_end(const struct kick_alarm *a);
 
 #endif

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. epoll hands back pointers to sources. A callback may remove another source whose event is
- * already in the batch at hand, so the batch is part of the loop and loop_remove() strikes the source out of it. One
- * that is paused or watched for something else meanwhile is not called for what it no longer asks for. A stop ends the
- * loop behind the batch: an edge in it would not be reported again.
+ * Theory of operation. epoll returns pointers to sources. A callback may remove another source whose event is already
+ * in the current batch, so the batch is part of the loop and loop_remove() deletes the source from it. A source that is
+ * paused or modified meanwhile is not called for events that it no longer watches. A stop takes effect after the batch:
+ * an edge in it would not be reported again.
  *
- * epoll reports a hang-up whether it was asked for or not, and would spin on a paused source whose peer is gone. So a
- * source with no events is not in the epoll set at all.
+ * epoll always reports a hang-up, so the loop would spin on a paused source whose peer has closed. Therefore a source
+ * without events is removed from the epoll set.
  *
  * Bulk. Where a guest's CPU shares a CPU of the host with its device, each kick wakes the device's thread, which the
- * scheduler lets preempt the guest at once: a kick, an interrupt and four switches of threads for each frame, while the
- * guest had the next one ready a moment later. A SCHED_BATCH thread does not preempt: it runs when the guest waits, or
- * when its time slice ends, and finds all that has come until then. Where a CPU is idle nothing changes. It would delay
- * the answer to a single small frame by up to a time slice, though, so it is only for rounds that move much, and for a
- * few behind them, since acknowledgements come in rounds of their own. And where the guest always has something to run,
- * each round would wait for the end of a slice: after one that did, the thread preempts again for a while.
+ * scheduler lets preempt the guest at once: a kick, an interrupt and four context switches for each frame, although the
+ * guest would have the next one ready a moment later. A SCHED_BATCH thread does not preempt: it runs when the guest
+ * waits, or when its time slice ends, and then handles everything that has arrived. If a CPU is idle nothing changes.
+ * It would delay the response to a single small frame by up to a time slice, though, so it is used only for rounds that
+ * move much data, and for a few after them, since acknowledgements come in separate rounds. If the guest always has
+ * something to run, each round would wait for the end of a slice: after a round that did, the thread preempts again for
+ * a while.
  */
 #include "vmm/base/loop.h"
 
@@ -32,22 +33,22 @@
 
 #define BATCH 16
 
-/* Half of the largest frame that TCP hands to a device */
+/* Half of the largest frame that TCP passes to a device */
 #define BULK_BYTES  (32 * KIB)
 #define BULK_ROUNDS 4
 
-/* A wait for bulk that took longer was for a time slice; and how long the thread preempts after one */
+/* A longer wait for bulk data has waited for a time slice; how long the thread preempts after one */
 #define SLICE_NS (2 * NSEC_PER_MSEC)
 #define EAGER_NS (100 * NSEC_PER_MSEC)
 
 /**
  * struct loop
- * @may_yield: loop_yields() was called, and nothing speaks against it
+ * @may_yield: loop_yields() was called, and the thread's policy permits it
  * @yields: the thread is SCHED_BATCH
  * @moved: bytes in this round
- * @bulk_rounds: how many more rounds may move little
+ * @bulk_rounds: number of further rounds that may move little data
  * @waits_since_ns: the end of the last round, when @yields
- * @eager_until_ns: no yielding before
+ * @eager_until_ns: preempt until then
  */
 struct loop {
 	int epoll_fd;
@@ -67,7 +68,7 @@ struct loop {
 static void on_stop(struct loop_source *s, uint32_t events)
 {
 	(void)events;
-	/* Taken, so that the loop can run again. */
+	/* Consumed, so that the loop can run again. */
 	if (wake_take(s->fd))
 		s->loop->stopping = true;
 }
@@ -155,7 +156,10 @@ void loop_moved(struct loop *loop, uint64_t bytes)
 	loop->moved += bytes;
 }
 
-/* A round is over, for which the thread has yielded @waited_ns (0: it does not): is the next one worth a wait, too? */
+/*
+ * Ends a round, before which the thread has yielded for @waited_ns (0: it does not yield): decides whether to yield for
+ * the next.
+ */
 static void set_policy(struct loop *l, uint64_t waited_ns)
 {
 	const struct sched_param none = {0};
@@ -224,7 +228,7 @@ static void on_timer(struct loop_source *s, uint32_t events)
 	uint64_t expirations;
 
 	(void)events;
-	/* EAGAIN: the timer was set anew after epoll saw it fire. */
+	/* EAGAIN: the timer was set again after epoll saw it fire. */
 	if (read(s->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
 		t->fired(t);
 }

@@ -34,7 +34,7 @@ struct loop_timer {
 /** loop_new() - Return: 0 or a negative errno; the caller owns *@ret */
 int loop_new(struct loop **ret);
 
-/** loop_free() - takes NULL; sources must be gone or never touched again */
+/** loop_free() - takes NULL; sources must have been removed, or must not be used again */
 void loop_free(struct loop *loop);
 
 /**
@@ -44,7 +44,7 @@ void loop_free(struct loop *loop);
  */
 int loop_add(struct loop *loop, struct loop_source *s, uint32_t events);
 
-/** loop_modify() - watch for other events, at once; 0 pauses the source, which then hears of no hang-up either */
+/** loop_modify() - watch for other events from now on; 0 pauses the source, also for hang-ups */
 int loop_modify(struct loop_source *s, uint32_t events);
 
 /** loop_remove() - stop watching; takes a source that was never added */
@@ -58,14 +58,14 @@ void loop_remove(struct loop_source *s);
 int loop_run(struct loop *loop);
 
 /**
- * loop_yields() - while data moves in bulk, let the thread that wakes this one go on (SCHED_BATCH)
+ * loop_yields() - during bulk transfers, do not preempt the thread that wakes this one (SCHED_BATCH)
  *
- * The thread that runs the loop has to be free to call sched_setscheduler(). Where the caller's policy, which a new
- * thread inherits, is not SCHED_OTHER, it stays as the operator has chosen.
+ * The thread that runs the loop must be allowed to call sched_setscheduler(). If the caller's policy, which a new
+ * thread inherits, is not SCHED_OTHER, it is the operator's choice and is not changed.
  */
 void loop_yields(struct loop *loop);
 
-/** loop_moved() - for a source's @ready: it has moved so many bytes */
+/** loop_moved() - called from a source's @ready: add to the bytes moved */
 void loop_moved(struct loop *loop, uint64_t bytes);
 
 /** loop_stop() - make loop_run() return; any thread, async-signal-safe */

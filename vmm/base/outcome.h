@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a run ended, who noticed, and the exit status that says so. One table; cmd/, the manual and the tests read it.
+ * How a run ended, what detected it, and the exit status for it. One table, which cmd/, the manual and the tests read.
  */
 #ifndef VMM_BASE_OUTCOME_H
 #define VMM_BASE_OUTCOME_H
@@ -64,7 +64,7 @@ enum detector {
 /**
  * struct verdict - how a run ended
  * @outcome: OUTCOME_NONE while it runs
- * @by: who noticed
+ * @by: what detected it
  * @value: what the guest wrote (DEBUG_EXIT), the signal number (SIGNAL), else 0
  */
 struct verdict {
@@ -73,15 +73,17 @@ struct verdict {
 	uint64_t value;
 };
 
-/** outcome_name(), outcome_text(), detector_text() - static words of the tables above */
+/** outcome_name(), outcome_text(), detector_text() - static texts from the tables above */
 const char *outcome_name(enum outcome o);
 const char *outcome_text(enum outcome o);
 const char *detector_text(enum detector d);
 
-/** err_exit_status() - of a command that failed with @e: EXIT_USAGE when the operator is to blame, else EXIT_FAILED */
+/**
+ * err_exit_status() - of a command that failed with @e: EXIT_USAGE if it is an error of the operator, else EXIT_FAILED
+ */
 int err_exit_status(const struct err *e);
 
-/** verdict_exit_status() - 0 to 255, from the table; OUTCOME_NONE is a bug of ours and gives EXIT_FAILED */
+/** verdict_exit_status() - 0 to 255, from the table; OUTCOME_NONE is a bug and gives EXIT_FAILED */
 int verdict_exit_status(const struct verdict *v);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A path without links is the kernel's to open. Any other is walked name by name, each opened in
- * the directory that the last one was, so that nobody's rename changes what has been looked at.
+ * Theory of operation. A path without links is opened by the kernel. Any other is resolved component by component, each
+ * opened relative to the descriptor of the directory before it, so that a rename cannot replace what has been checked.
  */
 #include "vmm/base/path.h"
 
@@ -17,12 +17,12 @@
 
 #include "vmm/base/util.h"
 
-#define LINKS_MAX 40 /* as Linux has it */
+#define LINKS_MAX 40 /* the limit of Linux */
 
 /**
  * struct walk
  * @mode: of a new file
- * @links: followed, or gone when we looked
+ * @links: followed, or removed before they were read
  */
 struct walk {
 	mode_t mode;
@@ -31,7 +31,7 @@ struct walk {
 
 static int walk(int dir, char *path, int flags, struct walk *w);
 
-/* Whether what is in the directory @dir may be another user's bait. */
+/* Whether @file, in the directory @dir, is refused by the rule on sticky directories (path.h). */
 static bool is_bait(int dir, const struct stat *file)
 {
 	struct stat st;
@@ -42,7 +42,7 @@ static bool is_bait(int dir, const struct stat *file)
 		((file->st_uid != geteuid() && file->st_uid != st.st_uid) || file->st_nlink > 1);
 }
 
-/* To where @name in @dir leads, which is the link @fd. */
+/* Follows @name in @dir, which is the link @fd. */
 static int follow(int dir, const char *name, int fd, const struct stat *link, int flags, struct walk *w)
 {
 	bool others = link->st_uid && link->st_uid != geteuid();
@@ -52,7 +52,7 @@ static int follow(int dir, const char *name, int fd, const struct stat *link, in
 	ssize_t n;
 	int r;
 
-	/* Those of /proc lead to what has no path, and nobody changes them. */
+	/* Links in /proc lead to objects without a path, and cannot be changed by others. */
 	if (fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC) {
 		r = openat(dir, name, flags | O_CLOEXEC, w->mode);
 		return r < 0 ? -errno : r;
@@ -69,7 +69,7 @@ static int follow(int dir, const char *name, int fd, const struct stat *link, in
 	return r;
 }
 
-/* A link answers ELOOP or ENOTDIR, or is opened itself, by O_PATH; when it is looked at, it may have gone. */
+/* A link fails with ELOOP or ENOTDIR, or is opened itself, by O_PATH; it may be removed before it is read. */
 static int open_name(int dir, const char *name, int flags, struct walk *w)
 {
 	int how = flags | O_NOFOLLOW | O_CLOEXEC, r = 0;
@@ -98,7 +98,7 @@ static int open_name(int dir, const char *name, int flags, struct walk *w)
 	}
 }
 
-/* @path is cut. */
+/* @path is modified. */
 static int walk(int dir, char *path, int flags, struct walk *w)
 {
 	CLEANUP_FD int at = *path == '/' ? open("/", O_PATH | O_CLOEXEC) : -1;
@@ -109,7 +109,7 @@ static int walk(int dir, char *path, int flags, struct walk *w)
 
 		path = end + strspn(end, "/");
 		how = *path ? O_PATH : flags;
-		/* What a slash follows is a directory. */
+		/* A component followed by a slash must be a directory. */
 		if (*end)
 			how = (how & ~O_CREAT) | O_DIRECTORY;
 		*end = '\0';
@@ -127,7 +127,7 @@ int path_open(const char *path, int flags, mode_t mode)
 	struct walk w = {.mode = mode};
 	long r = -1;
 
-	/* What it refuses, and where it is refused, is found again by walking. */
+	/* The walk below repeats what openat2() refused, and finds where. */
 	if (!(flags & O_CREAT))
 		r = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 	if (r < 0) {

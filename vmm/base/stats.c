@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Without the mathematical library: it would be one more shared object for every start of the program to load.
+ * Does not use the math library, which would be one more shared object to load at every start.
  */
 #include "vmm/base/stats.h"
 
@@ -24,7 +24,10 @@ double stats_percentile(const double *sorted, size_t nr, double percent)
 	size_t rank;
 
 	assert(nr && percent >= 0 && percent <= 100);
-	/* Rounded up. Decimal fractions such as 99.9 are not exact: a rank that is whole but for that is whole. */
+	/*
+	 * Rounded up. Decimal fractions such as 99.9 are not exact: a rank within that error of a whole number is that
+	 * number.
+	 */
 	rank = (size_t)exact;
 	rank += exact - (double)rank > 1e-9;
 	return sorted[rank < 1 ? 0 : rank - 1];
@@ -110,7 +113,7 @@ struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars)
 
 	assert(bars && bars <= HISTOGRAM_BARS_MAX);
 	h.width = hi > sorted[0] ? stats_round_step((hi - sorted[0]) / bars) : 1;
-	/* Bars start at multiples of their width, which may take one more of them. */
+	/* Bars start at multiples of their width, which may need one more bar. */
 	for (;; h.width = stats_round_step(h.width * 1.5)) {
 		h.lo = multiple_below(sorted[0], h.width);
 		h.nr = (unsigned)((hi - h.lo) / h.width) + 1;
@@ -136,7 +139,7 @@ void histogram_print(const struct histogram *h, FILE *out, int indent)
 	for (unsigned i = 0; i < h->nr; i++)
 		most = MAX(most, h->count[i]);
 	for (unsigned i = 0; i < h->nr; i++) {
-		/* A bar that is not empty shows. */
+		/* A bar that is not empty is visible. */
 		int marks = (int)((h->count[i] * MARKS_MAX + most - 1) / most);
 
 		fprintf(out, "%*s%12.*f %9zu ", indent, "", digits, h->lo + i * h->width, h->count[i]);

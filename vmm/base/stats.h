@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a set of measurements comes to. Percentiles, not means: what disturbs a measurement only ever makes it longer.
+ * Statistics of measurements. Percentiles, not means: disturbances only ever make a measurement longer.
  */
 #ifndef VMM_BASE_STATS_H
 #define VMM_BASE_STATS_H
@@ -13,8 +13,8 @@
 
 /**
  * struct stats - a summary; the unit is that of the samples
- * @nr: how many there were; all else is 0 when there were none
- * @p90 and so on: nearest rank: a value that was measured, the smallest that so many percent do not exceed
+ * @nr: number of samples; all else is 0 when there are none
+ * @p90 and so on: by nearest rank: the smallest measured value that this share of the samples does not exceed
  * @median: the middle one, or half way between the two
  * @spread: between the first and third quartile: the width of the middle half
  */
@@ -33,7 +33,7 @@ struct stats {
 };
 
 /**
- * stats_of() - sum up
+ * stats_of() - summarise
  * @samples: @nr finite numbers; sorted on return
  */
 struct stats stats_of(double *samples, size_t nr);
@@ -45,7 +45,7 @@ struct stats stats_of(double *samples, size_t nr);
  */
 double stats_percentile(const double *sorted, size_t nr, double percent);
 
-/** stats_json() - all of it as an object named @key */
+/** stats_json() - write all of it as an object named @key */
 void stats_json(struct json *j, const char *key, const struct stats *s);
 
 #define HISTOGRAM_BARS_MAX 64
@@ -56,7 +56,7 @@ void stats_json(struct json *j, const char *key, const struct stats *s);
  * @width: of a bar; bar i holds lo + i * width <= x < lo + (i + 1) * width
  * @nr: bars, 1 to HISTOGRAM_BARS_MAX
  * @count: per bar
- * @above: how many lie past the last bar, which stands for none of them
+ * @above: number of samples past the last bar, which are in no bar
  */
 struct histogram {
 	double lo;
@@ -69,23 +69,23 @@ struct histogram {
 /**
  * histogram_of() - from the smallest sample to the 99th percentile, in bars of a round width (1, 2 or 5 times 10^n)
  * @sorted: as stats_of() leaves it, @nr of them, at least 1
- * @bars: about how many, 1 to HISTOGRAM_BARS_MAX; a round width may make it fewer, and never more
+ * @bars: maximum number of bars, 1 to HISTOGRAM_BARS_MAX; a round width may result in fewer
  */
 struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars);
 
 /**
- * histogram_print() - a line a bar: where it starts, how many, and a row of marks
+ * histogram_print() - one line per bar: its start, its count, and a row of marks
  * @indent: blanks before each line
  */
 void histogram_print(const struct histogram *h, FILE *out, int indent);
 
-/** histogram_json() - as an object named @key: lo, width, count, above */
+/** histogram_json() - write an object named @key: lo, width, count, above */
 void histogram_json(struct json *j, const char *key, const struct histogram *h);
 
 /** stats_round_step() - the smallest of 1, 2, 5, 10, 20, ... (and 0.5, 0.2, ...) that is at least @x; @x above 0 */
 double stats_round_step(double x);
 
-/** stats_decimals() - digits behind the point that multiples of a round step have, at most 9 */
+/** stats_decimals() - number of decimals of multiples of a round step, at most 9 */
 int stats_decimals(double step);
 
 #endif

@@ -19,7 +19,7 @@
 
 /**
  * struct axis - @lo to @hi in units of the data, drawn from @from to @to in pixels
- * @step, @steps: a tick at @lo, and so many more, @step apart, the last at @hi
+ * @step, @steps: a tick at @lo, and @steps more, @step apart, the last at @hi
  */
 struct axis {
 	double lo;
@@ -51,7 +51,7 @@ double svg_text_width(const char *text, double size)
 	return GLYPH * size * (double)glyphs(text);
 }
 
-/* The first @n characters, for text and attributes alike: XML 1.0, 2.4. What is none, or not seen, is U+FFFD. */
+/* Writes the first @n characters, for text and attributes: XML 1.0, 2.4. Invalid and hidden ones become U+FFFD. */
 static void put_escaped(FILE *out, const char *text, size_t n)
 {
 	for (; *text && n; n--) {
@@ -102,7 +102,7 @@ static double at(const struct axis *a, double v)
 	return a->from + (v - a->lo) / (a->hi - a->lo) * (a->to - a->from);
 }
 
-/* 12000 as "12,000"; digits behind the point as the step has them. */
+/* 12000 as "12,000"; as many decimals as the step. */
 static const char *number(double v, double step, char *buf)
 {
 	char plain[64];
@@ -143,7 +143,7 @@ static void choose_step(struct axis *a, double lo, double hi, double step)
 	a->hi = tick(a, a->steps);
 }
 
-/* As many ticks as have room side by side. */
+/* As many ticks as fit side by side. */
 static void fit_across(struct axis *a, double lo, double hi)
 {
 	double step = stats_round_step((hi - lo) / TICKS_MAX);
@@ -153,7 +153,7 @@ static void fit_across(struct axis *a, double lo, double hi)
 		if ((widest(a) + TICK_GAP) * (double)a->steps <= a->to - a->from || a->hi - a->lo <= step * 1.5)
 			break;
 	}
-	/* The labels of both ends are centred there. */
+	/* The labels at both ends are centred on their ticks. */
 	a->from = MAX(a->from, 8 + widest(a) / 2);
 	a->to -= widest(a) / 2;
 }
@@ -176,7 +176,7 @@ static void draw_axes(FILE *out, const struct axis *x, const struct axis *y, con
 		svg_text(out, at(x, v), y->from + 20, SVG_MIDDLE, SVG_FONT, 0, number(v, x->step, buf));
 	}
 	svg_text(out, (x->from + x->to) / 2, y->from + 42, SVG_MIDDLE, SVG_FONT, x->to - x->from, x_label);
-	/* Above its axis: a label on its side is hard to read. */
+	/* Above its axis: rotated text is hard to read. */
 	svg_text(out, 12, y->to - 14, SVG_LEFT, SVG_FONT, WIDTH - 12 - RIGHT, y_label);
 }
 
@@ -189,7 +189,7 @@ static double draw_title(FILE *out, const char *title, const char *subtitle)
 	return 56;
 }
 
-/* A row each, below the title. Returns where they end. */
+/* One row each, below the title. Return: where they end. */
 static double draw_legend(FILE *out, const struct svg_plot *p, double top)
 {
 	for (size_t i = 0; i < p->nr; i++) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plots as SVG files that a browser shows and a person can read: lines over a common axis, or the bars of a histogram.
- * Labels are laid out so that none overlaps another: ticks are thinned until they fit, and series are named in a legend
- * with a row each, not at their lines.
+ * Plots as SVG files: lines over a common axis, or the bars of a histogram. Labels do not overlap: ticks are thinned
+ * until they fit, and series are named in a legend with one row each.
  */
 #ifndef VMM_BASE_SVG_H
 #define VMM_BASE_SVG_H
@@ -17,8 +16,8 @@
 
 /**
  * struct svg_series - points joined by lines
- * @x, @y: @nr finite numbers each, borrowed; x does not fall
- * @dashed: for what the others are compared with
+ * @x, @y: @nr finite numbers each, borrowed; x does not decrease
+ * @dashed: for the reference that others are compared with
  */
 struct svg_series {
 	const char *name;
@@ -30,7 +29,7 @@ struct svg_series {
 
 /**
  * struct svg_plot - what to draw
- * @title, @subtitle: @subtitle may be NULL; host and date belong there. What is too wide is cut.
+ * @title, @subtitle: @subtitle may be NULL; it should name host and date. Text that is too wide is cut.
  * @x_label, @y_label: with their units
  * @series: 1 to SVG_SERIES_MAX with at least a point each
  */
@@ -43,7 +42,7 @@ struct svg_plot {
 	size_t nr;
 };
 
-/** svg_plot() - draw lines; both axes start at 0 or below. Errors of @out are the caller's to look at (ferror). */
+/** svg_plot() - draw lines; both axes start at 0 or below. The caller checks @out for errors (ferror). */
 void svg_plot(FILE *out, const struct svg_plot *p);
 
 /**
@@ -59,7 +58,7 @@ void svg_histogram(FILE *out, const char *title, const char *subtitle, const cha
 void svg_stack(FILE *out, size_t nr, void (*draw)(FILE *out, size_t i, void *arg), void *arg);
 
 /*
- * For pictures of another kind, such as a time line: a sheet, and text on it. Sizes are in pixels.
+ * For other pictures, such as a timeline: a sheet, and text on it. Sizes are in pixels.
  */
 #define SVG_FONT 12
 
@@ -72,10 +71,10 @@ enum svg_anchor { SVG_LEFT, SVG_MIDDLE, SVG_RIGHT };
 /** svg_text() - one line of text, escaped, with its baseline at @y; cut with an ellipsis to @max_width (0: never) */
 void svg_text(FILE *out, double x, double y, enum svg_anchor anchor, double size, double max_width, const char *text);
 
-/** svg_text_width() - about how wide a line is: never less than it will be in a usual sans-serif font */
+/** svg_text_width() - an upper bound of the width of a line in common sans-serif fonts */
 double svg_text_width(const char *text, double size);
 
-/** svg_color() - of the n-th series: told apart also by who does not see red or green */
+/** svg_color() - the colour of the n-th series, from a palette that suits red-green blindness */
 const char *svg_color(size_t n);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "vmm/base/util.h"
 
-/* Overlong forms, surrogates and what lies past U+10FFFF are none. A NUL ends every comparison below. */
+/* Overlong forms, surrogates and values past U+10FFFF are invalid. A NUL ends every comparison below. */
 int text_length(const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Records go into a ring under a mutex that is never held across a blocking call. The owner's
- * own events drain the ring at once, so the start-up log is in order and needs no loop; another thread's event only
- * signals an eventfd. Events that a guest can cause at will pass a per-event budget: RATE_BURST a second, the rest is
- * counted and told with the next one that passes.
+ * Theory of operation. Records go into a ring under a mutex that is never held across a blocking call. The owner's own
+ * events drain the ring at once, so the start-up log is in order and needs no loop; another thread's event only signals
+ * an eventfd. Events that a guest can cause at will have a per-event budget of RATE_BURST a second; the rest is
+ * counted, and the count is reported with the next event that passes.
  */
 #include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
@@ -108,7 +108,10 @@ COLD int trace_new(uint64_t zero_ns, struct trace **ret)
 
 	if (!t || !q)
 		goto fail;
-	/* Not the ring: a record is written before it is read, and zeroes would take a page fault for each page. */
+	/*
+	 * The ring is not cleared: a record is written before it is read, and clearing would cause a page fault for
+	 * each page.
+	 */
 	memset(q, 0, offsetof(struct trace_queue, ring));
 	r = q->fd = wake_open();
 	if (r < 0)
@@ -150,10 +153,10 @@ int trace_fd(const struct trace *t)
 	return t->queue->fd;
 }
 
-/* Lock held. False when this event had its share of this second. */
+/* Lock held. False when this event has used up its budget of this second. */
 static bool rate_allows(struct rate *r, uint64_t now)
 {
-	/* Not before the window: then the event is one that is told late. */
+	/* An earlier time belongs to an event that is reported late. */
 	if ((now > r->window_start && now - r->window_start >= NSEC_PER_SEC) || !r->window_start) {
 		r->window_start = now;
 		r->in_window = 0;
@@ -165,7 +168,7 @@ static void fill(struct trace_record *r, const struct trace_def *def, const uint
 {
 	size_t used = 0;
 
-	/* Arguments that an event has not got are zeroes: the ring itself is not cleared. */
+	/* Unused arguments are set to zero, since the ring is not cleared. */
 	memset(r->arg, 0, sizeof(r->arg));
 	r->strings[0] = 0;
 	for (size_t i = 0; def->types[i]; i++) {
@@ -181,7 +184,7 @@ static void fill(struct trace_record *r, const struct trace_def *def, const uint
 		memcpy(r->strings + used, s, n);
 		r->strings[used + n] = 0;
 		r->arg[i] = used;
-		/* A third string of full length is cut short, never overrun: one byte stays for its end. */
+		/* A third string of full length is truncated: one byte is reserved for its NUL. */
 		used = MIN(used + n + 1, sizeof(r->strings) - 1);
 	}
 }
@@ -191,7 +194,7 @@ static void hand_out(struct trace *t)
 	struct trace_queue *q = t->queue;
 	struct trace_record r;
 
-	/* A sink's own event waits its turn, so that all sinks see one order. */
+	/* An event emitted by a sink is queued, so that all sinks see the same order. */
 	if (q->draining)
 		return;
 	q->draining = true;
@@ -238,7 +241,7 @@ void trace_emit(struct trace *t, enum trace_event ev, uint64_t at_ns, const uint
 	pthread_mutex_unlock(&q->lock);
 	if (!queued)
 		return;
-	/* What others have signalled stays signalled: a system call less for each event of the start-up. */
+	/* Signals of other threads stay pending: this saves a system call for each event of the start-up. */
 	if (mine)
 		hand_out(t);
 	else
@@ -261,7 +264,7 @@ void trace_drain(struct trace *t)
 	hand_out(t);
 }
 
-/* Text may come from the guest: what would break the line or drive the terminal is shown as \xNN. */
+/* Text may come from the guest: characters that break the line or control the terminal are written as \xNN. */
 static size_t format_text(const char *s, char *buf, size_t size)
 {
 	size_t at = 0;

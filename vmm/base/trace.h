@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events with a time, a thread and typed arguments. A call to trace_NAME() costs one predictable branch while nobody
- * listens. Any thread may call it and never blocks on where the words go: records queue in a bounded ring that the
- * owner's loop drains; what does not fit is counted.
+ * Events with a time, a thread and typed arguments. A call to trace_NAME() costs one predictable branch if no sink
+ * wants the event. Any thread may call it and never blocks on output: records are queued in a bounded ring that the
+ * owner's loop drains; records that do not fit are counted.
  */
 #ifndef VMM_BASE_TRACE_H
 #define VMM_BASE_TRACE_H
@@ -17,7 +17,7 @@
 #define TRACE_ARGS_MAX   4
 #define TRACE_STRING_MAX 96
 
-/* TRACE_DETAIL: hundreds of them in a boot; for the report and the trace file, and too much for a log. */
+/* TRACE_DETAIL: hundreds of events per boot, for the report and the trace file; too many for a log. */
 enum trace_level { TRACE_ERROR, TRACE_WARN, TRACE_INFO, TRACE_DEBUG, TRACE_TRACE, TRACE_DETAIL, TRACE_LEVELS };
 enum trace_kind { TRACE_KIND_PHASE, TRACE_KIND_INFO, TRACE_KIND_GUEST };
 
@@ -32,9 +32,9 @@ enum trace_event {
 
 /**
  * struct trace_def - one row of the table
- * @name: behind its NUL stand the format and the names of the arguments, each with a NUL of its own: one pointer that a
- *        start has to relocate in place of six
- * @types: a letter of U, X, S, T per argument
+ * @name: followed, after its NUL, by the format and the names of the arguments, each with its NUL: this needs one
+ *        relocation at start instead of six
+ * @types: one letter of U, X, S, T per argument
  */
 struct trace_def {
 	const char *name;
@@ -45,18 +45,18 @@ struct trace_def {
 
 extern const struct trace_def trace_defs[TRACE_EV_COUNT];
 
-/** trace_def_format() - of a row, with a % per argument */
+/** trace_def_format() - the format of a row, with one % per argument */
 const char *trace_def_format(const struct trace_def *def);
 
-/** trace_def_arg() - the name of argument @i, which the row has */
+/** trace_def_arg() - the name of argument @i, which must exist */
 const char *trace_def_arg(const struct trace_def *def, size_t i);
 
 /**
  * struct trace_record - one event that happened
- * @t_ns: since time zero (entry of main, or what the caller of trace_new() said)
+ * @t_ns: since time zero (entry of main, or the time given to trace_new())
  * @cpu_ns: CPU time of the process at that moment
- * @suppressed: how many of this event were dropped since the last record of it (rate limit, full ring)
- * @arg: by type; an S argument is an offset into @strings
+ * @suppressed: number of records of this event dropped since the last one (rate limit, full ring)
+ * @arg: depends on the type; an S argument is an offset into @strings
  */
 struct trace_record {
 	enum trace_event event;
@@ -69,7 +69,7 @@ struct trace_record {
 };
 
 /**
- * struct trace_sink - a view; called by the owner's thread only, in order
+ * struct trace_sink - an output; called by the owner's thread only, in order
  * @level: events above it are not for this sink
  */
 struct trace_sink {
@@ -81,7 +81,7 @@ struct trace_sink {
 /**
  * struct trace - shared by all threads of one VM
  * @on: per event, whether any sink wants it; written before threads start
- * The rest is private to trace.c.
+ * The other members are private to trace.c.
  */
 struct trace {
 	bool on[TRACE_EV_COUNT];
@@ -96,13 +96,16 @@ struct trace {
  */
 int trace_new(uint64_t zero_ns, struct trace **ret);
 
-/** trace_free() - drains, then frees; takes NULL. Other threads are gone by then. */
+/** trace_free() - drains, then frees; takes NULL. Other threads must have ended. */
 void trace_free(struct trace *t);
 
 /** trace_add_sink() - borrow a sink until trace_free(). Owner's thread, before others start. */
 void trace_add_sink(struct trace *t, struct trace_sink *sink);
 
-/** trace_thread_id() - of the calling thread; the kernel is asked once, so a sandboxed thread asks before it is one */
+/**
+ * trace_thread_id() - the id of the calling thread; the first call makes a system call, so a thread calls it before it
+ * is sandboxed
+ */
 int trace_thread_id(void);
 
 /** trace_fd() - readable when trace_drain() has work */
@@ -111,7 +114,7 @@ int trace_fd(const struct trace *t);
 /** trace_drain() - hand queued records to the sinks; owner's thread */
 void trace_drain(struct trace *t);
 
-/** trace_format() - the words of a record, one line, control characters as \xNN; @size is not 0; returns @buf */
+/** trace_format() - a record as one line of text, control characters as \xNN; @size is not 0; returns @buf */
 const char *trace_format(const struct trace_record *r, char *buf, size_t size);
 
 /** trace_now_ns() - CLOCK_MONOTONIC */
@@ -120,23 +123,23 @@ uint64_t trace_now_ns(void);
 /** trace_elapsed_ns() - since time zero */
 uint64_t trace_elapsed_ns(const struct trace *t);
 
-/** trace_suppressed() - how many of this event were dropped in all so far (rate limit, full ring); any thread */
+/** trace_suppressed() - total records of this event dropped so far (rate limit, full ring); any thread */
 uint64_t trace_suppressed(const struct trace *t, enum trace_event ev);
 
 /** trace_zero_ns() - time zero, CLOCK_MONOTONIC */
 uint64_t trace_zero_ns(const struct trace *t);
 
 /**
- * trace_emit() - behind the generated functions
- * @at_ns: when it happened, CLOCK_MONOTONIC
+ * trace_emit() - called by the generated functions
+ * @at_ns: time of the event, CLOCK_MONOTONIC
  * @arg: holds strings as pointers
  */
 void trace_emit(struct trace *t, enum trace_event ev, uint64_t at_ns, const uint64_t *arg);
 
 /*
- * trace_NAME(struct trace *, arguments...): one inline function per event; a NULL trace is a silent one.
- * trace_NAME_at(struct trace *, at_ns, arguments...): the same for what is known to have happened a little earlier, so
- * that sinks see times that go back by as much.
+ * trace_NAME(struct trace *, arguments...): one inline function per event; does nothing if the trace is NULL.
+ * trace_NAME_at(struct trace *, at_ns, arguments...): the same for an event that happened a little earlier; sinks may
+ * therefore see times go back.
  */
 #define TRACE_TYPE_U uint64_t
 #define TRACE_TYPE_X uint64_t

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every event the program can tell of, once. The human log, the report and the trace file are views of this table.
+ * All events of the program. The log, the report and the trace file are generated from this table.
  *
  * E(id, level, kind, "format", arguments...): one `%` in the format per argument. Argument types: U unsigned, X
- * hexadecimal, S string (copied, cut at TRACE_STRING_MAX), T a time in ns (shown as ms). Kinds: PHASE (a step of
- * start-up, of the guest's boot as its console tells it, or of teardown), INFO (anything else, in bounded number),
+ * hexadecimal, S string (copied, cut at TRACE_STRING_MAX), T a time in ns (printed as ms). Kinds: PHASE (a step of
+ * start-up, of the guest's boot according to its console, or of teardown), INFO (anything else, in bounded number),
  * GUEST (the guest can cause it at will: rate-limited). PHASE events are also rows of vmm/report/phases.c.
  *
  * Arguments are written A0, A1(type, name), A2(type, name, type, name) and so on.

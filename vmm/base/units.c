@@ -10,7 +10,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
-/* Digits of `base` from *p on; -EINVAL when there is none. */
+/* Parses digits of `base` from *p on; -EINVAL when there is none. */
 static int digits(const char **p, unsigned base, uint64_t *ret)
 {
 	const char *s = *p;

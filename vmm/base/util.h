@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small macros that every room uses: array sizes, cleanup attributes, ownership hand-over, alignment, checked sums.
+ * Small macros for all directories: array sizes, cleanup attributes, transfer of ownership, alignment, overflow checks.
  */
 #ifndef VMM_BASE_UTIL_H
 #define VMM_BASE_UTIL_H
@@ -20,10 +20,10 @@
 #define unlikely(x)       __builtin_expect(!!(x), 0)
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NONNULL           __attribute__((nonnull))
-/* Runs once in a machine's life or when something broke: for size, in a file that is otherwise built for speed. */
+/* Optimised for size in a file that is otherwise built for speed: runs once per machine, or after an error. */
 #define COLD __attribute__((cold))
 
-/* Which sanitizer this is built with, as gcc and clang say it. */
+/* Which sanitizer this is built with, by the macros of gcc and clang. */
 #ifdef __has_feature
 #define CLANG_HAS(feature) __has_feature(feature)
 #else
@@ -46,7 +46,7 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
-/* Ownership: the cleanup runs when the variable leaves its scope; TAKE_* hands the value on and disarms it. */
+/* Ownership: the cleanup runs when the variable leaves its scope; TAKE_* returns the value and disarms the cleanup. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
 static inline void cleanup_fd(int *fd)

@@ -27,7 +27,7 @@ void wake_send(int fd)
 
 	if (fd < 0)
 		return;
-	/* EAGAIN means 2^64 - 2 of them that nobody took: it is readable all the same. */
+	/* EAGAIN means that the counter is full at 2^64 - 2: it is readable all the same. */
 	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	errno = saved;

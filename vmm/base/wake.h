@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waking whoever waits for a descriptor: an eventfd of which only "readable" counts, however often it was written.
+ * Wakes a thread that waits for a descriptor: an eventfd used as a flag, however often it is written.
  */
 #ifndef VMM_BASE_WAKE_H
 #define VMM_BASE_WAKE_H
@@ -10,7 +10,7 @@
 /** wake_open() - Return: a descriptor (non-blocking, close-on-exec) that the caller owns, or a negative errno */
 int wake_open(void);
 
-/** wake_close() - takes -1, and leaves that */
+/** wake_close() - takes -1; sets it to -1 */
 void wake_close(int *fd);
 
 /**
@@ -21,9 +21,9 @@ void wake_close(int *fd);
 void wake_send(int fd);
 
 /**
- * wake_take() - make it unreadable again; -1 never was readable
+ * wake_take() - make it unreadable again; -1 is never readable
  *
- * Return: whether it was sent since the last call. Context: one read.
+ * Return: whether wake_send() was called since the last call. Context: one read.
  */
 bool wake_take(int fd);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processor's vocabulary: names of bits, registers and numbers as the manuals have them, defined here once.
+ * Names of the processor's bits, registers and numbers as in the manuals, defined once for all of vmm.
  * SDM: Intel 64 and IA-32 Architectures Software Developer's Manual; APM: AMD64 Architecture Programmer's Manual.
  */
 #ifndef VMM_BASE_X86_H
@@ -50,15 +50,15 @@
 #define APIC_EOI         0xb0
 #define APIC_SPIV        0xf0
 #define APIC_SPIV_ENABLE BIT(8)
-#define APIC_SPIV_RESET  0xff /* the vector that a reset leaves */
+#define APIC_SPIV_RESET  0xff /* the vector after a reset */
 #define APIC_LVT_LINT0   0x350
 #define APIC_LVT_LINT1   0x360
 #define APIC_MODE_NMI    (4u << 8)
 #define APIC_MODE_EXTINT (7u << 8)
 
 /*
- * Segments: SDM 3, 3.4.5 and 3.5. The attributes are bits 40 to 55 of a descriptor, which is also how VMX and KVM name
- * what a processor holds of one: type, S, DPL, P, then AVL, L, D/B and G from bit 12 on.
+ * Segments: SDM 3, 3.4.5 and 3.5. The attributes are bits 40 to 55 of a descriptor, the format that VMX and KVM use for
+ * a loaded segment, too: type, S, DPL, P, then AVL, L, D/B and G from bit 12 on.
  */
 #define SEG_TYPE(attributes) ((attributes)&0xfu)
 #define SEG_S                BIT(4)
@@ -80,7 +80,7 @@
 #define TSS_IST1 36
 #define TSS_IOPB 102
 
-/* Exceptions and the vectors that are theirs: SDM 3, table 6-1; APM 2, 8.2 */
+/* Exceptions and their vectors: SDM 3, table 6-1; APM 2, 8.2 */
 #define VECTOR_BP          3
 #define VECTOR_GP          13
 #define VECTOR_PF          14
