@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every virtio device with a driver in front of it and a host behind it, for tests of what all of them have to stand. A
+ * new device is a row of virtio_rig_kinds[].
+ */
+#ifndef TESTS_SUPPORT_VIRTIO_RIG_H
+#define TESTS_SUPPORT_VIRTIO_RIG_H
+
+#include "devices/virtio/balloon.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/net.h"
+#include "devices/virtio/rng.h"
+#include "devices/virtio/vsock.h"
+#include "tests/support/vq_driver.h"
+#include "tests/support/vsock_answers.h"
+
+#define VIRTIO_RIG_KINDS 6
+#define RIG_RAM          MIB
+
+struct virtio_rig;
+
+/**
+ * struct virtio_rig_kind - a device to be tried
+ * @takes: queues, as a mask, whose chains come back by themselves; the others' are kept until there is something for
+ *         the guest
+ * @turn: how many chains it may look at before others have their turn
+ * @make: the device, on r->d; @drop: the opposite
+ * @chain: a request that @queue takes. Return: how many buffers.
+ * @host: there is much for the guest; may be NULL
+ * @works: does the device do what it is for, as far as a driver sees it?
+ */
+struct virtio_rig_kind {
+	const char *name;
+	uint64_t features;
+	unsigned takes;
+	unsigned turn;
+	struct virtio_device *(*make)(struct virtio_rig *r);
+	void (*drop)(struct virtio_rig *r);
+	unsigned (*chain)(struct virtio_rig *r, unsigned queue, struct vqd_buf *buf);
+	void (*host)(struct virtio_rig *r);
+	bool (*works)(struct virtio_rig *r);
+};
+
+/**
+ * struct virtio_rig - a device of one kind, and what it is made of
+ * @d: the driver; owns guest RAM
+ * @printed: bytes that the console's host took
+ * @peer: the other end of a socket device's connection or of a net, -1: none
+ */
+struct virtio_rig {
+	struct vq_driver d;
+	const struct virtio_rig_kind *kind;
+	struct virtio_device *dev;
+	struct virtio_rng rng;
+	struct virtio_console console;
+	struct char_host char_host;
+	uint64_t printed;
+	struct virtio_balloon balloon;
+	struct virtio_vsock vsock;
+	struct vsock_host vsock_host;
+	struct vsock_answers vsock_answers;
+	struct virtio_net net;
+	struct net_backend backend;
+	struct disk disk;
+	struct virtio_blk blk;
+	int fd, peer;
+};
+
+extern const struct virtio_rig_kind virtio_rig_kinds[VIRTIO_RIG_KINDS];
+
+/* The queue that never runs empty, if the test has one: then a net's backend has frames without end too. */
+extern struct virtqueue *virtio_rig_fed;
+
+/* The device, attached to the driver and up to DRIVER_OK; @r is zeroed. */
+void rig_up(struct virtio_rig *r, const struct virtio_rig_kind *k);
+void rig_down(struct virtio_rig *r);
+
+/* The device alone, on the same RAM: made and attached as rig_up() does, without a driver; detached and destroyed. */
+void rig_make(struct virtio_rig *r);
+void rig_drop(struct virtio_rig *r);
+
+/* A reset, and a driver that takes all of guest RAM anew. */
+void rig_fresh(struct virtio_rig *r);
+bool rig_needs_reset(struct virtio_rig *r);
+
+/* Guest memory for a buffer. */
+struct vqd_buf rig_room(struct virtio_rig *r, uint32_t len, bool write);
+
+/* Offered and kicked. Return: the head, for rig_answered(), which runs the loop until it is back or is not to come. */
+uint16_t rig_offer(struct virtio_rig *r, unsigned queue, const struct vqd_buf *buf, unsigned nr, bool indirect);
+bool rig_answered(struct virtio_rig *r, unsigned queue, uint16_t head);
+
+/* Both at once; with the request that the kind names. */
+bool rig_ask(struct virtio_rig *r, unsigned queue, const struct vqd_buf *buf, unsigned nr);
+bool rig_ask_usual(struct virtio_rig *r, unsigned queue);
+
+#endif
