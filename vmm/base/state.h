@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of a part of a machine as bytes: what a snapshot holds of it.
+ *
+ * What is saved of a struct is a table of its fields, which saving, restoring and checking all read. Each struct becomes
+ * a section: a header of STATE_HEADER bytes, the fields behind each other in the table's order, little-endian and
+ * without padding, and a CRC-32 of all of it. The header holds the struct's name and index, and a CRC-32 of its table:
+ * a section that another version of vmm wrote, with other fields, is refused and never misread.
+ *
+ * A state that is restored is as little trusted as a guest: each field has its largest value, and what has to hold
+ * between fields is the owner's to check before it takes any.
+ */
+#ifndef VMM_BASE_STATE_H
+#define VMM_BASE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+
+#define STATE_NAME_MAX 16 /* with its end */
+#define STATE_HEADER   (STATE_NAME_MAX + 3 * 4)
+#define STATE_TRAILER  4
+
+/**
+ * struct state_field - a number, or an array of numbers of the same size
+ * @name: for errors
+ * @at: where it is in the struct
+ * @size: of one number: 1, 2, 4 or 8 bytes
+ * @nr: how many
+ * @max: the largest value of each
+ */
+struct state_field {
+	char name[20];
+	uint16_t at;
+	uint8_t size;
+	uint8_t nr;
+	uint64_t max;
+};
+
+/** struct state_table - the fields of a struct; @nr at least 1 */
+struct state_table {
+	char name[STATE_NAME_MAX];
+	const struct state_field *field;
+	size_t nr;
+};
+
+#define STATE_MEMBER(type, member) (((type *)NULL)->member)
+#define STATE_ANY(type, member)    (UINT64_MAX >> (64 - 8 * sizeof(STATE_MEMBER(type, member))))
+
+/* A row: a number up to @max, a number of any value, a boolean, an array of such up to @max each. */
+#define STATE_UP_TO(type, member, max)                                                                                 \
+	{                                                                                                              \
+#member, offsetof(type, member), sizeof(STATE_MEMBER(type, member)), 1, max                            \
+	}
+#define STATE_FIELD(type, member) STATE_UP_TO(type, member, STATE_ANY(type, member))
+#define STATE_BOOL(type, member)  STATE_UP_TO(type, member, 1)
+#define STATE_ARRAY(type, member)                                                                                      \
+	{                                                                                                              \
+#member, offsetof(type, member), sizeof(STATE_MEMBER(type, member)[0]),                                \
+			sizeof(STATE_MEMBER(type, member)) / sizeof(STATE_MEMBER(type, member)[0]),                    \
+			STATE_ANY(type, member[0])                                                                     \
+	}
+
+#define STATE_TABLE(table, name, rows) static const struct state_table table = {name, rows, ARRAY_SIZE(rows)}
+
+/**
+ * struct state_writer - where sections go
+ * @data, @size: borrowed memory
+ * @used: bytes of it; larger than @size when it was too small, and then what is in it is worth nothing
+ */
+struct state_writer {
+	uint8_t *data;
+	size_t size;
+	size_t used;
+};
+
+/** struct state_reader - where sections come from; @at of @size bytes are read */
+struct state_reader {
+	const uint8_t *data;
+	size_t size;
+	size_t at;
+};
+
+/** state_size() - bytes of a section of @table */
+size_t state_size(const struct state_table *table);
+
+/**
+ * state_put() - append a section
+ * @index: which of several structs of this kind
+ * @from: the struct
+ */
+void state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from);
+
+/**
+ * state_get() - read the next section into a struct
+ * @to: its other members stay as they are; on failure all do
+ *
+ * Return: 0; -EINVAL: it is another section, cut short, damaged, another version's, or a field is too large, with a
+ * message in @e.
+ * Trust: guest.
+ */
+int state_get(struct state_reader *r, const struct state_table *table, uint32_t index, void *to, struct err *e);
+
+/** state_refuse() - for what does not hold between fields. Return: -EINVAL, with @rule and the section's name in @e */
+int state_refuse(struct err *e, const struct state_table *table, uint32_t index, const char *rule);
+
+#endif
