@@ -233,3 +233,52 @@ void i8042_destroy(struct i8042 *k)
 	if (k)
 		pthread_mutex_destroy(&k->lock);
 }
+
+/* 0, or a command whose data byte is to come. */
+static bool takes_data(uint8_t command)
+{
+	switch (command) {
+	case 0:
+	case CMD_WRITE_RAM ... CMD_WRITE_RAM + I8042_RAM_SIZE - 1:
+	case CMD_WRITE_OUTPUT:
+	case CMD_LOOP_KEYBOARD:
+	case CMD_LOOP_AUX:
+	case CMD_TO_AUX: return true;
+	default: return false;
+	}
+}
+
+static const struct state_field i8042_fields[] = {
+	STATE_ARRAY(struct i8042_regs, ram),
+	STATE_FIELD(struct i8042_regs, output_port),
+	STATE_FIELD(struct i8042_regs, command),
+	STATE_BOOL(struct i8042_regs, after_command),
+	STATE_UP_TO(struct i8042_regs, junk, I8042_JUNK_BYTES),
+	STATE_ARRAY(struct i8042_regs, queue),
+	STATE_FIELD(struct i8042_regs, queue_status),
+	STATE_UP_TO(struct i8042_regs, queued, I8042_QUEUE_SIZE),
+	STATE_FIELD(struct i8042_regs, last),
+};
+STATE_TABLE(i8042_state, "i8042", i8042_fields);
+
+COLD void i8042_save(struct i8042 *k, struct state_writer *w)
+{
+	pthread_mutex_lock(&k->lock);
+	state_put(w, &i8042_state, 0, &k->regs);
+	pthread_mutex_unlock(&k->lock);
+}
+
+COLD int i8042_restore(struct i8042 *k, struct state_reader *r, struct err *e)
+{
+	struct i8042_regs regs = {0};
+	int ret = state_get(r, &i8042_state, 0, &regs, e);
+
+	if (ret < 0)
+		return ret;
+	if (!takes_data(regs.command))
+		return state_refuse(e, &i8042_state, 0, "no such command waits for its data");
+	pthread_mutex_lock(&k->lock);
+	k->regs = regs;
+	pthread_mutex_unlock(&k->lock);
+	return 0;
+}

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "vmm/base/device.h"
+#include "vmm/base/state.h"
 
 #define I8042_JUNK_BYTES 256 /* Linux reads 16 of them at each boot; a kexec boots again */
 #define I8042_RAM_SIZE   32
@@ -70,5 +71,15 @@ int i8042_init(struct i8042 *k, struct guest_events *events);
 
 /** i8042_destroy() - takes NULL */
 void i8042_destroy(struct i8042 *k);
+
+/**
+ * i8042_save(), i8042_restore() - the state that a guest can observe; vmm/base/state.h
+ *
+ * Answers that the guest has not read yet are part of it.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; then the device is as it was. Context: no vCPU runs. Trust: guest.
+ */
+void i8042_save(struct i8042 *k, struct state_writer *w);
+int i8042_restore(struct i8042 *k, struct state_reader *r, struct err *e);
 
 #endif

@@ -77,3 +77,31 @@ void pit_destroy(struct pit *p)
 	if (p)
 		pthread_mutex_destroy(&p->lock);
 }
+
+static const struct state_field pit_fields[] = {
+	STATE_UP_TO(struct pit_regs, speaker, PIT_SPEAKER_GATE | PIT_SPEAKER_DATA),
+	STATE_BOOL(struct pit_regs, toggle),
+	STATE_FIELD(struct pit_regs, counter),
+	STATE_BOOL(struct pit_regs, asked),
+};
+STATE_TABLE(pit_state, "pit", pit_fields);
+
+COLD void pit_save(struct pit *p, struct state_writer *w)
+{
+	pthread_mutex_lock(&p->lock);
+	state_put(w, &pit_state, 0, &p->regs);
+	pthread_mutex_unlock(&p->lock);
+}
+
+COLD int pit_restore(struct pit *p, struct state_reader *r, struct err *e)
+{
+	struct pit_regs regs = {0};
+	int ret = state_get(r, &pit_state, 0, &regs, e);
+
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&p->lock);
+	p->regs = regs;
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}

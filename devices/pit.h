@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "vmm/base/device.h"
+#include "vmm/base/state.h"
 
 #define PIT_TIMER_SIZE   4 /* three counters, control word */
 #define PIT_SPEAKER_SIZE 1
@@ -83,5 +84,15 @@ int pit_init(struct pit *p, struct pit_host *host);
 
 /** pit_destroy() - takes NULL */
 void pit_destroy(struct pit *p);
+
+/**
+ * pit_save(), pit_restore() - the state that a guest can observe; vmm/base/state.h
+ *
+ * A timer that the guest has started is the hypervisor's, and its state is not here.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; then the device is as it was. Context: no vCPU runs. Trust: guest.
+ */
+void pit_save(struct pit *p, struct state_writer *w);
+int pit_restore(struct pit *p, struct state_reader *r, struct err *e);
 
 #endif

@@ -74,3 +74,32 @@ void pm1_destroy(struct pm1 *p)
 	if (p)
 		pthread_mutex_destroy(&p->lock);
 }
+
+static const struct state_field pm1_fields[] = {
+	STATE_UP_TO(struct pm1_regs, status, PM1_WAK_STS),
+	STATE_FIELD(struct pm1_regs, enable),
+	STATE_FIELD(struct pm1_regs, control),
+};
+STATE_TABLE(pm1_state, "pm1", pm1_fields);
+
+COLD void pm1_save(struct pm1 *p, struct state_writer *w)
+{
+	pthread_mutex_lock(&p->lock);
+	state_put(w, &pm1_state, 0, &p->regs);
+	pthread_mutex_unlock(&p->lock);
+}
+
+COLD int pm1_restore(struct pm1 *p, struct state_reader *r, struct err *e)
+{
+	struct pm1_regs regs = {0};
+	int ret = state_get(r, &pm1_state, 0, &regs, e);
+
+	if (ret < 0)
+		return ret;
+	regs.status &= PM1_WAK_STS;
+	regs.control = (uint16_t)((regs.control & ~PM1_SLP_EN) | PM1_SCI_EN);
+	pthread_mutex_lock(&p->lock);
+	p->regs = regs;
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}

@@ -17,6 +17,7 @@
 
 #include "vmm/base/board.h"
 #include "vmm/base/device.h"
+#include "vmm/base/state.h"
 
 #define PM1_SCI_EN        0x0001 /* always set: there is no other mode than ACPI's */
 #define PM1_SLP_TYP_SHIFT 10     /* devices/sleep.h, as the high byte */
@@ -52,5 +53,15 @@ int pm1_init(struct pm1 *p, struct guest_events *events);
 
 /** pm1_destroy() - takes NULL */
 void pm1_destroy(struct pm1 *p);
+
+/**
+ * pm1_save(), pm1_restore() - the state that a guest can observe; vmm/base/state.h
+ *
+ * Bits that always read the same are not taken from it.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; then the device is as it was. Context: no vCPU runs. Trust: guest.
+ */
+void pm1_save(struct pm1 *p, struct state_writer *w);
+int pm1_restore(struct pm1 *p, struct state_reader *r, struct err *e);
 
 #endif

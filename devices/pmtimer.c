@@ -60,3 +60,37 @@ void pmtimer_destroy(struct pmtimer *t)
 	if (t)
 		pthread_mutex_destroy(&t->lock);
 }
+
+/* Saved, @origin_ns is how long it has been counting. */
+static const struct state_field pmtimer_fields[] = {
+	STATE_BOOL(struct pmtimer_regs, counting),
+	STATE_FIELD(struct pmtimer_regs, origin_ns),
+};
+STATE_TABLE(pmtimer_state, "pmtimer", pmtimer_fields);
+
+COLD void pmtimer_save(struct pmtimer *t, struct state_writer *w)
+{
+	struct pmtimer_regs regs;
+
+	pthread_mutex_lock(&t->lock);
+	regs = t->regs;
+	if (regs.counting)
+		regs.origin_ns = t->now(t) - regs.origin_ns;
+	state_put(w, &pmtimer_state, 0, &regs);
+	pthread_mutex_unlock(&t->lock);
+}
+
+COLD int pmtimer_restore(struct pmtimer *t, struct state_reader *r, struct err *e)
+{
+	struct pmtimer_regs regs = {0};
+	int ret = state_get(r, &pmtimer_state, 0, &regs, e);
+
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&t->lock);
+	if (regs.counting)
+		regs.origin_ns = t->now(t) - regs.origin_ns;
+	t->regs = regs;
+	pthread_mutex_unlock(&t->lock);
+	return 0;
+}

@@ -19,6 +19,7 @@
 
 #include "vmm/base/board.h"
 #include "vmm/base/device.h"
+#include "vmm/base/state.h"
 
 #define PMTIMER_HZ    3579545
 #define PMTIMER_FIRST 0x100000 /* the first value; its low 24 bits, all that many guests look at, are not all ones */
@@ -65,5 +66,15 @@ int pmtimer_init(struct pmtimer *t, struct pmtimer_host *host);
 
 /** pmtimer_destroy() - takes NULL */
 void pmtimer_destroy(struct pmtimer *t);
+
+/**
+ * pmtimer_save(), pmtimer_restore() - the state that a guest can observe; vmm/base/state.h
+ *
+ * The count goes on where it was: the time between the two is not part of it.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; then the device is as it was. Context: no vCPU runs. Trust: guest.
+ */
+void pmtimer_save(struct pmtimer *t, struct state_writer *w);
+int pmtimer_restore(struct pmtimer *t, struct state_reader *r, struct err *e);
 
 #endif

@@ -93,3 +93,34 @@ void power_destroy(struct power *p)
 	if (p)
 		pthread_mutex_destroy(&p->lock);
 }
+
+static const struct state_field power_fields[] = {
+	STATE_UP_TO(struct power_regs, sleep_type, SLEEP_TYP_MASK),
+	STATE_UP_TO(struct power_regs, sleep_status, POWER_WAK_STS),
+	STATE_UP_TO(struct power_regs, event, POWER_EVENT_BUTTON),
+};
+STATE_TABLE(power_state, "power", power_fields);
+
+COLD void power_save(struct power *p, struct state_writer *w)
+{
+	pthread_mutex_lock(&p->lock);
+	state_put(w, &power_state, 0, &p->regs);
+	pthread_mutex_unlock(&p->lock);
+}
+
+COLD int power_restore(struct power *p, struct state_reader *r, struct err *e)
+{
+	struct power_regs regs = {0};
+	int ret = state_get(r, &power_state, 0, &regs, e);
+
+	if (ret < 0)
+		return ret;
+	regs.sleep_type &= SLEEP_TYP_MASK;
+	regs.sleep_status &= POWER_WAK_STS;
+	pthread_mutex_lock(&p->lock);
+	p->regs = regs;
+	if (regs.event)
+		irq_raise(p->irq);
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}

@@ -16,6 +16,7 @@
 #include "vmm/base/board.h"
 #include "vmm/base/device.h"
 #include "vmm/base/irq.h"
+#include "vmm/base/state.h"
 
 #define POWER_WAK_STS 0x80
 
@@ -70,5 +71,15 @@ void power_press_button(struct power *p);
  * Context: any thread.
  */
 bool power_button_waits(struct power *p);
+
+/**
+ * power_save(), power_restore() - the state that a guest can observe; vmm/base/state.h
+ *
+ * A press that the guest has not read interrupts it again, since the pulse may have been lost.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; then the device is as it was. Context: no vCPU runs. Trust: guest.
+ */
+void power_save(struct power *p, struct state_writer *w);
+int power_restore(struct power *p, struct state_reader *r, struct err *e);
 
 #endif

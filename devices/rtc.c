@@ -25,8 +25,9 @@
 #define SECONDS_PER_DAY  INT64_C(86400)
 #define DAYS_BEFORE_1970 719162 /* from the first day of year 1 */
 #define BASE_KIB         640
-#define RTC_DIVIDER_HELD 0x60 /* register A: both bits set hold the divider in reset */
-#define PS2_CENTURY      0x37 /* where a PS/2 has the century */
+#define OFFSET_MAX_S     INT64_C(1000000000000) /* 31,000 years; the fields hold 26,000 */
+#define RTC_DIVIDER_HELD 0x60                   /* register A: both bits set hold the divider in reset */
+#define PS2_CENTURY      0x37                   /* where a PS/2 has the century */
 
 struct date {
 	int64_t year; /* at least 1 */
@@ -302,4 +303,34 @@ void rtc_destroy(struct rtc *r)
 {
 	if (r)
 		pthread_mutex_destroy(&r->lock);
+}
+
+static const struct state_field rtc_fields[] = {
+	STATE_UP_TO(struct rtc_regs, index, RTC_RAM_SIZE - 1),
+	STATE_ARRAY(struct rtc_regs, ram),
+	STATE_FIELD(struct rtc_regs, offset_s),
+};
+STATE_TABLE(rtc_state, "rtc", rtc_fields);
+
+COLD void rtc_save(struct rtc *rtc, struct state_writer *w)
+{
+	pthread_mutex_lock(&rtc->lock);
+	state_put(w, &rtc_state, 0, &rtc->regs);
+	pthread_mutex_unlock(&rtc->lock);
+}
+
+COLD int rtc_restore(struct rtc *rtc, struct state_reader *r, struct err *e)
+{
+	struct rtc_regs regs = {.fields_ns = FIELDS_STALE};
+	int ret = state_get(r, &rtc_state, 0, &regs, e);
+
+	if (ret < 0)
+		return ret;
+	if (regs.offset_s < -OFFSET_MAX_S || regs.offset_s > OFFSET_MAX_S)
+		return state_refuse(e, &rtc_state, 0, "a time that no date sets");
+	regs.ram[RTC_A] &= (uint8_t)~RTC_A_UIP;
+	pthread_mutex_lock(&rtc->lock);
+	rtc->regs = regs;
+	pthread_mutex_unlock(&rtc->lock);
+	return 0;
 }

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "vmm/base/device.h"
+#include "vmm/base/state.h"
 
 #define RTC_SIZE     2 /* index, data */
 #define RTC_RAM_SIZE 128
@@ -92,5 +93,15 @@ int rtc_init(struct rtc *r, uint64_t ram_size);
 
 /** rtc_destroy() - takes NULL */
 void rtc_destroy(struct rtc *r);
+
+/**
+ * rtc_save(), rtc_restore() - the state that a guest can observe; vmm/base/state.h
+ *
+ * The time goes on with the host's; what the guest set it off by stays.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; then the device is as it was. Context: no vCPU runs. Trust: guest.
+ */
+void rtc_save(struct rtc *rtc, struct state_writer *w);
+int rtc_restore(struct rtc *rtc, struct state_reader *r, struct err *e);
 
 #endif

@@ -460,18 +460,25 @@ static int uart_rx_break(struct char_guest *g)
 	return put_on_wire(container_of(g, struct uart, guest), &zero, 1, true) ? 0 : -EAGAIN;
 }
 
-static void uart_tx_room(struct char_guest *g)
+/* The host may take again what it refused. */
+static void offer_again(struct uart *u)
 {
-	struct uart *u = container_of(g, struct uart, guest);
 	struct uart_regs *r = &u->regs;
 
-	pthread_mutex_lock(&u->lock);
 	r->tx_refused = false;
 	if (r->tx.count) {
 		tx_flush(u);
 		r->thr_pending = !r->tx.count;
 	}
 	settle(u);
+}
+
+static void uart_tx_room(struct char_guest *g)
+{
+	struct uart *u = container_of(g, struct uart, guest);
+
+	pthread_mutex_lock(&u->lock);
+	offer_again(u);
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -494,4 +501,78 @@ void uart_destroy(struct uart *u)
 {
 	if (u)
 		pthread_mutex_destroy(&u->lock);
+}
+
+#define FIFO_FIELDS(fifo)                                                                                              \
+	STATE_ARRAY(struct uart_regs, fifo.data), STATE_UP_TO(struct uart_regs, fifo.head, UART_FIFO_DEPTH - 1),       \
+		STATE_UP_TO(struct uart_regs, fifo.count, UART_FIFO_DEPTH), STATE_FIELD(struct uart_regs, fifo.brk)
+
+static const struct state_field uart_fields[] = {
+	STATE_UP_TO(struct uart_regs, ier, IER_MASK),
+	STATE_FIELD(struct uart_regs, fcr),
+	STATE_FIELD(struct uart_regs, lcr),
+	STATE_UP_TO(struct uart_regs, mcr, MCR_MASK),
+	STATE_FIELD(struct uart_regs, msr),
+	STATE_FIELD(struct uart_regs, scr),
+	STATE_FIELD(struct uart_regs, dll),
+	STATE_FIELD(struct uart_regs, dlm),
+	STATE_BOOL(struct uart_regs, overrun),
+	STATE_BOOL(struct uart_regs, thr_pending),
+	STATE_BOOL(struct uart_regs, irq_high),
+	STATE_BOOL(struct uart_regs, rts_used),
+	STATE_BOOL(struct uart_regs, idle),
+	STATE_UP_TO(struct uart_regs, idle_polls, UART_POLLS),
+	STATE_UP_TO(struct uart_regs, burst, UART_FIFO_DEPTH),
+	FIFO_FIELDS(rx),
+	FIFO_FIELDS(wire),
+	FIFO_FIELDS(tx),
+};
+STATE_TABLE(uart_state, "uart", uart_fields);
+
+/* A break is at a place that is in use; none of them is sent. */
+static bool breaks_are_in(const struct uart_fifo *f)
+{
+	uint16_t used = 0;
+
+	for (unsigned i = 0; i < f->count; i++)
+		used |= (uint16_t)BIT((f->head + i) % UART_FIFO_DEPTH);
+	return !(f->brk & ~used);
+}
+
+/* What every entry into the device keeps true. */
+static const char *rule_of(const struct uart_regs *r)
+{
+	if (r->fcr & ~(fifos_on(r) ? UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_MASK : 0))
+		return "FIFOs that are off have a trigger level";
+	if (r->rx.count > rx_depth(r))
+		return "more input than fits";
+	if (!breaks_are_in(&r->rx) || !breaks_are_in(&r->wire) || r->tx.brk)
+		return "a BREAK where there is no byte";
+	return NULL;
+}
+
+COLD void uart_save(struct uart *u, struct state_writer *w)
+{
+	pthread_mutex_lock(&u->lock);
+	state_put(w, &uart_state, 0, &u->regs);
+	pthread_mutex_unlock(&u->lock);
+}
+
+COLD int uart_restore(struct uart *u, struct state_reader *r, struct err *e)
+{
+	struct uart_regs regs = {.polled_only = u->irq->fd < 0, .rx_refused = true};
+	const char *rule;
+	int ret = state_get(r, &uart_state, 0, &regs, e);
+
+	if (ret < 0)
+		return ret;
+	rule = rule_of(&regs);
+	if (rule)
+		return state_refuse(e, &uart_state, 0, rule);
+	pthread_mutex_lock(&u->lock);
+	regs.irq_high = false;
+	u->regs = regs;
+	offer_again(u);
+	pthread_mutex_unlock(&u->lock);
+	return 0;
 }

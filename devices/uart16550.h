@@ -26,6 +26,7 @@
 #include "vmm/base/chardev.h"
 #include "vmm/base/device.h"
 #include "vmm/base/irq.h"
+#include "vmm/base/state.h"
 
 #define UART_SIZE       8 /* registers, one byte each */
 #define UART_FIFO_DEPTH 16
@@ -114,5 +115,17 @@ int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host);
 
 /** uart_destroy() - takes NULL; no thread may be in the device any more */
 void uart_destroy(struct uart *u);
+
+/**
+ * uart_save(), uart_restore() - the state that a guest can observe; vmm/base/state.h
+ *
+ * uart_restore() takes it or leaves the port as it is. What waits for the host is offered to it again, and the host hears
+ * that there may be room; an interrupt that was high is raised anew, since a pulse may have been under way when the state
+ * was saved. Whether the port has an interrupt line is not part of the state.
+ *
+ * Return: 0 or -EINVAL, with a message in @e. Context: no vCPU runs. Trust: guest.
+ */
+void uart_save(struct uart *u, struct state_writer *w);
+int uart_restore(struct uart *u, struct state_reader *r, struct err *e);
 
 #endif

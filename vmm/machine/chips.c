@@ -125,6 +125,29 @@ const struct irq_line *chips_irq(const struct chips *c, const struct board_part 
 	return part && part->irq != NO_IRQ ? (const struct irq_line *)((const char *)c + part->irq) : NULL;
 }
 
+void chips_save(struct chips *c, struct state_writer *w)
+{
+	uart_save(&c->uart, w);
+	i8042_save(&c->i8042, w);
+	pit_save(&c->pit, w);
+	rtc_save(&c->rtc, w);
+	pm1_save(&c->pm1, w);
+	pmtimer_save(&c->pmtimer, w);
+	power_save(&c->power, w);
+}
+
+int chips_restore(struct chips *c, struct state_reader *r, struct err *e)
+{
+	int ret = uart_restore(&c->uart, r, e);
+
+	ret = ret < 0 ? ret : i8042_restore(&c->i8042, r, e);
+	ret = ret < 0 ? ret : pit_restore(&c->pit, r, e);
+	ret = ret < 0 ? ret : rtc_restore(&c->rtc, r, e);
+	ret = ret < 0 ? ret : pm1_restore(&c->pm1, r, e);
+	ret = ret < 0 ? ret : pmtimer_restore(&c->pmtimer, r, e);
+	return ret < 0 ? ret : power_restore(&c->power, r, e);
+}
+
 void chips_destroy(struct chips *c)
 {
 	uart_destroy(&c->uart);

@@ -62,6 +62,17 @@ struct device *chips_device(struct chips *c, const struct board_part *p);
 /** chips_irq() - the interrupt line of such a part; NULL: it has none */
 const struct irq_line *chips_irq(const struct chips *c, const struct board_part *p);
 
+/**
+ * chips_save(), chips_restore() - the state of all of them, a section each; vmm/base/state.h
+ *
+ * The chips are there, and made with the same board. On failure some may have been restored, others not: the machine is
+ * good for nothing else then.
+ *
+ * Return: 0 or -EINVAL, with a message in @e. Context: the vCPUs are held. Trust: guest.
+ */
+void chips_save(struct chips *c, struct state_writer *w);
+int chips_restore(struct chips *c, struct state_reader *r, struct err *e);
+
 /** chips_destroy() - takes CHIPS_NONE and what is half-built; no thread is in a chip any more */
 void chips_destroy(struct chips *c);
 
