@@ -355,6 +355,14 @@ static void balloon_activate(struct virtio_device *dev)
 		take_stats(container_of(dev, struct virtio_balloon, dev));
 }
 
+static const struct state_field balloon_fields[] = {
+	STATE_FIELD(struct virtio_balloon, target),
+	STATE_FIELD(struct virtio_balloon, actual),
+	STATE_FIELD(struct virtio_balloon, poison),
+	STATE_ARRAY(struct virtio_balloon, done),
+};
+STATE_TABLE(balloon_state, "virtio-balloon", balloon_fields);
+
 static const struct virtio_ops balloon_ops = {
 	.activate = balloon_activate,
 	.reset = balloon_reset,
@@ -362,6 +370,7 @@ static const struct virtio_ops balloon_ops = {
 	.kick = balloon_kick,
 	.config_read = balloon_config_read,
 	.config_write = balloon_config_write,
+	.state = &balloon_state,
 };
 
 static void on_asked(struct loop_timer *t)

@@ -420,12 +420,18 @@ static void blk_config_write(struct virtio_device *dev, uint32_t offset, const v
 		container_of(dev, struct virtio_blk, dev)->writeback = *(const uint8_t *)data != 0;
 }
 
+static const struct state_field blk_fields[] = {
+	STATE_BOOL(struct virtio_blk, writeback),
+};
+STATE_TABLE(blk_state, "virtio-blk", blk_fields);
+
 static const struct virtio_ops blk_ops = {
 	.reset = blk_reset,
 	.queue_reset = blk_queue_reset,
 	.kick = blk_kick,
 	.config_read = blk_config_read,
 	.config_write = blk_config_write,
+	.state = &blk_state,
 };
 
 static void fill_config(struct virtio_blk *b, const struct disk *d)

@@ -252,11 +252,18 @@ bool virtio_console_active(struct virtio_console *c)
 	return active;
 }
 
+static const struct state_field console_fields[] = {
+	STATE_FIELD(struct virtio_console, tx_done),
+	STATE_BOOL(struct virtio_console, rx_open),
+};
+STATE_TABLE(console_state, "virtio-console", console_fields);
+
 static const struct virtio_ops console_ops = {
 	.activate = console_activate,
 	.reset = console_reset,
 	.queue_reset = console_queue_reset,
 	.kick = console_kick,
+	.state = &console_state,
 };
 
 COLD int virtio_console_init(struct virtio_console *c, struct char_host *host, const struct gmem *mem,

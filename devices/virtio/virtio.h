@@ -43,6 +43,7 @@
 
 #include "devices/virtio/virtqueue.h"
 #include "vmm/base/loop.h"
+#include "vmm/base/state.h"
 #include "vmm/base/trace.h"
 
 #define VIRTIO_QUEUES_MAX 8
@@ -75,8 +76,11 @@ struct virtio_device;
  * @kick: the driver has work in queue @index. From the queue's loop, while @driver_ok and only when the queue is ready.
  * @config_read: fill @len bytes of device-specific configuration from @offset; outside of it: zeroes
  * @config_write: take @len bytes; registers that are read-only ignore the write
+ * @state: what is saved of the device's own struct, whose first member is the struct virtio_device
+ * @restored: the state has been restored, @state with it, and @activate called if the driver had set DRIVER_OK; every
+ *            queue is kicked after it
  *
- * All but @kick may be NULL: nothing to do, or no configuration.
+ * All but @kick may be NULL: nothing to do, no configuration, no state but that of the transport and the queues.
  */
 struct virtio_ops {
 	void (*activate)(struct virtio_device *dev);
@@ -85,6 +89,8 @@ struct virtio_ops {
 	void (*kick)(struct virtio_device *dev, unsigned index);
 	void (*config_read)(struct virtio_device *dev, uint32_t offset, void *data, unsigned len);
 	void (*config_write)(struct virtio_device *dev, uint32_t offset, const void *data, unsigned len);
+	const struct state_table *state;
+	void (*restored)(struct virtio_device *dev);
 };
 
 /**

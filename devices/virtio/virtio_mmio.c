@@ -24,6 +24,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/le.h"
 #include "vmm/base/wake.h"
 
@@ -453,4 +454,177 @@ COLD void virtio_mmio_destroy(struct virtio_mmio *t)
 		wake_close(&t->kick_fd[i]);
 	}
 	t->device = NULL;
+}
+
+/* --- Saved and restored ------------------------------------------------------------------------------------------ */
+
+/**
+ * struct identity - which device it is: the state of another one is refused
+ * @features: what it offers
+ */
+struct identity {
+	uint32_t id;
+	uint32_t nr_queues;
+	uint64_t features;
+};
+
+static const struct state_field identity_fields[] = {
+	STATE_FIELD(struct identity, id),
+	STATE_UP_TO(struct identity, nr_queues, VIRTIO_QUEUES_MAX),
+	STATE_FIELD(struct identity, features),
+};
+STATE_TABLE(identity_state, "virtio", identity_fields);
+
+static const struct state_field regs_fields[] = {
+	STATE_FIELD(struct virtio_mmio_regs, device_features_sel),
+	STATE_FIELD(struct virtio_mmio_regs, driver_features_sel),
+	STATE_FIELD(struct virtio_mmio_regs, driver_features),
+	STATE_FIELD(struct virtio_mmio_regs, queue_sel),
+	STATE_UP_TO(struct virtio_mmio_regs, status, UINT8_MAX),
+	STATE_UP_TO(struct virtio_mmio_regs, interrupt_status, INTERRUPT_VRING | INTERRUPT_CONFIG),
+	STATE_FIELD(struct virtio_mmio_regs, config_generation),
+};
+STATE_TABLE(regs_state, "virtio-mmio", regs_fields);
+
+/*
+ * What is not here follows from features and status. With nothing taken that has not been returned, both positions are
+ * one. Whether the driver wants an interrupt is looked up anew: at worst it gets one more.
+ */
+static const struct state_field queue_fields[] = {
+	STATE_BOOL(struct virtqueue, ready),
+	STATE_FIELD(struct virtqueue, size),
+	STATE_FIELD(struct virtqueue, desc),
+	STATE_FIELD(struct virtqueue, avail),
+	STATE_FIELD(struct virtqueue, used),
+	STATE_FIELD(struct virtqueue, next_used),
+};
+STATE_TABLE(queue_state, "virtqueue", queue_fields);
+
+COLD void virtio_mmio_save(struct virtio_mmio *t, uint32_t index, struct state_writer *w)
+{
+	struct virtio_device *d = t->device;
+
+	pthread_mutex_lock(&d->lock);
+	assert(!virtio_working(d));
+	read_status(t); /* a reset that was waiting for work is over */
+	state_put(w, &identity_state, index, &(struct identity){d->id, d->nr_queues, offered(t)});
+	state_put(w, &regs_state, index, &t->regs);
+	for (unsigned i = 0; i < d->nr_queues; i++) {
+		const struct virtqueue *q = &d->queue[i];
+
+		assert((uint16_t)(q->next_avail - q->in_flight) == q->next_used);
+		state_put(w, &queue_state, i, q);
+	}
+	if (d->ops->state)
+		state_put(w, d->ops->state, index, d);
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* What the status machine never lets happen. */
+static const char *impossible(const struct virtio_mmio *t, const struct virtio_mmio_regs *r)
+{
+	if (r->status & ~(uint32_t)(STATUS_OF_DRIVER | STATUS_NEEDS_RESET))
+		return "a status that no driver can set";
+	if ((r->status & STATUS_DRIVER_OK) && !(r->status & STATUS_FEATURES_OK))
+		return "DRIVER_OK without FEATURES_OK";
+	if (!(r->status & STATUS_FEATURES_OK))
+		return NULL;
+	if (!(r->status & STATUS_DRIVER))
+		return "FEATURES_OK without DRIVER";
+	if (r->driver_features & ~offered(t))
+		return "features that this device does not offer";
+	return r->driver_features & VIRTIO_F_VERSION_1 ? NULL : "FEATURES_OK without VERSION_1";
+}
+
+static int restore_queue(struct virtio_mmio *t, unsigned i, struct state_reader *r, struct err *e)
+{
+	struct virtqueue *q = &t->device->queue[i];
+	bool ready;
+	int ret = state_get(r, &queue_state, i, q, e);
+
+	if (ret < 0)
+		return ret;
+	ready = q->ready;
+	q->ready = false;
+	q->next_avail = q->next_used;
+	q->event_idx = virtio_has(t->device, VIRTIO_F_EVENT_IDX);
+	q->indirect = virtio_has(t->device, VIRTIO_F_INDIRECT_DESC);
+	if (ready && !(t->regs.status & STATUS_FEATURES_OK))
+		return state_refuse(e, &queue_state, i, "ready without FEATURES_OK");
+	if (ready && vq_start(q) < 0)
+		return state_refuse(e, &queue_state, i, q->rule);
+	return 0;
+}
+
+/* The driver has been here: the device does what it would have done then. */
+static void go_on(struct virtio_mmio *t)
+{
+	struct virtio_device *d = t->device;
+
+	if (t->regs.status & STATUS_NEEDS_RESET) {
+		for (unsigned i = 0; i < d->nr_queues; i++)
+			d->queue[i].broken = true;
+	} else if (t->regs.status & STATUS_DRIVER_OK) {
+		d->driver_ok = true;
+		if (d->ops->activate)
+			d->ops->activate(d);
+	}
+	d->driven = t->regs.status & STATUS_DRIVER_OK;
+	if (d->ops->restored)
+		d->ops->restored(d);
+	if (t->regs.interrupt_status && (t->regs.status & STATUS_DRIVER_OK))
+		irq_raise(t->irq);
+	for (unsigned i = 0; i < d->nr_queues; i++)
+		kick(t, i);
+}
+
+static int check_identity(const struct virtio_mmio *t, uint32_t index, struct state_reader *r, struct err *e)
+{
+	const struct virtio_device *d = t->device;
+	struct identity was = {0};
+	int ret = state_get(r, &identity_state, index, &was, e);
+
+	if (ret < 0)
+		return ret;
+	if (was.id != d->id || was.nr_queues != d->nr_queues)
+		return state_refuse(e, &identity_state, index, "it is another device");
+	return was.features == offered(t) ? 0 : state_refuse(e, &identity_state, index, "it offered other features");
+}
+
+static int restore_regs(struct virtio_mmio *t, uint32_t index, struct state_reader *r, struct err *e)
+{
+	struct virtio_mmio_regs regs = {0};
+	int ret = state_get(r, &regs_state, index, &regs, e);
+	const char *rule = ret < 0 ? NULL : impossible(t, &regs);
+
+	if (rule)
+		return state_refuse(e, &regs_state, index, rule);
+	if (ret < 0)
+		return ret;
+	t->regs = regs;
+	t->device->driver_features = regs.status & STATUS_FEATURES_OK ? regs.driver_features : 0;
+	return 0;
+}
+
+COLD int virtio_mmio_restore(struct virtio_mmio *t, uint32_t index, struct state_reader *r, struct err *e)
+{
+	struct virtio_device *d = t->device;
+	int ret;
+
+	pthread_mutex_lock(&d->lock);
+	ret = check_identity(t, index, r, e);
+	if (ret == 0)
+		ret = restore_regs(t, index, r, e);
+	for (unsigned i = 0; ret == 0 && i < d->nr_queues; i++)
+		ret = restore_queue(t, i, r, e);
+	if (ret == 0 && d->ops->state)
+		ret = state_get(r, d->ops->state, index, d, e);
+	if (ret == 0)
+		go_on(t);
+	else
+		reset(t);
+	show_config(t);
+	show_state(t);
+	pthread_mutex_unlock(&d->lock);
+	return ret;
 }

@@ -67,6 +67,27 @@ int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct
  */
 void virtio_mmio_show(struct virtio_mmio *t, void *page);
 
+/**
+ * virtio_mmio_save() - registers, queues and the device's own state, a section each; vmm/base/state.h
+ * @index: which device of the machine
+ *
+ * Chains that the device has taken from a queue and not returned (receive buffers, a balloon's statistics) are saved as
+ * not taken: it takes them again.
+ * Context: virtio_hold() has returned 0 and virtio_release() is not called yet; no vCPU runs.
+ */
+void virtio_mmio_save(struct virtio_mmio *t, uint32_t index, struct state_writer *w);
+
+/**
+ * virtio_mmio_restore() - the state of such a device, into one that no driver has touched
+ *
+ * Everything is checked as if the driver had just written it: features, status, rings inside RAM. Then the device goes
+ * on: DRIVER_OK is set anew, an interrupt that the driver has not acknowledged is raised again, each queue is kicked.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; the device is then as after a reset.
+ * Context: guest RAM is in place, no vCPU runs. Trust: guest.
+ */
+int virtio_mmio_restore(struct virtio_mmio *t, uint32_t index, struct state_reader *r, struct err *e);
+
 /** virtio_mmio_destroy() - takes NULL and a zeroed struct; the vCPUs are stopped */
 void virtio_mmio_destroy(struct virtio_mmio *t);
 

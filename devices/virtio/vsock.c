@@ -398,11 +398,30 @@ static void clean_up(struct virtio_vsock *v)
 	v->was_reset = false;
 }
 
+/* 5.10.6.7: all connections are gone, and the guest's address may be another. */
+static void put_transport_reset(struct virtio_vsock *v)
+{
+	const uint8_t event[4] = {0}; /* VIRTIO_VSOCK_EVENT_TRANSPORT_RESET */
+
+	if (virtio_pop(&v->dev, EVENT, &v->chain)) {
+		size_t n = vq_write(v->chain.in, v->chain.in_nr, 0, event, sizeof(event));
+
+		v->was_restored = n < sizeof(event);
+		virtio_push(&v->dev, EVENT, v->chain.head, (uint32_t)n);
+		virtio_flush(&v->dev, EVENT);
+	}
+	if (v->was_restored && v->dev.driver_ok && vq_listen(&v->dev.queue[EVENT]))
+		virtio_again(&v->dev, EVENT);
+}
+
 static void turn(struct virtio_vsock *v)
 {
 	bool more_tx = false, more_rx = false;
 
 	clean_up(v);
+	/* Before any packet of a new connection. */
+	if (v->was_restored)
+		put_transport_reset(v);
 	if (v->dev.driver_ok)
 		more_tx = take_tx(v);
 	if (v->dev.driver_ok)
@@ -469,8 +488,11 @@ static void on_deadlines(struct loop_timer *t)
 
 static void vsock_kick(struct virtio_device *dev, unsigned index)
 {
-	if (index != EVENT) /* its buffers are for a migration that never comes (5.10.6.7) */
-		turn(container_of(dev, struct virtio_vsock, dev));
+	struct virtio_vsock *v = container_of(dev, struct virtio_vsock, dev);
+
+	/* The buffers of EVENT are for a guest that goes on elsewhere. */
+	if (index != EVENT || v->was_restored)
+		turn(v);
 }
 
 static void vsock_reset(struct virtio_device *dev)
@@ -478,7 +500,14 @@ static void vsock_reset(struct virtio_device *dev)
 	struct virtio_vsock *v = container_of(dev, struct virtio_vsock, dev);
 
 	v->was_reset = true;
+	v->was_restored = false;
 	wake(v);
+}
+
+/* What the connections were attached to is with the machine that was saved. */
+static void vsock_restored(struct virtio_device *dev)
+{
+	container_of(dev, struct virtio_vsock, dev)->was_restored = dev->driver_ok;
 }
 
 /* 5.10.4: struct virtio_vsock_config */
@@ -494,6 +523,7 @@ static const struct virtio_ops vsock_ops = {
 	.reset = vsock_reset,
 	.kick = vsock_kick,
 	.config_read = vsock_config_read,
+	.restored = vsock_restored,
 };
 
 int virtio_vsock_dial(struct virtio_vsock *v, int fd, uint32_t port)

@@ -124,6 +124,7 @@ struct vsock_rst {
  * @conn_turn: the next buffer is a connection's, not a RST's, when both want it
  * @wake: an eventfd: continues a turn that was cut short
  * @was_reset: the driver has reset the device, and the connections are still to be closed
+ * @was_restored: the driver is still to hear that its connections are gone (5.10.6.7)
  * @deadlines: looks at them once a second while there are any
  */
 struct virtio_vsock {
@@ -140,6 +141,7 @@ struct virtio_vsock {
 	bool conn_turn;
 	struct loop_source wake;
 	bool was_reset;
+	bool was_restored;
 	struct loop_timer deadlines;
 	bool deadlines_armed;
 	struct vq_chain chain;

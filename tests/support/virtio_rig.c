@@ -105,7 +105,12 @@ static bool rng_works(struct virtio_rig *r)
 
 static size_t print(struct char_host *h, const uint8_t *data, size_t n)
 {
-	container_of(h, struct virtio_rig, char_host)->printed += n;
+	struct virtio_rig *r = container_of(h, struct virtio_rig, char_host);
+
+	if (r->console_full)
+		n = MIN(n, r->console_room);
+	r->console_room -= MIN(n, r->console_room);
+	r->printed += n;
 	return n;
 }
 

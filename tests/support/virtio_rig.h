@@ -46,6 +46,7 @@ struct virtio_rig_kind {
  * struct virtio_rig - a device of one kind, and what it is made of
  * @d: the driver; owns guest RAM
  * @printed: bytes that the console's host took
+ * @console_full: it takes @console_room more, and nothing after them
  * @peer: the other end of a socket device's connection or of a net, -1: none
  */
 struct virtio_rig {
@@ -56,6 +57,8 @@ struct virtio_rig {
 	struct virtio_console console;
 	struct char_host char_host;
 	uint64_t printed;
+	bool console_full;
+	size_t console_room;
 	struct virtio_balloon balloon;
 	struct virtio_vsock vsock;
 	struct vsock_host vsock_host;

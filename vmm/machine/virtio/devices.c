@@ -196,6 +196,21 @@ void virtio_devices_release(struct virtio_devices *s)
 		virtio_release(s->slot[i].mmio.device);
 }
 
+void virtio_devices_save(struct virtio_devices *s, struct state_writer *w)
+{
+	for (unsigned i = 0; i < s->nr; i++)
+		virtio_mmio_save(&s->slot[i].mmio, i, w);
+}
+
+int virtio_devices_restore(struct virtio_devices *s, struct state_reader *r, struct err *e)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < s->nr; i++)
+		ret = virtio_mmio_restore(&s->slot[i].mmio, i, r, e);
+	return ret;
+}
+
 static void quit_own(struct virtio_devices *s)
 {
 	for_each_virtio_kind(kind) for (size_t i = 0; kind->ops->quit && i < units_of(s, kind)->nr; i++)

@@ -102,6 +102,17 @@ const char *virtio_devices_hold(struct virtio_devices *s);
 void virtio_devices_release(struct virtio_devices *s);
 
 /**
+ * virtio_devices_save(), virtio_devices_restore() - the state of all of them; vmm/base/state.h
+ *
+ * Restored into devices that were made with the same configuration, and that no driver has touched.
+ *
+ * Return: 0 or -EINVAL, with a message in @e; the machine is then good for nothing else.
+ * Context: the CPUs held; saved between virtio_devices_hold() and virtio_devices_release(). Trust: guest.
+ */
+void virtio_devices_save(struct virtio_devices *s, struct state_writer *w);
+int virtio_devices_restore(struct virtio_devices *s, struct state_reader *r, struct err *e);
+
+/**
  * virtio_devices_stop() - end those threads, once the CPUs have stopped
  *
  * A thread that hangs in a system call (a disk behind a network that does not answer) is left behind.
