@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Subcommands that are scripts of their own: `vmm initramfs` and `vmm kernel`. They are looked for at the place that
- * meson's libexecdir has from its bindir, so that an installed tree can be moved as a whole; in a build directory the same
- * place leads to scripts/.
+ * meson's libexecdir has from its bindir, so that an installed tree can be moved as a whole; in a build directory the
+ * same place leads to scripts/.
  */
 #ifndef CMD_TOOL_H
 #define CMD_TOOL_H

@@ -119,9 +119,9 @@ void uart_destroy(struct uart *u);
 /**
  * uart_save(), uart_restore() - the state that a guest can observe; vmm/base/state.h
  *
- * uart_restore() takes it or leaves the port as it is. What waits for the host is offered to it again, and the host hears
- * that there may be room; an interrupt that was high is raised anew, since a pulse may have been under way when the state
- * was saved. Whether the port has an interrupt line is not part of the state.
+ * uart_restore() takes it or leaves the port as it is. What waits for the host is offered to it again, and the host
+ * hears that there may be room; an interrupt that was high is raised anew, since a pulse may have been under way when
+ * the state was saved. Whether the port has an interrupt line is not part of the state.
  *
  * Return: 0 or -EINVAL, with a message in @e. Context: no vCPU runs. Trust: guest.
  */

@@ -2,10 +2,10 @@
 /*
  * The state of a part of a machine as bytes: what a snapshot holds of it.
  *
- * What is saved of a struct is a table of its fields, which saving, restoring and checking all read. Each struct becomes
- * a section: a header of STATE_HEADER bytes, the fields behind each other in the table's order, little-endian and
- * without padding, and a CRC-32 of all of it. The header holds the struct's name and index, and a CRC-32 of its table:
- * a section that another version of vmm wrote, with other fields, is refused and never misread.
+ * What is saved of a struct is a table of its fields, which saving, restoring and checking all read. Each struct
+ * becomes a section: a header of STATE_HEADER bytes, the fields behind each other in the table's order, little-endian
+ * and without padding, and a CRC-32 of all of it. The header holds the struct's name and index, and a CRC-32 of its
+ * table: a section that another version of vmm wrote, with other fields, is refused and never misread.
  *
  * A state that is restored is as little trusted as a guest: each field has its largest value, and what has to hold
  * between fields is the owner's to check before it takes any.

@@ -79,7 +79,7 @@ static void must_work(struct virtio_rig *r, const char *after)
 		fail_msg("%s does not work after %s", r->kind->name, after);
 }
 
-/* --- What goes on ------------------------------------------------------------------------------------------------- */
+/* --- What goes on ------------------------------------------------------------------------------------------------ */
 
 /* What was negotiated still holds: indirect descriptors, and a hint from which request on a kick is wanted (2.7.10). */
 static void must_keep_to(struct virtio_rig *r, uint64_t mode)
@@ -290,7 +290,7 @@ static void a_device_that_needs_a_reset_still_does(void **state)
 	}
 }
 
-/* --- What a device has of its own ---------------------------------------------------------------------------------- */
+/* --- What a device has of its own -------------------------------------------------------------------------------- */
 
 static struct virtio_rig *up_named(const char *name)
 {
@@ -465,7 +465,7 @@ static void devices_with_other_features_are_others(void **state)
 	}
 }
 
-/* --- What no driver could have written ------------------------------------------------------------------------------ */
+/* --- What no driver could have written --------------------------------------------------------------------------- */
 
 /* The device of `r`, changed by @spoil, is refused by a new one. */
 static void refused(const char *name, void (*spoil)(struct virtio_rig *r), const char *words)
