@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A register whose writes are moments on the timeline: the guest says "here" with one instruction, and a number of its
- * choice. It does what Firecracker's boot timer does, at a port or an address that the operator chooses.
+ * A register whose writes are marks on the timeline: the guest sets one with a single instruction and a number of its
+ * choice. Like Firecracker's boot timer, at a port or an address that the operator chooses.
  */
 #ifndef DEVICES_BOOT_MARKER_H
 #define DEVICES_BOOT_MARKER_H
@@ -12,8 +12,8 @@
 #define BOOT_MARKER_MMIO_SIZE 8
 
 /**
- * struct boot_marker - no state of its own
- * @dev: a write of 1, 2, 4 or 8 bytes is one little-endian number; reads find no register and give ones
+ * struct boot_marker - has no state
+ * @dev: a write of 1, 2, 4 or 8 bytes is one little-endian number; reads return all ones
  * @events: borrowed; gets GUEST_MARK with the number
  */
 struct boot_marker {
@@ -21,7 +21,7 @@ struct boot_marker {
 	struct guest_events *events;
 };
 
-/** boot_marker_init() - @events: borrowed. Return: 0; there is nothing to fail, and nothing to destroy. */
+/** boot_marker_init() - @events: borrowed. Return: always 0; nothing has to be destroyed. */
 int boot_marker_init(struct boot_marker *b, struct guest_events *events);
 
 #endif

@@ -24,7 +24,7 @@ static void debugcon_write(struct device *dev, uint64_t offset, const void *data
 	pthread_mutex_unlock(&d->lock);
 }
 
-/* Input stays where it is. */
+/* Input is left with the host end. */
 static size_t debugcon_rx(struct char_guest *g, const uint8_t *data, size_t n)
 {
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The debug console of Bochs and QEMU: one port. What is written there goes to the host's console; reading it gives
- * 0xe9, which is how a guest finds out that it is there. There is no flow control: what the host cannot take is lost,
- * and counted there.
+ * The debug console of Bochs and QEMU: one port. Bytes written to it go to the host's console; reading it returns 0xe9,
+ * by which a guest detects it. There is no flow control: bytes that the host cannot take are lost, and counted by the
+ * host end.
  */
 #ifndef DEVICES_DEBUGCON_H
 #define DEVICES_DEBUGCON_H
@@ -16,10 +16,10 @@
 #define DEBUGCON_PROBE 0xe9
 
 /**
- * struct debugcon - no state of its own
- * @guest: for the host end; takes no input and has nothing to send later
+ * struct debugcon - has no state
+ * @guest: for the host end; takes no input
  * @host: borrowed
- * @lock: keeps the bytes of one wide write together
+ * @lock: keeps the bytes of a wide write together
  */
 struct debugcon {
 	struct device dev;

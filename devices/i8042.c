@@ -6,12 +6,12 @@
 #include "vmm/base/assert.h"
 #include "vmm/base/util.h"
 
-/* Status register, port 0x64 read. Input buffer full (0x02) is never set: every write is taken at once. */
+/* Status register, port 0x64 read. Input buffer full (0x02) is never set: every write is handled at once. */
 #define STATUS_OUTPUT_FULL 0x01
-#define STATUS_SYSTEM      0x04 /* the self-test went well; follows the command byte */
+#define STATUS_SYSTEM      0x04 /* the self-test passed; follows the command byte */
 #define STATUS_COMMAND     0x08 /* the last write was a command */
 #define STATUS_UNLOCKED    0x10 /* no keylock */
-#define STATUS_TIMEOUT     0x40 /* the byte tells of a device that did not answer */
+#define STATUS_TIMEOUT     0x40 /* the byte means that a device did not respond */
 
 /* The command byte, internal RAM 0. */
 #define CTL_KEYBOARD_IRQ 0x01
@@ -44,12 +44,12 @@
 
 #define SELF_TEST_OK     0x55
 #define TEST_OK          0x00
-#define TEST_CLOCK_LOW   0x01 /* what a missing port looks like */
+#define TEST_CLOCK_LOW   0x01 /* the value that a missing port returns */
 #define KEYBOARD_RESET   0xff
 #define KEYBOARD_ACK     0xfa
 #define KEYBOARD_TEST_OK 0xaa
-#define NO_DEVICE        0xfe /* with STATUS_TIMEOUT; on its own it asks to send again */
-#define JUNK             0xff /* on its own it is a key's release, which everybody ignores */
+#define NO_DEVICE        0xfe /* with STATUS_TIMEOUT; otherwise a request to resend */
+#define JUNK             0xff /* without it, the release of a key, which drivers ignore */
 
 static void push(struct i8042_regs *r, uint8_t byte)
 {
@@ -57,7 +57,7 @@ static void push(struct i8042_regs *r, uint8_t byte)
 	r->queue[r->queued++] = byte;
 }
 
-/* A new answer replaces what nobody read: the output buffer holds one byte. */
+/* A new response replaces an unread one: the output buffer holds one byte. */
 static void answer(struct i8042_regs *r, uint8_t byte, uint8_t status)
 {
 	r->queued = 0;
@@ -131,7 +131,7 @@ static void write_command(struct i8042 *k, uint8_t cmd)
 
 static void write_keyboard(struct i8042_regs *r, uint8_t byte)
 {
-	/* Talking to the keyboard switches it on. */
+	/* A byte for the keyboard enables it. */
 	r->ram[0] &= (uint8_t)~CTL_KEYBOARD_OFF;
 	if (byte == KEYBOARD_RESET) {
 		answer(r, KEYBOARD_ACK, 0);
@@ -164,7 +164,7 @@ static void write_data(struct i8042 *k, uint8_t byte)
 	}
 }
 
-/* Each port is one byte: what a wider access asks beyond it reads as ones and is ignored when written. */
+/* Each port is one byte: further bytes of a wider access read as ones, and are ignored when written. */
 static void i8042_data_read(struct device *dev, uint64_t offset, void *data, unsigned len)
 {
 	struct i8042 *k = container_of(dev, struct i8042, data);
@@ -221,7 +221,7 @@ int i8042_init(struct i8042 *k, struct guest_events *events)
 		.cmd = {.ops = &cmd_ops, .name = "i8042-cmd"},
 		.events = events,
 	};
-	/* As firmware leaves it. */
+	/* The state after firmware has run. */
 	k->regs.ram[0] = CTL_KEYBOARD_IRQ | CTL_SYSTEM | CTL_AUX_OFF | CTL_TRANSLATE;
 	k->regs.output_port = 0xcc | OUTPUT_A20 | OUTPUT_NOT_RESET;
 	k->regs.junk = I8042_JUNK_BYTES;

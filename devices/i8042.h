@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An 8042 keyboard controller without a keyboard, a mouse or an interrupt: what is left is the pulse on the processor's
- * reset line, and quick answers to whatever a kernel asks, so that none waits for a timeout.
+ * An 8042 keyboard controller without keyboard, mouse or interrupt: it can pulse the processor's reset line, and
+ * responds to every command at once, so that no kernel waits for a timeout.
  *
- * A driver that means to use it is told early that there is nothing to use: after a reset the output buffer holds more
- * junk than a keyboard could have sent, which is how Linux recognises a missing controller (it gives up after 16
- * bytes, in under a millisecond; with the controller found it would wait half a second for a keyboard's interrupt).
- * A guest that goes on and sends a command gets it answered as by the real chip; the first one drops the junk.
+ * A driver finds out early that there is no keyboard: after a reset the output buffer holds more junk than a keyboard
+ * could have sent, by which Linux recognises a missing controller (it gives up after 16 bytes, in under a millisecond;
+ * with a controller present it would wait half a second for a keyboard's interrupt). A guest that continues and sends a
+ * command gets the response of the real chip; the first command drops the junk.
  *
  * Spec: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
  */
@@ -25,15 +25,15 @@
 #define I8042_QUEUE_SIZE 2
 
 /**
- * struct i8042_regs - plain data, copied as it is to save or restore it
+ * struct i8042_regs - plain data, copied to save or restore it
  * @ram: internal RAM; byte 0 is the controller's command byte
  * @output_port: as last written by command 0xd1
- * @command: waits for its data byte at port 0x60; 0: none, the byte is for the keyboard
+ * @command: the command that expects a data byte at port 0x60; 0: none, the byte is for the keyboard
  * @after_command: the last write went to port 0x64
  * @junk: bytes of power-on junk left
- * @queue, @queued: answers not read yet, the oldest first
+ * @queue, @queued: responses not read yet, oldest first
  * @queue_status: status bits that come with them
- * @last: what a read of an empty output buffer repeats
+ * @last: the value that a read of an empty output buffer repeats
  */
 struct i8042_regs {
 	uint8_t ram[I8042_RAM_SIZE];
@@ -48,7 +48,7 @@ struct i8042_regs {
 };
 
 /**
- * struct i8042 - two parts, since port 0x61 between them is not ours
+ * struct i8042 - two parts, since port 0x61 between them belongs to the PIT
  * @data: one register, port 0x60
  * @cmd: one register, port 0x64
  * @events: borrowed; gets GUEST_RESET

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ports of a PC's interval timer (8254) before there is one. The timer itself is the hypervisor's, and is started
- * by the guest's first write to it: most guests never touch it (a Linux with hardware-reduced ACPI, for one), and a
- * timer that exists costs each of them 12 to 28 ms at the end of its run (KVM waits for RCU to free it).
+ * The ports of a PC's interval timer (8254) until the timer is created. The timer itself is KVM's, and is created at
+ * the guest's first write to it: many guests never use it (Linux with hardware-reduced ACPI, for example), and an
+ * existing timer costs 12 to 28 ms at the end of a run (KVM waits for RCU to free it).
  *
- * Until then the counters read as running, and port 0x61 works but for its view of counter 2, which toggles: whoever
- * waits for either level gets it. Where no timer can be had, this is how it stays, so that no guest waits for ever.
+ * Until then the counters read as running, and port 0x61 works, except that the output of counter 2 toggles: code that
+ * waits for either level continues. If no timer can be created this remains so, and no guest waits for ever.
  *
  * Spec: Intel 8254 data sheet; IBM PC/AT Technical Reference, "System Board I/O", port 0x61.
  */
@@ -25,18 +25,18 @@
 /* Control word: 8254 data sheet, figure 7. */
 #define PIT_CONTROL_BCD        0x01
 #define PIT_CONTROL_MODE(w)    ((w) >> 1 & 7)
-#define PIT_CONTROL_ACCESS(w)  ((w) >> 4 & 3) /* 0: latches a counter and sets nothing */
-#define PIT_CONTROL_COUNTER(w) ((w) >> 6)     /* 3: reads back and sets nothing */
+#define PIT_CONTROL_ACCESS(w)  ((w) >> 4 & 3) /* 0: latch command, programs nothing */
+#define PIT_CONTROL_COUNTER(w) ((w) >> 6)     /* 3: read-back command, programs nothing */
 
-/* Port 0x61: what a guest can set. */
+/* Port 0x61: the writable bits. */
 #define PIT_SPEAKER_GATE 0x01 /* counter 2 counts */
 #define PIT_SPEAKER_DATA 0x02 /* counter 2 drives the speaker */
 
 /**
- * struct pit_host - where the timer comes from
- * @start: make it, as firmware leaves it but for @control, the guest's first control word (0: its first write was
- *         another), and @speaker, PIT_SPEAKER_ bits. From then on it answers the ports itself, before this device.
- *         Return: 0, or a negative errno when there will be none; the host has reported it.
+ * struct pit_host - creates the timer
+ * @start: create it, in the state after firmware has run, but with @control, the guest's first control word (0: its
+ *         first write was another), and @speaker, PIT_SPEAKER_ bits. From then on the timer handles the ports, before
+ *         this device. Return: 0, or a negative errno when it cannot be created; the host has reported it.
  *
  * Context: any vCPU thread, once; may take milliseconds.
  */
@@ -48,8 +48,8 @@ struct pit_host {
  * struct pit_regs - plain data
  * @speaker: port 0x61 as last written
  * @toggle: refresh and counter 2 at the next read of port 0x61
- * @counter: what the next read of a counter gives
- * @asked: the host was asked for a timer
+ * @counter: the value of the next read of a counter
+ * @asked: a timer was requested from the host
  */
 struct pit_regs {
 	uint8_t speaker;
@@ -63,8 +63,8 @@ struct pit_regs {
  * @timer: PIT_TIMER_SIZE registers, ports 0x40 to 0x43
  * @port61: one register, port 0x61
  * @host: borrowed
- * @lock: held while the host starts the timer, unlike other devices' locks: another CPU that programs it meanwhile has
- *        nowhere else to go
+ * @lock: held while the host creates the timer, unlike other devices' locks: another CPU that programs it meanwhile has
+ *        to wait
  */
 struct pit {
 	struct device timer;

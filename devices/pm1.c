@@ -4,7 +4,7 @@
 #include "devices/sleep.h"
 #include "vmm/base/util.h"
 
-/* The registers as the bytes that a guest addresses. */
+/* The registers as bytes. */
 static uint16_t *reg_of(struct pm1_regs *r, uint64_t offset)
 {
 	switch (offset & ~UINT64_C(1)) {
@@ -29,7 +29,7 @@ static void pm1_read(struct device *dev, uint64_t offset, void *data, unsigned l
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* A byte of one register. SLP_EN is in the high one of the control register, with the type of sleep. */
+/* Writes a byte of a register. SLP_EN is in the high byte of the control register, with the sleep type. */
 static void write_byte(struct pm1 *p, uint64_t offset, uint8_t value)
 {
 	struct pm1_regs *r = &p->regs;

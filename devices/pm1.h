@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fixed registers that ACPI has where it is not hardware-reduced: PM1 status, enable and control. They are there
- * for a kernel that is to do without the I/O APIC (noapic, nolapic): Linux drops the 8259s on a hardware-reduced
- * machine, and would be without interrupts. No fixed event ever happens here, the power button is the GED's, so what is
- * left is S5, and bits that read as they were written.
+ * The fixed registers of an ACPI machine that is not hardware-reduced: PM1 status, enable and control. They are for a
+ * kernel that does not use the I/O APIC (noapic, nolapic): Linux ignores the 8259s on a hardware-reduced machine, and
+ * would have no interrupts. There are no fixed events (the power button belongs to the GED), so the device only
+ * implements S5, and bits that read as written.
  *
  * Offsets are PM1_* in vmm/base/board.h, since the ACPI tables name them too.
  *
@@ -19,14 +19,14 @@
 #include "vmm/base/device.h"
 #include "vmm/base/state.h"
 
-#define PM1_SCI_EN        0x0001 /* always set: there is no other mode than ACPI's */
-#define PM1_SLP_TYP_SHIFT 10     /* devices/sleep.h, as the high byte */
+#define PM1_SCI_EN        0x0001 /* always set: ACPI mode is the only one */
+#define PM1_SLP_TYP_SHIFT 10     /* devices/sleep.h, in the high byte */
 #define PM1_SLP_EN        0x2000
 #define PM1_WAK_STS       0x8000
 
 /**
  * struct pm1_regs - plain data
- * @status: PM1_WAK_STS or 0; other bits are events, and none happens
+ * @status: PM1_WAK_STS or 0; other bits are events, which never occur
  * @enable: as last written
  * @control: as last written; PM1_SLP_EN always reads as 0, PM1_SCI_EN as 1
  */

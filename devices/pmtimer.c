@@ -12,7 +12,7 @@ static uint64_t host_now(const struct pmtimer *t)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* Seconds apart from the rest, so that no product overflows. */
+/* Seconds are converted separately, so that no product overflows. */
 static uint32_t ticks(uint64_t ns)
 {
 	return (uint32_t)(ns / NSEC_PER_SEC * PMTIMER_HZ + ns % NSEC_PER_SEC * PMTIMER_HZ / NSEC_PER_SEC);
@@ -22,7 +22,7 @@ static uint32_t value(struct pmtimer *t)
 {
 	uint64_t now;
 
-	/* Of two CPUs, the one that reads later reads no less: the time is taken under the lock. */
+	/* The time is read under the lock, so a CPU that reads later never gets a smaller value. */
 	now = t->now(t);
 	if (t->regs.counting)
 		return PMTIMER_FIRST + ticks(now - t->regs.origin_ns);

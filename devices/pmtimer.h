@@ -3,10 +3,10 @@
  * The ACPI power management timer: one register that counts up at 3.579545 MHz and cannot be written. 32 bits, without
  * the interrupt that other machines have when the top bit changes.
  *
- * It is there for guests that have no clock of their hypervisor's. One that has would only pay for it: Linux tests
- * each such timer at the start for 4.5 ms, in which it does nothing else, and with 20 reads, each an exit. So the first
- * read asks the host, and where the guest has a better clock, that one read is all ones, as of a port without a device.
- * Linux gives the timer up at the next, which is less. The value is right from then on, whoever reads it.
+ * It is for guests without a paravirtual clock. For others it only costs time: at start Linux tests such a timer for
+ * 4.5 ms, during which it does nothing else, and by 20 reads, each an exit. So the first read asks the host whether the
+ * guest has a better clock, and if so that one read returns all ones, like a port without a device. Linux gives the
+ * timer up at the next read, whose value is smaller. All later reads return the correct value.
  *
  * Spec: ACPI 6.5, 4.8.3.3 (Power Management Timer).
  */
@@ -22,11 +22,11 @@
 #include "vmm/base/state.h"
 
 #define PMTIMER_HZ    3579545
-#define PMTIMER_FIRST 0x100000 /* the first value; its low 24 bits, all that many guests look at, are not all ones */
+#define PMTIMER_FIRST 0x100000 /* the first value; not all ones even in 24 bits, which many guests use */
 
 /**
  * struct pmtimer_host - borrowed by the timer
- * @has_clock: true when the guest, on the CPU that reads the timer, keeps time by a clock of the hypervisor's
+ * @has_clock: true when the guest, on the CPU that reads the timer, has enabled a paravirtual clock
  *
  * Context: the vCPU thread that reads, with the timer's lock held: takes no lock, never blocks.
  */
@@ -46,7 +46,7 @@ struct pmtimer_regs {
 
 /**
  * struct pmtimer
- * @now: where the host's time comes from, ns that never go back; a test replaces it
+ * @now: returns the host's time in ns, which never goes back; a test replaces it
  */
 struct pmtimer {
 	struct device dev;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The power block of a hardware-reduced ACPI machine: sleep control, sleep status, reset, and the register behind the
- * generic event device (GED) whose one event is the power button. Offsets and values are POWER_* in vmm/base/board.h,
+ * The power block of a hardware-reduced ACPI machine: sleep control, sleep status, reset, and the event register of the
+ * generic event device (GED), whose only event is the power button. Offsets and values are POWER_* in vmm/base/board.h,
  * since the ACPI tables name them too.
  *
  * Spec: ACPI 6.5, 4.8.3.7 (sleep control and status), 4.8.3.6 (reset).
@@ -22,10 +22,9 @@
 
 /**
  * struct power_regs - plain data, copied as it is to save or restore it
- * @sleep_type: SLP_TYPx as last written, in its place in the register; SLP_EN always reads as 0
- * @sleep_status: POWER_WAK_STS or 0. S5 is the only sleep there is; any other one that the guest enters is over at
- *                once.
- * @event: POWER_EVENT_* that the guest did not read yet
+ * @sleep_type: SLP_TYPx as last written, at its position in the register; SLP_EN always reads as 0
+ * @sleep_status: POWER_WAK_STS or 0. S5 is the only sleep state; from any other one the guest wakes at once.
+ * @event: POWER_EVENT_* that the guest has not read yet
  */
 struct power_regs {
 	uint8_t sleep_type;
@@ -57,16 +56,16 @@ int power_init(struct power *p, struct irq_line *irq, struct guest_events *event
 void power_destroy(struct power *p);
 
 /**
- * power_press_button() - as a person would
+ * power_press_button() - press the power button
  *
- * A press that the guest has not seen yet merges with the next, but each one interrupts. The interrupt is an edge: a
- * guest that has no driver of the GED yet loses it, and a program that is not there yet never hears of the press.
+ * A press that the guest has not read yet merges with the next, but each one interrupts. The interrupt is an edge: a
+ * guest that has no driver for the GED yet loses it, and programs that are started later never see the press.
  * Context: any thread, not a signal handler.
  */
 void power_press_button(struct power *p);
 
 /**
- * power_button_waits() - true when the guest has not read the event of the last press: no driver of it has run
+ * power_button_waits() - true when the guest has not read the event of the last press
  *
  * Context: any thread.
  */

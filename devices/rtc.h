@@ -2,10 +2,10 @@
 /*
  * The MC146818 real-time clock of a PC and its CMOS RAM, at an index and a data register.
  *
- * The time is the host's, in UTC, plus what the guest set it off by. There are no interrupts (alarm, periodic, update
- * ended): register B stores their enable bits, register C never shows one. Linux does without: it reads the time.
- * Update-in-progress is set for the last 244 us of each second, as on the chip, and a driver that reads the seconds
- * gets all other fields of that same moment.
+ * The time is the host's, in UTC, plus an offset that the guest sets. There are no interrupts (alarm, periodic, update
+ * ended): register B stores their enable bits, register C never has one pending. Linux only reads the time.
+ * Update-in-progress is set for the last 244 us of each second, as on the chip, and after reading the seconds a driver
+ * gets all other fields of the same moment.
  *
  * Spec: Motorola MC146818A data sheet, "Memory" and "Registers".
  */
@@ -27,7 +27,7 @@
 /**
  * enum rtc_reg - what the index register selects; the rest is battery-backed RAM
  *
- * The sizes of RAM are where Bochs and QEMU put them for their firmware.
+ * The sizes of RAM are in the registers that Bochs and QEMU use for their firmware.
  */
 enum rtc_reg {
 	RTC_SECONDS = 0x00,
@@ -51,8 +51,8 @@ enum rtc_reg {
 };
 
 #define RTC_A_UIP     0x80
-#define RTC_A_DIVIDER 0x26 /* 32,768 Hz crystal, 1,024 Hz periodic rate: as firmware leaves it */
-#define RTC_B_SET     0x80 /* the guest sets the time: no updates */
+#define RTC_A_DIVIDER 0x26 /* 32,768 Hz crystal, 1,024 Hz periodic rate: the value that firmware sets */
+#define RTC_B_SET     0x80 /* the guest is setting the time: no updates */
 #define RTC_B_BINARY  0x04 /* else BCD */
 #define RTC_B_24H     0x02 /* else 12 hours, bit 7 of the hours is PM */
 #define RTC_D_VALID   0x80
@@ -74,7 +74,7 @@ struct rtc_regs {
 
 /**
  * struct rtc
- * @now: where the host's time comes from, ns since 1970 UTC; a test replaces it
+ * @now: returns the host's time in ns since 1970 UTC; a test replaces it
  */
 struct rtc {
 	struct device dev;
@@ -85,7 +85,7 @@ struct rtc {
 
 /**
  * rtc_init()
- * @ram_size: bytes of guest RAM in all
+ * @ram_size: total bytes of guest RAM
  *
  * Return: 0 or a negative errno.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a write to a sleep register of ACPI does, for both that there are: the sleep control register of a
- * hardware-reduced machine, and the high byte of PM1 control, which has the same bits.
+ * Handles a write to either of ACPI's sleep registers: the sleep control register of a hardware-reduced machine, and
+ * the high byte of PM1 control, which has the same bits.
  *
  * Spec: ACPI 6.5, 4.8.3.7 (sleep control), 4.8.3.2 (PM1 control).
  */
@@ -20,9 +20,9 @@
 
 /**
  * sleep_written() - a guest has written @value
- * @events: gets GUEST_POWEROFF for S5, the only sleep there is
+ * @events: gets GUEST_POWEROFF for S5, the only sleep state
  *
- * Return: true when it asked for another sleep, which is over at once: WAK_STS is to be set.
+ * Return: true when the guest requested another sleep state, from which it wakes at once: WAK_STS must be set.
  */
 static inline bool sleep_written(struct guest_events *events, uint8_t value)
 {

@@ -6,38 +6,37 @@
  * one lock, and each entry ends in settle(), which compares the interrupt output with what it was and tells the host
  * about room. Nothing else raises the interrupt.
  *
- * The interrupt output is a level, computed from the registers. The line out of it is edge-triggered, so a rise is
- * one pulse, and a guest that leaves its handler with the output still high gets no further one: drivers read IIR until
- * it says "nothing", as they must on a PC.
+ * The interrupt output is a level, computed from the registers. The line is edge-triggered, so a rise is one pulse, and
+ * a guest that leaves its handler with the output still high gets no further one: drivers read IIR until nothing is
+ * pending, as on a PC.
  *
  * There is no time, hence:
  * - The character timeout is due at once: bytes below the trigger level interrupt as IIR "timeout" right away.
  * - Writing a byte clears the transmit interrupt and sets it again in one go. On hardware the output falls and rises
  *   between the two, so this has to be a pulse even when it was high before: a driver may answer the interrupt with
- *   nothing but the next byte. A driver that read IIR and found "transmitter empty", however, goes on to load up to 16
- *   bytes: the first one is the rise, and the pulses of the other 15 would only pile up behind it, each the price of
- *   a system call. `burst` counts them out. Any other access ends the burst, but for reads of LSR and MSR, which
- *   handlers look at between IIR and the first byte.
+ *   nothing but the next byte. A driver that read "transmitter empty" in IIR, however, goes on to write up to 16 bytes:
+ *   only the first one needs a pulse, and those of the other 15 would cost a system call each. `burst` suppresses them.
+ *   Any other access ends the burst, except for reads of LSR and MSR, which handlers make between IIR and the first
+ *   byte.
  *
- * When input comes. Software that finds a port first makes sure that it is one: it enables interrupts and disables
- * them, sends to itself, clears the FIFOs, reads RBR to be rid of what is there. Whatever had been received by then
- * would be gone; on a real line nobody types that early, but the host's script may have been there since before the
- * guest. So the port keeps the sender waiting until the guest listens:
- * - it has asked to be interrupted for data (IER bit 0), the interrupt can get out (OUT2: a probe enables interrupts
- *   too, for a few instructions, but with that gate shut), and, once it has ever used RTS, has RTS on. A modem with
- *   hardware flow control does so too, and a driver that cannot take more stops the line by it;
- * - or it polls: it reads LSR, finds no data and an empty transmitter, and reads LSR again with nothing in between. A
- *   sender does not do that, since what it waits for is there. Reading IIR counts likewise, where it would tell of
- *   data. UART_POLLS times, until the port is set up anew (IER, FCR, LCR, MCR). A poller need not raise RTS, and often
- *   does not. With no interrupt line there are only pollers.
+ * Input. A driver probes a port first: it enables and disables interrupts, sends to itself, clears the FIFOs, and reads
+ * RBR to discard old data. Bytes received by then would be lost; on a real line there is no input that early, but a
+ * script on the host may have sent some before the guest started. So the port makes the sender wait until the guest
+ * listens:
+ * - it has enabled the receive interrupt (IER bit 0) and its output (OUT2: a probe enables interrupts too, for a few
+ *   instructions, but with OUT2 off), and, if it has ever used RTS, RTS is on. A modem with hardware flow control does
+ *   the same, and a driver that cannot take more stops the line by RTS;
+ * - or it polls: it reads LSR, which has no data and an empty transmitter, and directly reads LSR again. A driver that
+ *   only sends does not do that, since the transmitter is ready. Reading IIR counts as well, if it would report data.
+ *   This has to occur UART_POLLS times, counted from the last setup of the port (IER, FCR, LCR, MCR). A driver that
+ *   polls need not raise RTS, and often does not. Without an interrupt line all drivers poll.
  *
- * Some drivers enable the interrupt first and clear the FIFOs last. So a byte that comes is on the wire (`wire`) until
- * a register tells of it (DR in LSR, IIR, or RBR itself, while the guest listens); only then is it in the FIFO, where
- * a clear discards it. The interrupt output counts what is on the wire as received: the handler that it starts finds
- * it there.
+ * Some drivers enable the interrupt first and clear the FIFOs last. So a byte stays on the wire (`wire`) until a
+ * register reports it (DR in LSR, IIR, or RBR itself, while the guest listens); only then is it in the FIFO, where a
+ * clear discards it. The interrupt output counts bytes on the wire as received: the handler will read them.
  *
- * Bytes that wait for the host are as good as on the wire: loopback does not divert them. Clearing the transmit FIFO
- * does discard them, as the guest asked for; they count as lost.
+ * Bytes that wait for the host count as sent: loopback does not divert them. Clearing the transmit FIFO does discard
+ * them; they count as lost.
  */
 #include "devices/uart16550.h"
 
@@ -63,7 +62,7 @@ static void fifo_push(struct uart_fifo *f, uint8_t byte, bool brk)
 	f->brk = (uint16_t)((f->brk & ~BIT(at)) | (brk ? BIT(at) : 0));
 }
 
-/* The oldest byte is a BREAK that LSR has yet to tell of. */
+/* The oldest byte is a BREAK that LSR has not reported yet. */
 static bool fifo_has_break(const struct uart_fifo *f)
 {
 	return f->count && (f->brk & BIT(f->head));
@@ -94,7 +93,7 @@ static size_t rx_depth(const struct uart_regs *r)
 	return fifos_on(r) ? UART_FIFO_DEPTH : 1;
 }
 
-/* The theory of operation says why. */
+/* See the theory of operation. */
 static bool listening(const struct uart_regs *r)
 {
 	bool asked = (r->ier & UART_IER_RDI) && (r->mcr & UART_MCR_OUT2);
@@ -104,13 +103,13 @@ static bool listening(const struct uart_regs *r)
 	return r->polled_only || r->idle_polls == UART_POLLS || (asked && ((r->mcr & UART_MCR_RTS) || !r->rts_used));
 }
 
-/* How many bytes the next register that tells of data will tell of. */
+/* Number of bytes that the next register read will report. */
 static unsigned received(const struct uart_regs *r)
 {
 	return r->rx.count + (listening(r) ? r->wire.count : 0U);
 }
 
-/* A register tells of data: what is on the wire has come, as far as it fits. */
+/* A register reports data: bytes on the wire are received, as far as they fit. */
 static void arrive(struct uart_regs *r)
 {
 	while (listening(r) && r->wire.count && r->rx.count < rx_depth(r)) {
@@ -119,13 +118,13 @@ static void arrive(struct uart_regs *r)
 	}
 }
 
-/* The next byte to be read is a BREAK of which LSR has not told. */
+/* The next byte to be read is a BREAK that LSR has not reported. */
 static bool break_is_next(const struct uart_regs *r)
 {
 	return fifo_has_break(&r->rx) || (!r->rx.count && listening(r) && fifo_has_break(&r->wire));
 }
 
-/* What the host may send now. */
+/* Number of bytes that the host may send now. */
 static size_t line_room(const struct uart_regs *r)
 {
 	size_t held = (size_t)r->rx.count + r->wire.count, depth = rx_depth(r);
@@ -141,7 +140,7 @@ static unsigned rx_trigger(const struct uart_regs *r)
 	return fifos_on(r) ? level[r->fcr >> 6] : 1;
 }
 
-/* The pending interrupt of highest priority, as IIR names it: table in section 8.6. */
+/* The pending interrupt of highest priority, encoded as in IIR: table in section 8.6. */
 static uint8_t cause(const struct uart_regs *r)
 {
 	unsigned data = received(r);
@@ -157,7 +156,7 @@ static uint8_t cause(const struct uart_regs *r)
 	return UART_IIR_NO_INT;
 }
 
-/* On a PC the interrupt passes a gate that the OUT2 pin opens; loopback disconnects that pin (section 8.7). */
+/* On a PC the OUT2 pin enables the interrupt output; loopback disconnects that pin (section 8.7). */
 static bool irq_output(const struct uart_regs *r)
 {
 	return (r->mcr & UART_MCR_OUT2) && !loopback(r) && cause(r) != UART_IIR_NO_INT;
@@ -178,7 +177,7 @@ static void settle(struct uart *u)
 	}
 }
 
-/* Hand what waits to the host, as far as it takes it. */
+/* Pass waiting bytes to the host, as far as it takes them. */
 static void tx_flush(struct uart *u)
 {
 	struct uart_regs *r = &u->regs;
@@ -199,7 +198,7 @@ static void transmit(struct uart *u, uint8_t byte)
 {
 	struct uart_regs *r = &u->regs;
 
-	/* The host's tx_room may be waiting for our lock right now: ask it again before anything is lost. */
+	/* The host's tx_room may be waiting for our lock right now: offer the bytes again before any is lost. */
 	if (r->tx.count == UART_FIFO_DEPTH)
 		tx_flush(u);
 	if (r->tx.count == UART_FIFO_DEPTH) {
@@ -219,7 +218,7 @@ static void loop_receive(struct uart_regs *r, uint8_t byte)
 		return;
 	}
 	r->overrun = true;
-	/* Without FIFOs the newer byte replaces the older one; with them it is the one that goes. */
+	/* Without FIFOs the newer byte replaces the older one; with them the newer one is dropped. */
 	if (!fifos_on(r))
 		r->rx.data[r->rx.head] = byte;
 }
@@ -287,7 +286,7 @@ static void write_mcr(struct uart_regs *r, uint8_t value)
 		lines = (uint8_t)((r->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
 			(r->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) | (r->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
 			(r->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
-	/* A line's "changed" bit is four below it; RI's tells only of the fall: section 8.8. */
+	/* A line's "changed" bit is four below it; RI's is set only by the fall: section 8.8. */
 	r->msr = (uint8_t)(lines | (r->msr & MSR_DELTA_MASK) | (((was ^ lines) & MSR_READY) >> 4) |
 		((was & ~lines & UART_MSR_RI) >> 4));
 }
@@ -304,7 +303,7 @@ static uint8_t read_rbr(struct uart_regs *r)
 	return byte;
 }
 
-/* A register that tells of data was read: another @idle look in a row is one by somebody who waits for data. */
+/* A register that reports data was read: consecutive @idle reads mean that the driver waits for data. */
 static void note_poll(struct uart_regs *r, bool idle)
 {
 	if (idle && r->idle && r->idle_polls < UART_POLLS)
@@ -328,7 +327,7 @@ static uint8_t read_iir(struct uart_regs *r)
 }
 
 /*
- * BREAK is told of when its byte is the next to be read, once. Bit 7 says that there is one anywhere in the FIFO, and
+ * BREAK is reported once, when its byte is the next to be read. Bit 7 says that there is one anywhere in the FIFO, and
  * without FIFOs it is 0: section 8.6.
  */
 static uint8_t read_lsr(struct uart_regs *r)
@@ -401,7 +400,7 @@ static void write_reg(struct uart *u, uint64_t reg, uint8_t value)
 	case UART_LCR: r->lcr = value; break;
 	case UART_MCR: write_mcr(r, value); break;
 	case UART_SCR: r->scr = value; break;
-	default: break; /* LSR and MSR are read-only for all but factory tests */
+	default: break; /* LSR and MSR are read-only except in factory tests */
 	}
 }
 
@@ -431,7 +430,7 @@ static void uart_write(struct device *dev, uint64_t offset, const void *data, un
 	pthread_mutex_unlock(&u->lock);
 }
 
-/* Up to @n bytes, or a BREAK, onto the wire. */
+/* Puts up to @n bytes, or a BREAK, onto the wire. */
 static size_t put_on_wire(struct uart *u, const uint8_t *data, size_t n, bool brk)
 {
 	struct uart_regs *r = &u->regs;
@@ -491,7 +490,7 @@ COLD int uart_init(struct uart *u, struct irq_line *irq, struct char_host *host)
 		.guest = {.rx = uart_rx, .tx_room = uart_tx_room, .rx_break = uart_rx_break},
 		.irq = irq,
 		.host = host,
-		/* 0 would be true to the chip, and a division by zero in a guest that computes its baud rate. */
+		/* The chip's value is 0, which would be a division by zero in a guest that computes its baud rate. */
 		.regs = {.msr = MSR_READY, .dll = 1, .polled_only = irq->fd < 0},
 	};
 	return -pthread_mutex_init(&u->lock, NULL);

@@ -2,16 +2,15 @@
 /*
  * A 16550A serial port: eight byte-wide registers, two 16-byte FIFOs, one interrupt.
  *
- * The line has no speed: a byte the guest writes is with the host at once, so THRE and TEMT are set again before the
- * write returns. Only a host whose buffer is full slows the guest down: then the byte waits in the transmit FIFO and
- * THRE stays clear until the host calls guest.tx_room. Input is never dropped: it stays with the host until the guest
- * shows that it listens (theory of operation in the .c file), then the receive FIFO takes what fits, and the host hears
- * of room when the guest has read it empty.
+ * The line has no speed: a byte that the guest writes is passed to the host at once, so THRE and TEMT are set again
+ * before the write returns. Only a host whose buffer is full slows the guest down: then the byte waits in the transmit
+ * FIFO and THRE stays clear until the host calls guest.tx_room. Input is never dropped: it stays with the host until
+ * the guest is known to listen (theory of operation in the .c file), then the receive FIFO takes what fits, and the
+ * host is notified when the guest has emptied it.
  *
- * A BREAK from the host is a zero byte with LSR bit 4 (section 8.6.4), in its place among the other bytes.
+ * A BREAK from the host is received, in order with the other bytes, as a zero byte with LSR bit 4 (section 8.6.4).
  *
- * Word length, parity, baud rate and the guest's own break are stored and have no effect: there is no wire they could
- * matter on.
+ * Word length, parity, baud rate and the guest's own break are stored and have no effect, since there is no wire.
  * Modem inputs are those of a cable with the other end ready: CTS, DSR and DCD on, RI off.
  *
  * Spec: Texas Instruments PC16550D data sheet (SNLS378C), section 8; the registers' names are <linux/serial_reg.h>'s.
@@ -34,9 +33,9 @@
 
 /**
  * struct uart_fifo - a ring of bytes
- * @head: where the oldest one is
- * @count: how many, 0 to UART_FIFO_DEPTH
- * @brk: a bit for each place of @data that holds a BREAK of which LSR has not told
+ * @head: position of the oldest byte
+ * @count: number of bytes, 0 to UART_FIFO_DEPTH
+ * @brk: a bit for each position of @data that holds a BREAK not reported in LSR yet
  */
 struct uart_fifo {
 	uint8_t data[UART_FIFO_DEPTH];
@@ -50,18 +49,18 @@ struct uart_fifo {
  * @fcr: FIFO enable and trigger level; 0 while the FIFOs are off
  * @msr: line states and the "changed" bits
  * @overrun: LSR bit 1, until LSR is read
- * @thr_pending: the "transmitter empty" interrupt has not been answered yet
+ * @thr_pending: the "transmitter empty" interrupt has not been acknowledged yet
  * @irq_high: level of the interrupt output; a rise is a pulse on the irq_line
  * @polled_only: there is no interrupt line
  * @rts_used: RTS has been on
- * @idle: the last access was a read of LSR or IIR that found nothing to do: no data, transmitter empty
- * @idle_polls: how often another such read came right behind it, UART_POLLS at most; 0 after a change of IER, FCR, LCR
+ * @idle: the last access was a read of LSR or IIR that returned no data and an empty transmitter
+ * @idle_polls: number of such reads that directly followed one, UART_POLLS at most; 0 after a change of IER, FCR, LCR
  *              or MCR
- * @burst: further bytes of an answered transmit interrupt, see the .c file
- * @rx_refused: the host was told "full" and wants to hear of room
- * @tx_refused: the host said "full" and will call tx_room
- * @wire: bytes that have left the host and of which no register has told: behind those of @rx
- * @tx: what the host did not take yet; THRE and TEMT are set when it is empty
+ * @burst: further bytes of an acknowledged transmit interrupt, see the .c file
+ * @rx_refused: input of the host was refused; it expects rx_room
+ * @tx_refused: the host's buffer was full; it will call tx_room
+ * @wire: bytes from the host that no register has reported yet; they follow those of @rx
+ * @tx: bytes that the host did not take yet; THRE and TEMT are set when it is empty
  */
 struct uart_regs {
 	uint8_t ier;
@@ -105,8 +104,8 @@ struct uart {
 
 /**
  * uart_init() - a port after its reset, at 115200 baud
- * @irq: borrowed; pulsed when the interrupt output, gated by OUT2 as on a PC, goes high. One without an fd is no line:
- *       the port can only be polled
+ * @irq: borrowed; pulsed when the interrupt output, gated by OUT2 as on a PC, goes high. Without an fd there is no
+ *       interrupt: the port can only be polled
  * @host: borrowed; all its members set
  *
  * Return: 0 or a negative errno.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. An inflate request is a list of page numbers, a report a list of windows; either can be long,
- * and what it asks of the host takes microseconds for each run of pages, and more by its size. So a turn has
- * TURN_CALLS to spend: a run costs one, RUN_BYTES of memory cost one, and so do PFN_BATCH page numbers that are read.
- * What is left of a request stays in the ring (vq_unpop), and @done says how much of it is served. Numbers that follow
- * each other, up or down, make one run; a run ends with the turn, but not inside of a page of the backing, which would
- * be lost to the host. Deflating needs nothing: the page is back when the guest touches it.
+ * and the host needs microseconds for each run of pages, and more for large ones. So a turn has a budget of TURN_CALLS:
+ * a run costs one, RUN_BYTES of memory cost one, and so do PFN_BATCH page numbers. The rest of a request stays in the
+ * ring (vq_unpop), and @done is the part that was served. Consecutive numbers, ascending or descending, form one run; a
+ * run ends with the turn, but not inside a page of the backing, which would then not be returned. Deflating needs no
+ * work: the page is allocated again when the guest touches it.
  *
- * Statistics come when we ask for them: one buffer for each time, whatever else the driver offers.
+ * Statistics are sent on our request: one buffer each time, regardless of what else the driver offers.
  *
- * The operator's target comes from another thread, which must not wait for a turn of ours: it only wakes the loop.
+ * The operator's target is set by another thread, which must not wait for a turn: it only wakes the loop.
  */
 #include "devices/virtio/balloon.h"
 
@@ -94,7 +94,7 @@ static void spend(unsigned *calls, uint64_t n)
 	*calls -= (unsigned)MIN(n, (uint64_t)*calls);
 }
 
-/* True when the page is part of the run now. */
+/* Adds a page to the run. Return: false if it does not continue the run. */
 static bool extend(struct run *run, uint64_t gpa)
 {
 	if (run->start == run->end)
@@ -117,7 +117,7 @@ static void end_run(struct virtio_balloon *b, unsigned queue, struct run *run, u
 	run->end = run->start;
 }
 
-/* Some page numbers of the chain at hand, at `raw`: how many are served, or -1: one is outside RAM. */
+/* Serves some page numbers of the current chain, at `raw`. Return: the number served, or -1: one is outside RAM. */
 static int serve_batch(
 	struct virtio_balloon *b, unsigned queue, const uint8_t *raw, size_t nr, struct run *run, unsigned *calls)
 {
@@ -128,7 +128,7 @@ static int serve_batch(
 
 		if (!gmem_contains(g, gpa, VIRTIO_BALLOON_PAGE))
 			return -1;
-		/* With the turn over, what goes on at either end does so up to a page of the backing. */
+		/* After the end of the turn, a run is still extended to a whole page of the backing. */
 		if (*calls == 0 && is_aligned(gpa == run->end ? run->end : run->start, b->page_bytes))
 			return (int)i;
 		if (extend(run, gpa))
@@ -139,7 +139,7 @@ static int serve_batch(
 	return (int)nr;
 }
 
-/* The page numbers of the chain at hand, from `done` on; returns those of inflation to the host. */
+/* Serves the page numbers of the current chain, from `done` on: returns those of inflation to the host. */
 static enum served serve_pfns(struct virtio_balloon *b, unsigned queue, unsigned *calls)
 {
 	uint8_t raw[PFN_BATCH * PFN_BYTES];
@@ -165,12 +165,12 @@ static enum served serve_pfns(struct virtio_balloon *b, unsigned queue, unsigned
 	return b->done[queue] < b->chain.out_bytes ? TURN_OVER : DONE;
 }
 
-/* A part of RAM, as we see it. */
+/* A range of RAM, by its host address. */
 static void return_window(struct virtio_balloon *b, uintptr_t start, uintptr_t end)
 {
 	const struct gmem *g = b->dev.queue[INFLATE].mem;
 
-	/* Where it is in the guest: each window lies in one region. */
+	/* Its guest address: each window is in one region. */
 	for (size_t i = 0; i < g->nr; i++) {
 		const struct gmem_region *r = &g->region[i];
 		uint64_t at = (uint64_t)(start - (uintptr_t)r->host);
@@ -180,14 +180,14 @@ static void return_window(struct virtio_balloon *b, uintptr_t start, uintptr_t e
 	}
 }
 
-/* Free pages, as writable windows (5.5.6.7): ours to forget. */
+/* Free pages, as writable windows (5.5.6.7), which may be discarded. */
 static enum served serve_report(struct virtio_balloon *b, unsigned queue, unsigned *calls)
 {
-	/* Where a turn may end: not inside of a page of the host either. */
+	/* A turn does not end inside a page of the host either. */
 	const uint64_t page = MAX(b->page_bytes, 2 * MIB);
 	uint64_t skip = b->done[queue];
 
-	/* What comes back is zeroes: no good to a guest that wants to find another pattern. */
+	/* Discarded pages read as zeroes, which is wrong for a guest that expects another pattern. */
 	if (virtio_has(&b->dev, VIRTIO_BALLOON_F_PAGE_POISON) && b->poison)
 		return DONE;
 	for (size_t i = 0; i < b->chain.in_nr; i++) {
@@ -211,7 +211,7 @@ static enum served serve_report(struct virtio_balloon *b, unsigned queue, unsign
 	return DONE;
 }
 
-/* True when the turn was too short. */
+/* Return: true when the turn was too short. */
 static bool serve_queue(struct virtio_balloon *b, unsigned queue)
 {
 	struct virtqueue *q = &b->dev.queue[queue];
@@ -255,7 +255,7 @@ static void read_stats(struct virtio_balloon *b)
 		b->stat[VIRTIO_BALLOON_S_AVAIL], b->stat[VIRTIO_BALLOON_S_MEMTOT]);
 }
 
-/* 5.5.6.3: one buffer, kept until we want new ones. What a driver offers beyond it waits until then. */
+/* 5.5.6.3: one buffer, kept until we request new statistics. Further buffers wait until then. */
 static void take_stats(struct virtio_balloon *b)
 {
 	if (!b->stats_held && virtio_pop(&b->dev, STATS, &b->chain)) {
@@ -348,7 +348,7 @@ static void balloon_config_write(struct virtio_device *dev, uint32_t offset, con
 		b->poison = le32_get(data);
 }
 
-/* Linux kicks its first buffer of statistics before DRIVER_OK, when a kick is not heard (3.1.1). */
+/* Linux kicks its first buffer of statistics before DRIVER_OK, when kicks are ignored (3.1.1). */
 static void balloon_activate(struct virtio_device *dev)
 {
 	if (virtio_has(dev, VIRTIO_BALLOON_F_STATS_VQ))

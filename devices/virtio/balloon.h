@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory balloon (virtio 1.2, 5.5): the guest gives pages back to the host, when it is asked to (inflate), and of its
- * own accord when they are free (free page reporting).
+ * Memory balloon (virtio 1.2, 5.5): the guest returns pages to the host, on request (inflate), and by itself when they
+ * are free (free page reporting).
  *
- * What is given back leaves our resident set (madvise MADV_DONTNEED; MADV_REMOVE where a file is shared), and reads as
- * zeroes when the guest touches it again. It stays where it is when
+ * Returned memory leaves our resident set (madvise MADV_DONTNEED; MADV_REMOVE for a shared file), and reads as zeroes
+ * when the guest touches it again. It is kept when
  * - it is smaller than a page of the backing: a page of 4 KiB out of a huge one;
- * - it lies in the window that the kernel's file backs, where it would come back with what the file contains;
- * - the guest wants another pattern than zeroes in reported pages (PAGE_POISON).
- * A page outside RAM is a broken rule.
+ * - it is in the window that the kernel's file backs, where it would read as the file's content again;
+ * - the guest expects a pattern other than zeroes in reported pages (PAGE_POISON). A page outside RAM is a protocol
+ *   violation.
  *
  * System calls after the start, of its loop: madvise (MADV_DONTNEED, MADV_REMOVE), timerfd_settime. No paths.
  */
@@ -42,17 +42,17 @@ enum virtio_balloon_stat {
 
 /**
  * struct virtio_balloon
- * @page_bytes: of the backing: nothing smaller can be returned
+ * @page_bytes: page size of the backing, the smallest unit that can be returned
  * @target, @actual: pages of 4 KiB, as in the configuration space
- * @asked_target: what @target is to become, when the loop comes to it (@asked); any thread, atomic
- * @poison: the pattern that the guest wants in reported pages
+ * @asked_target: new value of @target, applied by the loop (@asked); any thread, atomic
+ * @poison: the pattern that the guest expects in reported pages
  * @done: per queue: bytes of the first waiting chain that have been served
- * @stats_head, @stats_held: the buffer of statistics that we keep until we want new ones
- * @stat: the last ones, by tag; 0: never told
- * @poll: asks for statistics
- * @poll_ns: how often, 0: never
- * @returned_bytes: to the host, in all
- * @kept_bytes: that could not be returned, in all
+ * @stats_head, @stats_held: the buffer of statistics, which we keep until we request new ones
+ * @stat: the last values, by tag; 0: never reported
+ * @poll: requests statistics
+ * @poll_ns: its interval, 0: never
+ * @returned_bytes: total bytes returned to the host
+ * @kept_bytes: total bytes that could not be returned
  */
 struct virtio_balloon {
 	struct virtio_device dev;
@@ -75,8 +75,8 @@ struct virtio_balloon {
 
 /**
  * virtio_balloon_init()
- * @page_bytes: of the backing, a power of two from 4 KiB on
- * @poll_ns: how often to ask for statistics, which go to the trace; 0: never
+ * @page_bytes: page size of the backing, a power of two, at least 4 KiB
+ * @poll_ns: interval at which statistics are requested, which go to the trace; 0: never
  * @mem, @loop, @trace: borrowed until virtio_balloon_destroy()
  *
  * Return: 0 or a negative errno; then there is nothing to destroy.
@@ -85,10 +85,10 @@ int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t 
 	struct loop *loop, struct trace *trace);
 
 /**
- * virtio_balloon_set_target() - ask the guest to have given back this much
+ * virtio_balloon_set_target() - ask the guest to return this much memory
  * @bytes: rounded down to pages, at most all of RAM
  *
- * Context: any thread; it waits for nothing. The guest hears of it when the device's loop comes to it.
+ * Context: any thread; does not block. The device's loop notifies the guest later.
  */
 void virtio_balloon_set_target(struct virtio_balloon *b, uint64_t bytes);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. A request is a header of 16 bytes that the device reads, data in either direction, and a status
- * byte that it writes; how the driver spreads them over descriptors is its own affair (2.7.4). A queue's thread takes
- * one request at a time, drops the device's lock while it is on the disk, and answers. So a disk does as many things at
- * once as it has queues, and nobody but its driver waits for it.
+ * byte that it writes; the driver may distribute them over descriptors in any way (2.7.4). A queue's thread takes one
+ * request at a time, drops the device's lock while it accesses the disk, and completes the request. So a disk serves as
+ * many requests at once as it has queues, and only its driver waits for it.
  *
  * Spec: virtio 1.2, 5.2.
  */
@@ -68,29 +68,30 @@
 #define SEGMENT_UNMAP   1
 
 #define DISCARD_MAX    (2 * GIB)
-#define ZEROES_MAX     (64 * MIB) /* where the file system cannot, they are written one by one */
+#define ZEROES_MAX     (64 * MIB) /* if the file system cannot write zeroes, they are written out */
 #define PHYSICAL_BLOCK 4096
-#define BURST_NS       (100 * NSEC_PER_MSEC) /* how far a queue that was idle may run ahead of its rate */
-#define COST_MAX_NS    (UINT64_C(1) << 58)   /* of one request: years, and no sum of them wraps */
+#define BURST_NS       (100 * NSEC_PER_MSEC) /* credit of a queue that was idle */
+#define COST_MAX_NS    (UINT64_C(1) << 58)   /* maximum of one request: years, and no sum of them wraps */
 
 /*
- * What counts against the rate besides data, in bytes. A flush has the host write its journal and empty its disk's
- * cache. A discard writes metadata: a block for each range, and an extent's entry for each block at the worst.
+ * The cost of operations other than data transfer, in bytes. A flush makes the host write its journal and flush its
+ * disk's cache. A discard writes metadata: a block for each range and, in the worst case, an extent entry for each
+ * block.
  */
 #define FLUSH_PRICE   (16 * KIB)
 #define DISCARD_PRICE (4 * KIB)
 #define DISCARD_SHARE 256
 
-/* Where queues share a thread: how many requests of one are served before the others have their turn. */
+/* Requests per turn if queues share a thread. */
 #define TURN_REQUESTS 16
 
 /**
- * struct request - one request, checked as far as its form goes
- * @data: windows, in the direction of @type; @len bytes in all
+ * struct request - a request whose form has been checked
+ * @data: windows, in the direction of @type; @len bytes in total
  * @status: where the status byte goes
- * @in_bytes: all that the device may write, the status included
- * @durable: a write is on stable storage before it is answered
- * @segment, @segments: of a discard or write-zeroes request; none: @data is no list of them
+ * @in_bytes: total bytes that the device may write, including the status
+ * @durable: a write must be on stable storage before it completes
+ * @segment, @segments: ranges of a discard or write-zeroes request; 0: @data is not a list of ranges
  */
 struct request {
 	uint32_t type;
@@ -112,7 +113,7 @@ static uint8_t status_of(int r)
 	return r == -EOPNOTSUPP || r == -ENOSYS ? S_UNSUPP : S_IOERR;
 }
 
-/* Takes the last byte off a list that has one. Return: where it is. */
+/* Removes the last byte of a list that is not empty. Return: its address. */
 static uint8_t *trim_last(struct iovec *iov, size_t *nr)
 {
 	struct iovec *last = &iov[*nr - 1];
@@ -177,7 +178,7 @@ static const char *parse(struct virtio_blk_queue *own, struct request *rq)
 	return NULL;
 }
 
-/* True when the sectors are there and no sector is cut. */
+/* True when the sectors exist and are complete. */
 static bool in_range(const struct disk *d, uint64_t sector, uint64_t len)
 {
 	uint64_t capacity = d->size_bytes / SECTOR, sectors = len / SECTOR;
@@ -186,7 +187,7 @@ static bool in_range(const struct disk *d, uint64_t sector, uint64_t len)
 		(sector * SECTOR) % d->logical == 0;
 }
 
-/* All ranges are looked at before anything is done with the first. */
+/* All ranges are checked before the first is processed. */
 static uint8_t judge_segments(const struct virtio_blk *b, const struct request *rq)
 {
 	bool discard = rq->type == T_DISCARD;
@@ -205,7 +206,7 @@ static uint8_t judge_segments(const struct virtio_blk *b, const struct request *
 	return rq->segments ? S_OK : S_IOERR;
 }
 
-/* Whether the request can be done; one that cannot costs nothing. */
+/* Whether the request is possible; otherwise it costs nothing. */
 static uint8_t judge(const struct virtio_blk *b, const struct request *rq)
 {
 	bool writes = rq->type == T_OUT || rq->type == T_DISCARD || rq->type == T_WRITE_ZEROES;
@@ -224,7 +225,7 @@ static uint8_t judge(const struct virtio_blk *b, const struct request *rq)
 	return S_UNSUPP;
 }
 
-/* What the request costs against the rate, in bytes. The manual says so too: cmd/options/device_keys.c. */
+/* The cost of the request, in bytes. The manual documents it: cmd/options/device_keys.c. */
 static uint64_t price(const struct virtio_blk *b, const struct request *rq)
 {
 	uint64_t cost = rq->type == T_IN || rq->type == T_OUT ? rq->len : 0;
@@ -258,7 +259,7 @@ static int discard_or_zero(struct virtio_blk *b, struct disk_io *io, const struc
 	return r;
 }
 
-/* A request that can be done. Without the lock. Return: 0, or the host's errno. */
+/* Executes a request that is possible. Without the lock. Return: 0, or the host's errno. */
 static int execute(struct virtio_blk *b, struct disk_io *io, const struct request *rq)
 {
 	uint64_t offset = rq->sector * SECTOR;
@@ -272,7 +273,7 @@ static int execute(struct virtio_blk *b, struct disk_io *io, const struct reques
 	}
 }
 
-/* The guest is told of each, the operator of the first: a full disk fails everything from then on. */
+/* Each error is reported to the guest, only the first to the operator: on a full disk all later requests fail. */
 static void host_failed(struct virtio_blk *b, const struct request *rq, int r)
 {
 	static const char *const what[] = {
@@ -287,7 +288,10 @@ static void host_failed(struct virtio_blk *b, const struct request *rq, int r)
 		trace_disk_failed(b->dev.trace, b->name, what[rq->type], strerror(-r));
 }
 
-/* How much the used element says was written; what an error left of the data is cleared, so that it is true. */
+/*
+ * The number of bytes for the used element; after an error the rest of the data is cleared, so that the number is
+ * correct.
+ */
 static uint32_t written(const struct request *rq, uint8_t status)
 {
 	if (rq->type == T_IN) {
@@ -301,8 +305,8 @@ static uint32_t written(const struct request *rq, uint8_t status)
 }
 
 /*
- * Waits for the turn of a request that costs so much, in the order in which all queues ask. Without the lock, but with
- * it held again at the end. Return: false when the request was cancelled meanwhile; then it has cost nothing.
+ * Waits until the rate allows a request of this cost, in order of arrival over all queues. Drops the lock meanwhile.
+ * Return: false when the request was cancelled meanwhile; then it has cost nothing.
  */
 static bool wait_for_rate(struct virtio_blk *b, const struct virtqueue *q, uint32_t generation, uint64_t cost)
 {
@@ -324,7 +328,7 @@ static bool wait_for_rate(struct virtio_blk *b, const struct virtqueue *q, uint3
 	return false;
 }
 
-/* 5.2.5: with the negotiated features, is a write to be durable at once? */
+/* 5.2.5: whether the negotiated features require a write to be durable at once. */
 static bool writes_through(const struct virtio_blk *b)
 {
 	if (!virtio_has(&b->dev, BLK_F_FLUSH))
@@ -359,7 +363,7 @@ static void serve(struct virtio_blk *b, unsigned i)
 	if (begun)
 		len = written(&rq, status);
 	pthread_mutex_lock(&b->dev.lock);
-	/* The disk did it, also when a reset came between. */
+	/* Counted even if a reset occurred meanwhile, since the disk has done it. */
 	if (begun && status == S_OK && (rq.type == T_IN || rq.type == T_OUT))
 		*(rq.type == T_IN ? &b->dev.payload.to_guest : &b->dev.payload.from_guest) += rq.len;
 	if (b->quit)
@@ -373,7 +377,7 @@ static void serve(struct virtio_blk *b, unsigned i)
 	virtio_flush(&b->dev, i);
 }
 
-/* serve() drops the lock: what was true of the queue is looked at again. After quit nothing but *b may be touched. */
+/* serve() drops the lock, so the state of the queue is checked again. After quit only *b may be accessed. */
 static void blk_kick(struct virtio_device *dev, unsigned i)
 {
 	struct virtio_blk *b = container_of(dev, struct virtio_blk, dev);
@@ -409,7 +413,7 @@ static void blk_config_read(struct virtio_device *dev, uint32_t offset, void *da
 {
 	struct virtio_blk *b = container_of(dev, struct virtio_blk, dev);
 
-	/* 5.2.5.2: where the driver cannot flush, there is nothing but write-through. */
+	/* 5.2.5.2: a driver that cannot flush gets write-through. */
 	b->config[CONFIG_WRITEBACK] = b->writeback && (!dev->driver_features || virtio_has(dev, BLK_F_FLUSH));
 	virtio_config_copy(b->config, sizeof(b->config), offset, data, len);
 }
@@ -454,7 +458,7 @@ static void fill_config(struct virtio_blk *b, const struct disk *d)
 	c[CONFIG_ZEROES_MAY_UNMAP] = 1;
 }
 
-/* A range that takes longer than a second at the rate would hold up all that the guest asks for behind it. */
+/* A range that takes longer than a second at the rate would delay all later requests. */
 static uint64_t range_max(uint64_t max, uint64_t rate_bytes, unsigned share)
 {
 	if (!rate_bytes || rate_bytes >= max / share)
@@ -496,7 +500,7 @@ COLD int virtio_blk_init(struct virtio_blk *b, const struct virtio_blk_params *p
 	r = init_wake(b);
 	if (r < 0) {
 		free(b->queue);
-		b->queue = NULL; /* what virtio_blk_destroy() goes by */
+		b->queue = NULL; /* tells virtio_blk_destroy() that there is something to destroy */
 		return r;
 	}
 	r = virtio_device_init(&b->dev, &blk_ops, b->name, VIRTIO_ID_BLOCK, p->queues, VIRTIO_BLK_QUEUE_SIZE, p->mem,

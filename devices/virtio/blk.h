@@ -15,15 +15,15 @@
 #define VIRTIO_BLK_SEGMENTS_MAX 32 /* ranges of one discard or write-zeroes request */
 
 /**
- * struct virtio_blk_params - borrowed for the call, but what is said to be borrowed longer
- * @index: which disk, for its name
+ * struct virtio_blk_params - borrowed for the call, unless a member says otherwise
+ * @index: number of the disk, for its name
  * @disk: borrowed until virtio_blk_destroy()
  * @id: at most VIRTIO_BLK_ID_MAX bytes; NULL: its name
  * @queues: 1 to VIRTIO_QUEUES_MAX
- * @rate_bytes: what all requests may cost in a second (blk.c, price()), 0: no limit
+ * @rate_bytes: maximum cost of all requests per second (blk.c, price()), 0: no limit
  * @mem, @trace: borrowed until virtio_blk_destroy()
- * @loop: one for each queue, each in a thread where it may block; several queues may name the same one, and those of
- *        an overlay have to. Borrowed until virtio_blk_destroy().
+ * @loop: one for each queue, each in a thread where it may block; several queues may share one, and those of an overlay
+ *        must. Borrowed until virtio_blk_destroy().
  */
 struct virtio_blk_params {
 	unsigned index;
@@ -44,8 +44,8 @@ struct virtio_blk_segment {
 };
 
 /**
- * struct virtio_blk_queue - what the thread of a queue works with; nobody else touches it
- * @segment: of the request at hand
+ * struct virtio_blk_queue - used only by the thread of a queue
+ * @segment: those of the current request
  */
 struct virtio_blk_queue {
 	struct vq_chain chain;
@@ -56,11 +56,11 @@ struct virtio_blk_queue {
 /**
  * struct virtio_blk - owns its queues; guarded by dev.lock
  * @writeback: what the driver set in the configuration (5.2.5)
- * @quit: no request is begun any more, and none that is under way is answered
- * @wake: whoever waits for the rate looks again
+ * @quit: no new request is started, and none in progress is completed
+ * @wake: wakes threads that wait for the rate
  * @free_at_ns: when the rate lets the next request start
  * @discard_max, @zeroes_max: bytes of one range
- * @turn: requests of a queue that are served in a row: few where the queues share a loop
+ * @turn: maximum requests served per turn of a queue: few if the queues share a loop
  */
 struct virtio_blk {
 	struct virtio_device dev;
@@ -87,13 +87,13 @@ struct virtio_blk {
 int virtio_blk_init(struct virtio_blk *b, const struct virtio_blk_params *p);
 
 /**
- * virtio_blk_quit() - before the threads of its loops are stopped: begin nothing new, wake who waits
+ * virtio_blk_quit() - called before the threads of its loops are stopped: start no request, wake waiting threads
  *
- * Afterwards a thread that comes back from a system call touches nothing but @b.
+ * Afterwards a thread that returns from a system call accesses only @b.
  */
 void virtio_blk_quit(struct virtio_blk *b);
 
-/** virtio_blk_destroy() - takes NULL and a zeroed struct; its threads are gone */
+/** virtio_blk_destroy() - takes NULL and a zeroed struct; its threads have ended */
 void virtio_blk_destroy(struct virtio_blk *b);
 
 #endif

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. What the host end does not take stays in the ring: the chain is put back (vq_unpop) and @tx_done
- * says how much of it has gone. So a reader that is slow costs no memory here, and a reset has nothing to cancel. A
- * driver that changes a chain meanwhile gets the rest of the new one. A turn moves at most TURN_BYTES, since a host end
- * that drops everything would never say stop.
+ * Theory of operation. Output that the host end does not take stays in the ring: the chain is put back (vq_unpop) and
+ * @tx_done is the part that was taken. So a slow reader costs no memory here, and a reset has nothing to cancel. If the
+ * driver changes a chain meanwhile, the rest of the new one is sent. A turn moves at most TURN_BYTES, since a host end
+ * that drops everything never stops it.
  *
- * When input comes. DRIVER_OK and buffers in the receive queue tell of a driver, not of a reader: a driver may fill
- * the queue first, and free unseen what comes until it has a console to give it to (Linux does, for some
- * milliseconds), and without F_MULTIPORT it has no message that says when it has. Input may have been there since
- * before the guest was started, so it stays with the host end until the driver has shown that what it is given is
- * taken: it is given one buffer with nothing in it (used length 0), and a reader is there when it offers one more
- * buffer after that. A driver that was still filling the queue would do so too, so the question waits until the
- * queue is full. The buffer may have been freed unseen, so the question is asked again, at growing intervals,
- * ASK_MAX times in all: each costs such a driver a buffer. Nothing is asked while no input waits.
+ * Input. DRIVER_OK and buffers in the receive queue prove that there is a driver, not that there is a reader: a driver
+ * may fill the queue first, and discard input until its console is registered (Linux does, for some milliseconds), and
+ * without F_MULTIPORT it cannot signal when it is. Input may have arrived before the guest was started, so it stays
+ * with the host end until the driver is known to read: it gets back one empty buffer (used length 0), and when it then
+ * offers one more buffer, there is a reader. A driver that is still filling the queue would do so too, so the probe
+ * waits until the queue is full. The buffer may have been discarded unread, so the probe is repeated, at growing
+ * intervals, ASK_MAX times in total: each costs such a driver a buffer. Without waiting input there is no probe.
  *
- * A driver that has not filled its queue PATIENCE_NS after input began to wait, and has a buffer in it, offers one
- * where it wants input: it is not asked, since it may take a length of 0 for a fault, but given what waits.
+ * A driver that has not filled its queue PATIENCE_NS after input began to wait, but has a buffer in it, offers buffers
+ * only when it wants input: it is not probed, since it may treat a length of 0 as an error, but gets the input.
  */
 #include "devices/virtio/console.h"
 #include "vmm/base/clock.h"
@@ -30,10 +29,10 @@
 #define TURN_CHAINS 1024
 
 #define PATIENCE_NS NSEC_PER_SEC
-#define ASK_NS      (100 * NSEC_PER_MSEC) /* and twice as long each time */
+#define ASK_NS      (100 * NSEC_PER_MSEC) /* doubled each time */
 #define ASK_MAX     8
 
-/* Offers the host end what is left of the chain; true when all of it, and within the turn, is taken. */
+/* Offers the rest of the chain to the host end. Return: true when all of it was taken within the turn. */
 static bool send_chain(struct virtio_console *c, size_t *budget)
 {
 	const struct vq_chain *chain = &c->chain;
@@ -54,7 +53,7 @@ static bool send_chain(struct virtio_console *c, size_t *budget)
 	return true;
 }
 
-/* True when chains are left that the turn had no time for: not when the host end is full. */
+/* Return: true when the turn ended with chains left, unless the host end is full. */
 static bool send_all(struct virtio_console *c)
 {
 	struct virtqueue *q = &c->dev.queue[TX];
@@ -89,7 +88,7 @@ static void tell_room(struct virtio_console *c)
 	c->host->rx_room(c->host);
 }
 
-/* The next receive buffer is in c->chain. False: there is none, or it is none. */
+/* Gets the next receive buffer in c->chain. Return: false: there is none, or it is invalid. */
 static bool next_buffer(struct virtio_console *c)
 {
 	struct virtqueue *q = &c->dev.queue[RX];
@@ -104,7 +103,7 @@ static bool next_buffer(struct virtio_console *c)
 	return true;
 }
 
-/* An empty buffer. False: there is none to give, or it was asked often enough. */
+/* Returns an empty buffer. Return: false: none is available, or the probes are used up. */
 static bool ask(struct virtio_console *c)
 {
 	if (c->asked == ASK_MAX || !next_buffer(c))
@@ -116,7 +115,7 @@ static bool ask(struct virtio_console *c)
 	return true;
 }
 
-/* Input waits, and nobody is known to take it: ask, when it is time, and see whether there is an answer. */
+/* Input waits, and no reader is known: probe when it is time, and check for the result. */
 static void look_for_reader(struct virtio_console *c, bool waited)
 {
 	struct virtqueue *q = &c->dev.queue[RX];
@@ -128,7 +127,7 @@ static void look_for_reader(struct virtio_console *c, bool waited)
 	if (c->asked ? waited : vq_listen_at(q, (uint16_t)(q->next_avail + q->size - 1))) {
 		news = ask(c) || news;
 	} else if (waited) {
-		/* Without a buffer the next kick begins anew. */
+		/* Without a buffer the next kick starts over. */
 		c->looking = c->rx_open = vq_listen_at(q, q->next_avail);
 		if (c->rx_open)
 			tell_room(c);
@@ -153,7 +152,7 @@ static void console_kick(struct virtio_device *dev, unsigned index)
 		look_for_reader(c, false);
 }
 
-/* What was typed before the driver came is still with the host end, which may have offered it to another line. */
+/* Earlier input is still with the host end, which may have offered it to another line. */
 static void console_activate(struct virtio_device *dev)
 {
 	tell_room(container_of(dev, struct virtio_console, dev));
@@ -168,7 +167,7 @@ static void console_queue_reset(struct virtio_device *dev, unsigned index)
 	} else {
 		c->rx_open = c->looking = false;
 		c->asked = 0;
-		/* What was refused may be for another line now. */
+		/* Input that was refused may go to another line now. */
 		if (c->rx_refused)
 			tell_room(c);
 	}
@@ -180,7 +179,7 @@ static void console_reset(struct virtio_device *dev)
 	console_queue_reset(dev, RX);
 }
 
-/* One buffer; how much of the input went into it, 0: there is none, or it is none. */
+/* Fills one buffer. Return: the bytes of input put into it, 0: there is none, or it is invalid. */
 static size_t receive(struct virtio_console *c, const uint8_t *data, size_t n)
 {
 	if (!next_buffer(c))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Console device (virtio 1.2, 5.3) with one port and no features: the guest's hvc0. Between a host end and the guest it
- * does what a UART does, with one kick a line rather than one exit a byte.
+ * Console device (virtio 1.2, 5.3) with one port and no features: the guest's hvc0. It serves the same purpose as a
+ * UART, with one kick per line rather than one exit per byte.
  *
  * System calls after the start: timerfd_settime; those of the host end's tx. No paths.
  */
@@ -17,12 +17,12 @@
  * @host: borrowed
  * @tx_done: bytes of the first waiting chain that the host has taken already
  * @rx_refused: input was not taken: the host end is waiting for rx_room
- * @rx_open: the driver has offered a receive buffer again: somebody takes what it is given
- * @looking: input waits for that to show
- * @asked: how often it was given an empty one to find that out
+ * @rx_open: the driver has returned a receive buffer: a reader exists
+ * @looking: input is waiting until a reader is known to exist
+ * @asked: number of empty buffers returned to find that out
  * @asked_at: vq_offered() after the last time
- * @again: continues a turn that was cut short
- * @ask: it has not shown yet; have another look
+ * @again: continues a turn that ended early
+ * @ask: timer for the next check
  */
 struct virtio_console {
 	struct virtio_device dev;
@@ -48,7 +48,7 @@ struct virtio_console {
 int virtio_console_init(struct virtio_console *c, struct char_host *host, const struct gmem *mem, struct loop *loop,
 	struct trace *trace);
 
-/** virtio_console_active() - a driver is there to take input. Any thread, lock not held. */
+/** virtio_console_active() - whether a driver accepts input. Any thread, lock not held. */
 bool virtio_console_active(struct virtio_console *c);
 
 /** virtio_console_destroy() - takes NULL and a zeroed struct */
