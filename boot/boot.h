@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * boot/: a kernel from its file into guest RAM, and how its first CPU starts. Plain data comes out: nothing here knows
- * KVM, threads or devices. It runs before the guest does; it may block on the operator's files, and only on those.
- * Images are hostile, and may be rewritten or cut by others while they are read.
+ * boot/: loads a kernel from its file into guest RAM and computes the state in which its first CPU starts. The output
+ * is plain data: nothing here depends on KVM, threads or devices. It runs before the guest does; it may block on the
+ * operator's files, and only on those. Images are hostile, and other processes may rewrite or truncate them while they
+ * are read.
  *
  *   boot.c          which format an image is, and by which protocol it is entered: two tables
- *   source, gzip    the bytes of an image: a plain file, a gzip stream in one
+ *   source, gzip    the bytes of an image: a plain file, or a gzip stream inside one
  *   format_*.c      one file per format: what of the image goes where, and which entries it offers
  *   entry_*.c       one file per boot protocol: a function from guest RAM and `struct boot_env` to `struct entry`
- *   initrd, memmap  what every protocol passes on: an initrd in RAM, the map of RAM
- *   layout, x86     the addresses below 1 MiB, and where a kernel may lie; descriptor and page tables
- *   tables/         what firmware leaves for a kernel to find: ACPI, MP table; resetvec: the BIOS's reset entry
+ *   initrd, memmap  what every protocol passes to the kernel: an initrd in RAM, the map of RAM
+ *   layout, x86     the addresses below 1 MiB, and where a kernel may be loaded; descriptor and page tables
+ *   tables/         the tables of firmware: ACPI, MP table; resetvec: the reset entry of a BIOS
  *   format_flat     programs without a kernel, which have no protocol: vmm/program lays out what they start with
  *
  * A boot protocol is a value of enum boot_protocol, a file entry_NAME.c with a row in boot.c, and, in the formats that
- * know it, a few lines that fill its `struct offer`. What the next two need, by their specifications:
+ * know it, a few lines that fill its `struct offer`. What the next two protocols need, according to their
+ * specifications:
  *
  * - PVH (Xen, docs/misc/pvh.pandoc; xen/include/public/arch-x86/hvm/start_info.h). Offer: the ELF note
- *   XEN_ELFNOTE_PHYS32_ENTRY (18, name "Xen") has the address; no header. The note lies in a loaded segment, so it is
- *   read from guest RAM after loading, which also serves an inflated image, whose bytes come forwards only; a kernel
- *   that is moved has its entry moved, too. Entry: ENTRY_PROTECTED, RBX at a struct hvm_start_info (magic 0x336ec578)
+ *   XEN_ELFNOTE_PHYS32_ENTRY (18, name "Xen") has the address; no header. The note is in a loaded segment, so it is
+ *   read from guest RAM after loading. That also works for an inflated image, which can only be read forwards. If the
+ *   kernel is relocated, so is its entry. Entry: ENTRY_PROTECTED, RBX at a struct hvm_start_info (magic 0x336ec578)
  *   with the command line, the RSDP, one module (the initrd) and, from version 1 on, memmap's rows, whose types are
  *   those of e820; TR a busy 32-bit TSS at 0 with limit 0x67: `struct entry` has one, for ENTRY_LONG only as yet.
  * - Multiboot 0.6.96. Offer: in the first 8192 bytes, at a multiple of 4, a header with magic 0x1badb002 and a checksum
@@ -61,8 +63,9 @@ enum boot_protocol { BOOT_LINUX64, BOOT_PROTOCOLS };
  * struct offer - one way in which an image can be entered
  * @offered: the image has it
  * @entry: guest-physical address of its first instruction
- * @header: what the image says to a loader that uses this protocol, as it lies in the file; the entry knows its form
- * @header_size: its bytes; 0: the image has none
+ * @header: what the image says to a loader that uses this protocol, as it lies in the file; its layout is known to the
+ *          entry
+ * @header_size: in bytes; 0: the image has none
  */
 struct offer {
 	bool offered;
@@ -76,7 +79,7 @@ struct offer {
  * @format: its name, static
  * @file_addresses: addresses in the file, of symbols for one, are those in the guest
  * @start, @end: guest-physical range that it needs for itself, with bss and room to unpack
- * @mapped_bytes, @copied_bytes: how the image's bytes came in; inflated bytes count as copied
+ * @mapped_bytes, @copied_bytes: how many bytes were mapped and copied; inflated bytes count as copied
  * @offer: by protocol; at least one is offered
  */
 struct loaded {
@@ -93,11 +96,11 @@ struct loaded {
 
 /**
  * struct boot_env - what a kernel is started with, whatever the protocol; all pointers are borrowed for the call
- * @board: for ram_size, which guest RAM agrees with
+ * @board: only its ram_size is used; guest RAM has that size
  * @image: as boot_load() left it
  * @cmdline: the whole command line, NUL-terminated
  * @initrd_fd: a regular file, or -1 for none; borrowed
- * @initrd_name: how messages name it (its path), or NULL
+ * @initrd_name: its name in messages (its path), or NULL
  * @acpi_rsdp: guest-physical address of the RSDP, 0 for none
  * @rng_seed: fresh random bytes, for protocols that pass them on
  */
@@ -126,16 +129,16 @@ struct boot_placed {
  * @fd: the image, readable and seekable from any position; borrowed, and not needed afterwards
  * @how: see enum load_how
  * @ret: what was loaded
- * @e: says what is wrong with the image; the caller puts the path in front
+ * @e: what is wrong with the image; the caller prepends the path
  *
- * The file may be rewritten or cut by others at any time. While it is loaded, that ends in an error. Later, with
- * LOAD_MAP, bytes that no one touched yet follow the file, and a copy from a page that is gone gives -EFAULT once
- * gmem_install_sigbus() ran.
+ * Other processes may rewrite or truncate the file at any time. During loading this causes an error. After it, with
+ * LOAD_MAP, bytes that have not been accessed yet change with the file, and a copy from a page that was truncated away
+ * returns -EFAULT, provided gmem_install_sigbus() was called.
  *
- * Return: 0, else a negative errno, and guest RAM holds anything: give it up.
+ * Return: 0 or a negative errno; after a failure the content of guest RAM is undefined.
  * Errors: -EINVAL, -ENOEXEC (not a kernel, or broken), -ENOTSUP (a kernel that cannot be started this way), -E2BIG
- * (does not fit guest RAM), -ENOMEM (no host memory), -EFBIG (inflates without end), and those of fstat, pread and
- * mmap.
+ * (does not fit guest RAM), -ENOMEM (no host memory), -EFBIG (inflates to more than fits), and those of fstat, pread
+ * and mmap.
  * Context: before the guest runs; blocks on the file.
  * Trust: operator; the image is hostile.
  * Spec: Linux Documentation/arch/x86/boot.rst; System V ABI, "Object Files"; RFC 1952 (gzip).
@@ -146,11 +149,11 @@ int boot_load(struct gmem *mem, int fd, enum load_how how, struct loaded *ret, s
 const struct offer *boot_offer(const struct loaded *image);
 
 /**
- * boot_enter() - write what the kernel expects to find, by the first protocol that its image offers
- * @mem: guest RAM that reads as zero below 1 MiB, but for the tables
+ * boot_enter() - write what the kernel expects in RAM, by the first protocol that its image offers
+ * @mem: guest RAM that reads as zero below 1 MiB, except for the tables
  * @ret_entry: state of the boot processor
  * @ret_placed: where the initrd went
- * @e: which of the operator's values is wrong, and the room there is
+ * @e: which of the operator's values is wrong, and its limit
  *
  * Return: 0 or a negative errno.
  * Errors: -E2BIG (command line), -EFBIG (initrd), -EINVAL, those of fstat and pread.

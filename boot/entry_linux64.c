@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. The kernel finds everything through boot_params, whose address is in RSI. All of what is written
- * here lies below 1 MiB at the addresses of boot/layout.h: the kernel copies boot_params and command line before it
- * uses low memory, and what it reads later lies in reserved ranges.
+ * Theory of operation. The kernel finds everything through boot_params, whose address is in RSI. Everything is written
+ * below 1 MiB at the addresses of boot/layout.h: the kernel copies boot_params and command line before it uses low
+ * memory, and what it reads later is in reserved ranges.
  *
- * The kernel replaces page tables, GDT and stack within its first instructions. So only what those need is mapped:
- * kernel, boot_params and command line, by 2 MiB pages (1 GiB pages are a CPU feature that a guest may lack). The
- * initrd need not be.
+ * The kernel replaces page tables, GDT and stack within its first instructions. So only what those instructions need is
+ * mapped: kernel, boot_params and command line, by 2 MiB pages (1 GiB pages are a CPU feature that a guest may lack).
+ * The initrd is not mapped.
  */
 #include "boot/entry_linux64.h"
 
@@ -21,20 +21,23 @@
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
-/* Selectors that the 64-bit boot protocol asks for: __BOOT_CS and __BOOT_DS. */
+/* Selectors that the 64-bit boot protocol requires: __BOOT_CS and __BOOT_DS. */
 #define BOOT_CS 0x10
 #define BOOT_DS 0x18
 
 /* zero-page.rst, and boot.rst for the rest */
 #define HEADER_BOOT_FLAG 0xaa55
 #define HEADER_MAGIC     0x53726448 /* "HdrS" */
-#define HEADER_VERSION   0x020c     /* what we tell of a vmlinux: the fields up to 2.12 are valid */
+#define HEADER_VERSION   0x020c     /* the version given for a vmlinux: the fields up to 2.12 are valid */
 #define HEADER_ALIGNMENT 0x200000   /* MIN_KERNEL_ALIGN of x86-64 */
 #define LOADER_UNDEFINED 0xff       /* type_of_loader: no id assigned */
 
-/* COMMAND_LINE_SIZE of x86 Linux is 2048; a vmlinux does not tell. */
+/* COMMAND_LINE_SIZE of x86 Linux is 2048; a vmlinux does not state it. */
 #define VMLINUX_CMDLINE_MAX 2047
-/* What the setup header of every x86-64 Linux says (arch/x86/boot/header.S, ramdisk_max); a vmlinux does not tell. */
+/*
+ * The value in the setup header of every x86-64 Linux (arch/x86/boot/header.S, ramdisk_max); a vmlinux does not state
+ * it.
+ */
 #define VMLINUX_INITRD_MAX 0x7fffffff
 
 _Static_assert(BOOT_DS + 8 <= BOOT_GDT_SIZE, "the GDT fits its place");
@@ -82,7 +85,7 @@ static void fill_e820(struct boot_params *bp, const struct board *b)
 	bp->e820_entries = (uint8_t)map.nr;
 }
 
-/* What the kernel says to its loader: as a bzImage has it, or as it would in one. */
+/* The setup header: that of the bzImage, or for a vmlinux what a bzImage of it would contain. */
 static struct setup_header header_of(const struct offer *o)
 {
 	struct setup_header h = {
@@ -103,7 +106,7 @@ static struct setup_header header_of(const struct offer *o)
 static int write_boot_params(
 	struct gmem *mem, const struct boot_env *env, const struct setup_header *h, const struct boot_placed *placed)
 {
-	/* screen_info of zeroes means no screen: the kernel then leaves the VGA console alone. */
+	/* A zeroed screen_info means that there is no screen: the kernel then does not use the VGA console. */
 	struct boot_params bp = {.acpi_rsdp_addr = env->acpi_rsdp, .hdr = *h};
 
 	bp.hdr.type_of_loader = LOADER_UNDEFINED;
@@ -130,7 +133,7 @@ static int write_cmdline(struct gmem *mem, const char *cmdline, uint64_t kernel_
 	return r < 0 ? err_sys(e, r, "cannot write the command line to guest RAM") : 0;
 }
 
-/* What the caller, not the operator, got wrong. */
+/* Errors of the caller, not of the operator. */
 static int check(const struct gmem *mem, const struct boot_env *env, struct err *e)
 {
 	uint64_t low_end = memmap_low_end(env->board);

@@ -14,8 +14,8 @@
 /**
  * struct format - a format of kernel images
  * @probe: these first bytes of an image are its magic number
- * @load: put the image into RAM. @l comes in zeroed; all but the byte counters, which @src keeps, are the format's to
- *        set. Fails as boot_load() does.
+ * @load: put the image into RAM. @l is zeroed on entry; the format sets all of it except the byte counters, which @src
+ *        maintains. Same errors as boot_load().
  */
 struct format {
 	bool (*probe)(const uint8_t *head, uint64_t len);
@@ -33,9 +33,9 @@ int gzip_load(struct source *src, struct gmem *mem, struct loaded *l, struct err
 
 /**
  * gzip_load_elf() - inflate an ELF that is part of an image, and load it
- * @at, @len: where the gzip stream lies in @src
+ * @at, @len: offset and length of the gzip stream in @src
  *
- * Return: 1: loaded, 0: what it holds is no ELF, else as boot_load().
+ * Return: 1: loaded; 0: the stream does not contain an ELF; else as boot_load().
  */
 int gzip_load_elf(struct source *src, uint64_t at, uint64_t len, struct gmem *mem, struct loaded *l, struct err *e);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A bzImage is real-mode code with the setup header in it, then protected-mode code: a
- * decompressor with the kernel proper as its payload. The header's fields say where and how large.
+ * Theory of operation. A bzImage is real-mode code that contains the setup header, then protected-mode code: a
+ * decompressor with the kernel proper as its payload. The header has their offsets and sizes.
  *
- * A gzip payload is an ELF that the host inflates much faster than the guest, so it is loaded as one. All other
- * payloads are left to the guest: the protected-mode code goes where the kernel wants to run, and starts at its
- * 64-bit entry. It unpacks within [load address, + init_size).
+ * A gzip payload is an ELF, which the host inflates much faster than the guest would, so it is loaded like an ELF file.
+ * Other payloads are unpacked by the guest: the protected-mode code is loaded to the kernel's preferred address and
+ * starts at its 64-bit entry. It unpacks within [load address, + init_size).
  *
  * Spec: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header" and "64-bit boot protocol".
  */
@@ -18,7 +18,7 @@
 #include "vmm/base/util.h"
 
 #define HEADER_OFFSET   UINT64_C(0x1f1)
-#define HEADER_JUMP     0x201 /* the byte that says how long the header is, counted from 0x202 */
+#define HEADER_JUMP     0x201 /* the byte with the length of the header, counted from 0x202 */
 #define HEADER_BASE     UINT64_C(0x202)
 #define HEADER_MAGIC_AT 0x202 /* "HdrS" */
 #define VERSION_MIN     0x020c
@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct setup_header) <= OFFER_HEADER_MAX, "an offer keeps 
 
 struct parts {
 	uint64_t code;      /* the protected-mode code, in the file */
-	uint64_t code_size; /* bytes that the file has of it: what is short of a paragraph reads as zero, as RAM does */
+	uint64_t code_size; /* its bytes in the file; the rest of the last paragraph reads as zero */
 	uint64_t payload;   /* in the file */
 	uint64_t payload_size;
 };
@@ -55,14 +55,14 @@ static int read_header(struct source *src, struct setup_header *ret, struct err 
 	r = source_read(src, 0, buf, have, e);
 	if (r < 0)
 		return r;
-	/* The version comes first: an old header is short because it is old. */
+	/* The version is checked first: an old header is shorter. */
 	memset(ret, 0, sizeof(*ret));
 	memcpy(ret, buf + HEADER_OFFSET, have - HEADER_OFFSET);
 	if (have - HEADER_OFFSET >= offsetof(struct setup_header, realmode_swtch) && ret->version < VERSION_MIN)
 		return err_set(e, -ENOTSUP,
 			"bzImage with boot protocol %u.%02u: %u.%02u or later is needed (Linux 3.8)", ret->version >> 8,
 			ret->version & 0xff, VERSION_MIN >> 8, VERSION_MIN & 0xff);
-	/* A field beyond the length that the header gives for itself holds code; one beyond our struct is unknown. */
+	/* Bytes beyond the length in the header are code, not fields; fields beyond our struct are unknown. */
 	len = HEADER_BASE + buf[HEADER_JUMP] - HEADER_OFFSET;
 	len = MIN(len, sizeof(*ret));
 	memset((uint8_t *)ret + len, 0, sizeof(*ret) - len);
@@ -115,7 +115,7 @@ static int find_parts(const struct setup_header *h, uint64_t file_size, struct p
 	return 0;
 }
 
-/* Return: 1: loaded, 0: its payload is something else than an ELF in gzip. */
+/* Return: 1: loaded; 0: its payload is not an ELF in gzip. */
 static int load_gzip_payload(
 	struct source *src, const struct parts *p, struct gmem *mem, struct loaded *l, struct err *e)
 {
@@ -141,8 +141,8 @@ static int load_code(struct source *src, const struct setup_header *h, const str
 	int r;
 
 	/*
-	 * No other place is better than the preferred one: a relocatable kernel that starts below it moves itself
-	 * there, and one that is not relocatable runs nowhere else.
+	 * No other address is better than the preferred one: a relocatable kernel that starts below it moves itself
+	 * there, and any other kernel runs only there.
 	 */
 	if (h->relocatable_kernel) {
 		gpa = MAX(gpa, BOOT_HIGH_START);

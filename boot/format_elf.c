@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. The headers are read once, checked as a whole, and turned into a list of segments in
- * guest-physical terms; only then is RAM written, in the order of the file, so that the same code serves a plain file
- * and one that is inflated on the way. Bss is not written: guest RAM reads as zero. Nor are holes of a sparse file: a
- * third of a vmlinux is zeroes, since the segment with its bss has other data behind it.
+ * guest-physical terms; only then is RAM written, in the order of the file, so that the same code works for a plain
+ * file and for an inflated one. Bss is not written: guest RAM reads as zero. Nor are holes of a sparse file: a third of
+ * a vmlinux is zeroes, since the segment with its bss has other data after it.
  */
 #include <elf.h>
 #include <errno.h>
@@ -14,7 +14,9 @@
 #include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
-/* A vmlinux has five; the bound keeps the table on the stack and, with the ELF header, in every source's head. */
+/*
+ * A vmlinux has five; with this bound the table fits on the stack and, with the ELF header, into every source's head.
+ */
 #define ELF_PHDRS_MAX 128
 #define ELF_ALIGN_MAX GIB
 
@@ -97,7 +99,7 @@ static int read_program_headers(struct source *src, const Elf64_Ehdr *h, Elf64_P
 	return source_read(src, h->e_phoff, ph, len, e);
 }
 
-/* One PT_LOAD as its header tells it: addresses are not yet biased or compared with RAM. */
+/* One PT_LOAD as in its header: addresses are not yet biased or compared with RAM. */
 static int add_segment(
 	const struct source *src, unsigned index, const Elf64_Phdr *ph, struct segments *list, struct err *e)
 {
@@ -155,7 +157,7 @@ static int collect_segments(struct source *src, const Elf64_Ehdr *h, struct segm
 	return 0;
 }
 
-/* A position-independent kernel is linked at or near 0: move it, as a whole, to where kernels go. */
+/* A position-independent kernel is linked at or near 0: move it, as a whole, to the usual load address. */
 static int bias_segments(struct segments *list, uint64_t *entry, struct err *e)
 {
 	uint64_t lowest = UINT64_MAX, align = 1, bias;
@@ -182,7 +184,7 @@ static int bias_segments(struct segments *list, uint64_t *entry, struct err *e)
 				s->index, (unsigned long long)s->gpa, (unsigned long long)bias);
 		s->gpa += bias;
 	}
-	/* A wrapped entry lies in no segment, since none wraps. */
+	/* A wrapped entry is in no segment, since none wraps. */
 	*entry += bias;
 	return 0;
 }
@@ -209,15 +211,15 @@ static int check_segments(const struct gmem *mem, const struct segments *list, s
 }
 
 /*
- * Any byte that comes from the file may be the first instruction. Segment flags do not tell, as paging is the kernel's
- * own: from Linux 6.18 on startup_64 lies in .init.text, which is part of a segment without PF_X.
+ * Any byte that comes from the file may be the first instruction. Segment flags are not checked, since the kernel sets
+ * up its own paging: from Linux 6.18 on startup_64 is in .init.text, which is part of a segment without PF_X.
  */
 static int check_entry(const struct segments *list, uint64_t entry, struct err *e)
 {
 	for (size_t i = 0; i < list->nr; i++) {
 		const struct segment *s = &list->seg[i];
 
-		/* Not in bss, which holds no instructions. */
+		/* Not in bss, which contains no instructions. */
 		if (entry >= s->gpa && entry - s->gpa < s->file_size)
 			return 0;
 	}

@@ -11,7 +11,7 @@
 #define PHDRS_MAX 32
 
 /**
- * struct header - of an ELF of either class, as far as it matters
+ * struct header - the fields used of an ELF header of either class
  */
 struct header {
 	bool is_elf;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program without a kernel, into the window of RAM that is its own. Addresses are the program's: they start at 0
- * where its window starts.
+ * Loads a program that runs without a kernel into its window of RAM. Addresses are relative to the start of the window.
  */
 #ifndef BOOT_FORMAT_FLAT_H
 #define BOOT_FORMAT_FLAT_H
@@ -15,7 +14,10 @@
 
 #define FLAT_UNSET UINT64_MAX
 
-/* Where a raw image goes unless it is told: a BIOS puts a boot sector at 0x7c00; page 0 is better left to NULL. */
+/*
+ * Default load addresses of a raw image: a BIOS puts a boot sector at 0x7c00; page 0 is left unused, so that NULL is
+ * not valid data.
+ */
 #define FLAT_LOAD_REAL UINT64_C(0x7c00)
 #define FLAT_LOAD      UINT64_C(0x1000)
 
@@ -25,10 +27,10 @@
 #define FLAT_REAL_RESERVED UINT64_C(0x600) /* interrupt vectors and what they point at */
 
 /**
- * struct flat_wish - what the operator says about a program
- * @mode_given: @mode counts; otherwise an ELF says itself, and a raw image is real mode
- * @load: where a raw image goes, FLAT_UNSET: see above
- * @entry: where to start, FLAT_UNSET: at the start of a raw image, or where an ELF says
+ * struct flat_wish - what the operator specified about a program
+ * @mode_given: @mode is valid; otherwise the mode of an ELF follows from its class, and a raw image runs in real mode
+ * @load: load address of a raw image; FLAT_UNSET: the default above
+ * @entry: entry point; FLAT_UNSET: the start of a raw image, or the entry of an ELF
  */
 struct flat_wish {
 	bool mode_given;
@@ -39,7 +41,7 @@ struct flat_wish {
 
 /**
  * struct flat_image - a program that has been loaded
- * @start, @end: the bytes of the window that it takes
+ * @start, @end: the part of the window that it occupies
  */
 struct flat_image {
 	enum entry_mode mode;
@@ -49,25 +51,25 @@ struct flat_image {
 };
 
 /**
- * flat_image_mode() - in which mode a program wants to run, without loading it
+ * flat_image_mode() - determine in which mode a program runs, without loading it
  *
- * Return: 0, -EINVAL, -ENOEXEC or what reading the file gives, with words.
+ * Return: 0, -EINVAL, -ENOEXEC or a negative errno of reading the file, with a message in @e.
  * Trust: operator.
  */
 int flat_image_mode(int fd, const struct flat_wish *wish, enum entry_mode *ret, struct err *e);
 
 /**
- * flat_image_load() - a raw image, or a static ELF for i386 or x86-64, told apart by content
+ * flat_image_load() - load a raw image, or a static ELF for i386 or x86-64, recognised by content
  * @fd: the file; borrowed
  * @gpa: where the window starts in guest RAM
  * @size: of the window; all of it is RAM
  * @ret: untouched on failure
  *
- * An ELF goes to its virtual addresses; what a segment has beyond the file's bytes is left as it is: zeroes, in a new
- * window.
+ * An ELF goes to its virtual addresses; the part of a segment that is not in the file is not written: a new window
+ * reads as zero there.
  *
- * Return: 0, -EINVAL (empty, an address outside the window, a wish that contradicts the file), -EFBIG (does not fit),
- * -ENOEXEC (a broken ELF), or what reading the file gives.
+ * Return: 0, -EINVAL (empty, an address outside the window, options that contradict the file), -EFBIG (does not fit),
+ * -ENOEXEC (a broken ELF), or a negative errno of reading the file.
  * Trust: operator; the file's content is hostile.
  */
 int flat_image_load(int fd, const struct flat_wish *wish, struct gmem *mem, uint64_t gpa, uint64_t size,

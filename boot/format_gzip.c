@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A vmlinux in gzip, as a file of its own or as the payload of a bzImage: an ELF whose bytes come through inflate.
+ * A vmlinux compressed with gzip, as a file or as the payload of a bzImage.
  */
 #include <errno.h>
 
@@ -37,7 +37,7 @@ int gzip_load_elf(struct source *src, uint64_t at, uint64_t len, struct gmem *me
 		r = gunzip_finish(gz, e);
 	if (r < 0)
 		return r;
-	/* The file's addresses hold, but nobody finds symbols in a file that is packed. */
+	/* The file's addresses are valid, but a compressed file cannot be searched for symbols. */
 	l->file_addresses = false;
 	src->copied_bytes += inside->copied_bytes;
 	return 1;

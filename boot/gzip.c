@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Inflate writes where the caller wants the bytes, so nothing is copied twice and no buffer holds
- * a whole image. Three positions matter: `in_at`, the next byte of the file to feed; `out`, how many bytes came out;
- * and the head, the first SOURCE_HEAD_SIZE of them, kept aside when the stream is opened. A read starts in the head
- * and goes on at `out`; what lies between two reads is inflated into a scrap buffer.
+ * Theory of operation. Inflate writes directly to the caller's buffer, so nothing is copied twice and no buffer holds a
+ * whole image. There are three positions: `in_at`, the next byte of the file to feed; `out`, the number of bytes
+ * inflated so far; and the head, the first SOURCE_HEAD_SIZE of them, which are saved when the stream is opened. A read
+ * starts in the head and continues at `out`; bytes between two reads are inflated into a scrap buffer.
  *
- * Output is bounded by `limit` in all, whoever asks for it, so a small file cannot keep us busy for long: the factor
- * of deflate is at most 1032.
+ * The total output is bounded by `limit`, so a small file cannot keep us busy for long: the ratio of deflate is at most
+ * 1032.
  */
 #include "boot/gzip.h"
 
@@ -52,7 +52,7 @@ static int refill(struct gunzip *g, struct err *e)
 	return 0;
 }
 
-/* Inflate up to len bytes to buf; fewer only at the end of the stream. */
+/* Inflates up to len bytes to buf; fewer only at the end of the stream. */
 static int inflate_some(struct gunzip *g, uint8_t *buf, uint64_t len, uint64_t *ret_len, struct err *e)
 {
 	char limit[UNITS_TEXT_MAX];
@@ -91,7 +91,7 @@ static int inflate_some(struct gunzip *g, uint8_t *buf, uint64_t len, uint64_t *
 	return 0;
 }
 
-/* The next len bytes, to buf or to nowhere. */
+/* Inflates the next len bytes to buf, or discards them. */
 static int forward(struct gunzip *g, uint8_t *buf, uint64_t len, struct err *e)
 {
 	while (len) {
@@ -144,7 +144,7 @@ int gunzip_open(struct source *outer, uint64_t at, uint64_t len, uint64_t limit,
 
 	if (!g)
 		return err_set(e, -ENOMEM, "no memory to inflate it");
-	/* All but the buffers. */
+	/* Everything except the buffers. */
 	memset(g, 0, offsetof(struct gunzip, head));
 	g->source = (struct source){.read = read_inflated, .fd = -1, .size = UINT64_MAX, .how = LOAD_READ};
 	g->outer = outer;
@@ -164,7 +164,7 @@ void gunzip_close(struct gunzip *g)
 {
 	if (!g)
 		return;
-	/* Harmless when inflateInit2() failed: the stream is zeroed then. */
+	/* Has no effect when inflateInit2() failed: the stream is zeroed then. */
 	inflateEnd(&g->z);
 	free(g);
 }

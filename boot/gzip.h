@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside boot/: a source (source.h) whose bytes come out of a gzip stream in another source, inflated forwards and
- * straight to where they belong.
+ * Inside boot/: a source (source.h) that inflates a gzip stream contained in another source. It inflates forwards,
+ * directly into the destination.
  */
 #ifndef BOOT_GZIP_H
 #define BOOT_GZIP_H
@@ -16,12 +16,12 @@ struct gunzip;
 
 /**
  * gunzip_open() - start to inflate
- * @outer: what holds the stream; borrowed until gunzip_close()
- * @at, @len: where the stream is in @outer; what follows the end of the stream is ignored
- * @limit: most bytes that may come out
+ * @outer: the source that contains the stream; borrowed until gunzip_close()
+ * @at, @len: offset and length of the stream in @outer; data after the end of the stream is ignored
+ * @limit: maximum number of inflated bytes
  * @ret: the caller owns it
  *
- * Return: 0, -ENOEXEC (broken or cut), -EFBIG (more than @limit), -ENOMEM, or as source_read() of @outer.
+ * Return: 0, -ENOEXEC (corrupt or truncated), -EFBIG (more than @limit), -ENOMEM, or as source_read() of @outer.
  * Trust: the stream is hostile.
  * Spec: RFC 1952, one member.
  */
@@ -33,13 +33,13 @@ void gunzip_close(struct gunzip *g);
 /**
  * gunzip_source() - the inflated bytes; owned by @g
  *
- * source_read() fails as gunzip_open(), with -ENOEXEC when the image ends early, and with -ENOTSUP when it would have
- * to go back.
+ * source_read() returns the errors of gunzip_open(), -ENOEXEC when the image ends early, and -ENOTSUP when it would
+ * have to go back.
  */
 struct source *gunzip_source(struct gunzip *g);
 
 /**
- * gunzip_finish() - inflate what is left, to see the checksum
+ * gunzip_finish() - inflate the rest of the stream, to verify its checksum
  *
  * Return: as gunzip_open().
  */

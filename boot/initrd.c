@@ -10,7 +10,7 @@
 #include "vmm/base/util.h"
 #include "vmm/base/x86.h"
 
-/* Free room for an initrd, in whole pages; the kernel rounds the initrd's end up to one. */
+/* The initrd takes whole pages; the kernel rounds its end up to one. */
 struct gap {
 	uint64_t start;
 	uint64_t end;

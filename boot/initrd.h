@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside boot/: the initrd, which every protocol passes on.
+ * Inside boot/: the initrd, which every protocol passes to the kernel.
  */
 #ifndef BOOT_INITRD_H
 #define BOOT_INITRD_H
@@ -10,10 +10,11 @@
 #include "boot/boot.h"
 
 /**
- * initrd_place() - read the initrd into RAM beside the kernel, in whole pages, as high as it may be
- * @env: has the file and the kernel; no file: nothing is done
- * @max: highest guest-physical address that its last byte may have
- * @ret: where it went; zeroes without a file
+ * initrd_place() - read the initrd into whole pages of RAM, at the highest address allowed that does not overlap the
+ * kernel
+ * @env: names the file and the kernel; without a file the function does nothing
+ * @max: highest guest-physical address allowed for its last byte
+ * @ret: where it was placed; zeroes without a file
  *
  * Return: 0, -EFBIG (no room for it), or as source_open() and source_place().
  * Trust: operator.

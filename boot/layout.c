@@ -12,7 +12,7 @@ static uint64_t low_ram_end(const struct gmem *mem)
 {
 	uint64_t end = BOOT_HIGH_START;
 
-	/* Regions are sorted: those that touch continue one another. */
+	/* Regions are sorted: adjacent ones are contiguous RAM. */
 	for (size_t i = 0; i < mem->nr; i++)
 		if (mem->region[i].gpa <= end && end - mem->region[i].gpa < mem->region[i].size)
 			end = mem->region[i].gpa + mem->region[i].size;

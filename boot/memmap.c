@@ -15,8 +15,8 @@ void memmap_draw(const struct board *b, struct memmap *ret)
 	add(ret, 0, BOOT_LOW_RAM_END, MEMMAP_RAM);
 	add(ret, BOOT_EBDA_START, BOOT_EBDA_START + BOOT_EBDA_SIZE, MEMMAP_RESERVED);
 	/*
-	 * Reserved, not "ACPI data": that type may be reused as RAM once the tables are read, and a kernel that is
-	 * started by kexec would find them gone. A PC's BIOS area is reserved as well.
+	 * Reserved, not "ACPI data": a kernel may reuse that type as RAM once it has read the tables, and a kernel
+	 * started by kexec would no longer find them. The BIOS area of a PC is reserved as well.
 	 */
 	add(ret, BOOT_BIOS_START, BOOT_HIGH_START, MEMMAP_RESERVED);
 	add(ret, BOOT_HIGH_START, memmap_low_end(b), MEMMAP_RAM);

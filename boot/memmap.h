@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside boot/: the map of RAM as a kernel is given it, whatever the protocol. What is not in it is no RAM.
+ * Inside boot/: the map of RAM that a kernel gets, independent of the protocol. What is not in the map is not RAM.
  */
 #ifndef BOOT_MEMMAP_H
 #define BOOT_MEMMAP_H
@@ -13,7 +13,7 @@
 
 #define MEMMAP_ROWS_MAX 5
 
-/* As BIOS's e820 has them, and so Linux, PVH and multiboot. ACPI 6.5, table 15.6. */
+/* The types of the BIOS's e820, which Linux, PVH and multiboot use too. ACPI 6.5, table 15.6. */
 enum memmap_type { MEMMAP_RAM = 1, MEMMAP_RESERVED = 2 };
 
 /**
@@ -28,10 +28,10 @@ struct memmap {
 	size_t nr;
 };
 
-/** memmap_draw() - the map of a board */
+/** memmap_draw() - compute the map of a board */
 void memmap_draw(const struct board *b, struct memmap *ret);
 
-/** memmap_low_end() - where RAM below the 32-bit hole ends */
+/** memmap_low_end() - end of the RAM below the 32-bit hole */
 static inline uint64_t memmap_low_end(const struct board *b)
 {
 	return MIN(b->ram_size, BOARD_HOLE_START);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reset entry of a BIOS: a few bytes of real-mode code where a kernel jumps when it wants to restart and has been
- * told no other way.
+ * The reset entry of a BIOS: a few bytes of real-mode code to which a kernel jumps when it restarts and was not given
+ * another method.
  *
- * A hardware-reduced Linux does that by default: it tries EFI, which is not there, then goes to real mode and jumps to
- * f000:fff0; the FADT's reset register is tried only with reboot=acpi. Without code there it would run through zeroes
- * into RAM and hang, instead of resetting. reboot=k, the default command line, does not come here.
+ * A hardware-reduced Linux does that by default: it tries EFI, which is absent, then switches to real mode and jumps to
+ * f000:fff0; the FADT's reset register is tried only with reboot=acpi. Without code there it would execute zeroes and
+ * hang instead of resetting. With reboot=k, which is in the default command line, this entry is not used.
  */
 #ifndef BOOT_RESETVEC_H
 #define BOOT_RESETVEC_H
@@ -18,8 +18,8 @@
 
 /**
  * resetvec_build() - code that resets the machine
- * @board: what to reset it with: the power block, else the keyboard controller, else nothing: the CPU halts
- * @code: filled; goes to BOOT_RESET_VECTOR
+ * @board: the code uses its power block, else its keyboard controller; with neither it halts the CPU
+ * @code: filled; belongs at BOOT_RESET_VECTOR
  */
 void resetvec_build(const struct board *board, uint8_t code[RESETVEC_SIZE]);
 

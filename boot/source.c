@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. Contents may be mapped. Then whole pages of the file replace whole pages of guest RAM, and only
- * the guest, system calls and gmem's guarded copies touch them. Pages at the edges hold other bytes too, so they are
- * read. A page can be mapped only where its offset in the file and its host address agree modulo the page size, and
- * only over plain anonymous RAM: other RAM has a file of its own (shared with others, or made of huge pages that cannot
- * be split).
+ * the guest, system calls and gmem's guarded copies access them. Pages at the edges contain other bytes too, so they
+ * are read. A page can be mapped only where its offset in the file and its host address agree modulo the page size, and
+ * only over plain anonymous RAM: other RAM is backed by another file (shared memory, or huge pages that cannot be
+ * split).
  */
 #include "boot/source.h"
 
@@ -60,7 +60,7 @@ void source_extent(const struct source *s, uint64_t at, uint64_t end, uint64_t *
 	if (s->fd < 0 || s->how == LOAD_MAP)
 		return;
 	data = lseek(s->fd, (off_t)at, SEEK_DATA);
-	/* ENXIO is a hole up to the end of the file, or at lies behind that. */
+	/* ENXIO: a hole up to the end of the file, or `at` is past it. */
 	if (data < 0 && (errno != ENXIO || fstat(s->fd, &st) < 0 || (uint64_t)st.st_size < end))
 		return;
 	if (data < 0 || (uint64_t)data >= end) {
@@ -92,18 +92,21 @@ static int map_pages(int fd, uint64_t at, uint8_t *host, uint64_t len, struct er
 	if (mmap(host, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)at) ==
 		MAP_FAILED) {
 		r = -errno;
-		/* Some failures come after the old mapping went: msync, which does nothing else, finds the hole. */
+		/*
+		 * Some failures occur after the old mapping was removed: msync, which does nothing else here, detects
+		 * the hole.
+		 */
 		if (msync(host, len, MS_ASYNC) < 0)
 			return err_sys(e, r, "cannot map it into guest RAM");
 		return 0;
 	}
-	/* Guest RAM stays out of core dumps; the new mapping must be told again. */
+	/* Guest RAM is excluded from core dumps; this must be set again for the new mapping. */
 	if (madvise(host, len, MADV_DONTDUMP) < 0)
 		return err_sys(e, -errno, "cannot keep guest RAM out of core dumps");
 	return 1;
 }
 
-/* Place the part that lies in one host window. */
+/* Places the part that is in one host window. */
 static int place_window(
 	struct source *s, uint64_t at, uint64_t len, struct gmem *mem, uint64_t gpa, uint8_t *host, struct err *e)
 {

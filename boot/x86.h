@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writers of what a processor reads by itself: descriptors, gates, task state and page tables. Plain bytes for a
- * guest's memory; the names of their bits are in vmm/base/x86.h.
+ * Writes the structures that a processor reads by itself: descriptors, gates, task state segments and page tables. They
+ * are plain bytes for a guest's memory; the names of their bits are in vmm/base/x86.h.
  */
 #ifndef BOOT_X86_H
 #define BOOT_X86_H
@@ -47,22 +47,22 @@ void x86_put_gate64(uint8_t *at, uint16_t selector, uint64_t handler, unsigned i
 /**
  * x86_put_tss64() - a 64-bit task state segment
  * @at: TSS_SIZE bytes
- * @rsp0: the stack when ring 0 is entered; @ist1: that of gates with @ist 1
+ * @rsp0: the stack on entry to ring 0; @ist1: the stack of gates with @ist 1
  *
- * The I/O bitmap begins behind it: with a limit of TSS_SIZE - 1 there is none.
+ * The I/O bitmap offset points past it: with a limit of TSS_SIZE - 1 there is no bitmap.
  *
  * Spec: SDM 3, 8.7.
  */
 void x86_put_tss64(uint8_t *at, uint64_t rsp0, uint64_t ist1);
 
 /**
- * x86_put_entries() - a run of entries in a page table of any level, 8 bytes each
- * @table: guest-physical address; tables that lie one behind the other are one
+ * x86_put_entries() - write consecutive entries of a page table of any level, 8 bytes each
+ * @table: guest-physical address; consecutive tables count as one
  * @first, @count: which entries
- * @to: where the first one leads; each next one @step bytes further
+ * @to: address in the first entry; it grows by @step bytes per entry
  * @flags: PTE_ bits of each
  *
- * Return: 0, or -EFAULT when they do not lie in RAM.
+ * Return: 0, or -EFAULT when the entries are not in RAM.
  * Spec: SDM 3, 4.5.
  */
 int x86_put_entries(const struct gmem *mem, uint64_t table, uint64_t first, uint64_t count, uint64_t to, uint64_t step,

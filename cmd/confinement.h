@@ -42,7 +42,7 @@ int confinement_complaints(struct confinement *c);
  * confinement_enter() - CONFINE, and the beginning of BUILD; says what the operator has to know
  * @terminal: whose handlers stay from now on, or NULL
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int confinement_enter(struct confinement *c, struct terminal *terminal, struct err *e);
 

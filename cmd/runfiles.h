@@ -12,7 +12,7 @@
  *
  * Opens nothing.
  *
- * Return: 0 or -EINVAL with words, the operator's.
+ * Return: 0 or -EINVAL with a message in @e, the operator's.
  */
 int runfiles_check(const struct config *c, struct err *e);
 

@@ -34,7 +34,7 @@ struct signals {
  *
  * SIGPIPE is ignored from here on.
  *
- * Return: 0 or a negative errno, with words. Context: before any thread, which would keep them unblocked.
+ * Return: 0 or a negative errno, with a message in @e. Context: before any thread, which would keep them unblocked.
  */
 int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps,
 	void (*came)(void *arg, int signo), void *arg, struct err *e);

@@ -48,7 +48,7 @@ struct terminal_ops {
  * O_NONBLOCK of fds 0 to 2 is remembered as well, so that a signal does not leave it set (see vmm/host/nbio.h): call
  * this before console_open(), and after gmem_install_sigbus(), whose handler is asked first.
  *
- * Return: 0, -EBUSY (there is one already), or a negative errno with words.
+ * Return: 0, -EBUSY (there is one already), or a negative errno, with a message in @e.
  * Context: sandbox stage OPEN.
  */
 int terminal_open(int fd, const struct terminal_ops *ops, void *arg, struct terminal **ret, struct err *e);

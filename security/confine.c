@@ -19,7 +19,8 @@ bool confine_empty_bounding_set(void)
 	unsigned long cap = 0;
 
 	/*
-	 * EINVAL: past the last one that this kernel knows. EPERM: an ordinary user; with no_new_privs none comes back.
+	 * EINVAL: past the last capability that this kernel knows. EPERM: an ordinary user, who cannot regain any with
+	 * no_new_privs.
 	 */
 	while (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
 		cap++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a jailer does, in the process itself.
+ * The steps of a jailer, done by the process itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 
 #define NETNS_DIR "/run/netns"
 
-/* What asks for a privilege and does not have it. */
+/* An error of a step that needs a privilege. */
 static int failed(int code, const char *option, const char *what, struct err *e)
 {
 	if (code == -EPERM)
@@ -38,7 +38,7 @@ int jail_enter_cgroup(const char *dir, struct err *e)
 				"--cgroup %s: not a control group (it has no cgroup.procs): name its directory, as in "
 				"/sys/fs/cgroup/NAME, and make it first",
 				dir));
-	/* 0: whoever writes. */
+	/* 0: the process that writes it. */
 	if (fd < 0 || write(fd, "0", 1) < 0)
 		return err_operator(e, err_sys(e, -errno, "--cgroup %s", dir));
 	return 0;
@@ -46,7 +46,7 @@ int jail_enter_cgroup(const char *dir, struct err *e)
 
 int jail_enter_netns(const char *name, struct err *e)
 {
-	/* A name that does not fit is too long for the kernel, too. */
+	/* A name that does not fit is too long for the kernel as well. */
 	char named[sizeof(NETNS_DIR) + NAME_MAX + 2];
 	const char *path = strchr(name, '/') ? name : named;
 	CLEANUP_FD int fd = -1;
@@ -78,10 +78,10 @@ int jail_change_root(const char *dir, struct err *e)
 	return 0;
 }
 
-/* An empty tmpfs that nobody can write, in the place of everything. */
+/* Replaces the root by an empty, read-only tmpfs. */
 int jail_empty_root(struct err *e)
 {
-	/* Any directory serves to mount it on, for the moment before it becomes the root. */
+	/* Any directory can be the mount point, since it becomes the root at once. */
 	static const char *const places[] = {"/tmp", "/run", "/proc", "/dev"};
 	int r = -ENOENT;
 
@@ -96,7 +96,7 @@ int jail_empty_root(struct err *e)
 	}
 	if (r < 0)
 		return err_sys(e, r, "--chroot: an empty root");
-	/* The old root ends up on top of the new one, and is taken off (pivot_root(2), "pivot_root(".", ".")"). */
+	/* The old root ends up on top of the new one, and is unmounted (pivot_root(2), "pivot_root(".", ".")"). */
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return errno == EINVAL ? err_set(e, -EINVAL,
 						 "--chroot: pivot_root: this system's root is an initramfs, which "
@@ -112,7 +112,7 @@ int jail_become(uid_t uid, gid_t gid, struct err *e)
 	char text[64];
 
 	snprintf(text, sizeof(text), "%u:%u", (unsigned)uid, (unsigned)gid);
-	/* An ordinary user who names himself is there already. */
+	/* An ordinary user who gives their own name already has these ids. */
 	if (setgroups(0, NULL) < 0 && !(errno == EPERM && geteuid() == uid && getegid() == gid && geteuid()))
 		return failed(-errno, "--user", text, e);
 	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
@@ -121,8 +121,8 @@ int jail_become(uid_t uid, gid_t gid, struct err *e)
 }
 
 /*
- * No user of the host has a name in it: nothing that we do after asks for one, files that we make belong to whom we run
- * as, and a map would have to be written to /proc while we are dumpable.
+ * No user of the host is mapped: nothing done later needs one, files that we make belong to the user we run as, and a
+ * map would have to be written to /proc while we are dumpable.
  */
 int jail_new_userns(struct err *e)
 {

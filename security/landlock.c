@@ -35,9 +35,9 @@ struct path_beneath_attr {
 } __attribute__((packed));
 
 /*
- * What each ABI added. ABI 2 made links and renames across directories something to allow: nothing is lost without it,
- * since they are denied always. ABI 7 added flags for the audit log and no right; ABI 8 a flag for processes that have
- * threads already; ABI 11 one that sets no_new_privs.
+ * What each ABI added. ABI 2 made it possible to allow links and renames across directories; we never allow them, so
+ * its absence changes nothing. ABI 7 added flags for the audit log and no right; ABI 8 a flag for processes that
+ * already have threads; ABI 11 one that sets no_new_privs.
  */
 static const struct step {
 	int abi;

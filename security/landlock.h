@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Landlock: after landlock_restrict() the calling thread, and those it starts, reach no path but the ones named, no TCP
- * or UDP port, no socket and no process outside. What was open before stays open.
+ * Landlock: after landlock_restrict() the calling thread, and those it starts, can reach only the paths named, no TCP
+ * or UDP port, and no socket or process outside. Descriptors that are open stay usable.
  *
- * Constants up to ABI 11 (Linux 7.3, include/uapi/linux/landlock.h), since the headers of distributions stop earlier
- * and no library is packaged. Rights that the host's ABI does not know are left out, and can be listed.
+ * Constants up to ABI 11 (Linux 7.3, include/uapi/linux/landlock.h), since the headers of distributions are older and
+ * no library is packaged. Rights that the host's ABI does not support are left out, and can be listed.
  */
 #ifndef SECURITY_LANDLOCK_H
 #define SECURITY_LANDLOCK_H
@@ -36,9 +36,9 @@
 #define LL_CONNECT     (UINT64_C(1) << 16) /* ABI 9: to a Unix socket by its path (RESOLVE_UNIX) */
 
 /**
- * struct landlock_allow - what stays reachable
+ * struct landlock_allow - a path that stays reachable
  * @fd: O_PATH fd of a file, or of a directory and all below it; borrowed
- * @rights: LL_ bits; those that the host does not know are left out
+ * @rights: LL_ bits; those that the host does not support are left out
  */
 struct landlock_allow {
 	int fd;
@@ -46,26 +46,26 @@ struct landlock_allow {
 };
 
 /**
- * landlock_abi() - of the host: 1 or more, or a negative errno
+ * landlock_abi() - the Landlock ABI of the host
  *
- * Return: -ENOSYS: not built in, or a seccomp filter of a container says so; -EOPNOTSUPP: not switched on; -EPERM: a
- * seccomp filter that is older than Landlock refuses the call, and what the kernel has is not known.
+ * Return: 1 or more; -ENOSYS: not built in, or hidden by a seccomp filter of a container; -EOPNOTSUPP: not enabled at
+ * boot; -EPERM: a seccomp filter that is older than Landlock refuses the call, so that the ABI cannot be determined.
  */
 int landlock_abi(void);
 
 /**
- * landlock_missing() - words for what an ABI cannot deny: "truncation, device ioctls"
+ * landlock_missing() - a text that lists what an ABI cannot deny: "truncation, device ioctls"
  * @abi: 0: nothing at all
  * @buf, @size: at least 1; empty when nothing is missing
  */
 void landlock_missing(int abi, char *buf, size_t size);
 
 /**
- * landlock_restrict() - deny everything that an ABI knows, but what @allow names
- * @abi: 1 to what landlock_abi() said: of what later ones know, nothing is denied
+ * landlock_restrict() - deny everything that an ABI can deny, except what @allow names
+ * @abi: 1 to the value of landlock_abi(); rights added by later ABIs are not denied
  *
- * Return: 0 or a negative errno, with words.
- * Context: no_new_privs is set; before any thread exists, since other threads keep their access.
+ * Return: 0 or a negative errno, with a message in @e.
+ * Context: no_new_privs is set; before any other thread exists, since other threads would keep their access.
  */
 int landlock_restrict(int abi, const struct landlock_allow *allow, size_t nr, struct err *e);
 

@@ -21,9 +21,8 @@
 extern char **environ;
 
 /*
- * What was handed to us there may be a secret, and everybody who gets at our memory reads it: the text itself goes, as
- * /proc/PID/environ shows it. A program that we start is found by PATH, and an
- * overlay lies in TMPDIR.
+ * The environment may contain secrets, which /proc/PID/environ and anything that reads our memory would expose: the
+ * text itself is overwritten. PATH is kept to find programs that we start, TMPDIR to place an overlay.
  */
 void limits_clear_environment(void)
 {
@@ -74,8 +73,8 @@ int limits_close_fds(const int *keep, size_t nr, struct err *e)
 }
 
 /*
- * A closed standard stream must not become the number of something that we open: the guest's console would go there.
- * An O_PATH fd can neither be read nor written, so the stream counts as closed all the same.
+ * The number of a closed standard stream must not be reused by something that we open: the guest's console would be
+ * written there. An O_PATH fd can be neither read nor written, so the stream still behaves as closed.
  */
 int limits_fill_standard_fds(struct err *e)
 {
@@ -89,7 +88,7 @@ int limits_fill_standard_fds(struct err *e)
 	return 0;
 }
 
-/* Lowers a limit, soft and hard; one that is lower already stays. */
+/* Lowers a limit, soft and hard; a lower one is kept. */
 static int lower(int resource, uint64_t value, const char *name, struct err *e)
 {
 	struct rlimit now, want;
@@ -107,7 +106,7 @@ int limits_set(const struct sandbox_plan *plan, struct err *e)
 {
 	int r;
 
-	/* RLIMIT_NPROC stays: KVM starts a thread in our name at the first KVM_RUN. */
+	/* RLIMIT_NPROC is not changed: KVM starts a thread on our account at the first KVM_RUN. */
 	r = lower(RLIMIT_CORE, 0, "RLIMIT_CORE", e);
 	if (r == 0 && plan->max_fds)
 		r = lower(RLIMIT_NOFILE, plan->max_fds, "RLIMIT_NOFILE", e);
@@ -117,8 +116,8 @@ int limits_set(const struct sandbox_plan *plan, struct err *e)
 }
 
 /*
- * What the control loop may still take: lines of the log, what it reads and writes for a report, the kernel's symbols.
- * No other thread takes any.
+ * The memory that the control loop may still allocate: lines of the log, buffers of a report, the kernel's symbols. No
+ * other thread allocates any.
  */
 void limits_set_data(int statm_fd)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The sandbox of a process that was made beside vmm's own, which goes into it at once and not in stages. */
+/* The sandbox of an auxiliary process of vmm, which enters it in one step and not in stages. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -17,7 +17,7 @@ static int restrict_paths(const struct sandbox_process *p, struct err *e)
 	return abi < 0 ? err_sys(e, abi, "Landlock") : landlock_restrict(abi, &allow, 1, e);
 }
 
-/* A call that is not allowed kills it: it has nowhere to report to. */
+/* A call that is not allowed kills it: there is nothing it could report to. */
 static int lock(const struct sandbox_process *p, struct err *e)
 {
 	int r = seccomp_install(p->role, p->devices | (SANITIZED ? SANDBOX_HAS(SANITIZER) : 0), NULL);
@@ -25,7 +25,7 @@ static int lock(const struct sandbox_process *p, struct err *e)
 	return r < 0 ? err_sys(e, r, "seccomp") : 0;
 }
 
-/* All of it is tried, whatever fails. Return: the first failure, which has the words. */
+/* Every step is tried, even after a failure. Return: the first failure, whose message is in @e. */
 static int give_up(const struct sandbox_process *p, struct err *e)
 {
 	/* A change of user made it dumpable again (prctl(2)). */
@@ -49,7 +49,10 @@ int sandbox_process_enter(const struct sandbox_process *p, struct err *e)
 		confine_empty_bounding_set();
 	if (p->as->user)
 		r = jail_become(p->as->uid, p->as->gid, e);
-	/* A stop of all, and then a kill of the parent alone, must not leave us stopped. After a change of user. */
+	/*
+	 * If both are stopped and then only the parent is killed, we must not remain stopped. Set again after every
+	 * change of user.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	if (r < 0 || p->as->mode == SANDBOX_OFF)
 		return r;

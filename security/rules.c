@@ -15,8 +15,8 @@
 #include "vmm/base/kick.h"
 
 /*
- * Only vmm/ knows KVM, so its requests have their numbers here. Linux include/uapi/linux/kvm.h; a unit test compares.
- * KVM_GET_* only read.
+ * Only vmm/ includes KVM's header, so the numbers of its requests are defined here. Linux include/uapi/linux/kvm.h; a
+ * unit test compares. KVM_GET_* only read.
  */
 #define REQUEST_KVM_RUN          0xae80
 #define REQUEST_KVM_GET_REGS     0x8090ae81
@@ -40,7 +40,7 @@
 /* Some C libraries add it to the flags of an open, where it changes nothing. */
 #define LARGE_FILE 0100000u
 
-/* The kernel looks at 32 bits of an int; at all of a long. */
+/* The kernel uses 32 bits of an int, and all 64 of a long. */
 #define INT(n, v)                                                                                                      \
 	{                                                                                                              \
 		n, UINT32_MAX, (uint32_t)(v)                                                                           \
@@ -58,10 +58,10 @@
 		-1, 0, 0                                                                                               \
 	}
 
-/* The private flag and the clock do no harm; requeueing and priority inheritance stay out. */
+/* The private flag and the choice of the clock are harmless; requeueing and priority inheritance are not allowed. */
 #define FUTEX(op) BITS(1, UINT32_MAX & ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), op)
 
-/* A row is a line. */
+/* One row per line. */
 /* clang-format off */
 
 #define RULE(role, device, call, what, why, ...) \
@@ -72,13 +72,13 @@
 #define REFUSED(role, device, call, why) \
 	{SANDBOX_##role, SANDBOX_DEVICE_##device, SYS_##call, #call, true, {NONE, NONE}, "refused", why}
 
-/* A request of KVM to the thread's own vCPU, to the VM */
+/* A KVM request to the thread's own vCPU, and to the VM */
 #define OWN_VCPU(device, what, request, why) \
 	IF2(VCPU, device, ioctl, what ", its vCPU", INT(0, SANDBOX_FD(VCPU)), INT(1, request), why)
 #define THE_VM(device, what, request, why) \
 	IF2(VCPU, device, ioctl, what ", the VM", INT(0, SANDBOX_FD(VM)), INT(1, request), why)
 
-/* What each thread of ours needs, whatever it does. */
+/* What every thread needs. */
 #define EVERY(role) \
 	ANY(role, ALWAYS, write, "wakes another loop or the guest through an eventfd; the log"), \
 	IF(role, ALWAYS, futex, "WAIT", FUTEX(FUTEX_WAIT), "a mutex of a device is taken"), \
@@ -86,15 +86,15 @@
 	ANY(role, ALWAYS, clock_gettime, "the time, where the vDSO does not tell it; CPU time of a thread"), \
 	ANY(role, ALWAYS, rt_sigreturn, "comes back from a signal handler"), \
 	ANY(role, ALWAYS, exit_group, "ends the process after a trapped call"), \
-	/* The way out when something goes wrong: the operator gets a sane terminal back. */ \
+	/* Needed when the process ends by an error: the terminal's settings are restored. */ \
 	IF(role, TERMINAL, ioctl, "TIOCGPGRP", INT(1, TIOCGPGRP), "is the terminal still ours?"), \
 	IF(role, TERMINAL, ioctl, "TCSETS", INT(1, TCSETS), "raw mode and back")
 
 /*
- * A thread that waits for a futex until a time, and is stopped meanwhile (SIGSTOP, Ctrl-Z, a frozen cgroup), goes on
- * with this call in place of the futex's own: the kernel keeps the time apart. It has no argument, and does nothing for
- * a thread that nobody interrupted in such a wait. epoll_wait, ppoll, a futex without a time, KVM_RUN and reads and
- * writes are made again as they were, or answer EINTR.
+ * A thread that waits for a futex with a timeout, and is stopped meanwhile (SIGSTOP, Ctrl-Z, a frozen cgroup),
+ * continues with this call instead of the futex call: the kernel has saved the remaining time. It has no argument, and
+ * does nothing for a thread that was not interrupted in such a wait. epoll_wait, ppoll, a futex without a timeout,
+ * KVM_RUN and reads and writes are restarted unchanged, or return EINTR.
  */
 #define TIMED_WAIT(role, why) ANY(role, ALWAYS, restart_syscall, why)
 
@@ -106,7 +106,7 @@
 		"little data: takes turns with the guest again")
 
 /*
- * A thread that ends by itself. None of these allocates: malloc would make an arena of its own for it, with other
+ * A thread that ends by itself. None of these threads allocates: malloc would make a new arena for it, with other
  * calls.
  */
 #define EVERY_ENDING(role) \
@@ -116,8 +116,8 @@
 	ANY(role, ALWAYS, exit, "the thread ends")
 
 /*
- * Sanitizers allocate, unwind, look at their own maps and report. Their leak check, which traces, is off behind a
- * filter.
+ * Sanitizers allocate, unwind, read their own maps and report. Their leak check, which needs ptrace, is switched off
+ * behind a filter.
  */
 #define EVERY_SANITIZED(role) \
 	ANY(role, SANITIZER, mmap, "shadow memory"), \
@@ -154,8 +154,8 @@
 	ANY(role, SANITIZER, access, "the program, to symbolize")
 
 /*
- * musl has its own ways (src/linux/epoll.c, src/thread/pthread_cond_timedwait.c, src/linux/preadv2.c, src/stdio): what
- * glibc does by another call, or not at all. A build against glibc has none of these.
+ * Calls that musl makes (src/linux/epoll.c, src/thread/pthread_cond_timedwait.c, src/linux/preadv2.c, src/stdio) where
+ * glibc makes another call, or none. A build against glibc has none of these rows.
  */
 #ifdef __GLIBC__
 #define EVERY_MUSL(role)
@@ -298,7 +298,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	OWN_VCPU(GDB, "KVM_SET_GUEST_DEBUG", REQUEST_KVM_SET_DEBUG, "an INT3 of the guest's own goes back to it"),
 	EVERY_SANITIZED(VCPU),
 
-	/* Who serves a debugger, while all vCPUs are held */
+	/* Serves a debugger while all vCPUs are held */
 	EVERY(GDB),
 	EVERY_MUSL(GDB)
 	EPOLL_PWAIT(GDB)
@@ -323,7 +323,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(GDB, ALWAYS, ioctl, "KVM_GET_MP_STATE", INT(1, REQUEST_KVM_GET_MP_STATE), "is a vCPU halted?"),
 	IF(GDB, ALWAYS, ioctl, "KVM_SET_GUEST_DEBUG", INT(1, REQUEST_KVM_SET_DEBUG), "breakpoints and steps"),
 	EVERY_SANITIZED(GDB),
-	/* What writes cores. The file is one that it has made: no filter knows its number. */
+	/* Writes cores. It opens the file itself, so its number cannot be bound by the filter. */
 	EVERY(STATE),
 	EVERY_MUSL(STATE)
 	EPOLL_PWAIT(STATE)
@@ -344,7 +344,7 @@ const struct sandbox_rule sandbox_rules[] = {
 		"a core that could not be completed is removed"),
 	EVERY_SANITIZED(STATE),
 
-	/* The broker, which nothing is left to say: the socket to vmm is 0, the directory 1, what it opens 3 and 4. */
+	/* The broker. Its descriptors: the socket to vmm is 0, the directory 1, those that it opens 3 and 4. */
 	IF(BROKER, ALWAYS, read, "fd 0", INT(0, 0), "vmm asks, or has gone"),
 	IF2(BROKER, ALWAYS, sendmsg, "fd 0, MSG_NOSIGNAL", INT(0, 0), INT(2, MSG_NOSIGNAL), "hands a socket to vmm"),
 	IF(BROKER, ALWAYS, close, "fd 3", INT(0, 3), "what was handed over, or looked at"),
@@ -360,7 +360,10 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(BROKER, ALWAYS, exit_group, "the end"),
 	EVERY_SANITIZED(BROKER),
 
-	/* What renames a report: the socket to vmm is 0, the directory 1, the file 2 where it has no name yet. */
+	/*
+	 * The process that renames a report: the socket to vmm is 0, the directory 1, the file 2 when it has no name
+	 * yet.
+	 */
 	IF(REPORT, ALWAYS, read, "fd 0", INT(0, 0), "is the report complete, or has vmm gone?"),
 	IF(REPORT, ALWAYS, getrandom, "no flags", INT(2, 0), "another name, which is then renamed"),
 	IF(REPORT, ALWAYS, linkat, "to fd 1", INT(2, 1), "the new file gets a name"),

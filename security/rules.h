@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which system calls a thread may make once the guest runs, each with its reason. One table (rules.c): seccomp.c
- * makes the filters of it, by way of gen/gen_filters.c while vmm is built, scripts/seccomp-report prints it, the tests
- * try every row.
+ * Which system calls a thread may make once the guest runs, each with its reason. There is one table (rules.c):
+ * gen/gen_filters.c converts it during the build for seccomp.c, which makes the filters, scripts/seccomp-report prints
+ * it, and the tests try every row.
  *
- * A row belongs to a role and to a device; it is in force on a machine that has the device. Several rows for one call
- * allow what any of them allows. What no row allows traps, see seccomp.h.
+ * A row belongs to a role and to a device; it applies to machines that have the device. Of several rows for one call it
+ * is enough that one allows it. A call that no row allows traps, see seccomp.h.
  */
 #ifndef SECURITY_RULES_H
 #define SECURITY_RULES_H
@@ -61,12 +61,12 @@ enum sandbox_device {
 /* A set of devices; ALWAYS is in every set. */
 #define SANDBOX_HAS(device) (1u << SANDBOX_DEVICE_##device)
 
-/* In the place of a number: the id of the process itself, filled in when a filter is installed. */
+/* Used as a value: the id of the process itself, filled in when a filter is installed. */
 #define SANDBOX_OWN_PID UINT32_C(0x7ffe51d0)
 
 /*
- * In the place of a number: one of the descriptors of struct sandbox_fds. Others cannot be bound: they come and go
- * while the guest runs (clients, connections), or there are too many of one kind (eventfds, timers).
+ * Used as a value: one of the descriptors of struct sandbox_fds. Other descriptors cannot be bound: they are opened and
+ * closed while the guest runs (clients, connections), or there are too many of one kind (eventfds, timers).
  *
  * X(id, number, what they are)
  */
@@ -84,9 +84,9 @@ enum sandbox_fd {
 		SANDBOX_FD_COUNT
 };
 
-#define SANDBOX_FD_MAX   4 /* of a kind */
+#define SANDBOX_FD_MAX   4 /* per kind */
 #define SANDBOX_FD(kind) (SANDBOX_OWN_PID + 1 + SANDBOX_FD_##kind)
-#define SANDBOX_FD_OF(v) ((uint32_t)(v) - (SANDBOX_OWN_PID + 1)) /* SANDBOX_FD_COUNT and more: it is none */
+#define SANDBOX_FD_OF(v) ((uint32_t)(v) - (SANDBOX_OWN_PID + 1)) /* SANDBOX_FD_COUNT and more: not a descriptor */
 
 /**
  * struct sandbox_fds - the descriptors that a thread's filter names; start from SANDBOX_NO_FDS
@@ -114,9 +114,9 @@ struct sandbox_cond {
 /**
  * struct sandbox_rule - a row
  * @nr, @call: the system call's number and name
- * @refused: not allowed, but answered with 0 instead of a trap: of brk, a break that did not move
- * @cond: all of them have to hold
- * @what: the conditions in words; empty when any argument goes
+ * @refused: not executed, but returns 0 instead of trapping: for brk, a break that did not move
+ * @cond: all of them must be true
+ * @what: the conditions as text; empty when all arguments are allowed
  * @why: what the thread needs it for
  */
 struct sandbox_rule {

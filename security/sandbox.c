@@ -18,7 +18,7 @@
 static _Atomic bool leaks_unchecked;
 
 /*
- * <sanitizer/lsan_interface.h>: a leak check attaches a tracer to every thread, which no filter of ours would let it.
+ * <sanitizer/lsan_interface.h>: a leak check attaches a tracer to every thread, which our filters do not allow.
  */
 int __lsan_is_turned_off(void);
 
@@ -58,7 +58,7 @@ static void told(struct sandbox *s, enum sandbox_stage stage, uint64_t since)
 	trace_sandbox_stage(s->trace, stages[stage], trace_now_ns() - since);
 }
 
-/* Best effort: remember what was not to be had. Strict: the words go up. */
+/* Best effort: records what is not available. Strict: returns the error. */
 static int shortage(struct sandbox *s, int r, struct err *e)
 {
 	char *missing = s->got.missing;
@@ -117,7 +117,7 @@ int sandbox_early(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
 	if (r < 0)
 		return r;
 	if (plan->jail.cgroup) {
-		/* First of all, so that what we take from here on is on its account. */
+		/* First, so that everything allocated from here on is charged to the control group. */
 		r = jail_enter_cgroup(plan->jail.cgroup, e);
 		if (r < 0)
 			return r;
@@ -154,7 +154,7 @@ void sandbox_open(struct sandbox *s, struct trace *trace)
 	trace_sandbox_stage(trace, stages[SANDBOX_STAGE_EARLY], s->took_ns);
 }
 
-/* Whether nothing is looked up by its path after CONFINE: then an empty root does. */
+/* Whether no path is looked up after CONFINE: then an empty root is sufficient. */
 static bool needs_no_root(const struct sandbox_plan *plan)
 {
 	for (size_t i = 0; i < plan->nr_paths; i++)
@@ -163,7 +163,7 @@ static bool needs_no_root(const struct sandbox_plan *plan)
 	return !SANITIZED && !plan->jail.chroot;
 }
 
-/* What an operator did not ask for by name, and the host does not let us have, is left out. */
+/* A step that the operator did not request explicitly, and that the host does not permit, is left out. */
 static int if_wanted(const struct sandbox *s, int r, struct err *e)
 {
 	if (r >= 0 || s->plan->jail.userns == SANDBOX_USERNS_ON)
@@ -173,8 +173,8 @@ static int if_wanted(const struct sandbox *s, int r, struct err *e)
 }
 
 /*
- * A namespace of users in which we have every capability, to use them for an empty root, and lose all with the rest.
- * What forbids this by halves (AppArmor) lets it be made, and then nothing be done in it.
+ * A user namespace in which we have every capability, to use them for an empty root and then drop them all. AppArmor
+ * may permit its creation, and then deny every use of its capabilities.
  */
 static int own_users(struct sandbox *s, struct err *e)
 {
@@ -208,7 +208,7 @@ static int named_jail(struct sandbox *s, struct err *e)
 	return r;
 }
 
-/* Root has its privileges before it becomes somebody else; anybody else has them in a namespace of their own. */
+/* Root has the privileges until it changes its user; any other user has them in a user namespace. */
 static int jail(struct sandbox *s, struct err *e)
 {
 	const struct sandbox_jail *j = &s->plan->jail;
@@ -248,7 +248,7 @@ static int give_up(struct sandbox *s, const struct landlock_allow *allow, size_t
 	r = shortage(s, r, e);
 	if (r < 0)
 		return r;
-	/* no_new_privs before Landlock, which wants it. */
+	/* no_new_privs first: Landlock requires it. */
 	r = confine_drop_capabilities(e);
 	s->got.no_capabilities = r == 0;
 	r = shortage(s, r, e);
@@ -268,7 +268,7 @@ static int give_up(struct sandbox *s, const struct landlock_allow *allow, size_t
 	return r < 0 ? err_sys(e, r, "sigaction") : 0;
 }
 
-/* A path has to be found while it can be: before the root changes. One that is not there needs no rule. */
+/* A path has to be opened before the root changes. One that does not exist needs no rule. */
 static size_t open_paths(const struct sandbox_plan *plan, struct landlock_allow *allow)
 {
 	size_t nr = 0;
@@ -280,7 +280,7 @@ static size_t open_paths(const struct sandbox_plan *plan, struct landlock_allow 
 			allow[nr++] = (struct landlock_allow){.fd = fd, .rights = plan->path[i].rights};
 	}
 	if (SANITIZED) {
-		/* Reports read the maps of the process. */
+		/* The sanitizer's reports read the maps of the process. */
 		int fd = open("/proc", O_PATH | O_CLOEXEC);
 
 		if (fd >= 0)
@@ -301,7 +301,7 @@ int sandbox_confine(struct sandbox *s, struct err *e)
 	if (s->plan->mode != SANDBOX_OFF)
 		s->got.bounding_empty = confine_empty_bounding_set();
 	r = jail(s, e);
-	/* A namespace begins with a full one. */
+	/* In a new user namespace the bounding set is full. */
 	if (s->got.userns)
 		s->got.bounding_empty = confine_empty_bounding_set();
 	if (r == 0 && s->plan->mode != SANDBOX_OFF)
@@ -339,7 +339,7 @@ int sandbox_lock(struct sandbox *s, enum sandbox_role role, const struct sandbox
 		return 0;
 	assert(s->stage == SANDBOX_STAGE_BUILD || s->stage == SANDBOX_STAGE_LOCK);
 	s->stage = SANDBOX_STAGE_LOCK;
-	/* The standard streams are open: no number of ours is 0. */
+	/* The standard streams are open, so none of our descriptors is 0. */
 	if (role == SANDBOX_LOOP && s->statm_fd > 0) {
 		limits_set_data(s->statm_fd);
 		close(s->statm_fd);

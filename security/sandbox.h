@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way into the sandbox: five stages, each once and in this order, none of them ever undone.
+ * Entering the sandbox: five stages, each once and in this order; none of them can be undone.
  *
- * EARLY    Should: close fds that nobody passed on purpose; clear the environment; set limits; make us invisible to
- *          debuggers; join the network namespace in which OPEN is to find its devices. Mustn't: open what the machine
- *          needs.
- * OPEN     Should: open everything that has a path. Mustn't: read what the files contain.
- * CONFINE  Should: leave root, the file system, other processes and the network behind: control group, namespaces, root
+ * EARLY Should: close fds that were not passed on purpose; clear the environment; set limits; forbid debuggers to
+ * attach; join the network namespace whose devices OPEN uses. Mustn't: open what the machine needs. OPEN Should: open
+ * everything that has a path. Mustn't: read what the files contain. CONFINE Should: leave root, the file system, other
+ * processes and the network behind: control group, namespaces, root
  *          directory, user, a user namespace, capabilities, no_new_privs, Landlock. Mustn't: come after the first
  *          thread, which would keep its access.
- * BUILD    Should: parse the kernel, make the machine and its threads. Mustn't: open a path (but what CONFINE left).
- * LOCK     Should: limit what memory is still taken, put a filter of system calls on every thread, then let the guest
- *          run. Mustn't: let a guest run while
+ * BUILD Should: parse the kernel, make the machine and its threads. Mustn't: open a path (except those that CONFINE
+ * left). LOCK Should: limit further allocation of memory, install a system call filter in every thread, then let the
+ * guest run. Mustn't: let a guest run while
  *          a thread has no filter.
  *
- * What is allowed is a plan that the running program hands over. With SANDBOX_STRICT what cannot be had is an error;
- * with SANDBOX_BEST_EFFORT it is told in struct sandbox_achieved; SANDBOX_OFF does nothing but what --user, --chroot,
- * --netns and --cgroup ask for, which are errors in every mode when they fail.
+ * The caller passes a plan of what stays allowed. With SANDBOX_STRICT a part that is not available is an error; with
+ * SANDBOX_BEST_EFFORT it is reported in struct sandbox_achieved; SANDBOX_OFF does only what --user, --chroot, --netns
+ * and --cgroup request. A failure of these is an error in every mode.
  */
 #ifndef SECURITY_SANDBOX_H
 #define SECURITY_SANDBOX_H
@@ -67,10 +66,10 @@ enum sandbox_stage {
 #define SANDBOX_KEEP_MAX  32
 
 /**
- * struct sandbox_path - a path that has to work after CONFINE
+ * struct sandbox_path - a path that must stay accessible after CONFINE
  * @path: borrowed; a file, or a directory and all below it
  * @rights: LL_ bits of security/landlock.h
- * @by_name: it is looked up by its path then, so that the root directory of a strict machine stays what it is
+ * @by_name: it is looked up by its path, so the root directory must not change
  */
 struct sandbox_path {
 	const char *path;
@@ -79,12 +78,12 @@ struct sandbox_path {
 };
 
 /**
- * struct sandbox_jail - what the operator asked for by name; strings are borrowed
- * @user: true: become @uid and @gid, without further groups
- * @userns: a user namespace, and in it a mount namespace with an empty root: AUTO: where the host lets us, and unless
- *          @chroot has another; with ON it is an error where it does not
- * @chroot: directory to become the root; "" for an empty one in a mount namespace of its own; NULL: no
- * @netns: network namespace to enter, a path or a name of ip-netns(8); "" for a new, empty one; NULL: no
+ * struct sandbox_jail - what the operator requested explicitly; strings are borrowed
+ * @user: change to @uid and @gid, without supplementary groups
+ * @userns: a user namespace that contains a mount namespace with an empty root. AUTO: if the host permits it and
+ *          @chroot is NULL; ON: an error if the host does not permit it
+ * @chroot: new root directory; "": an empty one in a new mount namespace; NULL: unchanged
+ * @netns: network namespace to enter, a path or a name of ip-netns(8); "": a new, empty one; NULL: unchanged
  * @cgroup: directory of the control group to enter, or NULL
  */
 struct sandbox_jail {
@@ -99,16 +98,16 @@ struct sandbox_jail {
 
 /**
  * struct sandbox_plan - what this program needs
- * @keep, @nr_keep: fds above 2 that EARLY leaves open
- * @max_fds: how many fds the process may have open; 0: leave the limit alone
- * @max_file_bytes: how large a file it may write; 0: leave the limit alone
- * @devices: SANDBOX_HAS() bits; choose the rules of the filters
- * @fds: what the filter of the control loop names
- * @path, @nr_paths: what stays reachable
- * @report_fd: where a trapped call is told, -1: nowhere; should not block
+ * @keep, @nr_keep: fds above 2 that EARLY does not close
+ * @max_fds: limit of open fds; 0: unchanged
+ * @max_file_bytes: limit of the size of files that it writes; 0: unchanged
+ * @devices: SANDBOX_HAS() bits, which select the rules of the filters
+ * @fds: descriptors that the filter of the control loop names
+ * @path, @nr_paths: paths that stay reachable
+ * @report_fd: for the message about a trapped call; -1: no message; should not block
  * @last_words: as of sigsys_install()
  *
- * What EARLY does not use may be filled in until CONFINE.
+ * Members that EARLY does not use may be filled in until CONFINE.
  */
 struct sandbox_plan {
 	enum sandbox_mode mode;
@@ -126,14 +125,14 @@ struct sandbox_plan {
 };
 
 /**
- * struct sandbox_achieved - what was got
+ * struct sandbox_achieved - the restrictions that are in force
  * @landlock_abi: 0: none
- * @unhandled: what that ABI cannot deny, in words
- * @no_capabilities: none in any set but the bounding one
- * @bounding_empty: that one too
+ * @unhandled: what that ABI cannot deny, as text
+ * @no_capabilities: all capability sets except the bounding set are empty
+ * @bounding_empty: the bounding set is empty, too
  * @userns: we are in a user namespace of our own
- * @uid, @gid: as which we run, in the host's eyes
- * @missing: best effort: what was not to be had, in words; empty: nothing
+ * @uid, @gid: that we run as, outside any user namespace
+ * @missing: best effort: what was not available, as text; empty: nothing
  */
 struct sandbox_achieved {
 	enum sandbox_mode mode;
@@ -155,7 +154,7 @@ struct sandbox_achieved {
 
 /**
  * struct sandbox - private; zero-initialise
- * @statm_fd: > 0: how much memory the process has
+ * @statm_fd: > 0: /proc/self/statm
  * @took_ns: time spent in EARLY
  */
 struct sandbox {
@@ -171,54 +170,54 @@ struct sandbox {
 const char *sandbox_mode_name(enum sandbox_mode mode);
 
 /**
- * sandbox_missing() - what @mode lacks on this host, before anything is done
+ * sandbox_missing() - check whether this host has everything that @mode needs, without changing anything
  *
- * Return: 0, or -ENOTSUP with words that name what is missing and the way out.
+ * Return: 0, or -ENOTSUP with a message in @e that names what is missing and what the operator can do.
  */
 int sandbox_missing(enum sandbox_mode mode, struct err *e);
 
 /**
- * sandbox_userns_available() - whether a user namespace can be made here, and used for mounts; tried in a child
+ * sandbox_userns_available() - test in a child process whether a user namespace can be made and used for mounts
  *
- * Return: 0, or the negative errno that the attempt ends in.
+ * Return: 0, or the negative errno of the attempt.
  */
 int sandbox_userns_available(void);
 
 /**
- * sandbox_early() - stage EARLY; in strict mode it first looks whether all of it can be had
+ * sandbox_early() - stage EARLY; in strict mode it first calls sandbox_missing()
  * @plan: borrowed for as long as @s is used
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int sandbox_early(struct sandbox *s, struct sandbox_plan *plan, struct err *e);
 
-/** sandbox_open() - stage OPEN begins; @trace hears of the stages, and may be NULL */
+/** sandbox_open() - begin stage OPEN; the stages are traced to @trace, which may be NULL */
 void sandbox_open(struct sandbox *s, struct trace *trace);
 
 /**
  * sandbox_confine() - stage CONFINE
  *
- * Return: 0 or a negative errno, with words; the process can then only end.
+ * Return: 0 or a negative errno, with a message in @e; after a failure the process must end.
  * Context: the process has one thread.
  */
 int sandbox_confine(struct sandbox *s, struct err *e);
 
-/** sandbox_build() - stage BUILD begins */
+/** sandbox_build() - begin stage BUILD */
 void sandbox_build(struct sandbox *s);
 
 /**
- * sandbox_lock() - stage LOCK for the calling thread: from now on it makes the calls of @role and no other
- * @s: NULL or one without seccomp: does nothing
- * @fds: which descriptors the filter names, NULL: those of the plan
+ * sandbox_lock() - stage LOCK for the calling thread: from now on it can make only the calls of @role
+ * @s: if NULL, or without seccomp, the function does nothing
+ * @fds: descriptors that the filter names; NULL: those of the plan
  *
  * Return: 0 or a negative errno.
- * Context: each thread for itself; the control loop last.
+ * Context: called by each thread for itself; by the control loop last.
  */
 int sandbox_lock(struct sandbox *s, enum sandbox_role role, const struct sandbox_fds *fds);
 
 /**
- * struct sandbox_as - how a process beside vmm's own goes into the sandbox: as vmm itself does
- * @user: true: become @uid and @gid, without further groups
+ * struct sandbox_as - the settings of vmm's own sandbox that its auxiliary processes share
+ * @user: change to @uid and @gid, without supplementary groups
  */
 struct sandbox_as {
 	enum sandbox_mode mode;
@@ -228,11 +227,11 @@ struct sandbox_as {
 };
 
 /**
- * struct sandbox_process - what a process that was made for one purpose is left with
+ * struct sandbox_process - what an auxiliary process may still do
  * @as: borrowed
  * @role, @devices: its filter; @devices are SANDBOX_HAS() bits
  * @dir_fd, @rights: one directory, and LL_ bits of security/landlock.h
- * @capabilities: it keeps those that it has
+ * @capabilities: keep those that it has
  */
 struct sandbox_process {
 	const struct sandbox_as *as;
@@ -244,18 +243,19 @@ struct sandbox_process {
 };
 
 /**
- * sandbox_process_enter() - confine and lock such a process, all at once: a call that is not allowed kills it (SIGSYS)
+ * sandbox_process_enter() - confine and lock an auxiliary process in one step: a call that is not allowed kills it
+ * (SIGSYS)
  *
- * What this host does not have is left out in mode SANDBOX_BEST_EFFORT; vmm itself reports it.
+ * In mode SANDBOX_BEST_EFFORT restrictions that this host does not support are left out; vmm itself reports them.
  *
- * Return: 0 or a negative errno, with words; the process can then only end.
+ * Return: 0 or a negative errno, with a message in @e; after a failure the process must end.
  * Context: the process has one thread.
  */
 int sandbox_process_enter(const struct sandbox_process *p, struct err *e);
 
 #define SANDBOX_LINE_MAX TRACE_STRING_MAX
 
-/** sandbox_summary() - half a line on what the process gave up; SANDBOX_LINE_MAX holds any */
+/** sandbox_summary() - a short text on the restrictions in force; it fits SANDBOX_LINE_MAX */
 void sandbox_summary(const struct sandbox_achieved *got, char *buf, size_t size);
 
 #endif

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A program is a search for the number of the call in a tree of comparisons, with the conditions
- * of that call behind it. It ends in "allow" where the conditions of any of its rules hold, else in "trap". It is
+ * Theory of operation. A program searches a tree of comparisons for the number of the call, and then checks the
+ * conditions of that call. It ends in "allow" when the conditions of any of its rules are true, else in "trap". It is
  * made while vmm starts, since it depends on the devices of the machine.
  *
- * What a filter costs is its installation: the kernel then runs it once for each number that a call can have, to
- * learn which are allowed whatever their arguments, and does not run it for those any more. So the tree halves the
- * numbers, not the calls: what most numbers need is the fewest steps.
+ * The main cost of a filter is its installation: the kernel runs it once for each system call number, to find those
+ * that are allowed with any arguments, and does not run it for those any more. So the tree halves the range of numbers,
+ * not the list of calls: most numbers should need few steps.
  *
- * BPF jumps forward only. So a program is written from its end to its beginning, when the place of each target is
- * known.
+ * BPF jumps forward only. So a program is written from its end to its beginning: then each target is known.
  */
 #include "security/seccomp.h"
 
@@ -26,9 +25,9 @@
 #include "vmm/base/util.h"
 
 #define PROGRAM_MAX 1024
-#define CALLS_MAX   128 /* of a role */
-#define NUMBERS     512 /* above all numbers of calls, for now */
-#define REACH       254 /* a conditional jump has 8 bits; less one, for the jump that may come between */
+#define CALLS_MAX   128 /* per role */
+#define NUMBERS     512 /* above all current system call numbers */
+#define REACH       254 /* a conditional jump has 8 bits; less one, for a jump that may be inserted */
 
 static const char *const roles[] = {
 #define X(id, name, text) [SANDBOX_##id] = name,
@@ -60,11 +59,11 @@ const char *seccomp_call_name(long nr)
 }
 
 /**
- * struct emitter - a program that is being written
- * @code: room for it, filled from its end
- * @at: the first instruction that is there; 0: no room is left
- * @allow, @refuse, @trap: where these ends stand
- * @devices: whose rules are in force
+ * struct emitter - a program under construction
+ * @code: its buffer, filled from the end
+ * @at: index of the first instruction written; 0: the buffer is full
+ * @allow, @refuse, @trap: indices of the final instructions
+ * @devices: those of the machine, which select the rules
  * @pid: of the process
  * @fds: never NULL
  */
@@ -77,7 +76,7 @@ struct emitter {
 	const struct sandbox_fds *fds;
 };
 
-/* The rules of one call: @rule and what follows it with the same number and role */
+/* The rules of one call: @rule and those after it with the same number and role */
 struct call {
 	const struct filter_rule *rule;
 	size_t rules;
@@ -85,7 +84,7 @@ struct call {
 
 static size_t put(struct emitter *e, struct sock_filter f)
 {
-	/* The first place stays free: a program that reaches it has had no room. */
+	/* Index 0 stays unused: a program that reaches it did not fit. */
 	if (e->at > 1)
 		e->code[--e->at] = f;
 	else
@@ -93,7 +92,7 @@ static size_t put(struct emitter *e, struct sock_filter f)
 	return e->at;
 }
 
-/* A place from which a conditional jump of the next instruction gets to @target. */
+/* Return: an index within reach of a conditional jump of the next instruction that leads to @target. */
 static size_t reach(struct emitter *e, size_t target)
 {
 	if (target - e->at <= REACH)
@@ -113,7 +112,7 @@ static void load(struct emitter *e, size_t offset)
 	put(e, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
-/* Return: where the comparison of 32 bits begins; @yes when there is nothing to compare. */
+/* Return: where the comparison of 32 bits starts; @yes when there is nothing to compare. */
 static size_t compare(struct emitter *e, size_t offset, uint32_t mask, uint32_t value, size_t yes, size_t no)
 {
 	if (!mask)
@@ -125,7 +124,7 @@ static size_t compare(struct emitter *e, size_t offset, uint32_t mask, uint32_t 
 	return e->at;
 }
 
-/* The same for a descriptor: whether it is one of those. */
+/* The same for a descriptor: whether it is one of @kind. */
 static size_t compare_fd(struct emitter *e, size_t offset, enum sandbox_fd kind, size_t yes, size_t no)
 {
 	static const unsigned number[] = {
@@ -142,7 +141,7 @@ static size_t compare_fd(struct emitter *e, size_t offset, enum sandbox_fd kind,
 	return e->at;
 }
 
-/* Return: where the conditions of @rule begin; they go on at @no when one does not hold. */
+/* Return: where the conditions of @rule start; they continue at @no when one is false. */
 static size_t conditions(struct emitter *e, const struct filter_rule *rule, size_t no)
 {
 	size_t yes = rule->refused ? e->refuse : e->allow;
@@ -223,7 +222,7 @@ int seccomp_compose(
 	struct call call[CALLS_MAX];
 	size_t nr = calls_of(&e, role, call), kill;
 
-	/* Another architecture's calls are nothing that we make by mistake. */
+	/* We never make calls of another architecture by mistake. */
 	kill = put(&e, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
 	e.refuse = put(&e, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO));
 	e.trap = put(&e, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The handler runs in a thread that may be under attack, behind its filter: it uses its own stack, a lock-free
- * formatter, write and exit_group. A signal handler has no argument, so where it writes is static: the process has one
- * handler, as it has one stderr.
+ * The handler runs behind the filter of a thread that may be compromised: it uses its own stack, a lock-free formatter,
+ * write and exit_group. A signal handler has no argument, so its output descriptor is a static variable: a process has
+ * one handler and one stderr.
  */
 #include "security/sigsys.h"
 
@@ -75,7 +75,7 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	if (before_the_end)
 		before_the_end();
 	line[n++] = '\n';
-	/* Nothing can be done about a line that nobody takes. */
+	/* A failed write cannot be reported. */
 	if (report_fd >= 0 && write(report_fd, line, n) < 0)
 		errno = 0;
 	syscall(SYS_exit_group, SIGSYS_EXIT_STATUS);

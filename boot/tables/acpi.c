@@ -4,11 +4,12 @@
  * its AML is written first, then everything is laid out, filled and summed.
  *
  * Hardware-reduced (ACPI 6.5, 4.1): no PM1, GPE or SMI registers, no FACS and no SCI. Sleep control and reset are the
- * ports of the board's power block, events come through a GED (dsdt.c). The PM timer is none of that model either, but
- * Linux takes its port all the same, and has nothing else to measure the TSC with when it does not know kvm-clock.
+ * ports of the board's power block, events are delivered by a GED (dsdt.c). The PM timer is not part of that model
+ * either, but Linux uses its port all the same, and has no other clock to calibrate the TSC with when it does not
+ * support kvm-clock.
  *
- * A board with a PM1 block gets the full model, for a kernel that is to use the 8259s: Linux drops them on a
- * hardware-reduced machine. That adds PM1, FACS and SCI; sleep goes through PM1, the rest stays as it is.
+ * A board with a PM1 block gets the full model, for a kernel that needs the 8259s: Linux ignores them on a
+ * hardware-reduced machine. That adds PM1, FACS and SCI; sleep uses PM1, the rest is unchanged.
  */
 #include "boot/tables/acpi.h"
 
@@ -83,7 +84,7 @@ enum {
 	FADT_SIZE = 276
 };
 
-/* 5.2.9: latencies, in us, that say that there is no such state */
+/* 5.2.9: latencies, in us, that mean that the state is not supported */
 #define FADT_NO_C2 101
 #define FADT_NO_C3 1001
 
@@ -93,7 +94,7 @@ enum { FACS_VERSION = 32, FACS_SIZE = 64, FACS_ALIGN = 64, REV_FACS = 2 };
 /* 5.2.9, table "Fixed ACPI Description Table Fixed Feature Flags" */
 #define FADT_WBINVD        BIT(0)
 #define FADT_PROC_C1       BIT(2)
-#define FADT_PWR_BUTTON    BIT(4) /* the power button is not a fixed one; so the others */
+#define FADT_PWR_BUTTON    BIT(4) /* the power button is not a fixed one, nor is the sleep button */
 #define FADT_SLP_BUTTON    BIT(5)
 #define FADT_FIX_RTC       BIT(6)
 #define FADT_TMR_VAL_EXT   BIT(8) /* the timer has 32 bits, not 24 */
@@ -101,7 +102,7 @@ enum { FACS_VERSION = 32, FACS_SIZE = 64, FACS_ALIGN = 64, REV_FACS = 2 };
 #define FADT_HEADLESS      BIT(12)
 #define FADT_HW_REDUCED    BIT(20)
 
-/* 5.2.9.3. Bit 1, "8042", stays clear: the ports answer, for reboot=k, but there is no keyboard to wait for. */
+/* 5.2.9.3. Bit 1, "8042", is clear: the ports respond, for reboot=k, but there is no keyboard to wait for. */
 #define BOOT_ARCH_LEGACY_DEVICES 0x01
 #define BOOT_ARCH_NO_VGA         0x04
 #define BOOT_ARCH_NO_CMOS_RTC    0x20
@@ -124,7 +125,7 @@ enum {
 
 enum { REV_XSDT = 1, REV_FADT = 6, MINOR_FADT = 5, REV_MADT = 6, REV_DSDT = 2 /* 64-bit integers */ };
 
-/* What goes where; offsets are into the block. */
+/* The layout of the block; offsets are from its start. */
 struct plan {
 	uint32_t xsdt, fadt, madt, dsdt, facs;
 	uint32_t madt_size, dsdt_size;
@@ -169,7 +170,7 @@ static void fill_rsdp(uint8_t *t, uint64_t xsdt_gpa)
 	t[RSDP_CHECKSUM2] = checksum(t, RSDP_SIZE);
 }
 
-/* What the full model has. Without an SMI command port it is in ACPI mode from the start (5.2.9). */
+/* The additions of the full model. Without an SMI command port the machine is in ACPI mode from the start (5.2.9). */
 static void fill_fadt_fixed(uint8_t *t, const struct board_part *pm1, uint64_t facs_gpa)
 {
 	le32_put(t + FADT_FACS, (uint32_t)facs_gpa);
@@ -186,8 +187,8 @@ static void fill_fadt_fixed(uint8_t *t, const struct board_part *pm1, uint64_t f
 }
 
 /*
- * The DSDT's address stands in the 32-bit field too, for readers that know no other. Zero stays zero for what the
- * hardware-reduced model does not have: X_FIRMWARE_CTRL (no FACS, 5.2.10), SCI_INT, all register blocks.
+ * The DSDT's address is in the 32-bit field too, for kernels that read no other. Fields that the hardware-reduced model
+ * does not have are zero: X_FIRMWARE_CTRL (no FACS, 5.2.10), SCI_INT, all register blocks.
  */
 static void fill_fadt(uint8_t *t, const struct board *board, uint64_t dsdt_gpa, uint64_t facs_gpa)
 {
@@ -230,8 +231,8 @@ static void fill_fadt(uint8_t *t, const struct board *board, uint64_t dsdt_gpa, 
  * No interrupt source overrides: without one, ISA interrupt n is GSI n, edge-triggered and active high (5.2.12.5),
  * which is how this board is wired. Every APIC id is below 255, so there are no x2APIC entries.
  *
- * PCAT_COMPAT is set because KVM's irqchip has the two 8259s: Linux does not care here, others mask them when they see
- * it.
+ * PCAT_COMPAT is set because KVM's irqchip has the two 8259s: Linux ignores the flag here, other kernels mask the 8259s
+ * because of it.
  */
 static void fill_madt(uint8_t *t, const struct board *board)
 {
@@ -255,7 +256,7 @@ static void fill_madt(uint8_t *t, const struct board *board)
 	p[0] = MADT_LAPIC_NMI;
 	p[1] = MADT_LAPIC_NMI_SIZE;
 	p[2] = MADT_ALL_CPUS;
-	le16_put(p + 3, 0); /* polarity and trigger as the bus has them */
+	le16_put(p + 3, 0); /* polarity and trigger: those of the bus */
 	p[5] = MADT_NMI_LINT;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A body's PkgLength stands in front of it and counts its own one to four bytes, so its size is not known before the
- * body is. aml_end() therefore inserts it: everything after the mark moves up by the bytes of the length. Bodies nest,
- * and an inner length is inserted behind the marks of all outer ones, so these stay right.
+ * A body's PkgLength precedes it and includes its own one to four bytes, so its size is not known before the body's.
+ * aml_end() therefore inserts it and moves everything after the mark. Bodies nest, and an inner length is inserted
+ * after the marks of all outer ones, so these stay valid.
  */
 #include "boot/tables/aml.h"
 
@@ -115,7 +115,7 @@ static void name_seg(struct aml *a, const char *name)
 	bytes(a, seg, sizeof(seg));
 }
 
-/* Returns the number of bytes; 20.2.4. */
+/* 20.2.4. Return: the number of bytes. */
 static size_t encode_length(uint8_t *p, uint32_t body)
 {
 	size_t n = 1;
@@ -335,7 +335,7 @@ void aml_resources_end(struct aml *a)
 	size_t at, n;
 
 	byte(a, RES_END);
-	byte(a, 0); /* checksum 0: taken as right (6.4.2.9) */
+	byte(a, 0); /* checksum 0: treated as valid (6.4.2.9) */
 	assert(a->depth);
 	at = a->open[a->depth - 1];
 	if (!a->error) {
@@ -351,7 +351,7 @@ void aml_res_io(struct aml *a, uint16_t base, uint8_t size)
 
 	le16_put(p + 2, base);
 	le16_put(p + 4, base);
-	p[6] = 1; /* alignment: of no use with a fixed base */
+	p[6] = 1; /* alignment: irrelevant with a fixed base */
 	p[7] = size;
 	bytes(a, p, sizeof(p));
 }

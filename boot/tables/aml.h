@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small encoder for AML, the byte code of ACPI's DSDT: the terms that a microVM's board needs and no more. Bytes
- * come out as iasl writes them (shortest integers, shortest package lengths), so that a table that was disassembled
- * and compiled again is equal to ours: tests/support/acpi-iasl.sh checks that.
+ * A small encoder for AML, the byte code of ACPI's DSDT, with only the terms that a microVM's board needs. The encoding
+ * is that of iasl (shortest integers, shortest package lengths), so that a table that is disassembled and compiled
+ * again is identical: tests/support/acpi-iasl.sh checks that.
  *
- * Errors stick: after a failed allocation every call does nothing, and aml_take() tells. Misuse (a begin without an
- * end, a bad name) is a bug of the caller and asserts.
+ * Errors are sticky: after a failed allocation every call does nothing, and aml_take() returns the error. Misuse (a
+ * begin without an end, a bad name) is a bug of the caller and asserts.
  *
  * Spec: ACPI 6.5, 20.2 (AML grammar) and 6.4 (resource descriptors).
  */
@@ -22,7 +22,7 @@
  * struct aml - a growing piece of AML; zero-initialised, ended by aml_take() or aml_destroy()
  * @data: owned
  * @error: 0, or the first failure (negative errno)
- * @open: where the bodies start whose length is not known yet
+ * @open: start offsets of the bodies whose length is not known yet
  */
 struct aml {
 	uint8_t *data;
@@ -40,11 +40,11 @@ void aml_destroy(struct aml *a);
  * aml_take() - hand over the bytes; every begin must have had its end
  * @ret_data: the caller frees
  *
- * Return: 0; -ENOMEM; -E2BIG: a term longer than a PkgLength can say (2^28 - 1 bytes). @a is empty after success.
+ * Return: 0; -ENOMEM; -E2BIG: a term longer than a PkgLength can express (2^28 - 1 bytes). @a is empty after success.
  */
 int aml_take(struct aml *a, uint8_t **ret_data, size_t *ret_size);
 
-/* Terms with a body: everything up to the matching aml_end() is inside. Names are one NameSeg, 1 to 4 characters. */
+/* Terms with a body: it extends to the matching aml_end(). Names are one NameSeg, 1 to 4 characters. */
 void aml_scope(struct aml *a, const char *name);
 void aml_device(struct aml *a, const char *name);
 void aml_method(struct aml *a, const char *name, unsigned args, bool serialized);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every table derived from the board takes for granted.
+ * What every table derived from the board relies on.
  */
 #ifndef BOOT_TABLES_BOARDCHECK_H
 #define BOOT_TABLES_BOARDCHECK_H
@@ -9,11 +9,12 @@
 #include "vmm/base/err.h"
 
 /**
- * boardcheck() - is this a board that tables can describe?
+ * boardcheck() - check that the tables can describe this board
  *
- * Number of CPUs and parts, ranges that are not empty and lie in their address space, interrupts that the I/O APIC has.
+ * Checks the number of CPUs and parts, that ranges are not empty and within their address space, and that the I/O APIC
+ * has their interrupts.
  *
- * Return: 0; -EINVAL with words.
+ * Return: 0, or -EINVAL with a message in @e.
  */
 int boardcheck(const struct board *board, struct err *e);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the operating system cannot find by itself, and only that: each object costs the guest's AML interpreter time
- * at every boot. Left out are
- *  - the keyboard controller, the debug-exit port and the debug console: nothing looks for them here; the power
+ * Describes only what the operating system cannot find by itself: each object costs the guest's AML interpreter time at
+ * every boot. Left out are
+ *  - the keyboard controller, the debug-exit port and the debug console: no driver looks for them here; the power
  *    management timer is in the FADT;
- *  - _STA: a device without one is present and working (ACPI 6.5, 6.3.7). pvpanic keeps it, as its driver's own
- *    platform has it;
+ *  - _STA: a device without one is present and working (ACPI 6.5, 6.3.7). pvpanic has one, as on the platform that its
+ *    driver was written for;
  *  - _CCA: x86 without one is cache coherent (6.2.17).
  *
  * Interrupts are Extended Interrupt descriptors with the edge trigger spelled out: a hardware-reduced Linux has no
@@ -20,9 +20,9 @@
 #include "boot/tables/boardcheck.h"
 
 #define NOTIFY_BUTTON_PRESSED 0x80 /* ACPI 6.5, 5.6.6 */
-#define STA_PRESENT           0x0f /* present, enabled, shown, working: 6.3.7 */
+#define STA_PRESENT           0x0f /* present, enabled, visible in the UI, working: 6.3.7 */
 
-/* Kinds that have a place in the DSDT. @many: more than one of them, told apart by index. */
+/* Kinds of parts that the DSDT describes. @many: there may be more than one, distinguished by index. */
 static bool described(enum board_kind kind, bool *many)
 {
 	*many = kind == BOARD_UART || kind == BOARD_VIRTIO_MMIO;
@@ -94,7 +94,7 @@ int dsdt_check(const struct board *board, struct err *e)
 	return 0;
 }
 
-/* A letter and three hexadecimal digits: room for every CPU and part. */
+/* A letter and three hexadecimal digits: enough for every CPU and part. */
 static void device(struct aml *a, char letter, unsigned n)
 {
 	char name[8];
@@ -135,7 +135,7 @@ static void resources(struct aml *a, const struct board_part *p)
 	aml_resources_end(a);
 }
 
-/* 8.4: _UID is what ties the device to its MADT entry. */
+/* 8.4: _UID links the device to its MADT entry. */
 static void write_cpus(const struct board *board, struct aml *a)
 {
 	for (unsigned i = 0; i < board->cpus; i++) {
@@ -166,8 +166,8 @@ static void write_virtio(const struct board_part *p, struct aml *a)
 
 /*
  * With the device, Linux's rtc_cmos registers rtc0 without an alarm when there is no interrupt. Without the device and
- * with the FADT saying that there is an RTC, Linux would add a platform device with IRQ 8, which a hardware-reduced
- * machine does not have, and the driver would fail with an error on the console.
+ * with an FADT that announces an RTC, Linux would add a platform device with IRQ 8, which a hardware-reduced machine
+ * does not have, and the driver would fail with an error on the console.
  */
 static void write_rtc(const struct board_part *p, struct aml *a)
 {
@@ -188,9 +188,9 @@ static void write_pvpanic(const struct board_part *p, struct aml *a)
 }
 
 /*
- * The power button, and the Generic Event Device that rings for it (5.6.9): its interrupt runs _EVT, which reads the
- * event register. The read clears it, so two presses before the method runs are one, and none is lost: a press after
- * the read raises the line again.
+ * The power button, and the Generic Event Device that signals it (5.6.9): its interrupt runs _EVT, which reads the
+ * event register. The read clears it, so two presses before the method runs count as one, and none is lost: a press
+ * after the read raises the line again.
  */
 static void write_power(const struct board_part *p, struct aml *a)
 {

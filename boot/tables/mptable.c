@@ -36,9 +36,9 @@ enum { CPU_SIZE = 20, ENTRY_SIZE = 8 };
 
 #define CPU_ENABLED      1
 #define CPU_BOOT         2
-#define CPU_SIGNATURE    0x600                      /* family 6; who wants to know more has CPUID */
-#define CPU_FEATURES     (BIT(0) | BIT(8) | BIT(9)) /* FPU, CMPXCHG8B, APIC: what the specification names */
-#define LAPIC_VERSION    0x14                       /* as KVM's register says */
+#define CPU_SIGNATURE    0x600                      /* family 6; CPUID has the details */
+#define CPU_FEATURES     (BIT(0) | BIT(8) | BIT(9)) /* FPU, CMPXCHG8B, APIC: those that the specification names */
+#define LAPIC_VERSION    0x14                       /* as in KVM's version register */
 #define IOAPIC_VERSION   0x11
 #define IOAPIC_ENABLED   1
 #define IOAPIC_ID        BOARD_CPUS_MAX
@@ -54,7 +54,9 @@ enum { CPU_SIZE = 20, ENTRY_SIZE = 8 };
 #define GSI_CASCADE      2
 #define LOCAL_INTERRUPTS 2
 
-/* The interrupts that need an entry: ISA's, which a kernel may use unasked, and those above that parts have. */
+/*
+ * The interrupts that need an entry: those of ISA, which a kernel may use in any case, and those of parts above them.
+ */
 static uint32_t wired_gsis(const struct board *board)
 {
 	uint32_t gsis = (uint32_t)(BIT(ISA_IRQS) - 1) & ~(uint32_t)BIT(GSI_CASCADE);

@@ -4,8 +4,8 @@
  *
  * Facts about Linux under these tables:
  *  - It keeps the 8259s and the PIT (GSI 0), and finds the timer on I/O APIC pin 0.
- *  - IRQ n is GSI n, also above 15: an entry that says that ISA interrupt n goes to pin n makes
- *    virtio_mmio.device=4K@ADDR:n work for every n it is made for. Its flags have to say "edge" there.
+ *  - IRQ n is GSI n, also above 15: an entry that routes ISA interrupt n to pin n makes virtio_mmio.device=4K@ADDR:n
+ *    work for that n. Its flags must specify an edge trigger.
  *  - It refuses IRQ 2, the cascade, so no part of the board may have it.
  */
 #ifndef BOOT_TABLES_MPTABLE_H
@@ -20,8 +20,8 @@
 #define MPTABLE_FLOATING_SIZE 16
 
 /**
- * struct mptable_blob - the two pieces as they go into guest memory
- * @floating: the floating pointer structure; goes to a multiple of 16 in the first KiB of the EBDA
+ * struct mptable_blob - the two structures as they are copied to guest memory
+ * @floating: the floating pointer structure; belongs at a multiple of 16 in the first KiB of the EBDA
  * @config: the configuration table; owned
  * @size: of @config, in bytes
  */
@@ -34,8 +34,8 @@ struct mptable_blob {
 /**
  * mptable_build() - derive the tables from the board
  * @board: borrowed during the call
- * @config_gpa: where @ret->config will lie: BOOT_MPCONFIG_START
- * @max: room there in bytes
+ * @config_gpa: guest address of @ret->config: BOOT_MPCONFIG_START
+ * @max: space available there in bytes
  * @ret: owned by the caller, for mptable_blob_destroy()
  *
  * Return: 0. Errors: -EINVAL (too many CPUs or parts, a GSI that does not exist or is the PIT's or the cascade's),

@@ -82,7 +82,7 @@ struct net_backend;
  * @set_offload: what the guest can take, of NET_OFFLOADS_TO_GUEST: nothing until the first call, and called only for
  *         a change. May be NULL. Without the device's lock.
  * @ready: before the guest runs, with nothing locked: wait for the other side if it needs that, and start what needs
- *         the loop; both borrowed until @destroy. May be NULL. Return: 0 or a negative errno, with words.
+ *         the loop; both borrowed until @destroy. May be NULL. Return: 0 or a negative errno, with a message in @e.
  * @destroy: close and free; the source is out of the loop
  */
 struct net_backend_ops {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs during the build: makes filters.c of the table in rules.c. The names of the system calls are libseccomp's, which
- * knows more of them than this host's headers do; vmm itself is not linked with it.
+ * Runs during the build: generates filters.c from the table in rules.c. The names of the system calls are libseccomp's,
+ * which knows more of them than this host's headers do; vmm itself is not linked with it.
  *
  * usage: gen-filters > filters.c
  */
@@ -19,7 +19,7 @@
 static struct sandbox_cond conds[CONDS_MAX];
 static unsigned conds_nr;
 
-/* Where @cond stands in @conds; at the end when it did not yet. */
+/* The index of @cond in @conds; appends it when it is not there. */
 static unsigned place_of(const struct sandbox_cond *cond)
 {
 	for (unsigned i = 0; i < conds_nr; i++)

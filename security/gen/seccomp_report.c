@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `scripts/seccomp-report`: which system calls each thread may make, and why. With --tsv one row a line, for tests.
+ * `scripts/seccomp-report`: which system calls each thread may make, and why. With --tsv one row per line, for tests.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,13 +28,13 @@ static bool shown(const struct sandbox_rule *r, int role)
 	return r->role == (enum sandbox_role)role && r->device != SANDBOX_DEVICE_SANITIZER;
 }
 
-/* What is answered with an error is not allowed. */
+/* A refused call is not an allowed one. */
 static bool counts(const struct sandbox_rule *r, int role)
 {
 	return shown(r, role) && !r->refused;
 }
 
-/* Calls, not rows: several rows may speak of one. */
+/* Counts calls, not rows: several rows may be about one call. */
 static unsigned calls(int role, bool always)
 {
 	unsigned n = 0;

@@ -43,7 +43,7 @@ struct lifecycle_pair {
  * @own_memory: bytes of memory that each has to itself, 0: shared
  * @count: how many of each
  *
- * Return: 0 or a negative errno with words; a guest that did not print "hello" is -EIO.
+ * Return: 0 or a negative errno, with a message in @e; a guest that did not print "hello" is -EIO.
  */
 int lifecycle_cycles(struct kvm *kvm, uint64_t own_memory, unsigned count, struct lifecycle_pair *ret, struct err *e);
 
@@ -69,7 +69,7 @@ struct lifecycle_row {
  * @why: when that is less than @count: which limit ended it; else empty
  * @close_ns: what closing all of them took, up to LIFECYCLE_CLOSERS at a time
  *
- * Return: 0, also when a limit of the host ended it; or a negative errno with words.
+ * Return: 0, also when a limit of the host ended it; or a negative errno, with a message in @e.
  */
 int lifecycle_alive(struct kvm *kvm, unsigned count, unsigned step,
 	void (*row)(const struct lifecycle_row *row, void *arg), void *arg, unsigned *ret_alive, struct err *why,
@@ -84,8 +84,8 @@ int lifecycle_alive(struct kvm *kvm, unsigned count, unsigned step,
  *
  * Each run is followed by a look at the word that the guest counts in: what the reset promises has to be true.
  *
- * Return: 0 or a negative errno with words; a reset that did not reset is -EIO, one that this KVM cannot do is
- * -EOPNOTSUPP.
+ * Return: 0 or a negative errno, with a message in @e; a reset that did not reset is -EIO, one that this KVM cannot do
+ * is -EOPNOTSUPP.
  */
 int lifecycle_rounds(struct kvm *kvm, enum lifecycle_reset reset, uint64_t own_memory, unsigned count, unsigned rounds,
 	struct lifecycle_pair *ret, struct err *e);

@@ -204,7 +204,7 @@ static int enter_dir(const struct owner *o, struct err *e)
 	return 0;
 }
 
-/* Return: the socket, or a negative errno with words. */
+/* Return: the socket, or a negative errno, with a message in @e. */
 static int make(struct owner *o, struct err *e)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};

@@ -37,7 +37,7 @@ struct broker {
 
 #define BROKER_NONE ((struct broker){.fd = -1, .child = CHILD_NONE})
 
-/** broker_check() - 0, or -ENAMETOOLONG with words for a path that no socket can have. Trust: operator */
+/** broker_check() - 0, or -ENAMETOOLONG with a message in @e for a path that no socket can have. Trust: operator */
 int broker_check(const char *what, const char *path, struct err *e);
 
 /**
@@ -49,8 +49,8 @@ int broker_check(const char *what, const char *path, struct err *e);
  *
  * A stale socket that nobody listens on is replaced; what is not a socket never is.
  *
- * Return: 0 or a negative errno with words (-EEXIST: the path is no socket, -EADDRINUSE: somebody listens there,
- * -ENAMETOOLONG: a path of more than 107 bytes, or, with @connects, BROKER_PATH_MAX).
+ * Return: 0 or a negative errno, with a message in @e (-EEXIST: the path is no socket, -EADDRINUSE: somebody listens
+ * there, -ENAMETOOLONG: a path of more than 107 bytes, or, with @connects, BROKER_PATH_MAX).
  * Context: sandbox stage OPEN; forks, so before other threads. Trust: operator.
  */
 int broker_start(const char *what, const char *path, bool connects, const struct sandbox_as *as, struct broker *ret,

@@ -8,7 +8,7 @@
 #include "devices/virtio/net.h"
 #include "vmm/config.h"
 
-/** net_check() - 0, or a negative errno with words, as net_open()'s, for a name that can never be right */
+/** net_check() - 0, or a negative errno, with a message in @e, as net_open()'s, for a name that can never be right */
 int net_check(const struct config_net *c, struct err *e);
 
 /**

@@ -54,7 +54,7 @@ struct outfile {
  * @as: of a machine: a new file is its user's alone, and outfile_commit() will not be allowed to rename: have a process
  *      that does, confined so. NULL: the umask decides, and it will be
  *
- * Return: 0 or a negative errno with words, the operator's where they are.
+ * Return: 0 or a negative errno, with a message in @e, blamed on the operator where that is so.
  * Context: before the sandbox closes; may fork, so before other threads.
  * Trust: operator.
  */
@@ -67,7 +67,7 @@ void outfile_begin(struct outfile *f);
  * outfile_commit() - flush, and put it in its place; @f->out is closed then
  * @r: 0, or what went wrong while it was written: then it is given up
  *
- * Return: 0 or a negative errno with words.
+ * Return: 0 or a negative errno, with a message in @e.
  * Context: calls write, read, close, wait4, ppoll; linkat and renameat where it was opened without @as.
  */
 int outfile_commit(struct outfile *f, int r, struct err *e);

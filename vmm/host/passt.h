@@ -14,7 +14,7 @@
 #include "vmm/base/err.h"
 #include "vmm/config.h"
 
-/** net_passt_check() - 0, or -ENAMETOOLONG with words for a path that no socket can have */
+/** net_passt_check() - 0, or -ENAMETOOLONG with a message in @e for a path that no socket can have */
 int net_passt_check(const char *path, struct err *e);
 
 /**
@@ -22,7 +22,7 @@ int net_passt_check(const char *path, struct err *e);
  * @spec: [ADDRESS/]PORT[-PORT][:PORT[-PORT]]: ports of the host, then those of the guest if they differ; as passt(1)
  *        has it for --tcp-ports, but one range
  *
- * Return: 0 or -EINVAL, with words. Trust: operator.
+ * Return: 0 or -EINVAL with a message in @e. Trust: operator.
  */
 int net_passt_check_ports(const char *spec, struct err *e);
 
@@ -39,7 +39,7 @@ int net_passt_connect(const char *path, struct net_backend **ret, struct err *e)
  *
  * Found on PATH; returns without waiting for its set-up: net_backend_ready() does, for at most some seconds.
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int net_passt_start(
 	const struct config_ports *tcp, const struct config_ports *udp, struct net_backend **ret, struct err *e);

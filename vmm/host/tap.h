@@ -13,7 +13,7 @@
 #include "devices/virtio/net_backend.h"
 #include "vmm/base/err.h"
 
-/** net_tap_check() - 0, or -EINVAL with words for what cannot be an interface's name. Trust: operator */
+/** net_tap_check() - 0, or -EINVAL with a message in @e for what cannot be an interface's name. Trust: operator */
 int net_tap_check(const char *name, struct err *e);
 
 /**
@@ -22,7 +22,7 @@ int net_tap_check(const char *name, struct err *e);
  *        told in the log, since nobody has given it an address
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  * Trust: operator.
  */
 int net_tap_open(const char *name, struct net_backend **ret, struct err *e);
@@ -31,7 +31,7 @@ int net_tap_open(const char *name, struct net_backend **ret, struct err *e);
  * net_tap_adopt() - use a TAP fd that our parent has opened
  * @fd: taken on success. One without IFF_VNET_HDR works, without offloads.
  *
- * Return: 0 or a negative errno, with words: not a TAP, or not in frames.
+ * Return: 0 or a negative errno, with a message in @e: not a TAP, or not in frames.
  * Trust: operator.
  */
 int net_tap_adopt(int fd, struct net_backend **ret, struct err *e);

@@ -25,7 +25,7 @@ struct vsock_end;
  * @as: of the process that owns the path
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0 or a negative errno, with words. Context: OPEN stage; forks. Trust: operator.
+ * Return: 0 or a negative errno, with a message in @e. Context: OPEN stage; forks. Trust: operator.
  */
 int vsock_end_open(const char *path, const struct sandbox_as *as, struct vsock_end **ret, struct err *e);
 

@@ -53,7 +53,10 @@ struct chips_env {
 	struct pmtimer_host *pmtimer;
 };
 
-/** chips_init() - Return: 0 or a negative errno with words, which name the chip; chips_destroy() in either case */
+/**
+ * chips_init() - Return: 0 or a negative errno, with a message in @e, which name the chip; chips_destroy() in either
+ * case
+ */
 int chips_init(struct chips *c, const struct chips_env *env, struct err *e);
 
 /** chips_device() - the device behind a part of the board; NULL: it is none of these */

@@ -183,7 +183,7 @@ int machine_pause_init(struct machine *m);
 /**
  * machine_gdb_open(), machine_gdb_init() - with --gdb, in OPEN and when the CPUs are there
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int machine_gdb_open(struct machine *m, struct err *e);
 int machine_gdb_init(struct machine *m, struct err *e);
@@ -195,7 +195,7 @@ int machine_gdb_init(struct machine *m, struct err *e);
  * machine_core_open(), machine_core_init(), machine_core_start() - what --core takes, in OPEN, in BUILD when the CPUs
  * are there, and before the filters; nothing without it
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int machine_core_open(struct machine *m, struct err *e);
 int machine_core_init(struct machine *m, struct err *e);

@@ -55,7 +55,7 @@ int machine_check(const struct config *c, struct err *e);
  *
  * Should: open everything that has a path. Mustn't: read what the files contain.
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int machine_open(const struct config *config, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop,
 	struct machine **ret, struct err *e);
@@ -65,7 +65,7 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
  *
  * Should: work on file descriptors only. Mustn't: run the guest, leave a thread behind but those of devices.
  *
- * Return: 0 or a negative errno, with words; the machine can then only be destroyed.
+ * Return: 0 or a negative errno, with a message in @e; the machine can then only be destroyed.
  */
 int machine_build(struct machine *m, struct err *e);
 
@@ -167,7 +167,7 @@ void machine_dump(struct machine *m, struct core_request *q);
 /**
  * machine_core_check() - is this a file of --core: a name in which % means something, and which is not too long?
  *
- * Return: 0 or -EINVAL with words. Trust: operator.
+ * Return: 0 or -EINVAL with a message in @e. Trust: operator.
  */
 int machine_core_check(const char *file, struct err *e);
 

@@ -85,7 +85,7 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
  * What is there stays until report_write() replaces it (vmm/host/outfile.h). Should: open all that is read at the end
  * as well.
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  * Context: OPEN stage. Trust: operator.
  */
 int report_open(struct report *r, struct err *e);
@@ -102,7 +102,7 @@ void report_collect(struct report *r, struct machine *m);
  * What cannot be written to its end (no room, or nobody reads) leaves the last document in its place, or, where it is
  * written in place, is cut short: half a document is no JSON.
  *
- * Return: 0 or a negative errno, with words for the first that failed.
+ * Return: 0 or a negative errno, with a message in @e for the first that failed.
  */
 int report_write(struct report *r, const struct report_end *end, struct err *e);
 

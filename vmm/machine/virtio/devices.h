@@ -64,7 +64,7 @@ struct virtio_devices {
  * virtio_devices_open() - open what has a path: disk images, network backends
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  * Context: OPEN stage. Trust: operator.
  */
 int virtio_devices_open(const struct config *config, struct virtio_devices **ret, struct err *e);
@@ -72,7 +72,7 @@ int virtio_devices_open(const struct config *config, struct virtio_devices **ret
 /**
  * virtio_devices_init() - make the devices and their transports; BUILD stage
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int virtio_devices_init(struct virtio_devices *s, const struct virtio_env *env, struct err *e);
 
@@ -86,7 +86,7 @@ void *virtio_devices_unit(struct virtio_devices *s, enum virtio_kind_id kind, si
  * virtio_devices_start() - the threads of devices that are not in the control loop; before the CPUs run
  * @sandbox: borrowed; as of worker_start()
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int virtio_devices_start(struct virtio_devices *s, struct sandbox *sandbox, struct err *e);
 

@@ -65,10 +65,12 @@ struct virtio_needs {
  * @unit_size: bytes of that
  * @many: a machine may have several
  * @count: how many the configuration asks for
- * @check: refuse what cannot be. Return: 0 or -EINVAL, with words.
+ * @check: refuse what cannot be. Return: 0 or -EINVAL with a message in @e.
  * @needs: of device @index; @ret is set to "nothing" before
- * @open: what has a path, in stage OPEN. Return: 0 or a negative errno with words; then @destroy is not called.
- * @ready: wait for what @open has started; BUILD stage, before any @init. Return: 0 or a negative errno, with words.
+ * @open: what has a path, in stage OPEN. Return: 0 or a negative errno, with a message in @e; then @destroy is not
+ *        called.
+ * @ready: wait for what @open has started; BUILD stage, before any @init. Return: 0 or a negative errno, with a message
+ *         in @e.
  * @init: make the device, with what s->env has and, for a kind with VIRTIO_SHARED, in s->worker.loop. Return: 0 or a
  *        negative errno, without words.
  * @start: its own threads, before the CPUs run. Return: 0 or a negative errno, without words.
@@ -124,7 +126,7 @@ extern const struct virtio_kind virtio_kinds[VIRTIO_KINDS_NR];
 /** virtio_kinds_count() - how many devices @c asks for */
 size_t virtio_kinds_count(const struct config *c);
 
-/** virtio_kinds_check() - refuse what no device can be. Return: 0 or -EINVAL, with words. */
+/** virtio_kinds_check() - refuse what no device can be. Return: 0 or -EINVAL with a message in @e. */
 int virtio_kinds_check(const struct config *c, struct err *e);
 
 /** virtio_needs() - what the @nth device uses, in the order of slots. Return: false when there is no such. */
