@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. The fields of time in `ram` are a photograph: taken when the guest reads the seconds, or reads
- * another field and the last photograph is older than FIELDS_LIFE_NS. Drivers read the seconds first, so what they put
- * together is one moment, however slow they are, although nothing stops the clock for them.
+ * Theory of operation. The time fields in `ram` are a snapshot: it is taken when the guest reads the seconds, or reads
+ * another field when the last snapshot is older than FIELDS_LIFE_NS. Drivers read the seconds first, so all fields that
+ * they read belong to one moment, however slow they are, although the clock does not stop for them.
  *
- * Setting the time does not touch the host's clock: it changes the offset. While the guest holds RTC_B_SET the fields
- * are plain RAM; when it lets go they are read as one date, and whatever they hold (month 0, BCD digits above 9) gives
- * some date: out-of-range fields carry into the next larger one.
+ * Setting the time does not touch the host's clock: it changes the offset. While the guest sets RTC_B_SET the fields
+ * are plain RAM; when it clears the bit they are converted to a date. Any content (month 0, BCD digits above 9) is
+ * converted to some date: out-of-range fields carry into the next larger one.
  *
  * The calendar is computed here, since libc's gmtime() and timegm() open the time zone file, which a sandboxed process
  * must not do.
@@ -120,7 +120,7 @@ static int decode_hour(const struct rtc_regs *r, uint8_t field)
 	return decode(r, field & (uint8_t)~RTC_HOURS_PM) % 12 + (field & RTC_HOURS_PM ? 12 : 0);
 }
 
-/* Take the photograph. */
+/* Takes the snapshot. */
 static void load_fields(struct rtc_regs *r, int64_t now_ns)
 {
 	struct date d = date_of(now_ns / NS_PER_S + r->offset_s);

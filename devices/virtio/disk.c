@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. Without an overlay each request is one preadv or pwritev on the guest's own windows. Two cases
- * go through a buffer of ours: O_DIRECT when the guest's buffers are not aligned, and zeroes that the file system
- * cannot make by itself.
+ * use a bounce buffer: O_DIRECT when the guest's buffers are not aligned, and zeroes that the file system cannot write
+ * by itself.
  *
  * The overlay is a sparse unlinked file of the image's size and a map with a bit for each OVERLAY_BLOCK: set, the block
- * lies in the overlay; clear, in the image. A write that covers a block only in part first copies the rest of it. The
- * bit is set last. Nobody else writes the map: an overlay's queues share one thread.
+ * is in the overlay; clear, in the image. A write that covers a block only partly first copies the rest of it. The bit
+ * is set last. Only one thread writes the map: an overlay's queues share it.
  */
 #include "devices/virtio/disk.h"
 
@@ -34,7 +34,7 @@
 static int open_image(const struct disk_params *p, struct err *e)
 {
 	bool write = !p->ro && !p->overlay;
-	/* A FIFO must not hang us, hence O_NONBLOCK, which files and block devices ignore. */
+	/* O_NONBLOCK, so that opening a FIFO does not block; files and block devices ignore it. */
 	int flags = (write ? O_RDWR : O_RDONLY) | (p->direct ? O_DIRECT : 0) | O_NONBLOCK | O_NOCTTY;
 	int fd = path_open(p->path, flags, 0), r = fd;
 
@@ -86,8 +86,8 @@ static const char *shell_word(const char *path, char *buf, size_t size)
 }
 
 /*
- * Both ways out: who brings an image of theirs converts it, and one whose guest has made its raw disk look like a
- * container starts it as it is. qemu-img would follow such a guest's backing file into the host's files.
+ * Names both solutions: an image in a container format is converted; a raw image that its guest has made look like one
+ * is attached with format=raw. qemu-img would follow a backing file that the guest has named, into the host's files.
  */
 static int refuse_container(const struct disk_params *p, const char *format, struct err *e)
 {
@@ -131,14 +131,14 @@ static int lock_image(int fd, const struct disk_params *p, struct err *e)
 	return err_sys(e, -errno, "cannot lock %s", p->path);
 }
 
-/* What O_DIRECT wants of this file is found by trying: not every kernel tells. */
+/* The alignment that O_DIRECT needs is found by trying: not every kernel reports it. */
 static int direct_alignment(int fd, const struct disk_params *p, uint64_t size, unsigned *ret, struct err *e)
 {
 	void *buf;
 	int r = -EINVAL;
 
 	for (unsigned align = 512; align <= 4096; align *= 2) {
-		/* Aligned to this much, and no better. */
+		/* Aligned to exactly this. */
 		if (posix_memalign(&buf, 8192, 16384))
 			return err_sys(e, -ENOMEM, "cannot allocate a buffer");
 		r = pread(fd, (uint8_t *)buf + align, align, size >= 2 * align ? align : 0) < 0 ? -errno : 0;
@@ -155,7 +155,7 @@ static int direct_alignment(int fd, const struct disk_params *p, uint64_t size, 
 	return r < 0 ? err_sys(e, r, "cannot read %s with cache=none", p->path) : 0;
 }
 
-/* A file without a name. Not every file system can make one at once: then it has a name for a moment. */
+/* Creates a file without a name. Not every file system supports O_TMPFILE: then it has a name for a moment. */
 static COLD int unlinked_file_in(const char *dir)
 {
 	CLEANUP_FD int in = path_open(dir, O_PATH | O_DIRECTORY, 0);
@@ -175,7 +175,7 @@ static COLD int unlinked_file_in(const char *dir)
 	return fd;
 }
 
-/* A directory that the operator has set is the only one: what does not fit there does not go elsewhere. */
+/* A directory that the operator has set is the only one tried: there is no fallback if it is full. */
 static int unlinked_file(const char *for_path, struct err *e)
 {
 	const char *set = getenv("TMPDIR");
@@ -213,7 +213,7 @@ static int open_overlay(struct disk *d, const struct disk_params *p, struct err 
 	return 0;
 }
 
-/* A block device discards and clears whole sectors of its own; a file any bytes. */
+/* A block device discards and zeroes whole sectors; a file any bytes. */
 static unsigned host_block(int fd)
 {
 	int sector;
@@ -276,7 +276,7 @@ void disk_io_destroy(struct disk_io *io)
 
 enum direction { READ, WRITE, WRITE_DURABLE };
 
-/* Moves all of the windows, which it uses up. */
+/* Transfers all of the windows, and modifies the list. */
 static int move(int fd, enum direction dir, struct iovec *iov, size_t nr, uint64_t offset)
 {
 	while (nr) {
@@ -309,7 +309,7 @@ static bool aligned(const struct iovec *iov, size_t nr, unsigned align)
 	return true;
 }
 
-/* O_DIRECT with buffers that it does not take: by way of ours. */
+/* O_DIRECT with unaligned buffers: through the bounce buffer. */
 static int move_bounced(int fd, enum direction dir, struct disk_io *io, const struct iovec *iov, size_t nr,
 	uint64_t offset, uint64_t len)
 {
@@ -346,7 +346,9 @@ static bool in_overlay(const struct disk *d, uint64_t block)
 	return d->map[block / 64] & BIT(block % 64);
 }
 
-/* The bytes from `offset` on, at most `len`, whose blocks all lie in the same place. */
+/*
+ * Return: the number of bytes from `offset` on, at most `len`, whose blocks are all in the overlay or all in the image.
+ */
 static uint64_t run_of(const struct disk *d, uint64_t offset, uint64_t len, bool *ret_in_overlay)
 {
 	uint64_t block = offset / OVERLAY_BLOCK, end = (offset + len - 1) / OVERLAY_BLOCK, next = block + 1;
@@ -373,7 +375,7 @@ static int overlay_read(
 	return 0;
 }
 
-/* Before a write that covers only a part of the block at `at`: the rest comes from the image. */
+/* Called before a write that covers only a part of the block at `at`: copies the rest from the image. */
 static int copy_block(struct disk *d, struct disk_io *io, uint64_t at)
 {
 	uint64_t start = align_down(at, OVERLAY_BLOCK), len = MIN(OVERLAY_BLOCK, d->size_bytes - start);
@@ -468,7 +470,7 @@ int disk_discard(struct disk *d, uint64_t offset, uint64_t len)
 	int r = 0;
 
 	if (!d->map) {
-		/* It is a hint: a file system that cannot make holes keeps the bytes. */
+		/* Discard is a hint: a file system without holes keeps the data. */
 		if (start < end)
 			r = allocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start);
 		return unsupported(r) ? 0 : r;
@@ -497,7 +499,7 @@ static int write_zeroes(int fd, enum direction dir, struct disk_io *io, uint64_t
 	return 0;
 }
 
-/* Whole blocks of the host, by itself where it can. */
+/* Zeroes whole blocks of the host, by fallocate() if it can. */
 static int zero_blocks(
 	struct disk *d, int fd, struct disk_io *io, uint64_t offset, uint64_t len, bool unmap, bool durable)
 {
@@ -519,7 +521,7 @@ int disk_zero(struct disk *d, struct disk_io *io, uint64_t offset, uint64_t len,
 
 	if (d->map)
 		r = copy_edges(d, io, offset, len);
-	/* The guest's sectors may be smaller than the host's blocks: what is left at either end is written. */
+	/* The guest's sectors may be smaller than the host's blocks: the rest at either end is written. */
 	if (r == 0 && first > offset)
 		r = write_zeroes(fd, dir, io, offset, first - offset);
 	if (r == 0 && last > first)

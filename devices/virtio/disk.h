@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk image as blk.c sees it: bytes at offsets, in a raw file or a block device, or in an overlay that keeps what is
- * written beside an image that stays as it is.
+ * The interface of a disk image for blk.c: bytes at offsets, in a raw file or a block device, or in an overlay that
+ * stores writes while the image itself is not changed.
  */
 #ifndef DEVICES_VIRTIO_DISK_H
 #define DEVICES_VIRTIO_DISK_H
@@ -20,8 +20,8 @@
  * struct disk_params - borrowed for the call
  * @ro: opened for reading only
  * @overlay: opened for reading only; writes go to an unlinked temporary file
- * @direct: past the host's page cache (O_DIRECT)
- * @raw: attached as it is, also when it looks like a container format (disk_format.h)
+ * @direct: bypass the host's page cache (O_DIRECT)
+ * @raw: attach it as a raw image even if it looks like a container format (disk_format.h)
  * @logical: bytes of a sector, 512 or 4096; the image's size is a multiple
  */
 struct disk_params {
@@ -36,11 +36,11 @@ struct disk_params {
 /**
  * struct disk - owns its descriptors and the map; plain reads and writes may come from several threads at once, those
  * of an overlay from one
- * @fd: the image, locked (OFD) for as long as it is open; -1: not open
+ * @fd: the image, locked (OFD) while it is open; -1: not open
  * @overlay_fd: -1: none
  * @align: direct: of buffers, offsets and lengths; else 1
- * @block: of a range that the host gives back or clears by itself: a sector of a block device, 1 for a file
- * @map: overlay: a bit for each block that lies in the overlay
+ * @block: granularity of discarding and zeroing by the host: a sector of a block device, 1 for a file
+ * @map: overlay: a bit for each block that is in the overlay
  */
 struct disk {
 	int fd;
@@ -54,7 +54,7 @@ struct disk {
 };
 
 /**
- * struct disk_io - what one thread needs for a request; nothing is allocated later
+ * struct disk_io - the buffers of one thread; nothing is allocated per request
  * @slice: parts of the guest's windows
  * @bounce: DISK_BOUNCE_SIZE bytes, page-aligned; owned
  */
@@ -64,13 +64,13 @@ struct disk_io {
 };
 
 /**
- * disk_open() - open, look, lock
+ * disk_open() - open, check and lock
  * @ret: owned by the caller; untouched on failure
- * @e: one sentence that names the file and what to do
+ * @e: names the file and what to do
  *
  * Return: 0 or a negative errno.
- * Errors: those of open; -EISDIR, -ENODATA (empty), -EINVAL (odd size, no image, a container
- *         format), -EBUSY (locked by somebody else).
+ * Errors: those of open; -EISDIR, -ENODATA (empty), -EINVAL (odd size, not an image, a container format), -EBUSY
+ * (locked by another process).
  * Context: OPEN stage. Trust: operator.
  */
 int disk_open(const struct disk_params *p, struct disk *ret, struct err *e);
@@ -86,7 +86,7 @@ void disk_io_destroy(struct disk_io *io);
 
 /**
  * disk_read(), disk_write() - whole requests: all of @len bytes at @offset, or an error
- * @iov, @nr: windows of @len bytes in all; left as they are
+ * @iov, @nr: windows of @len bytes in total; not modified
  * @offset, @len: multiples of the logical sector, inside the disk
  * @durable: on stable storage when the call returns
  *
@@ -98,19 +98,21 @@ int disk_read(
 int disk_write(struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len,
 	bool durable);
 
-/** disk_flush() - fdatasync; nothing for an overlay, which dies with the machine. Return: 0 or a negative errno. */
+/**
+ * disk_flush() - fdatasync; does nothing for an overlay, which is discarded at the end. Return: 0 or a negative errno.
+ */
 int disk_flush(const struct disk *d);
 
 /**
- * disk_discard() - give back to the file system what of the range it can take: whole blocks of the host
+ * disk_discard() - return the whole blocks of a range to the host's file system
  *
  * Return: 0 or a negative errno.
  */
 int disk_discard(struct disk *d, uint64_t offset, uint64_t len);
 
 /**
- * disk_zero() - the range reads as zeroes afterwards
- * @unmap: it may be given back to the file system as well
+ * disk_zero() - make the range read as zeroes
+ * @unmap: its blocks may be returned to the file system
  *
  * Return: 0 or a negative errno.
  */

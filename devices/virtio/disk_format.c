@@ -10,7 +10,7 @@
 #include "vmm/base/util.h"
 
 #define PAGE UINT64_C(4096) /* reads are aligned to it, so that O_DIRECT takes them too */
-#define LOOK (2 * PAGE)     /* as much at either end: the last 512 bytes can begin in the last page but one */
+#define LOOK (2 * PAGE)     /* as much at the end: the last 512 bytes can start in the last but one page */
 
 /*
  * @at: offset from the start, or, below zero, from the end
@@ -52,8 +52,8 @@ static const struct magic {
 #define VMDK_DESCRIPTOR "# Disk DescriptorFile"
 
 /**
- * struct look - what lies at one end
- * @at: its place in the image
+ * struct look - the bytes at one end
+ * @at: their offset in the image
  */
 struct look {
 	uint64_t at;
@@ -78,7 +78,7 @@ static const char *name_of(const struct look *head, const struct look *tail, uin
 {
 	for (const struct magic *m = magics; m < magics + ARRAY_SIZE(magics); m++) {
 		const struct look *l = m->at < 0 ? tail : head;
-		/* For an image that is too short it wraps, and is in no look. */
+		/* For an image that is too short this wraps, and matches nothing. */
 		uint64_t at = (m->at < 0 ? size_bytes - l->at : 0) + (uint64_t)m->at;
 
 		if (at < l->len && m->len <= l->len - at && !memcmp(l->bytes + at, m->bytes, m->len))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Container formats of disk images (qcow2, VMDK, ...), told from raw images by what they begin or end with. vmm reads
- * none of them: the guest would see the container in place of the disk in it, and its first write would destroy it.
+ * Detects container formats of disk images (qcow2, VMDK, ...) by their first or last bytes. vmm supports none of them:
+ * the guest would see the container instead of the disk in it, and its first write would destroy it.
  */
 #ifndef DEVICES_VIRTIO_DISK_FORMAT_H
 #define DEVICES_VIRTIO_DISK_FORMAT_H
@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 /**
- * disk_format() - which container the image is
+ * disk_format() - detect the container format of an image
  * @fd: open for reading, with O_DIRECT or without
  * @size_bytes: of the image, at least 1
- * @ret: the format as `qemu-img -f` calls it, static; NULL: none that is known, so raw. Untouched on failure.
+ * @ret: its name for `qemu-img -f`, static; NULL: no known format, so raw. Unchanged on failure.
  *
- * The bytes are those of a disk that a guest may have written: a raw disk can look like any of these.
+ * A guest may have written the disk: a raw disk can look like any of these.
  *
  * Return: 0 or a negative errno.
  * Trust: guest.

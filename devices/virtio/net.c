@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Everything runs in the device's loop. Kicks, frames and leftovers each do at most a budget's
- * work; what is left is announced on an eventfd of our own, so that other sources of the loop get their turn in
- * between.
+ * Theory of operation. Everything runs in the device's loop. Kicks, frames and deferred work each have a budget; the
+ * rest is continued through an eventfd, so that other sources of the loop are served in between.
  *
- * Transmit: pop, check the header, send from guest RAM as it lies. A backend that is blocked leaves the rest in the
- * queue, and its fd is watched for EPOLLOUT.
+ * Transmit: pop, check the header, send from guest RAM without a copy. While the backend is blocked the rest stays in
+ * the queue, and its fd is watched for EPOLLOUT.
  *
  * Receive: the size of the next frame is unknown until it is read. So it is read into buffers of the driver that we
- * hold, with a spill buffer behind them: what lands there is copied on when more buffers are there, which for most
- * frames means never. Buffers stay held from frame to frame. A frame that wants more buffers than there are waits, and
- * nothing is read behind it, until the driver kicks; one that could never fit is dropped. Without MRG_RXBUF each frame
- * has one buffer.
+ * hold, followed by a spill buffer: data in it is copied when more buffers arrive, which is rarely necessary. Buffers
+ * are held from frame to frame. A frame that needs more buffers than available waits, and no other is read, until the
+ * driver kicks; one that could never fit is dropped. Without MRG_RXBUF each frame has one buffer.
  *
- * activate and reset may come from a vCPU thread, where neither epoll nor the backend may be touched: they only wake
- * the loop. Setting offloads can block in the kernel, hence without the lock; @epoch tells whether the driver has
- * changed its mind meanwhile. It also disturbs the whole host, which announces each change to whoever listens. So it is
- * done only when something changes, and a driver that always wants something else waits until it may.
+ * activate and reset may come from a vCPU thread, where neither epoll nor the backend may be used: they only wake the
+ * loop. Setting offloads can block in the kernel, so the lock is dropped; @epoch shows whether the driver was reset
+ * meanwhile. Each change also sends a notification to all listeners of the host. So it is made only when something
+ * changes, and at a limited rate.
  */
 #include "devices/virtio/net.h"
 
@@ -36,13 +34,13 @@
 
 #define STATUS_LINK_UP 1 /* 5.1.4 */
 
-/* Changes of offloads: ten at once, then as many in a second. */
+/* Changes of offloads: a burst of ten, then ten a second. */
 #define OFFLOAD_NS       (100 * NSEC_PER_MSEC)
 #define OFFLOAD_BURST_NS (10 * OFFLOAD_NS)
 
 #define VLAN_TAG 4u /* IEEE 802.1Q: in front of a packet that may be as large as the MTU */
 
-/* After a frame no larger than this, the next one is offered just as much of the guest's buffers. */
+/* After a frame no larger than this, only this much of the guest's buffers is offered to the next. */
 #define SMALL_FRAME 4096
 
 static struct virtio_net *to_net(struct virtio_device *dev)
@@ -60,15 +58,15 @@ static COLD void link_down(struct virtio_net *n)
 	if (!n->link)
 		return;
 	n->link = false;
-	n->backend->blocked = false; /* the driver's frames go nowhere, but they go */
+	n->backend->blocked = false; /* the driver's frames are dropped, but completed */
 	n->config.status = 0;
 	trace_net_link_down(n->dev.trace, n->name, n->backend->peer);
 	n->dev.transport->config_changed(n->dev.transport);
 }
 
 /*
- * Whether a header asks only for what was negotiated; `csum` and the others are the features of its direction. Flags
- * that mean nothing there are cleared (5.1.6.2.1: ignore them).
+ * Whether a header uses only negotiated features; `csum` and the others are the features of its direction. Other flags
+ * are cleared (5.1.6.2.1: ignore them).
  */
 static bool header_ok(
 	struct net_hdr *h, size_t frame, uint64_t features, uint64_t csum, uint64_t tso4, uint64_t tso6, uint64_t ecn)
@@ -192,7 +190,7 @@ static void forget_buffers(struct virtio_net_rx *rx)
 	rx->starved = false;
 }
 
-/* Moves what is held to the front of its arrays. */
+/* Moves the held buffers to the front of the arrays. */
 static void compact(struct virtio_net_rx *rx)
 {
 	memmove(rx->buffer, rx->buffer + rx->first_buffer, rx->nr_buffers * sizeof(rx->buffer[0]));
@@ -200,7 +198,7 @@ static void compact(struct virtio_net_rx *rx)
 	rx->first_buffer = rx->first_window = 0;
 }
 
-/* Room for one more buffer, of any shape? */
+/* Whether there is space for one more buffer of any shape. */
 static bool can_hold(struct virtio_net_rx *rx)
 {
 	if (rx->nr_buffers == VIRTIO_NET_QUEUE_MAX || rx->nr_windows > VIRTIO_NET_WINDOWS - VQ_IOV_MAX)
@@ -211,7 +209,7 @@ static bool can_hold(struct virtio_net_rx *rx)
 	return true;
 }
 
-/* Takes buffers until there is room for `want` bytes. Return: false when there are not enough now. */
+/* Takes buffers until they have `want` bytes. Return: false when there are not enough yet. */
 static bool hold(struct virtio_net *n, uint32_t want)
 {
 	struct virtqueue *q = &n->dev.queue[VIRTIO_NET_RX];
@@ -236,7 +234,7 @@ static bool hold(struct virtio_net *n, uint32_t want)
 	return true;
 }
 
-/* The first `frame` bytes of what is held are filled: return those buffers to the driver, all at once. */
+/* Returns the buffers of the first `frame` bytes to the driver, all at once. */
 static void deliver(struct virtio_net *n)
 {
 	struct virtqueue *q = &n->dev.queue[VIRTIO_NET_RX];
@@ -271,8 +269,8 @@ static void deliver(struct virtio_net *n)
 }
 
 /*
- * Reads one frame: its header to us, what follows into the windows that are held, the rest into the spill. Few windows
- * are offered as long as frames are small: the kernel looks at each.
+ * Reads one frame: its header to @hdr, the data into the held windows, the rest into the spill buffer. Few windows are
+ * offered while frames are small, since the kernel checks each.
  */
 static int read_frame(struct virtio_net *n)
 {
@@ -306,7 +304,7 @@ static int read_frame(struct virtio_net *n)
 	return 0;
 }
 
-/* The frame at hand goes to the driver. Return: 0, or -EAGAIN when it has to wait for buffers. */
+/* Passes the current frame to the driver. Return: 0, or -EAGAIN when it has to wait for buffers. */
 static int pass_frame(struct virtio_net *n)
 {
 	struct virtio_net_rx *rx = &n->rx;
@@ -358,7 +356,7 @@ static int receive_one(struct virtio_net *n)
 		}
 		if (!header_ok(&rx->hdr, rx->frame - NET_HDR_SIZE, n->dev.driver_features, VIRTIO_NET_F_GUEST_CSUM,
 			    VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_ECN)) {
-			/* Queued in the host from before the driver said what it takes. */
+			/* Queued in the host before the driver's features were set. */
 			rx_drop(n, "to the guest, with what was not negotiated");
 			return 0;
 		}
@@ -398,7 +396,7 @@ static void receive(struct virtio_net *n)
  * --- The loop ------------------------------------------------------------------------------------------------------
  */
 
-/* What of the backend's fd concerns us now. */
+/* The events of the backend's fd to watch for now. */
 static void watch(struct virtio_net *n)
 {
 	uint32_t events = 0;
@@ -425,7 +423,7 @@ static void on_frames(struct loop_source *s, uint32_t events)
 			uint64_t before = n->stats.rx_frames + n->stats.rx_dropped;
 
 			receive(n);
-			/* An fd that is in error and has nothing to say would wake us for ever. */
+			/* An fd with an error condition would wake the loop for ever. */
 			if ((events & (EPOLLERR | EPOLLHUP)) && before == n->stats.rx_frames + n->stats.rx_dropped &&
 				!n->rx.starved)
 				link_down(n);
@@ -437,7 +435,7 @@ static void on_frames(struct loop_source *s, uint32_t events)
 	pthread_mutex_unlock(&n->dev.lock);
 }
 
-/* The driver is there: tell the backend what it takes, now or later. Drops the lock meanwhile. */
+/* A driver is active: set the backend's offloads, now or later. Drops the lock meanwhile. */
 static void start(struct virtio_net *n)
 {
 	uint64_t features = n->dev.driver_features & NET_OFFLOADS_TO_GUEST, now = trace_now_ns();
@@ -456,11 +454,11 @@ static void start(struct virtio_net *n)
 	pthread_mutex_unlock(&n->dev.lock);
 	n->backend->ops->set_offload(n->backend, features);
 	pthread_mutex_lock(&n->dev.lock);
-	/* If the driver has changed its mind, the next activation has woken us again. */
+	/* After a reset meanwhile, the next activation has woken us again. */
 	n->running = epoch == n->epoch;
 }
 
-/* Leftovers, and what activate and reset could not do in their thread. */
+/* Deferred work, and what activate and reset could not do in their thread. */
 static void go_on(struct virtio_net *n)
 {
 	pthread_mutex_lock(&n->dev.lock);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A network device (virtio 1.2, 5.1): one receive and one transmit queue, no control queue. It passes frames between
- * the queues and a backend (net_backend.h), and looks at nothing but the 12-byte header in front of each.
+ * the queues and a backend (net_backend.h), and reads only the 12-byte header before each frame.
  *
  * For the sandbox: after the start this file itself makes no system call but read and write of an eventfd, epoll_ctl
- * and timerfd_settime; those of the backends stand in vmm/host/tap.h and vmm/host/passt.h.
+ * and timerfd_settime; those of the backends are listed in vmm/host/tap.h and vmm/host/passt.h.
  */
 #ifndef DEVICES_VIRTIO_NET_H
 #define DEVICES_VIRTIO_NET_H
@@ -28,8 +28,8 @@ struct virtio_net_config {
 };
 
 /**
- * struct virtio_net_stats - since the start; "dropped" is every frame that came in on one side and did not leave on the
- *                           other
+ * struct virtio_net_stats - since the start; "dropped" counts frames that were received on one side and not sent on the
+ * other
  */
 struct virtio_net_stats {
 	uint64_t rx_frames;
@@ -38,7 +38,7 @@ struct virtio_net_stats {
 	uint64_t tx_dropped;
 };
 
-/** struct virtio_net_buffer - a receive buffer of the driver that we hold; @windows entries of the ring are its */
+/** struct virtio_net_buffer - a receive buffer of the driver that we hold; it uses @windows entries of the ring */
 struct virtio_net_buffer {
 	uint16_t head;
 	uint16_t windows;
@@ -48,12 +48,12 @@ struct virtio_net_buffer {
 /**
  * struct virtio_net_rx - receive side
  * @buffer, @first_buffer, @nr_buffers: buffers taken from the queue, in its order; those before the first are used up
- * @window, @first_window, @nr_windows: their windows on guest RAM
- * @bytes: room in all of them
- * @hdr: header of the frame at hand
+ * @window, @first_window, @nr_windows: the windows on guest RAM of these buffers
+ * @bytes: their total size
+ * @hdr: header of the current frame
  * @frame: bytes of a frame that waits for more buffers, with its header; 0: none
- * @direct: of these, bytes (with the header's) that lie in the windows already; the rest is in @spill
- * @last: size of the frame before
+ * @direct: the part of @frame that is already in the windows; the rest is in @spill
+ * @last: size of the previous frame
  * @spill: NET_FRAME_MAX bytes
  * @starved: no buffer for the next frame; a kick ends it
  */
@@ -75,12 +75,12 @@ struct virtio_net_rx {
 
 /**
  * struct virtio_net - owns its backend
- * @link: the backend's other side is there
+ * @link: the backend's peer is connected
  * @running: offloads are set, frames flow; from DRIVER_OK to reset, seen by the loop
  * @epoch: counts activations and resets
- * @offload: what the backend was last asked for; the loop's alone, as the next two
- * @offload_free_ns: when it may be asked for something else
- * @later: fires then
+ * @offload: last setting of the backend; used only by the loop, as are the next two
+ * @offload_free_ns: time of the next allowed change
+ * @later: timer for that time
  */
 struct virtio_net {
 	struct virtio_device dev;
@@ -102,10 +102,10 @@ struct virtio_net {
 };
 
 /**
- * virtio_net_init() - a device in front of a backend
+ * virtio_net_init() - a network device with a backend
  * @index: which network device of the machine, from 0: "net0"
- * @mac: what the guest is to use
- * @backend: takes it, also on failure
+ * @mac: the guest's address
+ * @backend: the device takes it, also on failure
  * @mem, @loop, @trace: borrowed until virtio_net_destroy()
  *
  * Return: 0 or a negative errno; then there is nothing to destroy.
@@ -114,7 +114,7 @@ struct virtio_net {
 int virtio_net_init(struct virtio_net *n, unsigned index, const uint8_t mac[VIRTIO_NET_MAC_SIZE],
 	struct net_backend *backend, const struct gmem *mem, struct loop *loop, struct trace *trace);
 
-/** virtio_net_destroy() - takes NULL and a zeroed struct; the transport is gone, the vCPUs are stopped */
+/** virtio_net_destroy() - takes NULL and a zeroed struct; the transport has been destroyed, the vCPUs are stopped */
 void virtio_net_destroy(struct virtio_net *n);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a virtio network device needs of the host: frames out, frames in, and an fd that says when. vmm/host/tap.h and
- * vmm/host/passt.h are two of them, a test brings its own.
+ * The host side of a virtio network device: sends and receives frames, and has an fd to wait for. vmm/host/tap.h and
+ * vmm/host/passt.h are backends; tests have their own.
  *
- * All calls come from the device's loop, with the device's lock held but for set_offload(), and do not block.
+ * All functions are called from the device's loop, with the device's lock held (except set_offload()), and do not
+ * block.
  */
 #ifndef DEVICES_VIRTIO_NET_BACKEND_H
 #define DEVICES_VIRTIO_NET_BACKEND_H
@@ -72,18 +73,18 @@ struct net_backend;
  * struct net_backend_ops
  * @send: one frame. @iov[0] is its header, NET_HDR_SIZE bytes of the caller's, checked against what was negotiated;
  *        then @bytes (NET_FRAME_MIN to NET_FRAME_MAX) in the other windows, which are guest RAM and may change
- *        meanwhile. The entries of @iov are the backend's to change.
- *        Return: 0; -EAGAIN: not taken, and @blocked is set; -ENOTCONN: the other side is gone for good; any other
- *        error: this frame is lost.
+ *        meanwhile. The backend may change the entries of @iov. Return: 0; -EAGAIN: not taken, and @blocked is set;
+ *        -ENOTCONN: the peer has closed, finally; any other error: this frame is lost.
  * @receive: one frame into @iov, whose first entry is NET_HDR_SIZE bytes of the caller's for the header; the others
- *        have room for NET_FRAME_MAX. Return: bytes with the header; -EAGAIN: none; -ENOTCONN: as above; any other
+ *        have space for NET_FRAME_MAX. Return: bytes with the header; -EAGAIN: none; -ENOTCONN: as above; any other
  *        error: a frame was lost, there may be more.
- * @flush: the fd is writable again: send what is left over, clear @blocked if that worked. Return: 0 or -ENOTCONN.
- * @set_offload: what the guest can take, of NET_OFFLOADS_TO_GUEST: nothing until the first call, and called only for
- *         a change. May be NULL. Without the device's lock.
- * @ready: before the guest runs, with nothing locked: wait for the other side if it needs that, and start what needs
- *         the loop; both borrowed until @destroy. May be NULL. Return: 0 or a negative errno, with a message in @e.
- * @destroy: close and free; the source is out of the loop
+ * @flush: the fd is writable again: send the rest of the last frame, and clear @blocked when done. Return: 0 or
+ *         -ENOTCONN.
+ * @set_offload: set which of NET_OFFLOADS_TO_GUEST the guest accepts: none until the first call, and called only for a
+ *               change. May be NULL. Without the device's lock.
+ * @ready: called before the guest runs, without locks: wait for the peer if necessary, and start what needs the loop;
+ *         both borrowed until @destroy. May be NULL. Return: 0 or a negative errno, with a message in @e.
+ * @destroy: close and free; its source has been removed from the loop
  */
 struct net_backend_ops {
 	int (*send)(struct net_backend *b, struct iovec *iov, size_t nr, size_t bytes);
@@ -96,10 +97,10 @@ struct net_backend_ops {
 
 /**
  * struct net_backend - embedded by every backend
- * @peer: the other side in a word or two, for logs; static or the backend's
+ * @peer: short name of the other side, for logs; static or owned by the backend
  * @fd: readable when there may be a frame; owned by the backend
- * @offload: features it offers, of NET_OFFLOADS
- * @mtu: the largest packet of its link, for the guest to use, NET_MTU_MIN to 65535; 0: it does not say
+ * @offload: the features of NET_OFFLOADS that it offers
+ * @mtu: MTU of its link for the guest, NET_MTU_MIN to 65535; 0: unknown
  * @blocked: no frame can be sent until the fd is writable
  */
 struct net_backend {
@@ -111,7 +112,7 @@ struct net_backend {
 	bool blocked;
 };
 
-/** net_backend_ready() - @ready, where there is one */
+/** net_backend_ready() - calls @ready if it is set */
 static inline int net_backend_ready(struct net_backend *b, struct loop *loop, struct trace *trace, struct err *e)
 {
 	return b->ops->ready ? b->ops->ready(b, loop, trace, e) : 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. A bucket of bytes fills at VIRTIO_RNG_RATE up to VIRTIO_RNG_BURST. A request is popped only when
- * the bucket can pay for it; otherwise it stays in the ring and a timer looks again. That also ends every turn: with
- * kicks that never stop, a turn serves no more than the bucket holds.
+ * the bucket covers it; otherwise it stays in the ring until a timer fires. This also bounds every turn: it serves no
+ * more than the bucket holds.
  */
 #include "devices/virtio/rng.h"
 
@@ -25,7 +25,7 @@ static void refill(struct virtio_rng *r)
 	r->refilled_ns = now;
 }
 
-/* Bytes put into the chain, or -EAGAIN: not now. */
+/* Return: bytes put into the chain, or -EAGAIN: not now. */
 static int fill(const struct virtio_rng *r, const struct vq_chain *c)
 {
 	uint8_t buf[VIRTIO_RNG_REQUEST_MAX];
@@ -33,9 +33,9 @@ static int fill(const struct virtio_rng *r, const struct vq_chain *c)
 	ssize_t got;
 
 	if (!n)
-		return 0; /* an empty request is answered; reading nothing would look like a host that has nothing */
+		return 0; /* complete an empty request; 0 bytes read would mean no randomness */
 	got = read(r->random_fd, buf, n);
-	/* A host that has just started may have no randomness to give yet. */
+	/* A host that has just started may have no randomness yet. */
 	if (got <= 0)
 		return -EAGAIN;
 	n = vq_write(c->in, c->in_nr, 0, buf, (size_t)got);
@@ -43,7 +43,7 @@ static int fill(const struct virtio_rng *r, const struct vq_chain *c)
 	return (int)n;
 }
 
-/* True when requests may be left, which have to wait. */
+/* Return: true when requests may remain that have to wait. */
 static bool serve(struct virtio_rng *r)
 {
 	struct virtqueue *q = &r->dev.queue[QUEUE];

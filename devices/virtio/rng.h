@@ -2,8 +2,8 @@
 /*
  * Entropy device (virtio 1.2, 5.4): random bytes of the host for the guest.
  *
- * One queue, of empty buffers. A buffer gets at most VIRTIO_RNG_REQUEST_MAX bytes, be it longer or not, which 5.4.6.2
- * allows. The rate is bounded, so that a guest in a loop takes about 1 % of a core; what is beyond waits in its queue.
+ * One queue, of empty buffers. A buffer gets at most VIRTIO_RNG_REQUEST_MAX bytes, which 5.4.6.2 allows. The rate is
+ * limited, so that a guest in a loop uses about 1 % of a core; further requests wait in the queue.
  *
  * System calls after the start, control loop: read, timerfd_settime.
  */
@@ -15,14 +15,14 @@
 #define VIRTIO_RNG_REQUEST_MAX 4096
 #define VIRTIO_RNG_BURST       (64 * KIB)
 #define VIRTIO_RNG_RATE        (4 * MIB) /* bytes a second */
-#define VIRTIO_RNG_CHARGE_MIN  256       /* what a request costs at least: small ones must not come cheap */
+#define VIRTIO_RNG_CHARGE_MIN  256       /* minimum cost of a request, so that small ones are limited, too */
 
 /**
  * struct virtio_rng
  * @random_fd: borrowed
- * @tokens: bytes that may be given now
- * @refilled_ns: up to when @tokens is counted
- * @wait: fires when a request that had to wait can be served
+ * @tokens: bytes available now
+ * @refilled_ns: time of the last refill of @tokens
+ * @wait: timer: a waiting request can be served
  * @waiting: @wait is armed
  */
 struct virtio_rng {
@@ -36,8 +36,8 @@ struct virtio_rng {
 
 /**
  * virtio_rng_init()
- * @random_fd: /dev/random, which does not block (a host that has just started gives nothing yet); borrowed until
- * virtio_rng_destroy()
+ * @random_fd: /dev/random, opened non-blocking (a host that has just started may have no randomness yet); borrowed
+ * until virtio_rng_destroy()
  * @mem, @loop, @trace: borrowed until virtio_rng_destroy()
  *
  * Return: 0 or a negative errno; then there is nothing to destroy.

@@ -23,7 +23,7 @@ COLD int virtio_device_init(struct virtio_device *dev, const struct virtio_ops *
 	}
 	r = -pthread_mutex_init(&dev->lock, NULL);
 	if (r == 0)
-		dev->ops = ops; /* what virtio_device_destroy() goes by */
+		dev->ops = ops; /* tells virtio_device_destroy() that there is something to destroy */
 	return r;
 }
 
@@ -39,7 +39,7 @@ COLD void virtio_broke(struct virtio_device *dev, const char *rule)
 {
 	trace_device_reset_needed(dev->trace, dev->name, rule);
 	dev->driver_ok = false;
-	/* Also for vq_listen(): a device that goes on while it says that there is more would go on for ever. */
+	/* Also for vq_listen(): a device that continues while it returns true would continue for ever. */
 	for (unsigned i = 0; i < dev->nr_queues; i++) {
 		dev->queue[i].broken = true;
 		dev->queue[i].rule = rule;

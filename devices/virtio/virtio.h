@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A virtio device without its transport. The transport (virtio_mmio.c) owns registers, feature negotiation, the status
- * machine and the queues' configuration; a device owns what its requests mean. Neither knows the other's inside.
+ * machine and the queues' configuration; a device implements its requests. Neither depends on the internals of the
+ * other.
  *
- * Threads. A device lives in one loop: the control loop, or one that it shares with others; a device that blocks (a
- * disk) has loops of its own, one for each queue if it likes. vCPU threads enter through register accesses, the loop
- * through kicks and host fds. One mutex, @lock, guards the device, its queues and the transport's registers; it is
- * never held across a blocking call. All ops below are called with the lock held and do not block, with one exception:
- * @kick of a device that has loops of its own may drop the lock while it works on a request (virtio_begin(), unlock,
- * work, lock, virtio_done()).
+ * Threads. A device is served by one loop: the control loop, or one shared with others; a device that blocks (a disk)
+ * has separate loops, possibly one for each queue. vCPU threads call it by register accesses, the loop by kicks and
+ * host fds. One mutex, @lock, guards the device, its queues and the transport's registers; it is never held across a
+ * blocking call. All ops below are called with the lock held and do not block, with one exception: @kick of a device
+ * with separate loops may drop the lock while it works on a request (virtio_begin(), unlock, work, lock,
+ * virtio_done()).
  *
  * The usual kick of a queue that the driver fills with requests:
  *
@@ -19,19 +20,18 @@
  *	} while (vq_listen(q));
  *	virtio_flush(dev, i);
  *
- * A driver on another CPU can keep that loop going for ever. So a device ends its turn after a bounded number of
- * requests and asks for the next one by virtio_again(), unless the loop is the queue's alone.
+ * A driver on another CPU can keep that loop running for ever. So a device ends its turn after a bounded number of
+ * requests and requests the next turn by virtio_again(), unless the queue has a loop for itself.
  *
- * A queue of empty buffers (receive) needs no work in @kick beyond retrying what waits for a buffer; a device that runs
- * out of buffers calls vq_listen() before it waits for the next kick, since with EVENT_IDX no kick comes otherwise.
+ * For a queue of empty buffers (receive), @kick only retries work that waits for a buffer; a device that runs out of
+ * buffers calls vq_listen() before it waits for the next kick, since with EVENT_IDX there is none otherwise.
  *
- * Broken rules. virtio_pop() and virtio_broke() set DEVICE_NEEDS_RESET, and @driver_ok falls: nothing is popped any
- * more and no kick is delivered, on any queue of this device, until the driver resets it. Other devices do not notice.
+ * Protocol violations. virtio_pop() and virtio_broke() set DEVICE_NEEDS_RESET and clear @driver_ok: nothing is popped
+ * and no kick is delivered, on any queue of this device, until the driver resets it. Other devices are not affected.
  *
- * Reset. The driver may reset the device or a queue at any moment. The queue's generation goes on and ops->reset is
- * called; requests that are being worked on keep their windows on RAM, so the status (or QueueReset, QueueReady)
- * register goes on reading non-zero until none is left: only then may the driver use that memory for something else
- * (2.4.1, 2.6.1).
+ * Reset. The driver may reset the device or a queue at any moment. The queue's generation is incremented and ops->reset
+ * is called; requests in progress keep their windows on RAM, so the status (or QueueReset, QueueReady) register reads
+ * non-zero until the last one is finished: only then may the driver reuse that memory (2.4.1, 2.6.1).
  */
 #ifndef DEVICES_VIRTIO_VIRTIO_H
 #define DEVICES_VIRTIO_VIRTIO_H
@@ -68,10 +68,10 @@
 struct virtio_device;
 
 /**
- * struct virtio_ops - what a device does; called with the device's lock held, never blocking
+ * struct virtio_ops - implemented by a device; called with the device's lock held, must not block
  * @activate: DRIVER_OK was set; @dev->driver_features and the queues are final
- * @reset: forget everything the driver configured; cancel what can be cancelled. What is in flight finishes later with
- *         virtio_done(), its result unseen.
+ * @reset: discard everything the driver configured; cancel what can be cancelled. Requests in flight finish later with
+ *         virtio_done(), and their results are dropped.
  * @queue_reset: as @reset, for one queue (2.6.1)
  * @kick: the driver has work in queue @index. From the queue's loop, while @driver_ok and only when the queue is ready.
  * @config_read: fill @len bytes of device-specific configuration from @offset; outside of it: zeroes
@@ -94,12 +94,12 @@ struct virtio_ops {
 };
 
 /**
- * struct virtio_transport - what a device asks of its transport; lock held, any thread, never blocking
+ * struct virtio_transport - implemented by the transport for its device; lock held, any thread, must not block
  * @interrupt: used-buffer notification for a queue
  * @config_changed: configuration-change notification; bumps the generation
  * @needs_reset: DEVICE_NEEDS_RESET (2.1.2) and a configuration-change notification; @rule: which rule the driver broke
  * @work_ended: the last request in flight on a queue that was reset meanwhile
- * @again: kick the queue once more, when the other sources of its loop had their turn
+ * @again: kick the queue once more, after the other sources of its loop were served
  */
 struct virtio_transport {
 	void (*interrupt)(struct virtio_transport *t, unsigned queue);
@@ -110,8 +110,8 @@ struct virtio_transport {
 };
 
 /**
- * struct virtio_payload - what a device moved since the start, in bytes: data alone, without headers and status bytes
- * @host_errors: requests that the host could not do (no room, a bad sector), and the guest was told so
+ * struct virtio_payload - bytes transferred since the start: data only, without headers and status bytes
+ * @host_errors: requests that failed on the host (disk full, a bad sector), which was reported to the guest
  */
 struct virtio_payload {
 	uint64_t to_guest;
@@ -128,7 +128,7 @@ struct virtio_payload {
  * @driver_features: what the driver accepted; 0 before FEATURES_OK
  * @driver_ok: between activate and reset, and no rule broken
  * @driven: a driver has set DRIVER_OK at least once
- * @payload: the device counts; what the other side (a disk, a socket) took or gave
+ * @payload: counted by the device: what the other side (a disk, a socket) took or gave
  * @transport, @trace: borrowed
  * @loop: where each queue's kicks arrive; borrowed. virtio_device_init() sets all to the same one.
  * @lock: see above
@@ -166,27 +166,27 @@ int virtio_device_init(struct virtio_device *dev, const struct virtio_ops *ops, 
 /** virtio_device_destroy() - the lock; takes NULL and a zeroed struct */
 void virtio_device_destroy(struct virtio_device *dev);
 
-/** virtio_quit() - the machine ends: no queue is worked on any more. Any thread, lock not held, vCPUs stopped. */
+/** virtio_quit() - the machine ends: stop serving all queues. Any thread, lock not held, vCPUs stopped. */
 void virtio_quit(struct virtio_device *dev);
 
 /**
- * virtio_hold() - work on no new request, on any queue, until virtio_release()
+ * virtio_hold() - start no new request, on any queue, until virtio_release()
  *
- * To the device its queues are empty. What it works on outside the lock it ends.
+ * Meanwhile all queues appear empty to the device. Requests in progress outside the lock are finished.
  *
- * Return: how many of these requests there still are; asked again until it is 0.
+ * Return: the number of requests still in progress; call it again until it returns 0.
  * Context: any thread, lock not held, vCPUs held.
  */
 uint32_t virtio_hold(struct virtio_device *dev);
 
 /**
- * virtio_release() - the end of virtio_hold(): each queue is kicked once, since kicks that came meanwhile were in vain
+ * virtio_release() - undo virtio_hold(): each queue is kicked once, since kicks meanwhile were ignored
  *
  * Context: any thread, lock not held. Without a hold: does nothing.
  */
 void virtio_release(struct virtio_device *dev);
 
-/** virtio_payload() - what was moved so far; any thread, without the lock */
+/** virtio_payload() - bytes transferred so far; any thread, without the lock */
 struct virtio_payload virtio_payload(struct virtio_device *dev);
 
 /** virtio_has() - true when the driver accepted feature @bit (a mask such as VIRTIO_F_EVENT_IDX) */
@@ -196,34 +196,34 @@ static inline bool virtio_has(const struct virtio_device *dev, uint64_t bit)
 }
 
 /**
- * virtio_pop() - vq_pop() that turns a broken rule into DEVICE_NEEDS_RESET
+ * virtio_pop() - like vq_pop(), but a protocol violation sets DEVICE_NEEDS_RESET
  *
  * Return: true and *@c, or false when there is nothing (more) to do, or not @driver_ok. Lock held.
  */
 bool virtio_pop(struct virtio_device *dev, unsigned queue, struct vq_chain *c);
 
-/** virtio_push() - vq_push(); the interrupt is virtio_flush()'s. Lock held. */
+/** virtio_push() - vq_push(); virtio_flush() sends the interrupt. Lock held. */
 void virtio_push(struct virtio_device *dev, unsigned queue, uint16_t head, uint32_t written);
 
 /** virtio_flush() - interrupt the driver if it wants one for what was pushed. Lock held. */
 void virtio_flush(struct virtio_device *dev, unsigned queue);
 
-/** virtio_again() - the turn was too short: kick @queue once more, after the loop's other sources. Lock held. */
+/** virtio_again() - the turn ended early: kick @queue once more, after the loop's other sources. Lock held. */
 void virtio_again(struct virtio_device *dev, unsigned queue);
 
-/** virtio_broke() - the driver broke a rule of the device's own: DEVICE_NEEDS_RESET. Lock held. */
+/** virtio_broke() - the driver violated a rule of this device: DEVICE_NEEDS_RESET. Lock held. */
 void virtio_broke(struct virtio_device *dev, const char *rule);
 
 /**
  * virtio_begin(), virtio_done() - around work outside the lock; both with the lock held
  *
- * virtio_begin() returns the generation to hand to virtio_done(), which returns true when the result may be pushed: no
- * reset came between.
+ * virtio_begin() returns the generation to pass to virtio_done(), which returns true when the result may be pushed:
+ * there was no reset meanwhile.
  */
 uint32_t virtio_begin(struct virtio_device *dev, unsigned queue);
 bool virtio_done(struct virtio_device *dev, unsigned queue, uint32_t generation);
 
-/** virtio_working() - requests that are worked on outside the lock, on all queues. Lock held. */
+/** virtio_working() - number of requests in progress outside the lock, on all queues. Lock held. */
 uint32_t virtio_working(const struct virtio_device *dev);
 
 /** virtio_config_copy() - for config_read: copy from a struct of @size bytes, zeroes outside */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. Register accesses come from vCPU threads, kicks from the device's loop; both take the device's
- * lock, so a reset and a kick never run at once. A kick that was on its way when the reset came finds driver_ok
- * clear and does nothing.
+ * lock, so a reset and a kick never run at once. A kick that arrives after a reset finds driver_ok clear and does
+ * nothing.
  *
- * Reads have no side effects, so they need no exit: where KVM has read-only slots, the guest reads a page (@page) in
- * which every register stands as read_register() tells it. Whatever changes one writes it there too, before the guest
- * can hear of it. A reset that waits for work in flight changes registers when that ends: work_ended().
+ * Reads have no side effects, so they need no exit: if KVM has read-only slots, the guest reads a page (@page) with the
+ * value of read_register() for every register. Every change of a register is also written there, before the guest is
+ * notified. A reset that waits for requests in flight changes registers when they end: work_ended().
  *
- * What a driver may get wrong, and what happens then:
+ * Errors of a driver, and their effects:
  * - a control register accessed with another width or misaligned (4.2.2.2): reads as 0, or from @page as the bytes that
  *   stand there; writes are dropped
  * - features that were not offered, or without VERSION_1: FEATURES_OK does not stick (3.1.1, 6.1)
@@ -102,7 +102,7 @@ static void set_interrupt_status(struct virtio_mmio *t, uint32_t value)
 	show(t, REG_INTERRUPT_STATUS, value);
 }
 
-/* The registers whose value is not always the same. */
+/* The registers whose value changes. */
 static void show_state(struct virtio_mmio *t)
 {
 	static const uint8_t change[] = {REG_DEVICE_FEATURES, REG_QUEUE_SIZE_MAX, REG_QUEUE_READY, REG_INTERRUPT_STATUS,
@@ -113,8 +113,9 @@ static void show_state(struct virtio_mmio *t)
 }
 
 /*
- * Configuration by words. A driver takes what it reads for whole when ConfigGeneration is the same before and after
- * (2.5.2). That holds as long as what changes by itself (status of a net, target of a balloon) lies in one word.
+ * Configuration by words. A driver treats what it reads as consistent when ConfigGeneration is the same before and
+ * after (2.5.2). That is correct as long as fields that change by themselves (status of a network device, target of a
+ * balloon) are single words.
  */
 static void show_config(struct virtio_mmio *t)
 {
@@ -132,7 +133,7 @@ static void show_config(struct virtio_mmio *t)
 
 /*
  * A bit that is still set has an interrupt on its way whose handler has not acknowledged it yet, as it must (4.2.3.4).
- * What it looks at after that includes what this call is about, so it needs no second one.
+ * What it checks after that includes the reason of this call, so no second interrupt is needed.
  */
 static void raise(struct virtio_mmio *t, uint32_t why)
 {
@@ -290,7 +291,7 @@ static void write_queue(struct virtio_mmio *t, uint32_t reg, uint32_t value)
 	if (q->ready || q->broken)
 		return;
 	switch (reg) {
-	/* Kept as it is, however wrong: vq_start() judges. */
+	/* Stored unchecked: vq_start() checks it. */
 	case REG_QUEUE_SIZE: q->size = (uint16_t)MIN(value, (uint32_t)UINT16_MAX); break;
 	case REG_QUEUE_DESC_LOW:
 	case REG_QUEUE_DESC_HIGH: set_half(&q->desc, reg == REG_QUEUE_DESC_HIGH, value); break;
@@ -337,7 +338,7 @@ static void write_register(struct virtio_mmio *t, uint32_t reg, uint32_t value)
 	case REG_DRIVER_FEATURES:
 		if (r->driver_features_sel <= 1 && !(r->status & STATUS_FEATURES_OK))
 			set_half(&r->driver_features, r->driver_features_sel, value);
-		/* Bits above 63 do not exist: asking for one must make FEATURES_OK fail, so it is remembered as one. */
+		/* Bits above 63 do not exist: setting one must make FEATURES_OK fail, so it is recorded. */
 		else if (value && !(r->status & STATUS_FEATURES_OK))
 			r->driver_features |= BIT(63);
 		break;
@@ -373,7 +374,7 @@ static void mmio_write(struct device *dev, uint64_t offset, const void *data, un
 
 	if (offset < REG_CONFIG && (len != 4 || !is_aligned(offset, 4)))
 		return;
-	/* KVM's ioeventfd takes this write where one is attached; without, the path is the same from here on. */
+	/* KVM's ioeventfd handles this write if one is attached; otherwise it is sent to the eventfd here. */
 	if (offset == REG_QUEUE_NOTIFY) {
 		kick(t, le32_get(data));
 		return;
@@ -427,7 +428,10 @@ COLD int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, s
 			break;
 		t->kick_fd[i] = r;
 		*k = (struct virtio_kick){.source = {.fd = t->kick_fd[i], .ready = on_kick}, .transport = t};
-		/* Each write is an event of its own: nobody has to read the count, which takes 2^64 kicks to fill. */
+		/*
+		 * Edge-triggered: each write is an event, so the count need not be read; it would take 2^64 kicks to
+		 * overflow.
+		 */
 		r = loop_add(device->loop[i], &k->source, EPOLLIN | EPOLLET);
 	}
 	if (r < 0)

@@ -13,7 +13,7 @@
 #define VIRTIO_MMIO_QUEUE_NOTIFY 0x050 /* 4 bytes; the machine attaches an ioeventfd per queue, data-matched */
 
 /**
- * struct virtio_mmio_regs - plain register state, apart from handles, so that it can be saved by copy
+ * struct virtio_mmio_regs - plain register state without handles, so that it can be saved by copying
  */
 struct virtio_mmio_regs {
 	uint32_t device_features_sel;
@@ -60,7 +60,7 @@ struct virtio_mmio {
 int virtio_mmio_init(struct virtio_mmio *t, struct virtio_device *device, struct irq_line *irq);
 
 /**
- * virtio_mmio_show() - keep the registers in memory too, for the guest to read there
+ * virtio_mmio_show() - also keep the registers in a page that the guest can read
  * @page: VIRTIO_MMIO_SIZE bytes of zeroes, aligned to 4; borrowed until virtio_mmio_destroy()
  *
  * Context: before the vCPUs run.

@@ -2,11 +2,11 @@
 /*
  * Theory of operation. Three rings in guest RAM. The driver owns the descriptor table and the available ring, the
  * device the used ring; an index is free-running and its owner stores it last, after what it announces (release), so
- * the other side loads it first (acquire). Where each side also reads a hint of the other (EVENT_IDX, the flags), both
- * have to store their index before they load the hint: a full fence on each side, or a kick is lost.
+ * the other side loads it first (acquire). If each side also reads a hint of the other (EVENT_IDX, the flags), both
+ * have to store their index before they load the hint: without a full fence on each side a kick can be lost.
  *
- * Rings are read through host windows taken once in vq_start(). Rings in RAM that a file backs, which can shrink, are
- * copied through gmem instead: slower, and never a SIGBUS.
+ * Rings are read through host windows that vq_start() sets up. Rings in file-backed RAM, whose file can shrink, are
+ * copied through gmem instead: slower, but without SIGBUS.
  */
 #include "devices/virtio/virtqueue.h"
 
@@ -59,7 +59,7 @@ static int broke(struct virtqueue *q, const char *rule)
 
 /*
  * A 16-bit field of the available ring. Acquire, and release in used_store(), as part of the access and not as fences:
- * ThreadSanitizer follows these. A ring that a vanished file took away reads as empty.
+ * ThreadSanitizer supports these. A ring lost by truncation of its file reads as empty.
  */
 static uint16_t avail_load(const struct virtqueue *q, uint64_t offset)
 {
@@ -130,7 +130,7 @@ void vq_reset(struct virtqueue *q)
 	};
 }
 
-/* One copy of a descriptor: what is checked is what is used, whatever the driver writes meanwhile. */
+/* A single copy of a descriptor, which is checked and used, so that later writes of the driver have no effect. */
 static int load_desc(const struct virtqueue *q, uint64_t table, const uint8_t *window, uint32_t i, struct desc *d)
 {
 	uint8_t raw[DESC_SIZE];
@@ -148,7 +148,7 @@ static int load_desc(const struct virtqueue *q, uint64_t table, const uint8_t *w
 	return 0;
 }
 
-/* @written: a writable descriptor was seen, be it an empty one */
+/* @written: a writable descriptor was seen, even an empty one */
 static int add_windows(struct virtqueue *q, struct vq_chain *c, const struct desc *d, bool *written)
 {
 	bool write = d->flags & DESC_F_WRITE;
@@ -283,7 +283,7 @@ bool vq_wants_interrupt(struct virtqueue *q)
 	uint16_t event, old = q->signalled_used;
 	bool first = !q->signalled_valid;
 
-	/* A turn that used nothing has nothing to say, whatever woke it. */
+	/* A turn that used nothing needs no interrupt. */
 	if (q->broken || !q->ready || q->next_used == old)
 		return false;
 	q->signalled_used = q->next_used;
@@ -298,14 +298,14 @@ bool vq_wants_interrupt(struct virtqueue *q)
 
 void vq_quiet(struct virtqueue *q)
 {
-	/* With EVENT_IDX an avail_event that stays behind already means: no kick. */
+	/* With EVENT_IDX, leaving avail_event behind already suppresses kicks. */
 	if (q->ready && !q->broken && !q->held && !q->event_idx)
 		used_store(q, RING_FLAGS, USED_F_NO_NOTIFY);
 }
 
 bool vq_listen_at(struct virtqueue *q, uint16_t count)
 {
-	/* A held queue has nothing for its device: one that goes on while there is more would go on for ever. */
+	/* A held queue appears empty: a device that continues while there is more would continue for ever. */
 	if (q->broken || q->held || !q->ready)
 		return false;
 	if (q->event_idx)

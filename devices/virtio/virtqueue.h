@@ -3,9 +3,9 @@
  * The device's side of a split virtqueue (virtio 1.2, 2.7), with indirect descriptors and EVENT_IDX.
  *
  * The driver is hostile: it may change any descriptor at any time. vq_pop() copies each descriptor once, checks the
- * copy, and bounds the chain by the queue's size; what a device gets is a list of windows on guest RAM that were
- * checked and no longer depend on the rings. Payload behind the windows may still change under the device: it copies
- * headers before it looks at them.
+ * copy, and bounds the chain by the queue's size; the device gets a list of checked windows on guest RAM that no longer
+ * depends on the rings. The content of the windows may still change at any time: a device copies headers before it
+ * parses them.
  */
 #ifndef DEVICES_VIRTIO_VIRTQUEUE_H
 #define DEVICES_VIRTIO_VIRTQUEUE_H
@@ -17,29 +17,30 @@
 
 #include "vmm/base/gmem.h"
 
-#define VQ_SIZE_MAX 256 /* of any queue of ours; a power of two */
+#define VQ_SIZE_MAX 256 /* maximum size of a queue; a power of two */
 /*
  * A chain has at most the queue's size of descriptors, and a descriptor may cross from one region of RAM to the next.
  */
 #define VQ_IOV_MAX (VQ_SIZE_MAX + GMEM_REGIONS_MAX)
 
 /**
- * struct virtqueue - plain state; the transport fills what the driver configures
+ * struct virtqueue - plain state; the transport fills in what the driver configures
  * @mem: guest RAM; borrowed
- * @max: what QueueNumMax says, a power of two, at most VQ_SIZE_MAX
- * @size: what the driver chose
+ * @max: value of QueueNumMax, a power of two, at most VQ_SIZE_MAX
+ * @size: size chosen by the driver
  * @ready: the driver enabled it, and vq_start() found its rings inside RAM
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
  * @indirect: VIRTIO_F_INDIRECT_DESC was negotiated
  * @broken: the driver broke the rules (@rule says which); nothing is popped any more until a reset
- * @held: nothing is popped, and no kick is asked for, until virtio_release(); a reset leaves it
+ * @held: nothing is popped and no kick is requested until virtio_release(); kept over a reset
  * @desc, @avail, @used: guest-physical addresses
  * @next_avail, @next_used: free-running ring positions
- * @signalled_used: @next_used when vq_wants_interrupt() last looked
+ * @signalled_used: @next_used at the last vq_wants_interrupt()
  * @in_flight: chains popped and not pushed yet
- * @working: of these, requests that a device works on outside its lock (virtio_begin())
- * @generation: counts resets of this queue: work begun under another one is not pushed
- * @ring: host windows on the three rings, desc, avail, used; NULL: copied through gmem, since a file backs them
+ * @working: the part of these that a device works on outside its lock (virtio_begin())
+ * @generation: counts resets of this queue: the result of a request from an earlier one is not pushed
+ * @ring: host windows on the three rings, desc, avail, used; NULL: copied through gmem, since the RAM is backed by a
+ *        file
  */
 struct virtqueue {
 	const struct gmem *mem;
@@ -66,7 +67,7 @@ struct virtqueue {
 
 /**
  * struct vq_chain - one request, as windows on guest RAM
- * @head: names it for vq_push()
+ * @head: its id for vq_push()
  * @out, @out_nr, @out_bytes: what the device reads, in order
  * @in, @in_nr, @in_bytes: what the device writes, in order
  * Both lists share @iov: @out points to its start, @in behind the last of @out. Sums do not wrap 32 bits (2.7.5.3.1).
@@ -90,7 +91,7 @@ struct vq_chain {
  */
 int vq_start(struct virtqueue *q);
 
-/** vq_reset() - back to the state after a reset; @mem, @max, @held and @working stay, @generation goes on */
+/** vq_reset() - back to the state after a reset; @mem, @max, @held and @working are kept, @generation is incremented */
 void vq_reset(struct virtqueue *q);
 
 /**
@@ -112,8 +113,8 @@ void vq_push(struct virtqueue *q, uint16_t head, uint32_t written);
 /**
  * vq_fill(), vq_publish() - vq_push() in two steps
  *
- * What vq_fill() returns, the driver sees only with vq_publish(): all of it at once, as a frame in several buffers
- * wants it (5.1.6.4.1).
+ * The driver sees the chains of vq_fill() only after vq_publish(), all at once, as required for a frame in several
+ * buffers (5.1.6.4.1).
  */
 void vq_fill(struct virtqueue *q, uint16_t head, uint32_t written);
 void vq_publish(struct virtqueue *q);
@@ -130,24 +131,24 @@ void vq_quiet(struct virtqueue *q);
 /**
  * vq_listen() - ask the driver to kick again
  *
- * Return: true when a chain came in meanwhile: go on popping, no kick will come for it.
+ * Return: true when a chain arrived meanwhile: continue popping, since there will be no kick for it.
  */
 bool vq_listen(struct virtqueue *q);
 
-/** vq_offered() - free-running count of the chains that the driver says to have offered; unchecked */
+/** vq_offered() - free-running count of offered chains according to the driver; unchecked */
 uint16_t vq_offered(const struct virtqueue *q);
 
 /**
  * vq_listen_at() - ask the driver to kick when it has offered more than @count chains, as vq_offered() counts them
  *
- * Return: true when it has already. Without EVENT_IDX kicks come earlier too.
+ * Return: true when it has already. Without EVENT_IDX there are also earlier kicks.
  */
 bool vq_listen_at(struct virtqueue *q, uint16_t count);
 
 /**
  * vq_read(), vq_write() - copy between a buffer and a list of windows from byte @offset; return the bytes copied
  *
- * By gmem_window_read() and gmem_window_write(): a page that a vanished file took away reads as zeroes.
+ * Uses gmem_window_read() and gmem_window_write(): a page lost by truncation of its file reads as zeroes.
  */
 size_t vq_read(const struct iovec *iov, size_t nr, size_t offset, void *buf, size_t len);
 size_t vq_write(const struct iovec *iov, size_t nr, size_t offset, const void *buf, size_t len);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Everything happens in turns: a kick, an event of a socket or a timer starts one. A turn takes
- * packets of the guest (tx), then hands out what there is to say (rx): RSTs for what does not exist, and, connection
- * after connection, one packet each, the two in turns, until nothing is left, the guest has no buffer, or the turn is
- * long enough; then the loop's other sources have their share first, and an eventfd starts the next turn.
+ * Theory of operation. All work is done in turns: a kick, an event of a socket or a timer starts one. A turn takes
+ * packets of the guest (tx), then sends packets to it (rx): RSTs for connections that do not exist alternate with one
+ * packet for each connection in turn, until nothing is left, the guest has no buffer, or the turn's budget is used up;
+ * then the loop's other sources are served, and an eventfd starts the next turn.
  *
  * A packet of a connection is made at the moment when it goes into a buffer, from the state at that moment: struct
- * vsock_conn.want says which are due, and data is read from the socket straight into the buffer. So nothing that waits
- * for a slow guest takes memory. In the other direction the guest's data goes straight to the socket; what the socket
- * does not take goes to the connection's ring, which cannot overflow, since a guest that sends more than the credit it
- * was given loses the connection.
+ * vsock_conn.want says which are due, and data is read from the socket straight into the buffer. So packets that wait
+ * for a slow guest take no memory. In the other direction the guest's data goes directly to the socket; the part that
+ * the socket does not take goes to the connection's ring, which cannot overflow, since a guest that sends more than the
+ * credit it was given loses the connection.
  *
- * A socket is watched for input only while nothing is known to be readable: when the guest has no room, it is left
- * alone until the guest says so.
+ * A socket is watched for input only while it is not known to be readable: when the guest has no credit, it is not
+ * watched until the guest sends some.
  */
 #include "devices/virtio/vsock.h"
 
@@ -36,7 +36,7 @@
 #define QUEUE_SIZE 128
 
 #define TURN_PACKETS 64
-#define TURN_WINDOWS 1024 /* of what the guest sends: each is a system call */
+#define TURN_WINDOWS 1024 /* packets of the guest per turn: each is a system call */
 #define PATIENCE_NS  (10 * NSEC_PER_SEC)
 #define ASKED_NS     (2 * NSEC_PER_SEC) /* as long as a Linux guest waits for its connect() */
 
@@ -126,7 +126,7 @@ static void conn_init(struct vsock_conn *c, struct virtio_vsock *v, uint32_t gue
 	};
 }
 
-/* Takes `fd`, in any case. False: the loop cannot watch one more. */
+/* Takes `fd`, in any case. Return: false: the loop cannot watch one more. */
 static bool conn_attach(struct vsock_conn *c, int fd)
 {
 	c->source.fd = fd;
@@ -149,7 +149,7 @@ static void on_request(struct virtio_vsock *v, const struct header *h)
 {
 	struct vsock_conn *c = free_conn(v);
 
-	/* With no connection left nobody is dialled in vain. */
+	/* Without a free connection the request is refused at once. */
 	if (!c || v->host->connect(v->host, ++v->ticket, h->dst_port) < 0) {
 		refuse(v, h);
 		return;
@@ -168,7 +168,7 @@ static void on_packet(struct virtio_vsock *v, const struct header *h)
 	struct vsock_conn *c;
 
 	if (h->src_cid != v->cid)
-		return; /* not an address to answer to */
+		return; /* not an address that can be replied to */
 	c = find(v, h->src_port, h->dst_port);
 	if (h->dst_cid != VIRTIO_VSOCK_HOST_CID || h->type != VIRTIO_VSOCK_TYPE_STREAM ||
 		(!c && h->op != VIRTIO_VSOCK_OP_REQUEST)) {
@@ -192,7 +192,7 @@ static void on_packet(struct virtio_vsock *v, const struct header *h)
 			c->want |= WANTS(CREDIT_UPDATE);
 		break;
 	case VIRTIO_VSOCK_OP_RESPONSE:
-		/* Before we have asked, or twice, it is an answer to nothing. */
+		/* Without our request, or a second time, it is invalid. */
 		if (c->state == VSOCK_DIALING && !(c->want & WANTS(REQUEST))) {
 			c->state = VSOCK_OPEN;
 			v->host->answered(v->host, c->source.fd, c->host_port);
@@ -296,7 +296,7 @@ static enum virtio_vsock_op next_op(const struct vsock_conn *c)
 	return c->want & WANTS(CREDIT_UPDATE) ? VIRTIO_VSOCK_OP_CREDIT_UPDATE : VIRTIO_VSOCK_OP_INVALID;
 }
 
-/* Puts the next packet of `c` into the buffer at hand. Returns false when there was none after all. */
+/* Puts the next packet of `c` into the current buffer. Return: false when there is none after all. */
 static bool put_next(struct virtio_vsock *v, struct vsock_conn *c)
 {
 	enum virtio_vsock_op op = next_op(c);
@@ -333,7 +333,7 @@ static bool put_next(struct virtio_vsock *v, struct vsock_conn *c)
 	return true;
 }
 
-/* Whose turn it is; it stays so until next_conn moves on. */
+/* The connection whose turn it is, until next_conn advances. */
 static struct vsock_conn *next_conn(struct virtio_vsock *v)
 {
 	for (unsigned i = 0; i < VIRTIO_VSOCK_CONNS_MAX; i++) {
@@ -345,7 +345,7 @@ static struct vsock_conn *next_conn(struct virtio_vsock *v)
 	return NULL;
 }
 
-/* Returns true when there is more to say, and a buffer for it. */
+/* Return: true when there is more to send, and a buffer for it. */
 static bool fill_rx(struct virtio_vsock *v)
 {
 	struct virtqueue *q = &v->dev.queue[RX];
@@ -384,13 +384,13 @@ static void close_all(struct virtio_vsock *v)
 	v->nr_rsts = 0;
 }
 
-/* Another turn, after the loop's other sources had theirs. Any thread. */
+/* Starts another turn after the loop's other sources. Any thread. */
 static void wake(struct virtio_vsock *v)
 {
 	wake_send(v->wake.fd);
 }
 
-/* What a reset has left behind: it came from a vCPU's thread, and sockets are the loop's. */
+/* Completes a reset: it comes from a vCPU's thread, but sockets belong to the loop. */
 static void clean_up(struct virtio_vsock *v)
 {
 	if (v->was_reset)
@@ -584,7 +584,7 @@ void virtio_vsock_connected(struct virtio_vsock *v, uint32_t ticket, int fd)
 		break;
 	}
 	pthread_mutex_unlock(&v->dev.lock);
-	/* Nobody waits for it any more. */
+	/* The connection no longer waits for it. */
 	cleanup_fd(&fd);
 }
 

@@ -2,12 +2,12 @@
 /*
  * Socket device (virtio 1.2, 5.10): stream connections between the guest and Unix sockets of the host.
  *
- * What a connection is attached to, and who asked for it, is the host end's (struct vsock_host, vmm/host/vsock.c); the
- * protocol, the credit and the connections are here.
+ * The host end (struct vsock_host, vmm/host/vsock.c) accepts and makes the host's connections; the protocol, the credit
+ * and the state of connections are here.
  *
- * Bounds, all in memory that exists from the start on: VIRTIO_VSOCK_CONNS_MAX connections, each with a buffer of
- * VIRTIO_VSOCK_BUFFER bytes for what the guest has sent and the host has not taken. In the other direction nothing is
- * buffered: the host's socket is read when the guest has given both room (credit) and a buffer.
+ * Limits, all in memory allocated at the start: VIRTIO_VSOCK_CONNS_MAX connections, each with a buffer of
+ * VIRTIO_VSOCK_BUFFER bytes for data that the guest has sent and the host has not taken. In the other direction nothing
+ * is buffered: the host's socket is read when the guest has provided both credit and a buffer.
  *
  * System calls after the start, of its loop: sendto, readv, shutdown, close, epoll_ctl, timerfd_settime, read and write
  * on an eventfd; of a vCPU: write on an eventfd. Those of the host end. No paths.
@@ -24,7 +24,7 @@
 #define VIRTIO_VSOCK_BUFFER    (64 * KIB)
 #define VIRTIO_VSOCK_RSTS_MAX  64
 
-/* Host ports of connections that the host asked for; the guest sees them as the peer's. */
+/* Host ports of connections made by the host, which the guest sees as the peer's. */
 #define VIRTIO_VSOCK_PORT_FIRST UINT32_C(0x40000000)
 
 /* 5.10.6: struct virtio_vsock_hdr */
@@ -47,9 +47,11 @@ enum virtio_vsock_op {
 
 /**
  * struct vsock_host - the host end
- * @connect: the guest wants a connection to @port of the host, and gets it by virtio_vsock_connected() with @ticket, in
- *           a later turn of the device's loop. Returns 0, or a negative errno: refused. Device lock held, never blocks.
- * @answered: the guest accepted what virtio_vsock_dial() asked for; @port is the host's. The socket stays the device's.
+ * @connect: the guest requests a connection to @port of the host; the result is passed to virtio_vsock_connected() with
+ *           @ticket, in a later turn of the device's loop. Returns 0, or a negative errno: refused. Device lock held,
+ *           never blocks.
+ * @answered: the guest accepted the connection of virtio_vsock_dial(); @port is the host's. The device keeps the
+ *            socket.
  */
 struct vsock_host {
 	int (*connect)(struct vsock_host *h, uint32_t ticket, uint32_t port);
@@ -60,29 +62,29 @@ struct virtio_vsock;
 
 enum vsock_state {
 	VSOCK_FREE,
-	VSOCK_ASKED,   /* the guest wants it, and the host end has been asked for a socket */
-	VSOCK_DIALING, /* REQUEST is on its way to the guest */
+	VSOCK_ASKED,   /* requested by the guest; waiting for a socket from the host end */
+	VSOCK_DIALING, /* requested by the host; REQUEST is sent to the guest */
 	VSOCK_OPEN,
-	VSOCK_ORPHAN,  /* the guest is done with it; what it sent still goes to the host */
-	VSOCK_LEAVING, /* the host is done with it and its socket closed; RST ends it, the guest's or ours */
+	VSOCK_ORPHAN,  /* closed by the guest; its data is still sent to the host */
+	VSOCK_LEAVING, /* closed by the host, and its socket closed; ends by a RST of either side */
 };
 
 /**
  * struct vsock_conn - a connection
  * @source: its socket, owned; .fd is -1 in VSOCK_FREE, VSOCK_ASKED and VSOCK_LEAVING
- * @want: enum virtio_vsock_op as a mask: packets that wait for a buffer of the guest
+ * @want: mask of enum virtio_vsock_op: packets that wait for a buffer of the guest
  * @readable: the socket may have something to read
- * @hung_up: the socket's other side is closed altogether
- * @write_shut: the socket was told that the guest will send no more
- * @guest_shut: VIRTIO_VSOCK_SHUTDOWN_* that the guest has said
- * @host_shut: the same for the socket's other side
- * @peer_alloc, @peer_fwd: what the guest said of its buffer
+ * @hung_up: the socket's peer has closed both directions
+ * @write_shut: the sending direction of the socket was shut down
+ * @guest_shut: VIRTIO_VSOCK_SHUTDOWN_* that the guest has sent
+ * @host_shut: the same for the socket's peer
+ * @peer_alloc, @peer_fwd: the guest's buffer size and forwarded bytes, as it reported them
  * @sent: payload bytes to the guest, modulo 2^32
  * @taken: payload bytes from the guest
- * @fwd: of these, to the socket
- * @fwd_told: what the guest was last told of @fwd
- * @ticket: VSOCK_ASKED: which answer is for it
- * @deadline_ns: VSOCK_ASKED: how long the host end may take; VSOCK_DIALING, VSOCK_LEAVING: the guest
+ * @fwd: the part of these written to the socket
+ * @fwd_told: the last value of @fwd reported to the guest
+ * @ticket: VSOCK_ASKED: identifies the result for it
+ * @deadline_ns: VSOCK_ASKED: limit for the host end; VSOCK_DIALING, VSOCK_LEAVING: for the guest
  * @buffer: VIRTIO_VSOCK_BUFFER bytes, a ring: of @taken - @fwd bytes, from @fwd on
  */
 struct vsock_conn {
@@ -119,13 +121,13 @@ struct vsock_rst {
  * struct virtio_vsock
  * @buffers: of all connections, one mapping
  * @rst: @nr_rsts of them wait for a buffer of the guest; with none left, what the guest sends waits in its queue
- * @ticket: the last one that was given out
- * @next_port, @next_conn: where the search for a free port, and the round over the connections, goes on
- * @conn_turn: the next buffer is a connection's, not a RST's, when both want it
- * @wake: an eventfd: continues a turn that was cut short
- * @was_reset: the driver has reset the device, and the connections are still to be closed
+ * @ticket: the last one used
+ * @next_port, @next_conn: where the search for a free port, and the round over the connections, continue
+ * @conn_turn: the next buffer goes to a connection rather than to a RST
+ * @wake: an eventfd: continues a turn that ended early
+ * @was_reset: the driver has reset the device, and the connections have to be closed
  * @was_restored: the driver is still to hear that its connections are gone (5.10.6.7)
- * @deadlines: looks at them once a second while there are any
+ * @deadlines: timer that checks them once a second while there are any
  */
 struct virtio_vsock {
 	struct virtio_device dev;
@@ -159,7 +161,7 @@ int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *h
 
 /**
  * virtio_vsock_dial() - connect @fd to @port of the guest
- * @fd: a non-blocking stream socket; taken, in any case. A guest that refuses has it closed.
+ * @fd: a non-blocking stream socket; taken, in any case. It is closed when the guest refuses.
  *
  * Return: 0, -ENOTCONN (no driver), or -EMFILE (no connection is free).
  * Context: the device's loop, lock not held.
@@ -167,14 +169,16 @@ int virtio_vsock_init(struct virtio_vsock *v, uint64_t cid, struct vsock_host *h
 int virtio_vsock_dial(struct virtio_vsock *v, int fd, uint32_t port);
 
 /**
- * virtio_vsock_connected() - the answer to vsock_host.connect
- * @fd: a connected non-blocking stream socket; taken, in any case. Or a negative errno: there is none.
+ * virtio_vsock_connected() - the result of vsock_host.connect
+ * @fd: a connected non-blocking stream socket; taken, in any case. Or a negative errno: refused.
  *
  * Context: the device's loop, lock not held.
  */
 void virtio_vsock_connected(struct virtio_vsock *v, uint32_t ticket, int fd);
 
-/** virtio_vsock_unanswered() - no more answers will come: what waits for one is refused. Context: as above. */
+/**
+ * virtio_vsock_unanswered() - no more results will arrive: refuse all requests that wait for one. Context: as above.
+ */
 void virtio_vsock_unanswered(struct virtio_vsock *v);
 
 /** virtio_vsock_destroy() - takes NULL and a zeroed struct; closes every connection */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Each side may end its direction on its own: @guest_shut and @host_shut are what was said, and
- * only grow. What the guest sent before its SHUTDOWN reaches the socket first (forwarded()); what the socket held
- * before its end reaches the guest first, since the end is only seen by reading up to it. Once both directions are
- * over, the side that ended last is answered with RST.
+ * Theory of operation. Each side may shut down its direction: @guest_shut and @host_shut are the flags so far, and bits
+ * are never cleared. Data that the guest sent before its SHUTDOWN reaches the socket first (forwarded()); data of the
+ * socket before its end reaches the guest first, since the end is only detected by reading up to it. Once both
+ * directions are shut down, the side that was last gets a RST.
  */
 #include "devices/virtio/vsock_conn.h"
 
@@ -30,7 +30,7 @@ void vsock_conn_free(struct vsock_conn *c)
 	c->want = 0;
 }
 
-/* What the guest has room for. One that claims to have forwarded what it never got has none. */
+/* The guest's credit. It is 0 if the guest claims to have forwarded more than it got. */
 uint32_t vsock_conn_credit(const struct vsock_conn *c)
 {
 	uint32_t used = c->sent - c->peer_fwd;
@@ -58,11 +58,11 @@ void vsock_conn_watch(struct vsock_conn *c)
 	/* With nothing else to do: that the other side closes. It is always reported, so only once. */
 	if (!events && !c->hung_up && !c->readable)
 		events = EPOLLHUP;
-	if (loop_modify(&c->source, events) < 0) /* out of memory: better no connection than one that sleeps for ever */
+	if (loop_modify(&c->source, events) < 0) /* out of memory: better broken than hanging for ever */
 		c->want = WANTS(RST);
 }
 
-/* The connection is broken: RST to the guest, nothing more to the host. */
+/* Breaks the connection: RST to the guest, nothing more to the host. */
 void vsock_conn_reset(struct vsock_conn *c)
 {
 	vsock_conn_close(c);
@@ -70,7 +70,7 @@ void vsock_conn_reset(struct vsock_conn *c)
 	c->want = WANTS(RST);
 }
 
-/* The host's side will not take (RECEIVE) or give (SEND) any more. */
+/* The host's side will not receive (RECEIVE) or send (SEND) any more. */
 void vsock_conn_host_shut(struct vsock_conn *c, uint32_t flags)
 {
 	if (flags & VIRTIO_VSOCK_SHUTDOWN_RECEIVE)
@@ -88,7 +88,7 @@ void vsock_conn_host_shut(struct vsock_conn *c, uint32_t flags)
 	c->host_shut |= flags;
 }
 
-/* After data went to the socket, or the guest said SHUTDOWN. */
+/* After data was written to the socket, or the guest sent SHUTDOWN. */
 static void forwarded(struct vsock_conn *c)
 {
 	if (c->state == VSOCK_OPEN && c->fwd - c->fwd_told >= VIRTIO_VSOCK_BUFFER / 2)
@@ -108,7 +108,7 @@ static void forwarded(struct vsock_conn *c)
 		vsock_conn_reset(c);
 }
 
-/* Bytes taken by the socket; one that takes no more for good takes all. */
+/* Return: bytes taken by the socket; a socket that is closed for writing takes all. */
 static size_t to_socket(struct vsock_conn *c, const struct iovec *iov, size_t nr, size_t len)
 {
 	size_t done = 0;
@@ -146,7 +146,7 @@ void vsock_conn_drain(struct vsock_conn *c)
 	if (len && c->source.fd >= 0) {
 		size_t n = to_socket(c, iov, ring(c, c->fwd, len, iov), len);
 
-		/* What is gone for good is forwarded already, or no longer a connection. */
+		/* Data for a closed socket counts as forwarded, or the connection is gone. */
 		c->fwd += MIN((uint32_t)n, vsock_conn_buffered(c));
 	}
 	forwarded(c);
@@ -154,7 +154,7 @@ void vsock_conn_drain(struct vsock_conn *c)
 
 void vsock_conn_guest_rst(struct vsock_conn *c)
 {
-	/* It has closed in good order and only lost patience: what it sent is still the host's. */
+	/* The guest had closed regularly and has only timed out: its data is still sent to the host. */
 	if (c->state == VSOCK_OPEN && (c->guest_shut & VIRTIO_VSOCK_SHUTDOWN_SEND) && vsock_conn_buffered(c)) {
 		c->state = VSOCK_ORPHAN;
 		c->want = 0;
@@ -171,7 +171,10 @@ void vsock_conn_guest_data(struct vsock_conn *c, struct iovec *iov, size_t nr, u
 	size_t n = 0;
 
 	if (c->state == VSOCK_LEAVING) {
-		/* It was under way when ours ended; but behind the guest's own end it breaks the rules. */
+		/*
+		 * Data may have been in flight when our direction ended; but data after the guest's own shutdown is a
+		 * violation.
+		 */
 		if (c->guest_shut & VIRTIO_VSOCK_SHUTDOWN_SEND)
 			c->want = WANTS(RST);
 		return;
@@ -223,7 +226,10 @@ uint32_t vsock_conn_read(struct vsock_conn *c, const struct iovec *iov, size_t n
 		return 0;
 	c->readable = false;
 	if (n == 0 || errno != EAGAIN) {
-		/* The end, or an error (a peer that closed without reading): then it takes no more either. */
+		/*
+		 * End of file, or an error (a peer that closed without reading): then it does not receive any more
+		 * either.
+		 */
 		if (n < 0 || c->hung_up)
 			vsock_conn_host_shut(c, VIRTIO_VSOCK_SHUTDOWN_RECEIVE);
 		vsock_conn_host_shut(c, VIRTIO_VSOCK_SHUTDOWN_SEND);
