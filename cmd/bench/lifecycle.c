@@ -195,7 +195,7 @@ static int measure_rounds(struct report *p, struct err *e)
 	clear = p->round[RESET_CLEAR].who[0].median - p->round[RESET_NONE].who[0].median;
 	dirty = p->round[RESET_DIRTY].who[0].median - p->round[RESET_NONE].who[0].median;
 	printf("above a run without reset: clearing %.1f us, dirty pages %.1f us", clear, dirty);
-	if (dirty > 0 && clear > 0)
+	if (dirty > 0 && clear > dirty)
 		printf(", %.0f times less", clear / dirty);
 	printf("\n");
 	return 0;

@@ -270,7 +270,7 @@ static uint32_t field(
 	switch ((enum cpuid_action)r->action) {
 	case CPUID_KEEP: return cpuid_read(entry, reg) & mask;
 	case CPUID_CLEAR: break;
-	case CPUID_SET: return (r->value << r->lo) & mask;
+	case CPUID_SET: return ((uint32_t)r->value << r->lo) & mask;
 	case CPUID_COMPUTE: return (compute(c, r, entry) << r->lo) & mask;
 	}
 	return 0;

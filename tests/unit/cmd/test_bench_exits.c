@@ -3,13 +3,14 @@
  * `vmm bench exits` as a judge of what was measured: a row on another path ends in an error, unless KVM is software.
  * The rows are made up, so it needs no /dev/kvm.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "cmd/bench/bench.h"
 #include "tests/support/unit.h"
+#include "tests/unit/cmd/captured.h"
+#include "vmm/base/jsonread.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/util.h"
 #include "vmm/bench/exit_costs.h"
@@ -84,37 +85,11 @@ int __wrap_mlockall(int flags)
 	return -1;
 }
 
-struct result {
-	int status;
-	char out[32768], err[1024];
-};
-
-static void take(int fd, char *buf, size_t size)
-{
-	ssize_t n = pread(fd, buf, size - 1, 0);
-
-	assert_true(n >= 0 && (size_t)n < size - 1);
-	buf[n] = '\0';
-	close(fd);
-}
-
-static void bench(struct result *r)
+static void bench(struct captured *r)
 {
 	static char *argv[] = {(char *)"exits", (char *)"--iterations", (char *)"3", NULL};
-	int out = memfd_create("out", MFD_CLOEXEC), err = memfd_create("err", MFD_CLOEXEC);
-	int saved_out = dup(STDOUT_FILENO), saved_err = dup(STDERR_FILENO);
 
-	fflush(stdout);
-	dup2(out, STDOUT_FILENO);
-	dup2(err, STDERR_FILENO);
-	r->status = bench_exits(3, argv);
-	fflush(stdout);
-	dup2(saved_out, STDOUT_FILENO);
-	dup2(saved_err, STDERR_FILENO);
-	close(saved_out);
-	close(saved_err);
-	take(out, r->out, sizeof(r->out));
-	take(err, r->err, sizeof(r->err));
+	captured_run(r, bench_exits, 3, argv);
 }
 
 static void another_path_is_no_success(void **state)
@@ -137,7 +112,7 @@ static void another_path_is_no_success(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases) * exit_costs_rows(); i++) {
 		size_t at = i / exit_costs_rows();
-		static struct result r;
+		static struct captured r;
 
 		hardware = cases[at].hardware;
 		odd_row = cases[at].odd ? (unsigned)(i % exit_costs_rows()) : UINT_MAX;
@@ -155,7 +130,7 @@ static void another_path_is_no_success(void **state)
 /* 2 GHz: 2,000 cycles are a microsecond. */
 static void a_row_has_its_figures(void **state)
 {
-	static struct result r;
+	static struct captured r;
 
 	odd_row = UINT_MAX;
 	bench(&r);
@@ -165,11 +140,46 @@ static void a_row_has_its_figures(void **state)
 		"         -         3  RDTSCP\n"));
 }
 
+/* And in the file, which ends with a line. */
+static void a_file_has_them_too(void **state)
+{
+	static struct captured r;
+	static char text[65536];
+	char path[] = "/tmp/vmm-exits.XXXXXX";
+	char *argv[] = {(char *)"exits", (char *)"--iterations", (char *)"3", (char *)"--json", path, NULL};
+	const struct json_node *row;
+	struct json_doc d;
+	int fd = mkstemp(path);
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	close(fd);
+	hardware = true;
+	odd_row = 1;
+	odd_state = EXIT_COSTS_CANNOT;
+	captured_run(&r, bench_exits, 5, argv);
+	assert_int_equal(r.status, 0);
+	fd = open(path, O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	unlink(path);
+	assert_in_range(n, 3, sizeof(text) - 2);
+	assert_string_equal(text + n - 2, "}\n");
+	assert_int_equal(json_read(text, (size_t)n, &d, NULL), 0);
+	assert_int_equal(json_count(json_get(&d, d.node, "iterations")), 3);
+	assert_int_equal(json_count(json_get(&d, d.node, "tsc_khz")), 2000000);
+	row = json_first(&d, json_get(&d, d.node, "rows"));
+	assert_int_equal(json_count(json_get(&d, row, "returns")), 3);
+	assert_int_equal(json_count(json_get(&d, json_get(&d, row, "cycles"), "median")), 2000);
+	json_doc_destroy(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_path_is_no_success),
 		cmocka_unit_test(a_row_has_its_figures),
+		cmocka_unit_test(a_file_has_them_too),
 	};
 
 	return run_group(tests);

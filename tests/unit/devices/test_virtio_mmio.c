@@ -164,6 +164,23 @@ static void registers_of_identity(void **state)
 	drop(b);
 }
 
+/* What is under way counts in the queues that the device has, and nothing that lies behind them. */
+static void work_is_counted_in_its_queues(void **state)
+{
+	struct bench *b = started();
+	struct virtio_device *dev = &b->echo.dev;
+
+	dev->queue[dev->nr_queues].working = 100;
+	assert_int_equal(virtio_hold(dev), 0);
+	assert_int_equal(virtio_begin(dev, 1), dev->queue[1].generation);
+	assert_int_equal(virtio_working(dev), 1);
+	assert_true(virtio_done(dev, 1, dev->queue[1].generation));
+	assert_int_equal(virtio_working(dev), 0);
+	dev->queue[dev->nr_queues].working = 0;
+	virtio_release(dev);
+	drop(b);
+}
+
 /* A stock driver's way, with all features and with none. */
 static void a_driver_starts_and_talks(void **state)
 {
@@ -689,6 +706,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_of_identity),
+		cmocka_unit_test(work_is_counted_in_its_queues),
 		cmocka_unit_test(a_driver_starts_and_talks),
 		cmocka_unit_test(an_interrupt_waits_for_its_acknowledgement),
 		cmocka_unit_test(a_kick_is_served_once),

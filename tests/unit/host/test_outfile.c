@@ -149,6 +149,17 @@ static void replaces_whole_or_not_at_all(void **state)
 		outfile_close(&f);
 		holds("a", "new");
 		files_are(1);
+		/* The caller has flushed, and did not look. */
+		open_it("a", sandboxed, &f);
+		fputs("half", f.out);
+		no_room(true);
+		fflush(f.out);
+		no_room(false);
+		assert_true(ferror(f.out));
+		assert_true(outfile_commit(&f, 0, &e) < 0);
+		outfile_close(&f);
+		holds("a", "new");
+		files_are(1);
 		/* Or bytes long before. */
 		open_it("a", sandboxed, &f);
 		no_room(true);

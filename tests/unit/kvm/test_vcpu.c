@@ -18,6 +18,9 @@ static struct kvm kvm = {.fd = -1};
 /* The register that KVM is made to refuse; 0: none. */
 static uint32_t refused_msr;
 
+/* What KVM answers about KVM_CAP_USER_MEMORY2 (231), which came with Linux 6.7; -1: what is true. */
+static int user_memory2 = -1;
+
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 
@@ -32,10 +35,25 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	msrs = arg;
+	if (request == KVM_CHECK_EXTENSION && arg == (void *)231 && user_memory2 >= 0)
+		return user_memory2;
 	for (uint32_t i = 0; request == KVM_SET_MSRS && i < msrs->nmsrs; i++)
 		if (msrs->entries[i].index == refused_msr)
 			msrs->nmsrs = i;
 	return __real_ioctl(fd, request, arg);
+}
+
+/* KVM of Linux 6.7 and later has the register; what an older one said of it would be a line in the host's log. */
+static void hwcr_is_asked_for_where_it_is(void **state)
+{
+	for (user_memory2 = 1; user_memory2 >= 0; user_memory2--) {
+		struct kvm k = {.fd = -1};
+		struct err e = {};
+
+		assert_int_equal(kvm_open(NULL, &k, &e), 0);
+		assert_int_equal(k.hwcr, user_memory2);
+		kvm_close(&k);
+	}
 }
 
 static void open_cpu(struct vm *vm, bool irqchip)
@@ -277,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(misc_enable_keeps_what_is_kvms),
+		cmocka_unit_test(hwcr_is_asked_for_where_it_is),
 		cmocka_unit_test(firmware_left_the_mtrrs_on),
 		cmocka_unit_test(a_refused_register_of_the_platform),
 		cmocka_unit_test(a_guest_has_kvmclock),

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <arpa/inet.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "security/seccomp.h"
@@ -108,14 +110,17 @@ static void triple_fault(struct program *p)
 /* How the next machine is made; back to nothing by down(). */
 static struct wish {
 	bool devices;
+	bool debugging; /* a debugger may come, and cores are written */
+	bool initrd;
 	bool no_panic_text;
 	uint64_t timeout_ns;
+	struct trace_sink *sink;
 } wish;
 
 struct rig {
 	struct config config;
 	struct config_disk disk;
-	char kernel[64], image[64];
+	char kernel[64], image[64], gdb[32];
 	int kernel_fd, image_fd, out_fd;
 	struct trace *trace;
 	struct loop *loop;
@@ -123,6 +128,19 @@ struct rig {
 	struct sandbox sandbox;
 	struct machine *m;
 };
+
+/* A port that was free a moment ago. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	close(fd);
+	return ntohs(at.sin_port);
+}
 
 static void configure(struct rig *r)
 {
@@ -141,6 +159,13 @@ static void configure(struct rig *r)
 		r->config.nr_disks = 1;
 		r->config.balloon.on = true;
 	}
+	if (wish.debugging) {
+		snprintf(r->gdb, sizeof(r->gdb), "tcp:%u", free_port());
+		r->config.gdb = r->gdb;
+		r->config.core = (char *)"/tmp/vmm-run.core";
+	}
+	if (wish.initrd)
+		r->config.initrd = r->image;
 }
 
 static void up(struct rig *r, const struct program *p)
@@ -161,6 +186,8 @@ static void up(struct rig *r, const struct program *p)
 	r->out_fd = io.out_fd = memfd_create("console", MFD_CLOEXEC);
 	configure(r);
 	assert_int_equal(trace_new(trace_now_ns(), &r->trace), 0);
+	if (wish.sink)
+		trace_add_sink(r->trace, wish.sink);
 	assert_int_equal(loop_new(&r->loop), 0);
 	if (machine_open(&r->config, &io, r->trace, r->loop, &r->m, &e) < 0 || machine_build(r->m, &e) < 0)
 		fail_msg("%s", e.text);
@@ -471,6 +498,72 @@ static void a_panic_is_heard_to_its_end(void **state)
 	assert_true(heard);
 }
 
+/* --- A guest that is held ----------------------------------------------------------------------------------------- */
+
+/* Holds it again and again, until it has been seen to move in between: while it is held nothing does. */
+struct holder {
+	struct loop_timer timer;
+	struct machine_hold hold;
+	struct machine *m;
+	bool held;
+	uint64_t first, last;
+};
+
+static uint64_t counter(struct machine *m)
+{
+	struct kvm_regs regs;
+
+	assert_int_equal(vcpu_get_general(&m->vm.vcpu[0], &regs), 0);
+	return regs.rcx;
+}
+
+static void on_held(struct machine_hold *h)
+{
+	struct holder *o = container_of(h, struct holder, hold);
+
+	o->held = true;
+	o->last = counter(o->m);
+	if (!o->first)
+		o->first = o->last;
+}
+
+static void on_refused(struct machine_hold *h, const char *late)
+{
+	fail_msg("%s is late", late);
+}
+
+static void on_holder(struct loop_timer *t)
+{
+	struct holder *o = container_of(t, struct holder, timer);
+
+	if (!machine_is_held(o->m)) {
+		machine_hold(o->m, &o->hold);
+	} else if (o->held) {
+		assert_int_equal(counter(o->m), o->last);
+		o->held = false;
+		machine_release(o->m, &o->hold);
+		if (o->last < o->first)
+			machine_end(o->m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, 1);
+	}
+}
+
+static void a_guest_that_is_held_stands_still(void **state)
+{
+	struct holder o = {.hold = {.held = on_held, .refused = on_refused}};
+	struct program p = {.size = 0};
+	struct rig r;
+
+	print_often(&p, '.', UINT32_MAX);
+	up(&r, &p);
+	o.m = r.m;
+	assert_int_equal(loop_timer_init(r.loop, &o.timer, on_holder), 0);
+	assert_int_equal(loop_timer_set(&o.timer, 20 * NSEC_PER_MSEC, 20 * NSEC_PER_MSEC), 0);
+	assert_int_equal(run(&r).by, DETECTOR_SIGNAL);
+	assert_true(o.last < o.first);
+	loop_timer_destroy(&o.timer);
+	down(&r);
+}
+
 /* --- What cannot start -------------------------------------------------------------------------------------------- */
 
 /* Before the machine is destroyed, nothing of the guest has run, and no thread of ours is left. */
@@ -494,6 +587,8 @@ static void no_guest_without_a_filter(void **state)
 		{SANDBOX_LOOP, "cannot install a filter of system calls: Permission denied"},
 		{SANDBOX_DISK, "cannot start the threads of disk 0: Permission denied"},
 		{SANDBOX_MISC, "cannot start the thread of network, sockets and balloon: Permission denied"},
+		{SANDBOX_STATE, "cannot start the thread that writes cores: Permission denied"},
+		{SANDBOX_GDB, "cannot start the thread of --gdb: Permission denied"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
@@ -504,7 +599,7 @@ static void no_guest_without_a_filter(void **state)
 		struct rig r;
 
 		debug_exit(&p);
-		wish.devices = true;
+		wish.devices = wish.debugging = true;
 		up(&r, &p);
 		built = resources_now();
 		refused_role = (int)roles[i].role;
@@ -517,7 +612,7 @@ static void no_guest_without_a_filter(void **state)
 	}
 }
 
-/* Each call of the host up to the first instruction fails in turn. Five threads: CPUs, a disk's queues, devices. */
+/* Each call of the host up to the first instruction fails in turn. Threads: CPUs, a disk, devices, gdb, cores. */
 static void no_guest_without_a_thread(void **state)
 {
 	unsigned no_thread = 0;
@@ -531,7 +626,7 @@ static void no_guest_without_a_thread(void **state)
 		struct rig r;
 
 		debug_exit(&p);
-		wish.devices = true;
+		wish.devices = wish.debugging = true;
 		up(&r, &p);
 		built = resources_now();
 		fault_arm(n, 0);
@@ -545,17 +640,53 @@ static void no_guest_without_a_thread(void **state)
 		}
 		down(&r);
 	}
-	assert_int_equal(no_thread, 5);
+	assert_int_equal(no_thread, 7);
+}
+
+/* What the trace says of the initrd is where its bytes are. */
+struct initrd_sink {
+	struct trace_sink sink;
+	uint64_t size, gpa;
+};
+
+static void note_initrd(struct trace_sink *s, const struct trace_record *rec)
+{
+	struct initrd_sink *to = container_of(s, struct initrd_sink, sink);
+
+	if (rec->event == TRACE_EV_initrd_loaded) {
+		to->size = rec->arg[0];
+		to->gpa = rec->arg[1];
+	}
+}
+
+static void the_initrd_is_where_the_trace_says(void **state)
+{
+	struct initrd_sink sink = {.sink = {.level = TRACE_DETAIL, .record = note_initrd}};
+	struct program p = {.size = 0};
+	uint8_t want[4096], got[4096];
+	struct rig r;
+
+	debug_exit(&p);
+	wish.initrd = true;
+	wish.sink = &sink.sink;
+	up(&r, &p);
+	assert_int_equal(sink.size, MIB);
+	assert_int_equal(pread(r.image_fd, want, sizeof(want), 0), sizeof(want));
+	assert_int_equal(gmem_read(&r.m->vm.memory.gmem, sink.gpa, got, sizeof(got)), 0);
+	assert_memory_equal(got, want, sizeof(want));
+	down(&r);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_initrd_is_where_the_trace_says),
 		cmocka_unit_test(every_end_has_its_verdict),
 		cmocka_unit_test(kvm_ends_it),
 		cmocka_unit_test(marks_are_counted),
 		cmocka_unit_test(the_first_verdict_wins),
 		cmocka_unit_test(a_panic_is_heard_to_its_end),
+		cmocka_unit_test(a_guest_that_is_held_stands_still),
 		cmocka_unit_test(no_guest_without_a_filter),
 		cmocka_unit_test(no_guest_without_a_thread),
 	};
