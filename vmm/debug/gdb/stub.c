@@ -11,8 +11,6 @@
  * again. A watchpoint is noticed behind the access, which does not come again: it stays pending, and is what the
  * next resume answers.
  */
-#include "vmm/debug/gdb/stub.h"
-
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,148 +18,17 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/base/wake.h"
-#include "vmm/base/x86.h"
-#include "vmm/debug/gdb/memory.h"
-#include "vmm/host/broker.h"
-#include "vmm/host/worker.h"
+#include "vmm/debug/gdb/stub_internal.h"
 
-#define MSR_KERNEL_GS_BASE 0xc0000102 /* SDM 4, table 2-2 */
-
-/* SDM 3, 17.2.3 */
-#define DR6_HIT(n) BIT(n)
-
-#define STOP_NS NSEC_PER_SEC
-
-/**
- * struct cpu - a CPU of the guest
- * @debug: what KVM was asked to watch; changed only while the guest is held
- * @stop: why it has stopped, and has not been reported; under the stub's lock
- */
-struct cpu {
-	struct vcpu_thread *thread;
-	struct kvm_guest_debug debug;
-	struct gdb_stop stop;
-};
-
-/**
- * struct gdb_stub
- * @waiting: nobody has been there yet, and the guest waits for that
- *
- * Of the client's thread: @client to @nr
- * @stopped: the guest is held, and the client may look at it
- * @begun: the client has been served since it came
- * @leaving: breakpoints of one who has gone are still set
- * @buf: bytes of the client, of which those from @at to @nr have not been taken; @sent: of the session's output
- *
- * Under @lock: the rest
- * @held, @late, @cored: what the owner says
- * @parked: CPUs that hold their crew
- * @want_: what the control loop is asked for
- */
-struct gdb_stub {
-	struct gdb_target target;
-	struct gdb_env env;
-	bool waiting;
-	bool attached;
-	struct broker broker;
-	int listen_fd;
-	struct worker worker;
-	struct cpu *cpu;
-	int control_fd, told_fd;
-	struct loop_source control, told, listen;
-
-	struct loop_source client;
-	struct gdb_session *session;
-	bool stopped;
-	bool begun;
-	bool leaving;
-	size_t sent, at, nr;
-	uint8_t buf[4096];
-
-	pthread_mutex_t lock;
-	bool held;
-	char late[32];
-	char cored[256];
-	unsigned parked;
-	bool want_hold, want_release, want_core;
-	enum gdb_end want_end;
-};
-
-/* --- A vCPU's thread ------------------------------------------------------------------------------------------- */
-
-static struct cpu *cpu_of(struct gdb_stub *g, const struct vcpu_thread *t)
-{
-	struct cpu *c = g->cpu;
-
-	while (c->thread != t)
-		c++;
-	return c;
-}
-
-/* The INT3 that was executed: is it one of ours? Programs share pages, so it is looked for by where it lies. */
-static bool is_software(struct gdb_stub *g, struct cpu *c, uint64_t pc)
-{
-	unsigned n = (unsigned)(c - g->cpu);
-	const struct gmem *mem = g->env.ops->memory(g->env.owner, n);
-	struct vcpu_regs regs;
-	uint64_t gpa;
-
-	return vcpu_peek_regs(c->thread->vcpu, &regs) == 0 && gdb_translate(mem, &regs, pc, &gpa) == 0 &&
-		gdb_software_hit(&g->target.breakpoints, mem, gpa);
-}
-
-static struct gdb_stop why(struct gdb_stub *g, struct cpu *c, const struct kvm_debug_exit_arch *x)
-{
-	struct gdb_stop stop = {.cpu = (unsigned)(c - g->cpu)};
-	struct gdb_hardware h;
-
-	if (x->exception == VECTOR_BP) {
-		if (is_software(g, c, x->pc))
-			stop.why = GDB_WHY_SOFTWARE;
-		return stop;
-	}
-	for (unsigned i = 0; i < GDB_HARDWARE_MAX; i++) {
-		if (!(x->dr6 & DR6_HIT(i)) || !gdb_hardware_hit(&g->target.breakpoints, i, &h))
-			continue;
-		stop.address = h.address;
-		stop.why = h.type == GDB_HARDWARE   ? GDB_WHY_HARDWARE
-			: h.type == GDB_WATCH_WRITE ? GDB_WHY_WATCH
-						    : GDB_WHY_ACCESS;
-		return stop;
-	}
-	if (c->debug.control & KVM_GUESTDBG_SINGLESTEP)
-		stop.why = GDB_WHY_STEP;
-	return stop;
-}
-
-void gdb_stub_exit(struct gdb_stub *g, struct vcpu_thread *t)
-{
-	const struct kvm_debug_exit_arch x = t->vcpu->run->debug.arch;
-	struct cpu *c = cpu_of(g, t);
-	struct gdb_stop stop = why(g, c, &x);
-
-	if (stop.why == GDB_WHY_NONE) {
-		struct kvm_guest_debug debug = c->debug;
-
-		debug.control |= x.exception == VECTOR_BP ? KVM_GUESTDBG_INJECT_BP : KVM_GUESTDBG_INJECT_DB;
-		vcpu_set_debug(t->vcpu, &debug);
-		return;
-	}
-	vcpu_thread_hold(t);
-	pthread_mutex_lock(&g->lock);
-	c->stop = stop;
-	g->parked++;
-	pthread_mutex_unlock(&g->lock);
-	wake_send(g->control_fd);
-	vcpu_thread_kicked(t);
-}
+#define STOP_NS  NSEC_PER_SEC
+#define RETRY_NS (200 * NSEC_PER_MSEC)
 
 /* --- The control loop ------------------------------------------------------------------------------------------ */
 
 static void on_control(struct loop_source *s, uint32_t events)
 {
 	struct gdb_stub *g = container_of(s, struct gdb_stub, control);
-	bool hold, release, core;
+	bool hold, release, core, retry;
 	unsigned parked = 0;
 	enum gdb_end end;
 
@@ -169,17 +36,20 @@ static void on_control(struct loop_source *s, uint32_t events)
 	pthread_mutex_lock(&g->lock);
 	release = g->want_release;
 	core = g->want_core;
+	retry = g->want_retry;
 	end = g->want_end;
 	if (release) {
 		parked = g->parked;
 		g->parked = 0;
 	}
 	hold = g->want_hold || g->parked;
-	g->want_hold = g->want_release = g->want_core = false;
+	g->want_hold = g->want_release = g->want_core = g->want_retry = false;
 	g->want_end = GDB_END_NONE;
 	pthread_mutex_unlock(&g->lock);
 	if (core)
 		g->env.ops->core(g->env.owner);
+	if (retry)
+		loop_timer_set(&g->retry, RETRY_NS, 0);
 	if (release)
 		g->env.ops->release(g->env.owner);
 	for (; parked; parked--)
@@ -188,6 +58,17 @@ static void on_control(struct loop_source *s, uint32_t events)
 		g->env.ops->hold(g->env.owner);
 	if (end != GDB_END_NONE)
 		g->env.ops->end(g->env.owner, end);
+}
+
+/* Not a timer of the client's thread, whose filter would need a call more for it. */
+static void on_retry(struct loop_timer *t)
+{
+	struct gdb_stub *g = container_of(t, struct gdb_stub, retry);
+
+	pthread_mutex_lock(&g->lock);
+	g->accepts = true;
+	pthread_mutex_unlock(&g->lock);
+	wake_send(g->told_fd);
 }
 
 void gdb_stub_begin(struct gdb_stub *g)
@@ -232,158 +113,7 @@ void gdb_stub_place(struct gdb_stub *g)
 		gdb_place(&g->target.breakpoints);
 }
 
-/* --- The client's thread: the guest ---------------------------------------------------------------------------- */
-
-static void ask(struct gdb_stub *g, bool *what)
-{
-	pthread_mutex_lock(&g->lock);
-	*what = true;
-	pthread_mutex_unlock(&g->lock);
-	wake_send(g->control_fd);
-}
-
-static struct vcpu *vcpu_of(struct gdb_target *t, unsigned cpu)
-{
-	return container_of(t, struct gdb_stub, target)->cpu[cpu].thread->vcpu;
-}
-
-static int read_regs(struct gdb_target *t, unsigned cpu, struct gdb_regs *ret)
-{
-	struct vcpu *v = vcpu_of(t, cpu);
-	int r = vcpu_peek_regs(v, &ret->v);
-
-	if (r == 0)
-		r = vcpu_peek_fpu(v, &ret->fpu);
-	ret->kernel_gs_base = 0;
-	if (r == 0)
-		vcpu_peek_msr(v, MSR_KERNEL_GS_BASE, &ret->kernel_gs_base);
-	return r;
-}
-
-static int write_regs(struct gdb_target *t, unsigned cpu, const struct gdb_regs *regs)
-{
-	struct vcpu *v = vcpu_of(t, cpu);
-	int r = vcpu_poke_regs(v, &regs->v);
-
-	if (r == 0)
-		r = vcpu_poke_fpu(v, &regs->fpu);
-	if (r == 0)
-		vcpu_poke_msr(v, MSR_KERNEL_GS_BASE, regs->kernel_gs_base);
-	return r;
-}
-
-static const struct gmem *memory_of(struct gdb_target *t, unsigned cpu)
-{
-	struct gdb_stub *g = container_of(t, struct gdb_stub, target);
-
-	return g->env.ops->memory(g->env.owner, cpu);
-}
-
-static const char *state_of(struct gdb_target *t, unsigned cpu)
-{
-	return vcpu_state_name(vcpu_of(t, cpu));
-}
-
-/* What KVM is to watch on a CPU from its next instruction on. */
-static void arm(struct gdb_stub *g, struct cpu *c, enum gdb_how how)
-{
-	struct kvm_guest_debug debug = {0};
-	uint64_t registers[8];
-
-	if (gdb_has_software(&g->target.breakpoints))
-		debug.control |= KVM_GUESTDBG_USE_SW_BP;
-	if (gdb_debug_registers(&g->target.breakpoints, registers)) {
-		debug.control |= KVM_GUESTDBG_USE_HW_BP;
-		memcpy(debug.arch.debugreg, registers, sizeof(registers));
-	}
-	if (how == GDB_STEP)
-		debug.control |= KVM_GUESTDBG_SINGLESTEP | (g->env.block_irq ? KVM_GUESTDBG_BLOCKIRQ : 0);
-	if (debug.control)
-		debug.control |= KVM_GUESTDBG_ENABLE;
-	if (debug.control || c->debug.control)
-		vcpu_set_debug(c->thread->vcpu, &debug);
-	c->debug = debug;
-	vcpu_thread_freeze(c->thread, how == GDB_STAY);
-}
-
-static void let_go(struct gdb_stub *g, const uint8_t *how)
-{
-	for (unsigned i = 0; i < g->target.nr_cpus; i++)
-		arm(g, &g->cpu[i], how ? (enum gdb_how)how[i] : GDB_GO);
-	g->stopped = false;
-	pthread_mutex_lock(&g->lock);
-	for (unsigned i = 0; i < g->target.nr_cpus; i++)
-		g->cpu[i].stop.why = GDB_WHY_NONE;
-	g->held = false;
-	g->want_release = true;
-	pthread_mutex_unlock(&g->lock);
-	wake_send(g->control_fd);
-}
-
-static bool is_watched(struct gdb_stub *g, const struct gdb_stop *stop)
-{
-	struct gdb_hardware h;
-	bool is = false;
-
-	for (unsigned i = 0; i < GDB_HARDWARE_MAX; i++)
-		is |= gdb_hardware_hit(&g->target.breakpoints, i, &h) && h.address == stop->address &&
-			h.type != GDB_HARDWARE;
-	return is && (stop->why == GDB_WHY_WATCH || stop->why == GDB_WHY_ACCESS);
-}
-
-static bool resume(struct gdb_target *t, const uint8_t *how, struct gdb_stop *ret)
-{
-	struct gdb_stub *g = container_of(t, struct gdb_stub, target);
-
-	for (unsigned i = 0; i < t->nr_cpus; i++) {
-		struct gdb_stop *stop = &g->cpu[i].stop;
-
-		if (how[i] == GDB_STAY || stop->why == GDB_WHY_NONE || !is_watched(g, stop))
-			continue;
-		*ret = *stop;
-		stop->why = GDB_WHY_NONE;
-		return true;
-	}
-	let_go(g, how);
-	return false;
-}
-
-static void interrupt(struct gdb_target *t)
-{
-	struct gdb_stub *g = container_of(t, struct gdb_stub, target);
-
-	ask(g, &g->want_hold);
-}
-
-static void write_core(struct gdb_target *t)
-{
-	struct gdb_stub *g = container_of(t, struct gdb_stub, target);
-
-	ask(g, &g->want_core);
-}
-
-static void end_run(struct gdb_target *t, enum gdb_end end)
-{
-	struct gdb_stub *g = container_of(t, struct gdb_stub, target);
-
-	pthread_mutex_lock(&g->lock);
-	g->want_end = end;
-	pthread_mutex_unlock(&g->lock);
-	wake_send(g->control_fd);
-}
-
-static const struct gdb_target_ops target_ops = {
-	.read = read_regs,
-	.write = write_regs,
-	.memory = memory_of,
-	.state = state_of,
-	.resume = resume,
-	.interrupt = interrupt,
-	.end = end_run,
-	.core = write_core,
-};
-
-/* --- The client's thread: the client --------------------------------------------------------------------------- */
+/* --- The client's thread --------------------------------------------------------------------------- */
 
 static void leave(struct gdb_stub *g)
 {
@@ -399,10 +129,10 @@ static void leave(struct gdb_stub *g)
 		return;
 	if (g->stopped) {
 		gdb_clear_all(&g->target.breakpoints);
-		let_go(g, NULL);
+		gdb_stub_let_go(g, NULL);
 	} else {
 		g->leaving = true;
-		ask(g, &g->want_hold);
+		gdb_stub_ask(g, &g->want_hold);
 	}
 }
 
@@ -480,8 +210,14 @@ static void on_listen(struct loop_source *source, uint32_t events)
 	struct gdb_stub *g = container_of(source, struct gdb_stub, listen);
 	int fd = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+			return;
+		/* Out of descriptors or memory: the connection would be reported over and over. */
+		loop_modify(source, 0);
+		gdb_stub_ask(g, &g->want_retry);
 		return;
+	}
 	if (g->client.fd >= 0) {
 		trace_gdb_refused(g->env.trace);
 		close(fd);
@@ -496,7 +232,7 @@ static void on_listen(struct loop_source *source, uint32_t events)
 	if (g->stopped)
 		begin(g);
 	else
-		ask(g, &g->want_hold);
+		gdb_stub_ask(g, &g->want_hold);
 }
 
 /* What of several CPUs gdb hears first: the one that it steps, so that it knows the step as done. */
@@ -530,7 +266,7 @@ static void on_stopped(struct gdb_stub *g)
 		gdb_clear_all(&g->target.breakpoints);
 	g->leaving = false;
 	if (g->client.fd < 0 && !g->waiting) {
-		let_go(g, NULL);
+		gdb_stub_let_go(g, NULL);
 	} else if (g->client.fd >= 0 && !g->begun) {
 		begin(g);
 	} else if (g->client.fd >= 0) {
@@ -549,7 +285,7 @@ static void on_late(struct gdb_stub *g, const char *late)
 	again = g->parked || g->leaving || !g->begun;
 	pthread_mutex_unlock(&g->lock);
 	if (again) {
-		ask(g, &g->want_hold);
+		gdb_stub_ask(g, &g->want_hold);
 		return;
 	}
 	snprintf(text, sizeof(text), "vmm: the guest goes on: %s has not finished what it does\n", late);
@@ -561,16 +297,20 @@ static void on_told(struct loop_source *source, uint32_t events)
 {
 	struct gdb_stub *g = container_of(source, struct gdb_stub, told);
 	char late[sizeof(g->late)], cored[sizeof(g->cored)];
-	bool held;
+	bool held, accepts;
 
 	wake_take(g->told_fd);
 	pthread_mutex_lock(&g->lock);
 	held = g->held;
+	accepts = g->accepts;
+	g->accepts = false;
 	memcpy(late, g->late, sizeof(late));
 	g->late[0] = '\0';
 	memcpy(cored, g->cored, sizeof(cored));
 	g->cored[0] = '\0';
 	pthread_mutex_unlock(&g->lock);
+	if (accepts)
+		loop_modify(&g->listen, EPOLLIN);
 	if (cored[0] && g->begun) {
 		gdb_session_cored(g->session, cored);
 		serve(g);
@@ -634,7 +374,7 @@ int gdb_stub_attach(struct gdb_stub *g, const struct gdb_env *env, struct err *e
 	int r;
 
 	g->env = *env;
-	g->target.ops = &target_ops;
+	g->target.ops = &gdb_stub_target_ops;
 	g->target.nr_cpus = env->crew->nr;
 	g->cpu = calloc(g->target.nr_cpus, sizeof(*g->cpu));
 	g->session = g->cpu ? gdb_session_new(&g->target) : NULL;
@@ -647,6 +387,8 @@ int gdb_stub_attach(struct gdb_stub *g, const struct gdb_env *env, struct err *e
 	g->control_fd = wake_open();
 	g->told_fd = wake_open();
 	g->client.ready = on_client;
+	if (r == 0)
+		r = loop_timer_init(env->loop, &g->retry, on_retry);
 	if (r == 0)
 		r = watch(env->loop, &g->control, g->control_fd, on_control);
 	if (r == 0)
@@ -685,6 +427,7 @@ void gdb_stub_close(struct gdb_stub *g)
 		return;
 	if (g->attached) {
 		loop_remove(&g->control);
+		loop_timer_destroy(&g->retry);
 		worker_destroy(&g->worker);
 	}
 	if (g->client.fd >= 0)
