@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Everything with a name is done by the process, from the start on, so that there is no moment in
- * which vmm has made the path and nobody would remove it.
+ * Theory of operation. The process does everything that involves a path from the start, so that the path is always
+ * removed by it.
  *
- * Names are used with the directory as it was opened, and the last one is never followed. connect() has no such way: it
- * takes a path. So the socket is opened first (O_PATH, which does not connect, and O_NOFOLLOW), and connected to by
- * that descriptor's name in /proc: whatever becomes of PATH_PORT meanwhile, it is the inode that was looked at.
+ * Names are relative to the descriptor of the directory, and symbolic links are not followed. connect() does not
+ * support that: it takes a path. So the socket's file is opened first (O_PATH, which does not connect, and O_NOFOLLOW),
+ * and then connected to by that descriptor's name in /proc: this is the inode that was checked, even if PATH_PORT is
+ * replaced meanwhile.
  *
- * With nothing else open, descriptors have the numbers of the filter (BROKER in security/rules.c).
+ * Since nothing else is open, descriptors get the numbers that the filter expects (BROKER in security/rules.c).
  */
 #include "vmm/host/broker.h"
 
@@ -30,7 +31,7 @@
 #define BACKLOG  8
 #define CLOSE_NS NSEC_PER_SEC
 
-/* What we say to the process, and what it answers: with a socket when @result is 0 */
+/* Requests to the process, and its replies: with a socket when @result is 0 */
 struct request {
 	uint32_t ticket;
 	uint32_t port;
@@ -41,7 +42,7 @@ struct answer {
 	int32_t result;
 };
 
-/* Its first words, with the listening socket when @result is 0 */
+/* Its first message, with the listening socket when @result is 0 */
 struct greeting {
 	int32_t result;
 	struct err e;
@@ -50,7 +51,7 @@ struct greeting {
 /**
  * struct owner - the process
  * @name: of the socket, in DIR_FD
- * @dev, @ino: what was made there; 0: nothing
+ * @dev, @ino: of the socket that was made; 0: none
  */
 struct owner {
 	const char *what;
@@ -62,7 +63,7 @@ struct owner {
 	ino_t ino;
 };
 
-/* --- Descriptors that travel ------------------------------------------------------------------------------------- */
+/* --- Passing descriptors ------------------------------------------------------------------------------------- */
 
 union control {
 	struct cmsghdr align;
@@ -85,7 +86,7 @@ static int send_fd(int sock, const void *data, size_t size, int fd)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Return: bytes, or a negative errno. @ret_fd: -1: none came, or there was no room for it */
+/* Return: bytes, or a negative errno. @ret_fd: -1: none was received, or there was no free descriptor */
 static ssize_t receive_fd(int sock, void *data, size_t size, int flags, int *ret_fd)
 {
 	struct iovec iov = {data, size};
@@ -108,7 +109,7 @@ static ssize_t receive_fd(int sock, void *data, size_t size, int flags, int *ret
 
 /* --- The process: connecting ------------------------------------------------------------------------------------- */
 
-/* Connects to the socket @name itself. Return: non-blocking, or a negative errno. */
+/* Connects to the socket @name, without following links. Return: a non-blocking socket, or a negative errno. */
 static int connect_to(const char *name)
 {
 	CLEANUP_FD int target = openat(DIR_FD, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -116,7 +117,7 @@ static int connect_to(const char *name)
 	return target < 0 ? -errno : nbio_connect(target);
 }
 
-/* Return: false when vmm has gone. */
+/* Return: false when vmm has ended. */
 static bool answer(const struct owner *o, const struct request *q)
 {
 	char name[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -124,13 +125,13 @@ static bool answer(const struct owner *o, const struct request *q)
 	CLEANUP_FD int fd = -1;
 	int r;
 
-	/* Fits: broker_start() has looked. */
+	/* Fits: broker_start() has checked it. */
 	snprintf(name, sizeof(name), "%s_%" PRIu32, o->name, q->port);
 	fd = connect_to(name);
 	a.result = fd < 0 ? fd : 0;
 	r = send_fd(CHILD_SOCK, &a, sizeof(a), fd);
 	if (r < 0 && r != -EPIPE && fd >= 0) {
-		/* Too many sockets are on their way. */
+		/* Too many sockets are in flight. */
 		a.result = r;
 		r = send_fd(CHILD_SOCK, &a, sizeof(a), -1);
 	}
@@ -158,7 +159,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* 0: nothing is there any more; else words in @e. */
+/* Return: 0: the path is free; else a negative errno, with a message in @e. */
 static int clear_path(const struct owner *o, struct err *e)
 {
 	struct stat st, now;
@@ -218,10 +219,10 @@ static int make(struct owner *o, struct err *e)
 	/* Linux takes the mode of the file from the socket's own. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return err_sys(e, -errno, "%s %s", o->what, o->path);
-	/* Stays open: as long as it is, the number of its inode is not given to what somebody else makes there. */
+	/* Kept open, so that its inode number is not reused for a file of another process. */
 	made = openat(DIR_FD, o->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (made < 0 || fstat(made, &st) < 0 || !S_ISSOCK(st.st_mode)) {
-		/* It was moved away meanwhile, by somebody who owns the directory. */
+		/* It was moved meanwhile by an owner of the directory. */
 		return err_set(e, -EADDRINUSE, "%s %s: another program is at work there; choose another path", o->what,
 			o->path);
 	}
@@ -289,7 +290,7 @@ int broker_check(const char *what, const char *path, struct err *e)
 		strlen(path), room - 1);
 }
 
-/* Waits for the first words. */
+/* Waits for the first message. */
 static int greet(const struct owner *o, struct broker *b, struct err *e)
 {
 	struct greeting g;
@@ -302,7 +303,7 @@ static int greet(const struct owner *o, struct broker *b, struct err *e)
 			*e = g.e;
 		return g.result;
 	}
-	/* No room for one more descriptor. */
+	/* No free descriptor. */
 	if (b->fd < 0)
 		return err_sys(e, -EMFILE, "%s %s", o->what, o->path);
 	return fcntl(b->child.sock, F_SETFL, O_NONBLOCK) < 0 ? err_sys(e, -errno, "%s", o->what) : 0;
@@ -355,7 +356,7 @@ int broker_answer(struct broker *b, uint32_t *ret_ticket, int *ret_fd)
 		return -EPIPE;
 	}
 	*ret_ticket = a.ticket;
-	/* No room for one more descriptor. */
+	/* No free descriptor. */
 	*ret_fd = a.result < 0 ? a.result : fd < 0 ? -EMFILE : fd;
 	return 0;
 }

@@ -18,7 +18,7 @@
 #define SYS_close_range 436
 #endif
 
-/* Puts what it keeps where it belongs, without a descriptor more than there are, and closes the rest. */
+/* Moves the kept descriptors to their numbers, without needing an additional one, and closes the rest. */
 static void place(int sock, const int fd[static CHILD_FDS_MAX])
 {
 	dup2(sock, CHILD_SOCK);
@@ -61,7 +61,7 @@ int child_start(
 	return 0;
 }
 
-/* Its end of the socket is closed, which only its own end does. */
+/* Its end of the socket is closed, which happens only when it ends. */
 static bool gone(const struct child *c, uint64_t timeout_ns)
 {
 	const uint64_t until = trace_now_ns() + timeout_ns;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process beside vmm's own: forked in stage OPEN, for what nobody may do any more once the sandbox is closed. It
- * shares nothing with us but a socket, at which it waits, and ends when that is closed: also when vmm was killed.
+ * An auxiliary process, forked in stage OPEN, for tasks that vmm itself may not do in the sandbox. It shares only a
+ * socket with vmm, on which it waits, and ends when that is closed, also when vmm was killed.
  *
- * It keeps the descriptors that it is given and no other, with fixed numbers, so that its filter can name them; and it
- * has all signals blocked, since Ctrl-C and a stop of the whole group are for the machine, which ends in order.
+ * It keeps only the descriptors passed to it, with fixed numbers, so that its filter can name them. All its signals are
+ * blocked, since Ctrl-C and a stop of the process group are handled by vmm, which then ends it.
  */
 #ifndef VMM_HOST_CHILD_H
 #define VMM_HOST_CHILD_H
@@ -12,15 +12,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Descriptors of the process: its socket, which is the other end of struct child.sock, and what it was given */
+/* Descriptors of the process: its socket, the other end of struct child.sock, and those passed to it */
 #define CHILD_SOCK    0
 #define CHILD_FD      1
 #define CHILD_FDS_MAX 2
 
 /**
  * struct child - start from CHILD_NONE; owns its socket
- * @sock: SOCK_SEQPACKET, blocking; -1: there is no such process, or it has been ended
- * @pid: > 0: there is, or was, one
+ * @sock: SOCK_SEQPACKET, blocking; -1: not started, or ended
+ * @pid: > 0: it was started
  */
 struct child {
 	int sock;
@@ -30,11 +30,12 @@ struct child {
 #define CHILD_NONE ((struct child){.sock = -1})
 
 /**
- * child_start() - make one
+ * child_start() - start the process
  * @name: as ps shows it
- * @fd: what it keeps, as CHILD_FD and the next: no standard stream but one that is in its place; -1: nothing. Borrowed.
- * @main: what it does; it does not return
- * @arg: its argument, in memory that is its own copy
+ * @fd: descriptors for it, which become CHILD_FD and the next; a standard stream only if it already has that number;
+ *      -1: none. Borrowed.
+ * @main: its main function; does not return
+ * @arg: argument of @main, in the process's copy of memory
  *
  * Return: 0 or a negative errno. Context: forks, so before other threads; the standard streams are open.
  */
@@ -42,8 +43,8 @@ int child_start(
 	const char *name, const int fd[static CHILD_FDS_MAX], void (*main)(void *arg), void *arg, struct child *ret);
 
 /**
- * child_end() - send it a byte 0, wait until it has gone, and close the socket; takes CHILD_NONE
- * @timeout_ns: how long it may take; one that does not end is left behind
+ * child_end() - send a byte 0, wait until it has ended, and close the socket; takes CHILD_NONE
+ * @timeout_ns: limit for the wait; a process that does not end is left running
  *
  * Context: calls write (which blocks as the socket does), ppoll, wait4 and close. SIGPIPE is ignored.
  */

@@ -18,7 +18,7 @@ static struct file_id id_of_stat(const struct stat *st)
 	return (struct file_id){.kind = FILE_ID_NONE};
 }
 
-/* A file that is not there yet is known by its directory. */
+/* A file that does not exist yet is identified by its directory and name. */
 static struct file_id id_of_missing(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -78,10 +78,10 @@ static bool same(const struct file_id *a, const struct file_id *b)
 	return a->kind != FILE_ID_MISSING || !strcmp(a->name, b->name);
 }
 
-/* Whether writing to @a takes something from @b. */
+/* Whether writing to @a destroys data of @b. */
 static bool clash(const struct fileset_file *a, const struct fileset_file *b)
 {
-	/* What the caller has joined, or opened to be written on, stays joined. */
+	/* Descriptors that the caller has duplicated, or opened for appending, may be the same file. */
 	if (a->use == FILE_READ || (!a->path && !b->path) || (b->use == FILE_WRITE && a->id.fd && b->id.fd))
 		return false;
 	return same(&a->id, &b->id);

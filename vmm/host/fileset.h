@@ -15,9 +15,9 @@
 enum file_use { FILE_READ, FILE_WRITE };
 
 /**
- * struct file_id - what a path leads to; private
- * @kind: NONE: nothing that could be destroyed (a pipe, a terminal, a directory), or unknown
- * @name: MISSING: what it would be called in the directory @dev, @ino
+ * struct file_id - the file of a path; private
+ * @kind: NONE: not a file that could be destroyed (a pipe, a terminal, a directory), or unknown
+ * @name: MISSING: its name in the directory @dev, @ino
  * @fd: the path names a descriptor
  */
 struct file_id {
@@ -30,7 +30,7 @@ struct file_id {
 
 /**
  * struct fileset_file
- * @what: the option it belongs to, or what else it is; borrowed, as is @path
+ * @what: the option that names it, or a description; borrowed, as is @path
  * @path: NULL: a standard stream
  */
 struct fileset_file {
@@ -50,20 +50,19 @@ struct fileset {
 	size_t nr;
 };
 
-/** fileset_add() - look at what @path leads to; NULL: there is none */
+/** fileset_add() - add the file of @path; NULL: does nothing */
 void fileset_add(struct fileset *s, const char *what, const char *path, enum file_use use);
 
-/** fileset_add_streams() - standard input, output and error, as far as they are files */
+/** fileset_add_streams() - add standard input, output and error, if they are files */
 void fileset_add_streams(struct fileset *s);
 
 /**
- * fileset_check() - no output is an input or another output
+ * fileset_check() - check that no output is also an input or another output
  *
- * Compares files by device and inode (block devices by number), so that links are seen through; files that do not
- * exist yet by directory and name. Descriptors of the caller may share a file: who writes there goes on where the
- * other stands.
+ * Compares files by device and inode (block devices by number), so links do not matter; files that do not exist yet by
+ * directory and name. Descriptors that the caller has opened may share a file, since they share its offset.
  *
- * Return: 0, or -EINVAL with words that name both; the operator's.
+ * Return: 0, or -EINVAL with a message in @e that names both, an error of the operator.
  * Trust: operator.
  */
 int fileset_check(const struct fileset *s, struct err *e);

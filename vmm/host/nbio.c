@@ -29,7 +29,7 @@ void nbio_ignore_signals(void)
 	ignore_if_default(SIGXFSZ);
 }
 
-/* Set O_NONBLOCK on the file that others share; remember it when it was not set before. */
+/* Sets O_NONBLOCK on a shared file; records whether it has to be cleared later. */
 static int set_flag(struct nbio *io, int fd, int flags)
 {
 	io->fd = fd;
@@ -41,7 +41,7 @@ static int set_flag(struct nbio *io, int fd, int flags)
 	return 0;
 }
 
-/* Opening the master side of a pty through its fd makes another pty. */
+/* Reopening the master side of a pty would create another pty. */
 static bool may_reopen(const struct nbio *io, int fd, mode_t mode)
 {
 	unsigned number;
@@ -122,7 +122,7 @@ bool nbio_wait_writable(const struct nbio *io, uint64_t timeout_ns)
 	struct pollfd p = {.fd = io->fd, .events = POLLOUT};
 	struct timespec ts = ns_to_timespec(timeout_ns);
 
-	/* EINTR: the caller looks at its clock and comes again. */
+	/* EINTR: the caller checks its deadline and retries. */
 	return ppoll(&p, 1, &ts, NULL) > 0;
 }
 

@@ -21,11 +21,11 @@
 #endif
 
 #define END_NS    (10 * NSEC_PER_SEC)
-#define NAMES_MAX 16 /* so many temporary names are tried */
+#define NAMES_MAX 16 /* number of temporary names tried */
 
 /* --- Names -------------------------------------------------------------------------------------------------------- */
 
-/* The file without a name that @fd is, in /proc: Linux links no other way without a capability. */
+/* The path in /proc of a file without a name: the only way to link it without a capability. */
 static void proc_path(int fd, char path[static 32])
 {
 	snprintf(path, 32, "/proc/self/fd/%d", fd);
@@ -41,7 +41,7 @@ static int temporary_name(struct outfile *f)
 	return 0;
 }
 
-/* A link replaces nothing, a rename does: between them, and only there, a kill leaves a file under a name of ours. */
+/* linkat() cannot replace a file, so a rename follows: a kill between the two leaves a temporary file. */
 static int name_unnamed(struct outfile *f, int dir, int file)
 {
 	char path[32];
@@ -79,13 +79,16 @@ static int put_in_place(struct outfile *f, int dir, int file, bool wanted)
 
 /* --- The process that renames ------------------------------------------------------------------------------------ */
 
-/* What the process knows */
+/* State of the process */
 struct publisher {
 	struct outfile *f;
 	const struct sandbox_as *as;
 };
 
-/* Waits for a byte, does what it says, reports the result. Without one we have gone: nothing is wanted any more. */
+/*
+ * Waits for a byte, executes the request, and reports the result. At the end of the stream vmm has ended, and the file
+ * is discarded.
+ */
 static void publish(void *arg)
 {
 	const struct publisher *p = arg;
@@ -95,7 +98,7 @@ static void publish(void *arg)
 		.role = SANDBOX_REPORT,
 		.dir_fd = CHILD_FD,
 		.rights = LL_MAKE_REG | LL_REMOVE_FILE | LL_REFER,
-		.capabilities = true, /* root may write in directories of others */
+		.capabilities = true, /* root may write to directories of others */
 	};
 	struct err e = {};
 	int r = sandbox_process_enter(&sandbox, &e);
@@ -113,14 +116,14 @@ static void publish(void *arg)
 
 static int start_publisher(struct outfile *f, const struct sandbox_as *as)
 {
-	/* The names of a report are the caller's, as root's are, whoever vmm becomes. */
+	/* The process keeps the user of the caller, also when vmm changes its user. */
 	const struct sandbox_as same_user = {.mode = as->mode};
 	struct publisher p = {f, &same_user};
 
 	return child_start("vmm-report", (const int[CHILD_FDS_MAX]){f->dir, f->file}, publish, &p, &f->publisher);
 }
 
-/* It answers once, with what came of it; without an answer it was killed. */
+/* It replies once, with the result; without a reply it was killed. */
 static int ask_publisher(struct outfile *f)
 {
 	const char word = true;
@@ -148,7 +151,7 @@ static int take(struct outfile *f, int fd, struct err *e)
 	return err_sys(e, -ENOMEM, "%s: %s", f->option, f->path);
 }
 
-/* As it is: what was written there, and where the caller stands, are the caller's. */
+/* Unchanged: its content and its offset belong to the caller. */
 static int open_descriptor(struct outfile *f, int number, struct err *e)
 {
 	int flags = fcntl(number, F_GETFL), fd;
@@ -160,7 +163,7 @@ static int open_descriptor(struct outfile *f, int number, struct err *e)
 	return fd < 0 ? err_sys(e, -errno, "%s: %s", f->option, f->path) : take(f, fd, e);
 }
 
-/* A FIFO that nobody reads must not hang us, hence O_NONBLOCK; what is written at the end may wait for its reader. */
+/* O_NONBLOCK, so that opening a FIFO without a reader does not block; writing at the end may wait for the reader. */
 static int open_in_place(struct outfile *f, struct err *e)
 {
 	CLEANUP_FD int fd = path_open(f->path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, f->mode);
@@ -180,7 +183,7 @@ static int open_in_place(struct outfile *f, struct err *e)
 	return take(f, TAKE_FD(fd), e);
 }
 
-/* The directory of a path, and the name in it. */
+/* Splits a path into directory and name. */
 static int split(const char *path, int *ret_dir, char **ret_name)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -193,7 +196,7 @@ static int split(const char *path, int *ret_dir, char **ret_name)
 	return MIN(*ret_dir, 0);
 }
 
-/* Finds the directory that the file @fd is in, and its name there: symbolic links on the way to it stay. */
+/* Finds the directory of the file @fd, and its name there: symbolic links in its path are kept. */
 static bool locate(struct outfile *f, int fd, const struct stat *st)
 {
 	char link[32], path[PATH_MAX];
@@ -209,7 +212,7 @@ static bool locate(struct outfile *f, int fd, const struct stat *st)
 		found.st_dev == st->st_dev && found.st_ino == st->st_ino;
 }
 
-/* Without a name, so that nothing is left of it whoever is killed. -1: the file system has no such thing. */
+/* A file without a name, so that no kill leaves anything behind. -1: not supported by the file system. */
 static int make_unnamed(struct outfile *f)
 {
 	CLEANUP_FD int fd = openat(f->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, f->mode);
@@ -238,7 +241,7 @@ static int make_named(struct outfile *f)
 	return fd < 0 ? -EEXIST : fd;
 }
 
-/* A new file in the directory, with the mode and the owner of the one that it is to replace. */
+/* A new file in the directory, with the mode and the owner of the file that it will replace. */
 static int make_temporary(struct outfile *f, const struct stat *old)
 {
 	int fd = make_unnamed(f);
@@ -246,7 +249,7 @@ static int make_temporary(struct outfile *f, const struct stat *old)
 	if (fd < 0)
 		fd = make_named(f);
 	if (fd >= 0 && old) {
-		/* Only root can give a file away; who cannot keeps it. */
+		/* Only root can change the owner; for others it stays theirs. */
 		if (fchown(fd, old->st_uid, old->st_gid) < 0 && fchown(fd, (uid_t)-1, old->st_gid) < 0)
 			errno = 0;
 		fchmod(fd, old->st_mode & 0777);
@@ -254,7 +257,7 @@ static int make_temporary(struct outfile *f, const struct stat *old)
 	return fd;
 }
 
-/* Whether a rename can take the place of the file: nothing is mounted on it, and nobody keeps it from us. */
+/* Whether the file can be replaced by a rename: it is not a mount point, and we have the permission. */
 static bool replaceable(const struct outfile *f, int fd, const struct stat *old)
 {
 	struct statx stx;
@@ -280,7 +283,7 @@ static void let_go(struct outfile *f)
 	free(TAKE_PTR(f->name));
 }
 
-/* Return: 1 when it cannot be done here, and in place perhaps can. */
+/* Return: 1 when it cannot be replaced, but perhaps written in place. */
 static int open_beside(struct outfile *f, const struct sandbox_as *as, struct err *e)
 {
 	CLEANUP_FD int old = path_open(f->path, O_PATH, 0);
@@ -291,7 +294,7 @@ static int open_beside(struct outfile *f, const struct sandbox_as *as, struct er
 		if (fstat(old, &st) < 0 || !locate(f, old, &st) || !replaceable(f, old, &st))
 			return 1;
 	} else if (old != -ENOENT || readlink(f->path, f->temporary, 1) >= 0 || split(f->path, &f->dir, &f->name) < 0) {
-		/* A link to nothing: what it names is made in place. */
+		/* A dangling link: its target is created in place. */
 		return 1;
 	}
 	fd = make_temporary(f, old >= 0 ? &st : NULL);
@@ -334,7 +337,7 @@ void outfile_begin(struct outfile *f)
 		f->truncate = false;
 }
 
-/* What is written to a file that is not in its place yet is given up, and nothing is left of it. */
+/* Discards the new file before it was renamed, and leaves nothing behind. */
 static int failed(const struct outfile *f, int r, struct err *e)
 {
 	if (r == -ECHILD && f->temporary[0])
@@ -347,7 +350,7 @@ static int failed(const struct outfile *f, int r, struct err *e)
 
 int outfile_commit(struct outfile *f, int r, struct err *e)
 {
-	/* What failed before is told by what fails now. */
+	/* An earlier write error shows up now. */
 	errno = 0;
 	if (r == 0 && (fflush(f->out) || ferror(f->out)))
 		r = errno ? -errno : -EIO;
@@ -355,7 +358,7 @@ int outfile_commit(struct outfile *f, int r, struct err *e)
 		__fpurge(f->out);
 	if (fclose(TAKE_PTR(f->out)) && r == 0)
 		r = -errno;
-	/* One that failed is closed as one that nobody wants. */
+	/* After a failure the file is discarded. */
 	if (r == 0 && f->publisher.sock >= 0)
 		r = ask_publisher(f);
 	else if (r == 0 && f->dir >= 0)
@@ -369,7 +372,7 @@ void outfile_close(struct outfile *f)
 		__fpurge(f->out);
 		fclose(f->out);
 	}
-	/* The name was the other process's, which alone may remove it. */
+	/* Only the other process may remove the name. */
 	if (f->publisher.pid > 0) {
 		child_end(&f->publisher, END_NS);
 		f->temporary[0] = '\0';

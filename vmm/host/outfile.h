@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A document that is written at the end of a run, over the one of the last run: whole, or not at all.
+ * An output file that is written at the end of a run and atomically replaces that of the last run.
  *
  *	outfile_open(option, path, sandboxed, &f, e);	nothing that is there changes
  *	outfile_begin(&f);				the run begins
@@ -8,12 +8,12 @@
  *	outfile_commit(&f, r, e);			the document is there
  *	outfile_close(&f);				in any case; without a commit what was there stays
  *
- * A regular file is written beside, without a name (or under another, where the file system has no O_TMPFILE), and
- * renamed. Behind a sandbox nobody may rename any more, so a process that was made before it does: all that it hears
- * from us is a byte, or that we are gone. It has a sandbox of its own: that directory, and the filter of role
- * SANDBOX_REPORT.
- * What cannot be replaced is written in place: a pipe, a device, a file in a directory that is not ours to write.
- * A path that names a descriptor is that descriptor: what the caller has written there stays, and ours follows it.
+ * A regular file is written to a new file without a name (or with a temporary one, if the file system has no
+ * O_TMPFILE), which is then renamed. In the sandbox vmm may not rename, so an auxiliary process that was started before
+ * does: it waits for one byte on a socket, or for its end. It has its own sandbox: that directory, and the filter of
+ * role SANDBOX_REPORT. Files that cannot be replaced are written in place: a pipe, a device, a file in a directory that
+ * is not writable. A path that names a descriptor means that descriptor: output is appended to what the caller has
+ * written.
  */
 #ifndef VMM_HOST_OUTFILE_H
 #define VMM_HOST_OUTFILE_H
@@ -26,12 +26,12 @@
 
 /**
  * struct outfile - start from OUTFILE_CLOSED
- * @out: to be written to; its buffer is the caller's to set
- * @option, @path: borrowed, for words
- * @dir: the directory in which the file becomes @name; -1: written in place
- * @file: the file, which has no name yet; -1: it is @temporary in @dir
+ * @out: the stream to write to; the caller may set its buffer
+ * @option, @path: borrowed, for messages
+ * @dir: the directory of @name; -1: written in place
+ * @file: the new file, which has no name yet; -1: it is @temporary in @dir
  * @publisher: the process that renames; CHILD_NONE: we do
- * @truncate: a regular file in place, which is to be emptied before the first byte
+ * @truncate: a regular file written in place, truncated before the first byte
  */
 struct outfile {
 	FILE *out;
@@ -49,30 +49,31 @@ struct outfile {
 #define OUTFILE_CLOSED ((struct outfile){.dir = -1, .file = -1, .publisher = CHILD_NONE})
 
 /**
- * outfile_open() - open what is to be written; @ret is untouched on failure
- * @option: what the operator calls it
- * @as: of a machine: a new file is its user's alone, and outfile_commit() will not be allowed to rename: have a process
- *      that does, confined so. NULL: the umask decides, and it will be
+ * outfile_open() - open the output; @ret is unchanged on failure
+ * @option: its option, for messages
+ * @as: for a machine: a new file is accessible only by its user, and an auxiliary process, confined accordingly,
+ *      renames it, since outfile_commit() will not be allowed to. NULL: the mode follows the umask, and
+ *      outfile_commit() renames
  *
- * Return: 0 or a negative errno, with a message in @e, blamed on the operator where that is so.
+ * Return: 0 or a negative errno, with a message in @e, marked as the operator's where it is.
  * Context: before the sandbox closes; may fork, so before other threads.
  * Trust: operator.
  */
 int outfile_open(const char *option, const char *path, const struct sandbox_as *as, struct outfile *ret, struct err *e);
 
-/** outfile_begin() - empty what is written in place; last chance before the filters */
+/** outfile_begin() - truncate a file that is written in place; before the filters are installed */
 void outfile_begin(struct outfile *f);
 
 /**
- * outfile_commit() - flush, and put it in its place; @f->out is closed then
- * @r: 0, or what went wrong while it was written: then it is given up
+ * outfile_commit() - flush, and rename the file to its path; @f->out is closed then
+ * @r: 0, or the error of writing it: then it is discarded
  *
  * Return: 0 or a negative errno, with a message in @e.
- * Context: calls write, read, close, wait4, ppoll; linkat and renameat where it was opened without @as.
+ * Context: calls write, read, close, wait4, ppoll; linkat and renameat if it was opened without @as.
  */
 int outfile_commit(struct outfile *f, int r, struct err *e);
 
-/** outfile_close() - takes one that is closed; what was not committed is removed */
+/** outfile_close() - takes a closed one; a file that was not committed is removed */
 void outfile_close(struct outfile *f);
 
 #endif

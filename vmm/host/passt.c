@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A stream knows no frames, and a socket takes as much of one as fits. What is left of a frame
- * that was sent in part stays in @out, and nothing else is sent before it: @blocked says so to the device. What came in
- * goes to @in, in pieces as large as the socket gives them, and from there frame by frame to the guest. A length that
- * no frame has means that we are out of step with the other side, and there is no way back into it: that is the end of
- * the link.
+ * Theory of operation. A stream has no frame boundaries, and a socket may accept a part of a frame. The rest of such a
+ * frame is kept in @out and sent before anything else: @blocked tells the device to wait. Received data is stored in
+ * @in, and passed to the guest frame by frame. An invalid length means that we have lost the frame boundaries, which
+ * cannot be recovered: the link is closed.
  */
 #include "vmm/host/passt.h"
 
@@ -35,7 +34,7 @@ extern char **environ;
 #define PASST_FRAME_MAX 65535
 #define IN_SIZE         (128 * KIB)
 #define SOCKET_BUFFER   (1 << 20)
-/* Where passt finds its end of the socket. */
+/* The number of passt's end of the socket. */
 #define PASST_FD      3
 #define PASST_FD_TEXT "3"
 #define READY_TRIES   5000 /* of 1 ms */
@@ -46,9 +45,10 @@ extern char **environ;
  * struct net_passt
  * @in, @in_start, @in_end: received and not passed on yet
  * @out, @out_start, @out_end: the rest of a frame that was sent in part
- * @length: what goes in front of a frame: here, since the caller's iovec points to it when passt_send() has returned
- * @pid: of a passt that we started, else 0
- * @words: what it prints, a line at a time; the last line survives until the next
+ * @length: the prefix of a frame; not on the stack, since the caller's iovec points to it after passt_send() has
+ *          returned
+ * @pid: of passt if we started it, else 0
+ * @words: its output, one line at a time; the last line is kept until the next
  */
 struct net_passt {
 	struct net_backend backend;
@@ -104,7 +104,7 @@ static int passt_send(struct net_backend *b, struct iovec *iov, size_t nr, size_
 
 	if (bytes > PASST_FRAME_MAX)
 		return -EMSGSIZE;
-	/* The length takes the place of the header. */
+	/* The length replaces the header. */
 	p->length = htonl((uint32_t)bytes);
 	iov[0] = (struct iovec){&p->length, sizeof(p->length)};
 	do {
@@ -179,13 +179,13 @@ static void nap_ms(long ms)
 {
 	struct timespec ts = {.tv_nsec = ms * (long)NSEC_PER_MSEC};
 
-	/* Not nanosleep(): ppoll is a call that the sandbox leaves anyway. */
+	/* Not nanosleep(): the sandbox already allows ppoll. */
 	ppoll(NULL, 0, &ts, NULL);
 }
 
 /*
- * passt --one-off leaves when its socket closes: this only waits for it. One that takes longer is not killed: from the
- * sandbox it cannot be, and it will not stay.
+ * passt --one-off leaves when its socket closes: this only waits for it. If it takes longer it is not killed: the
+ * sandbox does not allow that, and it will end by itself.
  */
 static void end_child(pid_t pid)
 {
@@ -233,7 +233,7 @@ static int refuse_child(struct net_passt *p, struct err *e)
 	while (p->words_nr < sizeof(p->words) - 1) {
 		struct pollfd pfd = {.fd = p->said.fd, .events = POLLIN};
 
-		/* What it said may still be under way, its end is not far. */
+		/* Its messages may not have been read yet, and it may be about to end. */
 		if (poll(&pfd, 1, EXIT_TRIES) <= 0 || !read_words(p))
 			break;
 	}
@@ -248,7 +248,7 @@ static COLD int passt_ready(struct net_backend *b, struct loop *loop, struct tra
 	if (!p->pid)
 		return 0; /* somebody else's */
 	p->trace = trace;
-	/* It reads only when all is set up: then the probe leaves our side of the socket. */
+	/* It reads only after its set-up: then the probe leaves our socket's buffer. */
 	for (int i = 0; i < READY_TRIES; i++) {
 		struct pollfd pfd = {.fd = b->fd};
 		int unread;
@@ -298,8 +298,8 @@ COLD struct net_backend *net_passt_wrap(int fd)
 		return NULL;
 	}
 	/*
-	 * Our end of it only. So plain read and write do, which the sandbox leaves for other things anyway; but they
-	 * have no flag against SIGPIPE, so whoever would be ended by it ignores it.
+	 * Only our end is non-blocking, so plain read and write can be used, which the sandbox allows anyway; but they
+	 * have no flag against SIGPIPE, so the signal is ignored.
 	 */
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
 		close(fd);
@@ -307,7 +307,7 @@ COLD struct net_backend *net_passt_wrap(int fd)
 		return NULL;
 	}
 	nbio_ignore_signals();
-	/* As much as the host allows; a small buffer costs speed only. */
+	/* As large as the host allows; a smaller buffer is only slower. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	p->said.fd = -1;
 	p->backend = (struct net_backend){.ops = &passt_ops, .peer = "passt", .fd = fd};
@@ -347,7 +347,7 @@ COLD int net_passt_connect(const char *path, struct net_backend **ret, struct er
 	return wrap(r, ret, e);
 }
 
-/* PORT or PORT-PORT at *@at, which moves on. Return: how many ports, 0: it is none. */
+/* Parses PORT or PORT-PORT at *@at, which is advanced. Return: the number of ports, 0: invalid. */
 static COLD unsigned take_ports(const char **at)
 {
 	unsigned long first, last;
@@ -441,10 +441,10 @@ static COLD int spawn(const char *const *argv, int sock, int err_fd, pid_t *ret)
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, err_fd, STDERR_FILENO);
-	/* To itself, if it is the same: that clears close-on-exec. */
+	/* If both numbers are the same, this clears close-on-exec. */
 	posix_spawn_file_actions_adddup2(&files, sock, PASST_FD);
 	close_from(&files, PASST_FD + 1);
-	/* The signals that we block are not passt's to block, and those for our group are not for it. */
+	/* passt must not inherit our blocked signals, nor get the signals of our process group. */
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &pipe_signal);

@@ -15,8 +15,8 @@
 
 /**
  * struct net_tap
- * @made: the interface is there because we asked for it
- * @vnet_hdr: the fd speaks struct net_hdr; without, headers are dropped and made up here
+ * @made: we created the interface
+ * @vnet_hdr: the fd uses struct net_hdr; otherwise headers are dropped and generated here
  */
 struct net_tap {
 	struct net_backend backend;
@@ -78,7 +78,7 @@ static void tap_set_offload(struct net_backend *b, uint64_t features)
 
 	if (!to_tap(b)->vnet_hdr)
 		return;
-	/* The kernel, as the specification (5.1.3.1), wants the checksum below all others. */
+	/* The kernel and the specification (5.1.3.1) require the checksum offload for all others. */
 	if (features & VIRTIO_NET_F_GUEST_CSUM) {
 		flags |= TUN_F_CSUM;
 		flags |= features & VIRTIO_NET_F_GUEST_TSO4 ? TUN_F_TSO4 : 0;
@@ -86,7 +86,7 @@ static void tap_set_offload(struct net_backend *b, uint64_t features)
 		if ((flags & (TUN_F_TSO4 | TUN_F_TSO6)) && (features & VIRTIO_NET_F_GUEST_ECN))
 			flags |= TUN_F_TSO_ECN;
 	}
-	/* It was tried when the fd was opened. Were it to fail, frames that the driver cannot take are dropped. */
+	/* It was tested when the fd was opened. If it fails, frames that the driver cannot take are dropped. */
 	ioctl(b->fd, TUNSETOFFLOAD, flags);
 }
 
@@ -114,8 +114,8 @@ static const struct net_backend_ops tap_ops = {
 };
 
 /*
- * The MTU of the interface behind @fd. Its name may be that of another interface here, when the fd comes from another
- * network namespace: the two must agree on the address. Return: 0 when it cannot be known.
+ * The MTU of the interface behind @fd. If the fd comes from another network namespace, its name may be that of a
+ * different interface here: the addresses are compared. Return: 0 when it is unknown.
  */
 static uint16_t read_mtu(int fd, const char *name)
 {
@@ -131,7 +131,7 @@ static uint16_t read_mtu(int fd, const char *name)
 	return (uint16_t)MIN(named.ifr_mtu, UINT16_MAX);
 }
 
-/* Makes the backend of an fd that is attached; takes the fd on success. */
+/* Makes the backend of an attached fd; takes the fd on success. */
 static COLD int make(int fd, const struct ifreq *ifr, struct net_backend **ret, struct err *e)
 {
 	const unsigned long all = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
@@ -224,13 +224,13 @@ COLD int net_tap_open(const char *name, struct net_backend **ret, struct err *e)
 	return 0;
 }
 
-/* What the launcher passed as @fd has to be. */
+/* Checks the @fd that the launcher has passed. */
 static int check_passed(int fd, struct ifreq *ret, struct err *e)
 {
 	int flags = fcntl(fd, F_GETFD);
 
 	/*
-	 * What came through exec is not close-on-exec: one that is, we have opened ourselves, and nobody has passed it.
+	 * A descriptor that was passed through exec is not close-on-exec: one that is was opened by us.
 	 */
 	if (flags < 0 || (flags & FD_CLOEXEC))
 		return err_set(e, -EBADF, "no file descriptor %d was passed to us", fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames through a TAP interface of the host, checksum and segmentation offloads included: what is read and written is
- * the driver's own header and buffers, without a copy of ours.
+ * A network backend on a TAP interface of the host, with checksum and segmentation offloads: the driver's header and
+ * buffers are read and written without a copy.
  *
  * For the sandbox: before the start /dev/net/tun (read and write; not for fd=N) and if_nametoindex() (a datagram socket
  * and SIOCGIFINDEX), SIOCGIFHWADDR and SIOCGIFMTU. After it, on the loop's thread: readv and writev on the fd, ioctl
@@ -13,13 +13,13 @@
 #include "devices/virtio/net_backend.h"
 #include "vmm/base/err.h"
 
-/** net_tap_check() - 0, or -EINVAL with a message in @e for what cannot be an interface's name. Trust: operator */
+/** net_tap_check() - 0, or -EINVAL with a message in @e for an invalid interface name. Trust: operator */
 int net_tap_check(const char *name, struct err *e);
 
 /**
  * net_tap_open() - attach to an interface by name
- * @name: of a TAP interface; one that does not exist is made where that is permitted, goes with the backend, and is
- *        told in the log, since nobody has given it an address
+ * @name: of a TAP interface; one that does not exist is created if that is permitted, and removed with the backend.
+ *        This is logged, since the new interface has no address
  * @ret: owned by the caller; untouched on failure
  *
  * Return: 0 or a negative errno, with a message in @e.
@@ -28,10 +28,10 @@ int net_tap_check(const char *name, struct err *e);
 int net_tap_open(const char *name, struct net_backend **ret, struct err *e);
 
 /**
- * net_tap_adopt() - use a TAP fd that our parent has opened
- * @fd: taken on success. One without IFF_VNET_HDR works, without offloads.
+ * net_tap_adopt() - use a TAP fd that the parent process has opened
+ * @fd: taken on success. Without IFF_VNET_HDR there are no offloads.
  *
- * Return: 0 or a negative errno, with a message in @e: not a TAP, or not in frames.
+ * Return: 0 or a negative errno, with a message in @e: not a TAP, or not in TAP mode.
  * Trust: operator.
  */
 int net_tap_adopt(int fd, struct net_backend **ret, struct err *e);

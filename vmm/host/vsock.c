@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A client that has not said its line yet waits in a place of its own, of which there are few, and
- * not for long; while all are taken, nobody is accepted, and who connects waits in the kernel's queue. Its line is
- * looked at (MSG_PEEK) and only then taken, so that what follows the line is still in the socket when the device gets
- * it.
+ * Theory of operation. A client that has not sent its line yet takes one of a few slots, for a limited time; while all
+ * are in use, no client is accepted, and others wait in the kernel's queue. The line is first read by MSG_PEEK and only
+ * then consumed, so that data after the line is still in the socket when the device gets it.
  *
- * In the other direction the broker is asked. It answers in order, and what it was asked is bounded: one that is stuck
- * refuses the guest's connections at once, or after the time that the device gives it, and holds nothing else up.
+ * Connections of the guest are requested from the broker. It replies in order, and the number of requests is bounded:
+ * if it is stuck, the guest's connections are refused at once or after the device's timeout, and nothing else is
+ * delayed.
  */
 #include "vmm/host/vsock.h"
 
@@ -25,10 +25,10 @@
 #define LINE_MAX    32 /* "CONNECT 4294967295\n" and some blanks */
 #define PATIENCE_NS (5 * NSEC_PER_SEC)
 #define TICK_NS     NSEC_PER_SEC
-#define ASKED_MAX   32 /* of the broker at a time */
+#define ASKED_MAX   32 /* replies of the broker per turn */
 
 struct client {
-	struct loop_source source; /* .fd -1: the place is free */
+	struct loop_source source; /* .fd -1: the slot is free */
 	struct vsock_end *end;
 	uint64_t deadline_ns;
 };
@@ -37,10 +37,10 @@ struct vsock_end {
 	struct vsock_host host;
 	struct broker broker;
 	struct loop_source answers;
-	unsigned asked; /* and not answered yet */
-	bool alone;     /* the broker has gone */
+	unsigned asked; /* requests without a reply */
+	bool alone;     /* the broker has ended */
 	struct loop_source accept;
-	struct loop_timer tick; /* runs while clients wait, or accepting failed */
+	struct loop_timer tick; /* runs while clients wait, or after accept failed */
 	struct loop *loop;
 	struct virtio_vsock *device;
 	struct client client[CLIENTS_MAX];
@@ -64,7 +64,7 @@ static void on_answer(struct loop_source *s, uint32_t events)
 	uint32_t ticket;
 	int r, fd;
 
-	/* No more than it was asked, so that whatever it is, the loop goes on. */
+	/* No more replies than requests, so that the loop cannot be kept busy. */
 	for (unsigned i = 0; i < ASKED_MAX; i++) {
 		r = broker_answer(&end->broker, &ticket, &fd);
 		if (r < 0)
@@ -84,12 +84,12 @@ static void end_answered(struct vsock_host *h, int fd, uint32_t port)
 	char line[LINE_MAX];
 	int n = snprintf(line, sizeof(line), "OK %" PRIu32 "\n", port);
 
-	/* The first thing ever sent there, so there is room, or nobody who would miss it. */
+	/* The first data sent on this socket, so there is space, or the client has closed. */
 	if (send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;
 }
 
-/* recv(): the one call that also brings sockets, so that the sandbox has one less to allow. */
+/* recvmsg(), which also receives sockets, so that the sandbox has to allow only one call. */
 static ssize_t receive(int fd, void *buf, size_t size, int flags)
 {
 	struct iovec iov = {buf, size};
@@ -98,7 +98,7 @@ static ssize_t receive(int fd, void *buf, size_t size, int flags)
 	return recvmsg(fd, &m, flags | MSG_DONTWAIT);
 }
 
-/* --- Clients that have not said what they want -------------------------------------------------------------------- */
+/* --- Clients before their first line -------------------------------------------------------------------- */
 
 static struct client *free_client(struct vsock_end *end)
 {
@@ -184,12 +184,12 @@ static void on_accept(struct loop_source *s, uint32_t events)
 	int fd;
 
 	if (!c) {
-		loop_modify(s, 0); /* until a client has gone */
+		loop_modify(s, 0); /* until a client is removed */
 		return;
 	}
 	fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
-		/* Out of fds or memory: the connection would be reported over and over. */
+		/* Out of fds or memory: the connection would be reported again and again. */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			loop_modify(s, 0);
 		loop_timer_set(&end->tick, TICK_NS, TICK_NS);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host end of the socket device: Unix sockets, in the way that users of Firecracker and Cloud Hypervisor know.
+ * The host end of the socket device: Unix sockets, with the protocol of Firecracker and Cloud Hypervisor.
  *
  * A program of the host connects to PATH and writes "CONNECT PORT\n" (PORT decimal). When a program of the guest
  * listens on that port, it reads "OK HOSTPORT\n", and from then on is connected to it; otherwise its connection is
- * closed. A program of the guest that connects to CID 2, port P, is connected to whoever listens on PATH_P.
+ * closed. A program of the guest that connects to CID 2, port P, is connected to the program that listens on PATH_P.
  *
- * Who listens on PATH_P is found by a process beside vmm (vmm/host/broker.h); a symbolic link there is nobody.
+ * An auxiliary process connects to PATH_P (vmm/host/broker.h), unless it is a symbolic link.
  *
  * System calls after the start, of the device's loop: accept4, recvmsg, sendto, close, epoll_ctl, timerfd_settime;
  * those of devices/virtio/vsock.h. At the end, of the control loop: those of broker_close(). No paths.

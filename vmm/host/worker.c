@@ -39,7 +39,7 @@ static void *worker_main(void *arg)
 	pthread_setname_np(pthread_self(), w->name);
 	w->lock_error = sandbox_lock(w->sandbox, w->role, &w->fds);
 	tell(w, &w->ready);
-	/* It fails only when epoll does, which a loop that is its own cannot bring about. */
+	/* It fails only when epoll does, which cannot happen for this loop. */
 	if (!w->lock_error)
 		loop_run(w->loop);
 	tell(w, &w->ended);
@@ -79,7 +79,9 @@ COLD bool worker_stop(struct worker *w, uint64_t deadline_ns)
 	if (!w->started)
 		return true;
 	loop_stop(w->loop);
-	/* Not pthread_clockjoin_np(), which ThreadSanitizer does not know; nor a semaphore, whose clock musl lacks. */
+	/*
+	 * Not pthread_clockjoin_np(), which ThreadSanitizer does not support; nor a semaphore, whose clock musl lacks.
+	 */
 	pthread_mutex_lock(&w->lock);
 	while (!w->ended && pthread_cond_timedwait(&w->changed, &w->lock, &until) == 0)
 		;
