@@ -33,11 +33,13 @@
 #define EFER_NXE BIT(11)
 
 /* Model-specific registers: SDM 4, table 2-2; HWCR: AMD PPR for family 17h, MSRC001_0015 */
+#define MSR_TSC                  0x10
 #define MSR_MISC_ENABLE          0x1a0
 #define MISC_ENABLE_FAST_STRING  BIT(0)
 #define MSR_MTRR_DEF_TYPE        0x2ff
 #define MTRR_DEF_TYPE_ENABLE     BIT(11)
 #define MTRR_DEF_TYPE_WRITE_BACK 6
+#define MSR_TSC_DEADLINE         0x6e0
 #define MSR_STAR                 0xc0000081
 #define MSR_LSTAR                0xc0000082
 #define MSR_SFMASK               0xc0000084

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole state of a virtual CPU, to be given to another one, or to itself later: what a snapshot holds of a CPU and
+ * what a reset restores.
+ *
+ * The parts are KVM's own structures. The order in which they are read and written is a table with a reason a row, in
+ * the .c file. The CPUID is not among them: the other CPU has the same one already.
+ *
+ * Time. A TSC is saved as the guest's value at one reading of the host's TSC, and goes on from that value: the guest
+ * does not see the time between. All CPUs of a machine are saved with one reading and restored with one, so that they
+ * keep their distance.
+ */
+#ifndef VMM_KVM_VCPU_SAVED_H
+#define VMM_KVM_VCPU_SAVED_H
+
+#include <linux/kvm.h>
+
+#include "vmm/kvm/vcpu_state.h"
+
+/**
+ * struct vcpu_saved - owns what it points to; zero-initialised, then vcpu_saved_init()
+ * @mp_state: running, halted, or waiting to be started
+ * @xsave: @xsave_size bytes, in the format of the XSAVE instruction, uncompacted
+ * @tsc: the guest's, at the reading that vcpu_save() was given
+ * @msr: @nr_msrs, in the order in which they are written; @refused: KVM did not give it, and is not given it
+ */
+struct vcpu_saved {
+	struct kvm_mp_state mp_state;
+	struct kvm_regs general;
+	struct kvm_sregs2 system;
+	struct kvm_debugregs debug;
+	struct kvm_xcrs xcrs;
+	struct kvm_vcpu_events events;
+	struct kvm_lapic_state lapic;
+	uint8_t *xsave;
+	size_t xsave_size;
+	uint64_t tsc;
+	struct vcpu_msr *msr;
+	unsigned nr_msrs;
+};
+
+/**
+ * vcpu_saved_init() - room for what this host's KVM has of a CPU
+ *
+ * Return: 0; -ENOTSUP: this KVM cannot tell all of it (before Linux 5.17), with what is missing in @e; a negative errno.
+ */
+int vcpu_saved_init(struct kvm *kvm, struct vcpu_saved *s, struct err *e);
+
+/** vcpu_saved_destroy() - takes NULL and a zeroed struct */
+void vcpu_saved_destroy(struct vcpu_saved *s);
+
+/**
+ * vcpu_save() - read it
+ * @host_tsc: a reading of the host's TSC; the same for all CPUs of a machine
+ *
+ * Return: 0 or a negative errno, with a message in @e.
+ * Context: the CPU is held, and its last exit is completed (vcpu_thread.h); has an in-kernel APIC. Timed.
+ */
+int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct err *e);
+
+/**
+ * vcpu_restore() - write it to a CPU with the same CPUID
+ * @host_tsc: as of vcpu_save(): the guest's TSC has the saved value at this reading
+ *
+ * Return: 0; -EIO: KVM refuses a register that it has given, which is named in @e; a negative errno. On failure the CPU
+ * has some of it and must not run.
+ * Context: as of vcpu_save(). Trust: guest.
+ */
+int vcpu_restore(struct vcpu *v, const struct vcpu_saved *s, uint64_t host_tsc, struct err *e);
+
+#endif
