@@ -96,7 +96,7 @@ apt_quiet() {
 	return "$status"
 }
 
-# need_packages NAME...: installs the Debian packages that are missing.
+# need_packages NAME...: installs the Debian packages that are missing; with VMM_NO_INSTALL it is an error that names them.
 need_packages() {
 	local missing=() name
 	for name; do
@@ -105,6 +105,7 @@ need_packages() {
 			missing+=("$name")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
+	[ -z "${VMM_NO_INSTALL:-}" ] || die "nothing is to be installed, and packages are missing: ${missing[*]}"
 	command -v apt-get >/dev/null 2>&1 ||
 		die "this needs Debian's packages ${missing[*]}; there is no apt-get here, install them by hand"
 	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 ||
