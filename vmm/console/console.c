@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Bytes have one way: tx (any thread) appends to the ring under the lock, the loop's thread takes
- * them out again. The loop's thread writes from the ring without the lock: tx only ever touches the free part, and
- * only the loop moves the head. When the ring runs empty the head goes back to 0, so that a console that keeps up
- * stays within the first pages of it.
+ * Theory of operation. tx (any thread) appends bytes to the ring under the lock; the loop's thread removes them. It
+ * writes from the ring without the lock: tx only writes to the free part, and only the loop moves the head. When the
+ * ring is empty the head is set to 0, so that a fast console uses only its first pages.
  *
  * Waking the loop costs a system call on a vCPU's thread, so it happens only when the ring was empty for a while:
- * `scheduled` says that the loop will come anyway: a timer a millisecond after its last write, a reader to wait for,
- * a turn that is not over. One more wake is due when the ring is half full meanwhile.
+ * `scheduled` means that the loop will run anyway: a timer a millisecond after its last write, a reader that blocks, a
+ * turn that continues. There is one more wake-up when the ring becomes half full.
  *
- * The panic text and the tail see a byte when the guest wrote it, not when a reader took it.
+ * The panic text and the tail get a byte when the guest writes it, not when a reader takes it.
  */
 #include "vmm/console/console.h"
 
@@ -31,8 +30,8 @@
 #include "vmm/console/printable.h"
 
 /*
- * A kernel worker moves the bytes from a pty's master to its slave: the slave is empty when it was found empty for
- * so many rounds.
+ * A kernel worker moves the bytes from a pty's master to its slave: the slave counts as empty after this many checks in
+ * a row.
  */
 #define PTY_IDLE_ROUNDS 6
 #define PTY_ROUND_NS    (2 * NSEC_PER_MSEC)
@@ -69,7 +68,7 @@ static void tail_put(struct console *c, const uint8_t *data, size_t n)
 	c->tail_at = (c->tail_at + n) % CONSOLE_TAIL_BYTES;
 }
 
-/* Lock held. Returns whether the loop has to be woken. */
+/* Lock held. Return: whether the loop has to be woken. */
 static bool keep(struct console *c, const uint8_t *data, size_t n)
 {
 	if (c->dead) {
@@ -170,7 +169,7 @@ static int open_stdio(struct console *c, const struct console_params *p, struct 
 		c->dead = LOSS_CLOSED;
 	else if (r < 0)
 		return err_sys(e, r, "standard output");
-	/* A closed stdin, or one that is open for writing only, is one without input. */
+	/* A stdin that is closed, or open for writing only, means no input. */
 	r = p->in_fd < 0 ? -EBADF : nbio_open(&c->in, p->in_fd, NBIO_IN);
 	if (r == -EBADF)
 		c->in_ended = true;
@@ -189,7 +188,7 @@ static int open_file(struct console *c, const struct console_params *p, struct e
 		return -ENOMEM;
 	c->cap_bytes = p->cap_bytes;
 	if (number >= 0) {
-		/* What the caller has written there stays: opened anew it would be written over. */
+		/* The caller's output is kept: reopening the file would overwrite it. */
 		int r = nbio_open(&c->out, number, NBIO_OUT);
 
 		return r < 0 ? err_sys(e, r, "console file %s: cannot write to descriptor %d", p->path, number) : 0;
@@ -234,7 +233,7 @@ static int open_pty(struct console *c, struct err *e)
 	c->pty_slave = pty_open_slave(master);
 	if (c->pty_slave < 0)
 		return err_sys(e, -errno, "console pty %s", name);
-	/* Else the terminal would echo the guest's output back to it as input. */
+	/* Otherwise the terminal would echo the guest's output as input. */
 	if (tcgetattr(c->pty_slave, &tio) < 0)
 		return err_sys(e, -errno, "console pty %s: settings", name);
 	cfmakeraw(&tio);
@@ -291,7 +290,7 @@ COLD int console_open(const struct console_params *p, struct console **ret, stru
 		r = err_sys(e, c->wake_fd, "console: eventfd");
 		goto fail;
 	}
-	/* Now, for whatever a client brings later: behind the filter no disposition changes any more. */
+	/* Done now for later clients, since the filter does not allow changing dispositions. */
 	nbio_ignore_signals();
 	r = open_kind(c, p, e);
 	if (r == -ENOMEM)
@@ -362,7 +361,7 @@ COLD size_t console_tail(struct console *c, char *buf, size_t size)
 	memcpy(text + old, c->tail, c->tail_at);
 	n = old + c->tail_at;
 	pthread_mutex_unlock(&c->lock);
-	/* A first line that lost its beginning is left out, unless that would be much of it all. */
+	/* An incomplete first line is left out, unless it is a large part of the text. */
 	newline = old ? memchr(text, '\n', n / 2) : NULL;
 	if (newline)
 		start = newline + 1;
@@ -371,7 +370,10 @@ COLD size_t console_tail(struct console *c, char *buf, size_t size)
 
 /* The end */
 
-/* The master tells only while no slave of our own is open. If we may open none again, somebody may be there. */
+/*
+ * The master reports it only while we have no slave open. If we may not reopen the slave, assume that there is a
+ * reader.
+ */
 static bool pty_has_reader(struct console *c)
 {
 	int probe = pty_open_slave(c->out.fd);
@@ -386,13 +388,13 @@ static bool pty_has_reader(struct console *c)
 	return !hung_up;
 }
 
-/* Not usleep(): ppoll is allowed anyway. */
+/* Not usleep(): the filter allows ppoll anyway. */
 static void pause_a_while(void)
 {
 	ppoll(NULL, 0, &(struct timespec){.tv_nsec = PTY_ROUND_NS}, NULL);
 }
 
-/* Nobody will read what the terminal's own buffer holds: count it as not delivered. */
+/* The content of the terminal's buffer will not be read: count it as lost. */
 static COLD void pty_take_back(struct console *c)
 {
 	uint64_t back = 0, written = c->stats.written;
@@ -422,7 +424,7 @@ static bool pty_is_empty(struct console *c)
 	return c->pty_slave < 0 || ioctl(c->pty_slave, FIONREAD, &n) < 0 || !n;
 }
 
-/* The pty's buffer goes away with us: give who reads it the time to take it. */
+/* The pty's buffer is discarded when we end: give the reader time. */
 static void pty_settle(struct console *c, uint64_t deadline)
 {
 	for (int empty = 0; empty < PTY_IDLE_ROUNDS && trace_now_ns() < deadline;) {
@@ -446,7 +448,7 @@ static enum console_loss write_rest(struct console *c, uint64_t timeout_ns)
 		now = trace_now_ns();
 		if (r > 0)
 			patience = now + timeout_ns / 2;
-		/* What the device still holds comes now, into the room that the write made. */
+		/* The device's remaining output now fits into the ring. */
 		console_tell_room(c);
 		if (now >= MIN(patience, deadline))
 			return LOSS_STUCK;

@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host end of a guest's character line: stdio, a pty, a file, a socket, or nothing.
+ * The host end of a guest's character line: stdio, a pty, a file, a socket, or none.
  *
- * What the guest sends goes to a ring of CONSOLE_RING_BYTES and from there, in the loop, to the reader; a reader that
- * blocks never blocks a vCPU. When the ring is full, tx takes less and the device withholds its transmitter until
- * there is room again. A reader that is gone for good (closed pipe, failed write, size cap) makes the console take and
- * drop everything from then on, and count it as lost.
+ * The guest's output goes to a ring of CONSOLE_RING_BYTES and from there, in the loop, to the reader; a reader that
+ * blocks never blocks a vCPU. When the ring is full, tx takes less and the device's transmitter is not ready until
+ * there is space again. When the reader is lost (closed pipe, failed write, size limit), the console drops all further
+ * output, and counts it as lost.
  *
- * A pty or a socket that nobody is connected to is a reader that blocks: CONSOLE_RING_BYTES are kept from the start
- * on, then the guest has to wait; who connects later sees everything from the first byte. For a guest that should run
- * on unwatched, file= and null are the kinds to choose. A socket serves one client at a time; another is told so and
- * closed.
+ * A pty or a socket without a client is a reader that blocks: the first CONSOLE_RING_BYTES are kept, then the guest has
+ * to wait; a client that connects later sees everything from the first byte. For unattended guests use file= or null. A
+ * socket serves one client at a time; another gets a message and is closed.
  *
  * Input waits until the guest takes it. A pipe, a file, a socket or a pty is not read meanwhile, so its writer waits
- * and no byte is lost. A terminal with a filter is read all the same, since some of its keys are meant for us: see
+ * and no byte is lost. A terminal with a filter is always read, since some of its keys are commands for vmm: see
  * input.c.
  *
- * console_open() is what needs paths, before the sandbox closes; console_attach() puts it to work.
+ * Only console_open(), before the sandbox, uses paths; console_attach() starts the console.
  *
- * What the sandbox has to leave. Paths: to tell at the end whether anybody has the pty open, reading and writing of
- * console_pty_name() (without it a pty that nobody reads holds up the end for half of console_finish()'s time). System
- * calls of the loop's thread after console_attach(): those of vmm/host/nbio.h; write on an eventfd; epoll_ctl,
- * timerfd_settime; socket: accept4, fcntl(F_DUPFD_CLOEXEC); pty: ioctl(FIONREAD, TIOCGPTPEER); console_destroy() of a
- * socket: those of broker_close(). Of a vCPU's thread: write on an eventfd, futex.
+ * Requirements for the sandbox. Paths: reading and writing of console_pty_name(), to find out at the end whether the
+ * pty has a reader (otherwise a pty without one delays the end by half of console_finish()'s time). System calls of the
+ * loop's thread after console_attach(): those of vmm/host/nbio.h; write on an eventfd; epoll_ctl, timerfd_settime;
+ * socket: accept4, fcntl(F_DUPFD_CLOEXEC); pty: ioctl(FIONREAD, TIOCGPTPEER); console_destroy() of a socket: those of
+ * broker_close(). Of a vCPU's thread: write on an eventfd, futex.
  */
 #ifndef VMM_CONSOLE_CONSOLE_H
 #define VMM_CONSOLE_CONSOLE_H
@@ -42,17 +41,16 @@
 
 #define CONSOLE_RING_BYTES (1 * MIB)
 #define CONSOLE_TAIL_BYTES 4096
-/* The longest an escaped tail gets, with its terminator. */
+/* Maximum length of an escaped tail, with its terminator. */
 #define CONSOLE_TAIL_TEXT (4 * CONSOLE_TAIL_BYTES + 1)
 #define CONSOLE_FINISH_NS (2 * NSEC_PER_SEC)
 
 /**
- * struct console_filter - stands between a terminal's keyboard and the guest; implemented by cmd/terminal
- * @prepare: about to read, and in the foreground: makes sure of raw mode. Loop thread.
- * @filter: take escapes out of *@n bytes of @data, in place, up to the first one that asks for something: *@n becomes
- *      how many are left (never more), *@brk is set when a BREAK follows them. Returns how many were looked at. Loop
- *      thread.
- * @refused: the guest did not get what was typed: its line has no BREAK, or it does not read and the buffer is full.
+ * struct console_filter - filters the keys of a terminal; implemented by cmd/terminal
+ * @prepare: called before a read in the foreground: sets raw mode if necessary. Loop thread.
+ * @filter: remove escapes from *@n bytes of @data, in place, up to the first command: *@n becomes the number of bytes
+ *      left, *@brk is set when a BREAK follows them. Returns the number of bytes processed. Loop thread.
+ * @refused: keys were dropped: the guest's line has no BREAK, or the guest does not read and the buffer is full.
  *      Loop thread.
  */
 struct console_filter {
@@ -65,9 +63,9 @@ struct console_filter {
  * struct console_params - what to open
  * @kind: as in the configuration
  * @path: for CONSOLE_FILE and CONSOLE_SOCKET; borrowed during console_open()
- * @cap_bytes: CONSOLE_FILE: largest size of the file, 0: none
- * @in_fd: CONSOLE_STDIO: where input comes from, -1: nowhere; borrowed until console_destroy()
- * @out_fd: CONSOLE_STDIO: where output goes; borrowed until console_destroy(). A closed one loses everything.
+ * @cap_bytes: CONSOLE_FILE: maximum size of the file, 0: none
+ * @in_fd: CONSOLE_STDIO: the input, -1: none; borrowed until console_destroy()
+ * @out_fd: CONSOLE_STDIO: the output; borrowed until console_destroy(). If it is closed, all output is lost.
  * @filter: for the input of CONSOLE_STDIO, or NULL; borrowed until console_destroy()
  * @trace: borrowed until console_destroy(), or NULL
  * @as: CONSOLE_SOCKET: of the process that owns the path (vmm/host/broker.h)
@@ -86,16 +84,16 @@ struct console_params {
 /**
  * struct console_stats - counts in bytes, times on CLOCK_MONOTONIC (0: not yet)
  * @taken: from the guest
- * @written: of these, to the reader
+ * @written: the part of these written to the reader
  * @lost: could not be delivered, or never reached us (char_host.tx_lost); CONSOLE_NULL loses nothing
- * @failed: of these, because writing failed or the reader did not take it in time: not for a reader that has gone
+ * @failed: the part of these lost because writing failed or the reader was too slow, but not because it had closed
  * @input: taken by the guest
- * @refused: typed on a terminal whose guest did not read, and dropped
+ * @refused: typed on a terminal and dropped, since the guest did not read
  * @first_byte_ns: when the guest wrote its first byte
- * @banner_ns: when it had written "Linux version " at the start of a line
+ * @banner_ns: when it wrote "Linux version " at the start of a line
  * @last_byte_ns: when it wrote its last one
- * @marks_lost: marks of the guest (vmm/console/timeline.h) beyond the number that is kept
- * @clock: where the guest's clock lies on ours; lines is 0 when it is not known
+ * @marks_lost: marks of the guest (vmm/console/timeline.h) beyond the maximum
+ * @clock: the offset of the guest's clock; lines is 0 when it is unknown
  */
 struct console_stats {
 	uint64_t taken;
@@ -114,45 +112,45 @@ struct console_stats {
 struct console;
 
 /**
- * console_open() - open what @p names
+ * console_open() - open the console that @p describes
  * @ret: owned by the caller; untouched on failure
- * @e: words; may be NULL
+ * @e: may be NULL
  *
- * A file is created 0600; one that is there is emptied by console_begin(). A path that names a descriptor is that
- * descriptor, written behind what is there. A socket is created 0600, in place of a stale one that nobody listens on;
- * what is not a socket is never replaced.
+ * A file is created with mode 0600; an existing one is truncated by console_begin(). A path that names a descriptor
+ * means that descriptor, to which output is appended. A socket is created with mode 0600 and replaces a stale one
+ * without a listener; a file that is not a socket is never replaced.
  *
- * Return: 0 or a negative errno (-EEXIST: the path is no socket, -EADDRINUSE: somebody listens there,
+ * Return: 0 or a negative errno (-EEXIST: the path is no socket, -EADDRINUSE: another process listens there,
  * -ENAMETOOLONG: a socket path of more than 107 bytes).
  * Context: sandbox stage OPEN. Trust: operator.
  */
 int console_open(const struct console_params *p, struct console **ret, struct err *e);
 
 /**
- * console_attach() - serve @guest from @loop
+ * console_attach() - connect @guest, and start serving it in @loop
  * @loop, @guest: borrowed until console_finish() or console_destroy()
  *
- * Input is first read, and the filter's prepare first called, when the loop runs.
+ * Input is read, and the filter's prepare called, only when the loop runs.
  *
  * Return: 0 or a negative errno. Context: the loop's thread.
  */
 int console_attach(struct console *c, struct loop *loop, struct char_guest *guest);
 
-/** console_begin() - the machine is about to run: what the last one left in the file goes; before LOCK */
+/** console_begin() - called before the machine runs: truncate the file of an earlier run; before LOCK */
 void console_begin(struct console *c);
 
-/** console_host() - what the device is given; lives as long as @c, and works before console_attach() */
+/** console_host() - the interface for the device; valid as long as @c, also before console_attach() */
 struct char_host *console_host(struct console *c);
 
-/** console_pty_name() - "/dev/pts/N", or NULL when it is no pty; borrowed from @c */
+/** console_pty_name() - "/dev/pts/N", or NULL when it is not a pty; borrowed from @c */
 const char *console_pty_name(const struct console *c);
 
 /**
- * console_finish() - write what is left, then leave the loop
- * @timeout_ns: at most so long; a reader that takes nothing for half of it is given up
+ * console_finish() - write the remaining output, then leave the loop
+ * @timeout_ns: time limit; a reader that takes nothing for half of it is given up
  *
- * What could not be written is counted, and told once per reason as trace_console_lost. From then on output is
- * dropped and counted. Works without console_attach() and takes a second call.
+ * Output that could not be written is counted, and reported once per reason by trace_console_lost. From then on output
+ * is dropped and counted. May be called without console_attach(), and twice.
  *
  * Context: the loop's thread, the vCPUs stopped; blocks up to @timeout_ns.
  */
@@ -162,21 +160,22 @@ void console_finish(struct console *c, uint64_t timeout_ns);
 void console_stats(struct console *c, struct console_stats *ret);
 
 /**
- * console_tail() - the last CONSOLE_TAIL_BYTES or fewer that the guest printed, made safe for a terminal (printable.h)
- * @buf, @size: at least 1; CONSOLE_TAIL_TEXT holds any; the front is cut to fit. Starts with a whole line if it can.
+ * console_tail() - the last CONSOLE_TAIL_BYTES or fewer of the guest's output, escaped for a terminal (printable.h)
+ * @buf, @size: at least 1, CONSOLE_TAIL_TEXT is always enough; otherwise the front is cut. Starts with a complete line
+ *              if possible.
  *
  * Return: the length. Context: any thread.
  */
 size_t console_tail(struct console *c, char *buf, size_t size);
 
-/** console_panic_text() - for panic_text_seen() and the like; lives as long as @c */
+/** console_panic_text() - for panic_text_seen() and similar functions; valid as long as @c */
 const struct panic_text *console_panic_text(const struct console *c);
 
 /** console_panic_line() - panic_text_line() from any thread */
 size_t console_panic_line(struct console *c, char *buf, size_t size);
 
 /**
- * console_destroy() - takes NULL; never blocks: what console_finish() did not write is dropped
+ * console_destroy() - takes NULL; never blocks: output that console_finish() did not write is dropped
  *
  * A socket's path is removed if it still names the socket that we made.
  */

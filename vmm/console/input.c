@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. What was read waits in `in_buf` until the guest takes it: the device says when (rx_room).
+ * Theory of operation. Input waits in `in_buf` until the guest takes it, which the device reports by rx_room.
  *
- * What comes from a pipe, a file, a socket or a pty is read only when nothing waits, so the writer is held back and no
- * byte is lost.
+ * A pipe, a file, a socket or a pty is read only when no input waits, so the writer blocks and no byte is lost.
  *
- * A terminal with a filter is read while keys wait, since the next ones may be meant for us: whatever the guest does,
- * the operator can end it. A buffer that is full first holds the terminal back too, for a guest that is slower than a
- * paste; a guest that takes nothing for STALL_NS does not read at all, and then keys are read on, looked through and
- * dropped, and the operator hears of it.
+ * A terminal with a filter is read while keys wait, since the next ones may be commands for vmm: the operator must
+ * always be able to end the guest. When the buffer is full the terminal is not read at first either, for a guest that
+ * is slower than a paste; a guest that takes nothing for STALL_NS does not read at all, so keys are then read, filtered
+ * and dropped, and the operator is notified.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 #include "vmm/console/internal.h"
 
 #define STALL_NS NSEC_PER_SEC
-/* Read at once into a buffer that is full: what of it is not an escape is dropped. */
+/* Size of a read when the buffer is full: everything but escapes is dropped. */
 #define OVERFLOW_BYTES 256
 
 static void refused(struct console *c)
@@ -27,7 +26,7 @@ static void refused(struct console *c)
 		c->filter->refused(c->filter);
 }
 
-/* False: there is no room for it now. */
+/* Return: false: there is no space for it now. */
 static bool send_break(struct console *c)
 {
 	int r = c->guest->rx_break ? c->guest->rx_break(c->guest) : -ENOTTY;
@@ -41,7 +40,7 @@ static bool send_break(struct console *c)
 	return true;
 }
 
-/* The bytes in front of the next BREAK, or all. True when the guest took them. */
+/* Offers the bytes before the next BREAK, or all. Return: true when the guest took them. */
 static bool send_bytes(struct console *c)
 {
 	size_t end = c->nr_breaks ? c->break_at[0] : c->in_nr, n;
@@ -58,7 +57,7 @@ static bool send_bytes(struct console *c)
 	return c->in_at == end;
 }
 
-/* True when the guest took all there was. */
+/* Return: true when the guest took everything. */
 static bool offer(struct console *c)
 {
 	while (send_bytes(c)) {
@@ -70,7 +69,7 @@ static bool offer(struct console *c)
 	return false;
 }
 
-/* How much room there is behind what waits. It is moved to the front when it is worth it, not for every few bytes. */
+/* Return: the free space after the waiting input, which is moved to the front only when that pays. */
 static size_t make_room(struct console *c)
 {
 	if (c->in_at == c->in_nr || (c->in_nr == c->in_size && c->in_at >= c->in_size / 4)) {
@@ -91,7 +90,7 @@ static void add_break(struct console *c)
 		refused(c);
 }
 
-/* Through the filter and into the buffer, as far as it has room. @data may lie where the bytes will wait. */
+/* Filters bytes and adds them to the buffer, as far as they fit. @data may be the destination itself. */
 static void take(struct console *c, uint8_t *data, size_t n)
 {
 	size_t lost = 0;
@@ -118,7 +117,7 @@ static void take(struct console *c, uint8_t *data, size_t n)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* One read. Return: as nbio_read(); -ENOBUFS: the buffer is full, and the guest has time to make room. */
+/* One read. Return: as nbio_read(); -ENOBUFS: the buffer is full, and the guest may still read. */
 static ssize_t read_some(struct console *c)
 {
 	size_t room = make_room(c);
@@ -141,7 +140,7 @@ static ssize_t read_some(struct console *c)
 	return r;
 }
 
-/* Once, when all that came has been taken. */
+/* Called once, when all input has been taken. */
 static void tell_end(struct console *c)
 {
 	if (c->end_due && c->guest->rx_end)
@@ -162,7 +161,7 @@ static void end_input(struct console *c, ssize_t r)
 	if (r < 0 || c->out.fd < 0 || nbio_hung_up(&c->in))
 		console_socket_leave(c);
 	else
-		/* A client that only shut its sending side: epoll still tells when it hangs up. */
+		/* A client that shut down only its sending side: epoll still reports a hang-up. */
 		loop_add(c->loop, &c->in_src, 0);
 }
 

@@ -14,11 +14,11 @@
 #include "vmm/host/nbio.h"
 
 #define CONSOLE_INPUT_BYTES 4096
-/* Behind a filter: what is typed ahead of the guest. */
+/* With a filter: keys typed before the guest reads. */
 #define CONSOLE_KEYS_BYTES (64 * KIB)
 #define CONSOLE_BREAKS     8
 
-/* Why output was lost, and the words for it. */
+/* Reasons for lost output, and their texts. */
 #define CONSOLE_LOSSES(X)                                                                                              \
 	X(CLOSED, "the reader closed it")                                                                              \
 	X(FAILED, "writing failed")                                                                                    \
@@ -39,21 +39,21 @@ enum console_loss {
 /**
  * struct console
  *
- * Of the loop's thread alone: everything from @loop to @finished. Set by console_open() and constant afterwards:
- * everything before it. Under @lock: everything after it.
+ * Used by the loop's thread only: @loop to @finished. Set by console_open() and constant: the members before these.
+ * Under @lock: the members after these.
  *
- * @wake_fd: eventfd, readable when a vCPU's thread has something for the loop
- * @pty_slave: held open, so that the master never sees a hang-up and the settings stay raw
- * @batching: @batch is armed, and will look at the ring after @batch_ns
+ * @wake_fd: eventfd, readable when a vCPU's thread wakes the loop
+ * @pty_slave: kept open, so that the master never gets a hang-up and the settings stay raw
+ * @batching: @batch is armed, and will check the ring after @batch_ns
  * @in_buf: of @in_size bytes; from @in_at to @in_nr they wait for the guest
- * @break_at: a BREAK goes in front of the byte at this place of @in_buf; ascending
+ * @break_at: offsets in @in_buf before which a BREAK is sent; ascending
  * @in_ended: nothing more to read from @in
- * @end_due: the guest has not been told of that end
- * @full_since: when @in_buf was found full, 0: not since the guest took something
- * @rx_room: look for input when woken: the device asked for it, or @in is a file, which epoll cannot watch
- * @scheduled: the loop will look at the ring without being woken
+ * @end_due: that end has not been reported to the guest yet
+ * @full_since: when @in_buf became full, 0: not since the guest last took input
+ * @rx_room: read input when woken: the device requested it, or @in is a file, which epoll cannot watch
+ * @scheduled: the loop will check the ring without being woken
  * @urgent: the loop was woken because the ring is more than half full
- * @starved: tx took less than it was offered
+ * @starved: tx took less than offered
  * @dead: not LOSS_NONE: drop everything, for this reason
  * @discard: CONSOLE_NULL
  */
@@ -63,7 +63,7 @@ struct console {
 	struct trace *trace;
 	struct console_filter *filter;
 	uint64_t cap_bytes;
-	bool truncate; /* a regular file, to be emptied when the machine begins to run */
+	bool truncate; /* a regular file, to be truncated when the machine starts to run */
 	char *name;
 	int wake_fd;
 	int pty_slave;
@@ -109,30 +109,32 @@ struct console {
 /** console_wake() - make the loop call console_drain(); any thread */
 void console_wake(struct console *c);
 
-/** console_watch_source() - watch @s->fd for @events, or not at all for 0. Return: 0 or -EPERM: not for epoll. */
+/**
+ * console_watch_source() - watch @s->fd for @events, or not at all for 0. Return: 0 or -EPERM: not supported by epoll.
+ */
 int console_watch_source(struct console *c, struct loop_source *s, uint32_t events);
 
-/** console_drain() - write what the ring holds, as far as the reader takes it, and arrange for the rest */
+/** console_drain() - write the ring, as far as the reader takes it, and schedule the rest */
 void console_drain(struct console *c);
 
-/** console_answer_now() - the guest was given something to answer: what it prints next does not wait for a batch */
+/** console_answer_now() - the guest got input: its next output is not batched */
 void console_answer_now(struct console *c);
 
 /** console_write_some() - one write. Return: bytes, 0: the ring is empty or dropped, -EAGAIN */
 ssize_t console_write_some(struct console *c);
 
-/** console_tell_room() - let the device go on when it waits and half the ring is free */
+/** console_tell_room() - notify a waiting device when half of the ring is free */
 void console_tell_room(struct console *c);
 
-/** console_die() - the output is gone for good */
+/** console_die() - the output is lost: drop everything from now on */
 void console_die(struct console *c, enum console_loss why);
 
 /* input.c */
 
-/* A terminal in the background, or a listener without fds, is tried again so often. */
+/* Interval of retries for a terminal in the background, and for a listener without free fds. */
 #define RETRY_NS (500 * NSEC_PER_MSEC)
 
-/** console_input() - read and offer input, as far as the guest takes it, and arrange for the rest */
+/** console_input() - read and offer input, as far as the guest takes it, and schedule the rest */
 void console_input(struct console *c);
 
 /* socket.c */
@@ -141,7 +143,7 @@ int console_socket_open(struct console *c, const char *path, const struct sandbo
 int console_socket_attach(struct console *c);
 /** console_socket_retry() - accept again after a failure */
 void console_socket_retry(struct console *c);
-/** console_socket_leave() - the client is gone; output waits for the next */
+/** console_socket_leave() - the client has closed; output waits for the next one */
 void console_socket_leave(struct console *c);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The loop's side of a console: see console.c for how a byte travels.
+ * The loop's side of a console: see the theory of operation in console.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,12 +13,12 @@
 #include "vmm/console/internal.h"
 
 /*
- * After a write, so much later is looked again without being woken. Where somebody may be waiting for the text the
- * first looks come sooner, each half as soon as the one before, until there is nothing new.
+ * Delay of the next check of the ring after a write, without a wake-up. If someone may be waiting for the text, the
+ * first checks come sooner, and the delay doubles until there is nothing new.
  */
 #define BATCH_NS       NSEC_PER_MSEC
 #define BATCH_FIRST_NS (NSEC_PER_MSEC / 16)
-/* One write, and what one turn writes before other sources have theirs. */
+/* Limits of one write, and of one turn. */
 #define WRITE_MAX (64 * KIB)
 #define TURN_MAX  (256 * KIB)
 
@@ -32,7 +32,7 @@ int console_watch_source(struct console *c, struct loop_source *s, uint32_t even
 	if (!c->loop)
 		return 0;
 	if (!events) {
-		/* Not loop_modify(): epoll tells of a hang-up even where no event was asked for. */
+		/* Not loop_modify(): epoll reports a hang-up even if no event is watched. */
 		loop_remove(s);
 		return 0;
 	}
@@ -57,7 +57,7 @@ static ssize_t failed(struct console *c, int r)
 	bool gone = r == -EPIPE || r == -ECONNRESET || (r == -EIO && c->out.tty);
 
 	if (c->kind == CONSOLE_SOCKET) {
-		/* The input side may still have something; its end is the client's end. */
+		/* There may be more input; the client has ended when it ends. */
 		console_watch_source(c, &c->out_src, 0);
 		nbio_close(&c->out);
 		return -EAGAIN;
@@ -102,7 +102,7 @@ ssize_t console_write_some(struct console *c)
 	c->used -= (size_t)r;
 	c->head = c->used ? (c->head + (size_t)r) % CONSOLE_RING_BYTES : 0;
 	pthread_mutex_unlock(&c->lock);
-	/* Nothing written and no error: as if it blocked. */
+	/* Nothing written and no error: treated as if it blocked. */
 	return r ? r : -EAGAIN;
 }
 
@@ -163,7 +163,7 @@ void console_drain(struct console *c)
 		written += (size_t)r;
 	console_tell_room(c);
 	if (r == -EAGAIN) {
-		/* Without a reader, whoever connects next starts it again. */
+		/* Without a reader, the next client restarts it. */
 		if (c->out.fd >= 0 && console_watch_source(c, &c->out_src, EPOLLOUT) < 0)
 			loop_timer_set(&c->batch, BATCH_NS, 0);
 		return;
@@ -242,7 +242,7 @@ COLD int console_attach(struct console *c, struct loop *loop, struct char_guest 
 		r = console_socket_attach(c);
 	if (r < 0)
 		return r;
-	/* The loop's first turn reads input and writes what the ring holds already. */
+	/* The loop's first turn reads input and writes the current content of the ring. */
 	atomic_store(&c->rx_room, true);
 	console_wake(c);
 	return 0;

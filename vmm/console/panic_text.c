@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. One byte at a time, no line buffer: a line is in its prefix (level, bracket groups, blanks),
- * then in its text, where each pattern that still fits is a bit in `candidates`, then of no interest until it ends.
- * The patterns differ in their first byte, and none starts with a byte a prefix can hold, so nothing is ever re-read.
- * Only the panic line is kept, once. Most bytes are of no interest, and are skipped up to the end of their line.
+ * Theory of operation. Works byte by byte, without a line buffer: a line has its prefix (level, bracket groups,
+ * blanks), then its text, where each pattern that still matches is a bit in `candidates`, and is then skipped to its
+ * end. The patterns differ in their first byte, and none starts with a byte that a prefix can contain, so nothing is
+ * read twice. Only the first panic line is stored.
  */
 #include "vmm/console/panic_text.h"
 
@@ -12,10 +12,10 @@
 #include "vmm/base/util.h"
 #include "vmm/console/printable.h"
 
-/* Longer than "[4294967295.123456]" and "[CPU254]", short enough that text in brackets is soon given up. */
+/* Longer than "[4294967295.123456]" and "[CPU254]"; longer text in brackets is not a prefix. */
 #define GROUP_MAX  24
 #define GROUPS_MAX 2
-/* How far the end of a line is looked for at a time */
+/* Size of the window in which the end of a line is searched */
 #define WINDOW 128
 
 enum { AT_START, IN_LEVEL, IN_GROUP, AFTER_GROUP, IN_TEXT, IGNORED };
@@ -31,7 +31,7 @@ static const struct {
 
 size_t panic_text_line_length(const uint8_t *data, size_t n)
 {
-	/* A window at a time: text that ends its lines in CR alone is not searched to its end for each of them. */
+	/* In windows, so that text with CR alone as line end is not searched completely for each line. */
 	for (size_t at = 0; at < n; at += WINDOW) {
 		size_t w = MIN(n - at, (size_t)WINDOW);
 		const uint8_t *lf = memchr(data + at, '\n', w), *cr;
@@ -84,7 +84,7 @@ static uint32_t text_byte(struct panic_text *w, uint8_t c)
 
 static bool in_group_ok(uint8_t c)
 {
-	/* Digits, the point, padding; T and C mark a task or a CPU as the caller. */
+	/* Digits, the decimal point, padding; T and C mark a task or a CPU as the caller. */
 	return (c >= '0' && c <= '9') || c == '.' || c == ' ' || c == 'T' || c == 'C';
 }
 

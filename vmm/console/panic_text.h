@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads along what a guest prints and notices the lines that mean something: the kernel's banner, its panic and its
- * last word before a reset. User space in the guest can print the same text: what is found here is what the console
- * said, not a fact.
+ * Scans a guest's output for significant lines: the kernel's banner, its panic and its last line before a reset. User
+ * space in the guest can print the same text, so a match is not proof.
  */
 #ifndef VMM_CONSOLE_PANIC_TEXT_H
 #define VMM_CONSOLE_PANIC_TEXT_H
@@ -19,12 +18,12 @@
  * @PANIC_TEXT_BANNER: "Linux version " at the start of a line
  * @PANIC_TEXT_SEEN: "Kernel panic - not syncing" at the start of a line
  * @PANIC_TEXT_LINE: that line is complete (ended, or PANIC_TEXT_LINE_MAX bytes of it were seen)
- * @PANIC_TEXT_END: "---[ end Kernel panic" at the start of a line: the kernel has said all it will say
+ * @PANIC_TEXT_END: "---[ end Kernel panic" at the start of a line: the end of the kernel's output
  */
 enum panic_text_found { PANIC_TEXT_BANNER = 1, PANIC_TEXT_SEEN = 2, PANIC_TEXT_LINE = 4, PANIC_TEXT_END = 8 };
 
 /**
- * struct panic_text - zero-initialise; private but for its size
+ * struct panic_text - zero-initialise; members are private
  */
 struct panic_text {
 	uint8_t state;
@@ -41,7 +40,7 @@ struct panic_text {
 };
 
 /**
- * panic_text_feed() - the next @n bytes; how they are cut into calls makes no difference
+ * panic_text_feed() - scan the next @n bytes; their division into calls does not matter
  * @now_ns: CLOCK_MONOTONIC
  *
  * A line may start with a printk level `<6>`, up to two groups in brackets (the time stamp, and the caller that
@@ -53,7 +52,7 @@ struct panic_text {
  */
 uint32_t panic_text_feed(struct panic_text *w, const uint8_t *data, size_t n, uint64_t now_ns);
 
-/** panic_text_line_length() - how many of @n bytes stand in front of the first newline or carriage return */
+/** panic_text_line_length() - the number of bytes, of @n, before the first newline or carriage return */
 size_t panic_text_line_length(const uint8_t *data, size_t n);
 
 /** panic_text_seen(), panic_text_ended(), panic_text_banner_seen() - any thread */
@@ -62,7 +61,7 @@ bool panic_text_ended(const struct panic_text *w);
 bool panic_text_banner_seen(const struct panic_text *w);
 
 /**
- * panic_text_restarting() - "reboot: Restarting system" is how the last line with any text in it starts; any thread
+ * panic_text_restarting() - whether the last line that is not empty starts with "reboot: Restarting system"; any thread
  */
 bool panic_text_restarting(const struct panic_text *w);
 
@@ -73,7 +72,7 @@ uint64_t panic_text_last_byte_ns(const struct panic_text *w);
  * panic_text_line() - the first panic line so far, escaped (see printable.h), without its time stamp
  * @buf, @size: at least 1 byte; empty when there was none
  *
- * Return: the length. Context: as panic_text_feed(): the caller keeps the two apart.
+ * Return: the length. Context: as panic_text_feed(), not at the same time.
  */
 size_t panic_text_line(const struct panic_text *w, char *buf, size_t size);
 

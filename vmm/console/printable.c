@@ -20,7 +20,7 @@ static bool begins_line(const uint8_t *in, size_t i)
 	return !i || in[i - 1] == '\n' || in[i - 1] == '\r';
 }
 
-/* Would a runner take what stands here for the beginning of a command? */
+/* Whether a CI runner would read the text here as the start of a command. */
 static bool is_command(const uint8_t *in, size_t n, size_t i)
 {
 	if (i + 1 == n)
@@ -30,7 +30,7 @@ static bool is_command(const uint8_t *in, size_t n, size_t i)
 	return in[i] == ':' && in[i + 1] == ':' && begins_line(in, i);
 }
 
-/* How in[i] is shown: 0 characters (dropped), 1 (as it is) or HEX_LEN. */
+/* Length of in[i] in the output: 0 (dropped), 1 (unchanged) or HEX_LEN. */
 static size_t width(const uint8_t *in, size_t n, size_t i, enum printable_mode mode)
 {
 	uint8_t c = in[i];

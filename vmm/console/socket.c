@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A console behind a listening Unix socket, one client at a time.
+ * A console on a listening Unix socket, for one client at a time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,16 +54,16 @@ static void on_listen(struct loop_source *s, uint32_t events)
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return;
-		/* Out of fds or memory: the connection would be reported over and over. */
+		/* Out of fds or memory: the connection would be reported again and again. */
 		console_watch_source(c, s, 0);
 		loop_timer_set(&c->retry, RETRY_NS, 0);
 		return;
 	}
-	/* One that is gone, but with input that the guest has not taken, gives way. */
+	/* A client that has closed, but whose input was not taken yet, is replaced. */
 	if (c->has_client && (c->out.fd < 0 || nbio_hung_up(&c->in)))
 		console_socket_leave(c);
 	if (c->has_client) {
-		/* A courtesy: nothing to do when it does not arrive. */
+		/* Best effort: a failure is ignored. */
 		if (write(fd, busy, sizeof(busy) - 1) < 0)
 			errno = 0;
 		close(fd);

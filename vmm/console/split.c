@@ -5,7 +5,7 @@
 
 #include "vmm/base/util.h"
 
-/* Where input goes now. */
+/* The line that input goes to now. */
 static struct char_guest *listener(struct console_split *s)
 {
 	return s->hvc && virtio_console_active(s->hvc) ? &s->hvc->guest : s->serial;

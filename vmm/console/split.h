@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One console for two lines of the guest, the serial port and hvc0: what either prints goes to the same place, and
- * input goes to hvc0 as soon as a driver serves it, before that to the serial port.
+ * One console for two lines of the guest, the serial port and hvc0: their output is merged, and input goes to hvc0 once
+ * it has a driver, before that to the serial port.
  */
 #ifndef VMM_CONSOLE_SPLIT_H
 #define VMM_CONSOLE_SPLIT_H

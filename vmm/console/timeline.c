@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A line is collected, and read when it ends; its time is that of its first byte, since a serial
- * port takes long over a line.
+ * Theory of operation. A line is buffered, and parsed at its end; its time is that of its first byte, since a serial
+ * port is slow.
  *
- * The clock. The kernel reads its clock when it makes a line and prints the line some time after: at once, or when it
- * comes to it. So (our time of the first byte) - (the time in brackets) is the guest's zero plus a delay, which is
- * never negative, and the smallest over all lines is the best that can be known from outside. Lines of time 0 were made
- * before the clock ran and say nothing.
+ * The clock. The kernel reads its clock when it creates a line and prints the line at once or later. So (our time of
+ * the first byte) - (the time in brackets) is the guest's zero plus a delay, which is never negative, and the minimum
+ * over all lines is the best estimate. Lines of time 0 were created before the clock ran and are ignored.
  *
- * Initcalls come in pairs, "calling NAME+0x0/0x10 @ TASK" and "initcall NAME+0x0/0x10 returned 0 after N usecs". The
- * second line alone tells the time taken; the first gives start and task, and an upper bound.
+ * Initcalls come in pairs, "calling NAME+0x0/0x10 @ TASK" and "initcall NAME+0x0/0x10 returned 0 after N usecs". Only
+ * the second line has the duration; the first has start and task, and gives an upper bound.
  */
 #include "vmm/console/timeline.h"
 
@@ -20,10 +19,10 @@
 #include "vmm/base/util.h"
 #include "vmm/console/panic_text.h"
 
-/* 136 years: a time beyond it is no time, and sums of two stay far from overflow. */
+/* 136 years: a larger time is invalid, and sums of two cannot overflow. */
 #define TIME_MAX_S UINT64_C(4294967295)
 
-/* A line without its prefix, and when it was made. @guest_ns: 0: unknown, or before the guest's clock ran. */
+/* A line without its prefix, and its time. @guest_ns: 0: unknown, or before the guest's clock ran. */
 struct line {
 	const char *text;
 	uint64_t host_ns;
@@ -41,7 +40,7 @@ bool timeline_name(const char *text, char *ret)
 	return n > 0;
 }
 
-/* Decimal digits at *@p, moved past them. False: none, or too many. */
+/* Parses decimal digits at *@p, and moves it past them. Return: false: none, or too many. */
 static bool read_number(const char **p, uint64_t max, uint64_t *ret)
 {
 	uint64_t v = 0;
@@ -59,7 +58,7 @@ static bool read_number(const char **p, uint64_t max, uint64_t *ret)
 	return true;
 }
 
-/* "[    1.234567] ", as CONFIG_PRINTK_TIME has it. */
+/* "[    1.234567] ", the format of CONFIG_PRINTK_TIME. */
 static bool read_time(const char **p, uint64_t *ret_ns)
 {
 	const char *s = *p;
@@ -130,7 +129,7 @@ static void mark(struct timeline *b, const struct line *l, const char *rest)
 	trace_mark_at(b->trace, l->host_ns, name, "console");
 }
 
-/* "foo_init+0x0/0x10 [module]": only the name; *@p moves behind the whole. */
+/* "foo_init+0x0/0x10 [module]": copies the name; moves *@p past all of it. */
 static bool read_function(const char **p, char *ret)
 {
 	if (!timeline_name(*p, ret))
@@ -153,7 +152,7 @@ static void call_begins(struct timeline *b, const struct line *l, const char *re
 	rest += 2;
 	if (!read_number(&rest, UINT32_MAX, &n.task))
 		return;
-	/* A free place, or that of the call that began first: its end was lost. */
+	/* A free slot, or that of the oldest call: its end was lost. */
 	for (size_t i = 0; i < TIMELINE_CALLS_MAX; i++)
 		if (!c || !b->call[i].name[0] || (c->name[0] && b->call[i].host_ns < c->host_ns))
 			c = &b->call[i];
@@ -180,7 +179,7 @@ static void call_ends(struct timeline *b, const struct line *l, const char *rest
 	for (size_t i = 0; i < TIMELINE_CALLS_MAX; i++)
 		if (!strcmp(b->call[i].name, name))
 			c = &b->call[i];
-	/* The kernel counts in jiffies until it has a clock; its two lines bound what it took. */
+	/* Until it has a clock the kernel counts in jiffies; the times of the two lines bound the duration. */
 	if (c->guest_ns && l->guest_ns >= c->guest_ns)
 		took = MIN(took, l->guest_ns - c->guest_ns);
 	if (l->guest_ns)

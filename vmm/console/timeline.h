@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads along what a guest prints, for the timeline: milestones of a Linux boot, the initcalls of `initcall_debug`,
- * marks that the guest sets (`vmm-mark=NAME`), and how the guest's clock lies on ours. A second reader beside
- * panic_text.h, which decides how a run ended; nothing is decided here. What it finds it tells as trace events, each
- * dated to the first byte of its line. Programs in the guest can print the same lines: what is told is what the console
- * said.
+ * Scans a guest's output for the timeline: milestones of a Linux boot, the initcalls of `initcall_debug`, marks that
+ * the guest sets (`vmm-mark=NAME`), and the offset of the guest's clock. Unlike panic_text.h it has no influence on the
+ * outcome of a run. Matches are reported as trace events, with the time of the first byte of the line. Programs in the
+ * guest can print the same lines.
  */
 #ifndef VMM_CONSOLE_TIMELINE_H
 #define VMM_CONSOLE_TIMELINE_H
@@ -15,18 +14,18 @@
 
 #include "vmm/base/trace.h"
 
-#define TIMELINE_LINE_MAX  256 /* what is behind it in a line is not looked at */
-#define TIMELINE_MARKS_MAX 256 /* further ones are counted */
-#define TIMELINE_CALLS_MAX 16  /* initcalls under way at once, of several tasks or nested */
+#define TIMELINE_LINE_MAX  256 /* the rest of a line is ignored */
+#define TIMELINE_MARKS_MAX 256 /* further marks are counted */
+#define TIMELINE_CALLS_MAX 16  /* concurrent initcalls, of several tasks or nested */
 #define TIMELINE_NEAREST   8
 #define TIMELINE_NAME_MAX  64
 
 /**
- * struct guest_clock - where the guest's printk clock lies on CLOCK_MONOTONIC
- * @lines: how many lines carried a time that was running
- * @zero_ns: our time at which the guest's clock read 0, as the line that came with the least delay has it: never
- *           earlier than the truth, and later by that delay
- * @spread_ns: how much later the TIMELINE_NEAREST-th nearest line has it; 0 while there are fewer lines
+ * struct guest_clock - the offset of the guest's printk clock to CLOCK_MONOTONIC
+ * @lines: number of lines with a time other than 0
+ * @zero_ns: our time at which the guest's clock was 0, according to the line with the smallest delay: too late by that
+ *           delay, never too early
+ * @spread_ns: difference to the TIMELINE_NEAREST-th best line; 0 while there are fewer lines
  */
 struct guest_clock {
 	uint64_t lines;
@@ -62,7 +61,7 @@ struct timeline {
 };
 
 /**
- * timeline_feed() - the next @n bytes; how they are cut into calls makes no difference but to their time
+ * timeline_feed() - the next @n bytes; their division into calls matters only for their times
  * @now_ns: CLOCK_MONOTONIC
  *
  * Context: one thread at a time; takes the trace's lock and nothing else, never blocks. Trust: guest.
@@ -73,8 +72,8 @@ void timeline_feed(struct timeline *b, const uint8_t *data, size_t n, uint64_t n
 bool timeline_clock(const struct timeline *b, struct guest_clock *ret);
 
 /**
- * timeline_name() - a name as a mark may have it: up to the first blank or control character, at most
- * TIMELINE_NAME_MAX - 1 bytes
+ * timeline_name() - parse the name of a mark: up to the first blank or control character, at most TIMELINE_NAME_MAX - 1
+ * bytes
  * @ret: at least TIMELINE_NAME_MAX bytes
  *
  * Return: false when nothing is left.

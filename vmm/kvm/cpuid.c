@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What KVM offers: the one ioctl of CPUID here, kept apart from the policy, which is pure.
+ * Reads the CPUID that KVM supports; the policy (vmm/cpuid) makes no system calls.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm/kvm.h"
 
-/* struct kvm_cpuid2 ends in a flexible array, which only the heap gives room. The entries are not cleared. */
+/* struct kvm_cpuid2 ends in a flexible array, so it is allocated. The entries are not cleared. */
 static struct kvm_cpuid2 *cpuid2_new(uint32_t nr)
 {
 	struct kvm_cpuid2 *c = malloc(sizeof(*c) + nr * sizeof(c->entries[0]));

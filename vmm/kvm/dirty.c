@@ -75,7 +75,7 @@ void dirty_ring_close(struct dirty_ring *ring)
 	*ring = (struct dirty_ring){0};
 }
 
-/* An entry is KVM's to write until it sets DIRTY, and ours until we set RESET. */
+/* KVM writes an entry until it sets DIRTY; then it is ours until we set RESET. */
 unsigned dirty_ring_collect(struct dirty_ring *ring, const struct dirty_slot *s, uint64_t *bitmap)
 {
 	unsigned first = ring->next;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which pages a guest has written: KVM's dirty log, a bitmap for each memory slot, or its dirty ring, a queue for each
- * vCPU. Both answer with the same bitmap of a slot: bit n is page n of it, 4 KiB each.
+ * Tracks which pages a guest has written, by KVM's dirty log, a bitmap for each memory slot, or its dirty ring, a queue
+ * for each vCPU. Both result in a bitmap of a slot: bit n is page n of it, 4 KiB each.
  *
- * What KVM sees are the guest's own stores, and its own on the guest's behalf. Not what this process writes: a device's
- * used ring, preadv() into guest RAM, a balloon. Whoever resets memory by these bitmaps has to note that itself.
+ * KVM tracks the guest's stores, and its own on the guest's behalf, but not those of this process: a device's used
+ * ring, preadv() into guest RAM, a balloon. Code that resets memory by these bitmaps has to track these itself.
  *
- * A VM has the log or the rings, which are switched on before its first vCPU; with rings there is no log to ask for.
+ * A VM has the log or the rings, which are enabled before its first vCPU; with rings there is no log.
  * Context: the vCPUs do not run, unless a function says otherwise; any thread.
  */
 #ifndef VMM_KVM_DIRTY_H
@@ -16,7 +16,7 @@
 
 #include "vmm/kvm/kvm.h"
 
-/** struct dirty_slot - a memory slot as KVM was given it: number, guest-physical address, size in bytes, mapping */
+/** struct dirty_slot - a memory slot of KVM: number, guest-physical address, size in bytes, mapping */
 struct dirty_slot {
 	uint32_t slot;
 	uint64_t gpa;
@@ -24,13 +24,13 @@ struct dirty_slot {
 	void *host;
 };
 
-/** dirty_words() - how long the bitmap of a slot is, in words of 64 bits */
+/** dirty_words() - the length of a slot's bitmap, in 64-bit words */
 size_t dirty_words(const struct dirty_slot *s);
 
 /**
- * dirty_track() - from now on, or no longer: what the guest writes in the slot is in its log or in the rings
+ * dirty_track() - start or stop tracking the guest's writes to the slot, in its log or in the rings
  *
- * Switching it on makes the log empty, and costs each page a fault at the next store to it.
+ * Starting clears the log, and causes a fault at the next store to each page.
  *
  * Return: 0 or a negative errno.
  * Spec: KVM API, 4.35 KVM_SET_USER_MEMORY_REGION, KVM_MEM_LOG_DIRTY_PAGES.
@@ -42,7 +42,7 @@ int dirty_track(struct kvm *kvm, int vm_fd, const struct dirty_slot *s, bool on,
  * @bitmap: dirty_words() of them, overwritten
  *
  * Return: 0, or a negative errno: -ENOENT when the slot is not tracked.
- * Context: vCPUs may run; what they write meanwhile is in this bitmap or in the next one.
+ * Context: vCPUs may run; their writes meanwhile are in this bitmap or in the next one.
  * Spec: KVM API, 4.8 KVM_GET_DIRTY_LOG.
  */
 int dirty_log_collect(struct kvm *kvm, int vm_fd, const struct dirty_slot *s, uint64_t *bitmap, struct err *e);
@@ -61,7 +61,10 @@ struct dirty_ring {
 	unsigned next;
 };
 
-/** dirty_ring_capability() - by which this KVM has rings of DIRTY_RING_ENTRIES, for dirty_ring_enable(); 0: none */
+/**
+ * dirty_ring_capability() - the capability with which this KVM has rings of DIRTY_RING_ENTRIES, for
+ * dirty_ring_enable(); 0: none
+ */
 uint32_t dirty_ring_capability(struct kvm *kvm);
 
 /** dirty_ring_enable() - give each vCPU that is made after this a ring. Return: 0 or a negative errno */
@@ -77,11 +80,12 @@ void dirty_ring_close(struct dirty_ring *ring);
  * dirty_ring_collect() - the pages of a slot that this vCPU has written since the last call
  * @bitmap: as for dirty_log_collect(), but added to: a VM has a ring for each vCPU
  *
- * An entry of another slot is taken out all the same. dirty_ring_reset() then lets KVM use what was taken out, and see
+ * Entries of other slots are removed as well. dirty_ring_reset() then returns the removed entries to KVM, which tracks
  * the next store to those pages.
  *
- * Return: how many entries were taken out.
- * Spec: KVM API, 8.29 KVM_CAP_DIRTY_LOG_RING. Trust: guest (it decides how many there are; the bitmap bounds the rest).
+ * Return: the number of entries removed.
+ * Spec: KVM API, 8.29 KVM_CAP_DIRTY_LOG_RING. Trust: guest (it determines the number of entries; the rest is bounded by
+ * the bitmap).
  */
 unsigned dirty_ring_collect(struct dirty_ring *ring, const struct dirty_slot *s, uint64_t *bitmap);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every stay of a vCPU in the guest and why it ended, for the trace file. Written by the vCPU's thread alone, into
- * memory set aside before: it costs two clock readings an exit, and never waits.
+ * Records every exit of a vCPU and its reason, for the trace file. Only the vCPU's thread writes it, to memory that was
+ * allocated before: it costs two clock readings per exit, and never waits.
  */
 #ifndef VMM_KVM_EXITLOG_H
 #define VMM_KVM_EXITLOG_H
@@ -12,13 +12,13 @@
 
 #include "vmm/kvm/vcpu.h"
 
-/* 32 bytes each; a boot with a chatty serial port makes some 100,000. Pages are taken as they fill. */
+/* 32 bytes each; a boot with much serial output has some 100,000. Pages are allocated when they are written. */
 #define EXITLOG_MAX 262144
 
 /**
- * struct exitlog_entry - one stay in the guest
+ * struct exitlog_entry - the time in the guest before one exit
  * @enter_ns, @leave_ns: CLOCK_MONOTONIC, before and after KVM_RUN
- * @addr: port or address (PIO, MMIO), else the number that came with the exit
+ * @addr: port or address (PIO, MMIO), else the error code of the exit
  * @what: enum vcpu_event
  */
 struct exitlog_entry {
@@ -33,7 +33,7 @@ struct exitlog_entry {
 
 /**
  * struct exitlog
- * @tid: of the thread that writes, 0 until it does
+ * @tid: of the thread that writes it, 0 until the first entry
  * @lost: further exits, which did not fit
  */
 struct exitlog {
@@ -47,7 +47,7 @@ struct exitlog {
 /** exitlog_new() - Return: 0 or -ENOMEM. @ret: owned by the caller. */
 int exitlog_new(unsigned cpu, struct exitlog **ret);
 
-/** exitlog_add() - one more; the vCPU's thread */
+/** exitlog_add() - add an entry; called by the vCPU's thread */
 void exitlog_add(struct exitlog *l, uint64_t enter_ns, uint64_t leave_ns, const struct vcpu_exit *x);
 
 /** exitlog_free() - takes NULL */

@@ -13,7 +13,7 @@
 
 void kvm_ioctl_took(struct kvm *kvm, const char *name, uint64_t took_ns)
 {
-	/* A vCPU thread makes a few as well. */
+	/* vCPU threads make a few requests as well. */
 	__atomic_fetch_add(&kvm->ioctl_ns, took_ns, __ATOMIC_RELAXED);
 	if (took_ns > KVM_SLOW_NS)
 		trace_slow_ioctl(kvm->trace, name, took_ns);
@@ -92,8 +92,11 @@ int kvm_open(struct trace *trace, struct kvm *ret, struct err *e)
 		return err_sys(e, r < 0 ? r : -EPROTO, "KVM_GET_VCPU_MMAP_SIZE");
 	k.run_size = (size_t)r;
 	r = kvm_check(&k, KVM_CAP_MAX_VCPUS);
-	k.max_vcpus = r > 0 ? (unsigned)r : 4; /* KVM API, 4.7: 4 when the host does not say */
-	/* Linux 6.7 has the register, and nothing to tell itself apart by: the next version has a capability more. */
+	k.max_vcpus = r > 0 ? (unsigned)r : 4; /* KVM API, 4.7: 4 when the host does not report it */
+	/*
+	 * Linux 6.7 has the register, but no capability for it; the next version is recognised by another new
+	 * capability.
+	 */
 	k.hwcr = kvm_check(&k, CAP_USER_MEMORY2) > 0;
 	k.fd = TAKE_FD(fd);
 	*ret = k;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /dev/kvm: opening it with words that help, and ioctls that are timed.
+ * /dev/kvm: opens it, with helpful messages on failure, and measures the time of its ioctls.
  */
 #ifndef VMM_KVM_KVM_H
 #define VMM_KVM_KVM_H
@@ -19,7 +19,7 @@
 
 /*
  * An ioctl that takes longer than this is named in the log at level trace: KVM can stall for tens of ms on some hosts.
- * The others are in the report and the trace file only.
+ * Shorter ones are only in the report and the trace file.
  */
 #define KVM_SLOW_NS NSEC_PER_MSEC
 
@@ -27,10 +27,9 @@
  * struct kvm - the system handle; shared by every VM of the process
  * @fd: owned
  * @trace: borrowed, may be NULL
- * @api, @max_vcpus, @run_size: what the host said
- * @hwcr: it takes HWCR.TscFreqSel; Linux before 6.8 does not, and would say so in the host's log
- * @ioctl_ns: time that the set-up thread spent in kvm_ioctl() or waited for KVM, so that start-up time can be told
- *   apart from KVM's
+ * @api, @max_vcpus, @run_size: as reported by the host
+ * @hwcr: it supports HWCR.TscFreqSel; Linux before 6.8 does not, and would log a warning on the host
+ * @ioctl_ns: time that the set-up thread spent in kvm_ioctl() or waiting for KVM: KVM's share of the start-up time
  */
 struct kvm {
 	int fd;
@@ -46,7 +45,8 @@ struct kvm {
  * kvm_open() - open KVM_DEVICE and check what every VM needs
  * @ret: untouched on failure
  *
- * Return: 0; -ENOENT, -EACCES and so on of open, with what to do about it; -ENOTSUP (API version).
+ * Return: 0; -ENOENT, -EACCES and other errors of open, with a message in @e that suggests what to do; -ENOTSUP (API
+ * version).
  * Context: OPEN stage: the only place that names the device.
  */
 int kvm_open(struct trace *trace, struct kvm *ret, struct err *e);
@@ -65,15 +65,15 @@ void kvm_close(struct kvm *kvm);
 #define KVM_ARG(n)                       ((void *)(uintptr_t)(n))
 int kvm_ioctl_named(struct kvm *kvm, int fd, unsigned long request, const char *name, void *arg);
 
-/** kvm_ioctl_took() - a request that another thread made counts, and is traced, as one of kvm_ioctl() */
+/** kvm_ioctl_took() - count and trace a request of another thread like one of kvm_ioctl() */
 void kvm_ioctl_took(struct kvm *kvm, const char *name, uint64_t took_ns);
 
 /** kvm_check() - KVM_CHECK_EXTENSION on the system: 0 when absent or on error */
 int kvm_check(struct kvm *kvm, int capability);
 
 /**
- * kvm_hardware() - "Intel VMX" or "AMD SVM" as this processor shows; NULL: neither, so a KVM that answers is a software
- * one and cannot run a stock kernel
+ * kvm_hardware() - "Intel VMX" or "AMD SVM" by this processor's CPUID; NULL: neither, so /dev/kvm is a software
+ * implementation that cannot run a stock kernel
  */
 const char *kvm_hardware(void);
 

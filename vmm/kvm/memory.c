@@ -26,7 +26,7 @@ static const struct backing_def {
 	[BACKING_HUGE_1G] = {GIB, MAP_HUGETLB | MAP_HUGE_1GB},
 };
 
-/* RAM and swap in bytes; 0 when the host does not tell. */
+/* RAM and swap in bytes; 0 when unknown. */
 static uint64_t host_memory(void)
 {
 	struct sysinfo si;
@@ -56,7 +56,7 @@ int memory_check(uint64_t size, enum backing backing, struct err *e)
 	return 0;
 }
 
-/* Free pages of the pool as sysfs tells, or -1 when the host has no such pool. */
+/* Free pages of the pool according to sysfs, or -1 when the host has no such pool. */
 static long free_hugepages(uint64_t page_size)
 {
 	char path[128];
@@ -110,9 +110,9 @@ static int populate(void *host, uint64_t size)
 }
 
 /*
- * KVM maps a slot by huge pages only where guest and host address agree in their low 21 bits, and the host makes huge
- * pages at aligned addresses only. Linux aligns anonymous mappings by itself from 6.7 on; until then one starts
- * wherever the last one ended. So take 2 MiB too much and give back what is around the aligned part.
+ * KVM maps a slot by huge pages only if guest and host address agree in their low 21 bits, and the host makes huge
+ * pages only at aligned addresses. Linux aligns anonymous mappings by itself from 6.7 on. So map 2 MiB more, and unmap
+ * what is around the aligned part.
  */
 static void *map_aligned(uint64_t size, int map_flags)
 {
@@ -125,7 +125,7 @@ static void *map_aligned(uint64_t size, int map_flags)
 	if (p == MAP_FAILED)
 		return p;
 	head = -(uintptr_t)p & (align - 1);
-	/* Should these fail, address space is lost and nothing else: it was never touched. */
+	/* If these fail, only address space is lost: the memory was never touched. */
 	if (head)
 		munmap(p, head);
 	munmap(p + head + size, align - head);
@@ -133,8 +133,8 @@ static void *map_aligned(uint64_t size, int map_flags)
 }
 
 /*
- * What a guest has below 2 MiB are our tables and little more: Linux puts nothing there but its real-mode trampoline.
- * As one huge page, the first byte that we write would have the host clear all of it. Best effort.
+ * The guest uses little of the memory below 2 MiB: our tables, and Linux's real-mode trampoline. As one huge page, the
+ * host would clear all of it at the first write. Best effort.
  */
 static void keep_low_pages_small(void *host, uint64_t size)
 {
@@ -163,7 +163,10 @@ int memory_create(uint64_t size, enum backing backing, bool prefault, struct mem
 			return hugepages_missing(r, size, def->page_size, e);
 		return err_sys(e, r, "cannot map %s of guest memory", format_size(size, text));
 	}
-	/* --thp was asked for by name, and RAM in a core dump would be a leak: a host that lacks either is refused. */
+	/*
+	 * --thp was requested explicitly, and RAM in a core dump would be a leak: fail if the host does not support
+	 * either.
+	 */
 	if (backing == BACKING_THP && madvise(m.host, size, MADV_HUGEPAGE) < 0) {
 		r = err_sys(e, -errno, "this host has no transparent huge pages (madvise)");
 		goto fail;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest RAM: mapping it, and telling KVM about it.
+ * Guest RAM: its mapping, and KVM's memory slots for it.
  */
 #ifndef VMM_KVM_MEMORY_H
 #define VMM_KVM_MEMORY_H
@@ -21,9 +21,9 @@ struct memory {
 };
 
 /**
- * memory_check() - refuse a size of RAM that no machine can have, or not on this host
+ * memory_check() - refuse a size of RAM that is impossible, in general or on this host
  *
- * Return: 0 or -EINVAL; sets @e, which calls the setting by its option.
+ * Return: 0 or -EINVAL, with a message in @e that names the option.
  * Trust: operator.
  */
 int memory_check(uint64_t size, enum backing backing, struct err *e);
@@ -34,19 +34,19 @@ int memory_check(uint64_t size, enum backing backing, struct err *e);
  * @prefault: touch every page now
  * @ret: owned by the caller; untouched on failure
  *
- * The mapping is left out of core dumps. Where the host chooses the pages (BACKING_ANON, not @prefault), those below
- * 2 MiB are small ones, so two mappings in /proc/PID/smaps are guest RAM.
+ * The mapping is excluded from core dumps. If the host chooses the page size (BACKING_ANON, not @prefault), small pages
+ * are used below 2 MiB, so guest RAM is two mappings in /proc/PID/smaps.
  *
- * Return: 0 or a negative errno, with words that name the sysctl where huge pages are missing.
+ * Return: 0 or a negative errno, with a message in @e, which names the sysctl when huge pages are missing.
  * Trust: operator.
  */
 int memory_create(uint64_t size, enum backing backing, bool prefault, struct memory *ret, struct err *e);
 
-/** memory_destroy() - takes NULL and a zeroed struct; no VM uses the memory any more */
+/** memory_destroy() - takes NULL and a zeroed struct; no VM may use the memory any more */
 void memory_destroy(struct memory *m);
 
 /**
- * memory_attach() - give every region a KVM memory slot, from slot 0
+ * memory_attach() - make a KVM memory slot for every region, from slot 0
  *
  * Context: before KVM_CREATE_IRQCHIP: a slot added after it costs milliseconds (SRCU).
  */

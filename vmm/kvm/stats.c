@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Longer names than KVM has; a bound for what a host may claim. */
+/* Longer than any name of KVM; bounds what the host reports. */
 #define NAME_MAX_BYTES 256
 
 static int read_all(int fd, void *buf, size_t n, off_t at)
@@ -24,7 +24,7 @@ static const struct kvm_stats_desc *desc_of(const struct kvm_stats *s, uint32_t 
 	return (const struct kvm_stats_desc *)(s->desc + i * s->desc_size);
 }
 
-/* A single 64-bit value; histograms and the like are left out. Nothing is trusted that indexes memory. */
+/* Single 64-bit values only, not histograms. Every index into memory is checked. */
 static int read_value(const struct kvm_stats *s, uint32_t i, uint64_t *ret)
 {
 	const struct kvm_stats_desc *d = desc_of(s, i);

@@ -7,11 +7,11 @@
 
 #include "vmm/kvm/kvm.h"
 
-/* More than any KVM has; what claims more is not believed. */
+/* More than any KVM has; a larger number is refused. */
 #define KVM_STATS_MAX 512
 
 /**
- * struct kvm_stats - owns its file and what was read of it; zeroed is empty
+ * struct kvm_stats - owns its file and the data read from it; zeroed is empty
  * @desc: @nr descriptors of @desc_size bytes each
  * @base: the values when it was opened
  */
@@ -25,16 +25,16 @@ struct kvm_stats {
 };
 
 /**
- * kvm_stats_open() - open the counters of @fd, a VM or a vCPU, and note where they stand
+ * kvm_stats_open() - open the counters of @fd, a VM or a vCPU, and record their values
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0; -ENOTSUP (Linux before 5.14), -EPROTO (not the documented format), or what ioctl and read say.
+ * Return: 0; -ENOTSUP (Linux before 5.14), -EPROTO (not the documented format), or a negative errno of ioctl or read.
  */
 int kvm_stats_open(struct kvm *kvm, int fd, struct kvm_stats *ret);
 
 /**
  * kvm_stats_each() - call @fn for every single-valued counter
- * @fn: gets the name, and what was counted since kvm_stats_open(); a level or peak as it is now
+ * @fn: gets the name, and the increase since kvm_stats_open(); for a level or peak, its current value
  *
  * Return: 0 or a negative errno of read.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A kick that comes between two steps must not be lost: vcpu_request_exit() first stores
- * immediate_exit, which KVM reads on entry, then the caller sends a signal, which ends a KVM_RUN already under way.
- * One of the two always hits.
+ * Theory of operation. A kick between two steps must not be lost: vcpu_request_exit() first stores immediate_exit,
+ * which KVM reads on entry, then the caller sends a signal, which interrupts a KVM_RUN that has already started. One of
+ * the two always takes effect.
  *
- * KVM starts a thread of its own at the first KVM_RUN of a VM (Linux 6.13 on, and kernels that have it backported). A
- * signal that is pending at that moment interrupts the start, as it does a fork(); up to Linux 6.13 KVM then answers
- * ENOMEM. The signal has been handled when KVM_RUN comes back, so another try succeeds, unless memory is short indeed.
+ * KVM starts a thread at the first KVM_RUN of a VM (Linux 6.13 on, and kernels with a backport). A signal that is
+ * pending at that moment interrupts the start, as it does a fork(); up to Linux 6.13 KVM then returns ENOMEM. The
+ * signal has been handled when KVM_RUN returns, so a retry succeeds, unless memory is really exhausted.
  */
 #include "vmm/kvm/vcpu.h"
 
@@ -20,7 +20,7 @@
 
 #include "vmm/kvm/vcpu_state.h"
 
-/* Several signals may come one after the other; each costs one try. */
+/* Several signals may arrive in a row; each costs one attempt. */
 #define FIRST_RUN_TRIES 10
 
 COLD int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struct err *e)
@@ -96,8 +96,8 @@ static bool has_run(const struct vcpu *v)
 }
 
 /*
- * EAGAIN has two meanings. A CPU that waited for its first SIPI got it, or was woken for nothing: once more. But a CPU
- * that is runnable and gets it was refused the thread that KVM starts at the first KVM_RUN, and would be for ever.
+ * EAGAIN has two meanings. A CPU that waited for its first SIPI has got it, or was woken spuriously: retry. For a
+ * runnable CPU it means that KVM could not start its thread at the first KVM_RUN, which a retry would not change.
  */
 int vcpu_step(struct vcpu *v, struct vcpu_exit *ret)
 {
@@ -132,7 +132,7 @@ const char *vcpu_step_hint(int r)
 static const char *entry_failure_text(uint64_t reason)
 {
 	switch (reason) {
-	/* VMX: instruction errors, and exit reasons with bit 31, which says that the entry failed. */
+	/* VMX: instruction errors, and exit reasons with bit 31, which means that the entry failed. */
 	case 7: return "VMX: invalid control fields";
 	case 8: return "VMX: invalid host state";
 	case 0x80000021:

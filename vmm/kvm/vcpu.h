@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtual CPU. Running it is a step: vcpu_step() runs the guest until something happens and returns what happened.
- * Threads and signals are vcpu_thread.h's, loops their owner's; a thousand small guests do without.
+ * A virtual CPU. vcpu_step() runs the guest until the next event and returns it. Threads and signals are in
+ * vcpu_thread.h; a thousand small guests can do without them.
  */
 #ifndef VMM_KVM_VCPU_H
 #define VMM_KVM_VCPU_H
@@ -15,15 +15,15 @@
 
 /**
  * enum vcpu_event - why vcpu_step() returned
- * @VCPU_PIO, @VCPU_MMIO: a device access; its data is to be filled (reads) before the next step
+ * @VCPU_PIO, @VCPU_MMIO: a device access; the data of a read must be filled in before the next step
  * @VCPU_HLT: HLT, without an in-kernel interrupt controller only
- * @VCPU_KICKED: another thread wanted the vCPU back (vcpu_request_exit())
+ * @VCPU_KICKED: another thread requested an exit (vcpu_request_exit())
  * @VCPU_TRIPLE_FAULT: shutdown state
- * @VCPU_INTERNAL_ERROR: KVM gave up; see struct kvm_run
+ * @VCPU_INTERNAL_ERROR: KVM reported an internal error; see struct kvm_run
  * @VCPU_ENTRY_FAILED: the processor refused the guest's state
  * @VCPU_SYSTEM_EVENT: KVM reports a reset or shutdown by a paravirtual interface
  * @VCPU_DEBUG: a breakpoint, a watchpoint or the end of a step, after vcpu_set_debug(); see struct kvm_run
- * @VCPU_UNKNOWN: an exit this program does not ask for
+ * @VCPU_UNKNOWN: an unexpected exit reason
  */
 enum vcpu_event {
 	VCPU_PIO,
@@ -40,11 +40,11 @@ enum vcpu_event {
 };
 
 /**
- * struct vcpu_exit - what happened
- * @pio: @count accesses of @len bytes each, one after the other in @data (string I/O)
+ * struct vcpu_exit - the details of an event
+ * @pio: @count accesses of @len bytes each, consecutive in @data (string I/O)
  * @mmio: one access
  * @error: suberror (INTERNAL_ERROR), hardware reason (ENTRY_FAILED), type (SYSTEM_EVENT), exit reason (UNKNOWN)
- * @hardware: of an UNKNOWN with KVM_EXIT_UNKNOWN: why the processor left the guest, in its own numbers
+ * @hardware: for UNKNOWN with KVM_EXIT_UNKNOWN: the processor's exit reason
  * @data: in struct kvm_run, valid until the next step
  */
 struct vcpu_exit {
@@ -89,22 +89,22 @@ int vcpu_create(struct kvm *kvm, int vm_fd, unsigned id, struct vcpu *ret, struc
 void vcpu_destroy(struct vcpu *v);
 
 /**
- * vcpu_step() - run until something happens
+ * vcpu_step() - run the guest until the next event
  *
- * Return: 0, or a negative errno of KVM_RUN (-EFAULT: guest memory has gone; -ENOMEM; -EAGAIN: KVM could not start its
- * thread). The EAGAIN that KVM gives when an application processor wakes from wait-for-SIPI is retried, and so is the
- * ENOMEM of a first KVM_RUN, a few times: see vcpu.c.
+ * Return: 0, or a negative errno of KVM_RUN (-EFAULT: guest memory was lost; -ENOMEM; -EAGAIN: KVM could not start its
+ * thread). EAGAIN is retried when an application processor wakes from wait-for-SIPI, and ENOMEM of a first KVM_RUN a
+ * few times: see vcpu.c.
  * Context: one thread at a time. Trust: guest (every number in @ret).
  */
 int vcpu_step(struct vcpu *v, struct vcpu_exit *ret);
 
-/** vcpu_step_hint() - what may be behind an errno of vcpu_step(), and the way out: in brackets, or empty */
+/** vcpu_step_hint() - a possible cause of an errno of vcpu_step(), and what to do: in brackets, or empty */
 const char *vcpu_step_hint(int r);
 
 #define VCPU_EXIT_TEXT_MAX 200
 
 /**
- * vcpu_exit_text() - why the processor or KVM left the guest, for VCPU_ENTRY_FAILED and what nobody asked for
+ * vcpu_exit_text() - a description of the exit, for VCPU_ENTRY_FAILED and VCPU_UNKNOWN
  * @buf: VCPU_EXIT_TEXT_MAX bytes
  *
  * Return: @buf. Spec: SDM 3, 26.8 and appendix C; APM 2, appendix C.
@@ -112,14 +112,14 @@ const char *vcpu_step_hint(int r);
 const char *vcpu_exit_text(const struct vcpu_exit *x, char *buf);
 
 /**
- * vcpu_request_exit() - make the current or next step return VCPU_KICKED; the caller then also signals the thread
- * that steps, without SA_RESTART, in case it is inside the guest
+ * vcpu_request_exit() - make the current or next step return VCPU_KICKED; the caller must also send a signal without
+ * SA_RESTART to the thread that steps, in case it is in the guest
  *
  * Context: any thread.
  */
 void vcpu_request_exit(struct vcpu *v);
 
-/** vcpu_clear_request() - the thread that steps, after VCPU_KICKED */
+/** vcpu_clear_request() - called by the thread that steps, after VCPU_KICKED */
 void vcpu_clear_request(struct vcpu *v);
 
 #endif

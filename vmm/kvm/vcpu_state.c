@@ -13,7 +13,7 @@
 #define MSR_KVM_SYSTEM_TIME_NEW    0x4b564d01
 #define KVM_SYSTEM_TIME_NEW_ENABLE BIT(0)
 
-/* kvm_ioctl() takes what it only reads by the same pointer. */
+/* kvm_ioctl() takes a pointer that is not const, also for input. */
 #define GIVEN(pointer) ((void *)(uintptr_t)(pointer))
 
 static int get_system(struct vcpu *v, struct kvm_sregs *ret, struct err *e)
@@ -71,7 +71,7 @@ const char *vcpu_state_name(struct vcpu *v)
 	}
 }
 
-/* --- For who holds the guest still --------------------------------------------------------------------------- */
+/* --- For a guest that is held --------------------------------------------------------------------------- */
 
 static int request(struct vcpu *v, unsigned long what, const void *arg)
 {
@@ -107,7 +107,7 @@ struct one_msr {
 	struct kvm_msr_entry entry;
 };
 
-/* Both answer with how many they did. */
+/* Both return the number processed. */
 static int one_msr(struct vcpu *v, unsigned long what, struct one_msr *m)
 {
 	int r = ioctl(v->fd, what, m);
@@ -142,7 +142,7 @@ struct msrs {
 	struct kvm_msr_entry entry[VCPU_MSRS_MAX];
 };
 
-/* KVM_GET_MSRS and KVM_SET_MSRS answer with how many they did; the one behind those was refused. */
+/* KVM_GET_MSRS and KVM_SET_MSRS return the number processed; the next one was refused. */
 static int msrs(
 	struct vcpu *v, unsigned long request, const char *name, struct vcpu_msr *msr, unsigned nr, struct err *e)
 {
@@ -224,14 +224,14 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
 
 static int set_platform_msrs(struct vcpu *v, struct err *e)
 {
-	/* KVM has bits of its own in there: that BTS and PEBS are unavailable. */
+	/* KVM sets bits in it: BTS and PEBS are unavailable. */
 	struct vcpu_msr misc = {.index = MSR_MISC_ENABLE};
 	struct vcpu_msr m[] = {
-		/* Linux drops its fast string copies on Intel when firmware left this off. */
+		/* Linux does not use fast string copies on Intel if firmware left this disabled. */
 		{.index = MSR_MISC_ENABLE, .value = MISC_ENABLE_FAST_STRING},
-		/* Linux takes PAT only when MTRRs are on; everything is RAM or a trapped device, so write-back. */
+		/* Linux uses PAT only if MTRRs are enabled; everything is RAM or a trapped device, so write-back. */
 		{.index = MSR_MTRR_DEF_TYPE, .value = MTRR_DEF_TYPE_ENABLE | MTRR_DEF_TYPE_WRITE_BACK},
-		/* The TSC counts at the rate of P0: on AMD, Linux calls it a firmware bug otherwise. */
+		/* The TSC counts at the rate of P0: otherwise Linux reports a firmware bug on AMD. */
 		{.index = MSR_HWCR, .value = HWCR_TSC_FREQ_SEL},
 	};
 	const unsigned required = ARRAY_SIZE(m) - 1; /* the last one is for a message only */
@@ -259,10 +259,10 @@ int vcpu_set_platform(struct vcpu *v, struct err *e)
 	if (r < 0)
 		return r;
 	/*
-	 * MultiProcessor Specification 1.4, 3.6.2.2: firmware leaves the boot CPU's APIC on, as a wire from the 8259 to
-	 * the CPU. A guest that never looks at it finds it so, and KVM can deliver to it: KVM's message that a page has
-	 * arrived is an interrupt, and as long as it cannot be delivered KVM takes every HLT back at once. The others'
-	 * APICs are as INIT leaves them.
+	 * MultiProcessor Specification 1.4, 3.6.2.2: firmware leaves the boot CPU's APIC enabled, as a wire from the
+	 * 8259 to the CPU. So KVM can deliver interrupts to a guest that does not program it: KVM sends one when a page
+	 * has arrived, and until it is delivered every HLT returns at once. The APICs of the other CPUs are in the
+	 * state after INIT.
 	 */
 	if (v->id == 0)
 		le32_put(lapic.regs + APIC_SPIV, APIC_SPIV_ENABLE | APIC_SPIV_RESET);
@@ -273,7 +273,7 @@ int vcpu_set_platform(struct vcpu *v, struct err *e)
 
 /* --- How a guest starts -------------------------------------------------------------------------------------- */
 
-/* What the processor holds of a segment; @limit in bytes. */
+/* A segment register with its hidden part; @limit in bytes. */
 static struct kvm_segment segment(uint16_t selector, uint32_t attributes, uint64_t base, uint32_t limit)
 {
 	return (struct kvm_segment){
@@ -296,7 +296,10 @@ static void set_segments(struct kvm_sregs *s, const struct entry *en)
 	bool is_long = en->mode == ENTRY_LONG;
 
 	if (en->mode == ENTRY_REAL) {
-		/* Real mode: the reset values are right but for the code segment, which starts at the reset vector. */
+		/*
+		 * Real mode: the reset values are correct except for the code segment, which starts at the reset
+		 * vector.
+		 */
 		s->cs.base = 0;
 		s->cs.selector = 0;
 		return;

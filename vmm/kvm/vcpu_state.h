@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of a virtual CPU: the one place that reads and writes its registers.
+ * The state of a virtual CPU: only this file reads and writes its registers.
  *
- * Registers are KVM's own structures, so that nothing is lost between two formats. Whoever holds a guest still (a crash
- * report, a debugger, a core, a snapshot) reads them as a value, struct vcpu_regs, and writes the value back.
+ * Registers are KVM's structures, so that nothing is lost by conversion. Code that holds a guest (a crash report, a
+ * debugger, a core, a snapshot) reads them as a value, struct vcpu_regs, and writes the value back.
  *
- * All of it is for the thread that steps the vCPU, or for any when none does. What says "timed" goes through
- * kvm_ioctl(): it is in the report, and counts as KVM's share of a start. The rest is for the run path, where it may be
- * asked for often, and is one system call and nothing else.
+ * The functions are for the thread that steps the vCPU, or for any thread while none does. Those marked "timed" use
+ * kvm_ioctl(): they are in the report, and count as KVM's share of the start. The others are for the run path, where
+ * they may be called often, and make just one system call.
  */
 #ifndef VMM_KVM_VCPU_STATE_H
 #define VMM_KVM_VCPU_STATE_H
@@ -31,20 +31,20 @@ struct vcpu_regs {
 /**
  * vcpu_get_regs() - all of them
  * @ret: untouched on failure
- * @e: NULL where nobody wants words
+ * @e: may be NULL
  *
  * Return: 0 or a negative errno. Context: timed. Trust: guest (every number in @ret).
  */
 int vcpu_get_regs(struct vcpu *v, struct vcpu_regs *ret, struct err *e);
 
 /**
- * vcpu_set_regs() - all of them; the system registers first, since they say what the others may be
+ * vcpu_set_regs() - all of them; the system registers first, since they determine which values of the others are valid
  *
- * Return: 0 or a negative errno; after a failure those that were set before it stay. Context: timed.
+ * Return: 0 or a negative errno; after a failure those set before it are kept. Context: timed.
  */
 int vcpu_set_regs(struct vcpu *v, const struct vcpu_regs *regs, struct err *e);
 
-/** vcpu_get_general() - the general ones alone, on the run path. Return: 0 or a negative errno, with @ret untouched */
+/** vcpu_get_general() - only the general ones, on the run path. Return: 0 or a negative errno, with @ret unchanged */
 int vcpu_get_general(struct vcpu *v, struct kvm_regs *ret);
 
 /**
@@ -68,7 +68,7 @@ int vcpu_peek_msr(struct vcpu *v, uint32_t index, uint64_t *ret);
 int vcpu_poke_msr(struct vcpu *v, uint32_t index, uint64_t value);
 
 /**
- * vcpu_set_debug() - breakpoints and steps: what is to end a step with VCPU_DEBUG; on the run path
+ * vcpu_set_debug() - set the breakpoints and single steps that end a step with VCPU_DEBUG; on the run path
  *
  * Return: 0 or a negative errno. Spec: Linux Documentation/virt/kvm/api.rst, KVM_SET_GUEST_DEBUG.
  */
@@ -77,12 +77,12 @@ int vcpu_set_debug(struct vcpu *v, const struct kvm_guest_debug *debug);
 /** vcpu_get_mp_state() - KVM_MP_STATE_, on the run path. Return: 0 or more, or a negative errno */
 int vcpu_get_mp_state(struct vcpu *v);
 
-/** vcpu_state_name() - vcpu_get_mp_state() in a word or two */
+/** vcpu_state_name() - the result of vcpu_get_mp_state() as text */
 const char *vcpu_state_name(struct vcpu *v);
 
 /**
  * struct vcpu_msr - a model-specific register
- * @refused: KVM did not take or give it
+ * @refused: KVM does not support it
  */
 struct vcpu_msr {
 	uint32_t index;
@@ -96,7 +96,7 @@ struct vcpu_msr {
  * vcpu_get_msrs(), vcpu_set_msrs() - registers in the order given
  * @msr: @nr of them, at most VCPU_MSRS_MAX; @refused is filled, and so is @value by vcpu_get_msrs() where it is false
  *
- * One that KVM refuses does not keep the others back: KVM stops at it, and is asked again for those behind it.
+ * If KVM refuses one, the others are still processed: KVM stops at it, and is called again for those after it.
  *
  * Return: 0, also when some are refused, or a negative errno of the ioctl. Context: timed.
  */
@@ -115,8 +115,8 @@ int vcpu_set_apic(struct vcpu *v, const struct kvm_lapic_state *apic, struct err
 int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e);
 
 /**
- * vcpu_set_platform() - what firmware leaves behind on every CPU: MTRRs on and write-back, fast strings, virtual wire;
- * the boot CPU's APIC is on
+ * vcpu_set_platform() - set the state that firmware leaves on every CPU: MTRRs enabled and write-back, fast strings,
+ * virtual wire; the boot CPU's APIC is enabled
  *
  * Spec: MP 1.4, 3.6.2.2 (virtual wire mode); SDM 3, 12.11 (MTRRs).
  * Context: timed; needs the in-kernel APIC.
@@ -125,25 +125,25 @@ int vcpu_set_platform(struct vcpu *v, struct err *e);
 
 /**
  * vcpu_entry_regs() - the registers that @entry describes
- * @regs: @system as KVM gives it for a new vCPU; what @entry does not name stays
+ * @regs: @system as read from a new vCPU; registers that @entry does not name are kept
  */
 void vcpu_entry_regs(const struct entry *entry, struct vcpu_regs *regs);
 
-/** vcpu_set_entry() - load the state that @entry describes; the guest's tables are in RAM already. Context: timed */
+/** vcpu_set_entry() - load the state that @entry describes; the guest's tables are already in RAM. Context: timed */
 int vcpu_set_entry(struct vcpu *v, const struct entry *entry, struct err *e);
 
 /**
- * vcpu_has_kvmclock() - has the guest switched kvm-clock on, on this CPU?
+ * vcpu_has_kvmclock() - whether the guest has enabled kvm-clock on this CPU
  *
- * Context: on the run path. Return: false also where KVM does not say.
+ * Context: on the run path. Return: false also if KVM does not support the query.
  * Spec: Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW.
  */
 bool vcpu_has_kvmclock(struct vcpu *v);
 
 /**
- * vcpu_was_paused() - let the guest's watchdogs forgive the time for which its host did not run it
+ * vcpu_was_paused() - tell the guest that it was paused, so that its watchdogs ignore the time
  *
- * Without kvm-clock the guest has no place to look at, and nothing happens.
+ * Does nothing without kvm-clock.
  * Context: any thread, the vCPU's thread held.
  * Spec: Linux Documentation/virt/kvm/api.rst, KVM_KVMCLOCK_CTRL.
  */

@@ -2,17 +2,17 @@
 /*
  * Theory of operation.
  *
- * Being held. The gate and a pause are the same thing: while there is a reason (`holds`), a thread waits in
- * hold_locked(). The closed gate is the first reason, which is there before any thread is; crew_open() takes it away.
+ * Holding. The gate and a pause work alike: while there is a reason (`holds`), a thread waits in hold_locked(). The
+ * closed gate is the first reason, which exists before any thread; crew_open() removes it.
  *
- * Leaving the guest. A kick is a request and a signal (vcpu.c says why both). KVM completes the PIO or MMIO of the last
- * exit before it looks at the request, and an instruction that needs more of them exits again: those are served by the
- * owner as any other, since only the EINTR that follows the last one ends in vcpu_thread_kicked(). It clears the
- * request and looks for what is wanted under the lock; who wants something writes it there before the request. So
- * nothing is missed, and a request too many costs one more look.
+ * Leaving the guest. A kick is a request and a signal (vcpu.c explains why both). KVM completes the PIO or MMIO of the
+ * last exit before it checks the request, and an instruction that needs more of them exits again: the owner serves
+ * those like any other, since only the EINTR after the last one leads to vcpu_thread_kicked(). That function clears the
+ * request and checks under the lock what is wanted; callers set that before they send the request. So nothing is
+ * missed, and a superfluous request costs one more check.
  *
- * Kicks are sent under the lock. A thread needs it to be held or to end, so one that is RUNNING there has not gone, and
- * its id is not another's.
+ * Kicks are sent under the lock, which a thread needs to be held or to end. So a thread that is RUNNING still exists,
+ * and its id has not been reused.
  */
 #include "vmm/kvm/vcpu_thread.h"
 
@@ -26,7 +26,7 @@
 #include "vmm/base/trace.h"
 
 /**
- * struct vcpu_call - a call on its way; on the stack of who waits for it, under the crew's lock
+ * struct vcpu_call - a pending call; on the stack of the caller that waits for it, under the crew's lock
  */
 struct vcpu_call {
 	int (*fn)(struct vcpu_thread *t, void *arg);
@@ -80,7 +80,10 @@ void crew_add(struct crew *c, struct vcpu_thread *t, struct vcpu *vcpu, const ch
 	c->nr++;
 }
 
-/* --- The threads. A name that ends in _locked: under the lock. ------------------------------------------------- */
+/*
+ * --- The threads. Functions whose name ends in _locked need the lock.
+ * -------------------------------------------------
+ */
 
 static bool is_busy(enum vcpu_thread_state state)
 {
@@ -303,7 +306,7 @@ void crew_stop(struct crew *c)
 	}
 }
 
-/* Return: false when the time is over. */
+/* Return: false on a timeout. */
 static bool wait_changed_locked(struct crew *c, uint64_t deadline_ns)
 {
 	struct timespec until = ns_to_timespec(deadline_ns);
@@ -369,7 +372,7 @@ int crew_pause(struct crew *c, uint64_t timeout_ns, struct vcpu_thread **ret_lat
 	return r;
 }
 
-/* Is there anybody who will serve a call? */
+/* Whether a thread exists that will serve a call. */
 static int reach_locked(const struct vcpu_thread *t)
 {
 	if (t->state == VCPU_THREAD_NONE || t->state == VCPU_THREAD_ENDED)
@@ -377,7 +380,7 @@ static int reach_locked(const struct vcpu_thread *t)
 	return crew_stopping(t->crew) ? -ECANCELED : 0;
 }
 
-/* Waits until @call has begun, or for the end of another's when there is none. */
+/* Waits until @call has begun; without @call, until that of another caller has ended. */
 static int wait_call_locked(struct vcpu_thread *t, const struct vcpu_call *call, uint64_t deadline_ns)
 {
 	bool late = false;

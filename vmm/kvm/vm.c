@@ -11,13 +11,13 @@
 #include "vmm/base/board.h"
 
 /*
- * Intel's KVM keeps four pages of its own in the guest's address space for real mode: three for a TSS, one for an
- * identity map. They lie at the end of the 32-bit hole, below the 256 KiB where a PC has its BIOS. KVM API, 4.45, 4.98.
+ * KVM on Intel needs four pages in the guest's address space for real mode: three for a TSS, one for an identity map.
+ * They are at the end of the 32-bit hole, below the 256 KiB of a PC's BIOS. KVM API, 4.45, 4.98.
  */
 #define KVM_IDENTITY_MAP_ADDR UINT64_C(0xfffbc000)
 #define KVM_TSS_ADDR          UINT64_C(0xfffbd000)
 
-/* What every VM needs next; @fd is what KVM_CREATE_VM answered. */
+/* Sets up every VM; @fd is the result of KVM_CREATE_VM. */
 static int adopt(struct vm *vm, int fd, uint64_t took_ns, uint64_t waited_ns, struct err *e)
 {
 	uint64_t identity = KVM_IDENTITY_MAP_ADDR;
@@ -72,7 +72,7 @@ void vm_create_begin(struct kvm *kvm, struct vm *vm)
 	*vm = (struct vm){.kvm = kvm, .fd = -1};
 	trace_vm_creating(kvm->trace);
 	vm->maker.running = pthread_create(&vm->maker.thread, NULL, make, vm) == 0;
-	/* Where no thread can be had, the VM comes first: that the vCPUs get none either is told when they start. */
+	/* Without a thread, create the VM here: if the vCPUs get none either, their start reports it. */
 	if (!vm->maker.running)
 		make(vm);
 }
@@ -91,7 +91,7 @@ int vm_create_end(struct vm *vm, struct err *e)
 
 	join(vm);
 	waited = beside ? trace_now_ns() - since : vm->maker.took_ns;
-	/* Of the start-up time, KVM's is what was waited for. */
+	/* Only the time that we waited counts as KVM's share of the start. */
 	kvm_ioctl_took(vm->kvm, "KVM_CREATE_VM", waited);
 	return adopt(vm, vm->maker.result, vm->maker.took_ns, waited, e);
 }
@@ -146,8 +146,8 @@ void *vm_shown(const struct vm *vm, uint64_t gpa)
 }
 
 /*
- * Both 8259s masked, as firmware leaves them. KVM's come out of reset unmasked with vectors from 0 on: an edge before
- * the guest has set them up would arrive as an exception.
+ * Both 8259s masked, as firmware leaves them. KVM's are unmasked after a reset, with vectors from 0 on: an edge before
+ * the guest has programmed them would arrive as an exception.
  */
 static int mask_pics(struct vm *vm, struct err *e)
 {
@@ -181,10 +181,10 @@ int vm_add_irqchip(struct vm *vm, struct err *e)
 	return 0;
 }
 
-/* KVM's mode of a counter 0 that was not programmed. It would tick 18 times a second for nobody. */
+/* The mode of a counter 0 that was not programmed. KVM's default would tick 18 times a second without use. */
 #define STOPPED 0xff
 
-/* 8254 data sheet, figure 7: a counter's programming is its mode and how its two bytes are read and written. */
+/* 8254 data sheet, figure 7: a counter is programmed with its mode and its byte access. */
 static void program_counter(struct kvm_pit_channel_state *c, uint8_t control)
 {
 	c->mode = PIT_CONTROL_MODE(control);
@@ -199,7 +199,7 @@ int vm_add_pit(struct vm *vm, uint8_t control, uint8_t speaker, struct err *e)
 	/* Counter 0 the clock tick, 1 memory refresh, 2 the speaker's tone. */
 	static const uint8_t firmware[] = {0x36, 0x74, 0xb6};
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
-	/* Ticks that a guest misses are gone, as on a PC. To bring them back KVM would keep AVIC off. */
+	/* Ticks that a guest misses are lost, as on a PC. To reinject them KVM would disable AVIC. */
 	struct kvm_reinject_control reinject = {.pit_reinject = 0};
 	struct kvm_pit_state2 state = {
 		.flags = speaker & PIT_SPEAKER_DATA ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0,
@@ -238,7 +238,7 @@ int vm_hide_pmu(struct vm *vm, struct err *e)
 	int r;
 
 	if (!(kvm_check(vm->kvm, KVM_CAP_PMU_CAPABILITY) & KVM_PMU_CAP_DISABLE))
-		return 0; /* Linux before 5.18: the CPUID policy hides it all the same */
+		return 0; /* Linux before 5.18; the CPUID policy hides it in any case */
 	r = kvm_ioctl(vm->kvm, vm->fd, KVM_ENABLE_CAP, &cap);
 	return r < 0 ? err_sys(e, r, "KVM_ENABLE_CAP of KVM_CAP_PMU_CAPABILITY") : 0;
 }
@@ -320,7 +320,7 @@ void vm_destroy(struct vm *vm)
 	free(vm->vcpu);
 	vm->vcpu = NULL;
 	vm->nr_vcpus = 0;
-	/* The VM goes before its memory: KVM must not hold slots on addresses that are no longer ours. */
+	/* The VM is closed before its memory is unmapped: KVM must not have slots on unmapped addresses. */
 	if (vm->fd >= 0)
 		close(vm->fd);
 	vm->fd = -1;

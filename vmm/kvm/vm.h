@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A KVM virtual machine without an opinion on what runs in it: RAM, interrupt controllers, CPUs, two buses.
- * vmm/machine makes a Linux machine of it.
+ * A KVM virtual machine, independent of what runs in it: RAM, interrupt controllers, CPUs, two buses. vmm/machine makes
+ * a Linux machine from it.
  */
 #ifndef VMM_KVM_VM_H
 #define VMM_KVM_VM_H
@@ -15,7 +15,7 @@
 
 /**
  * struct vm_maker - a thread that makes a VM
- * @running: @thread has to be joined before the rest is read
+ * @running: @thread has to be joined before the other members are read
  * @result: of KVM_CREATE_VM: the VM's fd or a negative errno
  * @took_ns: the time it took
  */
@@ -30,7 +30,7 @@ struct vm_maker {
  * struct vm - owns everything in it but @kvm; zero-initialised, then vm_create() or vm_create_begin()
  * @fd: the VM, or -1
  * @maker: between vm_create_begin() and vm_create_end()
- * @shown: what vm_show() has mapped, @shown_size bytes at @shown_gpa; NULL without
+ * @shown: the mapping of vm_show(), @shown_size bytes at @shown_gpa; NULL: none
  * @vcpu: @nr_vcpus of them, in an array that does not move
  */
 struct vm {
@@ -57,46 +57,46 @@ int vm_create(struct kvm *kvm, struct vm *vm, struct err *e);
 /**
  * vm_create_begin() - start KVM_CREATE_VM in a thread of its own, for vm_create_end()
  *
- * KVM's helper for huge pages used to be a kernel thread that is moved to our control group, and that waits for RCU,
- * 9 to 12 ms, unless the host's cgroup file system is mounted with favordynmods (Linux 6.0 to 6.13). The thread makes
- * this one request and nothing else: no allocation, no trace event, no other member of @vm.
+ * KVM's thread for huge pages used to be a kernel thread that is moved to our control group, which waits for RCU, 9 to
+ * 12 ms, unless the host's cgroup file system is mounted with favordynmods (Linux 6.0 to 6.13). Our thread only makes
+ * this request: no allocation, no trace event, no access to another member of @vm.
  *
  * KVM names a VM's directory in debugfs after the thread that made it.
  *
  * Context: after stage CONFINE of the sandbox, as every thread; before LOCK. @vm must not move until vm_create_end().
- * @vm->memory may be used meanwhile, and nothing else of it.
+ * Meanwhile only @vm->memory may be used.
  */
 void vm_create_begin(struct kvm *kvm, struct vm *vm);
 
 /**
- * vm_create_end() - wait for the thread; the VM is as after vm_create()
+ * vm_create_end() - wait for the thread; then the VM is in the state after vm_create()
  *
  * Return: 0 or a negative errno. @vm can be destroyed either way, and without this call too.
  */
 int vm_create_end(struct vm *vm, struct err *e);
 
 /**
- * vm_set_memory() - hand RAM over; @memory is empty afterwards
+ * vm_set_memory() - transfer RAM to the VM; @memory is empty afterwards
  *
  * Context: before vm_add_irqchip(), see memory_attach().
  */
 int vm_set_memory(struct vm *vm, struct memory *memory, struct err *e);
 
-/** vm_attach_memory() - the same for RAM that was put into @vm->memory before there was a VM */
+/** vm_attach_memory() - the same for RAM that was put into @vm->memory before the VM was created */
 int vm_attach_memory(struct vm *vm, struct err *e);
 
 /**
- * vm_show() - memory that the guest reads without an exit; its writes exit as MMIO, or signal what vm_attach_kick() has
- * attached
- * @gpa, @size: whole pages, not in RAM, so that no device reaches them by DMA; zeroes at first
+ * vm_show() - map memory that the guest reads without an exit; its writes exit as MMIO, or signal an eventfd of
+ * vm_attach_kick()
+ * @gpa, @size: whole pages outside RAM, so that no device reaches them by DMA; initially zero
  *
- * Where KVM has no read-only slots it does nothing: reads exit too.
+ * Does nothing if KVM has no read-only slots: then reads exit too.
  *
  * Context: once, after vm_set_memory() and before vm_add_irqchip(), see memory_attach().
  */
 int vm_show(struct vm *vm, uint64_t gpa, uint64_t size, struct err *e);
 
-/** vm_shown() - where to write what the guest reads at @gpa; NULL when vm_show() did nothing */
+/** vm_shown() - the host address of what the guest reads at @gpa; NULL when vm_show() did nothing */
 void *vm_shown(const struct vm *vm, uint64_t gpa);
 
 /**
@@ -107,21 +107,22 @@ void *vm_shown(const struct vm *vm, uint64_t gpa);
 int vm_add_irqchip(struct vm *vm, struct err *e);
 
 /**
- * vm_add_pit() - an in-kernel PIT with port 0x61, as firmware leaves it but for what the guest has written
+ * vm_add_pit() - add an in-kernel PIT with port 0x61, in the state after firmware has run, with what the guest has
+ * written
  * @control: the guest's first control word, 0: none yet
  * @speaker: PIT_SPEAKER_ bits
  *
- * It makes the end of the VM 12 to 28 ms later.
+ * It makes the teardown of the VM 12 to 28 ms longer.
  *
  * Return: 0 or a negative errno.
  * Context: any thread, any time after vm_add_irqchip(); takes milliseconds.
  */
 int vm_add_pit(struct vm *vm, uint8_t control, uint8_t speaker, struct err *e);
 
-/** vm_tsc_khz() - the rate of the guest's TSC; 0 where KVM does not say (before Linux 5.18) */
+/** vm_tsc_khz() - the rate of the guest's TSC; 0 if KVM does not report it (before Linux 5.18) */
 uint32_t vm_tsc_khz(struct vm *vm);
 
-/** vm_hide_pmu() - no performance counters for the guest, where KVM can (KVM_CAP_PMU_CAPABILITY); before any vCPU */
+/** vm_hide_pmu() - hide performance counters from the guest, if KVM can (KVM_CAP_PMU_CAPABILITY); before any vCPU */
 int vm_hide_pmu(struct vm *vm, struct err *e);
 
 /** vm_attach_irq() - pulses of @line raise @gsi (KVM_IRQFD, edge) */
@@ -130,7 +131,7 @@ int vm_attach_irq(struct vm *vm, const struct irq_line *line, uint32_t gsi, stru
 /**
  * vm_attach_kick() - a guest's write of @value to the 4 bytes at @gpa signals @fd and does not leave KVM
  * (KVM_IOEVENTFD)
- * @fd: an eventfd; borrowed, may be closed once the VM is gone
+ * @fd: an eventfd; borrowed until the VM is destroyed
  */
 int vm_attach_kick(struct vm *vm, uint64_t gpa, uint32_t value, int fd, struct err *e);
 
@@ -140,7 +141,7 @@ int vm_add_vcpus(struct vm *vm, unsigned n, struct err *e);
 /** vm_access() - serve a VCPU_PIO or VCPU_MMIO exit from the buses. Any vCPU thread. Trust: guest. */
 void vm_access(struct vm *vm, const struct vcpu_exit *x);
 
-/** vm_destroy() - takes NULL and a half-built VM; no thread steps its vCPUs any more */
+/** vm_destroy() - takes NULL and a partly built VM; no thread may step its vCPUs any more */
 void vm_destroy(struct vm *vm);
 
 #endif

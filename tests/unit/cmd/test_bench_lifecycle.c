@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm bench lifecycle` without guests: each measurement that fails ends it with its words, what this KVM cannot do is a
- * row that says so, and the figures in the table and in the file are those that were measured.
+ * `vmm bench lifecycle` without guests: each measurement that fails ends it with its words, what this KVM cannot do is
+ * a row that says so, and the figures in the table and in the file are those that were measured.
  */
 #include <errno.h>
 #include <fcntl.h>

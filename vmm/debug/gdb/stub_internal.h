@@ -77,7 +77,10 @@ extern const struct gdb_target_ops gdb_stub_target_ops;
 /** gdb_stub_ask() - sets @what, one of the want_ members, and wakes the control loop */
 void gdb_stub_ask(struct gdb_stub *g, bool *what);
 
-/** gdb_stub_let_go() - the guest goes on; @how: of each CPU, NULL: all run. Context: the client's thread, while it is held */
+/**
+ * gdb_stub_let_go() - the guest goes on; @how: of each CPU, NULL: all run. Context: the client's thread, while it is
+ * held
+ */
 void gdb_stub_let_go(struct gdb_stub *g, const uint8_t *how);
 
 #endif
