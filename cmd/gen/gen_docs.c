@@ -9,10 +9,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cmd/gen/gen_completion.h"
+#include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
 #include "cmd/options/device_list.h"
 #include "cmd/options/options.h"
 #include "vmm/base/outcome.h"
+#include "vmm/base/units.h"
 #include "vmm/program/flat_ports.h"
 
 #define TEXT_COLUMNS 72
@@ -95,15 +98,18 @@ static void put_description(const struct option_def *o)
 			o->deflt ? o->deflt : "");
 		put_text(text);
 	}
-	if (o->bare && o->type != OPT_BOOL) {
+	/* What no word at all means is in the sentences. */
+	if (o->bare && *o->bare && o->type != OPT_BOOL) {
 		snprintf(text, sizeof(text), "Without a value, or with *on*, it is %s.", o->bare);
 		put_text(text);
 	}
 	if (o->type == OPT_LIST)
-		put_text("Keys and values are separated by commas; two commas stand for one in a value.\n"
-			 "May be given more than once; if the command line has any, those of the configuration file do "
-			 "not count.\n"
-			 "Its keys are:");
+		put_text("Keys and values are separated by commas; two commas stand for one in a value.");
+	if (o->type == OPT_LIST && o->repeatable)
+		put_text("May be given more than once; if the command line has any, those of the configuration file do "
+			 "not count.");
+	if (o->type == OPT_LIST)
+		put_text("Its keys are:");
 	if (o->excludes) {
 		snprintf(text, sizeof(text), "It cannot be on together with *%s*.", o->excludes);
 		put_text(text);
@@ -184,7 +190,8 @@ static void put_keys(void)
 			continue;
 		printf(".Ss Section %s\n", o->name);
 		put_text(o->man);
-		put_text("One section for each; the section may be repeated.");
+		if (o->repeatable)
+			put_text("One section for each; the section may be repeated.");
 		puts(".Bl -tag -width Ds");
 		for_each_key(k, o) {
 			fputs(".It Cm ", stdout);
@@ -235,54 +242,33 @@ static void put_commands(void)
 	puts(".El");
 }
 
-/* Completion: what the shell can offer as words after an option. */
-static void put_bash_values(void)
+/* Where commands that share an option have a range or a default of their own. */
+static void put_differences(const struct option_def *o)
 {
-	for_each_option(o) {
-		if (o->type == OPT_FLAG)
-			continue;
-		printf("\t--%s=", o->name);
-		if (!o->bare)
-			printf(" | '--%s '", o->name);
-		fputs(") ", stdout);
-		switch (o->type) {
-		case OPT_PATH: fputs("_vmm_files", stdout); break;
-		case OPT_BOOL:
-		case OPT_PORT: fputs("words='on off'", stdout); break;
-		case OPT_CONSOLE: fputs("words='stdio pty file= socket= null virtio'", stdout); break;
-		case OPT_CHOICE:
-			fputs("words='", stdout);
-			for (const char *const *c = o->choices; *c; c++)
-				printf("%s%s", c == o->choices ? "" : " ", *c);
-			fputs("'", stdout);
-			break;
-		case OPT_LIST:
-			fputs("words='", stdout);
-			for_each_key(k, o)
-				printf("%s%s%s", k == o->list->keys ? "" : " ", k->name, k->bare ? "" : "=");
-			fputs("'", stdout);
-			break;
-		default: fputs("return", stdout);
-		}
-		puts(" ;;");
-	}
-}
+	const struct subset_option *how;
 
-static void put_bash_options(void)
-{
-	for_each_option(o) {
-		printf("\t--%s%s\n", o->name, option_metavar(o) && !o->bare ? "=" : "");
-		if (option_takes_off(o))
-			printf("\t--no-%s\n", o->name);
+	for (const struct command_info *c = command_infos; c->name; c++) {
+		char valid[OPTION_VALID_MAX], text[512];
+		struct option_def own = *o;
+
+		if (!command_takes(c, o, &how) || !how || (!how->deflt && !how->max))
+			continue;
+		subset_limit(&own, how);
+		snprintf(text, sizeof(text), "Of `vmm %s`, valid is %s; the default is %s.", c->name,
+			option_valid(&own, valid), own.deflt);
+		put_text(text);
 	}
 }
 
 static void own_options(enum option_section s)
 {
 	puts(".Bl -tag -width Ds");
-	for_each_option(o)
-		if (o->section == s)
-			put_option(o);
+	for_each_option(o) {
+		if (o->section != s)
+			continue;
+		put_option(o);
+		put_differences(o);
+	}
 	puts(".El");
 }
 
@@ -314,11 +300,12 @@ static void put_flat_ports(void)
 	puts(".El");
 }
 
-static void put_bash_commands(void)
+static void put_units(void)
 {
-#define X(name, help) puts("\t" #name);
-	COMMANDS(X)
-#undef X
+	put_text("A size is " UNITS_SIZE
+		 "; the units are binary, B or iB may follow them, and a number of bytes needs none.\n"
+		 "A time is " UNITS_TIME "; 0 needs no unit.\n"
+		 "A port is a decimal number, or a hexadecimal one after 0x.");
 }
 
 static const struct {
@@ -332,6 +319,12 @@ static const struct {
 	{"@BASH_VALUES@", put_bash_values},
 	{"@BASH_OPTIONS@", put_bash_options},
 	{"@BASH_COMMANDS@", put_bash_commands},
+	{"@ZSH_COMMANDS@", put_zsh_commands},
+	{"@ZSH_LISTS@", put_zsh_lists},
+	{"@ZSH_OPTIONS@", put_zsh_options},
+	{"@FISH_COMMANDS@", put_fish_commands},
+	{"@FISH_OPTIONS@", put_fish_options},
+	{"@UNITS@", put_units},
 	{"@BENCH_OPTIONS@", put_bench_options},
 	{"@FLAT_OPTIONS@", put_flat_options},
 	{"@FLAT_PORTS@", put_flat_ports},

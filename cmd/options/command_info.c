@@ -97,6 +97,17 @@ const struct command_info command_infos[] = {
 	{0},
 };
 
+void subset_limit(struct option_def *o, const struct subset_option *how)
+{
+	if (how->deflt)
+		o->deflt = how->deflt;
+	if (how->max) {
+		o->min = how->min;
+		o->max = how->max;
+		o->multiple = how->multiple;
+	}
+}
+
 const struct command_info *command_find(const char *name)
 {
 	for (const struct command_info *c = command_infos; c->name; c++)

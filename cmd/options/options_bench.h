@@ -60,7 +60,7 @@
 			"exits: how often each path is timed."),                                                       \
 		BENCH_NUMBER("warmup", "1000", 1, 1000000, "how often it runs before that",                            \
 			"exits: how often each path runs before it is timed.\n"                                        \
-			"boot: how many boots come before those that are counted; 1 unless told otherwise."),          \
+			"boot: how many boots come before those that are counted."),                                   \
 		BENCH_NUMBER("pin", NULL, 0, 1023, "the host's CPU to run on",                                         \
 			"exits: the CPU of the host to which the program is bound."),                                  \
 		BENCH_FILE("json", "write all figures to a file", "Write all figures to this file, as JSON."),         \

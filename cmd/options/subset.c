@@ -15,11 +15,7 @@ static struct option_def limited(const struct subset_option *p)
 
 	assert(o);
 	copy = *o;
-	if (p->max) {
-		copy.min = p->min;
-		copy.max = p->max;
-		copy.multiple = p->multiple;
-	}
+	subset_limit(&copy, p);
 	return copy;
 }
 
@@ -54,7 +50,7 @@ int subset_parse(int argc, char **argv, const char *cmd, struct subset_option *s
 
 	for (struct subset_option *p = subset; p->name; p++) {
 		struct option_def o = limited(p);
-		const char *deflt = p->deflt ? p->deflt : o.deflt;
+		const char *deflt = o.deflt;
 
 		/* A default that does not parse is our bug. */
 		r = deflt ? option_parse(&o, deflt, &p->value, e) : 0;

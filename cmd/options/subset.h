@@ -31,6 +31,9 @@ struct subset_option {
 	struct option_value value;
 };
 
+/** subset_limit() - puts default and limits of @how, as far as it has its own, in place of the table's in @o */
+void subset_limit(struct option_def *o, const struct subset_option *how);
+
 /**
  * subset_parse() - take a command line apart
  * @cmd: the subcommand, as in struct command_info

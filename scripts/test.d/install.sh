@@ -52,7 +52,7 @@ whole() {
 	check "$1: builds and installs" status_is 0
 	check "$1: no warning" no_warning
 	check "$1: manual pages, completion, licence" all_of installed '/man/man1/vmm\.1$' -- installed '/man/man5/vmm\.conf\.5$' -- \
-		installed '/completions/vmm(\.bash)?$' -- installed '/doc/vmm/LICENSE$'
+		installed '/completions/vmm$' -- installed '/site-functions/_vmm$' -- installed '/vmm\.fish$' -- installed '/doc/vmm/LICENSE$'
 	run "$vmm" --version
 	check "$1: the program runs" all_of status_is 0 -- out_has '^vmm [0-9]'
 }

@@ -251,6 +251,7 @@ test_files() {
 }
 
 job_integration() {
+	need_packages zsh fish
 	test_files tests/integration
 }
 

@@ -15,9 +15,10 @@
 #include "cmd/options/settings.h"
 #include "tests/support/config_kit.h"
 #include "tests/support/unit.h"
+#include "vmm/base/units.h"
 #include "vmm/base/outcome.h"
 
-static const char *man1_path, *man5_path, *completion_path;
+static const char *man1_path, *man5_path, *bench_path, *completion_paths[3];
 
 static void names_are_unique(void **state)
 {
@@ -420,7 +421,7 @@ static const char *escaped(const char *prefix, const char *name, char buf[64])
 
 static void documents_have_every_option(void **state)
 {
-	char *man1 = read_text(man1_path), *man5 = read_text(man5_path), *completion = read_text(completion_path);
+	char *man1 = read_text(man1_path), *man5 = read_text(man5_path);
 	char buf[64];
 
 	for_each_option(o) {
@@ -429,9 +430,6 @@ static void documents_have_every_option(void **state)
 		if (!strstr(man5, escaped(o->type == OPT_LIST ? "\n.Ss Section " : "\n.It Cm ", o->name, buf)) !=
 			!option_section_name(o->section))
 			fail_msg("%s: %s in vmm.conf(5)", o->name, option_section_name(o->section) ? "not" : "is");
-		snprintf(buf, sizeof(buf), "\t--%s", o->name);
-		if (!strstr(completion, buf))
-			fail_msg("%s is not in the completion", o->name);
 	}
 #define X(id, name, status, text)                                                                                      \
 	if ((status) >= 0) {                                                                                           \
@@ -440,19 +438,93 @@ static void documents_have_every_option(void **state)
 	}
 	OUTCOMES(X)
 #undef X
-#define X(name, help)                                                                                                  \
-	assert_non_null(strstr(man1, "\n.It Cm " #name "\n"));                                                         \
-	assert_non_null(strstr(completion, "\t" #name "\n"));
+#define X(name, help) assert_non_null(strstr(man1, "\n.It Cm " #name "\n"));
 	COMMANDS(X)
 #undef X
 	assert_non_null(strstr(man1, "\n.It 2\n"));
 	/* No placeholder is left. */
 	assert_null(strchr(man1, '@'));
 	assert_null(strchr(man5, '@'));
-	assert_null(strstr(completion, "@BASH"));
 	free(man1);
 	free(man5);
-	free(completion);
+}
+
+/* Each script has each option and each command; which command takes which is tested with the shells themselves. */
+static void completions_have_every_option(void **state)
+{
+	static const char *const options_are[] = {"--%s", "--%s", "-l %s "},
+				 *const commands_are[] = {"\t%s\n", "'%s:", "-a %s "};
+
+	for (size_t i = 0; i < ARRAY_SIZE(completion_paths); i++) {
+		char *text = read_text(completion_paths[i]), buf[64];
+
+		for_each_option(o) {
+			snprintf(buf, sizeof(buf), options_are[i], o->name);
+			if (!strstr(text, buf))
+				fail_msg("%s is not in %s", buf, completion_paths[i]);
+		}
+#define X(name, help)                                                                                                  \
+	snprintf(buf, sizeof(buf), commands_are[i], #name);                                                            \
+	if (!strstr(text, buf))                                                                                        \
+		fail_msg("%s is not in %s", buf, completion_paths[i]);
+		COMMANDS(X)
+#undef X
+		for (char *at = text; (at = strchr(at, '@')); at++)
+			assert_false(at[1] >= 'A' && at[1] <= 'Z');
+		free(text);
+	}
+}
+
+/* What a page says of one option or key: from its ".It" to the next. */
+static char *item_of(const char *page, const char *start)
+{
+	const char *at = strstr(page, start), *end;
+
+	if (!at)
+		fail_msg("%s: not there", start);
+	end = strstr(at + 1, "\n.It ");
+	return strndup(at, end ? (size_t)(end - at) : strlen(at));
+}
+
+static bool item_has(const char *page, const char *start, const char *words)
+{
+	char *item = item_of(page, start);
+	bool has = strstr(item, words);
+
+	free(item);
+	return has;
+}
+
+/* The sentences that follow from the kind of an option, and those that must not. */
+static void sentences_of_each_kind(void **state)
+{
+	char *man1 = read_text(man1_path), *man5 = read_text(man5_path), *bench = read_text(bench_path);
+
+	for_each_option(o) {
+		char start[64];
+
+		if (o->type != OPT_LIST)
+			continue;
+		snprintf(start, sizeof(start), "\n.It Fl \\-%s", o->name);
+		if (item_has(man1, start, "more than once") != o->repeatable)
+			fail_msg("--%s may be given more than once: %d", o->name, o->repeatable);
+		assert_true(item_has(man1, start, "Its keys are:"));
+	}
+	assert_true(item_has(man1, "\n.It Fl \\-hugepages", "it is 2M."));
+	/* What is the empty word is no value. */
+	assert_null(strstr(man1, "it is ."));
+	assert_null(strstr(man5, "it is ."));
+	/* Commands that share an option. */
+	assert_true(item_has(bench, "\n.It Fl \\-warmup", "1 to 1000000; the default is 1000."));
+	assert_true(
+		item_has(bench, "\n.It Fl \\-warmup", "Of `vmm bench boot`, valid is 0 to 1000; the default is 1."));
+	assert_false(item_has(bench, "\n.It Fl \\-rounds", "Of "));
+	/* The grammar of numbers, in the same words in both pages and in messages. */
+	assert_non_null(strstr(man1, "A size is " UNITS_SIZE));
+	assert_non_null(strstr(man5, "A size is " UNITS_SIZE));
+	free(man1);
+	free(man5);
+	free(bench);
 }
 
 int main(int argc, char **argv)
@@ -473,14 +545,18 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_option_has_a_command),
 		cmocka_unit_test(version_starts_with_the_number),
 		cmocka_unit_test(documents_have_every_option),
+		cmocka_unit_test(completions_have_every_option),
+		cmocka_unit_test(sentences_of_each_kind),
 	};
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: test-cmd-options vmm.1 vmm.conf.5 vmm.bash\n");
+	if (argc != 4 + (int)ARRAY_SIZE(completion_paths)) {
+		fprintf(stderr, "usage: test-cmd-options vmm.1 vmm.conf.5 vmm-bench.1 vmm.bash vmm.zsh vmm.fish\n");
 		return 1;
 	}
 	man1_path = argv[1];
 	man5_path = argv[2];
-	completion_path = argv[3];
+	bench_path = argv[3];
+	for (size_t i = 0; i < ARRAY_SIZE(completion_paths); i++)
+		completion_paths[i] = argv[4 + i];
 	return run_group(tests);
 }
