@@ -4,17 +4,12 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
 
 #include "cmd/bench/bench.h"
 #include "cmd/options/commands.h"
-#include "cmd/options/version.h"
-#include "vmm/base/clock.h"
 #include "vmm/base/outcome.h"
 #include "vmm/host/fileset.h"
 #include "vmm/host/outfile.h"
-#include "vmm/kvm/kvm.h"
 
 static const struct bench {
 	const char *name;
@@ -25,62 +20,6 @@ static const struct bench {
 	BENCHES(X)
 #undef X
 };
-
-static void read_cpu(char *buf, size_t size)
-{
-	CLEANUP_FCLOSE FILE *f = fopen("/proc/cpuinfo", "re");
-	CLEANUP_FREE char *line = NULL;
-	size_t room = 0;
-
-	snprintf(buf, size, "unknown");
-	while (f && getline(&line, &room, f) > 0) {
-		const char *value = strchr(line, ':');
-
-		if (strncmp(line, "model name", 10) || !value)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(buf, size, "%s", value + 2);
-		break;
-	}
-}
-
-void bench_host_read(struct bench_host *ret)
-{
-	const char *hardware = kvm_hardware();
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	time_t now = (time_t)(clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC);
-	struct utsname u;
-	struct tm tm;
-
-	read_cpu(ret->cpu, sizeof(ret->cpu));
-	if (uname(&u) == 0)
-		snprintf(ret->kernel, sizeof(ret->kernel), "%.40s %.80s", u.sysname, u.release);
-	else
-		snprintf(ret->kernel, sizeof(ret->kernel), "unknown");
-	snprintf(ret->kvm, sizeof(ret->kvm), "%s", hardware ? hardware : "software");
-	ret->cpus = cpus > 0 ? (unsigned)cpus : 1;
-	ret->date[0] = '\0';
-	if (gmtime_r(&now, &tm))
-		strftime(ret->date, sizeof(ret->date), "%Y-%m-%d %H:%M UTC", &tm);
-}
-
-void bench_host_print(const struct bench_host *h, FILE *out)
-{
-	fprintf(out, "%s, %u CPUs; %s; KVM: %s\nvmm " VMM_VERSION " (%s); %s\n", h->cpu, h->cpus, h->kernel, h->kvm,
-		VMM_COMMIT, h->date);
-}
-
-void bench_host_json(const struct bench_host *h, struct json *j)
-{
-	json_object(j, "host");
-	json_string(j, "cpu", h->cpu);
-	json_u64(j, "cpus", h->cpus);
-	json_string(j, "kernel", h->kernel);
-	json_string(j, "kvm", h->kvm);
-	json_string(j, "vmm", VMM_VERSION " (" VMM_COMMIT ")");
-	json_string(j, "date", h->date);
-	json_end(j);
-}
 
 int bench_write(const char *option, const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e)
 {
@@ -156,11 +95,6 @@ int bench_options(int argc, char **argv, const char *name, struct subset_option 
 	if (r == 0 && nr)
 		r = err_set(e, -EINVAL, "%.200s: belongs to no option", words[0]);
 	return r == 0 ? bench_check_files(subset, NULL, 0, e) : r;
-}
-
-void bench_host_line(const struct bench_host *h, char *buf, size_t size)
-{
-	snprintf(buf, size, "%s; %s; KVM: %s; %s", h->cpu, h->kernel, h->kvm, h->date);
 }
 
 /* Figures that could not be written are not there. */

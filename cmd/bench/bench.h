@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
+#include "cmd/bench/host.h"
 #include "cmd/options/command_info.h"
 #include "vmm/base/err.h"
-#include "vmm/base/json.h"
 
 /* X(name, half a line for the list) */
 #define BENCHES(X)                                                                                                     \
@@ -26,27 +26,6 @@
 #define X(name, help) int bench_##name(int argc, char **argv);
 BENCHES(X)
 #undef X
-
-/** struct bench_host - what a figure is worthless without; texts are owned by the struct */
-struct bench_host {
-	char cpu[128];
-	char kernel[128];
-	char kvm[128];
-	char date[32];
-	unsigned cpus;
-};
-
-/** bench_host_read() - fill it; what cannot be found is "unknown" */
-void bench_host_read(struct bench_host *ret);
-
-/** bench_host_print() - two lines in front of a table */
-void bench_host_print(const struct bench_host *h, FILE *out);
-
-/** bench_host_json() - as the object "host" */
-void bench_host_json(const struct bench_host *h, struct json *j);
-
-/** bench_host_line() - all of it in one line, for a picture; up to @size bytes of @buf */
-void bench_host_line(const struct bench_host *h, char *buf, size_t size);
 
 /**
  * bench_options() - subset_parse() for a benchmark that takes options and nothing else

@@ -22,6 +22,7 @@
 #include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
 #include "vmm/base/outcome.h"
+#include "vmm/base/text.h"
 
 static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
@@ -99,6 +100,42 @@ static int other_command(struct bench_session *s, const char *text, struct err *
 	return 0;
 }
 
+static int check_name(const char *option, const char *name, struct err *e)
+{
+	const char *at = name;
+	int n = 0;
+
+	for (int length; *at; at += length, n++) {
+		length = text_length(at);
+		if (!length || text_is_hidden(text_value(at, length)))
+			return err_set(e, -EINVAL, "--%s: not a name: it has what cannot be printed", option);
+	}
+	return n && n <= BENCH_NAME_MAX
+		? 0
+		: err_set(e, -EINVAL, "--%s: not a name of 1 to %d characters", option, BENCH_NAME_MAX);
+}
+
+/* Of the rows: as given, else by the programs; two of one name would be no names. */
+static int name_sides(struct bench_session *s, const struct subset_option *p, struct err *e)
+{
+	const char *other = s->program[BENCH_OTHER] ? strrchr(s->program[BENCH_OTHER], '/') : NULL;
+	int r = 0;
+
+	if (p[VERSUS_NAME].given && !p[VERSUS].given)
+		return err_set(e, -EINVAL, "--versus-name: of what? --versus 'CMD' says it");
+	s->side[BENCH_OURS].name = p[NAME].given ? p[NAME].value.text : "vmm";
+	s->side[BENCH_OTHER].name = p[VERSUS_NAME].given ? p[VERSUS_NAME].value.text : other ? other + 1 : "versus";
+	if (!p[VERSUS_NAME].given &&
+		(check_name("", s->side[BENCH_OTHER].name, NULL) < 0 ||
+			!strcmp(s->side[BENCH_OTHER].name, s->side[BENCH_OURS].name)))
+		s->side[BENCH_OTHER].name = "versus";
+	for (unsigned i = 0; r == 0 && i < s->nr_sides; i++)
+		r = check_name(i == BENCH_OURS ? "name" : "versus-name", s->side[i].name, e);
+	return r == 0 && s->nr_sides > 1 && !strcmp(s->side[0].name, s->side[1].name)
+		? err_set(e, -EINVAL, "both commands are named '%.100s'", s->side[0].name)
+		: r;
+}
+
 static bool is_command(const char *word)
 {
 #define X(name, help) || !strcmp(word, #name)
@@ -121,6 +158,7 @@ static int configure(
 	s->timeout_ns = p[TIMEOUT].value.n;
 	s->json = p[JSON].value.text;
 	s->csv = p[CSV].value.text;
+	s->svg = p[SVG].value.text;
 	s->marker = p[MARKER].value.text;
 	if (s->marker && (!*s->marker || strlen(s->marker) >= BENCH_LINE_MAX || strpbrk(s->marker, "\r\n")))
 		return err_set(e, -EINVAL, "--marker: not a text of 1 to %d bytes on one line", BENCH_LINE_MAX - 1);
@@ -151,7 +189,9 @@ static int configure(
 			return r;
 	}
 	r = own_command(s, words, nr, e);
-	return r == 0 && p[VERSUS].given ? other_command(s, p[VERSUS].value.text, e) : r;
+	if (r == 0 && p[VERSUS].given)
+		r = other_command(s, p[VERSUS].value.text, e);
+	return r == 0 ? name_sides(s, p, e) : r;
 }
 
 /* --- Running -------------------------------------------------------------------------------------------------- */
@@ -244,7 +284,7 @@ static void progress(const struct bench_session *s, unsigned turn)
 		fprintf(stderr, "\r\033[Krun %u of %u", turn - s->warmup + 1, s->runs);
 	for (unsigned i = 0; i < s->nr_sides; i++)
 		if (s->side[i].nr)
-			fprintf(stderr, "  %s %.1f ms", i == BENCH_OURS ? "vmm" : "versus",
+			fprintf(stderr, "  %s %.1f ms", s->side[i].name,
 				s->side[i].sample[BENCH_MARKER][s->side[i].nr - 1]);
 	if (ours->missed)
 		fprintf(stderr, "  (%u missed)", ours->missed);
@@ -306,7 +346,7 @@ int bench_boot(int argc, char **argv)
 	CLEANUP(session_destroy) struct bench_session s = {.wake_fd = -1, .err_fd = -1, .nr_sides = 1};
 	struct err e = {};
 	size_t nr = 0;
-	int r, regressed;
+	int r, status;
 
 	r = words ? subset_parse(argc, argv, "bench boot", subset, words, &nr, &e)
 		  : err_set(&e, -ENOMEM, "out of memory");
@@ -318,6 +358,9 @@ int bench_boot(int argc, char **argv)
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;
 	}
+	bench_host_read(&s.host);
+	bench_host_print(&s.host, stdout);
+	bench_print_commands(&s, stdout);
 	r = set_up(&s, &e);
 	if (r == 0)
 		r = run_all(&s, &e);
@@ -325,8 +368,10 @@ int bench_boot(int argc, char **argv)
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return err_exit_status(&e);
 	}
+	putchar('\n');
 	bench_print(&s, stdout);
-	regressed = bench_judge(&s, stdout);
+	bench_host_end(&s.host, stdout);
+	status = bench_judge(&s, stdout);
 	if (r == 0)
 		r = bench_save(&s, &e);
 	if (r == -EINTR)
@@ -335,9 +380,9 @@ int bench_boot(int argc, char **argv)
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return err_exit_status(&e);
 	}
-	if (regressed)
-		return EXIT_REGRESSION;
+	if (status == EXIT_REGRESSION)
+		return status;
 	return s.side[BENCH_OURS].missed || s.side[BENCH_OTHER].missed
 		? verdict_exit_status(&(struct verdict){.outcome = OUTCOME_TIMEOUT})
-		: 0;
+		: status;
 }

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "cmd/bench/bench.h"
-#include "cmd/bench/noise.h"
+#include "cmd/bench/table.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/bench/exit_costs.h"
@@ -17,7 +17,6 @@
 /** struct report - all that was measured */
 struct report {
 	struct bench_host host;
-	struct noise noise;
 	struct kvm kvm;
 	struct exit_costs *exits;
 	bool locked;
@@ -36,48 +35,70 @@ static void report_destroy(struct report *p)
 static void print_count(int64_t n)
 {
 	if (n < 0)
-		printf(" %9s", "-");
+		printf("%9s", "-");
 	else
-		printf(" %9lld", (long long)n);
+		printf("%9lld", (long long)n);
+}
+
+static void print_path(const struct exit_costs_row *row)
+{
+	printf("%-19s %-11s %-6s", exit_costs_from_name(row->from), row->name, exit_costs_answer_name(row->answer));
 }
 
 static void print_row(const struct report *p, const struct exit_costs_row *row)
 {
+	static const char *const heads[] = {"    ", "    cannot run here: ", "    another path: "};
 	const struct stats *c = &row->cycles;
 
-	printf("%-20s %-11s %-6s ", exit_costs_from_name(row->from), row->name, exit_costs_answer_name(row->answer));
+	print_path(row);
 	if (row->state == EXIT_COSTS_CANNOT) {
-		printf("cannot run here: %s\n", row->words.text);
+		fputc('\n', stdout);
 	} else {
-		printf("%9.0f %9.0f %9.0f %9.0f %9.0f ", c->min, c->median, c->p90, c->p99, c->p999);
+		bench_cell(stdout, 8, 0, c->min);
+		bench_cell(stdout, 8, 0, c->median);
+		bench_cell(stdout, 8, 0, c->p90);
+		bench_cell(stdout, 9, 0, c->p99);
 		if (p->khz)
-			printf("%10.1f", c->median * 1e6 / p->khz);
+			printf("%8.0f\n", c->median * 1e6 / p->khz);
 		else
-			printf("%10s", "-");
-		print_count(row->kvm_exits);
-		print_count(row->traced);
-		printf(" %9llu  %s\n", (unsigned long long)row->returns, row->clock);
-		if (row->words.text[0])
-			printf("    %s%s\n", row->state == EXIT_COSTS_OTHER_PATH ? "another path: " : "",
-				row->words.text);
+			printf("%8s\n", "-");
+		bench_outliers(stdout, 4, c, 0);
 	}
+	if (row->words.text[0])
+		bench_wrap(stdout, heads[row->state], 4, row->words.text);
 }
 
 static int measure(struct report *p, struct err *e)
 {
 	int r = 0;
 
-	printf("\ncycles of a round trip, the clock's own in it (rows \"nothing\"); %u iterations after %u to warm "
-	       "up\n",
+	printf("\ncycles of a round trip, the clock's own in it (rows \"nothing\");\n%u iterations after %u to warm "
+	       "up; ns: of the median\n",
 		p->iterations, p->warmup);
-	printf("%-20s %-11s %-6s %9s %9s %9s %9s %9s %10s %9s %9s %9s  %s\n", "from", "instruction", "by", "min",
-		"median", "p90", "p99", "p99.9", "median ns", "KVM exits", "traced", "returns", "clock");
+	printf("%-19s %-11s %-6s%8s%8s%8s%9s%8s\n", "from", "instruction", "by", "min", "median", "p90", "p99", "ns");
 	for (unsigned i = 0; r == 0 && i < exit_costs_rows(); i++) {
 		r = exit_costs_measure(p->exits, i, p->warmup, p->iterations, &p->row[i], e);
 		if (r == 0)
 			print_row(p, &p->row[i]);
 	}
 	return r;
+}
+
+/* That each took the path that its row says. */
+static void print_proofs(const struct report *p)
+{
+	printf("\nthe path of each, in counts of exits; returns: of KVM_RUN\n%-19s %-11s %-6s%9s%9s%9s  %s\n", "from",
+		"instruction", "by", "KVM exits", "traced", "returns", "clock");
+	for (unsigned i = 0; i < exit_costs_rows(); i++) {
+		const struct exit_costs_row *row = &p->row[i];
+
+		if (row->state == EXIT_COSTS_CANNOT)
+			continue;
+		print_path(row);
+		print_count(row->kvm_exits);
+		print_count(row->traced);
+		printf("%9llu  %s\n", (unsigned long long)row->returns, row->clock);
+	}
 }
 
 /* It ran, and what it timed is out of the guest: its histogram is worth a look. */
@@ -102,7 +123,7 @@ static void print_histograms(const struct report *p)
 		if (!leaves(row))
 			continue;
 		row_title(row, title, sizeof(title));
-		printf("\n%s: cycles, and how many took so many\n", title);
+		printf("\n%s: cycles, and samples\n", title);
 		histogram_print(&row->histogram, stdout, 2);
 	}
 }
@@ -128,7 +149,7 @@ static void row_json(struct json *j, const struct report *p, const struct exit_c
 	json_string(j, "note", row->words.text[0] && row->state == EXIT_COSTS_OK ? row->words.text : NULL);
 	if (row->state != EXIT_COSTS_CANNOT) {
 		json_string(j, "clock", row->clock);
-		stats_json(j, "cycles", &row->cycles);
+		stats_json(j, "cycles", &row->cycles, "cycles");
 		if (p->khz)
 			json_double(j, "median_ns", row->cycles.median * 1e6 / p->khz);
 		histogram_json(j, "histogram", &row->histogram);
@@ -146,9 +167,7 @@ static void write_json(FILE *out, void *arg)
 
 	json_begin(&j, out);
 	json_object(&j, NULL);
-	json_string(&j, "bench", "exits");
-	bench_host_json(&p->host, &j);
-	noise_json(&p->noise, &j);
+	bench_host_json(&p->host, "exits", p->kvm.api, &j);
 	json_bool(&j, "memory_locked", p->locked);
 	json_u64(&j, "tsc_khz", p->khz);
 	json_u64(&j, "warmup", p->warmup);
@@ -177,7 +196,7 @@ static void draw_row(FILE *out, size_t i, void *arg)
 
 	row_title(row, title, sizeof(title));
 	bench_host_line(host, subtitle, sizeof(subtitle));
-	svg_histogram(out, title, subtitle, "cycles of a round trip", &row->histogram);
+	svg_histogram(out, title, subtitle, "cycles of a round trip", 0, &row->histogram);
 }
 
 static void write_svg(FILE *out, void *arg)
@@ -233,10 +252,8 @@ int bench_exits(int argc, char **argv)
 	p.iterations = (unsigned)subset[ITERATIONS].value.n;
 	p.warmup = (unsigned)subset[WARMUP].value.n;
 	bench_host_read(&p.host);
-	bench_host_print(&p.host, stdout);
-	noise_read(subset[PIN].given ? (int)subset[PIN].value.n : -1, &p.noise);
 	p.locked = mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
-	noise_print(&p.noise, stdout);
+	bench_host_print(&p.host, stdout);
 	printf("%c %-14s %s\n", p.locked ? ' ' : '!', "memory",
 		p.locked ? "locked" : "not locked: ulimit -l is too small");
 	r = kvm_open(NULL, &p.kvm, &e);
@@ -246,10 +263,13 @@ int bench_exits(int argc, char **argv)
 		p.khz = exit_costs_khz(p.exits);
 		r = measure(&p, &e);
 	}
-	if (r == 0)
+	if (r == 0) {
+		print_proofs(&p);
 		print_histograms(&p);
-	if (r == 0)
+		putchar('\n');
+		bench_host_end(&p.host, stdout);
 		r = bench_files(&subset[JSON], write_json, &subset[SVG], write_svg, &p, &e);
+	}
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return err_exit_status(&e);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "cmd/bench/bench.h"
+#include "cmd/bench/table.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/svg.h"
 #include "vmm/base/units.h"
@@ -20,9 +21,9 @@
 static const char *const reset_names[] = {
 	[RESET_NONE] = "run again, no reset",
 	[RESET_CLEAR] = "memory written with zeroes",
-	[RESET_DISCARD] = "memory given back (MADV_DONTNEED)",
-	[RESET_DIRTY] = "dirty pages only (dirty log)",
-	[RESET_RING] = "dirty pages only (dirty ring)",
+	[RESET_DISCARD] = "memory given back to the host",
+	[RESET_DIRTY] = "dirty pages only, by the log",
+	[RESET_RING] = "dirty pages only, by the ring",
 };
 
 static const char *const reset_keys[] = {[RESET_NONE] = "none",
@@ -66,17 +67,28 @@ static double ratio(const struct lifecycle_pair *p)
 	return floor > 0 ? p->who[LIFECYCLE_OURS].median / floor : 0;
 }
 
+#define NAME   29 /* where figures begin */
+#define PLACES 1
+
 static void print_pair(const char *what, const struct lifecycle_pair *p)
 {
 	const struct stats *o = &p->who[LIFECYCLE_OURS], *f = &p->who[LIFECYCLE_FLOOR];
+	int places = stats_places(o, PLACES);
 
-	printf("%-36s %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %7.2f\n", what, o->min, o->median, o->p90, o->p99, o->p999,
-		f->median, ratio(p));
+	bench_name(stdout, NAME, what);
+	bench_cell(stdout, 9, places, o->min);
+	bench_cell(stdout, 9, places, o->median);
+	bench_cell(stdout, 9, places, o->p90);
+	bench_cell(stdout, 9, places, o->p99);
+	bench_cell(stdout, 9, stats_places(f, PLACES), f->median);
+	printf("%6.2f\n", ratio(p));
+	bench_outliers(stdout, 4, o, places);
 }
 
 static void print_heading(const char *what)
 {
-	printf("\n%-36s %9s %9s %9s %9s %9s %9s %7s\n", what, "min", "median", "p90", "p99", "p99.9", "floor", "ratio");
+	printf("\n%s\n%-*s%9s%9s%9s%9s%9s%6s\n", what, NAME, "us per guest", "min", "median", "p90", "p99", "floor",
+		"ratio");
 }
 
 /* As far as the host lets us: two files for each guest. */
@@ -115,8 +127,8 @@ static int measure_cycles(struct report *p, struct err *e)
 	char what[64], size[UNITS_TEXT_MAX];
 	int r;
 
-	printf("\nus per guest; floor: the same ioctls in a bare loop (median); ratio: ours over floor\n");
-	print_heading("create + run + close");
+	snprintf(what, sizeof(what), "create + run + close, %u of each", p->count);
+	print_heading(what);
 	r = lifecycle_cycles(&p->kvm, 0, p->count, &p->cycle[0], e);
 	if (r < 0)
 		return r;
@@ -134,14 +146,19 @@ static void add_row(const struct lifecycle_row *row, void *arg)
 	struct report *p = arg;
 
 	p->rows[p->nr_rows++] = *row;
-	printf("%8u %10.3f %12.1f %12.1f %12.1f %12.1f %7.2f %9u\n", row->alive, (double)row->elapsed_ns / 1e9,
-		row->pair.who[LIFECYCLE_OURS].median, row->pair.who[LIFECYCLE_OURS].p99,
-		row->pair.who[LIFECYCLE_FLOOR].median, row->pair.who[LIFECYCLE_FLOOR].p99, ratio(&row->pair),
-		row->threads);
+	printf("%8u%10.3f", row->alive, (double)row->elapsed_ns / 1e9);
+	for (unsigned who = 0; who < LIFECYCLE_WHOS; who++) {
+		const struct stats *s = &row->pair.who[who];
+
+		bench_cell(stdout, 11, stats_places(s, PLACES), s->median);
+		bench_cell(stdout, 11, stats_places(s, PLACES), s->p99);
+	}
+	printf("%7.2f%9u\n", ratio(&row->pair), row->threads);
 }
 
 static int measure_alive(struct report *p, struct err *e)
 {
+	char ended[64];
 	int r;
 
 	if (!p->alive_wanted)
@@ -149,16 +166,16 @@ static int measure_alive(struct report *p, struct err *e)
 	p->rows = calloc(p->alive_wanted / ALIVE_STEP + 1, sizeof(*p->rows));
 	if (!p->rows)
 		return err_sys(e, -ENOMEM, "cannot set up");
-	printf("\nalive at once, sharing memory: create + run, us per guest in each %d; every other guest is the "
-	       "floor's\n",
-		ALIVE_STEP);
-	printf("%8s %10s %12s %12s %12s %12s %7s %9s\n", "alive", "seconds", "median", "p99", "floor", "floor p99",
-		"ratio", "threads");
+	printf("\nalive at once, sharing memory: create + run, us per guest in each %d;\n"
+	       "every other guest is the floor's\n%8s%10s%11s%11s%11s%11s%7s%9s\n",
+		ALIVE_STEP, "alive", "seconds", "median", "p99", "floor", "floor p99", "ratio", "threads");
 	r = lifecycle_alive(&p->kvm, p->alive_wanted, ALIVE_STEP, add_row, p, &p->alive, &p->limit, &p->close_ns, e);
 	if (r < 0)
 		return r;
-	if (p->alive < p->alive_wanted)
-		printf("ended at %u of %u: %s\n", p->alive, p->alive_wanted, p->limit.text);
+	if (p->alive < p->alive_wanted) {
+		snprintf(ended, sizeof(ended), "ended at %u of %u: ", p->alive, p->alive_wanted);
+		bench_wrap(stdout, ended, 4, p->limit.text);
+	}
 	printf("closing all %u, %u at a time, took %.3f s\n", p->alive, MIN(LIFECYCLE_CLOSERS, p->alive),
 		(double)p->close_ns / 1e9);
 	return 0;
@@ -181,7 +198,8 @@ static int measure_rounds(struct report *p, struct err *e)
 		r = lifecycle_rounds(&p->kvm, (enum lifecycle_reset)reset, p->mem_bytes, p->round_count[reset],
 			p->rounds, &p->round[reset], e);
 		if (r == -EOPNOTSUPP) {
-			printf("%-36s cannot run here: %s\n", reset_names[reset], e->text);
+			printf("%s\n", reset_names[reset]);
+			bench_wrap(stdout, "    cannot run here: ", 4, e->text);
 			p->round_count[reset] = 0;
 			continue;
 		}
@@ -197,7 +215,7 @@ static int measure_rounds(struct report *p, struct err *e)
 	printf("above a run without reset: clearing %.1f us, dirty pages %.1f us", clear, dirty);
 	if (dirty > 0 && clear > dirty)
 		printf(", %.0f times less", clear / dirty);
-	printf("\n");
+	printf("\nfloor: the same ioctls in a bare loop, in turns with vmm;\nratio: vmm / floor, of medians\n");
 	return 0;
 }
 
@@ -206,8 +224,8 @@ static int measure_rounds(struct report *p, struct err *e)
 static void pair_json(struct json *j, const char *key, const struct lifecycle_pair *p)
 {
 	json_object(j, key);
-	stats_json(j, "ours", &p->who[LIFECYCLE_OURS]);
-	stats_json(j, "floor", &p->who[LIFECYCLE_FLOOR]);
+	stats_json(j, "ours", &p->who[LIFECYCLE_OURS], "us");
+	stats_json(j, "floor", &p->who[LIFECYCLE_FLOOR], "us");
 	json_double(j, "ratio", ratio(p));
 	json_end(j);
 }
@@ -219,9 +237,7 @@ static void write_json(FILE *out, void *arg)
 
 	json_begin(&j, out);
 	json_object(&j, NULL);
-	json_string(&j, "bench", "lifecycle");
-	json_string(&j, "unit", "us per guest");
-	bench_host_json(&p->host, &j);
+	bench_host_json(&p->host, "lifecycle", p->kvm.api, &j);
 	json_u64(&j, "guest_memory_bytes", p->mem_bytes);
 	json_u64(&j, "count", p->count);
 	json_u64(&j, "rounds", p->rounds);
@@ -257,12 +273,9 @@ static void write_json(FILE *out, void *arg)
 	json_finish(&j);
 }
 
-/* Figure M: guests alive at once, and the seconds it took to have them. */
+/* Guests alive at once, and the seconds it took to have them. */
 static void write_svg(FILE *out, void *arg)
 {
-	static const double m_x[] = {1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000, 11000, 12000, 13000};
-	static const double m_y[] = {
-		0.311, 0.650, 0.998, 1.342, 1.763, 2.099, 2.515, 3.049, 3.641, 4.249, 4.825, 5.192, 5.957};
 	const struct report *p = arg;
 	double *v = calloc(3 * (p->nr_rows + 1), sizeof(*v));
 	double *x = v, *total = v ? v + p->nr_rows + 1 : NULL, *floor = v ? total + p->nr_rows + 1 : NULL;
@@ -272,7 +285,7 @@ static void write_svg(FILE *out, void *arg)
 		.subtitle = subtitle,
 		.x_label = "guests alive",
 		.y_label = "seconds",
-		.nr = 3,
+		.nr = 2,
 	};
 
 	if (!v)
@@ -289,10 +302,6 @@ static void write_svg(FILE *out, void *arg)
 	plot.series[0] = (struct svg_series){.name = "vmm", .x = x, .y = total, .nr = p->nr_rows + 1};
 	plot.series[1] = (struct svg_series){
 		.name = "the same ioctls in a bare loop", .x = x, .y = floor, .nr = p->nr_rows + 1, .dashed = true};
-	plot.series[2] = (struct svg_series){.name = "published: the smallest KVM guest, another machine",
-		.x = m_x,
-		.y = m_y,
-		.nr = ARRAY_SIZE(m_x)};
 	svg_plot(out, &plot);
 	free(v);
 }
@@ -324,6 +333,8 @@ int bench_lifecycle(int argc, char **argv)
 		r = measure_alive(&p, &e);
 	if (r == 0)
 		r = measure_rounds(&p, &e);
+	if (r == 0)
+		bench_host_end(&p.host, stdout);
 	if (r == 0)
 		r = bench_files(&subset[JSON], write_json, &subset[SVG], write_svg, &p, &e);
 	if (r < 0) {

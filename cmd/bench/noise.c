@@ -3,10 +3,14 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
 static void PRINTF(4, 5) add(struct noise *s, const char *name, bool poor, const char *fmt, ...)
@@ -101,20 +105,92 @@ static void add_irqs(struct noise *s, int cpu)
 	add(s, "IRQ affinity", here > 0, "%u of %u interrupts may come to this CPU", here, all);
 }
 
-static void add_steal(struct noise *s)
+struct noise_span noise_now(void)
 {
-	unsigned long long v[8] = {0}, sum = 0;
+	/* proc(5): user, nice, system, idle, iowait, irq, softirq, steal; what guests run is in user and nice. */
+	unsigned long long v[8] = {0};
+	long ticks = sysconf(_SC_CLK_TCK);
+	struct noise_span s = {0};
+	struct rusage u[2];
 	char line[256];
 
-	if (!read_line("/proc/stat", line, sizeof(line)) ||
+	if (ticks <= 0 || !read_line("/proc/stat", line, sizeof(line)) ||
 		sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5],
-			&v[6], &v[7]) != 8) {
-		add(s, "steal", false, "unknown");
-		return;
-	}
+			&v[6], &v[7]) != 8)
+		return s;
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
-		sum += v[i];
-	add(s, "steal", v[7] > 0, "%.2f%% of all time since boot", sum ? 100.0 * (double)v[7] / (double)sum : 0.0);
+		s.all += v[i] * (NSEC_PER_SEC / (uint64_t)ticks);
+	s.steal = v[7] * (NSEC_PER_SEC / (uint64_t)ticks);
+	s.busy = s.all - s.steal - (v[3] + v[4]) * (NSEC_PER_SEC / (uint64_t)ticks);
+	getrusage(RUSAGE_SELF, &u[0]);
+	getrusage(RUSAGE_CHILDREN, &u[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(u); i++)
+		s.own += ((uint64_t)u[i].ru_utime.tv_sec + (uint64_t)u[i].ru_stime.tv_sec) * NSEC_PER_SEC +
+			((uint64_t)u[i].ru_utime.tv_usec + (uint64_t)u[i].ru_stime.tv_usec) * NSEC_PER_USEC;
+	return s;
+}
+
+struct noise_span noise_since(const struct noise_span *then)
+{
+	struct noise_span s = noise_now();
+
+	/* A reading that failed, or a clock that went back, is no while at all. */
+	if (!s.all || !then->all || s.all < then->all || s.steal < then->steal || s.busy < then->busy)
+		return (struct noise_span){0};
+	return (struct noise_span){
+		.all = s.all - then->all,
+		.busy = s.busy - then->busy,
+		.steal = s.steal - then->steal,
+		.own = s.own - then->own,
+	};
+}
+
+/* Figures are in ticks of 10 ms as a rule: from a second on they are worth telling. */
+#define SPAN_MIN NSEC_PER_SEC
+
+bool noise_shares(const struct noise_span *s, double *ret_others, double *ret_steal)
+{
+	if (s->all < SPAN_MIN)
+		return false;
+	*ret_others = s->busy > s->own ? 100.0 * (double)(s->busy - s->own) / (double)s->all : 0;
+	*ret_steal = 100.0 * (double)s->steal / (double)s->all;
+	return true;
+}
+
+static void add_steal(struct noise *s)
+{
+	struct noise_span now = noise_now();
+
+	if (now.all)
+		add(s, "steal", now.steal > 0, "%.2f %% of all time since boot",
+			100.0 * (double)now.steal / (double)now.all);
+	else
+		add(s, "steal", false, "unknown");
+}
+
+static void add_load(struct noise *s)
+{
+	char line[96];
+	double load[3];
+
+	if (read_line("/proc/loadavg", line, sizeof(line)) &&
+		sscanf(line, "%lf %lf %lf", &load[0], &load[1], &load[2]) == 3)
+		add(s, "load", load[0] > 0.5, "%.2f, %.2f, %.2f in the last 1, 5, 15 minutes", load[0], load[1],
+			load[2]);
+	else
+		add(s, "load", false, "unknown");
+}
+
+int noise_cpu(void)
+{
+	cpu_set_t set;
+	int cpu = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) != 1)
+		return -1;
+	while (!CPU_ISSET(cpu, &set))
+		cpu++;
+	return cpu;
 }
 
 static void add_turbo(struct noise *s)
@@ -135,7 +211,7 @@ void noise_read(int cpu, struct noise *ret)
 	struct noise s = {.nr = 0};
 
 	if (cpu < 0)
-		add(&s, "pinned", true, "no: --pin CPU does");
+		add(&s, "pinned", true, "no; `taskset -c CPU` does it, and --pin of exits");
 	else
 		add(&s, "pinned", false, "to CPU %d", cpu);
 	add_list(&s, "isolcpus", "/sys/devices/system/cpu/isolated", cpu);
@@ -154,8 +230,7 @@ void noise_read(int cpu, struct noise *ret)
 	else
 		add(&s, "SMT siblings", false, "unknown");
 	add_steal(&s);
-	if (read_line("/proc/loadavg", line, sizeof(line)))
-		add(&s, "load", strtod(line, NULL) > 0.5, "%s", line);
+	add_load(&s);
 	*ret = s;
 }
 
@@ -167,7 +242,7 @@ void noise_print(const struct noise *s, FILE *out)
 
 void noise_json(const struct noise *s, struct json *j)
 {
-	json_array(j, "isolation");
+	json_array(j, "disturbance");
 	for (size_t i = 0; i < s->nr; i++) {
 		json_object(j, NULL);
 		json_string(j, "name", s->item[i].name);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/bench/table.h"
 #include "cmd/report/report.h"
 #include "vmm/base/stats.h"
 #include "vmm/base/util.h"
@@ -82,14 +83,13 @@ void bench_phases_print(const struct bench_phases *p, FILE *out)
 {
 	if (!p->runs)
 		return;
-	fprintf(out, "%-26s %9s %9s %9s %9s %9s %9s\n", "phase, ms", "min", "median", "p90", "p99", "max", "spread");
+	bench_head(out, "phase, ms");
 	for (size_t i = 0; i < p->nr_rows; i++) {
 		const struct bench_phase *row = &p->row[i];
 		struct stats st = stats_of(row->sample, row->nr);
 
 		if (row->nr == p->runs)
-			fprintf(out, "  %-24s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n", row->label, st.min, st.median,
-				st.p90, st.p99, st.max, st.spread);
+			bench_row(out, 1, row->label, &st);
 	}
 }
 
@@ -100,7 +100,7 @@ void bench_phases_json(const struct bench_phases *p, struct json *j)
 		struct stats st = stats_of(p->row[i].sample, p->row[i].nr);
 
 		if (p->row[i].nr == p->runs)
-			stats_json(j, p->row[i].name, &st);
+			stats_json(j, p->row[i].name, &st, "ms");
 	}
 	json_end(j);
 }

@@ -5,6 +5,7 @@
 
 #include "vmm/base/assert.h"
 #include "vmm/base/stats.h"
+#include "vmm/base/util.h"
 
 #define CONFIDENCE 0.95
 #define RESAMPLES  2000
@@ -89,6 +90,20 @@ struct ratio ratio_unpaired(double *a, size_t nr_a, double *b, size_t nr_b, doub
 		.value = sa.median / sb.median,
 		.lo = stats_percentile(ratio, RESAMPLES, 100 * (1 - CONFIDENCE) / 2),
 		.hi = stats_percentile(ratio, RESAMPLES, 100 * (1 + CONFIDENCE) / 2),
-		.confidence = CONFIDENCE,
+		.confidence = MIN(CONFIDENCE, sign_confidence(nr_a, 1) * sign_confidence(nr_b, 1)),
 	};
+}
+
+enum ratio_verdict ratio_judge(const struct ratio *r, double limit)
+{
+	if (r->confidence < CONFIDENCE || (r->lo <= limit && limit < r->hi))
+		return RATIO_UNDECIDED;
+	return r->lo > limit ? RATIO_ABOVE : RATIO_WITHIN;
+}
+
+const char *ratio_verdict_name(enum ratio_verdict v)
+{
+	static const char *const names[] = {"within", "undecided", "above"};
+
+	return names[v];
 }

@@ -11,7 +11,7 @@
  * struct ratio - a ratio and its interval
  * @value: the middle
  * @lo, @hi: the interval
- * @confidence: that it holds the true middle, 0 to 1. At least 0.95, but for paired ratios of too few pairs.
+ * @confidence: that it holds the true middle, 0 to 1. At least 0.95, but for too few runs.
  */
 struct ratio {
 	double value;
@@ -19,6 +19,15 @@ struct ratio {
 	double hi;
 	double confidence;
 };
+
+/** enum ratio_verdict - of a ratio and a limit: on which side of it the whole interval is */
+enum ratio_verdict { RATIO_WITHIN, RATIO_UNDECIDED, RATIO_ABOVE };
+
+/** ratio_judge() - undecided: the interval holds @limit, or is not sure enough */
+enum ratio_verdict ratio_judge(const struct ratio *r, double limit);
+
+/** ratio_verdict_name() - "within", "undecided", "above" */
+const char *ratio_verdict_name(enum ratio_verdict v);
 
 /**
  * ratio_paired() - of runs that took turns: the median of the ratios of the pairs
@@ -36,7 +45,8 @@ struct ratio ratio_paired(const double *a, const double *b, double *scratch, siz
  * @a, @b: @nr_a and @nr_b of them, at least 1, above 0; sorted on return
  * @scratch: the larger of @nr_a and @nr_b
  *
- * The interval is a percentile bootstrap of 2,000 resamples, with random numbers that are the same each time.
+ * The interval is a percentile bootstrap of 2,000 resamples, with random numbers that are the same each time. It never
+ * leaves the range of what was measured: with fewer than seven of each @confidence is that of the range.
  */
 struct ratio ratio_unpaired(double *a, size_t nr_a, double *b, size_t nr_b, double *scratch);
 

@@ -7,25 +7,29 @@
 #include "cmd/bench/bench.h"
 #include "cmd/bench/boot.h"
 #include "cmd/bench/ratio.h"
+#include "cmd/bench/table.h"
 #include "vmm/base/assert.h"
 #include "vmm/base/file.h"
 #include "vmm/base/json.h"
+#include "vmm/base/outcome.h"
 #include "vmm/base/stats.h"
 
-#define SCHEMA           "vmm-bench-boot-1"
+#define SCHEMA_1         "vmm-bench-boot-1" /* until 0.1.0; ours was named "vmm" there */
+#define SCHEMA           "vmm-bench"
 #define BASELINE_MAX     (64 * MIB)
 #define BASELINE_SAMPLES 1000000
 
 static const struct {
 	const char *name;
+	const char *unit;
 	const char *title;
 } metrics[] = {
-#define X(id, name, title) [BENCH_##id] = {name, title},
+#define X(id, name, unit, title) [BENCH_##id] = {name, unit, title},
 	BENCH_METRICS_LIST(X)
 #undef X
 };
 
-static const char *const side_name[] = {[BENCH_OURS] = "vmm", [BENCH_OTHER] = "versus"};
+static const char *const side_key[] = {[BENCH_OURS] = "ours", [BENCH_OTHER] = "versus"};
 
 /* Every run of every side saw it. */
 static bool seen(const struct bench_session *s, enum bench_metric m)
@@ -81,10 +85,45 @@ static bool against_baseline(const struct bench_session *s, struct ratio *ret)
 
 /* --- For people ------------------------------------------------------------------------------------------------ */
 
+void bench_print_commands(const struct bench_session *s, FILE *out)
+{
+	for (unsigned i = 0; i < s->nr_sides; i++) {
+		size_t size = strlen(s->side[i].name) + 2;
+		CLEANUP_FREE char *text = NULL;
+
+		for (char **word = s->side[i].argv; *word; word++)
+			size += strlen(*word) + 3;
+		text = malloc(size);
+		if (!text)
+			return;
+		sprintf(text, "%s:", s->side[i].name);
+		for (char **word = s->side[i].argv; *word; word++) {
+			const char *quote = **word && !(*word)[strcspn(*word, " \t\n'\"\\")] ? "" : "'";
+
+			sprintf(text + strlen(text), " %s%s%s", quote, *word, quote);
+		}
+		bench_wrap(out, "", 4, text);
+	}
+}
+
+/* A ratio, of what, and how sure that is. */
+static void print_ratio(
+	FILE *out, int indent, const char *over, const char *under, const struct ratio *r, const char *how)
+{
+	int places = MAX(stats_width_places(r->hi - r->lo, 4), r->value < 10 ? 2 : 0);
+	char text[2 * BENCH_NAME_MAX * 4 + 160];
+
+	snprintf(text, sizeof(text), "%s / %s: %.*f, %.*f to %.*f with %.1f %% confidence%s", over, under, places,
+		r->value, places, r->lo, places, r->hi, 100 * r->confidence, how);
+	bench_wrap(out, indent ? "  " : "", indent + 2, text);
+}
+
 void bench_print(const struct bench_session *s, FILE *out)
 {
+	char text[BENCH_NAME_MAX * 4 + 160];
+
 	assert(s->nr_sides <= BENCH_SIDES);
-	fprintf(out, "%-12s %9s %9s %9s %9s %9s %9s\n", "", "min", "median", "p90", "p99", "max", "spread");
+	bench_head(out, "");
 	for (unsigned m = 0; m < BENCH_METRICS; m++) {
 		struct ratio r;
 
@@ -94,55 +133,73 @@ void bench_print(const struct bench_session *s, FILE *out)
 		for (unsigned i = 0; i < s->nr_sides; i++) {
 			struct stats st = sum_up(&s->side[i], m);
 
-			fprintf(out, "  %-10s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n", side_name[i], st.min, st.median,
-				st.p90, st.p99, st.max, st.spread);
+			bench_row(out, 2, s->side[i].name, &st);
 		}
 		if (paired(s, m, &r))
-			fprintf(out, "  ratio %.4f, %.4f to %.4f with %.1f %% confidence\n", r.value, r.lo, r.hi,
-				100 * r.confidence);
+			print_ratio(out, 2, s->side[BENCH_OURS].name, s->side[BENCH_OTHER].name, &r, "");
 	}
 	bench_phases_print(&s->phases, out);
-	fprintf(out, "%u of %u runs", s->side[BENCH_OURS].nr, s->runs);
-	if (s->nr_sides > 1)
-		fprintf(out, " in pairs, one after the other; ratio: median of the pairs, interval by sign test");
-	fprintf(out, "; spread: the width of the middle half\n");
+	snprintf(text, sizeof(text), "%u of %u runs%s; spread: the width of the middle half", s->side[BENCH_OURS].nr,
+		s->runs,
+		s->nr_sides > 1 ? " in pairs, one after the other; ratio: median of the pairs, interval by sign test"
+				: "");
+	bench_wrap(out, "", 2, text);
 	for (unsigned i = 0; i < s->nr_sides; i++)
-		if (s->side[i].missed)
-			fprintf(out, "%s: the time limit ran out in %u runs, which are not in the table\n",
-				side_name[i], s->side[i].missed);
+		if (s->side[i].missed) {
+			snprintf(text, sizeof(text),
+				"%s: the time limit ran out in %u runs, which are not in the table", s->side[i].name,
+				s->side[i].missed);
+			bench_wrap(out, "", 2, text);
+		}
 }
 
 static int judge(const struct bench_session *s, const char *what, const struct ratio *r, FILE *out)
 {
-	bool above = s->max_ratio > 0 && r->value > s->max_ratio, sure = r->lo > MIN(1.0, s->max_ratio);
+	static const int status[] = {
+		[RATIO_WITHIN] = 0, [RATIO_UNDECIDED] = EXIT_UNDECIDED, [RATIO_ABOVE] = EXIT_REGRESSION};
+	enum ratio_verdict v = ratio_judge(r, s->max_ratio);
+	char head[64], text[160];
 
 	if (s->max_ratio <= 0)
 		return 0;
-	fprintf(out, "%s: %.4f is %s --max-ratio %g%s\n", what, r->value, above ? "above" : "within", s->max_ratio,
-		above && !sure ? ", but by what its interval says that may be chance: no regression" : "");
-	return above && sure;
+	snprintf(head, sizeof(head), "%s: ", what);
+	if (v == RATIO_UNDECIDED)
+		snprintf(text, sizeof(text),
+			"undecided: the interval holds --max-ratio %g, or is no 95 %% sure; more runs "
+			"would tell",
+			s->max_ratio);
+	else
+		snprintf(text, sizeof(text), "all of the interval is %s --max-ratio %g", ratio_verdict_name(v),
+			s->max_ratio);
+	bench_wrap(out, head, 4, text);
+	return status[v];
+}
+
+/* A regression is worse than a doubt. */
+static int worse(int a, int b)
+{
+	return a == EXIT_REGRESSION || b == EXIT_REGRESSION ? EXIT_REGRESSION : MAX(a, b);
 }
 
 int bench_judge(const struct bench_session *s, FILE *out)
 {
-	int regressed = 0;
+	int status = 0;
 	struct ratio r;
+	char base[48];
 
 	if (s->nr_baseline && against_baseline(s, &r)) {
-		fprintf(out,
-			"ratio to the baseline's %zu runs: %.4f, %.4f to %.4f with %.1f %% confidence (bootstrap of "
-			"the medians)\n",
-			s->nr_baseline, r.value, r.lo, r.hi, 100 * r.confidence);
-		regressed |= judge(s, "to the baseline", &r, out);
+		snprintf(base, sizeof(base), "baseline of %zu runs", s->nr_baseline);
+		print_ratio(out, 0, s->side[BENCH_OURS].name, base, &r, ", by bootstrap of the medians");
+		status = judge(s, "to the baseline", &r, out);
 	}
 	if (paired(s, BENCH_MARKER, &r))
-		regressed |= judge(s, "to the other command", &r, out);
-	return regressed;
+		status = worse(status, judge(s, "to the other command", &r, out));
+	return status;
 }
 
 /* --- For programs ---------------------------------------------------------------------------------------------- */
 
-static void json_ratio(struct json *j, const char *key, const struct ratio *r, const char *method)
+static void json_ratio(struct json *j, const char *key, const struct ratio *r, const char *method, double limit)
 {
 	json_object(j, key);
 	json_double(j, "value", r->value);
@@ -150,6 +207,11 @@ static void json_ratio(struct json *j, const char *key, const struct ratio *r, c
 	json_double(j, "high", r->hi);
 	json_double(j, "confidence", r->confidence);
 	json_string(j, "method", method);
+	if (limit > 0)
+		json_double(j, "max_ratio", limit);
+	else
+		json_null(j, "max_ratio");
+	json_string(j, "verdict", limit > 0 ? ratio_verdict_name(ratio_judge(r, limit)) : NULL);
 	json_end(j);
 }
 
@@ -157,7 +219,8 @@ static void json_side(struct json *j, const struct bench_session *s, unsigned wh
 {
 	const struct bench_side *side = &s->side[which];
 
-	json_object(j, side_name[which]);
+	json_object(j, side_key[which]);
+	json_string(j, "name", side->name);
 	json_array(j, "command");
 	for (char **word = side->argv; *word; word++)
 		json_string(j, NULL, *word);
@@ -175,7 +238,7 @@ static void json_side(struct json *j, const struct bench_session *s, unsigned wh
 			char name[64];
 
 			snprintf(name, sizeof(name), "%s_stats", metrics[m].name);
-			stats_json(j, name, &st);
+			stats_json(j, name, &st, metrics[m].unit);
 		}
 	}
 	json_end(j);
@@ -184,15 +247,12 @@ static void json_side(struct json *j, const struct bench_session *s, unsigned wh
 static void write_json(FILE *out, void *arg)
 {
 	const struct bench_session *s = arg;
-	struct bench_host host;
 	struct ratio r;
 	struct json j;
 
-	bench_host_read(&host);
 	json_begin(&j, out);
 	json_object(&j, NULL);
-	json_string(&j, "schema", SCHEMA);
-	bench_host_json(&host, &j);
+	bench_host_json(&s->host, "boot", 0, &j);
 	json_string(&j, "marker", s->marker);
 	json_u64(&j, "runs", s->runs);
 	json_u64(&j, "warmup", s->warmup);
@@ -201,9 +261,9 @@ static void write_json(FILE *out, void *arg)
 	if (s->phases.path[0])
 		bench_phases_json(&s->phases, &j);
 	if (paired(s, BENCH_MARKER, &r))
-		json_ratio(&j, "ratio_to_versus", &r, "median of paired ratios, sign test");
+		json_ratio(&j, "ratio_to_versus", &r, "median of paired ratios, sign test", s->max_ratio);
 	if (s->nr_baseline && against_baseline(s, &r))
-		json_ratio(&j, "ratio_to_baseline", &r, "ratio of medians, percentile bootstrap");
+		json_ratio(&j, "ratio_to_baseline", &r, "ratio of medians, percentile bootstrap", s->max_ratio);
 	json_end(&j);
 	json_finish(&j);
 }
@@ -217,7 +277,7 @@ static void write_csv(FILE *out, void *arg)
 	fputc('\n', out);
 	for (unsigned k = 0; k < s->side[BENCH_OURS].nr; k++) {
 		for (unsigned i = 0; i < s->nr_sides; i++) {
-			fprintf(out, "%u,%s", k + 1, side_name[i]);
+			fprintf(out, "%u,%s", k + 1, side_key[i]);
 			for (unsigned m = 0; m < BENCH_METRICS; m++) {
 				double x = s->side[i].sample[m][k];
 
@@ -236,7 +296,9 @@ int bench_save(const struct bench_session *s, struct err *e)
 {
 	int r = s->json ? bench_write("--json", s->json, write_json, (void *)s, e) : 0;
 
-	return r == 0 && s->csv ? bench_write("--csv", s->csv, write_csv, (void *)s, e) : r;
+	if (r == 0 && s->csv)
+		r = bench_write("--csv", s->csv, write_csv, (void *)s, e);
+	return r == 0 && s->svg ? bench_write("--svg", s->svg, bench_draw, (void *)s, e) : r;
 }
 
 /* --- Reading one back ------------------------------------------------------------------------------------------ */
@@ -256,6 +318,13 @@ static const char *member(const char *text, const char *key)
 			return value + 1 + strspn(value + 1, " \t\r\n");
 	}
 	return NULL;
+}
+
+static bool is_text(const char *value, const char *want)
+{
+	size_t len = strlen(want);
+
+	return value && *value == '"' && !strncmp(value + 1, want, len) && value[1 + len] == '"';
 }
 
 static int read_whole(const char *path, char **ret, struct err *e)
@@ -279,14 +348,14 @@ int bench_baseline_read(const char *path, double **ret, size_t *ret_nr, struct e
 	CLEANUP_FREE double *samples = NULL;
 	size_t nr = 0, room = 0;
 	const char *at;
+	bool old;
 
 	if (read_whole(path, &text, e) < 0 || !text)
 		return -EINVAL;
-	at = member(text, "schema");
-	if (!at || strncmp(at, "\"" SCHEMA "\"", strlen("\"" SCHEMA "\"")))
+	old = is_text(member(text, "schema"), SCHEMA_1);
+	if (!old && !(is_text(member(text, "schema"), SCHEMA) && is_text(member(text, "bench"), "boot")))
 		return err_set(e, -EINVAL, "not a result of `vmm bench boot --json` (no schema " SCHEMA ")");
-	/* Ours comes first in the document. */
-	at = member(text, side_name[BENCH_OURS]);
+	at = member(text, old ? "vmm" : side_key[BENCH_OURS]);
 	at = at ? member(at, metrics[BENCH_MARKER].name) : NULL;
 	if (!at || *at++ != '[')
 		return err_set(e, -EINVAL, "it has no %s", metrics[BENCH_MARKER].name);

@@ -61,7 +61,7 @@ const struct command_info command_infos[] = {
 		.usage = "[OPTION...] -- KERNEL [OPTION OF vmm...]",
 		.text = "Repeats a boot, with exec as time zero, perhaps in turns with another command.",
 		.takes = bench_boot,
-		.ends = "0      done\n" ENDS_USAGE "40     slower than --max-ratio\n"
+		.ends = "0      done\n" ENDS_USAGE "40     slower than --max-ratio; 41: the runs do not tell whether\n"
 			"124    the time of a boot ran out\n" ENDS_FAILED,
 		.examples = "vmm bench boot --runs 20 -- vmlinux --initrd root.cpio\n"
 			    "vmm bench boot --baseline good.json --max-ratio 1.05 -- vmlinux\n",

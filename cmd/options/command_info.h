@@ -30,10 +30,13 @@
 	X(WARMUP, "warmup", "1", 0, 1000, 0)                                                                           \
 	X(MARKER, "marker", NULL, 0, 0, 0)                                                                             \
 	X(VERSUS, "versus", NULL, 0, 0, 0)                                                                             \
+	X(NAME, "name", NULL, 0, 0, 0)                                                                                 \
+	X(VERSUS_NAME, "versus-name", NULL, 0, 0, 0)                                                                   \
 	X(TIMEOUT, "timeout", "60s", 0, 0, 0)                                                                          \
 	X(PHASES, "phases", NULL, 0, 0, 0)                                                                             \
 	X(JSON, "json", NULL, 0, 0, 0)                                                                                 \
 	X(CSV, "csv", NULL, 0, 0, 0)                                                                                   \
+	X(SVG, "svg", NULL, 0, 0, 0)                                                                                   \
 	X(BASELINE, "baseline", NULL, 0, 0, 0)                                                                         \
 	X(MAX_RATIO, "max-ratio", NULL, 0, 0, 0)
 

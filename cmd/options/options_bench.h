@@ -35,11 +35,15 @@
 		BENCH_FILE("csv", "write every boot to a file", "boot: write a line for each boot to this file."),     \
 		BENCH_FILE("baseline", "compare with this earlier --json file",                                        \
 			"boot: compare with the boots in this file, which an earlier *--json* wrote."),                \
-		BENCH_TEXT("max-ratio", "R", "exit with 40 when slower than this",                                     \
+		BENCH_TEXT("name", "TEXT", "what the rows of vmm are named (vmm)",                                     \
+			"boot: the name of the rows of *vmm*, up to 64 characters; vmm unless told otherwise."),       \
+		BENCH_TEXT("versus-name", "TEXT", "what those of --versus are named",                                  \
+			"boot: the name of the rows of *--versus*; unless told otherwise its program's."),             \
+		BENCH_TEXT("max-ratio", "R", "exit with 40 when slower than this, 41 when undecided",                  \
 			"boot: exit with status 40 when the median is more than this many times that of *--baseline* " \
-			"or of *--versus*, as 1.05, and the interval of the ratio lies above 1, or above R where "     \
-			"that "                                                                                        \
-			"is less."),                                                                                   \
+			"or of *--versus*, as 1.05: when all of the ratio's interval is above R.\n"                    \
+			"When the interval holds R, or too few runs were made for a confidence of 95 %, the status "   \
+			"is 41: undecided."),                                                                          \
 	{                                                                                                              \
 		.name = "phases", .section = SECTION_BENCH, OPTION_SWITCH("off"),                                      \
 		.help = "a table of the phases of vmm's runs",                                                         \

@@ -42,7 +42,7 @@ ROOMS = {
     'vmm/bench': 'vmm/kvm boot',
     'cmd/options': 'vmm vmm/machine vmm/program vmm/report',
     'cmd/report': 'vmm/console vmm/report',
-    'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/program',
+    'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/check vmm/program',
     'cmd/gen': 'cmd/options vmm/cpuid vmm/program',
     'cmd': 'cmd/options cmd/report cmd/bench vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/debug/gdb vmm/machine '
            'vmm/machine/virtio vmm/program vmm/report security',

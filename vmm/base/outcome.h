@@ -58,7 +58,8 @@ enum detector {
 #define EXIT_USAGE           2
 #define EXIT_FAILED          125
 #define EXIT_DEBUG_TOO_LARGE 123
-#define EXIT_REGRESSION      40 /* of `vmm bench` alone; even, so that no guest can cause it */
+#define EXIT_REGRESSION      40 /* of `vmm bench boot` alone; even, so that no guest can cause it */
+#define EXIT_UNDECIDED       41 /* the same; nothing that is booted hands its status on */
 #define DEBUG_EXIT_MAX       61
 
 /**

@@ -33,6 +33,23 @@ double stats_percentile(const double *sorted, size_t nr, double percent)
 	return sorted[rank < 1 ? 0 : rank - 1];
 }
 
+/* A percentile that is not just the largest; @one_in: the share above it, as 10 for p90. */
+static double percentile(const double *sorted, size_t nr, double percent, size_t one_in)
+{
+	return nr < one_in ? __builtin_nan("") : stats_percentile(sorted, nr, percent);
+}
+
+/* Tukey's outer fences. Where the middle half is all the same there is no measure of what is far. */
+static void count_outliers(struct stats *s, const double *samples)
+{
+	s->below = s->p25 - 3 * s->spread;
+	s->above = s->p75 + 3 * s->spread;
+	for (size_t i = 0; i < s->nr && s->spread > 0; i++) {
+		s->low += samples[i] < s->below;
+		s->high += samples[i] > s->above;
+	}
+}
+
 struct stats stats_of(double *samples, size_t nr)
 {
 	struct stats s = {.nr = nr};
@@ -42,21 +59,39 @@ struct stats stats_of(double *samples, size_t nr)
 	qsort(samples, nr, sizeof(*samples), compare);
 	s.min = samples[0];
 	s.max = samples[nr - 1];
-	s.p25 = stats_percentile(samples, nr, 25);
+	s.p25 = percentile(samples, nr, 25, 4);
 	s.median = nr % 2 ? samples[nr / 2] : samples[nr / 2 - 1] / 2 + samples[nr / 2] / 2;
-	s.p75 = stats_percentile(samples, nr, 75);
-	s.p90 = stats_percentile(samples, nr, 90);
-	s.p99 = stats_percentile(samples, nr, 99);
-	s.p999 = stats_percentile(samples, nr, 99.9);
+	s.p75 = percentile(samples, nr, 75, 4);
+	s.p90 = percentile(samples, nr, 90, 10);
+	s.p99 = percentile(samples, nr, 99, 100);
+	s.p999 = percentile(samples, nr, 99.9, 1000);
 	s.spread = s.p75 - s.p25;
 	for (size_t i = 0; i < nr; i++)
 		s.mean += (samples[i] - s.mean) / (double)(i + 1);
+	count_outliers(&s, samples);
 	return s;
 }
 
-void stats_json(struct json *j, const char *key, const struct stats *s)
+int stats_width_places(double width, int most)
+{
+	int places = 0;
+
+	for (; width > 0 && width < 10 && places < most; places++)
+		width *= 10;
+	return places;
+}
+
+int stats_places(const struct stats *s, int most)
+{
+	double width = s->spread > 0 ? s->spread : s->max - s->min;
+
+	return stats_width_places(width > 0 ? width : s->median / 10, most);
+}
+
+void stats_json(struct json *j, const char *key, const struct stats *s, const char *unit)
 {
 	json_object(j, key);
+	json_string(j, "unit", unit);
 	json_u64(j, "count", s->nr);
 	json_double(j, "min", s->min);
 	json_double(j, "p25", s->p25);
@@ -67,6 +102,11 @@ void stats_json(struct json *j, const char *key, const struct stats *s)
 	json_double(j, "p99.9", s->p999);
 	json_double(j, "max", s->max);
 	json_double(j, "mean", s->mean);
+	json_double(j, "spread", s->spread);
+	json_u64(j, "outliers_low", s->low);
+	json_double(j, "outliers_below", s->below);
+	json_u64(j, "outliers_high", s->high);
+	json_double(j, "outliers_above", s->above);
 	json_end(j);
 }
 
@@ -98,12 +138,26 @@ int stats_decimals(double step)
 	return digits;
 }
 
-/* The largest multiple of @step that is at most @x, for numbers that fit 64 bits. */
-static double multiple_below(double x, double step)
+double stats_multiple_below(double x, double step)
 {
 	double n = (double)(int64_t)(x / step);
 
 	return (n * step > x ? n - 1 : n) * step;
+}
+
+struct histogram histogram_again(const struct histogram *shape, const double *samples, size_t nr)
+{
+	struct histogram h = {.lo = shape->lo, .width = shape->width, .nr = shape->nr};
+
+	for (size_t i = 0; i < nr; i++) {
+		double bar = (samples[i] - h.lo) / h.width;
+
+		if (bar < h.nr)
+			h.count[bar < 0 ? 0 : (size_t)bar]++;
+		else
+			h.above++;
+	}
+	return h;
 }
 
 struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars)
@@ -115,20 +169,12 @@ struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars)
 	h.width = hi > sorted[0] ? stats_round_step((hi - sorted[0]) / bars) : 1;
 	/* Bars start at multiples of their width, which may need one more bar. */
 	for (;; h.width = stats_round_step(h.width * 1.5)) {
-		h.lo = multiple_below(sorted[0], h.width);
+		h.lo = stats_multiple_below(sorted[0], h.width);
 		h.nr = (unsigned)((hi - h.lo) / h.width) + 1;
 		if (h.nr <= bars)
 			break;
 	}
-	for (size_t i = 0; i < nr; i++) {
-		double bar = (sorted[i] - h.lo) / h.width;
-
-		if (bar < h.nr)
-			h.count[bar < 0 ? 0 : (size_t)bar]++;
-		else
-			h.above++;
-	}
-	return h;
+	return histogram_again(&h, sorted, nr);
 }
 
 void histogram_print(const struct histogram *h, FILE *out, int indent)

@@ -5,6 +5,7 @@
 #ifndef VMM_BASE_STATS_H
 #define VMM_BASE_STATS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,9 +15,12 @@
 /**
  * struct stats - a summary; the unit is that of the samples
  * @nr: number of samples; all else is 0 when there are none
- * @p90 and so on: by nearest rank: the smallest measured value that this share of the samples does not exceed
+ * @p25 and so on: by nearest rank: the smallest measured value that this share of the samples does not exceed; NaN
+ *                 where too few samples tell it from the largest: quartiles need 4, p90 10, p99 100, p99.9 1,000
  * @median: the middle one, or half way between the two
- * @spread: between the first and third quartile: the width of the middle half
+ * @spread: between the first and third quartile: the width of the middle half; NaN as they are
+ * @low, @high: number of outliers: samples below @below and above @above, three spreads outside of the quartiles; none
+ *              where there is no spread
  */
 struct stats {
 	size_t nr;
@@ -30,6 +34,10 @@ struct stats {
 	double max;
 	double mean;
 	double spread;
+	size_t low;
+	size_t high;
+	double below;
+	double above;
 };
 
 /**
@@ -45,8 +53,29 @@ struct stats stats_of(double *samples, size_t nr);
  */
 double stats_percentile(const double *sorted, size_t nr, double percent);
 
-/** stats_json() - write all of it as an object named @key */
-void stats_json(struct json *j, const char *key, const struct stats *s);
+/**
+ * stats_width_places() - digits behind the point for figures that are known to within @width: two digits of it
+ * @most: what the clock resolves
+ */
+int stats_width_places(double width, int most);
+
+/**
+ * stats_places() - the same for a table of these: by the spread, by the range where no spread is known, and three
+ * digits of the value where nothing else is
+ */
+int stats_places(const struct stats *s, int most);
+
+/** stats_known() - false for what too few samples could not tell */
+static inline bool stats_known(double x)
+{
+	return !__builtin_isnan(x);
+}
+
+/**
+ * stats_json() - all of it as an object named @key; what is not known is null
+ * @unit: of the samples
+ */
+void stats_json(struct json *j, const char *key, const struct stats *s, const char *unit);
 
 #define HISTOGRAM_BARS_MAX 64
 
@@ -73,6 +102,9 @@ struct histogram {
  */
 struct histogram histogram_of(const double *sorted, size_t nr, unsigned bars);
 
+/** histogram_again() - the bars of @shape for other samples; what lies below the first bar is counted in it */
+struct histogram histogram_again(const struct histogram *shape, const double *samples, size_t nr);
+
 /**
  * histogram_print() - one line per bar: its start, its count, and a row of marks
  * @indent: blanks before each line
@@ -84,6 +116,9 @@ void histogram_json(struct json *j, const char *key, const struct histogram *h);
 
 /** stats_round_step() - the smallest of 1, 2, 5, 10, 20, ... (and 0.5, 0.2, ...) that is at least @x; @x above 0 */
 double stats_round_step(double x);
+
+/** stats_multiple_below() - the largest multiple of @step that is at most @x, for numbers that fit 64 bits */
+double stats_multiple_below(double x, double step);
 
 /** stats_decimals() - number of decimals of multiples of a round step, at most 9 */
 int stats_decimals(double step);

@@ -216,7 +216,7 @@ static void draw_series(FILE *out, const struct axis *x, const struct axis *y, c
 
 void svg_plot(FILE *out, const struct svg_plot *p)
 {
-	double x_lo = 0, x_hi = 0, y_lo = 0, y_hi = 0, top;
+	double x_lo = 0, x_hi = 0, y_lo = p->zoom ? p->series[0].y[0] : 0, y_hi = y_lo, step, top;
 	struct axis x = {.to = WIDTH - RIGHT}, y = {.from = HEIGHT - 60};
 
 	assert(p->nr && p->nr <= SVG_SERIES_MAX);
@@ -235,7 +235,8 @@ void svg_plot(FILE *out, const struct svg_plot *p)
 	svg_begin(out, WIDTH, HEIGHT);
 	top = draw_title(out, p->title, p->subtitle);
 	y.to = draw_legend(out, p, top) + 32;
-	choose_step(&y, y_lo, y_hi, stats_round_step((y_hi - y_lo) / 8));
+	step = stats_round_step((y_hi - y_lo) / 8);
+	choose_step(&y, p->zoom ? stats_multiple_below(y_lo, step) : y_lo, y_hi, step);
 	x.from = 20 + widest(&y);
 	fit_across(&x, x_lo, x_hi);
 	draw_axes(out, &x, &y, p->x_label, p->y_label);
@@ -244,7 +245,8 @@ void svg_plot(FILE *out, const struct svg_plot *p)
 	svg_end(out);
 }
 
-void svg_histogram(FILE *out, const char *title, const char *subtitle, const char *x_label, const struct histogram *h)
+void svg_histogram(FILE *out, const char *title, const char *subtitle, const char *x_label, size_t series,
+	const struct histogram *h)
 {
 	struct axis x = {.to = WIDTH - RIGHT}, y = {.from = HEIGHT - 60};
 	double most = 1;
@@ -263,7 +265,7 @@ void svg_histogram(FILE *out, const char *title, const char *subtitle, const cha
 
 		if (h->count[i])
 			fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n", left,
-				high, MAX(right - left - 1, 0.5), y.from - high, svg_color(0));
+				high, MAX(right - left - 1, 0.5), y.from - high, svg_color(series));
 	}
 	draw_axes(out, &x, &y, x_label, "samples");
 	snprintf(note, sizeof(note), "%zu more lie beyond", h->above);

@@ -32,6 +32,7 @@ struct svg_series {
  * @title, @subtitle: @subtitle may be NULL; it should name host and date. Text that is too wide is cut.
  * @x_label, @y_label: with their units
  * @series: 1 to SVG_SERIES_MAX with at least a point each
+ * @zoom: the y axis is about the data, and need not begin at 0
  */
 struct svg_plot {
 	const char *title;
@@ -40,16 +41,23 @@ struct svg_plot {
 	const char *y_label;
 	struct svg_series series[SVG_SERIES_MAX];
 	size_t nr;
+	bool zoom;
 };
 
-/** svg_plot() - draw lines; both axes start at 0 or below. The caller checks @out for errors (ferror). */
+/**
+ * svg_plot() - draw lines; both axes start at 0 or below, except with @zoom
+ *
+ * The caller checks @out for errors (ferror).
+ */
 void svg_plot(FILE *out, const struct svg_plot *p);
 
 /**
  * svg_histogram() - draw the bars of @h
  * @x_label: what was measured, with its unit
+ * @series: in whose colour
  */
-void svg_histogram(FILE *out, const char *title, const char *subtitle, const char *x_label, const struct histogram *h);
+void svg_histogram(FILE *out, const char *title, const char *subtitle, const char *x_label, size_t series,
+	const struct histogram *h);
 
 /**
  * svg_stack() - several drawings on one sheet, one below another

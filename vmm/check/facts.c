@@ -13,7 +13,7 @@
 #include "vmm/base/util.h"
 #include "vmm/kvm/kvm.h"
 
-/* The modules that can be KVM. kvm_pvm is a software one. */
+/* The module that all share, and those that can be KVM behind it. kvm_pvm is a software one. */
 static const char *const modules[] = {"kvm", "kvm_amd", "kvm_intel", "kvm_pvm"};
 
 /* Those that change what is measured; the rest is counters and debugging. */
@@ -25,6 +25,41 @@ static const char *const params[] = {"avic", "enable_apicv", "enable_pmu", "enab
 static int open_file(const char *path)
 {
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+/* The whole of a small file from its start, without the newline at its end; cut to fit. */
+static bool read_text(int fd, char *buf, size_t size)
+{
+	ssize_t n = fd < 0 ? -1 : pread(fd, buf, size - 1, 0);
+
+	if (n < 0)
+		return false;
+	buf[n] = '\0';
+	if (n && buf[n - 1] == '\n')
+		buf[n - 1] = '\0';
+	return true;
+}
+
+static bool read_path(const char *path, char *buf, size_t size)
+{
+	CLEANUP_FD int fd = open_file(path);
+
+	return read_text(fd, buf, size);
+}
+
+/* Which machine this is; what cannot be read stays empty. A firmware that names no machine may name itself. */
+static void read_machine(struct host_facts *h)
+{
+	size_t n;
+
+	h->machine[0] = h->type[0] = '\0';
+	read_path("/sys/hypervisor/type", h->type, sizeof(h->type));
+	read_path("/sys/class/dmi/id/sys_vendor", h->machine, sizeof(h->machine) / 2);
+	n = strlen(h->machine);
+	if (!n)
+		read_path("/sys/class/dmi/id/bios_vendor", h->machine, sizeof(h->machine));
+	else if (read_path("/sys/class/dmi/id/product_name", h->machine + n + 1, sizeof(h->machine) - n - 1))
+		h->machine[n] = ' ';
 }
 
 void host_facts_open(struct host_facts *ret)
@@ -40,6 +75,7 @@ void host_facts_open(struct host_facts *ret)
 	ret->status = open_file("/proc/self/status");
 	ret->stat = open_file("/proc/self/stat");
 	ret->ticks = sysconf(_SC_CLK_TCK);
+	read_machine(ret);
 	for (size_t m = 0; m < ARRAY_SIZE(modules); m++) {
 		char path[64];
 		int dir;
@@ -48,6 +84,7 @@ void host_facts_open(struct host_facts *ret)
 		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0)
 			continue;
+		ret->module = m ? modules[m] : NULL;
 		for (size_t i = 0; i < ARRAY_SIZE(params) && ret->nr_params < HOST_FACTS_PARAMS_MAX; i++) {
 			struct host_fact_param *p = &ret->param[ret->nr_params];
 			int fd = openat(dir, params[i], O_RDONLY | O_CLOEXEC);
@@ -81,23 +118,10 @@ void host_facts_close(struct host_facts *h)
 	h->nr_params = 0;
 }
 
-/* The whole of a small file from its start, without the newline at its end; cut to fit. */
-static bool read_text(int fd, char *buf, size_t size)
-{
-	ssize_t n = fd < 0 ? -1 : pread(fd, buf, size - 1, 0);
-
-	if (n < 0)
-		return false;
-	buf[n] = '\0';
-	if (n && buf[n - 1] == '\n')
-		buf[n - 1] = '\0';
-	return true;
-}
-
 #define CPUID_1_ECX_HYPERVISOR BIT(31)
 
-/* The processor's own name, without the blanks that Intel puts in front. */
-static const char *cpu_name(char *buf /* 49 bytes */)
+/* Without the blanks that Intel puts in front. */
+const char *host_facts_cpu(char buf[HOST_CPU_NAME_MAX])
 {
 	unsigned r[12];
 
@@ -127,11 +151,26 @@ static const char *hypervisor(char *buf /* 13 bytes */)
 	return buf;
 }
 
+enum kvm_kind host_facts_kvm(const struct host_facts *h, char *text, size_t size)
+{
+	char vendor[13];
+
+	return kvm_kind_of(&(struct kvm_signs){.extension = kvm_hardware(),
+				   .module = h->module,
+				   .signature = hypervisor(vendor),
+				   .machine = h->machine,
+				   .type = h->type},
+		text, size);
+}
+
 static void json_kvm(const struct host_facts *h, int kvm_api, struct json *j)
 {
 	const char *module = NULL;
+	char text[96];
 
 	json_object(j, "kvm");
+	json_string(j, "kind", kvm_kind_name(host_facts_kvm(h, text, sizeof(text))));
+	json_string(j, "text", text);
 	if (kvm_api)
 		json_i64(j, "api", kvm_api);
 	else
@@ -159,17 +198,18 @@ static void json_kvm(const struct host_facts *h, int kvm_api, struct json *j)
 
 void host_facts_json_host(const struct host_facts *h, int kvm_api, struct json *j, const char *key)
 {
-	char name[49], vendor[13], text[128];
+	char name[HOST_CPU_NAME_MAX], vendor[13], text[128];
 
 	json_object(j, key);
 	json_string(j, "kernel", h->name.release);
 	json_string(j, "kernel_version", h->name.version);
-	json_string(j, "cpu", cpu_name(name));
+	json_string(j, "cpu", host_facts_cpu(name));
 	json_i64(j, "cpus_online", h->cpus_online);
 	json_u64(j, "memory_bytes", h->memory_bytes);
 	json_string(j, "virtualization", kvm_hardware() ? "hardware" : "software");
 	json_string(j, "extension", kvm_hardware());
 	json_string(j, "hypervisor", hypervisor(vendor));
+	json_string(j, "machine", h->machine[0] ? h->machine : NULL);
 	json_string(j, "thp", read_text(h->thp, text, sizeof(text)) ? text : NULL);
 	json_kvm(h, kvm_api, j);
 	json_end(j);

@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 
 #include "vmm/base/json.h"
+#include "vmm/check/kvm_kind.h"
 
 #define HOST_FACTS_PARAMS_MAX 48
 
@@ -27,6 +28,8 @@ struct host_fact_param {
  * @name, @memory_bytes, @cpus_online, @ticks (a second, of CPU times in /proc): of the host
  * @thp: /sys/kernel/mm/transparent_hugepage/enabled
  * @smaps, @status, @stat: of this process
+ * @module: of KVM, as in /sys/module, NULL: none is known
+ * @machine: vendor and product by the firmware (DMI), @type: /sys/hypervisor/type; empty: not known
  */
 struct host_facts {
 	struct utsname name;
@@ -39,6 +42,9 @@ struct host_facts {
 	int stat;
 	struct host_fact_param param[HOST_FACTS_PARAMS_MAX];
 	size_t nr_params;
+	const char *module;
+	char machine[96];
+	char type[16];
 };
 
 /** host_facts_open() - what is missing is left out. Context: OPEN stage. */
@@ -46,6 +52,14 @@ void host_facts_open(struct host_facts *ret);
 
 /** host_facts_close() - takes what host_facts_open() filled; a second call does nothing */
 void host_facts_close(struct host_facts *h);
+
+/** host_facts_kvm() - what kind of KVM this host has; @text: room for @size bytes, as kvm_kind_of() */
+enum kvm_kind host_facts_kvm(const struct host_facts *h, char *text, size_t size);
+
+#define HOST_CPU_NAME_MAX 49
+
+/** host_facts_cpu() - the processor's own name, in @buf; NULL: it has none */
+const char *host_facts_cpu(char buf[HOST_CPU_NAME_MAX]);
 
 /**
  * host_facts_json_host() - the host as an object named @key: kernel, processor, KVM and its parameters, memory

@@ -15,6 +15,7 @@
 #include "security/sandbox.h"
 #include "security/seccomp.h"
 #include "vmm/base/clock.h"
+#include "vmm/check/facts.h"
 #include "vmm/check/probe.h"
 #include "vmm/kvm/kvm.h"
 
@@ -61,17 +62,23 @@ static struct host_item *PRINTF(5, 6)
 
 static void check_processor(struct host_items *h)
 {
-	const char *hardware = kvm_hardware();
+	struct host_facts facts;
+	enum kvm_kind kind;
 	struct utsname u;
+	char text[96];
 
 	if (uname(&u) == 0)
 		add(h, HOST_OK, "host", "kernel", "%s %s", u.sysname, u.release);
-	if (hardware)
-		add(h, HOST_OK, "host", "virtualization", "%s", hardware);
+	host_facts_open(&facts);
+	kind = host_facts_kvm(&facts, text, sizeof(text));
+	host_facts_close(&facts);
+	if (kind != KVM_KIND_SOFTWARE)
+		add(h, HOST_OK, "host", "virtualization", "%s", text);
 	else
 		add(h, HOST_NOTE, "host", "virtualization",
-			"the processor shows neither VMX nor SVM: a KVM here is a software one; a host in QEMU has "
-			"an emulated SVM");
+			"%s: the processor shows neither VMX nor SVM; a host in QEMU has "
+			"an emulated SVM",
+			text);
 }
 
 static void check_probes(struct host_items *h, struct kvm *kvm)

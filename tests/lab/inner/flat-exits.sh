@@ -18,12 +18,12 @@ traced() {
 	printf '%s\n' "$out" | awk -v row="$1" 'index($0, row) == 1 { for (i = NF; i > 2; i--) if ($i ~ /^[0-9]+$/) break
 		found = $(i - 1) >= 300 && $(i - 1) <= 1200 } END { exit !found }'
 }
-check "the tracepoint kvm:kvm_exit agrees" all_of traced "ring 0               CPUID       KVM" -- \
-	traced "ring 0               OUT         VMM" -- traced "ring 3               OUT         VMM" -- \
-	traced "ring 3               MMIO store  VMM" -- \
-	traced "ring 3, system call  RDMSR       KVM" -- traced "ring 0               ioeventfd   KVM"
+check "the tracepoint kvm:kvm_exit agrees" all_of traced "ring 0              CPUID       KVM" -- \
+	traced "ring 0              OUT         VMM" -- traced "ring 3              OUT         VMM" -- \
+	traced "ring 3              MMIO store  VMM" -- \
+	traced "ring 3, system call RDMSR       KVM" -- traced "ring 0              ioeventfd   KVM"
 traced_little() {
-	! traced "ring 0               nothing     -  "
+	! traced "ring 0              nothing     -  "
 }
 check "the tracepoint sees nothing where nothing leaves" traced_little
 # The hypercall of the other maker, in ring 0 and in a system call

@@ -16,7 +16,7 @@ for setting in $(printf %s "${kvm:-}" | tr , ' '); do
 	check "kvm_intel has $setting" test "$value" = "${setting#*=}"
 done
 run "$VMM" check
-check "vmm check on kvm_intel" all_of status_is 0 -- out_has '^  ok +virtualization +Intel VMX$' -- \
+check "vmm check on kvm_intel" all_of status_is 0 -- out_has '^  ok +virtualization +Intel VMX \(kvm_intel\), emulated by Bochs$' -- \
 	out_has '^  ok +XSAVE and XRSTOR +works$' -- out_has '^  ok +STAC and CLAC +works$' -- \
 	out_has '^A stock kernel would boot here\.$'
 run "$VMM" cpuid --cpus 2

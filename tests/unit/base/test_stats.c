@@ -14,8 +14,8 @@ static void test_none_and_one(void **state)
 	assert_int_equal(s.nr, 0);
 	assert_true(s.median == 0 && s.max == 0);
 	s = stats_of(&one, 1);
-	assert_true(s.min == 7 && s.median == 7 && s.p999 == 7 && s.max == 7 && s.mean == 7);
-	assert_true(s.spread == 0);
+	assert_true(s.min == 7 && s.median == 7 && s.max == 7 && s.mean == 7);
+	assert_false(stats_known(s.spread) || stats_known(s.p90));
 }
 
 static void test_thousand(void **state)
@@ -33,6 +33,90 @@ static void test_thousand(void **state)
 	assert_true(s.p90 == 900 && s.p99 == 990 && s.p999 == 999);
 	assert_true(stats_percentile(v, 1000, 0) == 1 && stats_percentile(v, 1000, 100) == 1000);
 	assert_true(stats_percentile(v, 1000, 99.95) == 1000);
+}
+
+/* What so few samples cannot tell from the largest is not known: 4, 10, 100 and 1,000 are the first that can. */
+static void test_percentiles_that_few_cannot_give(void **state)
+{
+	static const size_t counts[] = {1, 3, 4, 9, 10, 99, 100, 999, 1000};
+	double v[1000];
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		struct stats s;
+
+		for (size_t k = 0; k < counts[i]; k++)
+			v[k] = (double)k;
+		s = stats_of(v, counts[i]);
+		assert_int_equal(stats_known(s.p25), counts[i] >= 4);
+		assert_int_equal(stats_known(s.p75), counts[i] >= 4);
+		assert_int_equal(stats_known(s.spread), counts[i] >= 4);
+		assert_int_equal(stats_known(s.p90), counts[i] >= 10);
+		assert_int_equal(stats_known(s.p99), counts[i] >= 100);
+		assert_int_equal(stats_known(s.p999), counts[i] >= 1000);
+		assert_true(!stats_known(s.p90) || s.p90 < s.max);
+		assert_true(!stats_known(s.p99) || s.p99 < s.max);
+		assert_true(!stats_known(s.p999) || s.p999 < s.max);
+	}
+}
+
+static void test_outliers(void **state)
+{
+	/* Quartiles 3 and 7: the fences are 4 * 3 away. */
+	double v[] = {1, 2, 3, 4, 5, 7, 7, 8, 19}, w[] = {1, 2, 3, 4, 5, 7, 7, 8, 19.5},
+	       low[] = {-9.5, 2, 3, 4, 5, 7, 7, 8, 9};
+	double same[] = {5, 5, 5, 5, 5, 9};
+	struct stats s = stats_of(v, 9);
+
+	assert_true(s.below == -9 && s.above == 19);
+	assert_int_equal(s.low + s.high, 0);
+	s = stats_of(w, 9);
+	assert_int_equal(s.high, 1);
+	assert_int_equal(s.low, 0);
+	s = stats_of(low, 9);
+	assert_int_equal(s.high, 0);
+	assert_int_equal(s.low, 1);
+	/* No spread, no measure. */
+	s = stats_of(same, 6);
+	assert_int_equal(s.low + s.high, 0);
+}
+
+/* Two digits of the spread; else of the range; else three of the value. */
+static void test_places(void **state)
+{
+	static const struct {
+		struct stats s;
+		int most, places;
+	} rows[] = {
+		{{.spread = 120}, 3, 0},
+		{{.spread = 12}, 3, 0},
+		{{.spread = 10}, 3, 0},
+		{{.spread = 9.9}, 3, 1},
+		{{.spread = 1}, 3, 1},
+		{{.spread = 0.99}, 3, 2},
+		{{.spread = 0.0001}, 3, 3},
+		{{.spread = 0.0001}, 6, 5},
+		{{.spread = 0, .min = 5, .max = 5.5, .median = 5}, 3, 2},
+		{{.spread = __builtin_nan(""), .min = 100, .max = 130, .median = 110}, 3, 0},
+		{{.spread = __builtin_nan(""), .min = 152, .max = 152, .median = 152}, 3, 0},
+		{{.spread = __builtin_nan(""), .min = 15.2, .max = 15.2, .median = 15.2}, 3, 1},
+		{{.spread = 0, .min = 0, .max = 0, .median = 0}, 3, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(stats_places(&rows[i].s, rows[i].most), rows[i].places);
+}
+
+static void test_histogram_again(void **state)
+{
+	const struct histogram shape = {.lo = 10, .width = 5, .nr = 3, .count = {9, 9, 9}, .above = 9};
+	const double v[] = {3, 10, 14.9, 15, 24.9, 25};
+	struct histogram h = histogram_again(&shape, v, ARRAY_SIZE(v));
+
+	assert_true(h.lo == 10 && h.width == 5 && h.nr == 3);
+	assert_int_equal(h.count[0], 3);
+	assert_int_equal(h.count[1], 1);
+	assert_int_equal(h.count[2], 1);
+	assert_int_equal(h.above, 1);
 }
 
 static void test_round_step(void **state)
@@ -121,7 +205,7 @@ static void test_json(void **state)
 
 	json_begin(&j, f);
 	json_object(&j, NULL);
-	stats_json(&j, "cycles", &s);
+	stats_json(&j, "cycles", &s, "furlongs");
 	histogram_json(&j, "histogram", &h);
 	json_end(&j);
 	assert_int_equal(json_finish(&j), 0);
@@ -129,7 +213,8 @@ static void test_json(void **state)
 	assert_non_null(strstr(text, "\"cycles\": {"));
 	assert_non_null(strstr(text, "\"histogram\": {"));
 	assert_non_null(strstr(text, "\"median\": 2,"));
-	assert_non_null(strstr(text, "\"p99.9\": 3,"));
+	assert_non_null(strstr(text, "\"unit\": \"furlongs\""));
+	assert_non_null(strstr(text, "\"p99.9\": null,"));
 	assert_non_null(strstr(text, "\"above\": 0"));
 	free(text);
 }
@@ -139,6 +224,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_none_and_one),
 		cmocka_unit_test(test_thousand),
+		cmocka_unit_test(test_percentiles_that_few_cannot_give),
+		cmocka_unit_test(test_outliers),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_histogram_again),
 		cmocka_unit_test(test_round_step),
 		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_histogram),

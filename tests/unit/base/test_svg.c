@@ -197,8 +197,42 @@ static void test_histograms(void **state)
 			v[i] = scale * (double)(1000 + i * i % 97);
 		stats_of(v, 500);
 		h = histogram_of(v, 500, 40);
-		svg_histogram(f, "round trip", "host", "cycles", &h);
+		svg_histogram(f, "round trip", "host", "cycles", 1, &h);
+
 		fclose(f);
+		assert_non_null(strstr(text, svg_color(1)));
+		assert_null(strstr(text, svg_color(0)));
+		check(text);
+	}
+}
+
+/* An axis about the data: all of it within, and none of its room for what is far below. */
+static void test_zoom(void **state)
+{
+	static const double ranges[][2] = {{1400, 1420}, {0.003, 0.0031}, {5, 5}, {-3, 4}, {1e9, 1e9 + 10}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		double x[] = {1, 2}, y[] = {ranges[i][0], ranges[i][1]};
+		struct svg_plot p = {.title = "t",
+			.x_label = "x",
+			.y_label = "y",
+			.zoom = true,
+			.nr = 1,
+			.series = {{.name = "s", .x = x, .y = y, .nr = 2}}};
+		char *text = drawn(&p);
+		double cy[2] = {0, 0};
+		const char *at = text;
+
+		for (size_t k = 0; k < 2; k++) {
+			at = strstr(at, "<circle ");
+			assert_non_null(at);
+			assert_int_equal(sscanf(at, "<circle cx=\"%*f\" cy=\"%lf\"", &cy[k]), 1);
+			at++;
+			assert_true(cy[k] >= 0 && cy[k] <= 420);
+		}
+		/* They are far from each other, whatever stands in front of their difference. */
+		if (y[1] > y[0])
+			assert_true(cy[0] - cy[1] > 150);
 		check(text);
 	}
 }
@@ -246,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_one_point),
 		cmocka_unit_test(test_escaped),
 		cmocka_unit_test(test_histograms),
+		cmocka_unit_test(test_zoom),
 		cmocka_unit_test(test_stack),
 	};
 

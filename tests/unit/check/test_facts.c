@@ -154,6 +154,40 @@ static void the_processor(void **state)
 	free(text);
 }
 
+/* A processor that is a program, or that another hypervisor lends, is no hardware, whatever flags it shows. */
+static void the_kind_of_kvm(void **state)
+{
+	static const struct {
+		struct kvm_signs signs;
+		const char *kind, *text;
+	} rows[] = {
+		{{"AMD SVM", "kvm_amd", NULL, "", ""}, "hardware", "AMD SVM (kvm_amd)"},
+		{{"Intel VMX", NULL, NULL, "Dell Inc. PowerEdge R640", ""}, "hardware", "Intel VMX"},
+		{{"AMD SVM", "kvm_amd", "TCGTCGTCGTCG", "QEMU Standard PC", ""}, "emulated",
+			"AMD SVM (kvm_amd), emulated by QEMU TCG"},
+		{{"AMD SVM", "kvm_amd", NULL, "QEMU Standard PC", ""}, "nested or emulated",
+			"AMD SVM (kvm_amd), nested in or emulated by QEMU"},
+		{{"Intel VMX", "kvm_intel", "KVMKVMKVM", "QEMU Standard PC", ""}, "nested",
+			"Intel VMX (kvm_intel), nested in KVM"},
+		{{"Intel VMX", "kvm_intel", NULL, "The Bochs Project", ""}, "emulated",
+			"Intel VMX (kvm_intel), emulated by Bochs"},
+		{{"Intel VMX", "kvm_intel", "Microsoft Hv", "Microsoft Corporation Virtual Machine", ""}, "nested",
+			"Intel VMX (kvm_intel), nested in Hyper-V"},
+		{{"Intel VMX", "kvm_intel", "SomebodyElse", "", ""}, "nested",
+			"Intel VMX (kvm_intel), nested in SomebodyElse"},
+		{{"Intel VMX", "kvm_intel", NULL, "", "xen"}, "nested", "Intel VMX (kvm_intel), nested in Xen"},
+		{{NULL, "kvm_pvm", "KVMKVMKVM", "", ""}, "software", "software (kvm_pvm), in a guest of KVM"},
+		{{NULL, NULL, NULL, "", ""}, "software", "software"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[96];
+
+		assert_string_equal(kvm_kind_name(kvm_kind_of(&rows[i].signs, text, sizeof(text))), rows[i].kind);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +196,7 @@ int main(void)
 		cmocka_unit_test(no_smaps),
 		cmocka_unit_test(what_is_touched_counts),
 		cmocka_unit_test(the_processor),
+		cmocka_unit_test(the_kind_of_kvm),
 	};
 
 	return run_group(tests);

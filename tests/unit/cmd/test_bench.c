@@ -14,6 +14,7 @@
 #include "cmd/bench/ratio.h"
 #include "tests/support/unit.h"
 #include "vmm/base/clock.h"
+#include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
 
 static void near(double got, double want)
@@ -88,10 +89,220 @@ static void the_bootstrap_holds_what_it_should(void **state)
 	again = ratio_unpaired(same_a, 40, b, 40, scratch);
 	near(r.lo, again.lo);
 	near(r.hi, again.hi);
-	/* One run each: a point. */
+	near(r.confidence, 0.95);
+	/* One run each: a point, which says nothing of the middle; seven of each are the first that reach 95 %. */
 	r = ratio_unpaired((double[]){3}, 1, (double[]){2}, 1, scratch);
 	near(r.lo, 1.5);
 	near(r.hi, 1.5);
+	near(r.confidence, 0);
+	near(ratio_unpaired(a, 6, b, 6, scratch).confidence, (1 - 2.0 / 64) * (1 - 2.0 / 64));
+	near(ratio_unpaired(a, 7, b, 7, scratch).confidence, 0.95);
+}
+
+static void verdicts(void **state)
+{
+	static const struct {
+		struct ratio r;
+		double limit;
+		enum ratio_verdict want;
+	} rows[] = {
+		{{1.02, 1.00, 1.04, 0.95}, 1.05, RATIO_WITHIN},
+		{{1.02, 1.00, 1.05, 0.95}, 1.05, RATIO_WITHIN},
+		{{1.02, 1.00, 1.06, 0.95}, 1.05, RATIO_UNDECIDED},
+		{{1.07, 1.05, 1.09, 0.95}, 1.05, RATIO_UNDECIDED},
+		{{1.07, 1.04, 1.09, 0.95}, 1.05, RATIO_UNDECIDED},
+		{{1.07, 1.06, 1.09, 0.95}, 1.05, RATIO_ABOVE},
+		{{7, 6, 8, 0.94}, 1.05, RATIO_UNDECIDED},
+		{{0.1, 0.1, 0.1, 0.5}, 1.05, RATIO_UNDECIDED},
+		{{1.05, 1.05, 1.05, 0.95}, 1.05, RATIO_WITHIN},
+		{{0.5, 0.45, 0.55, 0.96}, 0.4, RATIO_ABOVE},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (ratio_judge(&rows[i].r, rows[i].limit) != rows[i].want)
+			fail_msg("row %zu", i);
+}
+
+/* --- Made-up sessions ------------------------------------------------------------------------------------------- */
+
+enum { RUNS = 12 };
+
+/* Two sides of made-up runs: ours takes @ratio times as long. */
+struct made_up {
+	struct bench_session s;
+	char *argv[BENCH_SIDES][4];
+	double samples[BENCH_SIDES][BENCH_METRICS][RUNS];
+};
+
+static void make_up(struct made_up *m, double ratio)
+{
+	*m = (struct made_up){.s = {.runs = RUNS, .nr_sides = 2, .marker = "up"}};
+	for (unsigned i = 0; i < BENCH_SIDES; i++) {
+		m->argv[i][0] = (char *)(i ? "/bin/other" : "/bin/vmm");
+		m->argv[i][1] = (char *)"--append";
+		m->argv[i][2] = (char *)"console=ttyS0 quiet";
+		m->s.side[i].argv = m->argv[i];
+		m->s.side[i].name = i ? "other" : "vmm";
+		m->s.side[i].nr = RUNS;
+		for (unsigned k = 0; k < BENCH_METRICS; k++) {
+			m->s.side[i].sample[k] = m->samples[i][k];
+			for (unsigned n = 0; n < RUNS; n++)
+				m->samples[i][k][n] = (i ? 1 : ratio) * (100 + (double)(n * 5 % RUNS));
+		}
+	}
+}
+
+static char *written(void (*write)(const struct bench_session *s, FILE *out), const struct bench_session *s)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	write(s, out);
+	fclose(out);
+	return text;
+}
+
+static void print_all(const struct bench_session *s, FILE *out)
+{
+	bench_print_commands(s, out);
+	bench_print(s, out);
+	bench_judge(s, out);
+}
+
+static void draw_all(const struct bench_session *s, FILE *out)
+{
+	bench_draw(out, (void *)s);
+}
+
+static void of_two_ratios_the_worse_counts(void **state)
+{
+	double fast[] = {50, 50, 50, 50, 50, 50, 50}, slow[] = {500, 500, 500, 500, 500, 500, 500}, few[] = {100};
+	struct made_up m;
+
+	make_up(&m, 1.2);
+	m.s.max_ratio = 1.1;
+	assert_int_equal(bench_judge(&m.s, stderr), EXIT_REGRESSION);
+	m.s.max_ratio = 1.3;
+	assert_int_equal(bench_judge(&m.s, stderr), 0);
+	m.s.max_ratio = 1.2;
+	m.samples[0][BENCH_MARKER][0] *= 0.5;
+	m.samples[0][BENCH_MARKER][1] *= 1.5;
+	m.samples[0][BENCH_MARKER][2] *= 0.6;
+	m.samples[0][BENCH_MARKER][3] *= 1.6;
+	m.samples[0][BENCH_MARKER][4] *= 0.7;
+	m.samples[0][BENCH_MARKER][5] *= 1.7;
+	m.samples[0][BENCH_MARKER][6] *= 0.8;
+	m.samples[0][BENCH_MARKER][7] *= 1.8;
+	assert_int_equal(bench_judge(&m.s, stderr), EXIT_UNDECIDED);
+	m.s.baseline = fast;
+	m.s.nr_baseline = 7;
+	assert_int_equal(bench_judge(&m.s, stderr), EXIT_REGRESSION);
+	m.s.baseline = slow;
+	assert_int_equal(bench_judge(&m.s, stderr), EXIT_UNDECIDED);
+	m.s.nr_sides = 1;
+	assert_int_equal(bench_judge(&m.s, stderr), 0);
+	m.s.baseline = few;
+	m.s.nr_baseline = 1;
+	assert_int_equal(bench_judge(&m.s, stderr), EXIT_UNDECIDED);
+}
+
+static void the_table_names_its_rows(void **state)
+{
+	struct made_up m;
+	char *text;
+
+	make_up(&m, 1.5);
+	m.samples[1][BENCH_MARKER][7] = 1000;
+	m.s.max_ratio = 1.1;
+	text = written(print_all, &m.s);
+	assert_non_null(strstr(text, "vmm: /bin/vmm --append 'console=ttyS0 quiet'\nother: /bin/other "));
+	/* 12 runs: p90 is known, p99 is not. */
+	assert_non_null(
+		strstr(text, "  vmm                       150.0    158.2    165.0        -    166.5      9.0\n"));
+	assert_non_null(strstr(text,
+		"  other                     100.0    105.5    110.0        -   1000.0      6.0\n"
+		"    outliers: 1 of 12 above 126.0\n"));
+	assert_non_null(strstr(text, "  vmm / other: 1.50, 1.50 to 1.50 with 96.1 % confidence\n"));
+	assert_non_null(strstr(text, "to the other command: all of the interval is above --max-ratio 1.1\n"));
+	free(text);
+}
+
+/* Names of 64 characters, words longer than a line, figures past what a column holds, and a phase's longest label. */
+static void no_line_is_too_wide(void **state)
+{
+	static const char *const names[] = {"a-name-that-is-as-long-as-names-may-be-which-is-sixty-four-chars",
+		"\u00e9\u00e9\u00e9 and another one that is as long as names may be: sixty-four ch"};
+	static char path[300];
+	double baseline[] = {1, 2, 3, 4, 5, 6, 7, 8};
+	struct made_up m;
+	char *text;
+
+	memset(path, 'x', sizeof(path) - 1);
+	make_up(&m, 1e14);
+	m.s.side[0].name = names[0];
+	m.s.side[1].name = names[1];
+	m.argv[0][2] = m.argv[1][1] = path;
+	m.s.baseline = baseline;
+	m.s.nr_baseline = ARRAY_SIZE(baseline);
+	m.s.max_ratio = 1.05;
+	m.s.side[0].missed = m.s.side[1].missed = 1000000;
+	memset(m.s.phases.row[0].label, 'x', sizeof(m.s.phases.row[0].label) - 1);
+	m.s.phases.row[0].sample = m.samples[0][0];
+	m.s.phases.row[0].nr = RUNS;
+	m.s.phases.nr_rows = 1;
+	m.s.phases.runs = RUNS;
+	text = written(print_all, &m.s);
+	assert_non_null(strstr(text, "phase, ms"));
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+		size_t columns = 0;
+
+		for (const char *at = line; *at && *at != '\n'; at++)
+			columns += (*at & 0xc0) != 0x80;
+		if (columns > 80)
+			fail_msg("%zu columns: %.*s", columns, (int)strcspn(line, "\n"), line);
+	}
+	free(text);
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
+/* Runs in order, then a histogram of each side, on one axis; names are text, not markup; the same each time. */
+static void the_picture(void **state)
+{
+	struct made_up m;
+	char *text, *again;
+
+	make_up(&m, 1.5);
+	m.s.side[0].name = "<new> & \"old\"";
+	text = written(draw_all, &m.s);
+	assert_int_equal(count(text, "<circle "), 2 * RUNS);
+	assert_int_equal(count(text, ">Runs in their order</text>"), 1);
+	/* In the legend, and as the title of its histogram. */
+	assert_int_equal(count(text, ">&lt;new&gt; &amp; &quot;old&quot;</text>"), 1);
+	assert_int_equal(count(text, ">&lt;new&gt; &amp; &quot;old&quot;: distribution of 12 runs</text>"), 1);
+	assert_int_equal(count(text, ">other: distribution of 12 runs</text>"), 1);
+	assert_null(strstr(text, "<new>"));
+	assert_int_equal(count(text, ">samples</text>"), 2);
+	/* The slower side's axis begins where that of the faster does. */
+	assert_int_equal(count(text, ">100</text>"), 3);
+	again = written(draw_all, &m.s);
+	assert_string_equal(text, again);
+	free(again);
+	free(text);
+	/* None is an empty sheet. */
+	m.s.side[0].nr = m.s.side[1].nr = 0;
+	text = written(draw_all, &m.s);
+	assert_non_null(strstr(text, "</svg>"));
+	assert_null(strstr(text, "<circle "));
+	free(text);
 }
 
 /* Feeds @text in chunks of @chunk; the k-th byte arrives at time k + 1. */
@@ -282,6 +493,9 @@ static void baselines(void **state)
 		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {\"marker_ms\": [1, 2",
 		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {\"marker_ms\": 1}}",
 		"{\"schema\": \"vmm-bench-boot-1\", \"vmm\": {}}",
+		"{\"schema\": \"vmm-bench\", \"bench\": \"exits\", \"ours\": {\"marker_ms\": [1]}}",
+		"{\"schema\": \"vmm-bench\", \"ours\": {\"marker_ms\": [1]}}",
+		"{\"schema\": \"vmm-bench\", \"bench\": \"boot\", \"vmm\": {\"marker_ms\": [1]}}",
 	};
 	CLEANUP_FREE double *s = NULL;
 	size_t nr = 0;
@@ -294,6 +508,15 @@ static void baselines(void **state)
 	assert_int_equal(nr, 2);
 	near(s[0], 1.5);
 	near(s[1], 20);
+	free(TAKE_PTR(s));
+	assert_int_equal(
+		baseline("{\"schema\": \"vmm-bench\", \"version\": 1, \"bench\": \"boot\", \"vmm\": {\"version\": "
+			 "\"1\"}, "
+			 "\"ours\": {\"name\": \"ours\", \"marker_ms\": [3]}, \"versus\": {\"marker_ms\": [9]}}",
+			&s, &nr, NULL),
+		0);
+	assert_int_equal(nr, 1);
+	near(s[0], 3);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct err e = {0};
 
@@ -336,7 +559,7 @@ static void phases_are_those_of_the_reports(void **state)
 	assert_int_equal(bench_phases_init(&p, 2, &e), 0);
 	add_report(&p, ", " PHASE);
 	text = phases_text(&p);
-	assert_non_null(strstr(text, "  first                        2.000     2.000"));
+	assert_non_null(strstr(text, " first                       2.00     2.00        -        -     2.00"));
 	assert_null(strstr(text, "main to KVM_RUN"));
 	free(text);
 	/* What not every run had is no row. */
@@ -351,9 +574,9 @@ static void phases_are_those_of_the_reports(void **state)
 	add_report(
 		&p, ", \"startup\": {\"total_ns\": 5000000, \"own_ns\": 3000000, \"kvm_ioctl_ns\": 2000000}, " PHASE);
 	text = phases_text(&p);
-	assert_non_null(strstr(text, "  main to KVM_RUN              5.000     5.000"));
-	assert_non_null(strstr(text, "    our own time               3.000     3.000"));
-	assert_non_null(strstr(text, "    in KVM's ioctls            2.000     2.000"));
+	assert_non_null(strstr(text, " main to KVM_RUN             5.00     5.00"));
+	assert_non_null(strstr(text, "   our own time              3.00     3.00"));
+	assert_non_null(strstr(text, "   in KVM's ioctls           2.00     2.00"));
 	assert_null(strstr(text, "exec to main"));
 	free(text);
 	bench_phases_destroy(&p);
@@ -365,6 +588,11 @@ int main(void)
 		cmocka_unit_test(the_sign_test_is_exact),
 		cmocka_unit_test(many_pairs_do_not_overflow),
 		cmocka_unit_test(the_bootstrap_holds_what_it_should),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(of_two_ratios_the_worse_counts),
+		cmocka_unit_test(the_table_names_its_rows),
+		cmocka_unit_test(no_line_is_too_wide),
+		cmocka_unit_test(the_picture),
 		cmocka_unit_test(a_marker_is_found_however_it_arrives),
 		cmocka_unit_test(the_clock_of_a_line),
 		cmocka_unit_test(a_line_without_end),

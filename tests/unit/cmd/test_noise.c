@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/bench/noise.h"
 #include "tests/support/unit.h"
@@ -39,8 +40,8 @@ static const char *const quiet_text = "  pinned         to CPU 5\n"
 				      "  governor       performance\n"
 				      "  turbo          off\n"
 				      "  SMT siblings   5\n"
-				      "  steal          0.00% of all time since boot\n"
-				      "  load           0.50 0.10 0.00 1/99 1234\n";
+				      "  steal          0.00 % of all time since boot\n"
+				      "  load           0.50, 0.10, 0.00 in the last 1, 5, 15 minutes\n";
 static const struct file busy[] = {
 	{CPU "isolated", "1-4,6,7\n"},
 	{CPU "nohz_full", "(null)\n"},
@@ -62,10 +63,10 @@ static const char *const busy_text = "  pinned         to CPU 5\n"
 				     "! governor       powersave\n"
 				     "! turbo          on\n"
 				     "! SMT siblings   1,5\n"
-				     "! steal          25.00% of all time since boot\n"
-				     "! load           0.51 0.10 0.00 1/99 1234\n";
+				     "! steal          25.00 % of all time since boot\n"
+				     "! load           0.51, 0.10, 0.00 in the last 1, 5, 15 minutes\n";
 static const struct file silent[] = {{"/proc/stat", "cpu 10 20 30\n"}, {0}};
-static const char *const silent_text = "! pinned         no: --pin CPU does\n"
+static const char *const silent_text = "! pinned         no; `taskset -c CPU` does it, and --pin of exits\n"
 				       "! isolcpus       none\n"
 				       "! nohz_full      none\n"
 				       "  IRQ affinity   0 of 0 interrupts may come to this CPU\n"
@@ -73,7 +74,8 @@ static const char *const silent_text = "! pinned         no: --pin CPU does\n"
 				       "  governor       unknown: the host does not show it\n"
 				       "  turbo          unknown: the host does not show it\n"
 				       "  SMT siblings   unknown\n"
-				       "  steal          unknown\n";
+				       "  steal          unknown\n"
+				       "  load           unknown\n";
 
 static const struct file *host;
 
@@ -139,10 +141,51 @@ static void each_host(void **state)
 	check(silent, -1, silent_text);
 }
 
+/* A tick is 10 ms: 100 of them are a second of one CPU. */
+static void what_others_took(void **state)
+{
+	static const struct file then[] = {{"/proc/stat", "cpu 100 0 0 1000 0 0 0 0\n"}, {0}};
+	static const struct file now[] = {{"/proc/stat", "cpu 250 50 100 1400 100 50 50 100\n"}, {0}};
+	struct noise_span s, start;
+	double others, steal;
+
+	assert_int_equal(sysconf(_SC_CLK_TCK), 100);
+	host = then;
+	start = noise_now();
+	host = now;
+	s = noise_since(&start);
+	assert_int_equal(s.all, UINT64_C(10000000000));
+	assert_int_equal(s.busy, UINT64_C(4000000000));
+	assert_int_equal(s.steal, UINT64_C(1000000000));
+	/* What this test takes itself is little, and no other's. */
+	assert_in_range(s.own, 0, UINT64_C(1000000000));
+	s.own = UINT64_C(1000000000);
+	assert_true(noise_shares(&s, &others, &steal));
+	assert_true(others > 29.99 && others < 30.01 && steal > 9.99 && steal < 10.01);
+	s.own = UINT64_C(5000000000);
+	assert_true(noise_shares(&s, &others, &steal) && others == 0);
+	/* Backwards, unknown, or too short: nothing is said. */
+	host = then;
+	start = s = noise_now();
+	host = silent;
+	s = noise_since(&start);
+	assert_false(noise_shares(&s, &others, &steal));
+	host = now;
+	start = noise_now();
+	host = then;
+	s = noise_since(&start);
+	assert_false(noise_shares(&s, &others, &steal));
+	host = then;
+	start = noise_now();
+	s = noise_since(&start);
+	assert_false(noise_shares(&s, &others, &steal));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_host),
+		cmocka_unit_test(what_others_took),
 	};
 
 	return run_group_with(tests, set_up, tear_down);
