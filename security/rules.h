@@ -74,7 +74,8 @@ enum sandbox_device {
 	X(DISK, 2, "the disk's image, and its overlay")                                                                \
 	X(VCPU, 1, "the thread's own vCPU")                                                                            \
 	X(VM, 1, "the VM")                                                                                             \
-	X(CORE, 1, "the directory of cores")                                                                           \
+	X(CORES, 1, "the directory of cores")                                                                          \
+	X(CORE, 1, "the core that is being written; the directory again while there is none")                          \
 	X(STREAM, 4, "streams of the caller's whose O_NONBLOCK is ours to take back; no file, none of sockets")
 
 enum sandbox_fd {

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/disk_format.h"
+#include "vmm/base/fdpath.h"
 #include "vmm/base/iov.h"
 #include "vmm/base/path.h"
 #include "vmm/base/util.h"
@@ -159,7 +160,7 @@ static int direct_alignment(int fd, const struct disk_params *p, uint64_t size, 
 static COLD int unlinked_file_in(const char *dir)
 {
 	CLEANUP_FD int in = path_open(dir, O_PATH | O_DIRECTORY, 0);
-	char path[64];
+	char path[64], directory[FD_PATH_SIZE];
 	int fd;
 
 	if (in < 0)
@@ -167,7 +168,8 @@ static COLD int unlinked_file_in(const char *dir)
 	fd = openat(in, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/vmm-overlay.XXXXXX", in);
+	fd_path(in, directory);
+	snprintf(path, sizeof(path), "%s/vmm-overlay.XXXXXX", directory);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -47,3 +47,8 @@ int fd_of_path(const char *path)
 	}
 	return fd;
 }
+
+void fd_path(int fd, char ret[static FD_PATH_SIZE])
+{
+	snprintf(ret, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}

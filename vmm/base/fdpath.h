@@ -17,4 +17,14 @@
  */
 int fd_of_path(const char *path);
 
+#define FD_PATH_SIZE 32
+
+/**
+ * fd_path() - the other way: the path of a descriptor of this process, in /proc
+ * @fd: open; of a directory: names in it may be appended
+ *
+ * It names what is open, whatever has its path by now. There is none where /proc is not mounted.
+ */
+void fd_path(int fd, char ret[static FD_PATH_SIZE]);
+
 #endif

@@ -12,7 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
+#include "vmm/base/fdpath.h"
 #include "vmm/base/util.h"
 
 static void ignore_if_default(int sig)
@@ -52,7 +54,7 @@ static bool may_reopen(const struct nbio *io, int fd, mode_t mode)
 COLD int nbio_open(struct nbio *io, int fd, enum nbio_dir dir)
 {
 	int flags = fcntl(fd, F_GETFL), wrong = dir == NBIO_IN ? O_WRONLY : O_RDONLY;
-	char path[32];
+	char path[FD_PATH_SIZE];
 	struct stat st;
 
 	*io = NBIO_CLOSED;
@@ -71,7 +73,7 @@ COLD int nbio_open(struct nbio *io, int fd, enum nbio_dir dir)
 	}
 	if (!may_reopen(io, fd, st.st_mode))
 		return set_flag(io, fd, flags);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd_path(fd, path);
 	io->fd = open(path, (dir == NBIO_IN ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (io->fd < 0)
 		return set_flag(io, fd, flags);
@@ -86,7 +88,8 @@ int nbio_connect(int target)
 
 	if (fd < 0)
 		return -errno;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", target);
+	static_assert(sizeof(addr.sun_path) >= FD_PATH_SIZE, "room for the path of a descriptor");
+	fd_path(target, addr.sun_path);
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return -errno;
 	return TAKE_FD(fd);

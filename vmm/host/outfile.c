@@ -25,12 +25,6 @@
 
 /* --- Names -------------------------------------------------------------------------------------------------------- */
 
-/* The path in /proc of a file without a name: the only way to link it without a capability. */
-static void proc_path(int fd, char path[static 32])
-{
-	snprintf(path, 32, "/proc/self/fd/%d", fd);
-}
-
 static int temporary_name(struct outfile *f)
 {
 	uint64_t number;
@@ -41,13 +35,16 @@ static int temporary_name(struct outfile *f)
 	return 0;
 }
 
-/* linkat() cannot replace a file, so a rename follows: a kill between the two leaves a temporary file. */
+/*
+ * A file without a name is linked by its path in /proc: any other way takes a capability. linkat() cannot replace a
+ * file, so a rename follows: a kill between the two leaves a temporary file.
+ */
 static int name_unnamed(struct outfile *f, int dir, int file)
 {
-	char path[32];
+	char path[FD_PATH_SIZE];
 	int r;
 
-	proc_path(file, path);
+	fd_path(file, path);
 	if (linkat(AT_FDCWD, path, dir, f->name, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
 	r = -errno;
@@ -203,7 +200,7 @@ static bool locate(struct outfile *f, int fd, const struct stat *st)
 	struct stat found;
 	ssize_t n;
 
-	proc_path(fd, link);
+	fd_path(fd, link);
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n < 0)
 		return false;
@@ -216,11 +213,11 @@ static bool locate(struct outfile *f, int fd, const struct stat *st)
 static int make_unnamed(struct outfile *f)
 {
 	CLEANUP_FD int fd = openat(f->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, f->mode);
-	char path[32];
+	char path[FD_PATH_SIZE];
 
 	if (fd < 0)
 		return -1;
-	proc_path(fd, path);
+	fd_path(fd, path);
 	f->file = access(path, F_OK) < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	return f->file < 0 ? -1 : TAKE_FD(fd);
 }
@@ -262,9 +259,9 @@ static bool replaceable(const struct outfile *f, int fd, const struct stat *old)
 {
 	struct statx stx;
 	struct stat dir;
-	char path[32];
+	char path[FD_PATH_SIZE];
 
-	proc_path(fd, path);
+	fd_path(fd, path);
 	if (!S_ISREG(old->st_mode) || access(path, W_OK) < 0 || fstat(f->dir, &dir) < 0)
 		return false;
 	if ((dir.st_mode & S_ISVTX) && old->st_uid != geteuid())

@@ -26,6 +26,7 @@
 
 #include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
+#include "vmm/base/fdpath.h"
 #include "vmm/base/path.h"
 #include "vmm/base/wake.h"
 #include "vmm/base/x86.h"
@@ -44,6 +45,8 @@ enum core_state { CORE_IDLE, CORE_ASKED, CORE_WRITTEN };
  * struct machine_core - opened in OPEN, the rest made in BUILD
  * @asked: in the thread's loop; @answered: in the control loop
  * @dir, @path: the directory, and what the operator calls it; @format: the name in it, with %s and %n
+ * @file: the descriptor of the core that is being written, always the same number, since the filter of the thread lets
+ *        it write to no other; another one of @dir while there is none
  * @rule: what names @dir to the sandbox
  * @secret: what temporary names begin with, and @temporaries: how many there were
  * @number: how many cores were begun; @reason: of the last one
@@ -57,8 +60,8 @@ struct machine_core {
 	struct machine *m;
 	struct worker worker;
 	struct loop_source asked, answered;
-	int dir;
-	char rule[32];
+	int dir, file;
+	char rule[FD_PATH_SIZE];
 	char *path;
 	const char *format;
 	uint64_t secret;
@@ -151,9 +154,10 @@ static int failed(struct machine_core *c, const char *doing, int error)
 	return error;
 }
 
+/* Makes @file the new one. */
 static int make_temporary(struct machine_core *c, char name[static 48])
 {
-	int fd = -1;
+	int fd = -1, r = 0;
 
 	for (int i = 0; fd < 0 && i < NAMES_MAX; i++) {
 		snprintf(name, 48, ".vmm-core-%016" PRIx64 "-%u", c->secret, c->temporaries++);
@@ -161,15 +165,20 @@ static int make_temporary(struct machine_core *c, char name[static 48])
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
-	return fd < 0 ? failed(c, "create", -errno) : fd;
+	if (fd < 0)
+		return failed(c, "create", -errno);
+	if (dup3(fd, c->file, O_CLOEXEC) < 0)
+		r = failed(c, "create", -errno);
+	close(fd);
+	return r;
 }
 
-static int fill(struct machine_core *c, int fd)
+static int fill(struct machine_core *c)
 {
 	const struct machine *m = c->m;
-	int r = core_write(c->writer, &m->vm.memory.gmem, c->cpu, m->vm.nr_vcpus, fd, &c->stop, &c->result);
+	int r = core_write(c->writer, &m->vm.memory.gmem, c->cpu, m->vm.nr_vcpus, c->file, &c->stop, &c->result);
 
-	if (r == 0 && fsync(fd) < 0)
+	if (r == 0 && fsync(c->file) < 0)
 		r = -errno;
 	return r < 0 ? failed(c, "write", r) : 0;
 }
@@ -177,12 +186,12 @@ static int fill(struct machine_core *c, int fd)
 static int write_core(struct machine_core *c)
 {
 	char temporary[48];
-	int fd = make_temporary(c, temporary), r;
+	int r = make_temporary(c, temporary);
 
-	if (fd < 0)
-		return fd;
-	r = fill(c, fd);
-	close(fd);
+	if (r < 0)
+		return r;
+	r = fill(c);
+	dup3(c->dir, c->file, O_CLOEXEC);
 	if (r == 0 && renameat(c->dir, temporary, c->dir, c->name) < 0)
 		r = failed(c, "create", -errno);
 	if (r < 0)
@@ -383,7 +392,7 @@ int machine_core_open(struct machine *m, struct err *e)
 		return err_sys(e, -ENOMEM, "--core");
 	m->core = c;
 	c->m = m;
-	c->asked.fd = c->answered.fd = c->dir = -1;
+	c->asked.fd = c->answered.fd = c->dir = c->file = -1;
 	name = name_in(file);
 	c->format = name;
 	c->path = name == file ? strdup(".") : strndup(file, (size_t)(name - file));
@@ -393,7 +402,10 @@ int machine_core_open(struct machine *m, struct err *e)
 	if (c->dir < 0)
 		return err_operator(e, err_sys(e, c->dir, "--core %s: cannot open the directory %s", file, c->path));
 	/* Not its path, which may name another one by now. */
-	snprintf(c->rule, sizeof(c->rule), "/proc/self/fd/%d", c->dir);
+	fd_path(c->dir, c->rule);
+	c->file = fcntl(c->dir, F_DUPFD_CLOEXEC, 0);
+	if (c->file < 0)
+		return err_sys(e, -errno, "--core %s", file);
 	if (getrandom(&c->secret, sizeof(c->secret), 0) != sizeof(c->secret))
 		return err_sys(e, -EIO, "--core: getrandom");
 	c->hold = (struct machine_hold){.held = on_held, .refused = on_refused};
@@ -440,7 +452,8 @@ int machine_core_init(struct machine *m, struct err *e)
 	r = c->cpu ? core_writer_new(&c->writer) : -ENOMEM;
 	if (r == 0)
 		r = worker_init(&c->worker, "state", SANDBOX_STATE);
-	c->worker.fds.of[SANDBOX_FD_CORE][0] = c->dir;
+	c->worker.fds.of[SANDBOX_FD_CORES][0] = c->dir;
+	c->worker.fds.of[SANDBOX_FD_CORE][0] = c->file;
 	if (r == 0)
 		r = add_wake(c->worker.loop, &c->asked, on_asked);
 	if (r == 0)
@@ -519,6 +532,8 @@ bool machine_core_destroy(struct machine_core *c)
 	core_writer_free(c->writer);
 	if (c->dir >= 0)
 		close(c->dir);
+	if (c->file >= 0)
+		close(c->file);
 	free(c->cpu);
 	free(c->path);
 	free(c->written);

@@ -208,6 +208,10 @@ static void paths_of_descriptors(void **state)
 			fail_msg("%s: %d", paths[i].path, fd_of_path(paths[i].path));
 	snprintf(own, sizeof(own), "/proc/%d/fd/5", (int)getpid());
 	assert_int_equal(fd_of_path(own), 5);
+	fd_path(2147483647, own);
+	assert_string_equal(own, "/proc/self/fd/2147483647");
+	fd_path(63, own);
+	assert_int_equal(fd_of_path(own), 63);
 	assert_int_equal(symlink("/tmp/vmm-fileset-loop", "/tmp/vmm-fileset-loop"), 0);
 	assert_int_equal(fd_of_path("/tmp/vmm-fileset-loop"), -1);
 	unlink("/tmp/vmm-fileset-loop");
