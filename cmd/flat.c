@@ -39,6 +39,7 @@ struct session {
 	struct flat *flat;
 	struct confinement confinement;
 	struct signals signals;
+	struct hold pause;
 };
 
 static void session_destroy(struct session *s)
@@ -149,7 +150,30 @@ static void on_quit(void *arg)
 	flat_end(s->flat, OUTCOME_SIGNAL, DETECTOR_TERMINAL, SIGINT);
 }
 
-static const struct terminal_ops key_ops = {.quit = on_quit};
+/* Ctrl-A P */
+static void on_pause(void *arg)
+{
+	struct session *s = arg;
+
+	if (!s->pause.on) {
+		flat_hold(s->flat, &s->pause);
+		return;
+	}
+	flat_release(s->flat, &s->pause);
+	terminal_say_resumed(s->terminal, flat_is_held(s->flat));
+}
+
+static void on_paused(struct hold *h)
+{
+	terminal_say_paused(container_of(h, struct session, pause)->terminal);
+}
+
+/* The log has said who was late. */
+static void on_pause_refused(struct hold *h, const char *late)
+{
+}
+
+static const struct terminal_ops key_ops = {.quit = on_quit, .pause = on_pause};
 
 /* A VM takes two files and a vCPU one: as many as we may have. */
 static void raise_file_limit(void)
@@ -167,6 +191,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 	struct flat_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
 	int r;
 
+	s->pause = (struct hold){.held = on_paused, .refused = on_pause_refused};
 	raise_file_limit();
 	plan_flat_early(mode, &s->config, &s->confinement.plan);
 	r = sandbox_early(&s->confinement.sandbox, &s->confinement.plan, e);

@@ -45,7 +45,7 @@ struct run {
 	struct report_info info;
 	struct report_setting *setting;
 	struct signals signals;
-	struct machine_hold pause;
+	struct hold pause;
 	struct core_request dump;
 };
 
@@ -70,7 +70,7 @@ static void on_signal(void *arg, int signo)
 		ask_to_end(run, signo);
 }
 
-/* Ctrl-A P. What is said after "paused" comes from the loop that wrote the console's last bytes: it follows them. */
+/* Ctrl-A P */
 static void on_pause(void *arg)
 {
 	struct run *run = arg;
@@ -80,20 +80,18 @@ static void on_pause(void *arg)
 		return;
 	}
 	machine_release(run->machine, &run->pause);
-	terminal_say(run->terminal,
-		machine_is_held(run->machine) ? "\r\nvmm: the guest stays held: gdb has stopped it\r\n"
-					      : "\r\nvmm: the guest goes on\r\n");
+	terminal_say_resumed(run->terminal, machine_is_held(run->machine));
 }
 
-static void on_paused(struct machine_hold *h)
+static void on_paused(struct hold *h)
 {
 	struct run *run = container_of(h, struct run, pause);
 
-	terminal_say(run->terminal, "\r\nvmm: the guest is paused; Ctrl-A P lets it go on\r\n");
+	terminal_say_paused(run->terminal);
 }
 
 /* The log has said who was late. */
-static void on_pause_refused(struct machine_hold *h, const char *late)
+static void on_pause_refused(struct hold *h, const char *late)
 {
 }
 
@@ -263,7 +261,7 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 		&run->signals, run->loop, run->trace, run->config.balloon.on, run->config.core, on_signal, run, e);
 	if (r < 0)
 		return r;
-	run->pause = (struct machine_hold){.held = on_paused, .refused = on_pause_refused};
+	run->pause = (struct hold){.held = on_paused, .refused = on_pause_refused};
 	run->dump.done = on_dumped;
 	if (run->config.console == CONSOLE_STDIO) {
 		r = terminal_open(STDIN_FILENO, &key_ops, run, &run->terminal, e);

@@ -279,6 +279,17 @@ void terminal_say(struct terminal *t, const char *text)
 		say(t, text, strlen(text));
 }
 
+void terminal_say_paused(struct terminal *t)
+{
+	terminal_say(t, "\r\nvmm: the guest is paused; Ctrl-A P lets it go on\r\n");
+}
+
+void terminal_say_resumed(struct terminal *t, bool held)
+{
+	terminal_say(
+		t, held ? "\r\nvmm: the guest stays held: gdb has stopped it\r\n" : "\r\nvmm: the guest goes on\r\n");
+}
+
 static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *brk)
 {
 	struct terminal *t = container_of(f, struct terminal, filter);

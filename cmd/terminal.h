@@ -59,6 +59,15 @@ struct console_filter *terminal_filter(struct terminal *t);
 /** terminal_say() - show the operator @text, which ends each line in "\r\n"; takes NULL for @t. The loop. */
 void terminal_say(struct terminal *t, const char *text);
 
+/**
+ * terminal_say_paused(), terminal_say_resumed() - what came of Ctrl-A P; take NULL
+ * @held: a debugger still holds the guest
+ *
+ * Context: the loop that writes the console, so that it follows the last bytes from before the pause.
+ */
+void terminal_say_paused(struct terminal *t);
+void terminal_say_resumed(struct terminal *t, bool held);
+
 /** terminal_is_raw() - a newline alone does not return the carriage now; false for NULL; any thread */
 bool terminal_is_raw(const struct terminal *t);
 

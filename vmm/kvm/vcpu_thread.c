@@ -144,6 +144,22 @@ void vcpu_thread_kicked(struct vcpu_thread *t)
 	pthread_mutex_unlock(&t->crew->lock);
 }
 
+void vcpu_thread_blocks(struct vcpu_thread *t)
+{
+	set_state(t, VCPU_THREAD_BLOCKED);
+}
+
+void vcpu_thread_unblocks(struct vcpu_thread *t)
+{
+	struct crew *c = t->crew;
+
+	pthread_mutex_lock(&c->lock);
+	while ((c->holds || t->frozen) && !crew_stopping(c))
+		pthread_cond_wait(&c->go, &c->lock);
+	set_state_locked(t, VCPU_THREAD_RUNNING);
+	pthread_mutex_unlock(&c->lock);
+}
+
 void vcpu_thread_hold(struct vcpu_thread *t)
 {
 	pthread_mutex_lock(&t->crew->lock);

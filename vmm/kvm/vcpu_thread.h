@@ -9,7 +9,8 @@
  * A thread is held before the gate is opened and while the crew is paused. A held thread has left KVM_RUN with EINTR
  * after its last exit was completed: its vCPU is at an instruction boundary (in a repeated string instruction: between
  * two repetitions), and everything that it has written, also to guest memory, is visible to the thread whose
- * crew_pause() has returned 0.
+ * crew_pause() has returned 0. A thread whose exit waits for somebody outside (vcpu_thread_blocks()) counts as held:
+ * its instruction has begun and has had no effect yet.
  */
 #ifndef VMM_KVM_VCPU_THREAD_H
 #define VMM_KVM_VCPU_THREAD_H
@@ -32,6 +33,7 @@ struct vcpu_call;
  * @VCPU_THREAD_STARTING: until its filter is installed
  * @VCPU_THREAD_HELD: waits for the gate, the end of a pause or a call
  * @VCPU_THREAD_RUNNING: in struct crew_ops.run
+ * @VCPU_THREAD_BLOCKED: there too, in an exit that waits for somebody outside
  * @VCPU_THREAD_ENDED: no longer accesses its vCPU
  */
 enum vcpu_thread_state {
@@ -39,6 +41,7 @@ enum vcpu_thread_state {
 	VCPU_THREAD_STARTING,
 	VCPU_THREAD_HELD,
 	VCPU_THREAD_RUNNING,
+	VCPU_THREAD_BLOCKED,
 	VCPU_THREAD_ENDED,
 };
 
@@ -233,6 +236,18 @@ int crew_call(struct vcpu_thread *t, int (*fn)(struct vcpu_thread *t, void *arg)
  * Context: does not block.
  */
 void vcpu_thread_kick(struct vcpu_thread *t);
+
+/**
+ * vcpu_thread_blocks(), vcpu_thread_unblocks() - the exit that is served begins to wait for somebody outside, who may
+ * never come; and has ceased to
+ *
+ * A crew that is held does not wait for such a thread; if it still is, vcpu_thread_unblocks() returns when it goes on.
+ * Between the two the thread changes nothing that who holds the crew may look at.
+ *
+ * Context: thread @t, in struct crew_ops.run; the second one holds no lock that the control loop takes.
+ */
+void vcpu_thread_blocks(struct vcpu_thread *t);
+void vcpu_thread_unblocks(struct vcpu_thread *t);
 
 /**
  * vcpu_thread_kicked() - after VCPU_KICKED: serve calls, and wait while the crew is paused

@@ -440,7 +440,7 @@ void machine_destroy(struct machine *m)
 	/* The CPU threads are gone: machine_run() joins them. */
 	loop_timer_destroy(&m->tick.timer);
 	loop_timer_destroy(&m->limit);
-	loop_timer_destroy(&m->pause.timer);
+	holding_destroy(&m->holding);
 	loop_timer_destroy(&m->button.grace);
 	gdb_stub_close(m->gdb);
 	console_destroy(m->console);

@@ -73,7 +73,7 @@ struct machine_core {
 	char name[NAME_MAX + 1];
 	struct core_request *request, *dump;
 	struct core_request own, last;
-	struct machine_hold hold;
+	struct hold hold;
 	_Atomic int state;
 	_Atomic bool stop;
 	bool ended;
@@ -335,7 +335,7 @@ static void on_dumped(struct core_request *q, const char *path, const char *why)
 	dump_ends(container_of(q, struct machine_core, own), path, why);
 }
 
-static void on_held(struct machine_hold *h)
+static void on_held(struct hold *h)
 {
 	struct machine_core *c = container_of(h, struct machine_core, hold);
 
@@ -343,7 +343,7 @@ static void on_held(struct machine_hold *h)
 		dump_ends(c, NULL, "a core is being written already");
 }
 
-static void on_refused(struct machine_hold *h, const char *late)
+static void on_refused(struct hold *h, const char *late)
 {
 	dump_ends(container_of(h, struct machine_core, hold), NULL, "no core: the guest cannot be held still");
 }
@@ -408,7 +408,7 @@ int machine_core_open(struct machine *m, struct err *e)
 		return err_sys(e, -errno, "--core %s", file);
 	if (getrandom(&c->secret, sizeof(c->secret), 0) != sizeof(c->secret))
 		return err_sys(e, -EIO, "--core: getrandom");
-	c->hold = (struct machine_hold){.held = on_held, .refused = on_refused};
+	c->hold = (struct hold){.held = on_held, .refused = on_refused};
 	c->own.done = on_dumped;
 	c->last.done = on_last;
 	return check_old(c, file, e);

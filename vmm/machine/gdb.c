@@ -55,12 +55,12 @@ static void core(void *owner)
 		on_core(&m->gdb_core, NULL, r == -ENOTSUP ? "vmm was started without --core" : "one is being written");
 }
 
-static void on_held(struct machine_hold *h)
+static void on_held(struct hold *h)
 {
 	gdb_stub_held(container_of(h, struct machine, gdb_hold)->gdb);
 }
 
-static void on_refused(struct machine_hold *h, const char *late)
+static void on_refused(struct hold *h, const char *late)
 {
 	gdb_stub_refused(container_of(h, struct machine, gdb_hold)->gdb, late);
 }
@@ -101,6 +101,6 @@ int machine_gdb_init(struct machine *m, struct err *e)
 		.block_irq = gdb_blocks_irq(&m->kvm),
 	};
 
-	m->gdb_hold = (struct machine_hold){.held = on_held, .refused = on_refused};
+	m->gdb_hold = (struct hold){.held = on_held, .refused = on_refused};
 	return gdb_stub_attach(m->gdb, &env, e);
 }

@@ -15,6 +15,7 @@
 #include "vmm/debug/gdb/stub.h"
 #include "vmm/kvm/exitlog.h"
 #include "vmm/kvm/stats.h"
+#include "vmm/kvm/holding.h"
 #include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/chips.h"
@@ -103,23 +104,6 @@ struct machine_tick {
 	int dead_rounds;
 };
 
-/** enum pause_state - is the guest held still? ASKED: somebody has yet to finish */
-enum pause_state { PAUSE_NONE, PAUSE_ASKED, PAUSE_HELD };
-
-/**
- * struct machine_pause - holding the guest still; of the control loop
- * @first: who wants it
- * @asked_ns, @held_ns, @resumed_ns: when it last was; 0: never
- * @timer, @look_ns: the next look whether all are held, and how long after the last one
- */
-struct machine_pause {
-	enum pause_state state;
-	struct machine_hold *first;
-	uint64_t asked_ns, held_ns, resumed_ns;
-	struct loop_timer timer;
-	uint64_t look_ns;
-};
-
 /**
  * struct machine_counts - for the report
  * @marks: of the guest, those that were too many included
@@ -137,6 +121,7 @@ struct machine_counts {
  * @virtio: from OPEN on: it holds the disks' files
  * @crew: the threads of @cpu
  * @gdb: from OPEN on; NULL: without --gdb; @gdb_hold: it has stopped the guest
+ * @holding: the guest is held still; @resumed_ns: when it last went on, 0: never
  * @gdb_core: .done is set while a core is written for it, and @gdb_released when it wants the guest to go on meanwhile
  * @limit: fires when the time limit runs out, at @limit_at_ns; 0: there is none
  * @core: from OPEN on; NULL: without --core
@@ -163,9 +148,10 @@ struct machine {
 	struct machine_tick tick;
 	struct loop_timer limit;
 	uint64_t limit_at_ns;
-	struct machine_pause pause;
+	struct holding holding;
+	uint64_t resumed_ns;
 	struct gdb_stub *gdb;
-	struct machine_hold gdb_hold;
+	struct hold gdb_hold;
 	struct core_request gdb_core;
 	bool gdb_released;
 	struct machine_core *core;

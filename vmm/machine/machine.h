@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "vmm/base/err.h"
+#include "vmm/base/hold.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
@@ -106,35 +107,21 @@ void machine_terminate(struct machine *m, int signo);
 void machine_balloon(struct machine *m, bool more);
 
 /**
- * struct machine_hold - somebody who wants the guest held still; zeroed but for the callbacks, alive until it is off
- * @held: all CPUs have stopped between two instructions and no device works on a request: guest RAM does not change.
- * @refused: @late, a CPU's thread or a device, has not finished within 5 s; the hold is off, and the guest goes on
- * @on: it is asked for, or held
- *
- * Both in the loop, perhaps within machine_hold(). They may call machine_release(), of their own hold.
- */
-struct machine_hold {
-	void (*held)(struct machine_hold *h);
-	void (*refused)(struct machine_hold *h, const char *late);
-	bool on;
-	struct machine_hold *next;
-};
-
-/**
  * machine_hold() - ask for the guest to be held still; console, loop and devices' threads live on
+ * @h: see vmm/base/hold.h; when it is held no device works on a request
  *
  * Each instruction and request under way is completed first. The time limit stands still meanwhile. Several may hold
  * the guest; one that is on already is no error.
  *
  * Context: the loop; does not block.
  */
-void machine_hold(struct machine *m, struct machine_hold *h);
+void machine_hold(struct machine *m, struct hold *h);
 
 /** machine_is_held() - does anybody want it held? The loop. */
 bool machine_is_held(const struct machine *m);
 
 /** machine_release() - take machine_hold() back, held yet or not; the last one lets the guest go on. The loop. */
-void machine_release(struct machine *m, struct machine_hold *h);
+void machine_release(struct machine *m, struct hold *h);
 
 /**
  * struct core_request - somebody who wants a core; alive until @done was called

@@ -364,7 +364,7 @@ static void check_halted(struct machine *m)
 static void check_panic(struct machine *m)
 {
 	const struct panic_text *w = console_panic_text(m->console);
-	uint64_t now = trace_now_ns(), quiet = now - MAX(panic_text_last_byte_ns(w), m->pause.resumed_ns), since;
+	uint64_t now = trace_now_ns(), quiet = now - MAX(panic_text_last_byte_ns(w), m->resumed_ns), since;
 
 	pthread_mutex_lock(&m->end.lock);
 	since = m->end.panic_ns ? now - m->end.panic_ns : 0;
@@ -392,7 +392,7 @@ static COLD void on_tick(struct loop_timer *t)
 
 	if (m->button.signo)
 		press_again(m);
-	if (m->pause.state != PAUSE_NONE) {
+	if (m->holding.state != HOLDING_NONE) {
 		forget_probe(m);
 		return;
 	}
@@ -461,7 +461,7 @@ static void stop_timers(struct machine *m)
 	loop_timer_set(&m->tick.timer, 0, 0);
 	loop_timer_set(&m->limit, 0, 0);
 	loop_timer_set(&m->button.grace, 0, 0);
-	loop_timer_set(&m->pause.timer, 0, 0);
+	holding_stop(&m->holding);
 }
 
 COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)

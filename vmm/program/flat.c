@@ -225,6 +225,11 @@ int flat_build(struct flat *f, struct err *e)
 		r = build_vm(f, i, cpuid, e);
 	for (unsigned i = 0; r == 0 && i < f->nr; i++)
 		r = load_program(f, &f->program[i], e);
+	if (r == 0) {
+		r = flat_pause_init(f);
+		if (r < 0)
+			err_sys(e, r, "cannot set up");
+	}
 	if (r == 0)
 		r = flat_gdb_init(f, e);
 	return r;
@@ -276,7 +281,7 @@ void flat_destroy(struct flat *f)
 	if (!f)
 		return;
 	gdb_stub_close(f->gdb);
-	loop_timer_destroy(&f->hold.timer);
+	holding_destroy(&f->holding);
 	console_destroy(f->console);
 	for (unsigned i = 0; i < f->nr_vms && f->vm; i++)
 		vm_destroy(&f->vm[i]);

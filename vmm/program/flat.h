@@ -18,6 +18,7 @@
 #include "boot/format_flat.h"
 #include "security/sandbox.h"
 #include "vmm/base/err.h"
+#include "vmm/base/hold.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
@@ -122,6 +123,22 @@ int flat_run(struct flat *f, struct err *e);
 
 /** flat_end() - end those that still run, with this verdict. Any thread, no lock held. */
 void flat_end(struct flat *f, enum outcome outcome, enum detector by, uint64_t value);
+
+/**
+ * flat_hold() - ask for all programs to be held still
+ * @h: see vmm/base/hold.h; several may hold them
+ *
+ * The time limit stands still meanwhile. A program that waits for a key, or for room on the console, stands still.
+ *
+ * Context: the loop, while flat_run() runs; does not block.
+ */
+void flat_hold(struct flat *f, struct hold *h);
+
+/** flat_release() - take flat_hold() back, held yet or not; the last one lets the programs go on. The loop. */
+void flat_release(struct flat *f, struct hold *h);
+
+/** flat_is_held() - does anybody want them held? The loop. */
+bool flat_is_held(const struct flat *f);
 
 /** flat_vms() - how many VMs the programs are in */
 unsigned flat_vms(const struct flat *f);

@@ -12,6 +12,7 @@
 #include "devices/debugcon.h"
 #include "devices/uart16550.h"
 #include "vmm/debug/gdb/stub.h"
+#include "vmm/kvm/holding.h"
 #include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/program/flat.h"
@@ -82,8 +83,7 @@ struct flat_program {
  * @keyboard: input goes to program[0]
  * @turn: who has it writes to the console; @room: it may have room again. Locks are taken in this order.
  * @crew: the threads of @program
- * @gdb: from OPEN on; NULL: nobody may debug
- * @hold: for it; @held_ns: since when, 0: not yet
+ * @gdb: from OPEN on; NULL: nobody may debug; @gdb_hold: it has stopped the programs
  * @running: programs that have not ended
  * @end: verdict for those that are stopped; under @lock
  */
@@ -106,11 +106,8 @@ struct flat {
 	struct loop_timer limit;
 	struct char_guest keyboard;
 	struct gdb_stub *gdb;
-	struct {
-		struct loop_timer timer;
-		bool on;
-		uint64_t asked_ns, held_ns;
-	} hold;
+	struct hold gdb_hold;
+	struct holding holding;
 
 	pthread_mutex_t turn;
 	pthread_mutex_t room_lock;
@@ -124,6 +121,11 @@ struct flat {
 
 /** flat_crew - what the threads do */
 extern const struct crew_ops flat_crew;
+
+/* flat_pause.c */
+
+/** flat_pause_init() - Return: 0 or a negative errno */
+int flat_pause_init(struct flat *f);
 
 /* flat_gdb.c */
 

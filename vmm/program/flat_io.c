@@ -5,7 +5,8 @@
  * Theory of operation. A program has no interrupts, so nothing is gained by letting it run on when the console is full
  * or no key is there: its thread waits, in the exit that asked for it, until the loop's thread brings room or a key.
  * That is back-pressure and not a stall: no other program waits, and flat_end() wakes every waiter. It waits between
- * two accesses, with no lock of a device held: the loop's thread brings keys to the same serial port meanwhile.
+ * two accesses, with no lock of a device held: the loop's thread brings keys to the same serial port meanwhile. While
+ * it waits it counts as held: a pause or a debugger need not wait for a key.
  *
  * With several programs a line is written whole: `turn` is held from its first byte to its last, also while the
  * console has no room. The others then wait for their turn; the loop's thread never takes it.
@@ -22,8 +23,21 @@
 
 /* --- Output -------------------------------------------------------------------------------------------------- */
 
-static void put(struct flat *f, const char *data, size_t n)
+static void wait_for_room(struct flat_program *p, uint64_t rooms)
 {
+	struct flat *f = p->flat;
+
+	vcpu_thread_blocks(&p->thread);
+	pthread_mutex_lock(&f->room_lock);
+	while (f->rooms == rooms && !crew_stopping(&f->crew))
+		pthread_cond_wait(&f->room, &f->room_lock);
+	pthread_mutex_unlock(&f->room_lock);
+	vcpu_thread_unblocks(&p->thread);
+}
+
+static void put(struct flat_program *p, const char *data, size_t n)
+{
+	struct flat *f = p->flat;
 	struct char_host *out = console_host(f->console);
 
 	for (;;) {
@@ -38,10 +52,7 @@ static void put(struct flat *f, const char *data, size_t n)
 		n -= taken;
 		if (!n)
 			return;
-		pthread_mutex_lock(&f->room_lock);
-		while (f->rooms == rooms && !crew_stopping(&f->crew))
-			pthread_cond_wait(&f->room, &f->room_lock);
-		pthread_mutex_unlock(&f->room_lock);
+		wait_for_room(p, rooms);
 		if (crew_stopping(&f->crew)) {
 			out->tx_lost(out, n);
 			return;
@@ -50,28 +61,37 @@ static void put(struct flat *f, const char *data, size_t n)
 }
 
 /* A terminal in raw mode moves down at a newline, but not to the left. */
-static void put_text(struct flat *f, const char *data, size_t n)
+static void put_text(struct flat_program *p, const char *data, size_t n)
 {
 	while (n) {
-		const char *nl = f->raw ? memchr(data, '\n', n) : NULL;
+		const char *nl = p->flat->raw ? memchr(data, '\n', n) : NULL;
 		size_t len = nl ? (size_t)(nl - data) : n;
 
-		put(f, data, len);
+		put(p, data, len);
 		if (nl)
-			put(f, "\r\n", 2);
+			put(p, "\r\n", 2);
 		len += nl != NULL;
 		data += len;
 		n -= len;
 	}
 }
 
+static void take_turn(struct flat_program *p)
+{
+	if (pthread_mutex_trylock(&p->flat->turn) == 0)
+		return;
+	vcpu_thread_blocks(&p->thread);
+	pthread_mutex_lock(&p->flat->turn);
+	vcpu_thread_unblocks(&p->thread);
+}
+
 static void put_line(struct flat_program *p)
 {
-	pthread_mutex_lock(&p->flat->turn);
-	put_text(p->flat, p->name, strlen(p->name));
-	put_text(p->flat, ": ", 2);
-	put_text(p->flat, p->text, p->used);
-	put_text(p->flat, "\n", 1);
+	take_turn(p);
+	put_text(p, p->name, strlen(p->name));
+	put_text(p, ": ", 2);
+	put_text(p, p->text, p->used);
+	put_text(p, "\n", 1);
 	pthread_mutex_unlock(&p->flat->turn);
 	p->used = 0;
 }
@@ -93,7 +113,7 @@ static void print_said(struct flat_program *p)
 
 	p->said_nr = 0;
 	if (p->flat->nr == 1) {
-		put_text(p->flat, p->said, n);
+		put_text(p, p->said, n);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -176,13 +196,19 @@ static bool take_key(struct flat_program *p, uint8_t *ret)
 static void key_read(struct device *dev, uint64_t offset, void *data, unsigned len)
 {
 	struct flat_program *p = container_of(dev, struct flat_program, key);
-	bool found;
+	bool found, waits = false;
 	uint8_t key;
 
 	pthread_mutex_lock(&p->key_lock);
-	while (!(found = take_key(p, &key)) && !p->input_ended && !crew_stopping(&p->flat->crew))
+	while (!(found = take_key(p, &key)) && !p->input_ended && !crew_stopping(&p->flat->crew)) {
+		if (!waits)
+			vcpu_thread_blocks(&p->thread);
+		waits = true;
 		pthread_cond_wait(&p->key_came, &p->key_lock);
+	}
 	pthread_mutex_unlock(&p->key_lock);
+	if (waits)
+		vcpu_thread_unblocks(&p->thread);
 	memset(data, found ? 0 : 0xff, len);
 	if (found)
 		*(uint8_t *)data = key;

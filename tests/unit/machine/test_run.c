@@ -503,7 +503,7 @@ static void a_panic_is_heard_to_its_end(void **state)
 /* Holds it again and again, until it has been seen to move in between: while it is held nothing does. */
 struct holder {
 	struct loop_timer timer;
-	struct machine_hold hold;
+	struct hold hold;
 	struct machine *m;
 	bool held;
 	uint64_t first, last;
@@ -517,7 +517,7 @@ static uint64_t counter(struct machine *m)
 	return regs.rcx;
 }
 
-static void on_held(struct machine_hold *h)
+static void on_held(struct hold *h)
 {
 	struct holder *o = container_of(h, struct holder, hold);
 
@@ -527,7 +527,7 @@ static void on_held(struct machine_hold *h)
 		o->first = o->last;
 }
 
-static void on_refused(struct machine_hold *h, const char *late)
+static void on_refused(struct hold *h, const char *late)
 {
 	fail_msg("%s is late", late);
 }
