@@ -11,8 +11,17 @@
 #include "cmd/options/parse.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/outcome.h"
+#include "vmm/base/wrap.h"
 #include "vmm/check/hostcheck.h"
 #include "vmm/machine/machine.h"
+
+#define COLUMN 42 /* where the explanations start */
+
+/* A line for each item where a program may read it, and as many as it takes where a terminal ends. */
+static void print_item(const char *grade, const char *name, const char *text)
+{
+	wrap_print(stdout, printf("  %-8s %-30s ", grade, name), COLUMN, wrap_columns(STDOUT_FILENO), text);
+}
 
 static void print_items(const struct host_items *items)
 {
@@ -25,7 +34,7 @@ static void print_items(const struct host_items *items)
 		if (strcmp(group, it->group))
 			printf("%s\n", it->group);
 		group = it->group;
-		printf("  %-8s %-30s %s\n", grades[it->grade], it->name, it->text);
+		print_item(grades[it->grade], it->name, it->text);
 	}
 }
 
@@ -73,18 +82,17 @@ int cmd_check(int argc, char **argv)
 
 	printf("configuration\n");
 	r = sandbox_missing(config.sandbox, &e);
-	printf("  %-8s %-30s %s\n", r < 0 ? "BAD" : "ok", "sandbox",
-		r < 0 ? e.text : sandbox_mode_name(config.sandbox));
+	print_item(r < 0 ? "BAD" : "ok", "sandbox", r < 0 ? e.text : sandbox_mode_name(config.sandbox));
 	if (r < 0)
 		status = EXIT_FAILED;
 	/* A socket, a file or a pty that the run would make is not made by a check. */
 	config.console = CONSOLE_NULL;
 	if (!config.kernel) {
-		printf("  %-8s %-30s no --kernel given: values checked, nothing built\n", "ok", "settings");
+		print_item("ok", "settings", "no --kernel given: values checked, nothing built");
 	} else {
 		r = check_config(&config, &e);
-		printf("  %-8s %-30s %s\n", r < 0 ? "BAD" : "ok", config.kernel,
-			r < 0 ? e.text : "the machine can be built as configured");
+		print_item(
+			r < 0 ? "BAD" : "ok", config.kernel, r < 0 ? e.text : "the machine can be built as configured");
 		/* A host on which nothing would boot is the larger trouble. */
 		if (r < 0 && !status)
 			status = err_exit_status(&e);

@@ -266,25 +266,41 @@ static void say_ends(const struct session *s)
 		fprintf(stderr, "vmm: and %u more of %u programs did not end in 0\n", bad - MESSAGES_MAX, s->config.nr);
 }
 
+#define NAME_COLUMNS  20
+#define STATS_COLUMNS 79
+
+/* Two lines for each program, so that all figures fit on a terminal; a name that is longer has a line of its own. */
+static void print_result(const struct flat_result *r)
+{
+	uint64_t all = 0, other;
+
+	for (int x = 0; x < VCPU_EVENTS; x++)
+		all += r->exits[x];
+	other = all - r->exits[VCPU_PIO] - r->exits[VCPU_MMIO] - r->exits[VCPU_HLT];
+	if (strlen(r->name) > NAME_COLUMNS)
+		fprintf(stderr, "%.*s\n%-*s", STATS_COLUMNS, r->name, NAME_COLUMNS, "");
+	else
+		fprintf(stderr, "%-*s", NAME_COLUMNS, r->name);
+	fprintf(stderr, " %-9s %8llu %8llu %8llu %8llu %8llu\n", flat_mode_name(r->mode), (unsigned long long)all,
+		(unsigned long long)r->exits[VCPU_PIO], (unsigned long long)r->exits[VCPU_MMIO],
+		(unsigned long long)r->exits[VCPU_HLT], (unsigned long long)other);
+	fprintf(stderr, "%*s %12.1f %12.1f %12.1f %12.2f us\n", NAME_COLUMNS, "", (double)r->create_ns / 1e3,
+		(double)r->guest_ns / 1e3, (double)r->vmm_ns / 1e3,
+		all ? (double)(r->guest_ns + r->vmm_ns) / 1e3 / (double)all : 0.0);
+}
+
 static void print_stats(const struct session *s)
 {
-	fprintf(stderr, "%u %s in %u %s\n%-20s %-9s %8s %8s %8s %8s %8s %12s %12s %12s %12s\n", s->config.nr,
-		s->config.nr == 1 ? "program" : "programs", flat_vms(s->flat), flat_vms(s->flat) == 1 ? "VM" : "VMs",
-		"program", "mode", "exits", "port", "memory", "halt", "other", "make vCPU us", "in guest us",
-		"in vmm us", "us per exit");
+	fprintf(stderr, "%u %s in %u %s\n", s->config.nr, s->config.nr == 1 ? "program" : "programs", flat_vms(s->flat),
+		flat_vms(s->flat) == 1 ? "VM" : "VMs");
+	fprintf(stderr, "%-*s %-9s %8s %8s %8s %8s %8s\n", NAME_COLUMNS, "program", "mode", "exits", "port", "memory",
+		"halt", "other");
+	fprintf(stderr, "%*s %12s %12s %12s %12s\n", NAME_COLUMNS, "", "make vCPU", "in guest", "in vmm", "per exit");
 	for (unsigned i = 0; i < s->config.nr; i++) {
 		struct flat_result r;
-		uint64_t all = 0;
 
 		flat_result(s->flat, i, &r);
-		for (int x = 0; x < VCPU_EVENTS; x++)
-			all += r.exits[x];
-		fprintf(stderr, "%-20s %-9s %8llu %8llu %8llu %8llu %8llu %12.1f %12.1f %12.1f %12.2f\n", r.name,
-			flat_mode_name(r.mode), (unsigned long long)all, (unsigned long long)r.exits[VCPU_PIO],
-			(unsigned long long)r.exits[VCPU_MMIO], (unsigned long long)r.exits[VCPU_HLT],
-			(unsigned long long)(all - r.exits[VCPU_PIO] - r.exits[VCPU_MMIO] - r.exits[VCPU_HLT]),
-			(double)r.create_ns / 1e3, (double)r.guest_ns / 1e3, (double)r.vmm_ns / 1e3,
-			all ? (double)(r.guest_ns + r.vmm_ns) / 1e3 / (double)all : 0.0);
+		print_result(&r);
 	}
 }
 

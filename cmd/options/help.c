@@ -6,6 +6,7 @@
 #include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
 #include "cmd/options/version.h"
+#include "vmm/base/wrap.h"
 
 #define COLUMN 27 /* where the explanations start */
 
@@ -15,29 +16,10 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* `text` from column `at` on, broken between words; continued under COLUMN. */
 static void print_wrapped(FILE *out, int at, const char *text)
 {
-	const char *blank = "";
-
-	if (at >= COLUMN) {
-		fputc('\n', out);
-		at = 0;
-	}
-	at += fprintf(out, "%*s", COLUMN - at, "");
-	while (*text) {
-		int len = (int)strcspn(text, " ");
-
-		if (*blank && at + 1 + len >= HELP_COLUMNS) {
-			at = fprintf(out, "\n%*s", COLUMN, "") - 1;
-			blank = "";
-		}
-		at += fprintf(out, "%s%.*s", blank, len, text);
-		text += len;
-		text += strspn(text, " ");
-		blank = " ";
-	}
-	fputc('\n', out);
+	/* At least a blank behind the name. */
+	wrap_print(out, at == COLUMN ? at + 1 : at, COLUMN, HELP_COLUMNS, text);
 }
 
 static int print_name(FILE *out, const struct option_def *o)

@@ -10,6 +10,7 @@
 #include "cmd/report/report.h"
 #include "vmm/base/units.h"
 #include "vmm/base/util.h"
+#include "vmm/base/wrap.h"
 #include "vmm/console/printable.h"
 
 #define LABEL   24
@@ -121,26 +122,26 @@ static void print_startup(const struct run_report *r, const struct json_node *s,
 		report_ms(json_count(json_get(d, s, "own_ns")), c));
 }
 
-static void print_exits(const struct run_report *r, const struct json_node *x, FILE *out)
+static void print_exits(const struct run_report *r, const struct json_node *x, int width, FILE *out)
 {
 	const struct json_doc *d = &r->doc;
 	const struct json_node *all = json_get(d, x, "total"), *kvm = json_get(d, json_get(d, x, "kvm_vcpu"), "exits");
-	const char *comma = "";
+	char text[1024] = "";
+	size_t n = 0;
 
-	fprintf(out, "exits      ");
-	for (const struct json_node *n = json_first(d, all); n; n = json_next(d, all, n)) {
+	for (const struct json_node *e = json_first(d, all); e && n < sizeof(text) / 2; e = json_next(d, all, e)) {
 		char name[32];
 
-		if (!json_count(n))
+		if (!json_count(e))
 			continue;
-		printable_text(name, sizeof(name), n->key, strlen(n->key), PRINTABLE_LINE);
-		fprintf(out, "%s%" PRIu64 " %s", comma, json_count(n), name);
-		comma = ", ";
+		printable_text(name, sizeof(name), e->key, strlen(e->key), PRINTABLE_LINE);
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "%s%" PRIu64 " %s", n ? ", " : "", json_count(e), name);
 	}
-	fprintf(out, "%s", *comma ? "" : "none to us");
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", n ? "" : "none to us");
 	if (kvm)
-		fprintf(out, "; %" PRIu64 " in all by KVM's count", json_count(kvm));
-	fprintf(out, "\n");
+		snprintf(text + n, sizeof(text) - n, "; %" PRIu64 " in all by KVM's count", json_count(kvm));
+	wrap_print(out, fprintf(out, "exits      "), 11, width, text);
 }
 
 static void print_devices(const struct run_report *r, const struct json_node *list, FILE *out)
@@ -219,20 +220,32 @@ static void print_clock(const struct run_report *r, const struct json_node *c, F
 			zero->number / 1e6, json_count(json_get(&r->doc, c, "lines")));
 }
 
+/* Which run: how it ended, and on what machine. */
+static void print_head(const char *letter, const struct run_report *r, int width, FILE *out)
+{
+	char text[sizeof(r->title) + sizeof(r->summary) + 2];
+	int indent = (int)strlen(letter);
+
+	snprintf(text, sizeof(text), "%s: %s", r->title, r->summary);
+	wrap_print(out, fprintf(out, "%s", letter), indent, width, text);
+	wrap_print(out, 0, indent, width, r->machine);
+}
+
 void report_text(const struct run_report *r, int width, FILE *out)
 {
 	const struct json_doc *d = &r->doc;
 	const struct json_node *top = d->node, *dropped = json_get(d, top, "dropped");
 	int bar = MAX(BAR_MIN, width - LABEL - 2 * NUMBER - 3);
 
-	fprintf(out, "%s: %s\n%s\n\n", r->title, r->summary, r->machine);
+	print_head("", r, width, out);
+	fputc('\n', out);
 	fprintf(out, "%-*s %*s %*s\n", LABEL, "ms", NUMBER - 1, "at", NUMBER - 1, "took");
 	print_phases(r, bar, out);
 	print_initcalls(r, bar, out);
 	fputc('\n', out);
 	print_startup(r, json_get(d, top, "startup"), out);
 	print_clock(r, json_get(d, top, "guest_clock"), out);
-	print_exits(r, json_get(d, top, "exits"), out);
+	print_exits(r, json_get(d, top, "exits"), width, out);
 	print_devices(r, json_get(d, top, "devices"), out);
 	print_payload(r, json_get(d, top, "devices"), out);
 	print_host_errors(r, json_get(d, top, "devices"), out);
@@ -284,8 +297,8 @@ static void print_difference(uint64_t a, uint64_t b, uint64_t total, int bar, FI
 	fputc('\n', out);
 }
 
-static void compare_row(const char *label, int indent, const uint64_t *ns, const bool *there, size_t nr, uint64_t total,
-	int bar, FILE *out)
+static void compare_row(const char *label, int indent, const uint64_t *ns, const bool *there, size_t nr,
+	bool difference, uint64_t total, int bar, FILE *out)
 {
 	fprintf(out, "%*s%-*.*s", indent, "", LABEL - indent, LABEL - indent, label);
 	for (size_t k = 0; k < nr; k++) {
@@ -294,36 +307,35 @@ static void compare_row(const char *label, int indent, const uint64_t *ns, const
 		else
 			fprintf(out, " %*s", NUMBER - 1, "-");
 	}
-	if (nr == 2 && there[0] && there[1])
+	if (difference && there[0] && there[1])
 		print_difference(ns[0], ns[1], total, bar, out);
 	else
 		fputc('\n', out);
 }
 
-void report_compare(const struct run_report *r, size_t nr, int width, FILE *out)
+/* A table of @nr of the runs, from @first on. */
+static void compare_table(const struct run_report *all, size_t all_nr, size_t first, size_t nr, int bar, FILE *out)
 {
+	const struct run_report *r = all + first;
 	uint64_t ns[REPORT_RUNS_MAX] = {0}, longest = 0;
 	bool there[REPORT_RUNS_MAX] = {false};
-	int bar = MAX(BAR_MIN, width - LABEL - 2 * NUMBER - 21);
 	struct names names;
 
-	for (size_t k = 0; k < nr; k++) {
-		fprintf(out, "%c: %s: %s\n   %s\n", (char)('A' + k), r[k].title, r[k].summary, r[k].machine);
-		longest = MAX(longest, r[k].total_ns);
-	}
 	fprintf(out, "\n%-*s", LABEL, "ms");
 	for (size_t k = 0; k < nr; k++)
-		fprintf(out, " %*c", NUMBER - 1, (char)('A' + k));
-	if (nr == 2)
+		fprintf(out, " %*c", NUMBER - 1, (char)('A' + first + k));
+	if (all_nr == 2)
 		fprintf(out, " %11s %7s", "B - A", "B / A");
 	fputc('\n', out);
+	for (size_t k = 0; k < all_nr; k++)
+		longest = MAX(longest, all[k].total_ns);
 	for (enum run_group g = 0; g < RUN_GROUPS; g++) {
-		collect(r, nr, g, &names);
+		collect(all, all_nr, g, &names);
 		for (size_t k = 0; k < nr; k++) {
 			ns[k] = run_report_group_ns(&r[k], g, NULL);
 			there[k] = true;
 		}
-		compare_row(run_group_label(g), 0, ns, there, nr, longest, bar, out);
+		compare_row(run_group_label(g), 0, ns, there, nr, all_nr == 2, longest, bar, out);
 		for (size_t i = 0; i < names.nr; i++) {
 			for (size_t k = 0; k < nr; k++) {
 				const struct run_phase *p = run_report_phase(&r[k], names.phase[i]->name);
@@ -331,12 +343,24 @@ void report_compare(const struct run_report *r, size_t nr, int width, FILE *out)
 				there[k] = p != NULL;
 				ns[k] = p ? p->wall_ns : 0;
 			}
-			compare_row(names.phase[i]->label, 2, ns, there, nr, longest, bar, out);
+			compare_row(names.phase[i]->label, 2, ns, there, nr, all_nr == 2, longest, bar, out);
 		}
 	}
 	for (size_t k = 0; k < nr; k++) {
 		ns[k] = r[k].total_ns;
 		there[k] = true;
 	}
-	compare_row("total", 0, ns, there, nr, longest, bar, out);
+	compare_row("total", 0, ns, there, nr, all_nr == 2, longest, bar, out);
+}
+
+void report_compare(const struct run_report *r, size_t nr, int width, FILE *out)
+{
+	size_t side_by_side = (size_t)MAX(2, (width - LABEL) / NUMBER);
+	int bar = MAX(0, width - LABEL - 2 * NUMBER - 21);
+
+	for (size_t k = 0; k < nr; k++)
+		print_head((const char[]){(char)('A' + k), ':', ' ', '\0'}, &r[k], width, out);
+	/* Those that do not fit beside the others have a table of their own. */
+	for (size_t first = 0; first < nr; first += side_by_side)
+		compare_table(r, nr, first, MIN(side_by_side, nr - first), bar, out);
 }
