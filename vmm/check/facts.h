@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host tells about itself and about us, through files that are opened before the sandbox closes and read
- * when the run is over: opening costs a few microseconds each, and reading them while the clock runs would show.
+ * Facts about the host and this process, from files that are opened before the sandbox and read after the run: opening
+ * costs a few microseconds each, and reading them during the run would affect measurements.
  */
 #ifndef VMM_CHECK_FACTS_H
 #define VMM_CHECK_FACTS_H
@@ -24,7 +24,7 @@ struct host_fact_param {
 };
 
 /**
- * struct host_facts - owns its files; -1: not there
+ * struct host_facts - owns its files; -1: does not exist
  * @name, @memory_bytes, @cpus_online, @ticks (a second, of CPU times in /proc): of the host
  * @thp: /sys/kernel/mm/transparent_hugepage/enabled
  * @smaps, @status, @stat: of this process
@@ -47,7 +47,7 @@ struct host_facts {
 	char type[16];
 };
 
-/** host_facts_open() - what is missing is left out. Context: OPEN stage. */
+/** host_facts_open() - open the files; missing ones are left out. Context: OPEN stage. */
 void host_facts_open(struct host_facts *ret);
 
 /** host_facts_close() - takes what host_facts_open() filled; a second call does nothing */
@@ -63,7 +63,7 @@ const char *host_facts_cpu(char buf[HOST_CPU_NAME_MAX]);
 
 /**
  * host_facts_json_host() - the host as an object named @key: kernel, processor, KVM and its parameters, memory
- * @kvm_api: 0: KVM was not reached
+ * @kvm_api: 0: KVM was not opened
  */
 void host_facts_json_host(const struct host_facts *h, int kvm_api, struct json *j, const char *key);
 
@@ -71,7 +71,7 @@ void host_facts_json_host(const struct host_facts *h, int kvm_api, struct json *
 void host_facts_json_process(const struct host_facts *h, struct json *j, const char *key);
 
 /**
- * host_facts_json_sandbox() - members about privileges of this process, as its kernel tells them, into an open object
+ * host_facts_json_sandbox() - add members on this process's privileges, as reported by the kernel, to an open object
  */
 void host_facts_json_sandbox(const struct host_facts *h, struct json *j);
 
@@ -79,7 +79,7 @@ void host_facts_json_sandbox(const struct host_facts *h, struct json *j);
  * struct memory_use - bytes, by /proc/self/smaps
  * @rss, @pss: of the whole process
  * @guest_rss, @guest_pss: of guest RAM
- * @private: pages that only this process has, guest RAM left out
+ * @private: pages that only this process uses, without guest RAM
  */
 struct memory_use {
 	uint64_t rss;
@@ -91,7 +91,7 @@ struct memory_use {
 
 /**
  * host_facts_memory() - read it now
- * @ram, @ram_size: where guest RAM is mapped
+ * @ram, @ram_size: the mapping of guest RAM
  *
  * Return: 0 or a negative errno.
  */

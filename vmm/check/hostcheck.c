@@ -99,12 +99,12 @@ static void check_probes(struct host_items *h, struct kvm *kvm)
 	}
 }
 
-/* From here on KVM_CREATE_VM has waited for RCU: 9 to 12 ms, when it takes 0.2 to 0.5 otherwise. */
+/* At this time KVM_CREATE_VM must have waited for RCU: 9 to 12 ms; without that it takes 0.2 to 0.5 ms. */
 #define CREATE_VM_SLOW_NS  (4 * NSEC_PER_MSEC)
 #define CREATE_VM_PAUSE_US 100000
 
 /*
- * Where a control group file system is mounted: the unified one where there is one, else any other. False: one of them
+ * Finds a mounted control group file system: the unified one if it exists, else any other. Return: false: one of them
  * has the option.
  */
 static bool lacks_favordynmods(FILE *mounts, char *ret_dir, size_t size)
@@ -141,8 +141,8 @@ void host_create_vm(struct host_items *h, uint64_t took_ns, FILE *mounts)
 }
 
 /*
- * The shortest of three: a busy host delays one now and then. With pauses, since whoever moves a thread within a grace
- * period of the last one need not wait.
+ * The shortest of three, since a busy host may delay one. With pauses, since moving a thread within a grace period of
+ * the last move does not wait.
  */
 static void check_create_vm(struct host_items *h, struct kvm *kvm)
 {
@@ -154,7 +154,7 @@ static void check_create_vm(struct host_items *h, struct kvm *kvm)
 		int fd = kvm_ioctl(kvm, kvm->fd, KVM_CREATE_VM, KVM_ARG(0));
 
 		if (fd < 0)
-			return; /* the probe guest says why */
+			return; /* the probe guest's items explain it */
 		least = MIN(least, trace_now_ns() - since);
 		close(fd);
 		usleep(CREATE_VM_PAUSE_US);
@@ -221,7 +221,7 @@ static long read_number(const char *path)
 	return f && fscanf(f, "%ld", &n) == 1 ? n : -1;
 }
 
-/* The setting of a distribution that forbids user namespaces, or NULL. */
+/* The sysctl of a distribution that forbids user namespaces, or NULL. */
 static const char *userns_forbidden_by(const char *sysctl)
 {
 	static const struct {

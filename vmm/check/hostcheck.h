@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this host offers a VMM, item by item: for `vmm check`.
+ * Checks what this host offers to a VMM, item by item: for `vmm check`.
  */
 #ifndef VMM_CHECK_HOSTCHECK_H
 #define VMM_CHECK_HOSTCHECK_H
@@ -15,16 +15,16 @@
 
 /**
  * enum host_grade
- * @HOST_OK: there
- * @HOST_NOTE: missing, and a machine runs without it
- * @HOST_BAD: missing, and no stock kernel boots
+ * @HOST_OK: available
+ * @HOST_NOTE: missing, but a machine runs without it
+ * @HOST_BAD: missing, so that no stock kernel boots
  */
 enum host_grade { HOST_OK, HOST_NOTE, HOST_BAD };
 
 /**
- * struct host_item - one line of the answer
- * @group, @name: static words
- * @text: what was found, and what to do where something is missing
+ * struct host_item - one line of the result
+ * @group, @name: static strings
+ * @text: what was found, and what to do if something is missing
  */
 struct host_item {
 	enum host_grade grade;
@@ -42,27 +42,27 @@ struct host_items {
 };
 
 /**
- * host_check() - look at everything
+ * host_check() - run all checks
  *
  * Context: blocks for the probe guest (vmm/check/probe.h). Changes nothing on the host.
  */
 void host_check(struct host_items *ret);
 
 /**
- * host_landlock() - one line of it: which Landlock there is, and what it lacks
- * @abi: what landlock_abi() says
+ * host_landlock() - one item: the Landlock of the host, and what it lacks
+ * @abi: result of landlock_abi()
  */
 void host_landlock(struct host_items *items, int abi);
 
 /**
- * host_userns() - one line of it: is a user namespace to be had, and if not, why
- * @r: what sandbox_userns_available() says
- * @sysctl: the directory of the host's settings, /proc/sys
+ * host_userns() - one item: whether a user namespace can be created, and if not, why
+ * @r: result of sandbox_userns_available()
+ * @sysctl: the directory of the host's sysctls, /proc/sys
  */
 void host_userns(struct host_items *items, int r, const char *sysctl);
 
 /**
- * host_create_vm() - one line of it: does KVM_CREATE_VM wait for RCU, and what would end that
+ * host_create_vm() - one item: whether KVM_CREATE_VM waits for RCU, and how to avoid that
  * @took_ns: the time it takes
  * @mounts: /proc/self/mounts, read to its end; NULL: it cannot be read
  */

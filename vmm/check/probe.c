@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Each probe is entered anew with full register state, so that one that KVM gives up on does not spoil the next.
+ * Each probe starts with a full register state, so that a failure of one does not affect the next.
  */
 #include "vmm/check/probe.h"
 

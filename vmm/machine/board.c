@@ -12,7 +12,7 @@
 #include "vmm/machine/kernel_args.h"
 #include "vmm/machine/virtio/kinds.h"
 
-/* Where a PC has them. */
+/* As on a PC. */
 #define PORT_PIT           0x40
 #define PORT_I8042_DATA    0x60
 #define PORT_PIT_SPEAKER   0x61
@@ -24,27 +24,27 @@
 #define PORT_PMTIMER       0x608
 #define PORT_PM1           0x610
 
-/* A page each, from the middle of the 32-bit hole on. */
+/* One page each, from the middle of the 32-bit hole. */
 #define VIRTIO_MMIO_BASE UINT64_C(0xd0000000)
 #define VIRTIO_MMIO_STEP UINT64_C(0x1000)
 
-#define CMDLINE_WORD_MAX 80 /* bytes, of a word that the board puts on the kernel's command line */
+#define CMDLINE_WORD_MAX 80 /* maximum bytes of an argument that the board adds to the kernel's command line */
 
 #define GSI_COM1  4
-#define GSI_POWER 9 /* where a PC has its ACPI interrupt */
+#define GSI_POWER 9 /* the ACPI interrupt of a PC */
 
 /*
- * Interrupts of virtio devices, in the order in which they are handed out. First the pins that ISA never had, then
- * those of ISA cards that are not here. Left alone: timer 0, keyboard 1, cascade 2, RTC 8, mouse 12 and FPU 13, which
- * kernels without ACPI claim unasked. A kernel that may not use the I/O APIC gets those of ISA first.
+ * Interrupts of virtio devices, in the order of assignment. First the pins that ISA does not have, then those of ISA
+ * cards. Not used: timer 0, keyboard 1, cascade 2, RTC 8, mouse 12 and FPU 13, which kernels without ACPI claim in any
+ * case. A kernel that may not use the I/O APIC gets those of ISA first.
  */
 static const uint8_t virtio_gsis[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 10, 11, 6, 7, 3, 14, 15};
 
-#define VIRTIO_GSIS_ISA 8 /* the first of ISA in the list, and how many there are */
+#define VIRTIO_GSIS_ISA 8 /* index of the first ISA interrupt in the list, and their number */
 
 _Static_assert(ARRAY_SIZE(virtio_gsis) == BOARD_VIRTIO_MAX, "an interrupt for each");
 
-/* Ports that KVM's in-kernel chips answer: an access there never reaches a part of ours. */
+/* Ports of KVM's in-kernel chips: accesses to them never reach a part of the board. */
 static const struct {
 	uint16_t port, size;
 	const char *chip;
@@ -108,7 +108,7 @@ static int add_virtio(struct board *b, const struct config *c, struct err *e)
 	return r;
 }
 
-/* Ports end where memory addresses of the hole are far from beginning, so one number says which it is. */
+/* Port numbers are smaller than any memory address in the hole, so the number determines the address space. */
 static int add_boot_marker(struct board *b, uint64_t addr, struct err *e)
 {
 	struct board_part part = {
@@ -138,7 +138,7 @@ char *board_cmdline(const struct config *config, const struct board *board, uint
 
 	if (!line)
 		return NULL;
-	/* In front: what stands behind "--" is for init, and of a word that is there twice the later one counts. */
+	/* Prepended: arguments after "--" are for init, and the later of two equal arguments takes effect. */
 	if (tsc_khz)
 		at += (size_t)snprintf(line, max, "tsc_early_khz=%" PRIu32 " ", tsc_khz);
 	for_each_part(p, board)
@@ -149,7 +149,7 @@ char *board_cmdline(const struct config *config, const struct board *board, uint
 	return line;
 }
 
-/* Linux takes the last of several. */
+/* Linux uses the last of several. */
 static bool chooses_pmtimer(const char *line)
 {
 	struct kernel_arg a;
@@ -161,10 +161,10 @@ static bool chooses_pmtimer(const char *line)
 	return chosen;
 }
 
-/* What the guest's kernel will make of its command line, as far as the board depends on it. */
+/* Evaluates the guest's command line as far as the board depends on it. */
 static int heed_cmdline(const struct config *c, struct board *b, struct err *e)
 {
-	CLEANUP_FREE char *line = board_cmdline(c, b, 0); /* no virtio device is on the board yet */
+	CLEANUP_FREE char *line = board_cmdline(c, b, 0); /* there are no virtio devices on the board yet */
 	struct kernel_irqs irqs;
 
 	if (!line)
@@ -172,14 +172,14 @@ static int heed_cmdline(const struct config *c, struct board *b, struct err *e)
 	irqs = kernel_irqs(line);
 	b->pmtimer_chosen = chooses_pmtimer(line);
 	/*
-	 * Devices on the command line have interrupts by number, and Linux has none of those where ACPI is
-	 * hardware-reduced: it would find the devices and not get them to work.
+	 * Devices on the command line name their interrupts by number, which a hardware-reduced Linux does not support:
+	 * it would find the devices, but not get them to work.
 	 */
 	b->acpi = c->acpi && c->discovery != DISCOVERY_CMDLINE;
 	b->virtio_on_cmdline = !b->acpi || (c->discovery == DISCOVERY_AUTO && irqs.acpi_off);
 	b->pic = irqs.pic;
 	b->no_apic = irqs.no_apic || irqs.acpi_off || !b->acpi;
-	/* Linux drops the 8259s where ACPI is hardware-reduced. */
+	/* A hardware-reduced Linux ignores the 8259s. */
 	if (b->pic && b->acpi)
 		return add_port(b, BOARD_PM1, PORT_PM1, PM1_SIZE, BOARD_GSI_NONE, e);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Draws the board of a Linux machine from the configuration: which parts, where, on which interrupt.
+ * Makes the board of a Linux machine from the configuration: its parts, their addresses and interrupts.
  */
 #ifndef VMM_MACHINE_BOARD_H
 #define VMM_MACHINE_BOARD_H
@@ -10,21 +10,21 @@
 #include "vmm/config.h"
 
 /**
- * board_draw() - the parts list of @config
- * @ret: plain data; untouched on failure
+ * board_draw() - make the board of @config
+ * @ret: plain data; unchanged on failure
  *
- * Return: 0, -EEXIST (two parts on one port: the operator chose the port), -ENOSPC (more parts than places or
- * interrupts), with words.
+ * Return: 0, -EEXIST (two parts on one port: the operator chose the port), -ENOSPC (more parts than slots or
+ * interrupts), with a message in @e.
  */
 int board_draw(const struct config *config, struct board *ret, struct err *e);
 
 /**
- * board_cmdline() - the guest's kernel command line: what the operator asked for, where the virtio devices are when
- * ACPI does not tell, and the TSC's rate when CPUID does not
+ * board_cmdline() - the guest's kernel command line: that of the operator, the virtio devices if they are not in ACPI,
+ * and the TSC's rate if it is not in CPUID
  * @config: for cmdline and append
- * @tsc_khz: 0: nothing about it
+ * @tsc_khz: 0: not included
  *
- * Return: a string that the caller frees, NULL when memory ran out.
+ * Return: a string that the caller frees; NULL: out of memory.
  */
 char *board_cmdline(const struct config *config, const struct board *board, uint32_t tsc_khz);
 

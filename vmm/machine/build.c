@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Building a Linux machine, from the board plan. Reads like a recipe; run.c runs it.
+ * Builds a Linux machine from its board; run.c runs it.
  */
 #include "vmm/machine/machine.h"
 
@@ -58,7 +58,7 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	r = err_operator(e, file_open_regular("kernel", config->kernel, &m->image.kernel_fd, e));
 	if (r == 0 && config->initrd)
 		r = err_operator(e, file_open_regular("initrd", config->initrd, &m->image.initrd_fd, e));
-	/* The operator's files come first: what is wrong with one is told on a host without KVM, too. */
+	/* The operator's files come first, so that their errors are reported on hosts without KVM, too. */
 	if (r == 0)
 		r = machine_core_open(m, e);
 	if (r == 0)
@@ -93,7 +93,7 @@ struct console *machine_console(const struct machine *m)
 	return m->console;
 }
 
-/* The register pages of the virtio devices, which lie side by side. */
+/* The register pages of the virtio devices, which are contiguous. */
 static int show_registers(struct machine *m, struct err *e)
 {
 	const struct board_part *first = board_find(&m->board, BOARD_VIRTIO_MMIO, 0), *next = first;
@@ -115,7 +115,10 @@ static int build_memory(struct machine *m, struct err *e)
 	return 0;
 }
 
-/* The VM that was begun before the kernel was read, and its memory slots: these come before the interrupt chips. */
+/*
+ * Completes the VM, whose creation began before the kernel was read, and adds its memory slots, before the interrupt
+ * chips.
+ */
 static int build_vm(struct machine *m, struct err *e)
 {
 	int r = vm_create_end(&m->vm, e);
@@ -127,7 +130,7 @@ static int build_vm(struct machine *m, struct err *e)
 	return r;
 }
 
-/* ACPI and MP tables into the BIOS area; *ret_rsdp is 0 when the operator switched ACPI off. */
+/* Writes ACPI and MP tables to the BIOS area; *ret_rsdp is 0 when the operator has disabled ACPI. */
 static int build_tables(struct machine *m, uint64_t *ret_rsdp, struct err *e)
 {
 	const struct gmem *g = &m->vm.memory.gmem;
@@ -150,7 +153,7 @@ static int build_tables(struct machine *m, uint64_t *ret_rsdp, struct err *e)
 		r = gmem_write(g, BOOT_MPTABLE_START, mp.floating, sizeof(mp.floating));
 	if (r == 0)
 		r = gmem_write(g, BOOT_MPCONFIG_START, mp.config, mp.size);
-	/* A hardware-reduced kernel without reboot= jumps to the firmware's reset vector: have something there. */
+	/* A hardware-reduced kernel without reboot= jumps to the firmware's reset vector, which needs code. */
 	resetvec_build(&m->board, reset);
 	if (r == 0)
 		r = gmem_write(g, BOOT_RESET_VECTOR, reset, sizeof(reset));
@@ -173,7 +176,7 @@ static int load_kernel(struct machine *m, struct err *e)
 	return 0;
 }
 
-/* What the kernel finds in RAM beside itself. */
+/* Writes what the kernel expects in RAM. */
 static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e)
 {
 	const struct config *c = m->config;
@@ -196,7 +199,7 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 	r = build_tables(m, &boot.acpi_rsdp, e);
 	if (r < 0)
 		return r;
-	/* Command line and initrd are the operator's. */
+	/* Errors of command line and initrd are the operator's. */
 	r = err_operator(e, boot_enter(g, &boot, ret_entry, &placed, e));
 	if (r < 0)
 		return r;
@@ -218,7 +221,7 @@ static const struct irq_line *irq_of(const struct machine *m, const struct board
 	return p->kind == BOARD_VIRTIO_MMIO ? &m->virtio->slot[p->index].irq : chips_irq(&m->chips, p);
 }
 
-/* A vCPU thread's, the first time that the guest programs the timer. */
+/* Called by a vCPU thread when the guest first programs the timer. */
 static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
 {
 	struct machine *m = container_of(host, struct machine, hosts.pit);
@@ -292,7 +295,7 @@ static int wire_board(struct machine *m, struct err *e)
 	return 0;
 }
 
-/* What the report and the trace want counted. KVM before Linux 5.14 has no counters to read: then they are left out. */
+/* Counters for the report and the trace. KVM before Linux 5.14 has none: then they are left out. */
 static int build_counters(struct machine *m, struct err *e)
 {
 	if (m->config->report)
@@ -325,7 +328,7 @@ static int build_cpus(struct machine *m, struct cpuid_set *cpuid, const struct e
 		r = vcpu_set_cpuid(v, cpuid, e);
 		if (r == 0)
 			r = vcpu_set_platform(v, e);
-		/* The others wait for the startup interrupt that the guest's kernel sends. */
+		/* The other CPUs wait for the startup interrupt of the guest's kernel. */
 		if (r == 0 && i == 0)
 			r = vcpu_set_entry(v, entry, e);
 		if (r < 0)
@@ -367,7 +370,7 @@ static int build_cpuid(struct machine *m, struct cpuid_set *ret, struct err *e)
 	return r;
 }
 
-/* What the guest's kernel was told about interrupts, and what the operator may not expect of that. */
+/* Logs effects of the guest's interrupt arguments that the operator may not expect. */
 static void report_interrupts(struct machine *m)
 {
 	const struct board *b = &m->board;
@@ -380,8 +383,8 @@ static void report_interrupts(struct machine *m)
 }
 
 /*
- * A guest without kvm-clock cannot measure its TSC well through exits, so it is told: by CPUID on Intel, else by a word
- * for Linux. Guests with kvm-clock look at neither.
+ * A guest without kvm-clock cannot calibrate its TSC well through exits, so it gets the rate: by CPUID on Intel, else
+ * by an argument for Linux. Guests with kvm-clock use neither.
  */
 static void tell_tsc(struct machine *m, struct cpuid_set *cpuid)
 {
@@ -437,7 +440,7 @@ void machine_destroy(struct machine *m)
 
 	if (!m)
 		return;
-	/* The CPU threads are gone: machine_run() joins them. */
+	/* The CPU threads have ended: machine_run() joins them. */
 	loop_timer_destroy(&m->tick.timer);
 	loop_timer_destroy(&m->limit);
 	holding_destroy(&m->holding);
@@ -445,7 +448,7 @@ void machine_destroy(struct machine *m)
 	gdb_stub_close(m->gdb);
 	console_destroy(m->console);
 	unread = machine_core_destroy(m->core);
-	/* A disk's thread that hangs in the host may still write to guest RAM and registers: these stay mapped then. */
+	/* A disk's thread that hangs in the host may still write to guest RAM and registers, so these stay mapped. */
 	if (!virtio_devices_destroy(m->virtio) || !unread) {
 		m->vm.memory = (struct memory){0};
 		m->vm.shown = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What no machine can be, whoever filled the configuration. What concerns one part stands with that part.
+ * Refuses invalid configurations, wherever they come from. Checks of a single part are in that part's file.
  */
 #include <errno.h>
 
@@ -34,6 +34,6 @@ int machine_check(const struct config *c, struct err *e)
 	r = virtio_kinds_check(c, e);
 	if (r < 0)
 		return r;
-	/* Draws nothing that is kept: whether the parts fit is the board's to say. */
+	/* The board is only made to find out whether the parts fit. */
 	return board_draw(c, &board, e);
 }

@@ -66,9 +66,9 @@ static int init_power(struct chips *c, const struct chips_env *env)
 #define NO_IRQ     SIZE_MAX
 
 /**
- * struct part - a part of the board and the chip behind it
- * @device, @irq: where in struct chips they are; NO_IRQ: it has no interrupt
- * @init: makes the chip; NULL: the row of its first part does
+ * struct part - a part of the board and its chip
+ * @device, @irq: offsets in struct chips; NO_IRQ: no interrupt
+ * @init: makes the chip; NULL: made by the row of its first part
  */
 static const struct part {
 	enum board_kind kind;

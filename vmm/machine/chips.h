@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The chips of a Linux machine: every part of the board but the virtio devices. They are all there; the board says
- * which of them a guest can reach, and where.
+ * The chips of a Linux machine: every part of the board except virtio devices. All are created; the board determines
+ * which of them a guest can access, and at which addresses.
  */
 #ifndef VMM_MACHINE_CHIPS_H
 #define VMM_MACHINE_CHIPS_H
@@ -40,10 +40,10 @@ struct chips {
 #define CHIPS_NONE ((struct chips){.uart_irq.fd = -1, .power_irq.fd = -1})
 
 /**
- * struct chips_env - what chips are made from; all borrowed until chips_destroy()
+ * struct chips_env - parameters of the chips; all borrowed until chips_destroy()
  * @ram_size: bytes, for the clock's memory
  * @console: host end of the serial port and of debugcon
- * @events: where a guest's reset, power-off and the like are reported
+ * @events: receives a guest's reset, power-off and similar events
  */
 struct chips_env {
 	uint64_t ram_size;
@@ -54,12 +54,12 @@ struct chips_env {
 };
 
 /**
- * chips_init() - Return: 0 or a negative errno, with a message in @e, which name the chip; chips_destroy() in either
- * case
+ * chips_init() - Return: 0 or a negative errno, with a message in @e that names the chip; call chips_destroy() in both
+ * cases
  */
 int chips_init(struct chips *c, const struct chips_env *env, struct err *e);
 
-/** chips_device() - the device behind a part of the board; NULL: it is none of these */
+/** chips_device() - the device of a part of the board; NULL: not one of the chips */
 struct device *chips_device(struct chips *c, const struct board_part *p);
 
 /** chips_irq() - the interrupt line of such a part; NULL: it has none */
@@ -68,15 +68,15 @@ const struct irq_line *chips_irq(const struct chips *c, const struct board_part 
 /**
  * chips_save(), chips_restore() - the state of all of them, a section each; vmm/base/state.h
  *
- * The chips are there, and made with the same board. On failure some may have been restored, others not: the machine is
- * good for nothing else then.
+ * The chips must have been made with the same board. After a failure some may have been restored and others not: the
+ * machine must not be used.
  *
  * Return: 0 or -EINVAL, with a message in @e. Context: the vCPUs are held. Trust: guest.
  */
 void chips_save(struct chips *c, struct state_writer *w);
 int chips_restore(struct chips *c, struct state_reader *r, struct err *e);
 
-/** chips_destroy() - takes CHIPS_NONE and what is half-built; no thread is in a chip any more */
+/** chips_destroy() - takes CHIPS_NONE and a partly built struct; no thread may use a chip any more */
 void chips_destroy(struct chips *c);
 
 #endif

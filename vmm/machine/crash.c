@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where every CPU stood when a run ended badly. The threads are gone by now; the vCPUs are still there to be asked.
- * They are only read: what the report says is what a core or a debugger would find after it.
+ * Reports the state of every CPU after a run that ended badly. The threads have ended; the vCPUs still exist. They are
+ * only read, so that a core or a debugger finds the same state.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 
 #define CODE_BYTES 16
 
-/* What finding names may take: the run is over, signals go unheard, and whoever set a time limit waits. */
+/* Time limit for finding symbols: the run is over, signals are not handled, and the operator waits. */
 #define SYMBOLS_NS (300 * NSEC_PER_MSEC)
 
 static const char *mode_name(const struct kvm_sregs *s, uint64_t rflags)
@@ -31,7 +31,7 @@ static const char *mode_name(const struct kvm_sregs *s, uint64_t rflags)
 	return s->cs.db ? "32-bit protected mode" : "16-bit protected mode";
 }
 
-/** struct stand - the registers of a CPU when the run ended; not @known: KVM does not give them */
+/** struct stand - the registers of a CPU when the run ended; @known is false if KVM could not read them */
 struct stand {
 	bool known;
 	struct vcpu_regs regs;
@@ -41,7 +41,7 @@ static void print_code(const struct gmem *mem, const struct vcpu_regs *regs, FIL
 {
 	const struct kvm_sregs *s = &regs->system;
 	const struct paging paging = {.cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer};
-	/* SDM 3, 3.4: 32 bits, but in 64-bit mode, where the segment starts at 0. */
+	/* SDM 3, 3.4: 32 bits, except in 64-bit mode, where the segment base is 0. */
 	uint64_t linear = s->cs.l ? regs->general.rip : (uint32_t)(s->cs.base + regs->general.rip);
 	uint8_t code[CODE_BYTES];
 	uint64_t gpa;
@@ -51,7 +51,7 @@ static void print_code(const struct gmem *mem, const struct vcpu_regs *regs, FIL
 		fprintf(out, "  code: not mapped\n");
 		return;
 	}
-	/* Not across the page: the next one may be anywhere. */
+	/* Not across a page: the next one may not be contiguous. */
 	len = MIN((uint64_t)sizeof(code), PAGE_4K - gpa % PAGE_4K);
 	if (gmem_read(mem, gpa, code, len) < 0) {
 		fprintf(out, "  code: not in RAM (guest-physical 0x%" PRIx64 ")\n", gpa);
@@ -84,13 +84,16 @@ static void print_cpu(struct machine *m, struct vcpu *v, const struct stand *at,
 		print_code(&m->vm.memory.gmem, &at->regs, out);
 }
 
-/* The kernel's symbols name its own code: in 64-bit mode, and not that of a program. */
+/* The kernel's symbols apply to its own code: in 64-bit mode, and not to programs. */
 static bool in_kernel(const struct stand *at)
 {
 	return at->known && at->regs.system.cs.l && at->regs.system.ss.dpl == 0;
 }
 
-/* Names only where addresses in the file are those in the guest: an ELF that we entered ourselves is not moved. */
+/*
+ * Symbols are used only if addresses in the file are those in the guest: an ELF that we entered directly is not
+ * relocated.
+ */
 static void resolve(struct machine *m, const struct stand *at, struct symbol *sym, FILE *out)
 {
 	int found = 0;
@@ -107,7 +110,7 @@ static void resolve(struct machine *m, const struct stand *at, struct symbol *sy
 			sym[i].name[0] = 0;
 }
 
-/* Each line with a mark in front, so that none can be taken for one of ours. */
+/* Each line has a prefix, so that it cannot be mistaken for one of vmm's. */
 static void print_tail(char *tail, FILE *out)
 {
 	char *line;

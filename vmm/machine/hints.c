@@ -8,9 +8,9 @@
 #include "vmm/machine/kernel_args.h"
 
 /**
- * struct said - what the kernel's command line says of consoles
+ * struct said - the consoles on the kernel's command line
  * @console: it names one
- * @ours: and one of this machine
+ * @ours: it names one of this machine
  */
 struct said {
 	bool console;
@@ -60,7 +60,7 @@ static void say_silence(const struct machine *m, const struct said *s, FILE *out
 			"--append earlyprintk=ttyS0 shows more\n");
 }
 
-/* The devices of one kind that no driver has started, and what a guest needs for them. */
+/* Reports devices of one kind that no driver has started, and what a guest needs for them. */
 static void say_unused(const struct machine *m, const struct virtio_kind *kind, FILE *out)
 {
 	const struct virtio_devices *s = m->virtio;

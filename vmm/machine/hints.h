@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the operator gave and the guest did not use, with the likely cause: the words for a screen that stayed empty.
+ * Hints after a run: devices that the guest did not use, and a console that stayed empty, with the likely cause.
  */
 #ifndef VMM_MACHINE_HINTS_H
 #define VMM_MACHINE_HINTS_H
@@ -10,11 +10,11 @@
 #include "vmm/machine/machine.h"
 
 /**
- * machine_hints() - a line for a console without one byte, else one for each kind of device that no driver started
- * @v: how the run ended. Nothing is said of one that says enough itself (a crash, a failure of the host), nor of the
- *     silence of a guest that was asked to be quiet and came to a good end.
+ * machine_hints() - print a line for a console without output, else one for each kind of device that no driver started
+ * @v: how the run ended. There are no hints for ends that are clear by themselves (a crash, a failure of the host), nor
+ *     about a guest that was configured to be quiet and ended regularly.
  *
- * The entropy device, which nobody asked for, may stay unused.
+ * The entropy device, which is always there, may stay unused.
  *
  * Context: after machine_run().
  */

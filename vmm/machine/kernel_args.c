@@ -28,7 +28,7 @@ bool kernel_arg_next(const char **at, struct kernel_arg *ret)
 	in_quotes = quoted = *p == '"';
 	p += quoted;
 	for (end = p; *end && (in_quotes || !is_blank(*end)); end++) {
-		/* A name has a byte at least: Linux takes "=x" for one without a value. */
+		/* A name has at least one byte: Linux parses "=x" as a name without a value. */
 		if (!equals && *end == '=' && end > p)
 			equals = end;
 		if (*end == '"')
@@ -66,8 +66,8 @@ bool kernel_arg_is(const struct kernel_arg *a, const char *name, const char *val
 struct kernel_irqs kernel_irqs(const char *line)
 {
 	/*
-	 * Linux arch/x86/kernel/apic and acpi/boot.c. nosmp and maxcpus=0 imply noapic. With the last two a kernel
-	 * takes its interrupts from the MP table, and one that cannot read that, as Debian's cloud kernels, gives up
+	 * Linux arch/x86/kernel/apic and acpi/boot.c. nosmp and maxcpus=0 imply noapic. With the last two a kernel uses
+	 * the MP table for its interrupts, and one without support for it, such as Debian's cloud kernels, does not use
 	 * the local APIC.
 	 */
 	static const struct {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a Linux kernel's command line as Linux reads it, to know beforehand what the guest will do: arguments are
- * separated by blanks outside of double quotes, "--" ends them (what follows is init's), and a name's hyphens are
- * underscores.
+ * Parses a kernel's command line like Linux, to predict what the guest will do: arguments are separated by blanks
+ * outside double quotes, "--" ends them (the rest is for init), and hyphens in a name are underscores.
  *
  * Spec: Linux Documentation/admin-guide/kernel-parameters.rst; lib/cmdline.c and kernel/params.c are its only grammar.
  */
@@ -25,24 +24,24 @@ struct kernel_arg {
 };
 
 /**
- * kernel_arg_next() - the next argument
- * @at: the rest of the line, moved on; set it to the line at first
+ * kernel_arg_next() - parse the next argument
+ * @at: the rest of the line, advanced; initially the line
  *
  * Return: false at the end of the line and at "--".
  */
 bool kernel_arg_next(const char **at, struct kernel_arg *ret);
 
 /**
- * kernel_arg_is() - does it have this name, and this value?
- * @value: NULL: any, or none
+ * kernel_arg_is() - whether it has this name and value
+ * @value: NULL: any value, or none
  */
 bool kernel_arg_is(const struct kernel_arg *a, const char *name, const char *value);
 
 /**
  * struct kernel_irqs - how a kernel with this command line gets its interrupts
- * @acpi_off: it leaves ACPI alone
- * @pic: the argument that takes the I/O APIC away from it, so that devices interrupt through the 8259s, or NULL; static
- * @no_apic: that argument takes the local APIC away, too
+ * @acpi_off: it does not use ACPI
+ * @pic: the argument that disables the I/O APIC, so that devices interrupt through the 8259s, or NULL; static
+ * @no_apic: that argument disables the local APIC, too
  */
 struct kernel_irqs {
 	bool acpi_off;

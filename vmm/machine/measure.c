@@ -23,7 +23,7 @@ const char *vcpu_event_name(enum vcpu_event what)
 	return names[what];
 }
 
-/* struct measure_counters by name: those of a second CPU are added to those of the first. */
+/* Sums struct measure_counters of all CPUs by name. */
 static void add_counter(const char *name, uint64_t value, void *arg)
 {
 	struct measure_counters *c = arg;

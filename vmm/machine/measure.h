@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a run came to, in numbers: plain data for the report, taken from a machine while it still exists.
+ * The numbers of a run: plain data for the report, collected before the machine is destroyed.
  */
 #ifndef VMM_MACHINE_MEASURE_H
 #define VMM_MACHINE_MEASURE_H
@@ -14,7 +14,7 @@
 #include "vmm/kvm/vcpu.h"
 #include "vmm/machine/machine.h"
 
-/** struct measure_counter - a counter of KVM, summed over CPUs where it is one of a vCPU */
+/** struct measure_counter - a counter of KVM; those of vCPUs are summed over CPUs */
 struct measure_counter {
 	char name[64];
 	uint64_t value;
@@ -27,8 +27,8 @@ struct measure_counters {
 };
 
 /**
- * struct measure_device - a part of the board: accesses to its registers, and what a virtio device moved
- * @name: of the virtio device; empty: it is none
+ * struct measure_device - a part of the board: accesses to its registers, and bytes transferred by a virtio device
+ * @name: of the virtio device; empty: not virtio
  * @driven: as of struct virtio_device
  */
 struct measure_device {
@@ -43,16 +43,16 @@ struct measure_device {
 
 /**
  * struct measures - owns its arrays; measures_destroy()
- * @kvm_api: 0 when KVM was not reached
+ * @kvm_api: 0 when KVM was not opened
  * @startup_ioctl_ns: of the time to the first KVM_RUN, inside KVM's ioctls
  * @exits: @cpus rows of VCPU_EVENTS counts
- * @vm, @vcpu: KVM's counters; empty where KVM has none
- * @memory_known: @memory could be read
+ * @vm, @vcpu: KVM's counters; empty if KVM has none
+ * @memory_known: whether @memory could be read
  * @ram_bytes: of guest RAM
- * @marks_lost: marks of the guest that were too many
- * @failure: what the host did wrong, or empty
- * @panic_line: the kernel's words, escaped, or empty
- * @core: where the last core is, owned, or NULL
+ * @marks_lost: marks of the guest over the limit
+ * @failure: message about a failure of the host, or empty
+ * @panic_line: the kernel's panic message, escaped, or empty
+ * @core: path of the last core, owned, or NULL
  * @exitlog: one per CPU, owned; NULL without --trace
  */
 struct measures {
@@ -78,7 +78,7 @@ struct measures {
 /** measures_destroy() - takes a zeroed struct */
 void measures_destroy(struct measures *m);
 
-/** vcpu_event_name() - a word for the report */
+/** vcpu_event_name() - its name in the report */
 const char *vcpu_event_name(enum vcpu_event what);
 
 #endif

@@ -4,28 +4,27 @@
  *
  * Theory of operation.
  *
- * Ending. Whoever sees the end first calls machine_end(): it stores the verdict, tells the CPU threads (crew_quit())
- * and stops the loop. The loop's thread then makes every CPU leave the guest, and joins (crew_stop()).
+ * Ending. The thread that detects the end first calls machine_end(): it stores the verdict, tells the CPU threads
+ * (crew_quit()) and stops the loop. The loop's thread then makes every CPU leave the guest, and joins (crew_stop()).
  *
- * Panic. pvpanic speaks in the middle of the kernel's panic(): the guest still has words to print and perhaps a reset
- * to ask for. So its verdict waits until the guest resets, or its console has been quiet for PANIC_QUIET_NS, at most
- * PANIC_LINGER_NS. Console text alone proves nothing, since any program can print it: it only names a reset or a
- * triple fault that follows a panic, a triple fault that the kernel announced as its reset, or ends a guest that
- * printed the kernel's end-of-panic line and then went silent. Without config->panic_text it does none of that.
+ * Panic. pvpanic reports in the middle of the kernel's panic(): the guest still has to print messages and perhaps to
+ * reset. So its verdict waits until the guest resets, or its console has been quiet for PANIC_QUIET_NS, at most
+ * PANIC_LINGER_NS. Console text alone proves nothing, since any program can print it: it only classifies a reset or a
+ * triple fault after a panic, a triple fault that the kernel announced as its reset, or ends a guest that printed the
+ * kernel's end-of-panic line and then went silent. Without config->panic_text it does none of that.
  *
- * The power button. A guest that is still booting loses a press: the interrupt is an edge that no driver has asked for
- * yet, or no program waits for the key. So it is pressed again until the guest is gone or the grace is over: at
- * each tick while no driver has read the event, which the guest does not notice, and at each fourth once one has. What
- * reads the key in Linux (systemd-logind, acpid) shuts down once, however often it comes.
+ * The power button. A guest that is still booting loses a press: the interrupt is an edge that no driver has enabled
+ * yet, or no program waits for the key. So it is pressed again until the guest has ended or the grace time is over: at
+ * each tick while no driver has read the event, which the guest does not notice, and at every fourth tick after that.
+ * The programs that read the key in Linux (systemd-logind, acpid) shut down once, however often it is pressed.
  *
- * The gate. A CPU thread locks itself into its filter of system calls and waits at the gate of its crew; when all have,
- * the control loop locks itself and opens it. So no instruction of the guest runs while any thread is still without a
- * filter.
+ * The gate. A CPU thread installs its system call filter and waits at the gate of its crew; when all have, the control
+ * loop installs its own and opens the gate. So no instruction of the guest runs while any thread is without a filter.
  *
- * Halted for good. With the interrupt controller in KVM a halted CPU never comes back to us, so the tick looks: when no
- * CPU thread used any CPU time since the last tick, each is asked once to step out and look at its own state. A CPU
- * is dead when it is halted with interrupts off or never started. All dead in two rounds without progress between them
- * means that nothing is left that could wake any of them. A guest that makes progress is never disturbed.
+ * Permanent halt. With the interrupt controller in KVM a halted CPU does not exit, so the tick checks: when no CPU
+ * thread used any CPU time since the last tick, each is asked once to exit and check its own state. A CPU is dead when
+ * it is halted with interrupts disabled or was never started. If all are dead in two rounds without progress between
+ * them, nothing can wake any of them. A guest that makes progress is never disturbed.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -60,7 +59,7 @@ COLD void machine_end(struct machine *m, enum outcome outcome, enum detector by,
 	loop_stop(m->loop);
 }
 
-/* The host failed, or KVM did what nobody asked for: words for the report, and the end. */
+/* The host failed, or KVM returned an unexpected exit: stores a message for the report, and ends the run. */
 static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
@@ -77,8 +76,8 @@ static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *f
 }
 
 /*
- * A reset or triple fault: the end of a panic when one was under way. A triple fault is how reboot=t resets, and the
- * kernel has said so. Else it is what it looks like.
+ * A reset or triple fault: the end of a panic, if one has started. With reboot=t a triple fault is a reset, which the
+ * kernel has announced. Otherwise it is classified as it is.
  */
 static COLD void end_or_panic(struct machine *m, enum outcome outcome, enum detector by)
 {
@@ -99,7 +98,7 @@ static COLD void end_or_panic(struct machine *m, enum outcome outcome, enum dete
 }
 
 /*
- * The number that was written is the mark's name. Bounded, so that no guest fills our memory; what is over is counted.
+ * The number is the mark's name. Limited, so that a guest cannot fill our memory; further marks are counted.
  */
 static void on_mark(struct machine *m, uint64_t value)
 {
@@ -189,7 +188,7 @@ static void on_internal_error(struct cpu *c, uint64_t suberror)
 		suberror, suberror == KVM_INTERNAL_ERROR_EMULATION ? " (an instruction KVM cannot emulate)" : "");
 }
 
-/* Apart from on_exit_reason(), where its buffer would cost each exit a check of the stack. */
+/* Not in on_exit_reason(), where its buffer would add a stack check to each exit. */
 static __attribute__((noinline)) void on_odd_exit(struct cpu *c, const struct vcpu_exit *x)
 {
 	char text[VCPU_EXIT_TEXT_MAX];
@@ -224,7 +223,7 @@ static void on_exit_reason(struct cpu *c, const struct vcpu_exit *x)
 	}
 }
 
-/* vcpu_step(), noted for the trace file. */
+/* vcpu_step(), recorded for the trace file. */
 static int logged_step(struct cpu *c, struct vcpu_exit *x)
 {
 	uint64_t enter = trace_now_ns();
@@ -278,12 +277,12 @@ static int start_cpus(struct machine *m, struct err *e)
 	return r < 0 ? err_sys(e, r, "cannot start a thread for CPU %u%s", at, err_no_thread(r)) : 0;
 }
 
-/* Every thread has its filter before any of them lets the guest run; this one comes last. */
+/* Every thread has its filter before the guest runs; this thread is last. */
 static int lock_threads(struct machine *m, struct err *e)
 {
 	int r = crew_wait_locked(&m->crew);
 
-	/* The VM stays open: its interval timer may still be made, and it lives as long as that. */
+	/* The VM stays open, since its interval timer may still be created, and as long as it exists. */
 	kvm_close(&m->kvm);
 	if (r == 0)
 		r = sandbox_lock(m->sandbox, SANDBOX_LOOP, NULL);
@@ -296,7 +295,7 @@ static uint64_t thread_cpu_ns(const struct cpu *c)
 {
 	uint64_t ns;
 
-	/* Unknown counts as progress: then no CPU is ever called dead. */
+	/* Unknown counts as progress: then no CPU is ever considered dead. */
 	return vcpu_thread_cpu_ns(&c->thread, &ns) ? ns : trace_now_ns();
 }
 
@@ -313,7 +312,7 @@ static COLD bool made_progress(struct machine *m)
 	return progress;
 }
 
-/* Asks every CPU to look at itself; the tick after next reads the answers. */
+/* Asks every CPU to check its state; the tick after next reads the results. */
 static void probe_all(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
@@ -341,10 +340,10 @@ static void check_halted(struct machine *m)
 		dead += p == CPU_DEAD;
 	}
 	if (asked && answered == m->vm.nr_vcpus && m->tick.dead_rounds >= 0) {
-		/* The look itself used CPU time: take the new baseline before judging progress again. */
+		/* The check itself used CPU time: take a new baseline before checking for progress again. */
 		made_progress(m);
 		if (dead != m->vm.nr_vcpus) {
-			m->tick.dead_rounds = -1; /* idle, not dead: leave it alone until it has made progress */
+			m->tick.dead_rounds = -1; /* idle, not dead: do not check again until it has made progress */
 			return;
 		}
 		if (++m->tick.dead_rounds == DEAD_ROUNDS)
@@ -422,7 +421,7 @@ COLD void machine_terminate(struct machine *m, int signo)
 
 	if (machine_core_interrupt(m))
 		return;
-	/* A guest that a debugger holds cannot answer. */
+	/* A guest that a debugger holds cannot respond. */
 	if (m->button.signo || !grace || m->gdb_hold.on) {
 		machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 		return;
@@ -438,7 +437,7 @@ static int start_timers(struct machine *m, struct err *e)
 	uint64_t limit = m->config->timeout_ns, used = trace_elapsed_ns(m->trace);
 	int r;
 
-	/* Time zero is main: what start-up took counts. */
+	/* Time zero is the entry of main: the start-up counts. */
 	m->limit_at_ns = limit ? trace_now_ns() - used + limit : 0;
 	r = loop_timer_init(m->loop, &m->tick.timer, on_tick);
 	if (r == 0)
@@ -449,13 +448,13 @@ static int start_timers(struct machine *m, struct err *e)
 		r = loop_timer_init(m->loop, &m->button.grace, on_grace);
 	if (r == 0)
 		r = loop_timer_set(&m->tick.timer, TICK_NS, TICK_NS);
-	/* 1 ns when nothing is left, since 0 disarms. */
+	/* At least 1 ns, since 0 disarms. */
 	if (r == 0 && limit)
 		r = loop_timer_set(&m->limit, limit > used ? limit - used : 1, 0);
 	return r < 0 ? err_sys(e, r, "cannot start the timers") : 0;
 }
 
-/* The run is over: what they would see in the guest is not there any more. */
+/* The run is over: these checks no longer apply. */
 static void stop_timers(struct machine *m)
 {
 	loop_timer_set(&m->tick.timer, 0, 0);
@@ -479,7 +478,9 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	r = virtio_devices_start(m->virtio, m->sandbox, e);
 	if (r == 0)
 		r = machine_core_start(m, e);
-	/* Before there is a vCPU thread, which reads it: that of a run that ends at once does not wait at the gate. */
+	/*
+	 * Before the vCPU threads start, since they read it: in a run that ends at once they do not wait at the gate.
+	 */
 	m->counts.startup_ioctl_ns = m->kvm.ioctl_ns;
 	if (r == 0)
 		r = start_cpus(m, e);

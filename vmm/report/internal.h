@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of struct report, shared by report.c, report_json.c and report_trace.c.
+ * The members of struct report, shared by report.c, report_json.c and report_trace.c.
  */
 #ifndef VMM_REPORT_INTERNAL_H
 #define VMM_REPORT_INTERNAL_H
@@ -16,9 +16,10 @@
 
 /**
  * struct report
- * @out: of --report, @trace_out: of --trace; closed: not wanted. With buffers: writing must need no more calls.
- * @started: when time zero was, UTC
- * @sandbox: as achieved; NULL: not known
+ * @out: of --report, @trace_out: of --trace; closed: not requested. With buffers, since writing must not need further
+ *       system calls.
+ * @started: time zero in UTC
+ * @sandbox: the restrictions in force; NULL: unknown
  * @measured: report_collect() was called
  */
 struct report {
@@ -39,13 +40,13 @@ struct report {
 	struct measures measures;
 };
 
-/** report_clock_zero() - where the guest's clock read 0, in ns since time zero; false: not known */
+/** report_clock_zero() - when the guest's clock was 0, in ns since time zero; false: unknown */
 bool report_clock_zero(const struct report *r, int64_t *ret);
 
-/** report_initcall_start() - of a TRACE_EV_initcall, on our axis */
+/** report_initcall_start() - start of a TRACE_EV_initcall, on our clock */
 uint64_t report_initcall_start(const struct report *r, const struct trace_record *rec);
 
-/** report_dropped() - events that no file has */
+/** report_dropped() - number of events that are in neither file */
 uint64_t report_dropped(const struct report *r);
 
 /** report_json(), report_trace() - write the document and flush. Return: 0 or a negative errno. */

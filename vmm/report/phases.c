@@ -5,7 +5,7 @@
 #include <string.h>
 
 /*
- * X(event that ends the phase, what is done in it, group). An event that comes more than once ends it the first time.
+ * X(event that ends the phase, its label, group). The first occurrence of an event ends the phase.
  */
 #define PHASES(X)                                                                                                      \
 	X(config_ready, "read the options", SETUP)                                                                     \
@@ -42,7 +42,7 @@ static const struct {
 #undef X
 };
 
-/* Of these it is the last that ends the phase (a CPU after the other), or each has a phase of its own. */
+/* For these the last occurrence ends the phase (one per CPU), or each has its own phase. */
 static bool ends_phase(const struct recorder *r, size_t i, const bool *seen, uint64_t since_ns)
 {
 	enum trace_event ev = r->record[i].event;
@@ -50,7 +50,7 @@ static bool ends_phase(const struct recorder *r, size_t i, const bool *seen, uin
 	if (!rows[ev].label)
 		return false;
 	if (ev == TRACE_EV_sandbox_stage)
-		/* A stage that only begins takes no time; that of EARLY lies before the first event. */
+		/* The start of a stage takes no time; that of EARLY is before the first event. */
 		return r->record[i].arg[1] > 0 && r->record[i].arg[1] <= r->record[i].t_ns - since_ns;
 	if (ev != TRACE_EV_vcpu_configured)
 		return !seen[ev];
@@ -73,7 +73,7 @@ static void name_phase(const struct trace_record *rec, struct phase *p)
 	}
 }
 
-/* Stage LOCK is told by thread: the first ends the phase. */
+/* Stage LOCK has an event per thread: the first ends the phase. */
 static bool named(const struct phases *ps, const char *name)
 {
 	for (size_t i = 0; i < ps->nr; i++)
@@ -100,8 +100,8 @@ void phases_of(const struct recorder *r, struct phases *ret)
 			.start_ns = t,
 			.end_ns = rec->t_ns,
 			/*
-			 * CPU time is read when an event is told, which for a line of the guest is later than its first
-			 * byte.
+			 * CPU time is read when an event is emitted, which for a line of the guest is later than its
+			 * first byte.
 			 */
 			.cpu_ns = rec->cpu_ns > cpu ? rec->cpu_ns - cpu : 0,
 		};

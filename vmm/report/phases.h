@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The phases of a run: one follows the other without a gap, each ends with an event, and their times add up to the
- * whole.
+ * The phases of a run: they are contiguous, each ends with an event, and their times add up to the total.
  */
 #ifndef VMM_REPORT_PHASES_H
 #define VMM_REPORT_PHASES_H
@@ -15,8 +14,8 @@ enum phase_group { PHASE_SETUP, PHASE_GUEST, PHASE_END };
 
 /**
  * struct phase - from the end of the one before (the first: from main) to @end_ns
- * @name: of the event that ends it; stable: reports are compared by it
- * @label: what is done, in words
+ * @name: of the event that ends it; stable, since reports are compared by it
+ * @label: description
  * @cpu_ns: CPU time of the whole process in it
  */
 struct phase {

@@ -16,7 +16,7 @@ static void record(struct trace_sink *sink, const struct trace_record *rec)
 		r->record[r->nr++] = *rec;
 }
 
-/* Not with realloc(): the filter of the control loop knows no mremap. */
+/* Not with realloc(): the filter of the control loop does not allow mremap. */
 int recorder_init(struct recorder *r)
 {
 	void *p = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -27,7 +27,7 @@ int recorder_init(struct recorder *r)
 	return 0;
 }
 
-/* By insertion: what is out of order is so by a few places, and equals keep their order. */
+/* Insertion sort: records are out of order by only a few positions, and equal ones keep their order. */
 void recorder_sort(struct recorder *r)
 {
 	for (size_t i = 1; i < r->nr; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keeps trace records in memory, for what is written when the run is over.
+ * Keeps trace records in memory for the files that are written after the run.
  */
 #ifndef VMM_REPORT_RECORDER_H
 #define VMM_REPORT_RECORDER_H
@@ -13,8 +13,8 @@
 
 /**
  * struct recorder - a sink; zero-initialise, then recorder_init()
- * @record: @nr of them, owned, in the order in which they came; memory for all is set aside, and taken as it fills
- * @lost: further ones, for want of room
+ * @record: @nr of them, owned, in order of arrival; the address space is reserved, pages are allocated when written
+ * @lost: records that did not fit
  */
 struct recorder {
 	struct trace_sink sink;
@@ -26,13 +26,13 @@ struct recorder {
 /** recorder_init() - every event of every level; then trace_add_sink(&r->sink). Return: 0 or -ENOMEM. */
 int recorder_init(struct recorder *r);
 
-/** recorder_sort() - by time: some events are told a little late */
+/** recorder_sort() - sort by time: some events are emitted late */
 void recorder_sort(struct recorder *r);
 
 /** recorder_find() - the first record of an event, or NULL */
 const struct trace_record *recorder_find(const struct recorder *r, enum trace_event event);
 
-/** recorder_destroy() - takes a zeroed struct; the trace no longer calls it */
+/** recorder_destroy() - takes a zeroed struct; the trace must no longer use it */
 void recorder_destroy(struct recorder *r);
 
 #endif

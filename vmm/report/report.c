@@ -9,7 +9,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/report/internal.h"
 
-/* Only with a buffer of ours: stdio would look at the file when it makes one of its own. */
+/* With our own buffer: to allocate one stdio would call fstat(). */
 static int open_out(const struct report *owner, const char *option, const char *path, char *buffer, struct outfile *ret,
 	struct err *e)
 {
@@ -21,7 +21,7 @@ static int open_out(const struct report *owner, const char *option, const char *
 	return r;
 }
 
-/* Now, while the time zone may still be looked up, which the C library does even for UTC. */
+/* Done now, before the sandbox: the C library reads the time zone file even for UTC. */
 static void note_start(struct report *r)
 {
 	struct timespec ts;
@@ -105,7 +105,7 @@ int report_write(struct report *r, const struct report_end *end, struct err *e)
 
 	if (!r)
 		return 0;
-	/* For a run that did not get as far as to begin. */
+	/* For a run that did not start. */
 	report_begin(r);
 	trace_drain(r->trace);
 	recorder_sort(&r->recorder);

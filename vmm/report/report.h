@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two files that tell of a run when it is over: the report (docs/report.schema.json), and the trace in the format
- * of Chrome's trace viewer. Both are written from what was kept in memory, through files opened before the sandbox
- * closed.
+ * The two files written after a run: the report (docs/report.schema.json), and the trace in the format of Chrome's
+ * trace viewer. Both are written from memory, to files opened before the sandbox.
  *
  *	report_new(&config, &info, trace, &report);		before the first event; NULL when neither file is wanted
  *	report_open(report, e);					OPEN stage
@@ -41,9 +40,9 @@ struct report_setting {
 };
 
 /**
- * struct report_info - who wrote it, and with which settings; borrowed
+ * struct report_info - the program and its settings; borrowed
  * @argv: the command as given, ended by NULL
- * @exec_to_main_ns: from exec to time zero, 0: not known
+ * @exec_to_main_ns: from exec to time zero, 0: unknown
  * @setting, @nr_settings: the configuration, defaults included
  */
 struct report_info {
@@ -60,8 +59,8 @@ struct report_info {
  * struct report_end - how it ended
  * @verdict: OUTCOME_FAILURE by DETECTOR_VMM when it could not start
  * @status: the exit status that the process is about to end with
- * @error: words of what kept it from running, or NULL
- * @sandbox: what was achieved, or NULL
+ * @error: message of the error that prevented the run, or NULL
+ * @sandbox: the restrictions in force, or NULL
  */
 struct report_end {
 	struct verdict verdict;
@@ -71,9 +70,9 @@ struct report_end {
 };
 
 /**
- * report_new() - begin to listen to @trace
+ * report_new() - start recording @trace
  * @c, @info, @trace: borrowed until report_free()
- * @ret: owned by the caller, NULL when nothing is to be written; untouched on failure
+ * @ret: owned by the caller, NULL when neither file is requested; unchanged on failure
  *
  * Return: 0 or -ENOMEM. Context: the trace's owner, before other threads.
  */
@@ -82,31 +81,31 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 /**
  * report_open() - open the files of --report and --trace; @r may be NULL
  *
- * What is there stays until report_write() replaces it (vmm/host/outfile.h). Should: open all that is read at the end
- * as well.
+ * Existing files are kept until report_write() replaces them (vmm/host/outfile.h). Should: also open everything that is
+ * read at the end.
  *
  * Return: 0 or a negative errno, with a message in @e.
  * Context: OPEN stage. Trust: operator.
  */
 int report_open(struct report *r, struct err *e);
 
-/** report_begin() - the run begins: files that cannot be replaced are emptied; @r may be NULL */
+/** report_begin() - called when the run starts: truncates files that cannot be replaced; @r may be NULL */
 void report_begin(struct report *r);
 
-/** report_collect() - take the numbers of a machine that has stopped, or that did not get to run; @r may be NULL */
+/** report_collect() - collect the numbers of a machine that has stopped, or did not start; @r may be NULL */
 void report_collect(struct report *r, struct machine *m);
 
 /**
- * report_write() - write what is wanted; @r may be NULL
+ * report_write() - write the requested files; @r may be NULL
  *
- * What cannot be written to its end (no room, or nobody reads) leaves the last document in its place, or, where it is
- * written in place, is cut short: half a document is no JSON.
+ * If writing fails (disk full, or no reader), the previous file is kept, or, if it is written in place, the file is
+ * incomplete and not valid JSON.
  *
- * Return: 0 or a negative errno, with a message in @e for the first that failed.
+ * Return: 0 or a negative errno, with a message in @e about the first failure.
  */
 int report_write(struct report *r, const struct report_end *end, struct err *e);
 
-/** report_free() - takes NULL; the trace is gone, or tells nothing any more */
+/** report_free() - takes NULL; the trace has been freed, or emits no more events */
 void report_free(struct report *r);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The report as JSON. docs/report.schema.json describes every member, and a test holds this file to it. A member may be
- * added at any time; what changes the meaning of one, or takes it away, raises REPORT_VERSION.
+ * The report as JSON. docs/report.schema.json describes every member, and a test holds this file to it. Members may be
+ * added at any time; changing or removing one increments REPORT_VERSION.
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "vmm/machine/board.h"
 #include "vmm/report/internal.h"
 
-/* Objects in the arrays of the top level take a line each. */
+/* Objects in top-level arrays are written on one line each. */
 #define LINE_DEPTH 2
 
 static void put_outcome(const struct report *r, const struct report_end *end, struct json *j)

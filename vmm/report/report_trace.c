@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The timeline in the JSON format of Chrome's trace viewer, which Perfetto reads as well. Two processes: vmm with its
- * threads (phases, events, stays in the guest and exits), and the guest as its console tells of it (milestones, marks,
- * initcalls by task), on one axis.
+ * threads (phases, events, time in the guest and exits), and the guest according to its console (milestones, marks,
+ * initcalls by task), on one time axis.
  *
- * Slices of one thread nest by containment: an X event lies in the one around it. KVM_RUN and the handling of the exit
- * behind it take turns.
+ * Slices of a thread nest by containment: an X event is inside the one that contains its time. KVM_RUN and the handling
+ * of the exit after it alternate.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #define PID_VMM   1
 #define PID_GUEST 2
 
-/* Tracks of the guest that are no tasks of it. */
+/* Tracks of the guest that are not tasks. */
 #define TID_BOOT 0
 
 static double us(uint64_t ns)
@@ -80,7 +80,7 @@ static void put_record(const struct report *r, const struct trace_record *rec, s
 	case TRACE_EV_mark: instant(j, rec->strings + rec->arg[0], PID_GUEST, TID_BOOT, rec->t_ns); break;
 	case TRACE_EV_slow_ioctl:
 	case TRACE_EV_ioctl:
-		/* Told when it is over. */
+		/* Emitted at its end. */
 		slice(j, rec->strings + rec->arg[0], PID_VMM, rec->tid,
 			rec->t_ns > rec->arg[1] ? rec->t_ns - rec->arg[1] : 0, rec->arg[1]);
 		break;
@@ -88,7 +88,7 @@ static void put_record(const struct report *r, const struct trace_record *rec, s
 	}
 }
 
-/* A name for each task of the guest that ran an initcall; each is named once, at its first. */
+/* Names each task of the guest that ran an initcall, once, at its first. */
 static void put_task_names(const struct report *r, struct json *j)
 {
 	for (size_t i = 0; i < r->recorder.nr; i++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The memory balloon, and how far the operator wants it. */
+/* The memory balloon, and its target. */
 #include "devices/virtio/balloon.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include "vmm/machine/virtio/devices.h"
 
-/* Without a step of the operator's own, eight of them are all of RAM. */
+/* Default step: an eighth of RAM. */
 #define STEPS 8
 
 struct balloon_unit {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Disks: each has its image and a thread for each of its queues. */
+/* Disks: each has an image and a thread for each of its queues. */
 #include "devices/virtio/blk.h"
 
 #include <errno.h>
@@ -89,7 +89,7 @@ static int init(void *unit, size_t index, struct virtio_devices *s, struct virti
 	int r = 0;
 
 	for (; u->nr_workers < workers && r == 0; u->nr_workers++) {
-		char name[32]; /* the kernel shows 15 of it */
+		char name[32]; /* the kernel displays 15 bytes of it */
 
 		snprintf(name, sizeof(name), "disk%zu.%u", index, u->nr_workers);
 		r = worker_init(&u->worker[u->nr_workers], name, SANDBOX_DISK);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The virtio console: its host end is the machine's console, which the serial port has as well. */
+/* The virtio console: its host end is the machine's console, shared with the serial port. */
 #include "devices/virtio/console.h"
 
 #include "vmm/machine/virtio/devices.h"

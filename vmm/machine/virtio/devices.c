@@ -7,7 +7,7 @@
 #include "vmm/base/assert.h"
 #include "vmm/base/clock.h"
 
-/* A stop takes at most this long, however slow a disk is: what it was doing was not acknowledged to the guest. */
+/* Time limit of a stop, however slow a disk is: its current request was not completed to the guest. */
 #define STOP_NS (50 * NSEC_PER_MSEC)
 
 static struct virtio_units *units_of(struct virtio_devices *s, const struct virtio_kind *kind)
@@ -65,7 +65,7 @@ int virtio_devices_open(const struct config *config, struct virtio_devices **ret
 	return 0;
 }
 
-/* The thread of those that share one: they are made for its loop. */
+/* The shared thread, whose loop the devices need when they are made. */
 static int init_worker(struct virtio_devices *s, struct err *e)
 {
 	int r = 0;
@@ -75,7 +75,7 @@ static int init_worker(struct virtio_devices *s, struct err *e)
 	return r < 0 ? err_sys(e, r, "cannot set up the thread of network, sockets and balloon") : 0;
 }
 
-/* What was started when it was opened has had the time since then to get ready. */
+/* Waits for what @open has started, which had time to get ready since then. */
 static int ready_kind(struct virtio_devices *s, const struct virtio_kind *kind, struct err *e)
 {
 	int r = 0;
@@ -85,7 +85,7 @@ static int ready_kind(struct virtio_devices *s, const struct virtio_kind *kind, 
 	return r;
 }
 
-/* Puts a device into the next slot. */
+/* Connects a device to the next slot. */
 static int add(struct virtio_devices *s, const struct virtio_kind *kind, struct virtio_device *device)
 {
 	struct virtio_slot *slot = &s->slot[s->nr];
@@ -105,7 +105,7 @@ static int add(struct virtio_devices *s, const struct virtio_kind *kind, struct 
 	return 0;
 }
 
-/* Words for a device that could not be made: by its file, else by its number where there may be several. */
+/* The message for a device that could not be made, named by its file, else by its number if there may be several. */
 static int not_made(const struct virtio_devices *s, const struct virtio_kind *kind, size_t index, int r, struct err *e)
 {
 	struct virtio_needs n = {0};
@@ -183,7 +183,7 @@ const char *virtio_devices_hold(struct virtio_devices *s)
 {
 	const char *late = NULL;
 
-	/* All of them, before one is waited for. */
+	/* All are started before waiting for one. */
 	for (unsigned i = 0; i < s->nr; i++)
 		if (virtio_hold(s->slot[i].mmio.device))
 			late = s->slot[i].mmio.device->name;
@@ -217,7 +217,7 @@ static void quit_own(struct virtio_devices *s)
 		kind->ops->quit(unit_at(s, kind, i));
 }
 
-/* False when one still hangs; with @report set that is reported, and every device has its slot. */
+/* Return: false when one still hangs; with @report set this is reported, and every device has its slot. */
 static bool stop_own(struct virtio_devices *s, uint64_t deadline_ns, bool report)
 {
 	bool gone = true;
@@ -240,9 +240,9 @@ void virtio_devices_stop(struct virtio_devices *s)
 {
 	uint64_t deadline_ns = trace_now_ns() + STOP_NS;
 
-	/* All are told before any is waited for: one that hangs must not use up the time of the others. */
+	/* All are told to end before waiting for any, so that one that hangs does not use up the time of the others. */
 	quit_own(s);
-	/* First of all that its loop ends, or virtio_quit() could wait for the lock of a busy device for many turns. */
+	/* First stop its loop, or virtio_quit() could wait for the lock of a busy device for many turns. */
 	worker_stop(&s->worker, 0);
 	for (unsigned i = 0; i < s->nr; i++)
 		if (s->slot[i].kind->thread == VIRTIO_SHARED)
@@ -277,7 +277,10 @@ bool virtio_devices_destroy(struct virtio_devices *s)
 		virtio_mmio_destroy(&s->slot[i].mmio);
 		irq_line_destroy(&s->slot[i].irq);
 	}
-	/* What a disk's thread that hangs cannot touch goes all the same: a socket's path, what passt waits for. */
+	/*
+	 * Resources that a hanging disk thread cannot access are still released: a socket's path, the connection to
+	 * passt.
+	 */
 	for_each_virtio_kind(kind) if (gone || kind->thread != VIRTIO_OWN) destroy_kind(s, kind);
 	worker_destroy(&s->worker);
 	if (gone)

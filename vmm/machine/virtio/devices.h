@@ -16,7 +16,7 @@
 struct virtio_console;
 
 /**
- * struct virtio_slot - what every device has: a register page and an interrupt
+ * struct virtio_slot - register page and interrupt of a device
  */
 struct virtio_slot {
 	const struct virtio_kind *kind;
@@ -25,7 +25,7 @@ struct virtio_slot {
 };
 
 /**
- * struct virtio_units - the devices of one kind: @nr that are open, of ops->unit_size bytes each
+ * struct virtio_units - the devices of one kind: @nr open ones, of ops->unit_size bytes each
  */
 struct virtio_units {
 	void *unit;
@@ -33,7 +33,7 @@ struct virtio_units {
 };
 
 /**
- * struct virtio_env - what devices are made from; all borrowed until virtio_devices_destroy()
+ * struct virtio_env - parameters of the devices; all borrowed until virtio_devices_destroy()
  * @loop: the control loop
  * @console: for a virtio console
  */
@@ -46,11 +46,11 @@ struct virtio_env {
 };
 
 /**
- * struct virtio_devices - owns everything in it but what @env borrows
- * @slot: @nr of them are in use
+ * struct virtio_devices - owns everything in it except what @env borrows
+ * @slot: the first @nr are in use
  * @units: by enum virtio_kind_id
- * @worker: the thread of the kinds with VIRTIO_SHARED; without any of them none. Nothing there blocks but
- *          TUNSETOFFLOAD, which waits for the host's rtnl lock.
+ * @worker: the thread of the kinds with VIRTIO_SHARED, if there are any. Its only blocking call is TUNSETOFFLOAD, which
+ *          waits for the host's rtnl lock.
  */
 struct virtio_devices {
 	struct virtio_env env;
@@ -61,7 +61,7 @@ struct virtio_devices {
 };
 
 /**
- * virtio_devices_open() - open what has a path: disk images, network backends
+ * virtio_devices_open() - open everything with a path: disk images, network backends
  * @ret: owned by the caller; untouched on failure
  *
  * Return: 0 or a negative errno, with a message in @e.
@@ -76,7 +76,7 @@ int virtio_devices_open(const struct config *config, struct virtio_devices **ret
  */
 int virtio_devices_init(struct virtio_devices *s, const struct virtio_env *env, struct err *e);
 
-/** virtio_devices_attach() - the device at @part's address: kicks and reads of registers without leaving KVM */
+/** virtio_devices_attach() - connect the device at @part's address to KVM: kicks and register reads without exits */
 int virtio_devices_attach(struct virtio_devices *s, const struct board_part *part, struct vm *vm, struct err *e);
 
 /** virtio_devices_unit() - the state of a device of one kind, or NULL */
@@ -91,47 +91,47 @@ void *virtio_devices_unit(struct virtio_devices *s, enum virtio_kind_id kind, si
 int virtio_devices_start(struct virtio_devices *s, struct sandbox *sandbox, struct err *e);
 
 /**
- * virtio_devices_hold() - work on no new request; what is worked on ends
+ * virtio_devices_hold() - start no new requests; current ones are finished
  *
- * Return: the name of a device that still works on one, NULL: none does. Asked again until it is NULL.
+ * Return: the name of a device that still works on a request; NULL: none. Call it again until it returns NULL.
  * Context: the control loop, the CPUs held; does not block.
  */
 const char *virtio_devices_hold(struct virtio_devices *s);
 
-/** virtio_devices_release() - the end of virtio_devices_hold(); before the CPUs go on */
+/** virtio_devices_release() - undo virtio_devices_hold(); before the CPUs are resumed */
 void virtio_devices_release(struct virtio_devices *s);
 
 /**
  * virtio_devices_save(), virtio_devices_restore() - the state of all of them; vmm/base/state.h
  *
- * Restored into devices that were made with the same configuration, and that no driver has touched.
+ * The devices must have been made with the same configuration, and not been used by a driver.
  *
- * Return: 0 or -EINVAL, with a message in @e; the machine is then good for nothing else.
+ * Return: 0 or -EINVAL, with a message in @e; after a failure the machine must not be used.
  * Context: the CPUs held; saved between virtio_devices_hold() and virtio_devices_release(). Trust: guest.
  */
 void virtio_devices_save(struct virtio_devices *s, struct state_writer *w);
 int virtio_devices_restore(struct virtio_devices *s, struct state_reader *r, struct err *e);
 
 /**
- * virtio_devices_stop() - end those threads, once the CPUs have stopped
+ * virtio_devices_stop() - end the devices' threads, after the CPUs have stopped
  *
- * A thread that hangs in a system call (a disk behind a network that does not answer) is left behind.
+ * A thread that hangs in a system call (a network disk that does not respond) is left running.
  */
 void virtio_devices_stop(struct virtio_devices *s);
 
 /**
- * virtio_devices_destroy() - takes NULL and what is half-built
+ * virtio_devices_destroy() - takes NULL and a partly built struct
  *
- * Return: true when all is gone; false when a thread was left behind: then @s and guest RAM have to stay as they are
+ * Return: true when everything was freed; false when a thread was left running: then @s and guest RAM must be kept
  * until the process ends.
  */
 bool virtio_devices_destroy(struct virtio_devices *s);
 
-/** virtio_devices_console() - borrowed, NULL when there is none; it can be used once virtio_devices_init() is done */
+/** virtio_devices_console() - borrowed, NULL when there is none; usable after virtio_devices_init() */
 struct virtio_console *virtio_devices_console(struct virtio_devices *s);
 
 /**
- * virtio_devices_balloon() - ask the guest for a step more, or a step less; without a balloon, nothing
+ * virtio_devices_balloon() - change the balloon's target by a step; does nothing without a balloon
  *
  * Context: the control loop.
  */

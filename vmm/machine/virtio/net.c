@@ -12,7 +12,7 @@
 
 /**
  * struct net_unit
- * @backend: until the device has taken it over
+ * @backend: NULL after the device has taken it
  */
 struct net_unit {
 	struct net_backend *backend;
@@ -26,7 +26,7 @@ static size_t count(const struct config *c)
 	return c->nr_nets;
 }
 
-/* Two devices cannot share one interface, and two that have one address cannot talk to each other. */
+/* Two devices cannot share one interface, and two with the same address cannot communicate. */
 static int check_pair(const struct config_net *a, const struct config_net *b, struct err *e)
 {
 	if (memcmp(a->mac, unset, sizeof(unset)) && !memcmp(a->mac, b->mac, sizeof(a->mac)))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The entropy device, and where its bytes come from. */
+/* The entropy device, and its source of random bytes. */
 #include "devices/virtio/rng.h"
 
 #include <errno.h>

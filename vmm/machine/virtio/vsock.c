@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The socket device, and its end on the host. */
+/* The socket device, and its host end. */
 #include "devices/virtio/vsock.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "vmm/host/vsock.h"
 #include "vmm/machine/virtio/devices.h"
 
-/* As many connections as there can be, and clients that have not said where to */
+/* All connections, and clients that have not sent their line yet */
 #define FDS 160
 
 struct vsock_unit {
