@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * bochs-frames OUT ERR CONTROL: takes apart what Bochs prints in `scripts/lab --intel`.
+ * bochs-frames OUT ERR CONTROL BACK: takes apart what Bochs prints in `scripts/lab --intel`.
  *
  * Port 0xe9 of the machine is the stdout of Bochs, and its debugger prints there too. What the inner host sends is
  * therefore framed (scripts/lab.d/init.c writes them): 0x1e 'v' 'm' 'm', a byte for the stream, two for the payload's
@@ -18,8 +18,8 @@
 
 #define HEADER 9
 static const unsigned char magic[] = {0x1e, 'v', 'm', 'm'};
-static const char kinds[] = "oec";
-static int streams[3];
+static const char kinds[] = "oecr";
+static int streams[4];
 
 static void put(int fd, const unsigned char *data, size_t len)
 {
@@ -77,9 +77,9 @@ int main(int argc, char **argv)
 	ssize_t n;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (int i = 0; i < 3; i++) {
-		if (argc != 4 || (streams[i] = open(argv[i + 1], O_WRONLY | O_CLOEXEC)) < 0) {
-			perror(argc == 4 ? argv[i + 1] : "usage: bochs-frames OUT ERR CONTROL");
+	for (int i = 0; i < 4; i++) {
+		if (argc != 5 || (streams[i] = open(argv[i + 1], O_WRONLY | O_CLOEXEC)) < 0) {
+			perror(argc == 5 ? argv[i + 1] : "usage: bochs-frames OUT ERR CONTROL BACK");
 			return 2;
 		}
 	}

@@ -138,5 +138,5 @@ bochs_machine() {
 	machine=(env -C "$work" SDL_VIDEODRIVER=dummy BXSHARE=/usr/share/bochs
 		LTDL_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/bochs/plugins
 		sh -c 'setpriv --pdeathsig KILL env LD_PRELOAD="$1/same.so" "$1/bochs" -q -f bochsrc -rc bochs.go </dev/null |
-			setpriv --pdeathsig KILL "$1/frames" out err ctl.out' sh "$tools")
+			setpriv --pdeathsig KILL "$1/frames" out err ctl.out back' sh "$tools")
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The part of scripts/lab that carries files into the inner host, each at its own absolute path: a tree of links in $stage,
+# The part of scripts/lab that carries files into the inner host and back, each at its own absolute path: a tree of links in $stage,
 # packed into an archive that is a disk there. Sourced by scripts/lab, whose variables these functions use.
 #
 # "a && b || c" is meant as it is read.
@@ -155,4 +155,48 @@ carry_qemu() {
 		stage=$work/root
 	fi
 	unlock
+}
+
+# out_path PATH: adds what --out names to outs, absolute; what could not be brought back is refused before anything runs.
+out_path() {
+	local name
+	name=$(realpath -ms -- "$(absolute "$1")")
+	case $name in
+	/ | /dev | /dev/* | /proc | /proc/* | /sys | /sys/* | /lab | /lab/*) usage_error "--out: '$1' cannot be brought back" ;;
+	esac
+	[ -d "${name%/*}/" ] || usage_error "--out: there is no directory '${name%/*}' here to bring '${name##*/}' to"
+	[ -w "${name%/*}/" ] || usage_error "--out: '${name%/*}' is a directory that you cannot write to"
+	[ ${#outs[@]} -lt 64 ] || usage_error "--out: more than 64 of them"
+	outs+=("$name")
+}
+
+# bring_back: what CMD left at the paths of --out, to the same paths here. Fails, with a line for each, where one is missing,
+# cannot be written, or holds what is no file, directory or link.
+bring_back() {
+	local name from odd failed='' got=$work/got
+	mkdir "$got" || return 1
+	if [ -s "$work/back" ] && ! tar -C "$got" --no-same-owner -xf "$work/back" 2>"$work/tar.log"; then
+		note "--out: not all of it came back whole: $(tail -n 1 "$work/tar.log")"
+		failed=yes
+	fi
+	for name in "${outs[@]}"; do
+		from=$got$name
+		if ! [ -e "$from" ] && ! [ -L "$from" ]; then
+			note "--out: CMD left nothing at $name"
+			failed=yes
+			continue
+		fi
+		while IFS= read -r -d '' odd; do
+			note "--out: ${odd#"$got"} is no file, directory or link: it stays there"
+			rm -f "$odd"
+			failed=yes
+		done < <(find "$from" ! -type f ! -type d ! -type l -print0)
+		if [ -d "$from" ] && ! [ -L "$from" ]; then
+			mkdir -p "$name" && cp -a "$from/." "$name/"
+		elif [ -e "$from" ] || [ -L "$from" ]; then
+			# Whole or not at all.
+			cp -a "$from" "$name.lab.$$" && mv -fT "$name.lab.$$" "$name" || { rm -f "$name.lab.$$"; false; }
+		fi || failed=yes
+	done
+	[ -z "$failed" ]
 }
