@@ -36,7 +36,7 @@ cell() {
 boot() {
 	marker=$1 versus=$2
 	shift 2
-	vmm bench boot --runs "$runs" --warmup 0 --timeout 8s --marker "$marker" ${versus:+--versus "$versus"} -- \
+	vmm bench boot --runs "$runs" --warmup 0 --timeout 8s --marker "$marker" ${versus:+--versus "$versus" --versus-name versus} -- \
 		--kernel "$kernel" --mem 192M "$@" >/tmp/out 2>/tmp/err || [ $? = 124 ] || sed 's/^/# /' /tmp/err
 }
 

@@ -14,7 +14,7 @@
 
 run "$VMM" bench lifecycle --count 20 --alive 100 --rounds 2
 printf '%s\n' "$out" | sed 's/^/# /'
-check "bench lifecycle" all_of status_is 0 -- out_has '^dirty pages only \(dirty log\) ' -- out_has '^dirty pages only \(dirty ring\)  *[0-9]' -- out_has '^above a run without reset: '
+check "bench lifecycle" all_of status_is 0 -- out_has '^dirty pages only, by the log ' -- out_has '^dirty pages only, by the ring  *[0-9]' -- out_has '^above a run without reset: '
 
 # --- QEMU --------------------------------------------------------------------
 
