@@ -48,7 +48,8 @@ static const uint8_t read_order[] = {MP_STATE, EVENTS, GENERAL, SYSTEM, DEBUG, X
 
 /*
  * Writing, up to the registers that are model-specific, and after them.
- * - SYSTEM has the APIC's mode (xAPIC or x2APIC), by which KVM reads LAPIC, and EFER and CR4, by which it checks others.
+ * - SYSTEM has the APIC's mode (xAPIC or x2APIC), by which KVM reads LAPIC, and EFER and CR4, by which it checks
+ *   others.
  * - XCRS before XSAVE: of the components that are on.
  * - The TSC and then LAPIC before TSC_DEADLINE: it is armed against the one, and dropped unless the other's timer is in
  *   that mode.
@@ -84,7 +85,7 @@ static int write_parts(struct vcpu *v, const struct vcpu_saved *s, const uint8_t
 	return 0;
 }
 
-/* --- Model-specific registers -------------------------------------------------------------------------------------- */
+/* --- Model-specific registers ------------------------------------------------------------------------------------- */
 
 static int save_msrs(struct vcpu *v, struct vcpu_saved *s, struct err *e)
 {
@@ -129,7 +130,7 @@ static unsigned late_msrs(const struct vcpu_saved *s)
 	return s->nr_msrs && s->msr[s->nr_msrs - 1].index == MSR_TSC_DEADLINE;
 }
 
-/* --- Time ---------------------------------------------------------------------------------------------------------- */
+/* --- Time --------------------------------------------------------------------------------------------------------- */
 
 static int tsc_offset(struct vcpu *v, unsigned long request, const char *name, uint64_t *offset, struct err *e)
 {
@@ -140,7 +141,7 @@ static int tsc_offset(struct vcpu *v, unsigned long request, const char *name, u
 	return r < 0 ? err_sys(e, r, "%s of CPU %u, TSC offset", name, v->id) : 0;
 }
 
-/* --- All of it ----------------------------------------------------------------------------------------------------- */
+/* --- All of it ---------------------------------------------------------------------------------------------------- */
 
 int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct err *e)
 {

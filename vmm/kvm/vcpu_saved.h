@@ -42,7 +42,8 @@ struct vcpu_saved {
 /**
  * vcpu_saved_init() - room for what this host's KVM has of a CPU
  *
- * Return: 0; -ENOTSUP: this KVM cannot tell all of it (before Linux 5.17), with what is missing in @e; a negative errno.
+ * Return: 0; -ENOTSUP: this KVM cannot tell all of it (before Linux 5.17), with what is missing in @e; a negative
+ * errno.
  */
 int vcpu_saved_init(struct kvm *kvm, struct vcpu_saved *s, struct err *e);
 

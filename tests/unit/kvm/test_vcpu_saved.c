@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A CPU's whole state on a real KVM: saved, given to another CPU, read back by the plainest requests, and run on. What is
- * compared is what KVM says and what the guest does, not what vcpu_save() has read.
+ * A CPU's whole state on a real KVM: saved, given to another CPU, read back by the plainest requests, and run on. What
+ * is compared is what KVM says and what the guest does, not what vcpu_save() has read.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -53,7 +53,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return __real_ioctl(fd, request, arg);
 }
 
-/* --- A machine ----------------------------------------------------------------------------------------------------- */
+/* --- A machine ---------------------------------------------------------------------------------------------------- */
 
 /* l: inc bx; add cx, bx; mov ax, cx; add ax, [SCRATCH]; inc word [SCRATCH]; out PORT, ax; jmp l */
 static const uint8_t code[] = {
@@ -130,7 +130,7 @@ static void restore(struct vm *vm)
 			fail_msg("%s", e.text);
 }
 
-/* --- It goes on ---------------------------------------------------------------------------------------------------- */
+/* --- It goes on --------------------------------------------------------------------------------------------------- */
 
 /* The next number that CPU 0 writes to PORT, with that write completed. */
 static uint16_t next_number(struct vm *vm)
@@ -173,7 +173,7 @@ static void a_guest_goes_on_in_another_machine(void **state)
 	}
 }
 
-/* --- Each part ----------------------------------------------------------------------------------------------------- */
+/* --- Each part ---------------------------------------------------------------------------------------------------- */
 
 #define GET(vm, request, what) assert_int_equal(ioctl((vm)->vcpu[0].fd, request, what), 0)
 #define SET(vm, request, what) assert_int_equal(ioctl((vm)->vcpu[0].fd, request, what), 0)
@@ -363,7 +363,7 @@ static void local_apic(void **state)
 	assert_memory_equal(&a, &b, sizeof(a));
 }
 
-/* --- Model-specific registers and time ----------------------------------------------------------------------------- */
+/* --- Model-specific registers and time ---------------------------------------------------------------------------- */
 
 static void model_specific_registers(void **state)
 {
@@ -484,7 +484,7 @@ static void deadlines_stay_armed(void **state)
 	assert_int_equal(value, deadline);
 }
 
-/* --- Hosts that cannot ---------------------------------------------------------------------------------------------- */
+/* --- Hosts that cannot -------------------------------------------------------------------------------------------- */
 
 static void a_kvm_that_cannot_save_says_what_it_lacks(void **state)
 {
