@@ -540,7 +540,7 @@ static void hold_kvm(void)
 	fprintf(stderr, "lab: no VM can be made in the inner host: %s\n", strerror(errno));
 }
 
-/* What --out names (in /lab/out), to the host as an archive; what is not there is missing in it, which the host tells. */
+/* What --out names (in /lab/out), to the host as an archive. What is not there is missing in it: the host says so. */
 static void bring_back(void)
 {
 	static char tar[] = "/bin/busybox", applet[] = "tar", mode[] = "-cf", out[] = "-", from[] = "-C", root[] = "/";
