@@ -388,7 +388,8 @@ static int put_headers(struct core_writer *w, uint64_t notes, uint64_t data)
 	if (r == 0)
 		r = put(w, &note, sizeof(note));
 	for (unsigned i = 0; i < w->nr && r == 0; i++) {
-		const struct load *l = &w->load[i];
+		/* Linear addresses first */
+		const struct load *l = &w->load[(w->nr_ram + i) % w->nr];
 		const Elf64_Phdr load = {
 			.p_type = PT_LOAD,
 			.p_flags = PF_R | PF_W | PF_X,

@@ -3,8 +3,9 @@
  * A guest that stands still as an ELF64 core, as QEMU's dump-guest-memory writes it, for crash(8), gdb and others.
  *
  *	notes:	 NT_PRSTATUS of each CPU, QEMU's note of each with its control registers, VMCOREINFO where RAM has it
- *	PT_LOAD: RAM by guest-physical address (p_vaddr says the same as p_paddr), all of it;
- *		 then what the kernel maps, by its linear addresses, onto the same bytes of the file
+ *	PT_LOAD: what the kernel maps, by its linear addresses: its text and modules, then the rest in order. So the
+ *		 first below the text is of the direct map, and makedumpfile(8) takes the offset of that from it;
+ *		 then RAM by guest-physical address (p_vaddr says the same as p_paddr), all of it, onto the same bytes
  *
  * RAM that the guest has not touched is not in the file, but in p_memsz only: it reads as zeroes. Pages of zeroes
  * beside others are holes of a sparse file. So a core has at most the size of RAM, plus the head: CORE_HEAD_MAX.
