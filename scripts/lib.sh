@@ -174,15 +174,20 @@ apt_update_once() {
 	fi
 }
 
+# download_package PACKAGE VERSION DIR: fetches the package, a file *.deb, into DIR.
+download_package() {
+	# apt warns when its own user cannot write here; it matters to nobody.
+	(cd "$3" && apt_quiet env ${apt_config:+APT_CONFIG="$apt_config"} \
+		apt-get -q -o APT::Sandbox::User=root download "$1=$2")
+}
+
 # unpack_package PACKAGE VERSION DIR: fetches the package by apt-get download
 # and unpacks it, without installing it, into DIR, which must not exist.
 unpack_package() {
 	local tmp
 	tmp=$(mktemp -d "$(cache_dir)/tmp.XXXXXX") || die "cannot make a temporary directory"
 	scratch+=("$tmp")
-	# apt warns when its own user cannot write here; it matters to nobody.
-	if ! (cd "$tmp" && apt_quiet env ${apt_config:+APT_CONFIG="$apt_config"} \
-		apt-get -q -o APT::Sandbox::User=root download "$1=$2"); then
+	if ! download_package "$1" "$2" "$tmp"; then
 		rm -rf "$tmp"
 		return 1
 	fi
