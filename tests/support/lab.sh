@@ -77,6 +77,23 @@ file_of() {
 	) || kill -TERM $$
 }
 
+# tree_of SUITE PACKAGE PATH: the same of another suite, with all that the package depends on beside it: a root for its own
+# loader.
+tree_of() {
+	(
+		# shellcheck source=scripts/lib.sh
+		. scripts/lib.sh
+		trap remove_scratch EXIT
+		dir=$(cache_dir packages)/$1-$2
+		lock "package-$1-$2"
+		if ! [ -e "$dir/$3" ]; then
+			other_suite "$1"
+			unpack_tree "$dir" "$2" || { apt_update_once && unpack_tree "$dir" "$2"; }
+		fi
+		[ -e "$dir/$3" ] && printf '%s\n' "$dir/$3"
+	) || kill -TERM $$
+}
+
 # suite NAME [LAB-OPTION...] -- KEY=VALUE...: runs tests/lab/inner/NAME.sh in the lab, which prints the TAP and sees
 # each KEY as a variable. A VALUE that names a file is carried in. Ends the test.
 #

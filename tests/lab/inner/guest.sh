@@ -66,6 +66,24 @@ panic)
 	echo c >/proc/sysrq-trigger
 	sleep 60
 	;;
+hang)
+	# A loop for each CPU, which nothing in the guest ends.
+	taskset -c 1 sh -c 'while :; do :; done' &
+	taskset -c 0 sh -c 'sleep 1; echo "lab: hanging"; while :; do :; done'
+	;;
+work)
+	# Two writers of files at a time, whose sums are taken again.
+	say working
+	good=0
+	for file in 1 2 3 4; do
+		head -c 300000 /dev/urandom | tee /tmp/$file.data | sha256sum >/tmp/$file.sum &
+		[ $((file % 2)) = 1 ] || wait
+	done
+	for file in 1 2 3 4; do
+		[ "$(sha256sum </tmp/$file.data)" != "$(cat /tmp/$file.sum)" ] || good=$((good + 1))
+	done
+	say "worked $good"
+	;;
 fake)
 	printf 'Kernel panic - not syncing: says a program\n'
 	say faked
