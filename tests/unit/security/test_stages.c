@@ -825,11 +825,14 @@ static void a_namespace_with_paths(void)
 }
 
 /* Hosts that forbid it wholly (a sysctl) or by halves (AppArmor): without it, unless it was asked for. */
-static void no_namespace(long nr, bool by_halves)
+static void no_namespace(long nr, bool by_halves, uint32_t as)
 {
 	struct refusal refusal = {.nr = nr, .arg = -1, .set = -1};
+	const char *words = by_halves ? "an empty root"
+		: as == EINVAL        ? "--userns: Invalid argument"
+				      : "--userns: this host lets us have no user namespace";
 
-	host_refuses(&refusal);
+	host_refuses_with(&refusal, as);
 	for (int mode = SANDBOX_USERNS_AUTO; mode <= SANDBOX_USERNS_ON; mode++) {
 		struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
 		struct sandbox s = {0};
@@ -838,8 +841,7 @@ static void no_namespace(long nr, bool by_halves)
 		plan.jail.userns = (enum sandbox_userns)mode;
 		must((run_stages(&s, &plan, &e) == 0) == (mode == SANDBOX_USERNS_AUTO));
 		if (mode == SANDBOX_USERNS_ON)
-			must(strstr(e.text,
-				by_halves ? "an empty root" : "--userns: this host lets us have no user namespace"));
+			must(strstr(e.text, words));
 		else
 			must(!s.got.own_root && s.got.userns == by_halves && !*e.text && s.got.landlock_abi > 0);
 		if (by_halves)
@@ -849,17 +851,24 @@ static void no_namespace(long nr, bool by_halves)
 
 static void no_namespace_at_all(void)
 {
-	no_namespace(SYS_unshare, false);
+	no_namespace(SYS_unshare, false, EPERM);
+}
+
+/* A kernel that was built without them. */
+static void no_such_namespace(void)
+{
+	no_namespace(SYS_unshare, false, EINVAL);
 }
 
 static void no_mounts_in_it(void)
 {
-	no_namespace(SYS_mount, true);
+	no_namespace(SYS_mount, true, EPERM);
 }
 
 static void namespaces(void **state)
 {
 	in_child(no_namespace_at_all);
+	in_child(no_such_namespace);
 	if (!userns_can_be_had()) {
 		print_message("no user namespaces here: what is done in one is left out\n");
 		return;

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A client of gdb's protocol at a machine that runs, byte by byte: who waits for it, what it finds, and that the guest
+ * goes on when it has gone. What gdb itself makes of it is in tests/integration/gdb.test.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sys/un.h>
+
+#include "tests/support/unit.h"
+#include "tests/unit/machine/run_rig.h"
+
+/* As long as the address of a socket can be: more than fits where the path of another has _PORT behind it. */
+#define PATH "/tmp/vmm-gdb-test-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-01234"
+
+/* Of print_often(): what stands behind mov, mov and mov. */
+#define LOOP (KIT_ENTRY + 4 + 2 + 5)
+
+int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds);
+
+int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds)
+{
+	return 0;
+}
+
+struct client {
+	pthread_t thread;
+	struct rig *r;
+	int fd;
+	size_t printed; /* before it let the guest go */
+	char reply[4096];
+};
+
+/* Assertions are for the main thread: another one ends the test with what it wanted. */
+static void want(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "[  FAILED  ] the client: %s\n", what);
+	abort();
+}
+
+static void dial(struct client *c)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = PATH};
+	struct timeval patience = {.tv_sec = 10};
+
+	c->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	want(connect(c->fd, (struct sockaddr *)&at, sizeof(at)) == 0, "connects");
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+}
+
+static char next_byte(struct client *c)
+{
+	char b = 0;
+
+	want(read(c->fd, &b, 1) == 1, "is answered within ten seconds");
+	return b;
+}
+
+/* One packet, without what is around it. */
+static const char *hear(struct client *c)
+{
+	size_t n = 0;
+	char b;
+
+	while ((b = next_byte(c)) != '$')
+		want(b == '+', "is acknowledged");
+	while ((b = next_byte(c)) != '#' && n + 1 < sizeof(c->reply))
+		c->reply[n++] = b;
+	c->reply[n] = '\0';
+	next_byte(c);
+	next_byte(c);
+	/* Who was told to go may have gone. */
+	send(c->fd, "+", 1, MSG_NOSIGNAL);
+	return c->reply;
+}
+
+static void say(struct client *c, const char *packet)
+{
+	unsigned sum = 0;
+
+	for (const char *p = packet; *p; p++)
+		sum += (uint8_t)*p;
+	want(dprintf(c->fd, "$%s#%02x", packet, sum & 0xff) > 0, "sends");
+}
+
+static void ask(struct client *c, const char *packet, const char *answer)
+{
+	char what[128];
+
+	say(c, packet);
+	snprintf(what, sizeof(what), "%s is answered by %s, and not %.60s", packet, answer, hear(c));
+	want(!strncmp(c->reply, answer, strlen(answer)), what);
+}
+
+/* RIP, the 17th of the registers: 8 bytes each, little endian. */
+static uint64_t rip(struct client *c)
+{
+	uint64_t value = 0;
+
+	say(c, "g");
+	want(strlen(hear(c)) > 17 * 16, "has registers");
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned byte;
+
+		want(sscanf(c->reply + 16 * 16 + 2 * i, "%2x", &byte) == 1, "has hexadecimal digits");
+		value |= (uint64_t)byte << (8 * i);
+	}
+	return value;
+}
+
+static void *client_main(void *arg)
+{
+	struct client *c = arg;
+	char packet[40];
+
+	dial(c);
+	ask(c, "?", "T05thread:1;");
+	/* It was waited for: the guest has not begun. */
+	want(rip(c) == KIT_ENTRY && printed(c->r) == 0, "comes before the first instruction");
+	ask(c, "qC", "QC1");
+	snprintf(packet, sizeof(packet), "Z1,%llx,1", (unsigned long long)LOOP);
+	ask(c, packet, "OK");
+	for (unsigned i = 0; i < 3; i++) {
+		ask(c, "c", "T05");
+		want(rip(c) == LOOP, "stops at the breakpoint");
+	}
+	snprintf(packet, sizeof(packet), "m%llx,2", (unsigned long long)LOOP);
+	ask(c, packet, "eeff");
+	snprintf(packet, sizeof(packet), "z1,%llx,1", (unsigned long long)LOOP);
+	ask(c, packet, "OK");
+	c->printed = printed(c->r);
+	ask(c, "D", "OK");
+	close(c->fd);
+	/* Another one finds a guest that runs, and stops it. */
+	for (unsigned i = 0; i < 1000 && printed(c->r) < c->printed + 1000; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	want(printed(c->r) >= c->printed + 1000, "leaves a guest that goes on");
+	dial(c);
+	ask(c, "?", "T05");
+	say(c, "k");
+	return NULL;
+}
+
+static void a_client_comes_and_goes(void **state)
+{
+	struct program p = {.size = 0};
+	struct verdict v = {0};
+	struct client c;
+	struct err e = {0};
+	struct rig r;
+
+	print_often(&p, '.', UINT32_MAX);
+	wish.debugging = true;
+	wish.gdb = "unix:" PATH ",wait";
+	up(&r, &p);
+	c = (struct client){.r = &r};
+	assert_int_equal(pthread_create(&c.thread, NULL, client_main, &c), 0);
+	assert_int_equal(machine_run(r.m, &v, &e), 0);
+	pthread_join(c.thread, NULL);
+	close(c.fd);
+	assert_int_equal(v.outcome, OUTCOME_SIGNAL);
+	assert_int_equal(v.by, DETECTOR_GDB);
+	down(&r);
+	assert_int_equal(access(PATH, F_OK), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_client_comes_and_goes),
+	};
+	struct kvm kvm = {.fd = -1};
+	struct err e = {0};
+
+	if (kvm_open(NULL, &kvm, &e) < 0)
+		return skip_program(e.text);
+	kvm_close(&kvm);
+	return run_group(tests);
+}
