@@ -44,7 +44,7 @@ static struct {
 
 /* --- The host ---------------------------------------------------------------------------------------------------- */
 
-static bool swaps, nothing_resident;
+static bool swaps, nothing_resident, no_memory;
 static ssize_t write_fails; /* > 0: at most so many bytes; < 0: with this errno */
 
 int __wrap_sysinfo(struct sysinfo *si);
@@ -53,6 +53,14 @@ int __real_mincore(void *addr, size_t len, unsigned char *vec);
 ssize_t __wrap_pwrite(int to, const void *p, size_t len, off_t at);
 ssize_t __real_pwrite(int to, const void *p, size_t len, off_t at);
 ssize_t __wrap_pwrite64(int to, const void *p, size_t len, off_t at);
+
+void *__real_calloc(size_t nr, size_t size);
+void *__wrap_calloc(size_t nr, size_t size);
+
+void *__wrap_calloc(size_t nr, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(nr, size);
+}
 
 int __wrap_sysinfo(struct sysinfo *si)
 {
@@ -289,6 +297,16 @@ static void a_full_disk_ends_it(void **state)
 	write_fails = -ENOSPC;
 	assert_int_equal(core_write(writer, &mem, cpu, CPUS, fd, &stop, &result), -ENOSPC);
 	assert_int_equal(result.bytes, 0);
+}
+
+static void no_memory_for_it(void **state)
+{
+	struct core_writer *w = NULL;
+
+	no_memory = true;
+	assert_int_equal(core_writer_new(&w), -ENOMEM);
+	no_memory = false;
+	assert_null(w);
 }
 
 static void nobody_wants_it_any_more(void **state)
@@ -594,6 +612,7 @@ int main(void)
 		TEST(without_swap_what_is_not_resident_is_not_read),
 		TEST(a_short_write_goes_on),
 		TEST(a_full_disk_ends_it),
+		TEST(no_memory_for_it),
 		TEST(nobody_wants_it_any_more),
 		TEST(each_cpu_has_its_two_notes),
 		TEST(linear_addresses_lead_to_the_same_bytes),
