@@ -204,7 +204,7 @@ static int read_host(const char *from, struct cpuid_set *ret, bool *ret_deadline
 	return r;
 }
 
-/* Return: the exit status; with words when it is not 0. */
+/* Return: the exit status; when it is not 0, with a message in @e. */
 static int show(struct cpuid_opts opts, enum output output, const char *from, struct err *e)
 {
 	CLEANUP_FREE struct view *v = calloc(1, sizeof(*v));

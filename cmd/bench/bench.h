@@ -31,7 +31,7 @@ BENCHES(X)
  * bench_options() - subset_parse() for a benchmark that takes options and nothing else
  * @name: "bench ...", as in struct command_info
  *
- * Return: 0, or a negative errno with words: the exit status is then EXIT_USAGE.
+ * Return: 0, or a negative errno, with a message in @e: the exit status is then EXIT_USAGE.
  */
 int bench_options(int argc, char **argv, const char *name, struct subset_option *subset, struct err *e);
 
@@ -40,7 +40,7 @@ int bench_options(int argc, char **argv, const char *name, struct subset_option 
  * @subset: those of the benchmark, parsed
  * @words, @nr: what a command under measurement is told: files that it names count too
  *
- * Return: 0, or a negative errno with words, the operator's.
+ * Return: 0, or a negative errno, with a message in @e, marked as the operator's.
  */
 int bench_check_files(const struct subset_option *subset, const char **words, size_t nr, struct err *e);
 
@@ -49,7 +49,7 @@ int bench_check_files(const struct subset_option *subset, const char **words, si
  * @option: that asks for it
  * @write: writes it to @out; ferror() is looked at afterwards
  *
- * Return: 0, or a negative errno with words.
+ * Return: 0, or a negative errno, with a message in @e.
  */
 int bench_write(const char *option, const char *path, void (*write)(FILE *out, void *arg), void *arg, struct err *e);
 

@@ -228,7 +228,7 @@ static void keep(struct bench_side *side, const struct timing *t)
 
 /*
  * One run of one side. Return: 1 when it is to be counted, 0 when its time ran out, -EINTR when we are to end, another
- * negative errno with words.
+ * negative errno, with a message in @e.
  */
 static int one_run(struct bench_session *s, unsigned which, struct timing *ret, struct err *e)
 {

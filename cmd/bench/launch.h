@@ -72,7 +72,7 @@ struct timing {
  * Time zero is read in the child, in the statement before execve(). Standard input is /dev/null, and the command has a
  * process group of its own, all of which is killed at the end.
  *
- * Return: 0 when it could be run, whatever came of it; a negative errno with words.
+ * Return: 0 when it could be run, whatever came of it; a negative errno, with a message in @e.
  * Context: blocks; one thread only, since it uses vfork(). Signals blocked by the caller are unblocked in the command.
  * Trust: operator.
  */
@@ -97,7 +97,7 @@ bool line_watch_feed(struct line_watch *w, const char *data, unsigned len);
  * @text: from the operator
  * @ret: NULL-terminated, one allocation, the caller's
  *
- * Return: 0, -EINVAL with words (a quote without its end, no word at all), -ENOMEM.
+ * Return: 0, -EINVAL with a message in @e (a quote without its end, no word at all), -ENOMEM.
  */
 int split_words(const char *text, char ***ret, struct err *e);
 

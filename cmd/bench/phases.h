@@ -39,11 +39,11 @@ struct bench_phases {
  * bench_phases_init() - make the file that reports go to, in $TMPDIR or /tmp
  * @max: how many runs there will be
  *
- * Return: 0 or a negative errno, with words.
+ * Return: 0 or a negative errno, with a message in @e.
  */
 int bench_phases_init(struct bench_phases *p, size_t max, struct err *e);
 
-/** bench_phases_add() - the report of a run that has ended. Return: 0 or a negative errno, with words. */
+/** bench_phases_add() - the report of a run that has ended. Return: 0 or a negative errno, with a message in @e. */
 int bench_phases_add(struct bench_phases *p, struct err *e);
 
 /** bench_phases_print() - a line for each phase that every run had */

@@ -41,7 +41,7 @@ void args_init(struct args *a, const char *cmd, int argc, char **argv);
 /**
  * args_next() - the next option or stray word
  *
- * Return: 1, 0 at the end, -EINVAL with words: unknown option, value missing or not wanted.
+ * Return: 1, 0 at the end, -EINVAL with a message in @e: unknown option, value missing or not wanted.
  * Trust: operator.
  */
 int args_next(struct args *a, struct arg *ret, struct err *e);

@@ -87,7 +87,7 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 	return err_set(e, -EINVAL, "%.*s: unknown key; the keys are %s", (int)MIN(len, 200), word, names);
 }
 
-/* One KEY[=VALUE], checked; its text is in *ret_text. Return: the key, or NULL with words. */
+/* One KEY[=VALUE], checked; its text is in *ret_text. Return: the key, or NULL with a message in @e. */
 static const struct option_def *take_word(const struct option_def *o, char *word, const char **ret_text, struct err *e)
 {
 	size_t len = strcspn(word, "=");

@@ -37,7 +37,7 @@ enum ini_extent { INI_CHANGED, INI_ALL };
  * Its member config_file has no key. A file cannot say a control character, or a blank at the beginning or end of a
  * value (but in @append, which is written in several lines then).
  *
- * Return: 0, -EINVAL with words that name the setting, -EFBIG (larger than INI_FILE_MAX), -ENOMEM.
+ * Return: 0, -EINVAL with a message in @e that names the setting, -EFBIG (larger than INI_FILE_MAX), -ENOMEM.
  */
 int ini_write(const struct config *c, enum ini_extent extent, char **ret, struct err *e);
 

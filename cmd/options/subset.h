@@ -41,7 +41,7 @@ void subset_limit(struct option_def *o, const struct subset_option *how);
  * @words: room for @argc words; those that belong to no option, borrowed from argv
  * @ret_nr: how many
  *
- * Return: 0 or -EINVAL with words: the exit status is then EXIT_USAGE.
+ * Return: 0 or -EINVAL with a message in @e: the exit status is then EXIT_USAGE.
  * Trust: operator.
  */
 int subset_parse(int argc, char **argv, const char *cmd, struct subset_option *subset, const char **words,

@@ -61,7 +61,7 @@ struct run_report {
  * run_report_read() - read a file that --report wrote
  * @ret: untouched on failure
  *
- * Return: 0 or a negative errno, with words that name the file.
+ * Return: 0 or a negative errno, with a message in @e that names the file.
  * Trust: none.
  */
 int run_report_read(const char *path, struct run_report *ret, struct err *e);

@@ -50,7 +50,7 @@ installed_qemu() {
 	dpkg-query -W -f '${Version}' qemu-system-x86 2>/dev/null
 }
 
-# newer_qemu: sets qemu to the command of a QEMU of Debian's backports, fetched once. Fails, with $why, where it cannot be had;
+# newer_qemu: sets qemu to the command of a QEMU of Debian's backports, fetched once. Fails, with $why, where it is not available;
 # then it is not asked for again for a day.
 newer_qemu() {
 	local suites=(trixie trixie-backports) root
@@ -107,7 +107,7 @@ own_qemu() {
 }
 
 # choose_qemu WHICH: sets qemu, the words of its command, and qemu_version. WHICH is own, newer, or empty: newer where it
-# can be had and this machine's is not as new.
+# is available and this machine's is not as new.
 choose_qemu() {
 	local why='' first
 	first=$(type -P qemu-system-x86_64)

@@ -502,7 +502,7 @@ static void one_call_fails(const struct fault_path *p, const char *name, unsigne
 	if (r == 0 && p->code != EINTR && !p->survives(fault_hit(), p->code))
 		bad("%s: nobody noticed", what);
 	if (r < 0 && strlen(e.text) < 10)
-		bad("%s: %d without words: \"%s\"", what, r, e.text);
+		bad("%s: %d without a message: \"%s\"", what, r, e.text);
 	note_said(e.text);
 }
 

@@ -60,8 +60,8 @@ void assert_same_resources(const struct resources *before, const char *what);
  * @name: for what is printed
  * @code: the errno, as in fault_arm()
  * @prepare: in each of the processes that share the work, before anything is counted; may be NULL
- * @run: all the way and back: frees all that it makes. Return: 0, or a negative errno with words in @e. It must not
- *       contain cmocka's assertions.
+ * @run: all the way and back: frees all that it makes. Return: 0, or a negative errno, with a message in @e. It must
+ *       not contain cmocka's assertions.
  * @survives: whether @run may end well although this call has failed
  */
 struct fault_path {

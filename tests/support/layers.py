@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the house that a compiler does not check.
+"""Rules of the project that a compiler does not check.
 
 usage: layers.py SOURCE_ROOT BUILD_ROOT
 

@@ -96,7 +96,7 @@ def check_event(e, opened):
             check(stack and stack.pop()["ts"] <= e["ts"], f"trace: ends what has not begun: {e}")
         case "M":
             check(e["name"] in ("process_name", "thread_name"), f"trace: unknown metadata: {e}")
-            check(type(e.get("args", {}).get("name")) is str, f"trace: a name without words: {e}")
+            check(type(e.get("args", {}).get("name")) is str, f"trace: an empty name: {e}")
         case other:
             check(False, f"trace: phase {other}")
 

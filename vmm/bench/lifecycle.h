@@ -48,7 +48,7 @@ struct lifecycle_pair {
 int lifecycle_cycles(struct kvm *kvm, uint64_t own_memory, unsigned count, struct lifecycle_pair *ret, struct err *e);
 
 /**
- * struct lifecycle_row - so many are alive
+ * struct lifecycle_row - a number of live guests
  * @alive: guests that exist and have run, half of them ours, half the floor's
  * @elapsed_ns: since the first was begun
  * @pair: what those since the last row took, to create and run

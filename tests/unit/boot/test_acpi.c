@@ -372,7 +372,7 @@ static void test_rtc_interrupt(void **state)
 	acpi_blob_destroy(&t.blob);
 }
 
-/* Fails with words that contain @words, and leaves the result alone. */
+/* Fails with a message that contains @words, and leaves the result unchanged. */
 static void refused(const struct board *board, const char *words)
 {
 	struct acpi_blob blob = {.size = 42};

@@ -381,7 +381,7 @@ static void arguments_are_looked_at(void **state)
 	must_die(SANDBOX_VCPU, ALL & ~SANDBOX_HAS(FLAT), SYS_ioctl, get_sregs);
 }
 
-/* Memory that could be executed is to be had from nobody. */
+/* No role may allocate executable memory. */
 static void own_process_only(void **state)
 {
 	int status;

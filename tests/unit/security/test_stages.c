@@ -644,7 +644,7 @@ static void jail_without(void)
 	must(getuid() == 0);
 }
 
-/* What the operator has asked for by name is an error when it cannot be had, in every mode. */
+/* What the operator has requested explicitly is an error when it is not available, in every mode. */
 static void each_step_of_the_jail_is_refused(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(jail_refusals); i++) {

@@ -64,18 +64,18 @@ struct gdb_env {
  * gdb_stub_open() - listen where @text says
  * @ret: owned by the caller; untouched on failure
  *
- * Return: 0 or a negative errno, with words. Context: OPEN; forks for a Unix socket (vmm/host/broker.h). Trust:
- * operator.
+ * Return: 0 or a negative errno, with a message in @e. Context: OPEN; forks for a Unix socket (vmm/host/broker.h).
+ * Trust: operator.
  */
 int gdb_stub_open(const char *text, const struct sandbox_as *as, struct gdb_stub **ret, struct err *e);
 
 /** gdb_blocks_irq() - struct gdb_env.block_irq of this host; Linux 5.16 and later. Context: BUILD */
 bool gdb_blocks_irq(struct kvm *kvm);
 
-/** gdb_stub_attach() - @env is copied. Return: 0 or a negative errno, with words. Context: BUILD */
+/** gdb_stub_attach() - @env is copied. Return: 0 or a negative errno, with a message in @e. Context: BUILD */
 int gdb_stub_attach(struct gdb_stub *g, const struct gdb_env *env, struct err *e);
 
-/** gdb_stub_start() - Return: 0 or a negative errno, with words. Context: before the guest runs */
+/** gdb_stub_start() - Return: 0 or a negative errno, with a message in @e. Context: before the guest runs */
 int gdb_stub_start(struct gdb_stub *g, struct sandbox *sandbox, struct err *e);
 
 /**
