@@ -16,7 +16,7 @@
 /* The module that all share, and those that can be KVM behind it. kvm_pvm is a software one. */
 static const char *const modules[] = {"kvm", "kvm_amd", "kvm_intel", "kvm_pvm"};
 
-/* Those that change what is measured; the rest is counters and debugging. */
+/* Parameters that affect measurements; the others are for debugging. */
 static const char *const params[] = {"avic", "enable_apicv", "enable_pmu", "enable_vmware_backdoor", "ept", "eptad",
 	"force_emulation_prefix", "halt_poll_ns", "ignore_msrs", "kvmclock_periodic_sync", "lapic_timer_advance_ns",
 	"mitigate_smt_rsb", "mmio_caching", "nested", "npt", "nx_huge_pages", "ple_gap", "preemption_timer", "tdp_mmu",
@@ -27,7 +27,7 @@ static int open_file(const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-/* The whole of a small file from its start, without the newline at its end; cut to fit. */
+/* Reads a small file as a whole, without its final newline; truncated to fit. */
 static bool read_text(int fd, char *buf, size_t size)
 {
 	ssize_t n = fd < 0 ? -1 : pread(fd, buf, size - 1, 0);
@@ -136,7 +136,7 @@ const char *host_facts_cpu(char buf[HOST_CPU_NAME_MAX])
 	return buf + strspn(buf, " ");
 }
 
-/* Who runs this host, where it is itself a guest; NULL: nobody. */
+/* The hypervisor of this host, if it is itself a guest; else NULL. */
 static const char *hypervisor(char *buf /* 13 bytes */)
 {
 	unsigned a, b, c, d;
@@ -237,7 +237,7 @@ static uint64_t status_number(const char *status, const char *name)
 	return status_value(status, name, value, sizeof(value)) ? strtoull(value, NULL, 10) : 0;
 }
 
-/* proc(5): fields 10, 12, 14 and 15, counted from behind the name, which may hold anything. */
+/* proc(5): fields 10, 12, 14 and 15, counted from the end of the name, which may contain any character. */
 void host_facts_json_process(const struct host_facts *h, struct json *j, const char *key)
 {
 	uint64_t minor = 0, major = 0, user = 0, kernel = 0, ns = h->ticks > 0 ? NSEC_PER_SEC / (uint64_t)h->ticks : 0;
@@ -288,7 +288,7 @@ void host_facts_json_sandbox(const struct host_facts *h, struct json *j)
 	}
 }
 
-/* One line of smaps. @guest: whether the mapping that it speaks of is guest RAM; a head line sets it. */
+/* Parses one line of smaps. @guest: whether the current mapping is guest RAM; set by its first line. */
 static void smaps_line(const char *line, uint64_t ram, uint64_t ram_end, bool *guest, struct memory_use *u)
 {
 	unsigned long start, end;
@@ -350,7 +350,7 @@ int host_facts_memory(const struct host_facts *h, const void *ram, uint64_t ram_
 		used -= (size_t)(line - buf);
 		memmove(buf, line, used);
 		if (used == sizeof(buf) - 1)
-			used = 0; /* a path of such length: nothing we count is behind it */
+			used = 0; /* a path too long for a line, which belongs to no mapping of interest */
 	}
 	*ret = u;
 	return 0;

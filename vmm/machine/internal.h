@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of struct machine, shared by build.c (building), run.c (running), pause.c, core.c and crash.c (reporting).
+ * The members of struct machine, shared by build.c (building), run.c (running), pause.c, core.c and crash.c
+ * (reporting).
  */
 #ifndef VMM_MACHINE_INTERNAL_H
 #define VMM_MACHINE_INTERNAL_H
@@ -23,16 +24,16 @@
 #include "vmm/machine/virtio/devices.h"
 
 /**
- * enum cpu_probe - what a look at a CPU found (see the theory of operation in run.c)
+ * enum cpu_probe - the result of checking a CPU (see the theory of operation in run.c)
  */
 enum cpu_probe { CPU_NOT_PROBED, CPU_PROBING, CPU_ALIVE, CPU_DEAD };
 
 /**
  * struct cpu - a CPU of the machine and its thread
- * @exits: where to note every exit, or NULL
+ * @exits: log of exits, or NULL
  * @stats: KVM's counters, empty without --report
- * @cpu_ns: CPU time of the thread when the tick last looked
- * @probe: enum cpu_probe; set to PROBING by the tick, answered by the thread
+ * @cpu_ns: CPU time of the thread at the last tick
+ * @probe: enum cpu_probe; set to PROBING by the tick, then to the result by the thread
  */
 struct cpu {
 	struct machine *m;
@@ -44,10 +45,10 @@ struct cpu {
 };
 
 /**
- * struct machine_image - what the guest finds in RAM
+ * struct machine_image - kernel and initrd
  * @kernel_fd, @initrd_fd: opened first, read in BUILD; -1: none
- * @kernel: what was loaded
- * @tsc_khz: for its command line; 0: not there
+ * @kernel: the result of boot_load()
+ * @tsc_khz: for its command line; 0: not included
  */
 struct machine_image {
 	int kernel_fd;
@@ -56,7 +57,7 @@ struct machine_image {
 	uint32_t tsc_khz;
 };
 
-/** struct machine_hosts - what the chips ask of their machine */
+/** struct machine_hosts - interfaces of the machine for its chips */
 struct machine_hosts {
 	struct guest_events events;
 	struct pit_host pit;
@@ -64,12 +65,12 @@ struct machine_hosts {
 };
 
 /**
- * struct machine_ending - how the run ends, and what is known of that
- * @lock: guards the rest; taken last, never held across a blocking call
- * @verdict: the first one wins
- * @panic_ns: when pvpanic spoke; 0: it did not
- * @failure: what the host or KVM did wrong, in words; empty: nothing
- * @internal_error: what KVM added to one
+ * struct machine_ending - how the run ends, and details
+ * @lock: guards the other members; taken last, never held across a blocking call
+ * @verdict: the first one is kept
+ * @panic_ns: when pvpanic reported a panic; 0: it did not
+ * @failure: message about a failure of the host or KVM; empty: none
+ * @internal_error: KVM's data about an internal error
  */
 struct machine_ending {
 	pthread_mutex_t lock;
@@ -82,11 +83,11 @@ struct machine_ending {
 };
 
 /**
- * struct machine_button - the power button, which a signal from outside has pressed
+ * struct machine_button - the power button, pressed because of a signal
  * @signo: the signal; 0: none yet
  * @read: the guest has read an event of it
- * @rests: ticks since it was pressed
- * @grace: how long the guest has from then on
+ * @rests: number of ticks since it was pressed
+ * @grace: time limit of the guest from then on
  */
 struct machine_button {
 	int signo;
@@ -96,8 +97,8 @@ struct machine_button {
 };
 
 /**
- * struct machine_tick - what is looked at four times a second
- * @dead_rounds: how often all CPUs were found halted for good; -1: idle, not to be disturbed before there is progress
+ * struct machine_tick - checks made four times a second
+ * @dead_rounds: how often all CPUs were found permanently halted; -1: idle, do not check again before there is progress
  */
 struct machine_tick {
 	struct loop_timer timer;
@@ -106,8 +107,8 @@ struct machine_tick {
 
 /**
  * struct machine_counts - for the report
- * @marks: of the guest, those that were too many included
- * @startup_ioctl_ns: of the time to the first KVM_RUN, inside KVM's ioctls
+ * @marks: of the guest, including those over the limit
+ * @startup_ioctl_ns: time in KVM's ioctls before the first KVM_RUN
  * @vm: KVM's counters, empty without --report
  */
 struct machine_counts {
@@ -117,13 +118,13 @@ struct machine_counts {
 };
 
 /**
- * struct machine - in the order of its life: what it borrows, what OPEN opens, what BUILD makes, what the run needs
- * @virtio: from OPEN on: it holds the disks' files
+ * struct machine - in the order of its life: borrowed, opened in OPEN, made in BUILD, needed by the run
+ * @virtio: from OPEN on: it contains the disks' files
  * @crew: the threads of @cpu
  * @gdb: from OPEN on; NULL: without --gdb; @gdb_hold: it has stopped the guest
  * @holding: the guest is held still; @resumed_ns: when it last went on, 0: never
  * @gdb_core: .done is set while a core is written for it, and @gdb_released when it wants the guest to go on meanwhile
- * @limit: fires when the time limit runs out, at @limit_at_ns; 0: there is none
+ * @limit: timer for the time limit, at @limit_at_ns; 0: none
  * @core: from OPEN on; NULL: without --core
  */
 struct machine {
@@ -167,19 +168,19 @@ void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_
 int machine_pause_init(struct machine *m);
 
 /**
- * machine_gdb_open(), machine_gdb_init() - with --gdb, in OPEN and when the CPUs are there
+ * machine_gdb_open(), machine_gdb_init() - with --gdb, in OPEN and after the CPUs were made
  *
  * Return: 0 or a negative errno, with a message in @e.
  */
 int machine_gdb_open(struct machine *m, struct err *e);
 int machine_gdb_init(struct machine *m, struct err *e);
-/* What %s of --core is for a request; CORE_REASON_LONGEST: no other is longer */
+/* The value of %s in --core for a request; CORE_REASON_LONGEST is the longest value */
 #define CORE_REASON_REQUEST "request"
 #define CORE_REASON_LONGEST "internal-error"
 
 /**
- * machine_core_open(), machine_core_init(), machine_core_start() - what --core takes, in OPEN, in BUILD when the CPUs
- * are there, and before the filters; nothing without it
+ * machine_core_open(), machine_core_init(), machine_core_start() - steps of --core in OPEN, in BUILD after the CPUs
+ * were made, and before the filters; do nothing without it
  *
  * Return: 0 or a negative errno, with a message in @e.
  */
@@ -188,19 +189,21 @@ int machine_core_init(struct machine *m, struct err *e);
 int machine_core_start(struct machine *m, struct err *e);
 
 /**
- * machine_core_finish() - the CPUs and devices have stopped, and the verdict is known: write the core that it asks for
+ * machine_core_finish() - after the CPUs and devices have stopped: write a core if the verdict requires one
  *
- * It runs the control loop until the core is there, or until machine_core_interrupt().
+ * It runs the control loop until the core is complete, or until machine_core_interrupt().
  */
 void machine_core_finish(struct machine *m);
 
-/** machine_core_interrupt() - end machine_core_finish(). Return: whether it is under way. The loop. */
+/** machine_core_interrupt() - end machine_core_finish(). Return: whether it is running. Called in the loop. */
 bool machine_core_interrupt(struct machine *m);
 
-/** machine_core_destroy() - takes NULL. Return: false when its thread hangs in the host, and may yet read guest RAM */
+/**
+ * machine_core_destroy() - takes NULL. Return: false when its thread hangs in the host, and may still read guest RAM
+ */
 bool machine_core_destroy(struct machine_core *c);
 
-/** machine_crew - what the CPU threads do */
+/** machine_crew - the functions of the CPU threads */
 extern const struct crew_ops machine_crew;
 
 /** machine_guest_has_clock() - struct pmtimer_host.has_clock of the machine; a vCPU's thread */

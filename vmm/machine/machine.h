@@ -2,8 +2,8 @@
 /*
  * A Linux machine: a VM with the board of vmm/machine/board.c, a thread per CPU, and a verdict at the end.
  *
- * Life: machine_open() (everything that has a path), machine_build() (parse the kernel, make the machine: no path is
- * opened any more), machine_run(), machine_destroy(). All from the control thread.
+ * Order of calls: machine_open() (opens all paths), machine_build() (parses the kernel and makes the machine, without
+ * opening paths), machine_run(), machine_destroy(). All from the control thread.
  */
 #ifndef VMM_MACHINE_MACHINE_H
 #define VMM_MACHINE_MACHINE_H
@@ -28,7 +28,7 @@ struct measures;
  * struct machine_stdio - for a console on stdio; all borrowed until machine_destroy()
  * @in_fd: input, or -1
  * @out_fd: output
- * @filter: stands between keyboard and guest, or NULL
+ * @filter: for the keys of a terminal, or NULL
  */
 struct machine_stdio {
 	int in_fd;
@@ -37,12 +37,12 @@ struct machine_stdio {
 };
 
 /**
- * machine_check() - refuse what no machine can be
+ * machine_check() - refuse an invalid configuration
  * @c: borrowed
- * @e: which setting and value, and why; a setting is called by its option, also when a file has set it
+ * @e: which setting and value, and why; a setting is named by its option, also when it comes from a file
  *
- * Checks each value, how they go together, RAM against what this host has, and that the board can be drawn. Opens no
- * file and does not ask for a kernel: the run does.
+ * Checks each value, their combination, RAM against this host, and that a board can be made. Does not open files, and
+ * does not require a kernel: the run does.
  *
  * Return: 0, -EINVAL, or what board_draw() returns.
  * Trust: operator.
@@ -54,7 +54,7 @@ int machine_check(const struct config *c, struct err *e);
  * @config, @stdio, @trace, @loop: borrowed until machine_destroy()
  * @ret: owned by the caller; untouched on failure
  *
- * Should: open everything that has a path. Mustn't: read what the files contain.
+ * Should: open everything that has a path. Mustn't: read the files' contents.
  *
  * Return: 0 or a negative errno, with a message in @e.
  */
@@ -64,15 +64,15 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 /**
  * machine_build() - parse the kernel, create and fill the VM, wire the board, create the CPUs
  *
- * Should: work on file descriptors only. Mustn't: run the guest, leave a thread behind but those of devices.
+ * Should: work on file descriptors only. Mustn't: run the guest, or leave threads running except those of devices.
  *
- * Return: 0 or a negative errno, with a message in @e; the machine can then only be destroyed.
+ * Return: 0 or a negative errno, with a message in @e; after a failure the machine can only be destroyed.
  */
 int machine_build(struct machine *m, struct err *e);
 
 /**
- * machine_set_sandbox() - what every thread locks itself with before the guest runs
- * @s: borrowed until machine_destroy(); in stage BUILD. Without one no thread is locked.
+ * machine_set_sandbox() - set the sandbox that every thread enters before the guest runs
+ * @s: borrowed until machine_destroy(); in stage BUILD. Without it threads have no filter.
  */
 void machine_set_sandbox(struct machine *m, struct sandbox *s);
 
@@ -92,40 +92,43 @@ int machine_run(struct machine *m, struct verdict *ret, struct err *e);
 void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value);
 
 /**
- * machine_terminate() - a request from outside to end: press the power button, wait the grace time, then end
- * @signo: the signal that said so. A second call ends at once.
+ * machine_terminate() - handle a request to end: press the power button, wait for the grace time, then end
+ * @signo: the signal. A second call ends at once.
  *
  * Context: the loop.
  */
 void machine_terminate(struct machine *m, int signo);
 
 /**
- * machine_balloon() - ask the guest to give back a step more of its memory, or a step less; nothing without --balloon
+ * machine_balloon() - change the balloon's target by one step; does nothing without --balloon
  *
  * Context: the loop.
  */
 void machine_balloon(struct machine *m, bool more);
 
 /**
- * machine_hold() - ask for the guest to be held still; console, loop and devices' threads live on
+ * machine_hold() - request that the guest is held; console, loop and devices' threads keep running
  * @h: see vmm/base/hold.h; when it is held no device works on a request
  *
- * Each instruction and request under way is completed first. The time limit stands still meanwhile. Several may hold
- * the guest; one that is on already is no error.
+ * Current instructions and requests are completed first. The time limit does not run meanwhile. There may be several
+ * holds; it is not an error if @on is already set.
  *
  * Context: the loop; does not block.
  */
 void machine_hold(struct machine *m, struct hold *h);
 
-/** machine_is_held() - does anybody want it held? The loop. */
+/** machine_is_held() - whether there is any hold. Called in the loop. */
 bool machine_is_held(const struct machine *m);
 
-/** machine_release() - take machine_hold() back, held yet or not; the last one lets the guest go on. The loop. */
+/**
+ * machine_release() - undo machine_hold(), whether it is in effect yet or not; the last one resumes the guest. Called
+ * in the loop.
+ */
 void machine_release(struct machine *m, struct hold *h);
 
 /**
- * struct core_request - somebody who wants a core; alive until @done was called
- * @done: the core is @path, borrowed for the call; or @path is NULL, and @why says in one line why there is none
+ * struct core_request - a request for a core; must exist until @done is called
+ * @done: called with the @path of the core, borrowed for the call; or with NULL, and a one-line message in @why
  */
 struct core_request {
 	void (*done)(struct core_request *q, const char *path, const char *why);
@@ -133,10 +136,10 @@ struct core_request {
 
 /**
  * machine_core() - write a core of the machine to the file of --core
- * @reason: for %s in its name: a short word; static
+ * @reason: a short word for %s in its name; static
  *
- * The caller holds the machine (machine_hold(), and @held has been called) until @q->done, which comes in the loop and
- * never within this call. A thread of its own reads RAM and writes; registers are read here.
+ * The caller holds the machine (machine_hold(), and @held has been called) until @q->done, which is called in the loop
+ * and never within this call. A separate thread reads RAM and writes the file; registers are read here.
  *
  * Return: 0; -ENOTSUP: there is no --core; -EBUSY: a core is being written; @q->done is not called then.
  * Context: the loop; does not block.
@@ -144,37 +147,37 @@ struct core_request {
 int machine_core(struct machine *m, const char *reason, struct core_request *q);
 
 /**
- * machine_dump() - hold the machine, write a core, and let it go on
- * @q: its @done may come within this call: without --core, or while another core is written
+ * machine_dump() - hold the machine, write a core, and resume it
+ * @q: its @done may be called within this call: without --core, or while another core is written
  *
  * Context: the loop; does not block.
  */
 void machine_dump(struct machine *m, struct core_request *q);
 
 /**
- * machine_core_check() - is this a file of --core: a name in which % means something, and which is not too long?
+ * machine_core_check() - check the file name of --core: its % conversions and its length
  *
  * Return: 0 or -EINVAL with a message in @e. Trust: operator.
  */
 int machine_core_check(const char *file, struct err *e);
 
-/** machine_core_largest() - bytes that a core of such a machine has at most */
+/** machine_core_largest() - maximum size of a core of such a machine, in bytes */
 uint64_t machine_core_largest(const struct config *c);
 
-/** machine_core_dir() - a path of the directory of --core as it was opened, for the sandbox, or NULL; borrowed */
+/** machine_core_dir() - a path to the opened directory of --core, for the sandbox, or NULL; borrowed */
 const char *machine_core_dir(const struct machine *m);
 
 /** machine_core_path() - of the last core that was written, or NULL; borrowed */
 const char *machine_core_path(const struct machine *m);
 
-/** machine_core_end() - after machine_run(): what became of the core of the end, in words; NULL: it needed none */
+/** machine_core_end() - after machine_run(): a message about the core written at the end; NULL: none was needed */
 const char *machine_core_end(const struct machine *m);
 
 /** machine_console() - borrowed; for the terminal of cmd/ */
 struct console *machine_console(const struct machine *m);
 
 /**
- * machine_report() - where every CPU stood: for time limits and crashes, after machine_run()
+ * machine_report() - print the state of every CPU: for time limits and crashes, after machine_run()
  *
  * RIP with its symbol when the kernel file has a symbol table, processor mode, instruction bytes, and the last lines of
  * the console. Everything the guest wrote is escaped.
@@ -182,14 +185,14 @@ struct console *machine_console(const struct machine *m);
 void machine_report(struct machine *m, FILE *out);
 
 /**
- * machine_measure() - what the run came to: vmm/machine/measure.h
+ * machine_measure() - collect the numbers of the run: vmm/machine/measure.h
  * @ret: owned by the caller: measures_destroy()
  *
  * Context: after machine_run(), or after a step before it failed.
  */
 void machine_measure(struct machine *m, const struct host_facts *files, struct measures *ret);
 
-/** machine_destroy() - takes NULL and a half-built machine; knows the order of teardown */
+/** machine_destroy() - takes NULL and a partly built machine; tears it down in the required order */
 void machine_destroy(struct machine *m);
 
 #endif

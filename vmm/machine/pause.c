@@ -5,8 +5,8 @@
  * Theory of operation. First the CPUs, then the devices: a CPU completes the instruction under way, a kick included,
  * and only then has nothing more to say to a device.
  *
- * While the guest is held its time limit stands still, and what the tick concludes from silence waits: a guest that
- * may not run is neither halted for good nor done with its panic.
+ * While the guest is held its time limit does not run, and the tick's checks are suspended: a guest that is held is
+ * neither permanently halted nor at the end of its panic.
  *
  * Spec: Linux Documentation/virt/kvm/api.rst, KVM_RUN (immediate_exit), KVM_KVMCLOCK_CTRL.
  */
@@ -14,7 +14,7 @@
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
 
-/* A watchdog of the guest that its clock alone sets off, as Linux's for soft lockups, has no limit below 2 s. */
+/* Guest watchdogs that depend on the clock alone, such as Linux's soft lockup detector, have limits of at least 2 s. */
 #define WATCHDOG_NS NSEC_PER_SEC
 
 static struct machine *machine_of(struct holding *g)
@@ -48,7 +48,7 @@ static void on_refused(struct holding *g, const char *late)
 	trace_pause_refused(machine_of(g)->trace, late, HOLD_GIVE_UP_NS);
 }
 
-/* What was measured against the clock goes on where it stood. */
+/* Shifts all times that were measured by the clock. */
 static void skip_time(struct machine *m, uint64_t lost)
 {
 	uint64_t now = m->holding.held_ns + lost;
@@ -62,7 +62,7 @@ static void skip_time(struct machine *m, uint64_t lost)
 		m->limit_at_ns += lost;
 		loop_timer_set(&m->limit, m->limit_at_ns - now, 0);
 	}
-	/* A guest without KVM's clock has nothing to be said to. */
+	/* Does nothing for a guest without kvm-clock. */
 	for (unsigned i = 0; lost > WATCHDOG_NS && i < m->vm.nr_vcpus; i++)
 		vcpu_was_paused(m->cpu[i].thread.vcpu);
 	trace_resumed(m->trace, lost);
