@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm check`: would a stock kernel boot on this host, and would this configuration build? Nothing is started but the
- * probe guest.
+ * `vmm check`: checks whether a stock kernel would boot on this host, and whether this configuration is valid. It
+ * starts only the probe guest.
  */
 #include <stdio.h>
 #include <string.h>
@@ -85,7 +85,7 @@ int cmd_check(int argc, char **argv)
 	print_item(r < 0 ? "BAD" : "ok", "sandbox", r < 0 ? e.text : sandbox_mode_name(config.sandbox));
 	if (r < 0)
 		status = EXIT_FAILED;
-	/* A socket, a file or a pty that the run would make is not made by a check. */
+	/* A check does not create the sockets, files or ptys of a run. */
 	config.console = CONSOLE_NULL;
 	if (!config.kernel) {
 		print_item("ok", "settings", "no --kernel given: values checked, nothing built");
@@ -93,7 +93,7 @@ int cmd_check(int argc, char **argv)
 		r = check_config(&config, &e);
 		print_item(
 			r < 0 ? "BAD" : "ok", config.kernel, r < 0 ? e.text : "the machine can be built as configured");
-		/* A host on which nothing would boot is the larger trouble. */
+		/* A host on which nothing boots is the more important problem. */
 		if (r < 0 && !status)
 			status = err_exit_status(&e);
 	}

@@ -13,7 +13,7 @@ int confinement_complaints(struct confinement *c)
 	return c->complaints.fd;
 }
 
-/* What the operator has to know even when nothing else is told. */
+/* What is reported to the operator at every log level. */
 static void say_sandbox(const struct sandbox_achieved *got)
 {
 	if (got->mode == SANDBOX_OFF)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stages of security/sandbox.h as a command goes through them, and what it tells the operator of them.
+ * The stages of security/sandbox.h for a command, and their messages to the operator.
  *
  *	plan_...(&c.plan);
  *	sandbox_early(&c.sandbox, &c.plan, e);
@@ -20,8 +20,8 @@
 struct terminal;
 
 /**
- * struct confinement - start from CONFINEMENT_NONE; borrowed by every thread that locks itself
- * @complaints: where a trapped call is told: stderr, without blocking
+ * struct confinement - start from CONFINEMENT_NONE; borrowed by every thread that installs a filter
+ * @complaints: for the message about a trapped call: stderr, non-blocking
  */
 struct confinement {
 	struct sandbox_plan plan;
@@ -32,21 +32,21 @@ struct confinement {
 #define CONFINEMENT_NONE ((struct confinement){.complaints = NBIO_CLOSED})
 
 /**
- * confinement_complaints() - open that
+ * confinement_complaints() - open @complaints
  *
- * Return: the fd, or -1: a closed stderr is told nothing. Context: OPEN stage.
+ * Return: the fd, or -1 if stderr is closed. Context: OPEN stage.
  */
 int confinement_complaints(struct confinement *c);
 
 /**
- * confinement_enter() - CONFINE, and the beginning of BUILD; says what the operator has to know
- * @terminal: whose handlers stay from now on, or NULL
+ * confinement_enter() - stage CONFINE, and the start of BUILD; reports missing restrictions to the operator
+ * @terminal: its handlers cannot be changed from now on; or NULL
  *
  * Return: 0 or a negative errno, with a message in @e.
  */
 int confinement_enter(struct confinement *c, struct terminal *terminal, struct err *e);
 
-/** confinement_close() - what was opened; what was given up stays given up */
+/** confinement_close() - close what was opened; the restrictions stay in force */
 void confinement_close(struct confinement *c);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Finds the subcommand and goes there. Without one, `run` is meant. --help and --version are answered here, wherever
- * they stand.
+ * Finds the subcommand and calls it; the default is `run`. --help and --version are handled here, at any position.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include "cmd/usage.h"
 #include "vmm/base/trace.h"
 
-/* Written once, on entry: the process has one beginning, however many machines it runs. */
+/* Written once, at entry. */
 static uint64_t entry_ns;
 
 uint64_t main_entry_ns(void)

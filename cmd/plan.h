@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a Linux machine, or programs without a kernel, need of the host once they are confined: the plan that a command
- * hands to security/sandbox.h. What virtio devices need is said by their kinds (vmm/machine/virtio/kinds.h).
+ * What a Linux machine, or programs without a kernel, need from the host in the sandbox: the plan that a command passes
+ * to security/sandbox.h. The needs of virtio devices come from their kinds (vmm/machine/virtio/kinds.h).
  */
 #ifndef CMD_PLAN_H
 #define CMD_PLAN_H
@@ -13,12 +13,12 @@ struct flat_config;
 struct machine;
 struct terminal;
 
-/** plan_early() - what stage EARLY uses; @config is borrowed for as long as @ret is used */
+/** plan_early() - the part for stage EARLY; @config is borrowed as long as @ret is used */
 void plan_early(const struct config *config, struct sandbox_plan *ret);
 
 /**
- * plan_confine() - the rest, once everything is open
- * @terminal: NULL when the console is on none
+ * plan_confine() - the rest, after everything was opened
+ * @terminal: NULL when the console is not on a terminal
  * @machine: opened; borrowed for as long as @plan is used
  * @report_fd: see struct sandbox_plan
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm run`, the command that is meant when none is named: open, build, run, and say how it ended.
+ * `vmm run`, the default command: open, build, run, and report how it ended.
  */
 #include <errno.h>
 #include <limits.h>
@@ -31,7 +31,7 @@
 #include "vmm/report/report.h"
 
 /**
- * struct run - what cmd_run() holds while it runs
+ * struct run - the state of cmd_run()
  */
 struct run {
 	struct config config;
@@ -90,7 +90,7 @@ static void on_paused(struct hold *h)
 	terminal_say_paused(run->terminal);
 }
 
-/* The log has said who was late. */
+/* The log has named the one that was late. */
 static void on_pause_refused(struct hold *h, const char *late)
 {
 }
@@ -118,7 +118,7 @@ static void on_dumped(struct core_request *q, const char *path, const char *why)
 		fputs(line, stderr);
 }
 
-/* Ctrl-A X: the operator is at the machine's front panel, and pulls the plug. */
+/* Ctrl-A X: the operator ends the machine at once. */
 static void on_quit(void *arg)
 {
 	struct run *run = arg;
@@ -126,7 +126,7 @@ static void on_quit(void *arg)
 	machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_TERMINAL, SIGINT);
 }
 
-/* Says how the run ended, where that is not plain from the exit status alone or the operator asked for more. */
+/* Reports how the run ended, if the exit status does not say enough, or at a higher log level. */
 static void say_verdict(const struct run *run, const struct verdict *v)
 {
 	char line[PANIC_TEXT_LINE_MAX * 4];
@@ -181,7 +181,7 @@ static uint64_t cpu_ns(void)
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* What a report or a trace says of the program and the settings; a run without them has none of it. */
+/* The program and the settings for a report or a trace; nothing for a run without them. */
 static int describe(struct run *run, char **argv, struct err *e)
 {
 	if (!run->config.report && !run->config.trace)
@@ -205,7 +205,7 @@ static int check(const struct config *c, struct err *e)
 	return runfiles_check(c, e);
 }
 
-/* To a person alone: scripts and logs would have it in every run. */
+/* Only on a terminal, not in scripts and logs. */
 static void say_root(const struct sandbox_achieved *got)
 {
 	if (got->uid == 0 && got->mode != SANDBOX_OFF && isatty(STDERR_FILENO))
@@ -282,7 +282,7 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	return r;
 }
 
-/* Takes the machine down, so that this can be told too, and writes the report. It does not change how the run ended. */
+/* Tears the machine down, so that its time is in the report, and writes the report. Does not change the outcome. */
 static void finish(struct run *run, const struct report_end *end)
 {
 	struct err e = {};
@@ -334,7 +334,7 @@ int cmd_run(int argc, char **argv)
 		r = set_up(&run, cpu_before_main, &e);
 	if (r == 0)
 		r = machine_run(run.machine, &end.verdict, &e);
-	/* What follows is for the operator: the terminal is theirs again. */
+	/* The following output is for the operator: restore the terminal. */
 	if (run.log)
 		logsink_set_terminal(run.log, NULL);
 	terminal_close(run.terminal);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the control loop of a command hears beside its machine: the signals that end it, and the log lines of other
- * threads.
+ * Sources of a command's control loop besides its machine: the signals that end it, and the log lines of other threads.
  */
 #ifndef CMD_SIGNALS_H
 #define CMD_SIGNALS_H
@@ -27,10 +26,10 @@ struct signals {
 #define SIGNALS_NONE ((struct signals){.source.fd = -1, .traces.fd = -1})
 
 /**
- * signals_watch() - from now on SIGTERM, SIGINT, SIGHUP and SIGQUIT arrive here, but for those that were ignored
+ * signals_watch() - from now on receive SIGTERM, SIGINT, SIGHUP and SIGQUIT in the loop, except those that were ignored
  * @loop, @trace: borrowed until signals_close()
  * @steps: SIGUSR1 and SIGUSR2 as well; @dumps: SIGRTMIN+2
- * @came: what to do with one; in the loop's thread
+ * @came: handler; called in the loop's thread
  *
  * SIGPIPE is ignored from here on.
  *

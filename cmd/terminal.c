@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. The settings to go back to are read when raw mode is entered for the first time: in the
- * background they would be those of the shell's line editor, and after a stop they could be ours. Restoring happens
- * only in the foreground: in the background the terminal is somebody else's, who has set it as he needs it.
+ * background they would be those of the shell's line editor, and after a stop they could be ours. They are restored
+ * only in the foreground: in the background the terminal belongs to another process, with its own settings.
  *
  * The terminal is set by the kernel's own requests and struct: which of them the C library's functions use depends on
  * its version (TCGETS2 and TCSETS2 from glibc 2.42 on), and the filters let one pass.
@@ -84,7 +84,7 @@ static void enter(struct terminal *t)
 
 static void leave(struct terminal *t)
 {
-	/* Not TCSETSW: output that nobody reads must not hold up the end. */
+	/* Not TCSETSW: output without a reader must not delay the end. */
 	if (atomic_exchange(&t->raw, false) && !nbio_in_background(&t->tty))
 		ioctl(t->tty.fd, TCSETS, &t->before);
 }
@@ -115,7 +115,7 @@ void terminal_continue(struct terminal *t)
 {
 	if (!t || !t->saved)
 		return;
-	/* Whoever had the terminal meanwhile has set it as he liked. */
+	/* Another process may have changed the settings meanwhile. */
 	t->raw = false;
 	enter(t);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operator's terminal while a guest has it: raw mode, the Ctrl-A escape, and the way back.
+ * The operator's terminal while a guest uses it: raw mode, the Ctrl-A escape, and restoring it.
  *
- * Raw mode is cfmakeraw()'s: no signals from keys, no echo, and output as the guest sends it. It is entered when the
- * console first reads, from the loop, so that errors of the set-up still find a sane terminal; only while we are in
- * the foreground, and again after a stop. It is left by terminal_close(), by exit(), and by a handler for every signal
- * that ends a process and can be caught, whose default action follows then (with its core dump and status). SIGKILL
- * leaves the terminal raw: `stty sane`.
+ * Raw mode is that of cfmakeraw(): no signals from keys, no echo, and output unchanged. It is entered when the console
+ * first reads, from the loop, so that errors of the set-up are printed on a normal terminal; only in the foreground,
+ * and again after a stop. It is left by terminal_close(), by exit(), and by a handler for every signal that ends a
+ * process and can be caught, whose default action follows then (with its core dump and status). SIGKILL leaves the
+ * terminal raw: `stty sane`.
  *
- * Keys: those of escape_keys.h are seen whatever the guest does. The bell rings when what was typed does not
- * reach the guest: it reads nothing and CONSOLE_KEYS_BYTES wait already, or its line has no BREAK (hvc0).
+ * Keys: those of escape_keys.h always work. The bell rings when keys do not reach the guest: it does not read and
+ * CONSOLE_KEYS_BYTES wait already, or its line has no BREAK (hvc0).
  *
  * The handlers belong to the process, as the terminal does: one struct terminal at a time. A thread that takes such a
  * signal needs these system calls: ioctl(TIOCGPGRP, TCSETS), tgkill, rt_sigreturn; the one that called terminal_open()
@@ -27,7 +27,7 @@
 struct terminal;
 
 /**
- * struct terminal_ops - what a key asks for; in the loop's thread, may be called again
+ * struct terminal_ops - actions of keys; called in the loop's thread, possibly repeatedly
  * @quit: Ctrl-A X was pressed
  * @pause: Ctrl-A P was pressed; NULL: this guest cannot be paused, the key means nothing
  * @dump: Ctrl-A D was pressed; NULL: there are no cores of this guest, the key means nothing
@@ -39,11 +39,11 @@ struct terminal_ops {
 };
 
 /**
- * terminal_open() - get ready: remember the settings of @fd, install the handlers
+ * terminal_open() - save the settings of @fd, and install the handlers
  * @fd: borrowed until terminal_close(); usually 0
  * @ops: borrowed until terminal_close()
  * @arg: for @ops
- * @ret: owned by the caller; NULL when @fd is no terminal, which is no error. Untouched on failure.
+ * @ret: owned by the caller; NULL when @fd is not a terminal, which is not an error. Unchanged on failure.
  *
  * O_NONBLOCK of fds 0 to 2 is remembered as well, so that a signal does not leave it set (see vmm/host/nbio.h): call
  * this before console_open(), and after gmem_install_sigbus(), whose handler is asked first.
@@ -85,7 +85,7 @@ void terminal_continue(struct terminal *t);
  */
 void terminal_lock(struct terminal *t);
 
-/** terminal_restore() - give the terminal back, whichever it is, before a sudden end; async-signal-safe */
+/** terminal_restore() - restore the terminal, if there is one, before an abnormal end; async-signal-safe */
 void terminal_restore(void);
 
 /** terminal_close() - restore the settings and the handlers; takes NULL */

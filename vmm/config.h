@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine as the operator wants it: plain data. cmd/ fills it from the option table, vmm/ builds what it says.
+ * The configuration of a machine: plain data. cmd/ fills it from the option table, vmm/ builds the machine from it.
  */
 #ifndef VMM_CONFIG_H
 #define VMM_CONFIG_H
@@ -16,7 +16,7 @@
 #define CONFIG_MEM_MAX  (UINT64_C(1) << 46) /* Linux with four-level page tables maps 64 TiB */
 #define CONFIG_MEM_STEP (4 * KIB)
 
-/** enum backing - where guest RAM comes from */
+/** enum backing - the memory used for guest RAM */
 enum backing { BACKING_ANON, BACKING_THP, BACKING_HUGE_2M, BACKING_HUGE_1G };
 
 /** backing_name() - for logs and reports: `anonymous`, `2M huge pages` and so on */
@@ -24,7 +24,7 @@ const char *backing_name(enum backing b);
 
 enum kernel_load { KERNEL_LOAD_MAP, KERNEL_LOAD_READ };
 
-/** enum discovery - how the guest learns of its virtio devices; AUTO: from ACPI, if the guest will have it */
+/** enum discovery - how the guest discovers its virtio devices; AUTO: by ACPI, if the guest uses it */
 enum discovery { DISCOVERY_AUTO, DISCOVERY_ACPI, DISCOVERY_CMDLINE };
 
 enum disk_cache { DISK_CACHE_WRITEBACK, DISK_CACHE_NONE };
@@ -35,11 +35,11 @@ enum disk_format { DISK_FORMAT_AUTO, DISK_FORMAT_RAW };
 /**
  * struct config_disk - one disk; strings are owned
  * @path: image file or block device
- * @id: what the guest reads as its serial number, at most 20 bytes; NULL: disk0 and so on
+ * @id: its serial number for the guest, at most 20 bytes; NULL: disk0 and so on
  * @ro: the guest cannot write
- * @overlay: what the guest writes is kept beside the image, and dies with the machine
- * @format: whether its first and last bytes are looked at
- * @cache: DISK_CACHE_NONE goes past the host's page cache
+ * @overlay: the guest's writes are stored outside the image, and discarded at the end
+ * @format: whether a container format is detected
+ * @cache: DISK_CACHE_NONE bypasses the host's page cache
  * @rate_bytes: bytes per second, 0: no limit
  * @logical: bytes of a sector as the guest sees it, 512 or 4096
  * @queues: 1 to CONFIG_DISK_QUEUES_MAX, each with a thread
@@ -59,10 +59,10 @@ struct config_disk {
 #define CONFIG_DISK_QUEUES_MAX 8
 #define CONFIG_DISK_ID_MAX     20
 
-/* NONE and TWO are what machine_check() refuses. */
+/* NONE and TWO are refused by machine_check(). */
 enum config_net_kind { CONFIG_NET_NONE, CONFIG_NET_TAP, CONFIG_NET_FD, CONFIG_NET_PASST, CONFIG_NET_TWO };
 
-/** struct config_ports - port specifications, in the order in which they were given; owned */
+/** struct config_ports - port specifications, in the order given; owned */
 struct config_ports {
 	char **spec;
 	size_t nr;
@@ -71,7 +71,7 @@ struct config_ports {
 /**
  * struct config_net - one network device; strings are owned
  * @name: TAP: the interface; PASST: the socket it listens on, NULL: one is started
- * @fd: FD: number of a TAP that was passed to us
+ * @fd: FD: number of an inherited TAP descriptor
  * @mac: what the guest uses; all zero: net_default_mac()
  * @tcp, @udp: PASST that is started: ports of the host that it forwards to the guest, see net_passt_check_ports()
  */
@@ -89,7 +89,7 @@ enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_SOCKET, CO
 /**
  * struct config_vsock - the socket device; strings are owned
  * @cid: the guest's context id
- * @path: of the socket on the host; NULL: there is no such device
+ * @path: of the socket on the host; NULL: no device
  */
 struct config_vsock {
 	unsigned cid;
@@ -99,9 +99,9 @@ struct config_vsock {
 /**
  * struct config_balloon - the memory balloon
  * @on: there is one
- * @size_bytes: how much the guest is asked to give back at first
- * @step_bytes: by how much a signal changes that, 0: an eighth of RAM
- * @stats_ns: how often statistics are asked for, 0: never
+ * @size_bytes: initial target: memory that the guest should return
+ * @step_bytes: change of the target by a signal, 0: an eighth of RAM
+ * @stats_ns: interval of requests for statistics, 0: never
  */
 struct config_balloon {
 	bool on;
@@ -122,7 +122,7 @@ struct config_balloon {
  * @nested: the guest sees SVM or VMX
  * @pmu: the guest sees performance counters
  * @acpi: tables are offered (the guest can still ignore them)
- * @console: where the serial port goes, and hvc0
+ * @console: the host end of the serial port and hvc0
  * @console_virtio: there is a virtio console beside the serial port
  * @console_path: file or socket path
  * @console_cap_bytes: size cap for a console file, 0: none
@@ -138,16 +138,16 @@ struct config_balloon {
  * @net, @nr_nets: owned array, in the order in which the guest numbers them
  * @boot_marker: port (up to 0xffff) or address of the boot marker, 0: off
  * @timeout_ns: wall-clock limit from main, 0: none
- * @grace_ns: how long the guest has after the power button
- * @log_level: what goes to stderr
- * @sandbox: how much of the sandbox has to be there
- * @user: become @uid and @gid
+ * @grace_ns: time limit for the guest after the power button
+ * @log_level: events written to stderr
+ * @sandbox: how much of the sandbox is mandatory
+ * @user: change to @uid and @gid
  * @userns, @chroot, @netns, @cgroup: as in struct sandbox_jail, or NULL
  * @report: file for the report, or NULL
  * @trace: file for the trace, or NULL
- * @gdb: where a debugger is waited for, see vmm/debug/gdb/address.h; or NULL
+ * @gdb: address to wait for a debugger at, see vmm/debug/gdb/address.h; or NULL
  * @core: file for a core of the guest, with %s and %n, or NULL; machine_core_check()
- * @config_file: where settings came from that are not of the command line, or NULL
+ * @config_file: configuration file that was read, or NULL
  */
 struct config {
 	char *kernel;
@@ -199,19 +199,19 @@ struct config {
 };
 
 #define CONFIG_DEFAULT_CMDLINE "console=ttyS0 reboot=k panic=1 pci=off"
-/* The serial port speaks until hvc0 is there, which takes over from a boot console without repeating it. */
+/* The serial port is used until hvc0 exists, which replaces a boot console without repeating its output. */
 #define CONFIG_DEFAULT_CMDLINE_HVC "earlycon=uart8250,io,0x3f8 console=hvc0 reboot=k panic=1 pci=off"
 
-/** config_init() - a machine of defaults, without a kernel */
+/** config_init() - set the defaults, without a kernel */
 void config_init(struct config *ret);
 
-/** config_cmdline() - the guest's command line without what @append adds: @cmdline, or the default of its console */
+/** config_cmdline() - the guest's command line without @append: @cmdline, or the default for its console */
 const char *config_cmdline(const struct config *c);
 
-/** config_as() - how a process beside vmm's own goes into the sandbox */
+/** config_as() - the sandbox settings of auxiliary processes */
 struct sandbox_as config_as(const struct config *c);
 
-/** config_destroy() - free the strings; takes NULL, and leaves a struct that can be destroyed again */
+/** config_destroy() - free the strings; takes NULL, and may be called twice */
 void config_destroy(struct config *c);
 
 #endif

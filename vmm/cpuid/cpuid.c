@@ -5,15 +5,15 @@
  * 1. normalise: the host's entries sorted, each sub-leaf once (KVM, too, takes the first it finds), leaves beyond the
  *    highest that the table knows cut off;
  * 2. complete: an entry for every row that sets or computes something (KVM offers no topology, for example);
- * 3. filter: each register is rebuilt from zero out of the rows that cover it, so that a bit without a row cannot get
- *    through.
+ * 3. filter: each register is rebuilt from zero out of the rows that cover it, so that a bit without a row is never
+ * set.
  *
  * Pass 3 reads only the normalised input and writes only the result, so the order of rows and entries does not matter,
- * and a row that depends on another leaf (the XSAVE sizes) asks for that leaf's filtered value by calling the filter.
+ * and a row that depends on another leaf (the XSAVE sizes) gets that leaf's filtered value by calling the filter.
  *
- * A leaf that the guest may not have is left in place as zeros: guests walk up to the highest leaf, and on Intel a leaf
- * beyond it reads as the highest one, not as zero. Sub-leaves other than the first are dropped when they are zero; KVM
- * answers zeros for them.
+ * A leaf that the guest does not get is kept as zeros: guests read up to the highest leaf, and on Intel a leaf beyond
+ * it reads as the highest one, not as zero. Sub-leaves other than the first are dropped when they are zero; KVM returns
+ * zeros for them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static uint32_t position(const struct cpuid_set *set, uint32_t leaf, uint32_t in
 	return lo;
 }
 
-/* Adds a copy of @entry unless its sub-leaf is there already. */
+/* Adds a copy of @entry unless its sub-leaf exists already. */
 static int insert(struct cpuid_set *set, const struct kvm_cpuid_entry2 *entry)
 {
 	bool indexed = cpuid_leaf_indexed(entry->function);
@@ -185,7 +185,7 @@ static uint32_t filtered(const struct ctx *c, uint32_t leaf, uint32_t index, uns
 	return value[reg];
 }
 
-/* Bytes of an XSAVE area for the states in @mask; saturates, as a host that lies can name any size. */
+/* Bytes of an XSAVE area for the states in @mask; saturates, since a hostile host can report any size. */
 static uint32_t xsave_bytes(const struct ctx *c, uint64_t mask, bool compacted)
 {
 	uint64_t size = XSAVE_LEGACY_BYTES;
@@ -261,7 +261,7 @@ static bool holds(const struct ctx *c, enum cpuid_when when)
 	return false;
 }
 
-/* What a row makes of a register that it covers. */
+/* Applies a row to a register that it covers. */
 static uint32_t field(
 	const struct ctx *c, const struct cpuid_rule *r, const struct kvm_cpuid_entry2 *entry, unsigned reg)
 {
@@ -296,7 +296,7 @@ static void filter(const struct ctx *c, const struct kvm_cpuid_entry2 *entry, un
 	}
 }
 
-/* False for what is dropped altogether: beyond the highest leaf of its range, or of a range that no row is in. */
+/* False for leaves that are dropped: beyond the highest leaf of their range, or in a range without rows. */
 static bool in_range(const struct ctx *c, uint32_t leaf)
 {
 	if (leaf < CPUID_HYPERVISOR)
@@ -333,7 +333,7 @@ static int complete(const struct ctx *c, struct cpuid_set *in)
 
 int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struct cpuid_set *ret, struct err *e)
 {
-	/* Ten KiB, most of which no host fills: not cleared. @ret may be @host, which has been read by then. */
+	/* Ten KiB, mostly unused: not cleared. @ret may be @host, which has been read by then. */
 	struct cpuid_set in;
 	struct ctx c = {.in = &in, .opts = o};
 	int r = 0;
@@ -374,7 +374,7 @@ int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struc
 	return 0;
 }
 
-/* Puts @value into each field that the table computes as @what. Returns whether there is one. */
+/* Writes @value to each field that the table computes as @what. Return: whether there is one. */
 static bool fill_in(struct cpuid_set *set, enum cpuid_value what, uint32_t value)
 {
 	unsigned vendor = cpuid_vendor(set);
@@ -445,7 +445,10 @@ bool cpuid_tell_tsc(struct cpuid_set *set, uint32_t khz)
 		return false;
 	tsc_ratio(khz, &num, &den);
 	fill_in(set, CPUID_V_TSC_DENOMINATOR, den);
-	/* What the fraction is off, the crystal makes good: at most 117 millionths of a timer that keeps no clock. */
+	/*
+	 * The error of the fraction is corrected by the crystal: at most 117 ppm of a timer that is not used as a
+	 * clock.
+	 */
 	fill_in(set, CPUID_V_TSC_CRYSTAL, (uint32_t)(((uint64_t)khz * den + num / 2) / num) * 1000);
 	fill_in(set, CPUID_V_TSC_MHZ, (khz + 500) / 1000);
 	return fill_in(set, CPUID_V_TSC_NUMERATOR, num);

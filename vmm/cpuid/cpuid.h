@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest sees of its processor. KVM_GET_SUPPORTED_CPUID says what the host can do; the policy, driven by the
- * table in table.c, turns that into what the guest gets: one socket of `cpus` cores, one thread each, APIC id =
- * number of the CPU, and only features that this VMM stands for.
+ * The guest's CPUID. KVM_GET_SUPPORTED_CPUID reports what the host supports; the policy, driven by the table in
+ * table.c, converts that to the guest's CPUID: one socket of `cpus` cores, one thread each, APIC id = number of the
+ * CPU, and only features that this VMM supports.
  *
  *	cpuid_supported(&kvm, &host, e);		once a process or a VM
  *	cpuid_policy(&host, &opts, &template, e);	once a VM
@@ -22,7 +22,7 @@
 
 struct kvm;
 
-/* What KVM accepts at most: KVM_MAX_CPUID_ENTRIES of arch/x86/include/asm/kvm_host.h since Linux 5.11. */
+/* The maximum that KVM accepts: KVM_MAX_CPUID_ENTRIES of arch/x86/include/asm/kvm_host.h since Linux 5.11. */
 #define CPUID_ENTRIES_MAX 256
 
 /**
@@ -36,12 +36,12 @@ struct cpuid_set {
 };
 
 /**
- * struct cpuid_opts - what the operator and the host decide
+ * struct cpuid_opts - settings of the operator and properties of the host
  * @cpus: 1 to BOARD_CPUS_MAX
  * @nested: the guest sees VMX or SVM
  * @pmu: the guest sees performance counters
  * @tsc_deadline: the host has KVM_CAP_TSC_DEADLINE_TIMER
- * @no_apic: the guest may leave its local APICs alone
+ * @no_apic: the guest may not use its local APICs
  */
 struct cpuid_opts {
 	unsigned cpus;
@@ -52,32 +52,32 @@ struct cpuid_opts {
 };
 
 /**
- * cpuid_supported() - what the host's KVM offers
+ * cpuid_supported() - read the CPUID that the host's KVM supports
  * @ret: filled on success only
  *
- * One ioctl with room for all that KVM ever returns: each leaf costs an exit on a host that is a guest itself, so
- * asking twice to learn the number is not free.
+ * One ioctl with a buffer for the maximum: each leaf costs an exit on a host that is a guest itself, so a second call
+ * to learn the number would be expensive.
  *
- * Errors: what ioctl says; -E2BIG when KVM offers more than CPUID_ENTRIES_MAX entries.
+ * Errors: a negative errno of ioctl; -E2BIG when KVM offers more than CPUID_ENTRIES_MAX entries.
  */
 int cpuid_supported(struct kvm *kvm, struct cpuid_set *ret, struct err *e);
 
 /**
- * cpuid_policy() - the template for all CPUs of a VM
+ * cpuid_policy() - compute the template for all CPUs of a VM
  * @host: what KVM offers; may be hostile: duplicates, any order, any leaf
  * @o: options
  * @ret: filled on success only; may be @host
  *
  * A pure function. Applied to its own result with the same options it changes nothing.
  *
- * Errors: -EINVAL for options out of range or a @host without leaves 0 and 1, -ENOSPC when the result has no room.
+ * Errors: -EINVAL for options out of range or a @host without leaves 0 and 1, -ENOSPC when the result has too many
+ * entries.
  */
 int cpuid_policy(const struct cpuid_set *host, const struct cpuid_opts *o, struct cpuid_set *ret, struct err *e);
 
 /**
  * cpuid_for_cpu() - put the APIC id of one CPU into the template (leaves 1, 0xB, 0x1F, 0x8000001E)
- * @set: what cpuid_policy() returned
- * @cpu: number of the CPU, below @cpus; equals its APIC id
+ * @set: the result of cpuid_policy() @cpu: number of the CPU, below @cpus; equals its APIC id
  * @cpus: as in the options of the template
  */
 void cpuid_for_cpu(struct cpuid_set *set, unsigned cpu, unsigned cpus);
@@ -102,7 +102,7 @@ unsigned cpuid_vendor(const struct cpuid_set *set);
 uint32_t cpuid_read(const struct kvm_cpuid_entry2 *entry, unsigned reg);
 
 /**
- * cpuid_rule_find() - the row that speaks about one bit
+ * cpuid_rule_find() - the row that covers one bit
  * @vendor: CPUID_INTEL or CPUID_AMD
  *
  * Return: never NULL; cpuid_rule_unknown when no row does.
@@ -113,8 +113,8 @@ const struct cpuid_rule *cpuid_rule_find(uint32_t leaf, uint32_t index, unsigned
  * struct cpuid_change - a field in which host and guest differ
  * @leaf, @index, @reg: where
  * @mask: the bits of @rule that differ
- * @host, @guest: the whole register, 0 where there is no entry
- * @rule: the row that did it, never NULL
+ * @host, @guest: the whole register, 0 if there is no entry
+ * @rule: the row that causes it, never NULL
  */
 struct cpuid_change {
 	uint32_t leaf;
@@ -128,8 +128,8 @@ struct cpuid_change {
 
 /**
  * cpuid_diff() - call @fn for each field that differs, sorted by leaf, index, register and bit
- * @host: what went into cpuid_policy()
- * @guest: what came out
+ * @host: the input of cpuid_policy()
+ * @guest: its result
  *
  * Return: 0, or the first non-zero value of @fn, which ends the walk.
  */

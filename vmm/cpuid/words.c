@@ -11,7 +11,7 @@ int cpuid_words_unpack(struct cpuid_words *ret)
 	uLongf size = sizeof(ret->text);
 	int r = uncompress((Bytef *)ret->text, &size, cpuid_packed_words, cpuid_packed_words_size);
 
-	/* The bytes are our own, so memory is all that it can lack. */
+	/* The data is built in, so it can only fail for lack of memory. */
 	assert(r == Z_OK || r == Z_MEM_ERROR);
 	return r == Z_OK ? 0 : -ENOMEM;
 }

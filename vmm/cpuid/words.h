@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the rows of table.h are called, and why they are as they are, for people. No guest needs them, so the program
- * has them compressed (gen_cpuid.c), and who shows them unpacks them first.
+ * The names of the rows of table.h, and the reasons for their policy, as text. Guests do not need them, so they are
+ * compressed (gen_cpuid.c) and unpacked before they are printed.
  */
 #ifndef VMM_CPUID_WORDS_H
 #define VMM_CPUID_WORDS_H
@@ -12,7 +12,7 @@
 #define CPUID_REASONS_MAX 128u
 
 /**
- * struct cpuid_words - the words, unpacked
+ * struct cpuid_words - the unpacked texts
  * @text: the reasons, then the names in the order of the rows, the last one cpuid_rule_unknown's; a NUL behind each
  */
 struct cpuid_words {
@@ -25,7 +25,7 @@ extern const size_t cpuid_packed_words_size;
 extern const unsigned cpuid_reasons_nr;
 
 /**
- * cpuid_words_unpack() - make the words readable
+ * cpuid_words_unpack() - unpack the texts
  *
  * Errors: -ENOMEM.
  */

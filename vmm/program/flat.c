@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Flat programs: what is made before the first of them runs. Programs share a VM until it is full (by the number of
- * vCPUs that KVM allows, or RAM up to the 32-bit hole, since protected mode reaches no further), then the next one is
- * begun.
+ * Flat programs: the set-up before the first of them runs. Programs share a VM until it is full (by the number of vCPUs
+ * that KVM allows, or RAM up to the 32-bit hole, since protected mode reaches no further), then the next VM is used.
  */
 #include "vmm/program/flat.h"
 
@@ -22,7 +21,7 @@ static bool shares_vm(const struct flat *f, const struct flat_program *p)
 	return !f->isolate && p->mode != ENTRY_REAL;
 }
 
-/* The name that its lines and messages bear. */
+/* Its name in output lines and messages. */
 static int name_program(struct flat *f, unsigned i, const char *path, struct err *e)
 {
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
@@ -48,7 +47,7 @@ static int open_program(struct flat *f, unsigned i, const struct flat_source *so
 
 	p->flat = f;
 	p->wish = source->wish;
-	/* Not blocking: a FIFO is to be an error, and not a wait. */
+	/* Non-blocking, so that a FIFO is an error instead of blocking. */
 	p->fd = path_open(source->path, O_RDONLY | O_NONBLOCK, 0);
 	if (p->fd < 0)
 		return err_operator(e, err_sys(e, p->fd, "%s", source->path));
@@ -108,7 +107,7 @@ void flat_set_sandbox(struct flat *f, struct sandbox *sandbox)
 	f->sandbox = sandbox;
 }
 
-/* Which VM each program goes to, and where in it. */
+/* Assigns a VM and a slot to each program. */
 static int assign(struct flat *f, struct err *e)
 {
 	uint64_t slot_size = flat_slot_size(f->mem_bytes);
@@ -139,7 +138,7 @@ static int assign(struct flat *f, struct err *e)
 	return 0;
 }
 
-/* A VM with RAM and processors for the programs that say they are in it. */
+/* Makes a VM with RAM and vCPUs for its programs. */
 static int build_vm(struct flat *f, unsigned index, const struct cpuid_set *cpuid, struct err *e)
 {
 	CLEANUP(memory_destroy) struct memory memory = {0};
@@ -265,7 +264,7 @@ int flat_exit_status(const struct flat *f)
 	for (unsigned i = 0; i < f->nr; i++)
 		if (f->program[i].verdict.outcome == OUTCOME_FAILURE)
 			return EXIT_FAILED;
-	/* Who ended them knows that it is not all there. */
+	/* Output of programs that were ended is known to be incomplete. */
 	if (f->end.outcome == OUTCOME_SIGNAL)
 		return verdict_exit_status(&f->end);
 	console_stats(f->console, &output);
@@ -286,7 +285,7 @@ void flat_destroy(struct flat *f)
 	for (unsigned i = 0; i < f->nr_vms && f->vm; i++)
 		vm_destroy(&f->vm[i]);
 	free(f->vm);
-	/* One more may be half-open. */
+	/* One more may be partly open. */
 	for (unsigned i = 0; f->program && i <= f->nr; i++) {
 		struct flat_program *p = &f->program[i];
 

@@ -26,7 +26,7 @@
 #include "vmm/kvm/vcpu.h"
 
 /**
- * struct flat_source - one program as the operator names it
+ * struct flat_source - a program as specified by the operator
  * @path: borrowed until flat_destroy()
  */
 struct flat_source {
@@ -38,10 +38,10 @@ struct flat_source {
  * struct flat_config - borrowed until flat_open() returns
  * @source, @nr: at least one
  * @mem_bytes: of each window, see flat_layout.h
- * @isolate: a VM for each program; in real mode each has one anyhow
+ * @isolate: a VM for each program, which programs in real mode always have
  * @timed: measure time in the guest: two readings of the clock per exit
- * @gdb: where a debugger is waited for, see gdb_parse(); NULL: nowhere
- * @as: for a process that owns the path of that
+ * @gdb: address to wait for a debugger at, see gdb_parse(); NULL: none
+ * @as: for the process that owns its path
  * @deadline_ns: CLOCK_MONOTONIC, 0: none
  */
 struct flat_config {
@@ -58,7 +58,7 @@ struct flat_config {
 /**
  * struct flat_stdio - borrowed until flat_destroy()
  * @in_fd: the keyboard of the first program, -1: none
- * @out_fd: what all of them print. With more than one, by lines, each with the program's name in front.
+ * @out_fd: output of all programs. With more than one, line by line, each prefixed by the program's name.
  * @filter: of a terminal, or NULL
  * @raw: the output is a terminal in raw mode: a newline needs a carriage return
  */
@@ -70,13 +70,13 @@ struct flat_stdio {
 };
 
 /**
- * struct flat_result - how a program ended, and what it took
- * @name: file name; with #N behind it when it is not the first of that name; borrowed
+ * struct flat_result - how a program ended, and its costs
+ * @name: file name; followed by #N when it is not the first of that name; borrowed
  * @verdict: OUTCOME_POWEROFF after a HLT
- * @words: what to add to outcome_text(), or empty; borrowed
- * @create_ns: its vCPU: made, and given its state
+ * @words: details to append to outcome_text(), or empty; borrowed
+ * @create_ns: time to create its vCPU and set its state
  * @exits: returns of KVM_RUN, by event
- * @guest_ns, @vmm_ns: inside KVM_RUN, and between; 0 unless timed
+ * @guest_ns, @vmm_ns: time inside and outside KVM_RUN; 0 unless timed
  */
 struct flat_result {
 	const char *name;
@@ -103,13 +103,13 @@ struct sandbox;
 int flat_open(const struct flat_config *config, const struct flat_stdio *stdio, struct trace *trace, struct loop *loop,
 	struct flat **ret, struct err *e);
 
-/** flat_set_sandbox() - each thread locks itself there before the first program runs; borrowed, NULL: none */
+/** flat_set_sandbox() - set the sandbox that each thread enters before the first program runs; borrowed, NULL: none */
 void flat_set_sandbox(struct flat *f, struct sandbox *sandbox);
 
 /**
  * flat_build() - make everything, up to the first instruction
  *
- * Return: 0 or a negative errno; err_operator() when a program or what was said about it is wrong.
+ * Return: 0 or a negative errno; err_operator() when a program or its options are wrong.
  */
 int flat_build(struct flat *f, struct err *e);
 
@@ -121,7 +121,7 @@ int flat_build(struct flat *f, struct err *e);
  */
 int flat_run(struct flat *f, struct err *e);
 
-/** flat_end() - end those that still run, with this verdict. Any thread, no lock held. */
+/** flat_end() - end the programs that still run, with this verdict. Any thread, no lock held. */
 void flat_end(struct flat *f, enum outcome outcome, enum detector by, uint64_t value);
 
 /**
@@ -140,10 +140,10 @@ void flat_release(struct flat *f, struct hold *h);
 /** flat_is_held() - does anybody want them held? The loop. */
 bool flat_is_held(const struct flat *f);
 
-/** flat_vms() - how many VMs the programs are in */
+/** flat_vms() - number of VMs */
 unsigned flat_vms(const struct flat *f);
 
-/** flat_result() - of program @i, after flat_run() */
+/** flat_result() - the result of program @i, after flat_run() */
 void flat_result(const struct flat *f, unsigned i, struct flat_result *ret);
 
 /**
@@ -152,7 +152,7 @@ void flat_result(const struct flat *f, unsigned i, struct flat_result *ret);
  */
 int flat_exit_status(const struct flat *f);
 
-/** flat_destroy() - takes NULL and what was only opened */
+/** flat_destroy() - takes NULL and programs that were only opened */
 void flat_destroy(struct flat *f);
 
 #endif
