@@ -10,7 +10,7 @@ say() {
 dmesg -n 1
 echo 0 >/proc/sys/kernel/kptr_restrict
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
-for name in linux_banner __x64_sys_newuname virtio_read; do
+for name in emergency_restart linux_banner __x64_sys_newuname virtio_read; do
 	say "symbol $name $(awk -v name="$name" '$3 == name { print $1; exit }' /proc/kallsyms)"
 done
 # A breakpoint of the kernel's own
