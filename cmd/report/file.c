@@ -104,13 +104,13 @@ static void write_lines(struct run_report *r)
 		json_count(json_get(d, o, "exit_status")), json_text(json_get(d, top, "started"), "?"),
 		json_text(json_get(d, v, "version"), "?"), json_text(json_get(d, v, "commit"), ""));
 	printable(r->summary, sizeof(r->summary), text);
-	extension = json_text(json_get(d, h, "extension"), "software KVM");
-	snprintf(text, sizeof(text), "%.60s, %s, %" PRIu64 " CPU%s on %.60s, Linux %.40s, %.20s%s%.20s",
+	/* Of a report of 0.1.0 there is only the extension. */
+	extension = json_text(
+		json_get(d, json_get(d, h, "kvm"), "text"), json_text(json_get(d, h, "extension"), "software KVM"));
+	snprintf(text, sizeof(text), "%.60s, %s, %" PRIu64 " CPU%s on %.60s, Linux %.40s, %.80s",
 		base ? base + 1 : kernel, format_size(json_count(json_get(d, c, "mem_bytes")), mem),
 		json_count(json_get(d, c, "cpus")), json_count(json_get(d, c, "cpus")) == 1 ? "" : "s",
-		json_text(json_get(d, h, "cpu"), "?"), json_text(json_get(d, h, "kernel"), "?"), extension,
-		json_text(json_get(d, h, "hypervisor"), NULL) ? " under " : "",
-		json_text(json_get(d, h, "hypervisor"), ""));
+		json_text(json_get(d, h, "cpu"), "?"), json_text(json_get(d, h, "kernel"), "?"), extension);
 	printable(r->machine, sizeof(r->machine), text);
 }
 

@@ -19,6 +19,7 @@
  * @out: of --report, @trace_out: of --trace; closed: not requested. With buffers, since writing must not need further
  *       system calls.
  * @started: time zero in UTC
+ * @kernel_fd, @kernel_size: the kernel's file, read when all is over; -1: none that can be read
  * @sandbox: the restrictions in force; NULL: unknown
  * @measured: report_collect() was called
  */
@@ -34,6 +35,8 @@ struct report {
 	char started[32];
 	const struct sandbox_achieved *sandbox;
 	struct host_facts files;
+	int kernel_fd;
+	uint64_t kernel_size;
 	struct recorder recorder;
 	struct phases phases;
 	bool measured;

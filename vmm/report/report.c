@@ -2,11 +2,16 @@
 #include "vmm/report/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio_ext.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vmm/base/clock.h"
+#include "vmm/base/path.h"
+#include "vmm/base/util.h"
 #include "vmm/report/internal.h"
 
 /* With our own buffer: to allocate one stdio would call fstat(). */
@@ -54,6 +59,7 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 	r->trace = trace;
 	r->files = (struct host_facts){.thp = -1, .smaps = -1, .status = -1, .stat = -1};
 	r->out = r->trace_out = OUTFILE_CLOSED;
+	r->kernel_fd = -1;
 	r->main_tid = gettid();
 	note_start(r);
 	if (recorder_init(&r->recorder) < 0) {
@@ -63,6 +69,18 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 	trace_add_sink(trace, &r->recorder.sink);
 	*ret = r;
 	return 0;
+}
+
+/* What cannot be opened has no identity; that it cannot be booted either is said by who loads it. */
+static void open_kernel(struct report *r)
+{
+	CLEANUP_FD int fd = r->config->kernel ? path_open(r->config->kernel, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0) : -1;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	r->kernel_size = (uint64_t)st.st_size;
+	r->kernel_fd = TAKE_FD(fd);
 }
 
 int report_open(struct report *r, struct err *e)
@@ -78,6 +96,7 @@ int report_open(struct report *r, struct err *e)
 	if (code < 0)
 		return code;
 	host_facts_open(&r->files);
+	open_kernel(r);
 	trace_report_ready(r->trace);
 	return 0;
 }
@@ -129,6 +148,8 @@ void report_free(struct report *r)
 	outfile_close(&r->out);
 	outfile_close(&r->trace_out);
 	host_facts_close(&r->files);
+	if (r->kernel_fd >= 0)
+		close(r->kernel_fd);
 	measures_destroy(&r->measures);
 	recorder_destroy(&r->recorder);
 	free(r);

@@ -8,6 +8,7 @@
 #include "security/sandbox.h"
 #include "vmm/machine/board.h"
 #include "vmm/report/internal.h"
+#include "vmm/report/kernel_id.h"
 
 /* Objects in top-level arrays are written on one line each. */
 #define LINE_DEPTH 2
@@ -55,6 +56,28 @@ static void put_configuration(const struct report_info *info, struct json *j)
 		case REPORT_TEXT: json_string(j, s->name, s->text); break;
 		}
 	}
+	json_end(j);
+}
+
+static const char *known(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+static void put_kernel(const struct report *r, struct json *j)
+{
+	struct kernel_id id;
+
+	if (r->kernel_fd < 0) {
+		json_null(j, "kernel");
+		return;
+	}
+	kernel_id_read(r->kernel_fd, r->kernel_size, &id);
+	json_object(j, "kernel");
+	json_string(j, "format", id.format);
+	json_u64(j, "size_bytes", id.size);
+	json_string(j, "build_id", known(id.build_id));
+	json_string(j, "version", known(id.version));
 	json_end(j);
 }
 
@@ -335,6 +358,7 @@ int report_json(const struct report *r, const struct report_end *end, FILE *out)
 	put_outcome(r, end, &j);
 	put_program(r, &j);
 	put_configuration(r->info, &j);
+	put_kernel(r, &j);
 	host_facts_json_host(&r->files, r->measures.kvm_api, &j, "host");
 	put_startup(r, &j);
 	put_phases(r, &j);
