@@ -129,7 +129,7 @@ int jail_new_userns(struct err *e)
 	if (unshare(CLONE_NEWUSER) == 0)
 		return 0;
 	if (errno == EPERM || errno == ENOSPC)
-		return err_set(e, -errno, "--userns: this host lets us have no user namespace; `vmm check` says why");
+		return err_set(e, -errno, "--userns: this host does not permit a user namespace; `vmm check` says why");
 	return err_sys(e, -errno, "--userns");
 }
 

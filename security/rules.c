@@ -306,7 +306,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(GDB, ALWAYS, epoll_wait, "waits for the debugger, or for the guest to stop"),
 	ANY(GDB, ALWAYS, epoll_ctl, "watches or forgets the debugger"),
 	ANY(GDB, ALWAYS, read, "an eventfd: the guest has stopped, the end"),
-	ANY(GDB, ALWAYS, close, "the debugger has gone"),
+	ANY(GDB, ALWAYS, close, "the debugger has disconnected"),
 	IF(GDB, ALWAYS, accept4, "SOCK_CLOEXEC|SOCK_NONBLOCK", INT(3, SOCK_CLOEXEC | SOCK_NONBLOCK),
 		"a debugger connects"),
 	IF2(GDB, ALWAYS, recvfrom, "MSG_DONTWAIT, no address", INT(3, MSG_DONTWAIT), LONG(4, 0), "what it asks"),

@@ -437,7 +437,7 @@ static const struct option_def balloon_keys[] = {
 		.max = 24 * 3600 * NSEC_PER_SEC,
 		BALLOON_FIELD(uint64_t, stats_ns),
 		.man = OPTION_MAN(
-			"How often the guest is asked for its memory statistics, which are told at the log level info; "
+			"How often the guest is asked for its memory statistics, which are logged at level info; "
 			"0 means never."),
 	},
 };

@@ -228,7 +228,7 @@ const struct option_def options[] = {
 		.help = "kernel to boot: vmlinux (ELF), the same gzipped, or bzImage",
 		.man = OPTION_MAN(
 			"The kernel to boot; also without the name of the option.\n"
-			"What it is, is told from its content: an ELF64 vmlinux, a vmlinux compressed with gzip, or "
+			"Its format is detected from its content: an ELF64 vmlinux, a vmlinux compressed with gzip, or "
 			"a bzImage of boot protocol 2.12 or later.\n"
 			"A machine cannot run without one."),
 	},
@@ -238,7 +238,7 @@ const struct option_def options[] = {
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
 		FIELD(char *, initrd),
-		.help = "initial RAM disk, handed to the kernel as it is",
+		.help = "initial RAM disk, given to the kernel as is",
 		.man = OPTION_MAN("A file that is handed to the kernel as its initial RAM disk, unchanged."),
 	},
 	{
@@ -628,8 +628,8 @@ const struct option_def options[] = {
 		.metavar = "LEVEL",
 		.deflt = "warn",
 		FIELD(enum trace_level, log_level),
-		.help = "what is told on stderr: error, warn, info, debug or trace",
-		.man = OPTION_MAN("What is told on standard error; each level includes those before it.\n"
+		.help = "log on stderr: error, warn, info, debug or trace",
+		.man = OPTION_MAN("What is logged on standard error; each level includes those before it.\n"
 				  "*trace* tells the phases of the start with their times."),
 	},
 	{

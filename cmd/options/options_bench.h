@@ -39,7 +39,7 @@
 			"boot: the name of the rows of *vmm*, up to 64 characters; vmm unless told otherwise."),       \
 		BENCH_TEXT("versus-name", "TEXT", "what those of --versus are named",                                  \
 			"boot: the name of the rows of *--versus*; unless told otherwise its program's."),             \
-		BENCH_TEXT("max-ratio", "R", "exit with 40 when slower than this, 41 when undecided",                  \
+		BENCH_TEXT("max-ratio", "R", "exit with 40 if slower than this, 41 if undecided",                      \
 			"boot: exit with status 40 when the median is more than this many times that of *--baseline* " \
 			"or of *--versus*, as 1.05: when all of the ratio's interval is above R.\n"                    \
 			"When the interval holds R, or too few runs were made for a confidence of 95 %, the status "   \

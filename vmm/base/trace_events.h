@@ -66,7 +66,7 @@
 	E(pause_refused, WARN, INFO, "the guest cannot be held still: % has not finished within % ms",                 \
 		A2(S, who, T, limit))                                                                                  \
 	E(gdb_attached, INFO, INFO, "gdb: a debugger has connected", A0)                                               \
-	E(gdb_left, INFO, INFO, "gdb: the debugger has gone", A0)                                                      \
+	E(gdb_left, INFO, INFO, "gdb: the debugger has disconnected", A0)                                              \
 	E(gdb_refused, WARN, INFO, "gdb: a second debugger was turned away", A0)                                       \
 	E(gdb_stopped, TRACE, INFO, "gdb: the guest has stopped (CPU %)", A1(U, cpu))                                  \
 	E(core_written, DEBUG, INFO, "core % written: % bytes in % ms, %", A4(S, path, U, bytes, T, took, S, what))    \

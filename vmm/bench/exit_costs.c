@@ -243,7 +243,7 @@ static bool step(struct exit_costs *x, const struct path *p, unsigned clock, uin
 				(unsigned long long)exit.error);
 		else
 			err_set(why, -EIO, "the guest ended: %s",
-				exit.what == VCPU_TRIPLE_FAULT ? "triple fault" : "for a reason nobody asked for");
+				exit.what == VCPU_TRIPLE_FAULT ? "triple fault" : "for an unexpected reason");
 		break;
 	}
 	kick_alarm_set(0, 0);

@@ -196,7 +196,7 @@ static int open_file(struct console *c, const struct console_params *p, struct e
 	/* O_NONBLOCK is for a path that names a FIFO or a terminal. */
 	fd = path_open(p->path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);
 	if (fd == -ENXIO)
-		return err_set(e, -ENXIO, "console file %s: a FIFO or device that nobody reads", p->path);
+		return err_set(e, -ENXIO, "console file %s: a FIFO or device without a reader", p->path);
 	if (fd < 0)
 		return err_sys(e, fd, "console file %s", p->path);
 	nbio_take(&c->out, fd);

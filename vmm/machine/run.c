@@ -198,7 +198,7 @@ static __attribute__((noinline)) void on_odd_exit(struct cpu *c, const struct vc
 		fail(c->m, DETECTOR_ENTRY_FAILED, "KVM could not enter the guest on CPU %u: %s", c->thread.vcpu->id,
 			text);
 	else
-		fail(c->m, DETECTOR_VMM, "KVM left the guest on CPU %u for a reason nobody asked for: %s",
+		fail(c->m, DETECTOR_VMM, "KVM left the guest on CPU %u for an unexpected reason: %s",
 			c->thread.vcpu->id, text);
 }
 

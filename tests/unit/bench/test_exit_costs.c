@@ -226,7 +226,7 @@ static void a_row_that_cannot_run_says_why(void **state)
 	} cases[] = {
 		{{.what = VCPU_INTERNAL_ERROR, .error = 4}, "internal error, suberror 4"},
 		{{.what = VCPU_TRIPLE_FAULT}, "the guest ended: triple fault"},
-		{{.what = VCPU_SYSTEM_EVENT}, "the guest ended: for a reason nobody asked for"},
+		{{.what = VCPU_SYSTEM_EVENT}, "the guest ended: for an unexpected reason"},
 		{{.fails = -EFAULT}, "KVM_RUN"},
 	};
 

@@ -830,7 +830,7 @@ static void no_namespace(long nr, bool by_halves, uint32_t as)
 	struct refusal refusal = {.nr = nr, .arg = -1, .set = -1};
 	const char *words = by_halves ? "an empty root"
 		: as == EINVAL        ? "--userns: Invalid argument"
-				      : "--userns: this host lets us have no user namespace";
+				      : "--userns: this host does not permit a user namespace";
 
 	host_refuses_with(&refusal, as);
 	for (int mode = SANDBOX_USERNS_AUTO; mode <= SANDBOX_USERNS_ON; mode++) {
