@@ -231,19 +231,20 @@ static void print_head(const char *letter, const struct run_report *r, int width
 	wrap_print(out, 0, indent, width, r->machine);
 }
 
-static void print_kernel(const struct run_report *r, const struct json_node *k, FILE *out)
+static void print_kernel(const struct run_report *r, const struct json_node *k, int width, FILE *out)
 {
 	const struct json_doc *d = &r->doc;
 	const char *version = json_text(json_get(d, k, "version"), ""), *id = json_text(json_get(d, k, "build_id"), "");
-	char text[256];
+	char text[256], file[128];
 
 	if (!json_first(d, k))
 		return;
 	printable_text(text, sizeof(text), version, strlen(version), PRINTABLE_LINE);
 	fprintf(out, "kernel     %.69s\n", *text ? text : "of a version that its file does not tell");
 	printable_text(text, sizeof(text), id, strlen(id), PRINTABLE_LINE);
-	fprintf(out, "           %.8s, %" PRIu64 " bytes%s%.40s\n", json_text(json_get(d, k, "format"), "?"),
+	snprintf(file, sizeof(file), "%.8s, %" PRIu64 " bytes%s%.40s", json_text(json_get(d, k, "format"), "?"),
 		json_count(json_get(d, k, "size_bytes")), *text ? "; build id " : "", text);
+	wrap_print(out, 0, 11, width, file);
 }
 
 void report_text(const struct run_report *r, int width, FILE *out)
@@ -258,7 +259,7 @@ void report_text(const struct run_report *r, int width, FILE *out)
 	print_phases(r, bar, out);
 	print_initcalls(r, bar, out);
 	fputc('\n', out);
-	print_kernel(r, json_get(d, top, "kernel"), out);
+	print_kernel(r, json_get(d, top, "kernel"), width, out);
 	print_startup(r, json_get(d, top, "startup"), out);
 	print_clock(r, json_get(d, top, "guest_clock"), out);
 	print_exits(r, json_get(d, top, "exits"), width, out);
