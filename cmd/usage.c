@@ -68,6 +68,8 @@ int usage_help(const char *word, const char *second)
 	snprintf(name, sizeof(name), "%.15s %.15s", word, second);
 	if (!*word || !strcmp(word, "help"))
 		help_print(stdout);
+	else if (*second && *second != '-' && !help_has(word) && !help_has(name))
+		return usage_no_command(name, "");
 	else if (!help_command(stdout, name) && !help_command(stdout, word))
 		return usage_no_command(word, "");
 	return printed();

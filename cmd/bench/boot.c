@@ -151,7 +151,8 @@ static int configure(
 	if (!nr)
 		return err_set(e, -EINVAL, "nothing to boot: vmm bench boot [OPTION...] -- --kernel FILE [OPTION...]");
 	if (words[0][0] != '-' && !is_command(words[0]) && !args_is_file(words[0]))
-		return err_set(e, -EINVAL, "%.200s: belongs to no option; what vmm itself is to be told comes after --",
+		return err_set(e, -EINVAL,
+			"%.200s: no option, command or file; vmm bench boot [OPTION...] -- KERNEL [OPTION...]",
 			words[0]);
 	s->runs = (unsigned)p[RUNS].value.n;
 	s->warmup = (unsigned)p[WARMUP].value.n;

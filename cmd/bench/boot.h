@@ -85,7 +85,7 @@ void bench_print_commands(const struct bench_session *s, FILE *out);
 void bench_print(const struct bench_session *s, FILE *out);
 
 /**
- * bench_judge() - what --max-ratio comes to, in words and as an exit status
+ * bench_judge() - what --max-ratio comes to, as text and as an exit status
  *
  * The median is above the limit when all of the interval is, and within it when all of the interval is. An interval
  * that holds the limit, or that too few runs have made less sure than 95 %, decides nothing.

@@ -18,7 +18,7 @@
 /**
  * struct bench_host - filled by bench_host_read()
  * @facts: closed: its files are not open, its texts are there
- * @kvm: what kind it is, in words
+ * @kvm: what kind it is, as text
  * @noise: before the measurement, @start, @span: CPU time at its start, and in it when bench_host_end() was called
  */
 struct bench_host {
@@ -31,7 +31,7 @@ struct bench_host {
 	struct noise_span span;
 };
 
-/** bench_host_read() - look, before the measurement. What is not known is said to be unknown. */
+/** bench_host_read() - look, before the measurement. What cannot be found out reads "unknown". */
 void bench_host_read(struct bench_host *ret);
 
 /** bench_host_print() - the head of every benchmark: host, kernel, KVM, vmm, date, and what disturbs */
@@ -41,7 +41,7 @@ void bench_host_print(const struct bench_host *h, FILE *out);
 void bench_host_end(struct bench_host *h, FILE *out);
 
 /**
- * bench_host_json() - the members that every benchmark's file begins with, into the object at hand
+ * bench_host_json() - the members that every benchmark's file begins with, into the object that is open
  * @bench: its name
  * @kvm_api: 0: KVM was not reached by this process
  */

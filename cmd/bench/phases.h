@@ -23,7 +23,7 @@ struct bench_phase {
 
 /**
  * struct bench_phases - zero-initialise; bench_phases_destroy()
- * @path: of the report of the run at hand; empty: phases are not wanted
+ * @path: of the report of the current run; empty: phases are not wanted
  * @row: @nr_rows of them, owned; those of the first run in its order, then what only later ones had
  * @runs: how many were added, @max: at most
  */
@@ -49,7 +49,7 @@ int bench_phases_add(struct bench_phases *p, struct err *e);
 /** bench_phases_print() - a line for each phase that every run had */
 void bench_phases_print(const struct bench_phases *p, FILE *out);
 
-/** bench_phases_json() - as the member "phases" of the object at hand */
+/** bench_phases_json() - as the member "phases" of the object that is open */
 void bench_phases_json(const struct bench_phases *p, struct json *j);
 
 /** bench_phases_destroy() - takes a zeroed struct; removes the file */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is said of a word of the command line that is not understood.
+ * The message for a word of the command line that is not understood.
  */
 #include <errno.h>
 #include <string.h>

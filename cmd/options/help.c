@@ -117,6 +117,14 @@ static void print_command(FILE *out, const struct command_info *c)
 	print_lines(out, "Examples", c->examples);
 }
 
+bool help_has(const char *name)
+{
+	for (const struct command_info *c = command_infos; c->name; c++)
+		if (!strcmp(c->name, name))
+			return true;
+	return false;
+}
+
 bool help_command(FILE *out, const char *name)
 {
 	size_t len = strlen(name);

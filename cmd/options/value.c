@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Values of the option table: from text, into a configuration, and in words. The defaults take the same way.
+ * Values of the option table: from text, into a configuration, and as text. The defaults take the same way.
  */
 #include <ctype.h>
 #include <errno.h>

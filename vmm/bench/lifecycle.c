@@ -69,7 +69,7 @@ static unsigned threads_now(void)
 	return n > 2 ? n - 2 : 0;
 }
 
-/* A limit of the host, and not a bug: in words. */
+/* A limit of the host is no bug: the message names it. */
 static bool is_limit(int code, const struct err *words, unsigned alive, struct err *why)
 {
 	struct rlimit files = {0};

@@ -43,7 +43,7 @@ struct kvm_signs {
 
 /**
  * kvm_kind_of() - which it is
- * @text: room for @size bytes; the kind in words, as "AMD SVM (kvm_amd), emulated by QEMU TCG"
+ * @text: room for @size bytes; the kind as text, such as "AMD SVM (kvm_amd), emulated by QEMU TCG"
  */
 enum kvm_kind kvm_kind_of(const struct kvm_signs *s, char *text, size_t size);
 

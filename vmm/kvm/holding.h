@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Holding a guest still, for whoever asks: its CPUs first, then what else its owner says. All of it in the control loop
+ * Holding a guest still, for any caller: its CPUs first, then what else its owner says. All of it in the control loop
  * of the owner.
  *
  * Theory of operation. CPUs are asked and not waited for, since the loop has to go on: one may be writing to a console

@@ -35,7 +35,7 @@
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
 
-#define NAMES_MAX  16 /* so many temporary names are tried */
+#define NAMES_MAX  16 /* temporary names that are tried */
 #define NUMBER_MAX 9999
 #define STOP_NS    NSEC_PER_SEC
 
@@ -54,7 +54,7 @@ enum core_state { CORE_IDLE, CORE_ASKED, CORE_WRITTEN };
  * @stop: nobody wants the core that is being written
  * @ended: the run has ended: who would stop it stops this
  * @error, @doing: what the thread could not do
- * @written: the last core, owned; @end: what became of the one of the end of the run, in words
+ * @written: the last core, owned; @end: what became of the one of the end of the run, as text
  */
 struct machine_core {
 	struct machine *m;

@@ -71,7 +71,7 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 	return 0;
 }
 
-/* What cannot be opened has no identity; that it cannot be booted either is said by who loads it. */
+/* What cannot be opened has no identity; that it cannot be booted either, the loader reports. */
 static void open_kernel(struct report *r)
 {
 	CLEANUP_FD int fd = r->config->kernel ? path_open(r->config->kernel, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0) : -1;

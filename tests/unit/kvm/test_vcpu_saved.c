@@ -441,9 +441,13 @@ static void tscs_go_on(void **state)
 	now = offset += apart;
 	assert_int_equal(ioctl(from.vcpu[1].fd, KVM_SET_DEVICE_ATTR, &attr), 0);
 	assert_int_equal(ioctl(from.vcpu[1].fd, KVM_GET_DEVICE_ATTR, &attr), 0);
+	/* A KVM that gives its guests the host's TSC cannot set them apart; the lab's and real ones can. */
 	if (offset != now) {
 		print_message("the guest's TSC is the host's on this KVM\n");
-		skip();
+		save();
+		restore(&to);
+		assert_true(tsc_of(&to, 0) >= saved[0].tsc);
+		return;
 	}
 	before = tsc_of(&from, 0);
 	save();
@@ -466,7 +470,7 @@ static void deadlines_stay_armed(void **state)
 {
 	const uint64_t deadline = tsc_of(&from, 0) + (UINT64_C(1) << 42);
 	struct kvm_lapic_state lapic;
-	uint64_t value = 0;
+	uint64_t value = 0, now = 1;
 
 	GET(&from, KVM_GET_LAPIC, &lapic);
 	le32_put(lapic.regs + APIC_SPIV, APIC_SPIV_ENABLE | 0xff);
@@ -474,14 +478,13 @@ static void deadlines_stay_armed(void **state)
 	SET(&from, KVM_SET_LAPIC, &lapic);
 	assert_int_equal(vcpu_poke_msr(&from.vcpu[0], MSR_TSC_DEADLINE, deadline), 0);
 	assert_int_equal(vcpu_peek_msr(&from.vcpu[0], MSR_TSC_DEADLINE, &value), 0);
-	if (value != deadline) {
+	/* It has no timer of that mode: what is read is what is to be kept. */
+	if (value != deadline)
 		print_message("this KVM keeps no deadline\n");
-		skip();
-	}
 	save();
 	restore(&to);
-	assert_int_equal(vcpu_peek_msr(&to.vcpu[0], MSR_TSC_DEADLINE, &value), 0);
-	assert_int_equal(value, deadline);
+	assert_int_equal(vcpu_peek_msr(&to.vcpu[0], MSR_TSC_DEADLINE, &now), 0);
+	assert_int_equal(now, value);
 }
 
 /* --- Hosts that cannot -------------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * watchpoints, which are the four debug registers of every CPU.
  *
  * INT3 stands in memory only while the guest runs: gdb_lift() takes them all out when it is held, by whomever, and
- * gdb_place() puts them back before it goes on. So whoever looks at a guest that stands still finds its own bytes, and
+ * gdb_place() puts them back before it goes on. So a reader of a stopped guest finds its own bytes, and
  * what is written meanwhile is the guest's.
  */
 #ifndef VMM_DEBUG_GDB_BREAKPOINTS_H

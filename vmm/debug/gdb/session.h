@@ -65,7 +65,7 @@ struct gdb_target_ops {
 	void (*core)(struct gdb_target *t);
 };
 
-/** struct gdb_target - embedded by whoever has the guest; @nr_cpus is at least 1 and does not change */
+/** struct gdb_target - embedded by the owner of the guest; @nr_cpus is at least 1 and does not change */
 struct gdb_target {
 	const struct gdb_target_ops *ops;
 	unsigned nr_cpus;
@@ -132,7 +132,7 @@ void gdb_session_stopped(struct gdb_session *s, const struct gdb_stop *stop);
 /** gdb_session_say() - a line for the person at gdb; only while @s->running, else it does nothing */
 void gdb_session_say(struct gdb_session *s, const char *text);
 
-/** gdb_session_cored() - answers the client that waits for a core; @text is a line, in words */
+/** gdb_session_cored() - answers the client that waits for a core; @text is a line for a person */
 void gdb_session_cored(struct gdb_session *s, const char *text);
 
 /** gdb_session_exited() - the run is over: a client that waits hears @status, 0 to 255 */
