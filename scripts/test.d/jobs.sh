@@ -79,7 +79,7 @@ job_asan() {
 }
 
 job_tsan() {
-	need_packages clang libclang-rt-14-dev llvm
+	need_packages clang libclang-rt-dev llvm
 	meson_tests tsan --suite unit --suite kvm -t 3
 }
 
@@ -307,7 +307,7 @@ job_lab() {
 }
 
 job_mutate() {
-	need_packages gcc clang libclang-rt-14-dev llvm
+	need_packages gcc clang libclang-rt-dev llvm
 	# A third of the list each night; what is known of the nights before counts too, where build-mutate is still there.
 	tap_of mutate scripts/mutate --night today/3
 }
