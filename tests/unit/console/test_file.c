@@ -160,7 +160,7 @@ static void careless_file_paths(void **state)
 	name[sizeof(name) - 1] = 0;
 	rig_expect_error(CONSOLE_FILE, rig_in_dir(name), -ENAMETOOLONG, "console file");
 	mkfifo(rig_in_dir("fifo"), 0600);
-	rig_expect_error(CONSOLE_FILE, rig_path, -ENXIO, "nobody reads");
+	rig_expect_error(CONSOLE_FILE, rig_path, -ENXIO, "without a reader");
 	unlink(rig_path);
 	rig_expect_error((enum console_kind)99, NULL, -EINVAL, "99");
 }
