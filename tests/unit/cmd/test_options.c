@@ -480,8 +480,10 @@ static char *item_of(const char *page, const char *start)
 {
 	const char *at = strstr(page, start), *end;
 
-	if (!at)
+	if (!at) {
 		fail_msg("%s: not there", start);
+		return NULL;
+	}
 	end = strstr(at + 1, "\n.It ");
 	return strndup(at, end ? (size_t)(end - at) : strlen(at));
 }
@@ -489,7 +491,7 @@ static char *item_of(const char *page, const char *start)
 static bool item_has(const char *page, const char *start, const char *words)
 {
 	char *item = item_of(page, start);
-	bool has = strstr(item, words);
+	bool has = item && strstr(item, words);
 
 	free(item);
 	return has;
