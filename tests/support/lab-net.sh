@@ -23,14 +23,15 @@ net_suite() {
 		root="$TEST_TMP/root.cpio" launch="$TEST_TMP/tap-launch" send="$TEST_TMP/tcp-send" passt="$passt" setpriv="$setpriv"
 }
 
-# pause_suite PAUSES: runs tests/lab/inner/pause.sh, which sources net-host.sh, with all that it needs.
+# pause_suite PAUSES [FIO]: runs tests/lab/inner/pause.sh, which sources net-host.sh, with all that it needs; with FIO, the
+# program, that one works in the guest too.
 pause_suite() {
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/tap-launch" tests/support/tap-launch.c
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/vsockcat" tests/guest/vsockcat.c
 	gcc -Os -Wall -Wextra -Werror -static -s -o "$TEST_TMP/ptykeys" tests/support/ptykeys.c -lutil
 	scripts/initramfs --no-drivers --run 'sh /pause-guest.sh' "$TEST_TMP/root.cpio" tests/lab/inner/pause-guest.sh:/pause-guest.sh \
 		"$TEST_TMP/vsockcat:/bin/vsockcat" module:virtio_mmio module:virtio_net module:virtio_blk \
-		module:vmw_vsock_virtio_transport
+		module:vmw_vsock_virtio_transport ${2:+"$2"}
 	suite pause --timeout 1500 --mem 3G -- kernel="$(kernel_of --format vmlinux)" root="$TEST_TMP/root.cpio" pauses="$1" \
-		launch="$TEST_TMP/tap-launch" vsockcat="$TEST_TMP/vsockcat" ptykeys="$TEST_TMP/ptykeys" setpriv=
+		fio="${2:+fio}" launch="$TEST_TMP/tap-launch" vsockcat="$TEST_TMP/vsockcat" ptykeys="$TEST_TMP/ptykeys" setpriv=
 }

@@ -27,6 +27,11 @@ on_disk() {
 	dd if=/noise of=/dev/vda bs=64k seek=$((at * 16)) conv=notrunc,fsync 2>/dev/null &&
 		[ "$(dd if=/dev/vda bs=64k skip=$((at * 16)) count=16 iflag=direct 2>/dev/null | md5sum)" = "$noise" ]
 }
+on_fio() {
+	fio --name=pause --filename=/dev/vda --offset=32M --size=4M --rw=randwrite --bsrange=4k-64k --blockalign=4k --direct=1 \
+		--ioengine=libaio --iodepth=8 --randrepeat=0 --verify=crc32c --verify_fatal=1 --eta=never --output=/tmp/log ||
+		! cat /tmp/log
+}
 on_net() {
 	[ "$(wget -q -O - http://10.7.0.1:8080/small | md5sum)" = "$small" ]
 }
@@ -58,6 +63,7 @@ load)
 	until_stop disk on_disk &
 	until_stop net on_net &
 	until_stop vsock on_vsock &
+	! command -v fio >/dev/null || until_stop fio on_fio &
 	;;
 esac
 say loaded
