@@ -125,7 +125,7 @@ static void test_places(void **state)
 	double a, b, c, left = -1, right = -1;
 	size_t points = 0;
 
-	for (const char *at = text; at; at = strchr(at, '\n'), at += at != NULL) {
+	for (const char *at = text, *end; at; at = (end = strchr(at, '\n')) ? end + 1 : NULL) {
 		if (sscanf(at, "<path d=\"M%lf %lfH%lf\" stroke=%*[^\n] <text%*[^>]>%31[^<]", &a, &b, &c, number) ==
 			4) {
 			/* All lines from the left end to the right. */
