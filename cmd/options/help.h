@@ -23,7 +23,7 @@ void help_print(FILE *out);
  */
 bool help_command(FILE *out, const char *name);
 
-/** help_has() - whether there is a command of that name, as in struct command_info; false for "bench", which has several */
+/** help_has() - is there a command of that name, as in struct command_info? Not "bench", which has several */
 bool help_has(const char *name);
 
 /** help_version() - version, and how this program was built */
