@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * console-text TTY BYTES...: sends so many bytes of text to the terminal in one go, in lines of 64, and waits until
+ * console-text TTY BYTES...: sends BYTES bytes of text to the terminal in one go, in lines of 64, and waits until
  * they have left; then prints a line "console|TTY|BYTES|NANOSECONDS" there. The first one is for warming up.
  */
 #include <fcntl.h>

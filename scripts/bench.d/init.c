@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The init that scripts/bench boots: says what the kernel's clock shows, then waits to be ended. The clock is read
- * first and printed in front of the marker, so that whoever waits for the marker has it.
+ * first and printed in front of the marker, so that a reader that waits for the marker has it.
  */
 #include <stdio.h>
 #include <time.h>

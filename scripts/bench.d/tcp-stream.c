@@ -5,9 +5,9 @@
  * tcp-stream serve PORT: a server on three ports, until it is ended. PORT takes what comes, PORT + 1 gives as many
  * bytes as the first 8 of a connection say (little-endian), PORT + 2 sends each byte back.
  *
- * tcp-stream to|from ADDRESS PORT BYTES: sends to PORT, or receives from PORT + 1, so many bytes; from the connection's
+ * tcp-stream to|from ADDRESS PORT BYTES: sends BYTES to PORT, or receives them from PORT + 1; from the connection's
  * start until the other side has had, or given, all of them.
- * tcp-stream turns ADDRESS PORT COUNT: a byte there and back again, so many times.
+ * tcp-stream turns ADDRESS PORT COUNT: a byte there and back again, COUNT times.
  * Both print the nanoseconds of CLOCK_MONOTONIC that it took.
  */
 #include <arpa/inet.h>

@@ -138,7 +138,7 @@ static _Noreturn void trace(int ready)
 		dprintf(out_fd, "watching\n");
 	if (write(ready, "", 1) != 1)
 		fail("write");
-	/* Whoever waits for the end of the program's output must not wait for us, nor its keys end us. */
+	/* A reader of the program's output must not wait for us, nor its keys end us. */
 	for (int fd = 0; fd < 1024; fd++)
 		if (fd != out_fd)
 			close(fd);

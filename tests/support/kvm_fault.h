@@ -75,7 +75,7 @@ struct fault_path {
 /**
  * fault_each_call() - let each call of a path fail, once; a cmocka assertion
  *
- * A failure has to be reported, as a negative errno and in words, unless @survives allows for it. With EINTR an ioctl
+ * A failure has to be reported, as a negative errno with a message, unless @survives allows for it. With EINTR an ioctl
  * has to be made again. Nothing may be left behind (struct resources, and what LeakSanitizer sees). Of like calls in a
  * row the first two and the last fail, as those in between would show the same.
  *

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: spin-kernel.py FILE [SYMTAB [HEX]]: writes an ELF kernel that loops for ever without an exit, and prints FILE
 
-With SYMTAB it has a symbol table of so many bytes, all of it but the first symbol, `spin`, a hole of the file. HEX is
+With SYMTAB it has a symbol table of SYMTAB bytes, all of it but the first symbol, `spin`, a hole of the file. HEX is
 other machine code for it, in long mode.
 """
 import struct

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lab/inner/lib.sh
 . tests/lab/inner/lib.sh
 
-# lines N: a script of so many lines of six bytes, its size in $bytes, its sum in $sum.
+# lines N: a script of N lines of six bytes, its size in $bytes, its sum in $sum.
 lines() {
 	local i=0
 	while [ "$i" -lt "$1" ]; do

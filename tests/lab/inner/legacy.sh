@@ -62,7 +62,7 @@ guest() {
 $seen"
 }
 
-# works CPUS DISK STATUS [PIT]: the guest ran to its end, its console works in both directions, it has so many CPUs, and idle
+# works CPUS DISK STATUS [PIT]: the guest ran to its end, its console works in both directions, it has CPUS CPUs, and idle
 # costs next to nothing. DISK is ok, or none where the kernel cannot find one. PIT: it has KVM's timer (1), or not (0).
 works() {
 	local disk=$2

@@ -42,7 +42,7 @@ blob=$(sum_of <"$TEST_TMP/www/blob")
 small=$(sum_of <"$TEST_TMP/www/small")
 httpd -p 8080 -h "$TEST_TMP/www"
 
-# Uploads to port 9000, each of so many bytes, one after the other, into the file "whole"; one that was cut short leaves
+# Uploads to port 9000, each of a known size, one after the other, into the file "whole"; one that was cut short leaves
 # nothing but a line in "lost". The sender learns of the end when all is written.
 take_uploads() {
 	: >"$TEST_TMP/whole"

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lab/inner/lib.sh
 . tests/lab/inner/lib.sh
 
-# --- SIGTERM: the guest hears of it when it can
+# --- SIGTERM: the guest is notified when it can take it
 
 # term_after SECONDS
 term_after() {
