@@ -83,7 +83,7 @@ start_part() {
 			echo
 			echo '```'
 			"$vmm" bench boot --phases --runs "$native" --marker 'enters KVM_RUN' -- --kernel "$image" --mem 128M --kernel-load $load \
-				--log-level trace 2>"$work/err" </dev/null | sed -n '/^phase/,/enter the guest/p' | cut -c 1-56
+				--log-level trace 2>"$work/err" </dev/null | sed -n '/^phase/,/enter the guest/p' | cut -c 1-56 | sed 's/ *$//'
 			echo '```'
 			echo
 		done

@@ -72,13 +72,15 @@ def typed(name, script, lines):
 
 
 def asked(script, lines):
-    for line in lines:
-        done = subprocess.run(["fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]", script, line],
-                              capture_output=True, text=True, check=True, timeout=60,
-                              env={**os.environ, "HOME": tempfile.gettempdir(), "XDG_CONFIG_HOME": "/nonexistent"})
-        print("=", line)
-        for offered in done.stdout.splitlines():
-            print(offered.split("\t")[0].rstrip("="))
+    # fish makes the directory of its configuration, wherever that is to be.
+    with tempfile.TemporaryDirectory() as home:
+        for line in lines:
+            done = subprocess.run(["fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]", script, line],
+                                  capture_output=True, text=True, check=True, timeout=60,
+                                  env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home})
+            print("=", line)
+            for offered in done.stdout.splitlines():
+                print(offered.split("\t")[0].rstrip("="))
 
 
 if __name__ == "__main__":
