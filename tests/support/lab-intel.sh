@@ -14,7 +14,7 @@ intel_needs() {
 	scripts/initramfs --no-drivers --run 'sh /intel.sh' "$TEST_TMP/root.cpio" tests/lab/inner/guest.sh:/guest.sh \
 		tests/lab/inner/intel-guest.sh:/intel.sh "$TEST_TMP/xstate:/bin/xstate" module:virtio_mmio module:virtio_blk
 	# What a baseline belongs to.
-	compiler=$(readelf -p .comment "$VMM" | sed -n 's/^ *\[[^]]*\]  *//p' | head -n 1)
+	compiler=$("$VMM" --version | sed -n 's/.* by \(.*\) for .*/\1/p')
 	progs=${VMM%/cmd/vmm}/tests/guest/flat
 }
 

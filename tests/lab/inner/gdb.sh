@@ -109,7 +109,8 @@ few_are_lost() {
 }
 check "and while others are gdb's" few_are_lost
 probed() {
-	grep '^lab: round' "$TEST_TMP/out" | tail -n 1 | tr -d ',\r' | awk '{ exit !($3 > 1 && $6 == $3) }'
+	# The last one may have been cut short.
+	grep '^lab: round .* times' "$TEST_TMP/out" | tail -n 1 | tr -d ',\r' | awk '{ exit !($3 > 1 && $6 == $3) }'
 }
 check "a probe of the guest's own kernel sees each call meanwhile" probed
 
