@@ -63,6 +63,8 @@ exit)
 panic)
 	# Where there is no sysrq, rdinit=/bin/false does it.
 	say panicking
+	# The line is out before the kernel writes its own: one that begins in the middle of another is not recognized.
+	sleep 1
 	echo c >/proc/sysrq-trigger
 	sleep 60
 	;;
