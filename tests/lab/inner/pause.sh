@@ -6,9 +6,12 @@
 
 # on_terminal STEP... -- ARG...: a guest whose terminal takes the steps
 guest=$TEST_TMP/guest
+# With fio's libraries the initramfs is 100 MB and more.
+mem=256M
+[ -z "$fio" ] || mem=768M
 cat >"$guest" <<-END
 	#!/bin/sh
-	exec "$VMM" --kernel "$kernel" --initrd "$root" --mem 256M --report "$TEST_TMP/report" "\$@"
+	exec "$VMM" --kernel "$kernel" --initrd "$root" --mem $mem --report "$TEST_TMP/report" "\$@"
 END
 chmod +x "$guest"
 on_terminal() {
