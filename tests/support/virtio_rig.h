@@ -72,6 +72,9 @@ struct virtio_rig {
 
 extern const struct virtio_rig_kind virtio_rig_kinds[VIRTIO_RIG_KINDS];
 
+#define for_each_kind(k)                                                                                               \
+	for (const struct virtio_rig_kind *k = virtio_rig_kinds; k < virtio_rig_kinds + VIRTIO_RIG_KINDS; k++)
+
 /* The queue that never runs empty, if the test has one: then a net's backend has frames without end too. */
 extern struct virtqueue *virtio_rig_fed;
 

@@ -20,9 +20,6 @@
 
 #define QUIET_NS UINT64_C(40000000)
 
-#define for_each_kind(k)                                                                                               \
-	for (const struct virtio_rig_kind *k = virtio_rig_kinds; k < virtio_rig_kinds + VIRTIO_RIG_KINDS; k++)
-
 /* --- In front of the C library and the queue -------------------------------------------------------------------- */
 
 static struct virtio_rig *rig; /* the one at hand */

@@ -13,9 +13,6 @@
 #include "tests/support/virtio_rig.h"
 #include "vmm/base/le.h"
 
-#define for_each_kind(k)                                                                                               \
-	for (const struct virtio_rig_kind *k = virtio_rig_kinds; k < virtio_rig_kinds + VIRTIO_RIG_KINDS; k++)
-
 static uint8_t bytes[8192], again[8192];
 
 static struct state_reader saved(struct virtio_rig *r, uint8_t *to)
