@@ -4,6 +4,8 @@
  * blanks), then its text, where each pattern that still matches is a bit in `candidates`, and is then skipped to its
  * end. The patterns differ in their first byte, and none starts with a byte that a prefix can contain, so nothing is
  * read twice. Only the first panic line is stored.
+ * The kernel does not end a line that a program has begun, such as a shell's prompt: its own starts behind it, and is
+ * recognized by its time stamp.
  */
 #include "vmm/console/panic_text.h"
 
@@ -29,18 +31,28 @@ static const struct {
 	{"reboot: Restarting system", 0}, /* of the last line only: @restarting */
 };
 
-size_t panic_text_line_length(const uint8_t *data, size_t n)
+/* The number of bytes before the first of those in @ends. In windows, so that a rare one is not searched to the end. */
+static size_t length_before(const uint8_t *data, size_t n, const char *ends)
 {
-	/* In windows, so that text with CR alone as line end is not searched completely for each line. */
 	for (size_t at = 0; at < n; at += WINDOW) {
-		size_t w = MIN(n - at, (size_t)WINDOW);
-		const uint8_t *lf = memchr(data + at, '\n', w), *cr;
+		const size_t window = MIN(n - at, (size_t)WINDOW);
+		size_t len = window;
 
-		cr = memchr(data + at, '\r', lf ? (size_t)(lf - data) - at : w);
-		if (cr || lf)
-			return (size_t)((cr ? cr : lf) - data);
+		for (const char *end = ends; *end; end++) {
+			const uint8_t *found = memchr(data + at, *end, len);
+
+			if (found)
+				len = (size_t)(found - data) - at;
+		}
+		if (len < window)
+			return at + len;
 	}
 	return n;
+}
+
+size_t panic_text_line_length(const uint8_t *data, size_t n)
+{
+	return length_before(data, n, "\n\r");
 }
 
 static uint32_t find(struct panic_text *w, uint32_t bit)
@@ -105,8 +117,9 @@ static uint32_t prefix_byte(struct panic_text *w, uint8_t c)
 			w->state = IGNORED;
 		return 0;
 	case IN_GROUP:
+		w->stamped |= c == '.';
 		if (c == ']')
-			w->state = AFTER_GROUP;
+			w->state = w->behind && !w->stamped ? IGNORED : AFTER_GROUP;
 		else if (!in_group_ok(c) || ++w->in_group > GROUP_MAX)
 			w->state = IGNORED;
 		return 0;
@@ -127,6 +140,16 @@ static uint32_t prefix_byte(struct panic_text *w, uint8_t c)
 	return text_byte(w, c);
 }
 
+/* A bracket in the middle of a line may start the kernel's time stamp. */
+static void bracket_inside(struct panic_text *w)
+{
+	w->state = IN_GROUP;
+	w->groups = 1;
+	w->in_group = 0;
+	w->behind = true;
+	w->stamped = false;
+}
+
 static uint32_t capture_done(struct panic_text *w)
 {
 	w->capturing = false;
@@ -142,6 +165,7 @@ static uint32_t feed_byte(struct panic_text *w, uint8_t c)
 			news = capture_done(w);
 		w->state = AT_START;
 		w->groups = 0;
+		w->behind = false;
 		return news;
 	}
 	if (w->state == AT_START)
@@ -150,9 +174,11 @@ static uint32_t feed_byte(struct panic_text *w, uint8_t c)
 		w->line[w->line_len++] = (char)c;
 		return w->line_len == sizeof(w->line) ? capture_done(w) : 0;
 	}
-	if (w->state == IGNORED)
-		return 0;
-	return w->state == IN_TEXT ? text_byte(w, c) : prefix_byte(w, c);
+	if (w->state != IGNORED)
+		news = w->state == IN_TEXT ? text_byte(w, c) : prefix_byte(w, c);
+	if (w->state == IGNORED && c == '[')
+		bracket_inside(w);
+	return news;
 }
 
 uint32_t panic_text_feed(struct panic_text *w, const uint8_t *data, size_t n, uint64_t now_ns)
@@ -164,7 +190,7 @@ uint32_t panic_text_feed(struct panic_text *w, const uint8_t *data, size_t n, ui
 	atomic_store_explicit(&w->last_ns, now_ns, memory_order_relaxed);
 	for (size_t i = 0; i < n; i++) {
 		if (w->state == IGNORED && !w->capturing)
-			i += panic_text_line_length(data + i, n - i);
+			i += length_before(data + i, n - i, "\n\r[");
 		if (i < n)
 			news |= feed_byte(w, data[i]);
 	}

@@ -31,6 +31,8 @@ struct panic_text {
 	uint8_t in_group;
 	uint8_t at;
 	uint8_t candidates;
+	bool behind; /* text that is not the kernel's, on the same line */
+	bool stamped;
 	bool capturing;
 	size_t line_len;
 	char line[PANIC_TEXT_LINE_MAX];
@@ -44,7 +46,8 @@ struct panic_text {
  * @now_ns: CLOCK_MONOTONIC
  *
  * A line may start with a printk level `<6>`, up to two groups in brackets (the time stamp, and the caller that
- * CONFIG_PRINTK_CALLER adds), and blanks. A carriage return starts a line as well.
+ * CONFIG_PRINTK_CALLER adds), and blanks. A carriage return starts a line as well, and so does a time stamp in the
+ * middle of one: the kernel writes behind a prompt.
  *
  * Return: the panic_text_found bits that are new with these bytes.
  * Context: one thread at a time; never blocks.
