@@ -31,6 +31,7 @@ ROOMS = {
     'vmm/debug': '',
     'vmm/kvm': 'vmm vmm/cpuid devices',
     'vmm/debug/gdb': 'vmm/debug vmm/kvm vmm/host security',
+    'vmm/snapshot': 'vmm/debug',
     'vmm/host': 'vmm devices/virtio security',
     'vmm/console': 'vmm vmm/host devices/virtio',
     'vmm/check': 'vmm/kvm vmm/cpuid boot security',

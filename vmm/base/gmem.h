@@ -46,6 +46,15 @@ struct gmem {
 };
 
 /**
+ * struct gmem_extent - @size bytes of RAM from @at on; @at counts RAM from its beginning, without the holes between
+ * regions
+ */
+struct gmem_extent {
+	uint64_t at;
+	uint64_t size;
+};
+
+/**
  * gmem_add() - add a region
  *
  * Return: 0, -EINVAL (empty or wraps), -EEXIST (overlaps), -ENOSPC.

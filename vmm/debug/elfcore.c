@@ -2,9 +2,7 @@
 /*
  * Theory of operation. RAM is read twice. The first time says which granules of it have a byte that is not zero, which
  * become the segments, and finds VMCOREINFO; the second time writes. In between the head is laid out, since where the
- * data begins depends on how many segments there are. A chunk of RAM is read like this: mincore() says which pages the
- * host has at all, those are copied, and the copies are compared with zero. Where the host has swap, a page that is not
- * in memory is not one that was never touched: then all are copied.
+ * data begins depends on how many segments there are.
  *
  * Linear addresses come from the page tables of one CPU, of the kernel's half only, which is the same for all CPUs: its
  * text and modules first, since their number is small, then the rest as far as there is room.
@@ -15,18 +13,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/procfs.h>
-#include <sys/sysinfo.h>
 #include <sys/user.h>
-#include <unistd.h>
 
 #include "vmm/base/assert.h"
 #include "vmm/base/x86.h"
 #include "vmm/debug/mappings.h"
+#include "vmm/debug/ram.h"
 #include "vmm/debug/vmcoreinfo.h"
 
-#define CHUNK      MIB
 #define RAM_MAX    2048 /* granules, and so segments, but for the first of each region */
 #define LINEAR_MAX 16384
 #define LOADS_MAX  (RAM_MAX + GMEM_REGIONS_MAX + LINEAR_MAX)
@@ -52,24 +47,20 @@ struct load {
 
 /**
  * struct core_writer - @nr_ram of @load are RAM, sorted, the rest linear addresses
- * @buf: a chunk of RAM, or what is still to be written of the head, of which @used bytes belong to offset @at
- * @has: which pages of the chunk are not zero
- * @swaps: the host has swap
+ * @ram: a chunk of RAM, or what is still to be written of the head, of which @used bytes belong to offset @at
  */
 struct core_writer {
 	const struct gmem *mem;
 	const _Atomic bool *stop;
 	int fd;
-	bool swaps;
 	bool fits;
 	unsigned nr_ram, nr;
-	uint64_t at, written;
+	uint64_t at;
 	size_t used;
 	struct paging paging;
 	struct vmcoreinfo info, other;
 	struct load load[LOADS_MAX];
-	unsigned char has[CHUNK / PAGE_4K];
-	uint8_t buf[CHUNK];
+	struct ram_reader ram;
 };
 
 int core_writer_new(struct core_writer **ret)
@@ -88,31 +79,6 @@ void core_writer_free(struct core_writer *w)
 }
 
 /* --- Reading RAM --------------------------------------------------------------------------------------------- */
-
-static bool is_zero(const uint8_t *page)
-{
-	return !page[0] && !memcmp(page, page + 1, PAGE_4K - 1);
-}
-
-/* Fills @buf and @has. Return: whether any byte is not zero. */
-static bool read_chunk(struct core_writer *w, uint64_t gpa, uint64_t len)
-{
-	uint8_t *host = gmem_ptr(w->mem, gpa, len);
-	bool all = w->swaps || ranges_overlap(gpa, len, w->mem->file_lo, w->mem->file_hi - w->mem->file_lo);
-	bool any = false;
-
-	all = all || mincore(host, len, w->has) < 0;
-	for (uint64_t at = 0; at < len; at += PAGE_4K) {
-		unsigned char *has = &w->has[at / PAGE_4K];
-
-		if (!all && !(*has & 1))
-			continue;
-		gmem_window_read(w->buf + at, host + at, PAGE_4K);
-		*has = !is_zero(w->buf + at);
-		any |= *has;
-	}
-	return any;
-}
 
 /* The first that fits is kept, or else the first. */
 static void look_for_info(struct core_writer *w, uint64_t gpa, const struct core_cpu *cpu, unsigned nr)
@@ -147,7 +113,7 @@ static void add_ram(struct core_writer *w, const struct gmem_region *r, uint64_t
 
 static int find_ram(struct core_writer *w, const struct core_cpu *cpu, unsigned nr)
 {
-	uint64_t granule = CHUNK, offset = 0;
+	uint64_t granule = RAM_CHUNK, offset = 0;
 
 	while (gmem_size(w->mem) / granule >= RAM_MAX)
 		granule *= 2;
@@ -159,14 +125,14 @@ static int find_ram(struct core_writer *w, const struct core_cpu *cpu, unsigned 
 
 			len = MIN(granule, r->size - at);
 			for (uint64_t in = 0, n; in < len; in += n) {
-				n = MIN(CHUNK, len - in);
+				n = MIN(RAM_CHUNK, len - in);
 				if (atomic_load_explicit(w->stop, memory_order_relaxed))
 					return -ECANCELED;
-				if (!read_chunk(w, r->gpa + at + in, n))
+				if (!ram_read(&w->ram, r->gpa + at + in, n))
 					continue;
 				touched = true;
 				for (uint64_t page = 0; page < n; page += PAGE_4K)
-					if (w->has[page / PAGE_4K] & 1)
+					if (w->ram.has[page / PAGE_4K] & 1)
 						look_for_info(w, r->gpa + at + in + page, cpu, nr);
 			}
 			add_ram(w, r, at, len, touched);
@@ -246,26 +212,9 @@ static void find_linear(struct core_writer *w, const struct core_cpu *cpu, unsig
 
 /* --- Writing ------------------------------------------------------------------------------------------------- */
 
-static int write_at(struct core_writer *w, uint64_t offset, const uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = pwrite(w->fd, p, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -ENOSPC;
-		p += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-		w->written += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int flush(struct core_writer *w)
 {
-	int r = write_at(w, w->at, w->buf, w->used);
+	int r = ram_write_at(&w->ram, w->fd, w->at, w->ram.buf, w->used);
 
 	w->at += w->used;
 	w->used = 0;
@@ -274,9 +223,9 @@ static int flush(struct core_writer *w)
 
 static int put(struct core_writer *w, const void *p, size_t len)
 {
-	int r = w->used + len > sizeof(w->buf) ? flush(w) : 0;
+	int r = w->used + len > sizeof(w->ram.buf) ? flush(w) : 0;
 
-	memcpy(w->buf + w->used, p, len);
+	memcpy(w->ram.buf + w->used, p, len);
 	w->used += len;
 	return r;
 }
@@ -405,23 +354,6 @@ static int put_headers(struct core_writer *w, uint64_t notes, uint64_t data)
 	return r;
 }
 
-/* Runs of pages that are not zero */
-static int write_chunk(struct core_writer *w, uint64_t offset, uint64_t len)
-{
-	uint64_t from = 0;
-	int r = 0;
-
-	while (from < len && r == 0) {
-		uint64_t to = from;
-
-		while (to < len && w->has[to / PAGE_4K] & 1)
-			to += PAGE_4K;
-		r = write_at(w, offset + from, w->buf + from, to - from);
-		from = to + PAGE_4K;
-	}
-	return r;
-}
-
 static int write_ram(struct core_writer *w, uint64_t data)
 {
 	static const uint8_t zero;
@@ -433,23 +365,22 @@ static int write_ram(struct core_writer *w, uint64_t data)
 		const struct load *l = &w->load[i];
 
 		for (uint64_t at = 0, len; at < l->filesz && r == 0; at += len) {
-			len = MIN(CHUNK, l->filesz - at);
+			len = MIN(RAM_CHUNK, l->filesz - at);
 			if (atomic_load_explicit(w->stop, memory_order_relaxed))
 				return -ECANCELED;
-			read_chunk(w, l->gpa + at, len);
-			r = write_chunk(w, data + l->offset + at, len);
-			hole = !(w->has[len / PAGE_4K - 1] & 1);
+			ram_read(&w->ram, l->gpa + at, len);
+			r = ram_write(&w->ram, w->fd, data + l->offset + at, len);
+			hole = !(w->ram.has[len / PAGE_4K - 1] & 1);
 			end = data + l->offset + at + len;
 		}
 	}
 	/* The file is as long as its headers say, also when it ends in a hole. */
-	return r == 0 && (hole || end == data) ? write_at(w, end - 1, &zero, 1) : r;
+	return r == 0 && (hole || end == data) ? ram_write_at(&w->ram, w->fd, end - 1, &zero, 1) : r;
 }
 
 int core_write(struct core_writer *w, const struct gmem *mem, struct core_cpu *cpu, unsigned nr, int fd,
 	const _Atomic bool *stop, struct core_result *ret)
 {
-	struct sysinfo host;
 	uint64_t notes, data;
 	int r;
 
@@ -457,9 +388,9 @@ int core_write(struct core_writer *w, const struct gmem *mem, struct core_cpu *c
 	w->mem = mem;
 	w->stop = stop;
 	w->fd = fd;
-	w->swaps = sysinfo(&host) < 0 || host.totalswap;
+	ram_begin(&w->ram, mem);
 	w->nr = w->nr_ram = 0;
-	w->at = w->used = w->written = 0;
+	w->at = w->used = 0;
 	w->fits = false;
 	w->info.len = 0;
 	r = find_ram(w, cpu, nr);
@@ -477,6 +408,6 @@ int core_write(struct core_writer *w, const struct gmem *mem, struct core_cpu *c
 	if (r == 0)
 		r = write_ram(w, data);
 	if (r == 0)
-		*ret = (struct core_result){.bytes = w->written, .vmcoreinfo = w->fits};
+		*ret = (struct core_result){.bytes = w->ram.written, .vmcoreinfo = w->fits};
 	return r;
 }

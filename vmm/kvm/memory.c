@@ -141,21 +141,51 @@ static void keep_low_pages_small(void *host, uint64_t size)
 	madvise(host, MIN(size, 2 * MIB), MADV_NOHUGEPAGE);
 }
 
-int memory_create(uint64_t size, enum backing backing, bool prefault, struct memory *ret, struct err *e)
+static int check_size(uint64_t size, const char *kind, uint64_t page_size, struct err *e)
 {
-	const struct backing_def *def = &backings[backing];
-	uint64_t low = MIN(size, BOARD_HOLE_START);
 	uint64_t host_ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	char text[UNITS_TEXT_MAX], text2[UNITS_TEXT_MAX];
-	struct memory m = {.size = size};
-	int r;
 
-	if (!size || !is_aligned(size, def->page_size))
+	if (!size || !is_aligned(size, page_size))
 		return err_set(e, -EINVAL, "guest memory of %s is not a multiple of %s (%s)", format_size(size, text),
-			format_size(def->page_size, text2), backing_name(backing));
+			format_size(page_size, text2), kind);
 	if (size > host_ram)
 		return err_set(e, -ENOMEM, "guest memory of %s is more than this host has (%" PRIu64 "M)",
 			format_size(size, text), host_ram / MIB);
+	return 0;
+}
+
+/* What becomes of @m->host, whatever is mapped there: no core dump has it, the guest has it around the hole. */
+static int finish(struct memory *m, bool prefault, struct err *e)
+{
+	uint64_t low = MIN(m->size, BOARD_HOLE_START);
+	char text[UNITS_TEXT_MAX];
+	int r;
+
+	if (madvise(m->host, m->size, MADV_DONTDUMP) < 0)
+		return err_sys(e, -errno, "cannot keep guest memory out of core dumps (madvise)");
+	r = prefault ? populate(m->host, m->size) : 0;
+	if (r < 0)
+		return err_sys(e, r, "cannot prefault %s of guest memory", format_size(m->size, text));
+	r = gmem_add(&m->gmem, &(struct gmem_region){.gpa = 0, .size = low, .host = m->host, .fd = -1});
+	if (r == 0 && m->size > low)
+		r = gmem_add(&m->gmem,
+			&(struct gmem_region){.gpa = BOARD_HOLE_END,
+				.size = m->size - low,
+				.host = (uint8_t *)m->host + low,
+				.fd = -1});
+	return r < 0 ? err_sys(e, r, "cannot lay out guest memory") : 0;
+}
+
+int memory_create(uint64_t size, enum backing backing, bool prefault, struct memory *ret, struct err *e)
+{
+	const struct backing_def *def = &backings[backing];
+	struct memory m = {.size = size};
+	char text[UNITS_TEXT_MAX];
+	int r = check_size(size, backing_name(backing), def->page_size, e);
+
+	if (r < 0)
+		return r;
 	m.host = map_aligned(size, def->map_flags);
 	if (m.host == MAP_FAILED) {
 		r = -errno;
@@ -167,37 +197,45 @@ int memory_create(uint64_t size, enum backing backing, bool prefault, struct mem
 	 * --thp was requested explicitly, and RAM in a core dump would be a leak: fail if the host does not support
 	 * either.
 	 */
-	if (backing == BACKING_THP && madvise(m.host, size, MADV_HUGEPAGE) < 0) {
+	if (backing == BACKING_THP && madvise(m.host, size, MADV_HUGEPAGE) < 0)
 		r = err_sys(e, -errno, "this host has no transparent huge pages (madvise)");
-		goto fail;
-	}
-	if (madvise(m.host, size, MADV_DONTDUMP) < 0) {
-		r = err_sys(e, -errno, "cannot keep guest memory out of core dumps (madvise)");
-		goto fail;
-	}
-	if (backing == BACKING_ANON && !prefault)
+	if (r == 0 && backing == BACKING_ANON && !prefault)
 		keep_low_pages_small(m.host, size);
-	if (prefault) {
-		r = populate(m.host, size);
-		if (r < 0) {
-			err_sys(e, r, "cannot prefault %s of guest memory", format_size(size, text));
-			goto fail;
-		}
-	}
-	r = gmem_add(&m.gmem, &(struct gmem_region){.gpa = 0, .size = low, .host = m.host, .fd = -1});
-	if (r == 0 && size > low)
-		r = gmem_add(&m.gmem,
-			&(struct gmem_region){
-				.gpa = BOARD_HOLE_END, .size = size - low, .host = (uint8_t *)m.host + low, .fd = -1});
+	if (r == 0)
+		r = finish(&m, prefault, e);
+	if (r < 0)
+		memory_destroy(&m);
+	else
+		*ret = m;
+	return r;
+}
+
+int memory_map(uint64_t size, bool prefault, int fd, uint64_t file_at, const struct gmem_extent *extent, size_t nr,
+	struct memory *ret, struct err *e)
+{
+	struct memory m = {.size = size};
+	char text[UNITS_TEXT_MAX];
+	int r = check_size(size, "mapped", backings[BACKING_ANON].page_size, e);
+
+	if (r < 0)
+		return r;
+	m.host = map_aligned(size, 0);
+	if (m.host == MAP_FAILED)
+		return err_sys(e, -errno, "cannot map %s of guest memory", format_size(size, text));
+	for (size_t i = 0; i < nr && r == 0; i++)
+		if (mmap((uint8_t *)m.host + extent[i].at, extent[i].size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)(file_at + extent[i].at)) == MAP_FAILED)
+			r = err_sys(e, -errno, "cannot map %s of guest memory", format_size(size, text));
+	if (r == 0)
+		r = finish(&m, prefault, e);
 	if (r < 0) {
-		err_sys(e, r, "cannot lay out guest memory");
-		goto fail;
+		memory_destroy(&m);
+		return r;
 	}
+	for (size_t i = 0; i < m.gmem.nr; i++)
+		gmem_set_file_window(&m.gmem, m.gmem.region[i].gpa, m.gmem.region[i].size);
 	*ret = m;
 	return 0;
-fail:
-	memory_destroy(&m);
-	return r;
 }
 
 void memory_destroy(struct memory *m)

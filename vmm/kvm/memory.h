@@ -42,6 +42,23 @@ int memory_check(uint64_t size, enum backing backing, struct err *e);
  */
 int memory_create(uint64_t size, enum backing backing, bool prefault, struct memory *ret, struct err *e);
 
+/**
+ * memory_map() - map RAM that a file has, privately: the guest's writes are its own, and what it does not touch takes
+ * nothing
+ * @size: bytes, a multiple of 4 KiB
+ * @prefault: make every page the guest's own now
+ * @fd: of a regular file
+ * @file_at: where RAM begins in it, at a page
+ * @extent: @nr, sorted, of whole pages, apart and in RAM: what the file has; the rest is anonymous and reads as zeroes
+ * @ret: as of memory_create()
+ *
+ * The file may be cut short by others: all of @ret is within the file window of its gmem.
+ *
+ * Return: 0 or a negative errno, with a message in @e.
+ */
+int memory_map(uint64_t size, bool prefault, int fd, uint64_t file_at, const struct gmem_extent *extent, size_t nr,
+	struct memory *ret, struct err *e);
+
 /** memory_destroy() - takes NULL and a zeroed struct; no VM may use the memory any more */
 void memory_destroy(struct memory *m);
 

@@ -176,6 +176,104 @@ static void missing_hugepages_name_the_remedy(void **state)
 	assert_non_null(strstr(e.text, "multiple of 2M"));
 }
 
+/* --- Mapped from a file ------------------------------------------------------------------------------------------ */
+
+#define FILE_AT (12 * KIB)
+
+static const struct gmem_extent extents[] = {{2 * MIB, 2 * MIB}, {8 * MIB, 4 * KIB}};
+
+/* A file whose bytes are not zero anywhere. */
+static int make_file(void)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	char page[4 * KIB];
+
+	assert_true(fd >= 0);
+	memset(page, 7, sizeof(page));
+	for (uint64_t at = 0; at < FILE_AT + 32 * MIB; at += sizeof(page))
+		assert_int_equal(pwrite(fd, page, sizeof(page), (off_t)at), sizeof(page));
+	return fd;
+}
+
+static struct memory map(int fd, bool prefault)
+{
+	struct memory m = {0};
+	struct err e = {0};
+
+	if (memory_map(32 * MIB, prefault, fd, FILE_AT, extents, ARRAY_SIZE(extents), &m, &e) < 0)
+		fail_msg("%s", e.text);
+	return m;
+}
+
+static void what_the_file_has_is_mapped_and_the_rest_is_zero(void **state)
+{
+	int fd = make_file();
+	struct memory m = map(fd, false);
+	uint8_t b;
+
+	for (uint64_t at = 0; at < m.size; at += 4 * KIB) {
+		bool in = (at >= 2 * MIB && at < 4 * MIB) || at == 8 * MIB;
+
+		assert_int_equal(gmem_read(&m.gmem, at + 99, &b, 1), 0);
+		assert_int_equal(b, in ? 7 : 0);
+	}
+	assert_true(has_flag(&m, " dd"));
+	assert_int_equal((uintptr_t)m.host % (2 * MIB), 0);
+	memory_destroy(&m);
+	close(fd);
+}
+
+static void writes_stay_in_the_machine(void **state)
+{
+	int fd = make_file();
+	struct memory a = map(fd, false), b = map(fd, true);
+	uint8_t byte = 9;
+
+	assert_int_equal(gmem_write(&a.gmem, 2 * MIB, &byte, 1), 0);
+	assert_int_equal(gmem_read(&b.gmem, 2 * MIB, &byte, 1), 0);
+	assert_int_equal(byte, 7);
+	assert_int_equal(pread(fd, &byte, 1, FILE_AT + 2 * MIB), 1);
+	assert_int_equal(byte, 7);
+	/* What was prefaulted is another one's no longer. */
+	byte = 1;
+	assert_int_equal(pwrite(fd, &byte, 1, FILE_AT + 2 * MIB), 1);
+	assert_int_equal(gmem_read(&b.gmem, 2 * MIB, &byte, 1), 0);
+	assert_int_equal(byte, 7);
+	memory_destroy(&a);
+	memory_destroy(&b);
+	close(fd);
+}
+
+static void a_file_that_is_cut_short_ends_no_process(void **state)
+{
+	int fd = make_file();
+	struct memory m = map(fd, false);
+	uint8_t byte = 5, window = 5;
+
+	assert_int_equal(gmem_install_sigbus(), 0);
+	assert_int_equal(ftruncate(fd, FILE_AT + 3 * MIB), 0);
+	assert_int_equal(gmem_read(&m.gmem, 2 * MIB, &byte, 1), 0);
+	assert_int_equal(byte, 7);
+	assert_int_equal(gmem_read(&m.gmem, 8 * MIB, &byte, 1), -EFAULT);
+	assert_int_equal(gmem_write(&m.gmem, 8 * MIB, &byte, 1), -EFAULT);
+	gmem_window_read(&window, gmem_ptr(&m.gmem, 8 * MIB, 1), 1);
+	assert_int_equal(window, 0);
+	memory_destroy(&m);
+	close(fd);
+}
+
+static void what_cannot_be_mapped_is_refused(void **state)
+{
+	struct memory m = {0};
+	struct err e = {0};
+
+	assert_int_equal(memory_map(32 * MIB, false, -1, 0, extents, 1, &m, &e), -EBADF);
+	assert_non_null(strstr(e.text, "cannot map 32M of guest memory"));
+	assert_int_equal(memory_map(32 * MIB + 1, false, -1, 0, NULL, 0, &m, &e), -EINVAL);
+	assert_int_equal(memory_map(BIT(50), false, -1, 0, NULL, 0, &m, &e), -ENOMEM);
+	assert_null(m.host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +285,10 @@ int main(void)
 		cmocka_unit_test(prefault_takes_every_page),
 		cmocka_unit_test(more_than_the_host_has_is_refused_with_both_numbers),
 		cmocka_unit_test(missing_hugepages_name_the_remedy),
+		cmocka_unit_test(what_the_file_has_is_mapped_and_the_rest_is_zero),
+		cmocka_unit_test(writes_stay_in_the_machine),
+		cmocka_unit_test(a_file_that_is_cut_short_ends_no_process),
+		cmocka_unit_test(what_cannot_be_mapped_is_refused),
 	};
 
 	return run_group(tests);

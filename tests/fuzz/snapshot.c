@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A snapshot that somebody has written by hand. The input is edits of a good file, a number of 32 bits and a byte each;
+ * then its checksums are made right again, or not.
+ *
+ * What must hold: a file is read whole or refused with a line; what was read is within its limits, and can be checked.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "tests/support/fuzz.h"
+#include "vmm/base/le.h"
+#include "vmm/base/x86.h"
+#include "vmm/snapshot/format.h"
+
+#define RAM     (6 * MIB)
+#define VERSION "1.0"
+
+/** struct good - a file as it is written, once for all inputs; @head: of it, what is read at once */
+static struct good {
+	int fd;
+	size_t head;
+	uint8_t *data;
+} good;
+
+static void make_good(void)
+{
+	static uint8_t state[64] = "state";
+	static const struct snapshot_cpuid cpuid[3] = {{.ebx = 0x756e6547}};
+	const struct snapshot_parts parts = {
+		.version = VERSION,
+		.facts = {.mem_bytes = RAM, .cpus = 1, .kernel = "vmlinux"},
+		.cpuid = cpuid,
+		.nr_cpuid = ARRAY_SIZE(cpuid),
+		.settings = "[machine]\n",
+		.state = state,
+		.state_bytes = sizeof(state),
+	};
+	uint8_t *ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct gmem mem = {};
+	struct snapshot_writer *w;
+	struct snapshot s;
+	_Atomic bool stop = false;
+	uint64_t bytes;
+
+	good.fd = memfd_create("snapshot", MFD_CLOEXEC);
+	ram[5] = ram[4 * MIB] = 1;
+	if (good.fd < 0 || gmem_add(&mem, &(struct gmem_region){.size = RAM, .host = ram, .fd = -1}) < 0 ||
+		snapshot_writer_new(RAM, &w) < 0 || snapshot_prepare(w, &parts) < 0 ||
+		snapshot_write(w, &mem, good.fd, &stop, &bytes) < 0 || snapshot_read(good.fd, VERSION, &s, NULL) < 0)
+		abort();
+	good.head = s.ram_at;
+	good.data = malloc(good.head);
+	if (!good.data || pread(good.fd, good.data, good.head, 0) != (ssize_t)good.head)
+		abort();
+	snapshot_destroy(&s);
+	snapshot_writer_free(w);
+	munmap(ram, RAM);
+}
+
+/* As a writer would have made them of what is there. */
+static void right_checksums(uint8_t *head)
+{
+	uint8_t *section = head + SNAPSHOT_FACTS_AT;
+	size_t size = state_size(&snapshot_facts_table) - STATE_TRAILER;
+	struct state_reader r = {.data = section, .size = size + STATE_TRAILER};
+	struct snapshot_facts f;
+	struct snapshot_layout l;
+
+	le32_put(section + size, (uint32_t)crc32(0, section, (uInt)size));
+	if (state_get(&r, &snapshot_facts_table, 0, &f, NULL) < 0)
+		return;
+	l = snapshot_layout(&f);
+	if (l.ram > good.head)
+		return;
+	f.head_crc = (uint32_t)crc32(0, head + l.cpuid, (uInt)(l.sums - l.cpuid));
+	state_put(&(struct state_writer){.data = section, .size = size + STATE_TRAILER}, &snapshot_facts_table, 0, &f);
+}
+
+static void check(const struct snapshot *s)
+{
+	uint64_t end = 0;
+	char vendor[13];
+
+	assert(s->facts.mem_bytes <= RAM + PAGE_4K && s->facts.nr_cpuid <= SNAPSHOT_CPUID_MAX);
+	assert(strlen(s->settings) == s->facts.settings_bytes);
+	for (uint32_t i = 0; i < s->facts.nr_extents; i++) {
+		assert(s->extent[i].at >= end && s->extent[i].size);
+		end = s->extent[i].at + s->extent[i].size;
+	}
+	assert(end <= s->facts.mem_bytes);
+	assert(strlen(s->facts.kernel) < sizeof(s->facts.kernel));
+	snapshot_vendor(s, vendor);
+	snapshot_check_ram(s, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct snapshot s = SNAPSHOT_NONE;
+	struct err e = {};
+	uint8_t *head;
+
+	if (!good.data)
+		make_good();
+	head = malloc(good.head);
+	if (!head)
+		abort();
+	memcpy(head, good.data, good.head);
+	for (size_t at = 1; at + 5 <= size; at += 5)
+		head[le32_get(data + at) % good.head] = data[at + 4];
+	if (size && data[0] & 1)
+		right_checksums(head);
+	if (pwrite(good.fd, head, good.head, 0) != (ssize_t)good.head)
+		abort();
+	if (snapshot_read(good.fd, size && data[0] & 2 ? NULL : VERSION, &s, &e) == 0)
+		check(&s);
+	else
+		assert(e.text[0] && !strchr(e.text, '\n'));
+	snapshot_destroy(&s);
+	free(head);
+	return 0;
+}
