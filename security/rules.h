@@ -18,7 +18,7 @@
 #define SANDBOX_ROLES(X)                                                                                               \
 	X(LOOP, "loop", "the control loop: signals, timers, console, and the report at the end")                       \
 	X(DISK, "disk", "the loop of a disk")                                                                          \
-	X(MISC, "misc", "the loop of network, socket device and balloon")                                              \
+	X(VIRTIO, "virtio", "the loop of network, socket device and balloon")                                          \
 	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")                                                \
 	X(GDB, "gdb", "serves a debugger: registers and memory of a guest that is held")                               \
 	X(STATE, "state", "writes cores of the guest, and sleeps until one is asked for")                              \

@@ -16,8 +16,8 @@ NOT_TRIED = {'axis', 'bench-script', 'kernel-names', 'lab-qemu', 'matrix', 'muta
 # The suites of the lab that boot what a room is about; --through lab.
 LAB = {
     'boot': ('kernels', 'kexec'), 'cmd': ('outcomes', 'console'), 'devices': ('machine', 'legacy'),
-    'devices/virtio': ('virtio-blk', 'virtio-net', 'virtio-misc', 'durable'), 'security': ('sandbox', 'calls'),
-    'vmm/base': ('machine', 'virtio-misc'), 'vmm/kvm': ('unit-kvm', 'machine'), 'vmm/machine': ('machine', 'outcomes', 'flat'),
+    'devices/virtio': ('virtio-blk', 'virtio-net', 'virtio-small', 'durable'), 'security': ('sandbox', 'calls'),
+    'vmm/base': ('machine', 'virtio-small'), 'vmm/kvm': ('unit-kvm', 'machine'), 'vmm/machine': ('machine', 'outcomes', 'flat'),
     'vmm/host': ('virtio-net', 'console', 'report'),
 }
 

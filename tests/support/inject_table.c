@@ -28,14 +28,14 @@
 /* Roles */
 #define LOOP     INJECT_ROLE(SANDBOX_LOOP)
 #define DISK     INJECT_ROLE(SANDBOX_DISK)
-#define MISC     INJECT_ROLE(SANDBOX_MISC)
+#define VIRTIO   INJECT_ROLE(SANDBOX_VIRTIO)
 #define VCPU     INJECT_ROLE(SANDBOX_VCPU)
 #define BROKER   INJECT_ROLE(SANDBOX_BROKER)
 #define REPORTER INJECT_ROLE(SANDBOX_REPORT)
 #define DEBUGGER INJECT_ROLE(SANDBOX_GDB)
 #define WRITER   INJECT_ROLE(SANDBOX_STATE)
 #define NOBODY   0
-#define THREADS  (LOOP | DISK | MISC | VCPU | DEBUGGER | WRITER)
+#define THREADS  (LOOP | DISK | VIRTIO | VCPU | DEBUGGER | WRITER)
 #define EVERY    THREADS
 
 /* Devices */
@@ -184,8 +184,8 @@ const struct inject_row inject_rows[] = {
 	CAN(LOOP, ANY, munmap, "ok", "the process's own memory", N(0), N(4096)),
 	CAN(DISK | VCPU | DEBUGGER | WRITER, ANY, madvise, "ENOMEM", "the process's own memory",
 		N(0x10000), N(4096), N(MADV_DONTNEED)),
-	CAN(MISC, ANY, madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_DONTNEED)),
-	CAN(MISC, ON(BALLOON), madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_REMOVE)),
+	CAN(VIRTIO, ANY, madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_DONTNEED)),
+	CAN(VIRTIO, ON(BALLOON), madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_REMOVE)),
 	NEVER(madvise, CODE, N(4096), N(MADV_HWPOISON)),
 	NEVER(madvise, CODE, N(4096), N(MADV_DODUMP)),
 	NEVER(madvise, CODE, N(4096), N(MADV_MERGEABLE)),
@@ -306,8 +306,8 @@ const struct inject_row inject_rows[] = {
 	CAN(LOOP, ANY, pread64, "ok", "what it was given", FD("/kernel"), ROOM(64), N(64), N(0)),
 	CAN(LOOP, ANY, pread64, "ok", "what it was given", FD("/disk.img"), ROOM(64), N(64), N(0)),
 	CAN(LOOP, ANY, pread64, "EBADF", "open for writing", LOG, ROOM(64), N(64), N(0)),
-	CAN(LOOP | DISK | MISC | DEBUGGER | WRITER, ANY, read, "EBADF", "open for writing", LOG, ROOM(64), N(64)),
-	CAN(LOOP | DISK | MISC | DEBUGGER | WRITER, ANY, read, "ok", "what it was given",
+	CAN(LOOP | DISK | VIRTIO | DEBUGGER | WRITER, ANY, read, "EBADF", "open for writing", LOG, ROOM(64), N(64)),
+	CAN(LOOP | DISK | VIRTIO | DEBUGGER | WRITER, ANY, read, "ok", "what it was given",
 		FD("/disk.img"), ROOM(64), N(64)),
 	CAN(LOOP, ON(FILES), fcntl, "ok", "reads flags", LOG, N(F_GETFL)),
 	CAN(LOOP, ON(FILES), fcntl, "ok|ok flags:stdin|EBADF", "O_NONBLOCK of a stream that is no file",
@@ -322,17 +322,17 @@ const struct inject_row inject_rows[] = {
 	NEVER(fcntl, FD("/disk.img"), N(F_SETLEASE), N(F_WRLCK)),
 	NEVER(fcntl, FD("/disk.img"), N(F_NOTIFY), N(1)),
 	CAN(LOOP | DEBUGGER | WRITER, ANY, close, "EBADF", "what the process has open, and no other", N(9999)),
-	CAN(MISC, ON(VSOCK), close, "EBADF", "what the process has open, and no other", N(9999)),
+	CAN(VIRTIO, ON(VSOCK), close, "EBADF", "what the process has open, and no other", N(9999)),
 	NEVER(close_range, N(0), N(9999), N(0)),
 	CAN(LOOP, ANY, epoll_wait, "ok", "asks", FD("[eventpoll]"), ROOM(64), N(1), N(0)),
-	CAN(DISK | MISC | DEBUGGER | WRITER, ANY, epoll_wait, "ok", "asks", FD("[eventpoll]"), ROOM(64), N(1), N(0)),
+	CAN(DISK | VIRTIO | DEBUGGER | WRITER, ANY, epoll_wait, "ok", "asks", FD("[eventpoll]"), ROOM(64), N(1), N(0)),
 	CAN(LOOP | DEBUGGER, ANY, epoll_ctl, "EPERM", "a file is never waited for",
 		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
-	CAN(MISC, ON(TAP) | ON(PASST) | ON(VSOCK), epoll_ctl, "EPERM", "a file is never waited for",
+	CAN(VIRTIO, ON(TAP) | ON(PASST) | ON(VSOCK), epoll_ctl, "EPERM", "a file is never waited for",
 		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
 	CAN(LOOP, ANY, ppoll, "ok", "asks", N(0), N(0), ROOM(16), N(0), N(0)),
-	CAN(LOOP | MISC, ANY, timerfd_settime, "ok", "a timer of its own", FD("[timerfd]"), N(0), ROOM(32), N(0)),
-	CAN(LOOP | MISC, ANY, timerfd_settime, "EINVAL", "no timer", LOG, N(0), ROOM(32), N(0)),
+	CAN(LOOP | VIRTIO, ANY, timerfd_settime, "ok", "a timer of its own", FD("[timerfd]"), N(0), ROOM(32), N(0)),
+	CAN(LOOP | VIRTIO, ANY, timerfd_settime, "EINVAL", "no timer", LOG, N(0), ROOM(32), N(0)),
 	NEVER(timerfd_create, N(1), N(0)),
 	NEVER(eventfd2, N(0), N(0)),
 	NEVER(pipe2, ROOM(8), N(0)),
@@ -368,7 +368,7 @@ const struct inject_row inject_rows[] = {
 		LOG, BYTES("x"), N(1), N(MSG_DONTWAIT | MSG_NOSIGNAL), N(0), N(0)),
 	CAN(DEBUGGER, ANY, sendto, "ENOTSOCK", "a file is no socket",
 		LOG, BYTES("x"), N(1), N(MSG_DONTWAIT | MSG_NOSIGNAL), N(0), N(0)),
-	CAN(MISC, ON(VSOCK), sendto, "ENOTSOCK", "a file is no socket",
+	CAN(VIRTIO, ON(VSOCK), sendto, "ENOTSOCK", "a file is no socket",
 		LOG, BYTES("x"), N(1), N(MSG_DONTWAIT | MSG_NOSIGNAL), N(0), N(0)),
 	NEVER(sendto, LOG, BYTES("x"), N(1), N(0), N(0), N(0)),
 	NEVER(sendto, LOG, BYTES("x"), N(1), N(MSG_DONTWAIT | MSG_NOSIGNAL), UNIX("other/dgram.sock"), N(UN)),
@@ -376,20 +376,20 @@ const struct inject_row inject_rows[] = {
 		LOG, ROOM(16), N(1), N(MSG_DONTWAIT), N(0), N(0)),
 	CAN(LOOP, ON(STREAM), recvfrom, "ENOTSOCK", "a file is no socket",
 		LOG, ROOM(16), N(1), N(MSG_DONTWAIT), N(0), N(0)),
-	CAN(MISC, ON(VSOCK), recvmsg, "ENOTSOCK", "a file is no socket", LOG, ROOM(56), N(MSG_DONTWAIT)),
+	CAN(VIRTIO, ON(VSOCK), recvmsg, "ENOTSOCK", "a file is no socket", LOG, ROOM(56), N(MSG_DONTWAIT)),
 	CAN(LOOP, ON(SOCKET), accept4, "ENOTSOCK", "a file is no socket",
 		LOG, N(0), N(0), N(SOCK_CLOEXEC | SOCK_NONBLOCK)),
 	CAN(DEBUGGER, ANY, accept4, "ENOTSOCK", "a file is no socket",
 		LOG, N(0), N(0), N(SOCK_CLOEXEC | SOCK_NONBLOCK)),
-	CAN(MISC, ON(VSOCK), accept4, "ENOTSOCK", "a file is no socket",
+	CAN(VIRTIO, ON(VSOCK), accept4, "ENOTSOCK", "a file is no socket",
 		LOG, N(0), N(0), N(SOCK_CLOEXEC | SOCK_NONBLOCK)),
 	NEVER(accept4, LOG, N(0), N(0), N(0)),
-	CAN(MISC, ON(VSOCK), shutdown, "ENOTSOCK", "a file is no socket", LOG, N(SHUT_WR)),
+	CAN(VIRTIO, ON(VSOCK), shutdown, "ENOTSOCK", "a file is no socket", LOG, N(SHUT_WR)),
 	NEVER(shutdown, LOG, N(SHUT_RDWR)),
-	CAN(MISC, ON(TAP) | ON(VSOCK), readv, "EBADF", "open for writing", LOG, IOV_ROOM(16), N(1)),
-	CAN(MISC, ON(TAP) | ON(PASST), writev, "ok appended:log", "a false line in the log, behind what is there",
+	CAN(VIRTIO, ON(TAP) | ON(VSOCK), readv, "EBADF", "open for writing", LOG, IOV_ROOM(16), N(1)),
+	CAN(VIRTIO, ON(TAP) | ON(PASST), writev, "ok appended:log", "a false line in the log, behind what is there",
 		LOG, IOV("x"), N(1)),
-	CAN(MISC, ON(TAP) | ON(PASST), writev, "EBADF", "open for reading", FD("/kernel"), IOV("x"), N(1)),
+	CAN(VIRTIO, ON(TAP) | ON(PASST), writev, "EBADF", "open for reading", FD("/kernel"), IOV("x"), N(1)),
 
 	/* Other processes and threads */
 	CAN(LOOP, ANY, tgkill, "ok", "kicks a vCPU", SELF, THREAD, N(KICK_SIGNAL)),
@@ -422,8 +422,8 @@ const struct inject_row inject_rows[] = {
 	NEVER(sched_setscheduler, VICTIM, N(SCHED_BATCH), ROOM(4)),
 	NEVER(sched_setscheduler, N(0), N(SCHED_FIFO), ROOM(4)),
 	NEVER(sched_setscheduler, N(0), N(SCHED_IDLE), ROOM(4)),
-	CAN(MISC, ON(TAP) | ON(PASST), sched_setscheduler, "ok", "its own thread", N(0), N(SCHED_BATCH), ROOM(4)),
-	CAN(MISC, ON(TAP) | ON(PASST), sched_setscheduler, "ok", "its own thread", N(0), N(SCHED_OTHER), ROOM(4)),
+	CAN(VIRTIO, ON(TAP) | ON(PASST), sched_setscheduler, "ok", "its own thread", N(0), N(SCHED_BATCH), ROOM(4)),
+	CAN(VIRTIO, ON(TAP) | ON(PASST), sched_setscheduler, "ok", "its own thread", N(0), N(SCHED_OTHER), ROOM(4)),
 	NEVER(ioprio_set, N(1), VICTIM, N(0)),
 	NEVER(migrate_pages, VICTIM, N(1), ROOM(8), ROOM(8)),
 
@@ -490,14 +490,14 @@ const struct inject_row inject_rows[] = {
 	CAN(LOOP, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TCGETS), ROOM(60)),
 	CAN(LOOP, ON(PTY), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TIOCGPTPEER), N(0)),
 	CAN(LOOP, ON(PTY), ioctl, "ok", "how much there is to read", LOG, N(FIONREAD), ROOM(4)),
-	CAN(MISC, ON(TAP), ioctl, "ENOTTY", "a file is no network interface", LOG, N(TUNSETOFFLOAD), N(0)),
+	CAN(VIRTIO, ON(TAP), ioctl, "ENOTTY", "a file is no network interface", LOG, N(TUNSETOFFLOAD), N(0)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_VM), N(0)), /* /dev/kvm is closed */
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_VCPU), N(7)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_SET_USER_MEMORY_REGION), ROOM(32)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_DEVICE), ROOM(16)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_IOEVENTFD), ROOM(64)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_IRQFD), ROOM(32)),
-	DENIED(LOOP | DISK | MISC | VCPU | WRITER | BROKER | REPORTER, ioctl, FD("kvm-vcpu:0"), N(KVM_SET_REGS),
+	DENIED(LOOP | DISK | VIRTIO | VCPU | WRITER | BROKER | REPORTER, ioctl, FD("kvm-vcpu:0"), N(KVM_SET_REGS),
 		ROOM(144)),
 	NEVER(ioctl, STDIN, N(TIOCSTI), BYTES("x")),
 	NEVER(ioctl, STDIN, N(TIOCLINUX), BYTES("\3")),
@@ -544,13 +544,13 @@ const struct inject_row inject_rows[] = {
 	DENIED(BROKER, sendmsg, N(0), ROOM(56), N(MSG_DONTWAIT)),
 
 	/* The end */
-	CAN(DISK | MISC | VCPU | DEBUGGER | WRITER, ANY, rt_sigprocmask, "ok", "its own signals",
+	CAN(DISK | VIRTIO | VCPU | DEBUGGER | WRITER, ANY, rt_sigprocmask, "ok", "its own signals",
 		N(0), N(0), N(0), N(8)),
 	ENDS(EVERY, ANY, exit_group, "ended|ended gone:sock/vsock|ended gone:sock/console|ended gone:sock/gdb",
 		"the machine ends, and the broker with it", N(1)),
 	ENDS(REPORTER, ANY, exit_group, "ended", "there is no report", N(1)),
 	ENDS(BROKER, ANY, exit_group, "ended", "the guest's connections are refused; the path stays", N(1)),
-	ENDS(DISK | MISC | VCPU | DEBUGGER | WRITER, ANY, exit, "ended", "the thread ends, and its device with it",
+	ENDS(DISK | VIRTIO | VCPU | DEBUGGER | WRITER, ANY, exit, "ended", "the thread ends, and its device with it",
 		N(0)),
 	ENDS(EVERY, ANY, rt_sigreturn,
 		"ok|ok raised:SEGV|ended|ok raised:SEGV gone:sock/vsock|ok raised:SEGV gone:sock/console|"

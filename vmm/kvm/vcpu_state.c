@@ -225,7 +225,7 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
 static int set_platform_msrs(struct vcpu *v, struct err *e)
 {
 	/* KVM sets bits in it: BTS and PEBS are unavailable. */
-	struct vcpu_msr misc = {.index = MSR_MISC_ENABLE};
+	struct vcpu_msr enable = {.index = MSR_MISC_ENABLE};
 	struct vcpu_msr m[] = {
 		/* Linux does not use fast string copies on Intel if firmware left this disabled. */
 		{.index = MSR_MISC_ENABLE, .value = MISC_ENABLE_FAST_STRING},
@@ -235,12 +235,12 @@ static int set_platform_msrs(struct vcpu *v, struct err *e)
 		{.index = MSR_HWCR, .value = HWCR_TSC_FREQ_SEL},
 	};
 	const unsigned required = ARRAY_SIZE(m) - 1; /* the last one is for a message only */
-	int r = vcpu_get_msrs(v, &misc, 1, e);
+	int r = vcpu_get_msrs(v, &enable, 1, e);
 
 	if (r < 0)
 		return r;
-	if (!misc.refused)
-		m[0].value |= misc.value;
+	if (!enable.refused)
+		m[0].value |= enable.value;
 	r = vcpu_set_msrs(v, m, required + v->kvm->hwcr, e);
 	for (unsigned i = 0; r == 0 && i < required; i++)
 		if (m[i].refused)

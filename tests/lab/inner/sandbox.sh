@@ -56,7 +56,7 @@ truncate -s 8M "$TEST_TMP/disk"
 meanwhile look
 hold --cpus 2 --grace 0s --disk "path=$TEST_TMP/disk" --vsock "cid=3,path=$TEST_TMP/vsock" --balloon --log-level trace
 beside
-check "every thread: no new privileges, no capability, a filter" threads_are vmm vcpu0 vcpu1 disk0.0 misc
+check "every thread: no new privileges, no capability, a filter" threads_are vmm vcpu0 vcpu1 disk0.0 virtio
 check "no core, few files" all_of seen_has '^limit core 0' -- seen_has '^limit open [0-9]{2,3}$'
 check "files of a bounded size, memory too: RAM and 256 MiB more, about" all_of seen_has '^limit file [0-9]{10,12}$' -- \
 	seen_has '^limit data [45][0-9]{8}$'
@@ -159,7 +159,7 @@ check "--sandbox off says so" err_has '^vmm: warning: --sandbox off: '
 storm_host
 # Processes of ours, and KVM's workers, one of which is the lab's own: its name ends in its maker's number.
 ours() {
-	grep -hE '^(vmm|vcpu|disk|misc|passt|kvm-nx)' /proc/[0-9]*/comm 2>/dev/null | sort
+	grep -hE '^(vmm|vcpu|disk|virtio|passt|kvm-nx)' /proc/[0-9]*/comm 2>/dev/null | sort
 }
 kill_it() {
 	local pid

@@ -374,7 +374,7 @@ static void no_guest_without_a_filter(void **state)
 		{SANDBOX_VCPU, "cannot install a filter of system calls: Permission denied"},
 		{SANDBOX_LOOP, "cannot install a filter of system calls: Permission denied"},
 		{SANDBOX_DISK, "cannot start the threads of disk 0: Permission denied"},
-		{SANDBOX_MISC, "cannot start the thread of network, sockets and balloon: Permission denied"},
+		{SANDBOX_VIRTIO, "cannot start the thread of network, sockets and balloon: Permission denied"},
 		{SANDBOX_STATE, "cannot start the thread that writes cores: Permission denied"},
 		{SANDBOX_GDB, "cannot start the thread of --gdb: Permission denied"},
 	};

@@ -160,7 +160,7 @@ static void down(struct bench *b)
 	vqd_detach(&b->d);
 	assert_true(virtio_devices_destroy(b->s));
 	/* /proc shows a thread for a moment after it was joined. */
-	for (unsigned i = 0; threads("misc") + threads("disk0.0"); i++) {
+	for (unsigned i = 0; threads("virtio") + threads("disk0.0"); i++) {
 		assert_true(i < WAIT_MS);
 		sleep_ms(1);
 	}
@@ -279,7 +279,7 @@ static void drive_vsock(struct bench *b)
 {
 	vqd_attach(&b->d, device_of(b, VIRTIO_ID_VSOCK));
 	start(b);
-	assert_int_equal(threads("misc"), 1);
+	assert_int_equal(threads("virtio"), 1);
 	assert_true(vqd_start(&b->d, VIRTIO_F_EVENT_IDX));
 }
 
@@ -289,7 +289,7 @@ static void no_thread_without_need(void **state)
 
 	up(&b, false, false);
 	start(&b);
-	assert_int_equal(threads("misc"), 0);
+	assert_int_equal(threads("virtio"), 0);
 	down(&b);
 }
 
@@ -537,7 +537,7 @@ static void balloon_on(int fd)
 	b.config.mem_bytes = 2 * MIB + BIG_SIZE;
 	vqd_attach(&b.d, device_of(&b, VIRTIO_ID_BALLOON));
 	start(&b);
-	assert_int_equal(threads("misc"), 1);
+	assert_int_equal(threads("virtio"), 1);
 	assert_true(vqd_start(&b.d, VIRTIO_F_EVENT_IDX));
 	assert_int_equal(resident(&b), BIG_SIZE / 4096);
 	buf = (struct vqd_buf){vqd_alloc(&b.d, BIG_SIZE / 4096 * 4, 4), BIG_SIZE / 4096 * 4, false};

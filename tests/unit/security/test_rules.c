@@ -369,8 +369,8 @@ static void arguments_are_looked_at(void **state)
 		{SANDBOX_LOOP, SYS_fcntl, {0, F_SETOWN}},
 		{SANDBOX_LOOP, SYS_tgkill, {1, 1, KICK_SIGNAL}},
 		{SANDBOX_LOOP, SYS_tgkill, {SANDBOX_OWN_PID, 1, KICK_SIGNAL}},
-		{SANDBOX_MISC, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},
-		{SANDBOX_MISC, SYS_futex, {0, 9 /* FUTEX_WAIT_BITSET */}},
+		{SANDBOX_VIRTIO, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},
+		{SANDBOX_VIRTIO, SYS_futex, {0, 9 /* FUTEX_WAIT_BITSET */}},
 	};
 
 	if (EXTRA)
@@ -497,7 +497,7 @@ static void few_calls(void **state)
 	static const unsigned marks[SANDBOX_ROLE_COUNT] = {
 		[SANDBOX_LOOP] = 22,
 		[SANDBOX_DISK] = 16,
-		[SANDBOX_MISC] = 22,
+		[SANDBOX_VIRTIO] = 22,
 		[SANDBOX_VCPU] = 10,
 		[SANDBOX_GDB] = 16,
 		[SANDBOX_STATE] = 20,

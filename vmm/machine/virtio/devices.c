@@ -71,7 +71,7 @@ static int init_worker(struct virtio_devices *s, struct err *e)
 	int r = 0;
 
 	for_each_virtio_kind(kind) if (kind->thread == VIRTIO_SHARED && units_of(s, kind)->nr && !s->worker.loop &&
-		r == 0) r = worker_init(&s->worker, "misc", SANDBOX_MISC);
+		r == 0) r = worker_init(&s->worker, "virtio", SANDBOX_VIRTIO);
 	return r < 0 ? err_sys(e, r, "cannot set up the thread of network, sockets and balloon") : 0;
 }
 

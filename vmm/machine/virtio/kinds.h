@@ -35,7 +35,7 @@ struct virtio_devices;
 /**
  * enum virtio_thread - the thread that serves a kind's queues
  * @VIRTIO_LOOP: the control loop, with its system call filter
- * @VIRTIO_SHARED: one thread shared by all such devices, in role SANDBOX_MISC
+ * @VIRTIO_SHARED: one thread shared by all such devices, in role SANDBOX_VIRTIO
  * @VIRTIO_OWN: threads of the device, which may block
  */
 enum virtio_thread { VIRTIO_LOOP, VIRTIO_SHARED, VIRTIO_OWN };

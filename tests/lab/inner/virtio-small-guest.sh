@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs in the guest of virtio-misc: what lab=WORD on the kernel's command line asks for.
+# Runs in the guest of virtio-small: what lab=WORD on the kernel's command line asks for.
 #
 # shellcheck disable=SC2154 # the kernel hands what it does not know itself to init's environment
 
