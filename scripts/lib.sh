@@ -135,10 +135,12 @@ other_suite() {
 		printf 'deb %s%s %s main\n' "$([ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
 			echo '[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ')" "$mirror" "$suite"
 	done >"$dir/sources.list"
+	# Nothing is installed there. A file of ours and not /dev/null: apt locks beside it, which no user may do in /dev.
+	: >"$dir/status"
 	# A mirror that stands still is signed all the same.
 	cat >"$dir/apt.conf" <<-END
 		Dir::State::Lists "$dir/lists";
-		Dir::State::status "/dev/null";
+		Dir::State::status "$dir/status";
 		Dir::Cache "$dir/cache";
 		Dir::Etc::SourceList "$dir/sources.list";
 		Dir::Etc::SourceParts "/dev/null";
