@@ -10,7 +10,7 @@
 #include "vmm/base/fdpath.h"
 #include "vmm/check/facts.h"
 #include "vmm/console/console.h"
-#include "vmm/kvm/exitlog.h"
+#include "vmm/kvm/exit_trace.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/kinds.h"
 #include "vmm/program/flat.h"
@@ -62,7 +62,7 @@ static uint64_t largest_file(const struct config *c)
 	if (c->report)
 		largest = MAX(largest, 16 * MIB);
 	if (c->trace)
-		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXITLOG_MAX);
+		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXIT_TRACE_MAX);
 	if (c->core)
 		largest = MAX(largest, machine_core_largest(c));
 	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {

@@ -303,7 +303,7 @@ static int build_counters(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++) {
 		if (m->config->report)
 			kvm_stats_open(&m->kvm, m->vm.vcpu[i].fd, &m->cpu[i].stats);
-		if (m->config->trace && exitlog_new(i, &m->cpu[i].exits) < 0)
+		if (m->config->trace && exit_trace_new(i, &m->cpu[i].exit_trace) < 0)
 			return err_sys(e, -ENOMEM, "--trace: no memory for the exits of CPU %u", i);
 	}
 	return 0;
@@ -461,7 +461,7 @@ void machine_destroy(struct machine *m)
 	if (m->image.initrd_fd >= 0)
 		close(m->image.initrd_fd);
 	for (unsigned i = 0; m->cpu && i < m->config->cpus; i++) {
-		exitlog_free(m->cpu[i].exits);
+		exit_trace_free(m->cpu[i].exit_trace);
 		kvm_stats_close(&m->cpu[i].stats);
 	}
 	kvm_stats_close(&m->counts.vm);

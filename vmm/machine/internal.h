@@ -14,7 +14,7 @@
 #include "vmm/console/console.h"
 #include "vmm/console/split.h"
 #include "vmm/debug/gdb/stub.h"
-#include "vmm/kvm/exitlog.h"
+#include "vmm/kvm/exit_trace.h"
 #include "vmm/kvm/stats.h"
 #include "vmm/kvm/holding.h"
 #include "vmm/kvm/vcpu_thread.h"
@@ -30,7 +30,7 @@ enum cpu_probe { CPU_NOT_PROBED, CPU_PROBING, CPU_ALIVE, CPU_DEAD };
 
 /**
  * struct cpu - a CPU of the machine and its thread
- * @exits: log of exits, or NULL
+ * @exit_trace: its exits, with --trace; else NULL
  * @stats: KVM's counters, empty without --report
  * @cpu_ns: CPU time of the thread at the last tick
  * @probe: enum cpu_probe; set to PROBING by the tick, then to the result by the thread
@@ -38,7 +38,7 @@ enum cpu_probe { CPU_NOT_PROBED, CPU_PROBING, CPU_ALIVE, CPU_DEAD };
 struct cpu {
 	struct machine *m;
 	struct vcpu_thread thread;
-	struct exitlog *exits;
+	struct exit_trace *exit_trace;
 	struct kvm_stats stats;
 	uint64_t cpu_ns;
 	_Atomic int probe;

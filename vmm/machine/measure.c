@@ -57,13 +57,13 @@ static void measure_cpus(struct machine *m, struct measures *ret)
 	if (!m->cpu)
 		return;
 	ret->exits = calloc(m->vm.nr_vcpus, sizeof(*ret->exits));
-	ret->exitlog = calloc(m->vm.nr_vcpus, sizeof(*ret->exitlog));
-	if (!ret->exits || !ret->exitlog)
+	ret->exit_trace = calloc(m->vm.nr_vcpus, sizeof(*ret->exit_trace));
+	if (!ret->exits || !ret->exit_trace)
 		return;
 	ret->cpus = m->vm.nr_vcpus;
 	for (unsigned i = 0; i < ret->cpus; i++) {
 		memcpy(ret->exits[i], m->vm.vcpu[i].exits, sizeof(ret->exits[i]));
-		ret->exitlog[i] = TAKE_PTR(m->cpu[i].exits);
+		ret->exit_trace[i] = TAKE_PTR(m->cpu[i].exit_trace);
 	}
 }
 
@@ -115,8 +115,8 @@ void machine_measure(struct machine *m, const struct host_facts *files, struct m
 void measures_destroy(struct measures *m)
 {
 	for (unsigned i = 0; i < m->cpus; i++)
-		exitlog_free(m->exitlog[i]);
-	free(m->exitlog);
+		exit_trace_free(m->exit_trace[i]);
+	free(m->exit_trace);
 	free(m->exits);
 	free(m->core);
 	free(m->vm.counter);

@@ -53,7 +53,7 @@ struct measure_device {
  * @failure: message about a failure of the host, or empty
  * @panic_line: the kernel's panic message, escaped, or empty
  * @core: path of the last core, owned, or NULL
- * @exitlog: one per CPU, owned; NULL without --trace
+ * @exit_trace: one per CPU, owned; NULL without --trace
  */
 struct measures {
 	int kvm_api;
@@ -72,7 +72,7 @@ struct measures {
 	uint64_t marks_lost;
 	char failure[ERR_TEXT_MAX];
 	char panic_line[PANIC_TEXT_LINE_MAX * 4 + 1];
-	struct exitlog **exitlog;
+	struct exit_trace **exit_trace;
 };
 
 /** measures_destroy() - takes a zeroed struct */

@@ -230,7 +230,7 @@ static int logged_step(struct cpu *c, struct vcpu_exit *x)
 	int r = vcpu_step(c->thread.vcpu, x);
 
 	if (r == 0)
-		exitlog_add(c->exits, enter, trace_now_ns(), x);
+		exit_trace_add(c->exit_trace, enter, trace_now_ns(), x);
 	return r;
 }
 
@@ -240,13 +240,13 @@ static void run_cpu(struct vcpu_thread *t)
 	struct machine *m = c->m;
 	struct crew *crew = &m->crew;
 
-	if (c->exits)
-		c->exits->tid = t->tid;
+	if (c->exit_trace)
+		c->exit_trace->tid = t->tid;
 	if (c->thread.vcpu->id == 0)
 		trace_first_run(m->trace, c->thread.vcpu->id, m->counts.startup_ioctl_ns);
 	while (!crew_stopping(crew)) {
 		struct vcpu_exit x;
-		int r = unlikely(c->exits) ? logged_step(c, &x) : vcpu_step(c->thread.vcpu, &x);
+		int r = unlikely(c->exit_trace) ? logged_step(c, &x) : vcpu_step(c->thread.vcpu, &x);
 
 		if (unlikely(r < 0)) {
 			fail(m, DETECTOR_VMM, "KVM_RUN of CPU %u: %s%s", c->thread.vcpu->id, strerror(-r),

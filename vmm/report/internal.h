@@ -6,7 +6,7 @@
 #define VMM_REPORT_INTERNAL_H
 
 #include "vmm/host/outfile.h"
-#include "vmm/kvm/exitlog.h"
+#include "vmm/kvm/exit_trace.h"
 #include "vmm/machine/measure.h"
 #include "vmm/report/phases.h"
 #include "vmm/report/recorder.h"

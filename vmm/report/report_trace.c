@@ -109,7 +109,7 @@ static void put_task_names(const struct report *r, struct json *j)
 }
 
 static void put_exit(
-	const struct exitlog *l, const struct exitlog_entry *e, uint64_t end_ns, uint64_t zero_ns, struct json *j)
+	const struct exit_trace *l, const struct exit_trace_entry *e, uint64_t end_ns, uint64_t zero_ns, struct json *j)
 {
 	char name[64];
 
@@ -127,7 +127,7 @@ static void put_exits(const struct report *r, struct json *j)
 	uint64_t zero = trace_zero_ns(r->trace);
 
 	for (unsigned i = 0; i < r->measures.cpus; i++) {
-		const struct exitlog *l = r->measures.exitlog[i];
+		const struct exit_trace *l = r->measures.exit_trace[i];
 		char name[32];
 
 		if (!l)
@@ -145,7 +145,7 @@ static uint64_t exits_lost(const struct report *r)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < r->measures.cpus; i++)
-		n += r->measures.exitlog[i] ? r->measures.exitlog[i]->lost : 0;
+		n += r->measures.exit_trace[i] ? r->measures.exit_trace[i]->lost : 0;
 	return n;
 }
 

@@ -46,7 +46,7 @@ static void check(const struct json_doc *d, const struct json_node *n, int pid, 
 			took ? took->number : -1);
 }
 
-static void fill(struct report *r, struct exitlog *log)
+static void fill(struct report *r, struct exit_trace *log)
 {
 	add(r, TRACE_EV_start, 0, "", 0, 0);
 	add(r, TRACE_EV_config_ready, 3000, "", 0, 0);
@@ -58,9 +58,9 @@ static void fill(struct report *r, struct exitlog *log)
 	add(r, TRACE_EV_mark, 9500, "shell", 0, 0);
 	recorder_sort(&r->recorder);
 	phases_of(&r->recorder, &r->phases);
-	log->entry[0] = (struct exitlog_entry){
+	log->entry[0] = (struct exit_trace_entry){
 		.enter_ns = ZERO_NS + 7000, .leave_ns = ZERO_NS + 7500, .what = VCPU_PIO, .write = true, .addr = 0x3f8};
-	log->entry[1] = (struct exitlog_entry){
+	log->entry[1] = (struct exit_trace_entry){
 		.enter_ns = ZERO_NS + 8500, .leave_ns = ZERO_NS + 8750, .what = VCPU_MMIO, .addr = 0xd0000000};
 	log->nr = 2;
 	log->lost = 3;
@@ -69,15 +69,16 @@ static void fill(struct report *r, struct exitlog *log)
 static void where_each_event_is(void **state)
 {
 	static struct report r;
-	struct exitlog_entry entry[2];
-	struct exitlog log = {.tid = VCPU, .cpu = 1, .entry = entry}, *logs[] = {&log};
+	struct exit_trace_entry entry[2];
+	struct exit_trace log = {.tid = VCPU, .cpu = 1, .entry = entry}, *logs[] = {&log};
 	const struct report_info info = {.version = "1.2.3"};
 	struct json_doc d;
 	size_t size;
 	char *text;
 	FILE *out = open_memstream(&text, &size);
 
-	r = (struct report){.info = &info, .main_tid = MAIN, .measures = {.cpus = 1, .exitlog = logs, .marks_lost = 2}};
+	r = (struct report){
+		.info = &info, .main_tid = MAIN, .measures = {.cpus = 1, .exit_trace = logs, .marks_lost = 2}};
 	assert_int_equal(trace_new(ZERO_NS, &r.trace), 0);
 	assert_int_equal(recorder_init(&r.recorder), 0);
 	fill(&r, &log);

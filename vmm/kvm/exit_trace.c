@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/kvm/exitlog.h"
+#include "vmm/kvm/exit_trace.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
-#define BYTES (EXITLOG_MAX * sizeof(struct exitlog_entry))
+#define BYTES (EXIT_TRACE_MAX * sizeof(struct exit_trace_entry))
 
-int exitlog_new(unsigned cpu, struct exitlog **ret)
+int exit_trace_new(unsigned cpu, struct exit_trace **ret)
 {
-	struct exitlog *l = calloc(1, sizeof(*l));
+	struct exit_trace *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
@@ -22,16 +22,16 @@ int exitlog_new(unsigned cpu, struct exitlog **ret)
 	return 0;
 }
 
-void exitlog_add(struct exitlog *l, uint64_t enter_ns, uint64_t leave_ns, const struct vcpu_exit *x)
+void exit_trace_add(struct exit_trace *l, uint64_t enter_ns, uint64_t leave_ns, const struct vcpu_exit *x)
 {
-	struct exitlog_entry *e;
+	struct exit_trace_entry *e;
 
-	if (l->nr == EXITLOG_MAX) {
+	if (l->nr == EXIT_TRACE_MAX) {
 		l->lost++;
 		return;
 	}
 	e = &l->entry[l->nr++];
-	*e = (struct exitlog_entry){.enter_ns = enter_ns, .leave_ns = leave_ns, .what = (uint8_t)x->what};
+	*e = (struct exit_trace_entry){.enter_ns = enter_ns, .leave_ns = leave_ns, .what = (uint8_t)x->what};
 	if (x->what == VCPU_PIO) {
 		e->addr = x->pio.port;
 		e->len = x->pio.len;
@@ -45,7 +45,7 @@ void exitlog_add(struct exitlog *l, uint64_t enter_ns, uint64_t leave_ns, const 
 	}
 }
 
-void exitlog_free(struct exitlog *l)
+void exit_trace_free(struct exit_trace *l)
 {
 	if (!l)
 		return;
