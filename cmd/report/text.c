@@ -240,7 +240,8 @@ static void print_kernel(const struct run_report *r, const struct json_node *k, 
 	if (!json_first(d, k))
 		return;
 	printable_text(text, sizeof(text), version, strlen(version), PRINTABLE_LINE);
-	fprintf(out, "kernel     %.69s\n", *text ? text : "of a version that its file does not tell");
+	wrap_print(
+		out, fprintf(out, "kernel     "), 11, width, *text ? text : "of a version that its file does not tell");
 	printable_text(text, sizeof(text), id, strlen(id), PRINTABLE_LINE);
 	snprintf(file, sizeof(file), "%.8s, %" PRIu64 " bytes%s%.40s", json_text(json_get(d, k, "format"), "?"),
 		json_count(json_get(d, k, "size_bytes")), *text ? "; build id " : "", text);

@@ -19,6 +19,7 @@ bochs_refuse() {
 	[ -z "$scratch_size" ] || usage_error "$none: --scratch is for the inner host under QEMU (use /tmp)"
 	[ ${#own_disks[@]} = 0 ] || usage_error "$none: --disk is for the inner host under QEMU (use --file)"
 	[ -z "$with_qemu" ] || usage_error "--intel has no --with-qemu: loading QEMU from Bochs's CD takes minutes"
+	[ -z "$network" ] || usage_error "--intel has no network: --net is for the inner host under QEMU"
 	[ -z "$which_qemu" ] || usage_error "--intel and --qemu are two labs: take one"
 	mem=${mem:-1G}
 	case $mem in

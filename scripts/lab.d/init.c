@@ -32,10 +32,13 @@
  * NUL-terminated strings in /lab/args, /lab/env and /lab/cwd.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <net/if.h>
+#include <net/route.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
@@ -366,6 +369,35 @@ static void loopback_up(void)
 		close(fd);
 }
 
+static bool ipv4_ioctl(int fd, unsigned long request, const char *address)
+{
+	struct ifreq ifr = {.ifr_name = "eth0"};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr(address)};
+
+	memcpy(&ifr.ifr_addr, &in, sizeof(in));
+	return ioctl(fd, request, &ifr) == 0;
+}
+
+/* The network of QEMU (-netdev user, with its default addresses), which has a name server of its own. */
+static void network_up(void)
+{
+	struct ifreq up = {.ifr_name = "eth0", .ifr_flags = IFF_UP | IFF_RUNNING};
+	struct sockaddr_in any = {.sin_family = AF_INET}, gateway = any;
+	struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	gateway.sin_addr.s_addr = inet_addr("10.0.2.2");
+	memcpy(&route.rt_dst, &any, sizeof(any));
+	memcpy(&route.rt_genmask, &any, sizeof(any));
+	memcpy(&route.rt_gateway, &gateway, sizeof(gateway));
+	if (fd < 0 || !ipv4_ioctl(fd, SIOCSIFADDR, "10.0.2.15") || !ipv4_ioctl(fd, SIOCSIFNETMASK, "255.255.255.0") ||
+		ioctl(fd, SIOCSIFFLAGS, &up) || ioctl(fd, SIOCADDRT, &route))
+		say("lab-init: eth0: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	write_file("etc/resolv.conf", "nameserver 10.0.2.3\n");
+}
+
 /* The NUL-terminated strings of a file, as a NULL-terminated vector. */
 static char **strings(const char *path)
 {
@@ -598,6 +630,8 @@ int main(void)
 	tell("up\n");
 	make_root(disks ? atoi(disks) : 0);
 	loopback_up();
+	if (getenv("lab_net"))
+		network_up();
 
 	rel_out.to = e9 ? -1 : open_port(2, O_WRONLY | O_NONBLOCK);
 	rel_err.to = e9 ? -1 : open_port(3, O_WRONLY | O_NONBLOCK);
