@@ -22,6 +22,8 @@ static size_t payload(const struct state_table *t)
 {
 	size_t n = 0;
 
+	if (!t->field)
+		return t->nr;
 	for (size_t i = 0; i < t->nr; i++)
 		n += (size_t)t->field[i].size * t->field[i].nr;
 	return n;
@@ -32,7 +34,7 @@ static uint32_t fields(const struct state_table *t)
 {
 	uLong sum = 0;
 
-	for (size_t i = 0; i < t->nr; i++) {
+	for (size_t i = 0; t->field && i < t->nr; i++) {
 		const struct state_field *f = &t->field[i];
 		const uint8_t kind[2] = {f->size, f->nr};
 
@@ -74,11 +76,15 @@ void state_put(struct state_writer *w, const struct state_table *t, uint32_t ind
 	le32_put(section + AT_FIELDS, fields(t));
 	le32_put(section + AT_SIZE, (uint32_t)payload(t));
 	/* The host is little-endian, as its guests are: a number's bytes are in the section's order. */
-	for (size_t i = 0; i < t->nr; i++) {
+	for (size_t i = 0; t->field && i < t->nr; i++) {
 		size_t n = (size_t)t->field[i].size * t->field[i].nr;
 
 		memcpy(to, (const uint8_t *)from + t->field[i].at, n);
 		to += n;
+	}
+	if (!t->field) {
+		memcpy(to, from, t->nr);
+		to += t->nr;
 	}
 	le32_put(to, crc(section, (size_t)(to - section)));
 }
@@ -91,6 +97,8 @@ static int check_header(const struct state_reader *r, const struct state_table *
 	if (left < STATE_HEADER || strncmp((const char *)section, t->name, STATE_NAME_MAX) != 0 ||
 		le32_get(section + AT_INDEX) != index)
 		return state_refuse(e, t, index, "it is not there, or not in its place");
+	if (!t->field && le32_get(section + AT_SIZE) != t->nr)
+		return state_refuse(e, t, index, "it has another size here");
 	if (le32_get(section + AT_FIELDS) != fields(t) ||
 		le32_get(section + AT_SIZE) != size - STATE_HEADER - STATE_TRAILER)
 		return state_refuse(e, t, index, "another version of vmm wrote it");
@@ -123,14 +131,16 @@ int state_get(struct state_reader *r, const struct state_table *t, uint32_t inde
 	if (ret < 0)
 		return ret;
 	fields_at = from = r->data + r->at + STATE_HEADER;
-	for (size_t i = 0; i < t->nr; i++) {
+	if (!t->field)
+		memcpy(to, from, t->nr);
+	for (size_t i = 0; t->field && i < t->nr; i++) {
 		ret = check_field(&t->field[i], from, e);
 		if (ret < 0)
 			return err_wrap(e, ret, "the saved state of %s %u", t->name, index);
 		from += (size_t)t->field[i].size * t->field[i].nr;
 	}
 	from = fields_at;
-	for (size_t i = 0; i < t->nr; i++) {
+	for (size_t i = 0; t->field && i < t->nr; i++) {
 		size_t n = (size_t)t->field[i].size * t->field[i].nr;
 
 		memcpy((uint8_t *)to + t->field[i].at, from, n);

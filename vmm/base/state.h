@@ -39,7 +39,7 @@ struct state_field {
 	uint64_t max;
 };
 
-/** struct state_table - the fields of a struct; @nr at least 1 */
+/** struct state_table - the fields of a struct, @nr of them, at least 1; without fields: @nr bytes as they are */
 struct state_table {
 	char name[STATE_NAME_MAX];
 	const struct state_field *field;
@@ -64,6 +64,9 @@ struct state_table {
 	}
 
 #define STATE_TABLE(table, name, rows) static const struct state_table table = {name, rows, ARRAY_SIZE(rows)}
+
+/* A struct of an ABI that is checked elsewhere: its bytes. */
+#define STATE_BYTES(name, size) (&(const struct state_table){name, NULL, size})
 
 /**
  * struct state_writer - where sections go

@@ -12,33 +12,37 @@
 
 /**
  * struct part - a part of the state that one request reads and one writes
+ * @name: of its section
  * @at: where it is in struct vcpu_saved
- * @behind: it holds a pointer to the part
+ * @size: bytes; 0: it is where a pointer at @at says, as large as this host's KVM has it
  */
 struct part {
 	const char *get_name, *set_name;
 	unsigned long get, set;
-	size_t at;
-	bool behind;
+	char name[STATE_NAME_MAX];
+	uint16_t at, size;
 };
 
-#define PART(get, set, member, behind)                                                                                 \
+#define PART(get, set, name, member, size)                                                                             \
 	{                                                                                                              \
-#get, #set, get, set, offsetof(struct vcpu_saved, member), behind                                      \
+#get, #set, get, set, name, offsetof(struct vcpu_saved, member), size                                  \
 	}
 
 enum { MP_STATE, EVENTS, GENERAL, SYSTEM, DEBUG, XCRS, XSAVE, LAPIC };
 
 static const struct part parts[] = {
-	[MP_STATE] = PART(KVM_GET_MP_STATE, KVM_SET_MP_STATE, mp_state, false),
-	[EVENTS] = PART(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events, false),
-	[GENERAL] = PART(KVM_GET_REGS, KVM_SET_REGS, general, false),
-	[SYSTEM] = PART(KVM_GET_SREGS2, KVM_SET_SREGS2, system, false),
-	[DEBUG] = PART(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, debug, false),
-	[XCRS] = PART(KVM_GET_XCRS, KVM_SET_XCRS, xcrs, false),
-	[XSAVE] = PART(KVM_GET_XSAVE2, KVM_SET_XSAVE, xsave, true),
-	[LAPIC] = PART(KVM_GET_LAPIC, KVM_SET_LAPIC, lapic, false),
+	[MP_STATE] = PART(KVM_GET_MP_STATE, KVM_SET_MP_STATE, "mp-state", mp_state, sizeof(struct kvm_mp_state)),
+	[EVENTS] = PART(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, "events", events, sizeof(struct kvm_vcpu_events)),
+	[GENERAL] = PART(KVM_GET_REGS, KVM_SET_REGS, "regs", general, sizeof(struct kvm_regs)),
+	[SYSTEM] = PART(KVM_GET_SREGS2, KVM_SET_SREGS2, "sregs2", system, sizeof(struct kvm_sregs2)),
+	[DEBUG] = PART(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, "debugregs", debug, sizeof(struct kvm_debugregs)),
+	[XCRS] = PART(KVM_GET_XCRS, KVM_SET_XCRS, "xcrs", xcrs, sizeof(struct kvm_xcrs)),
+	[XSAVE] = PART(KVM_GET_XSAVE2, KVM_SET_XSAVE, "xsave", xsave, 0),
+	[LAPIC] = PART(KVM_GET_LAPIC, KVM_SET_LAPIC, "lapic", lapic, sizeof(struct kvm_lapic_state)),
 };
+
+/* KVM takes fewer than 256 registers in a request. */
+#define BATCH_MAX 240
 
 /*
  * Reading. The MP state is the first, since KVM takes an INIT or a SIPI that waits when it is asked for that, and these
@@ -66,18 +70,30 @@ static const uint8_t after_msrs[] = {EVENTS, MP_STATE};
 static const uint32_t unlisted[] = {0x2ff, 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f,
 	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f};
 
+/*
+ * Registers by which KVM sends interrupts to its own APICs: asynchronous page faults, their vector and acknowledgement,
+ * paravirtual EOI. Without one it gives them and does not take them.
+ * Spec: Linux Documentation/virt/kvm/x86/msr.rst.
+ */
+static const uint32_t of_apic[] = {0x4b564d02, 0x4b564d04, 0x4b564d06, 0x4b564d07};
+
 static void *part_of(const struct vcpu_saved *s, const struct part *p)
 {
 	uint8_t *at = (uint8_t *)GIVEN(s) + p->at;
 
-	return p->behind ? *(uint8_t **)at : at;
+	return p->size ? at : *(uint8_t **)at;
+}
+
+static bool has_part(const struct vcpu_saved *s, unsigned part)
+{
+	return part != LAPIC || s->has_apic;
 }
 
 static int write_parts(struct vcpu *v, const struct vcpu_saved *s, const uint8_t *order, size_t nr, struct err *e)
 {
 	for (size_t i = 0; i < nr; i++) {
 		const struct part *p = &parts[order[i]];
-		int r = kvm_ioctl_named(v->kvm, v->fd, p->set, p->set_name, part_of(s, p));
+		int r = has_part(s, order[i]) ? kvm_ioctl_named(v->kvm, v->fd, p->set, p->set_name, part_of(s, p)) : 0;
 
 		if (r < 0)
 			return err_sys(e, r, "%s of CPU %u", p->set_name, v->id);
@@ -96,28 +112,33 @@ static int save_msrs(struct vcpu *v, struct vcpu_saved *s, struct err *e)
 	return r;
 }
 
-static int set_batch(struct vcpu *v, struct vcpu_msr *batch, unsigned nr, struct err *e)
+/* KVM stops at a register that it refuses, and says how many it has taken. */
+static int set_batch(struct vcpu *v, struct kvm_msrs *batch, unsigned nr, struct err *e)
 {
-	int r = vcpu_set_msrs(v, batch, nr, e);
+	int r;
 
-	for (unsigned i = 0; r == 0 && i < nr; i++)
-		if (batch[i].refused)
-			r = err_set(e, -EIO, "KVM_SET_MSRS of CPU %u: KVM refused MSR 0x%x = %#llx", v->id,
-				batch[i].index, (unsigned long long)batch[i].value);
-	return r;
+	batch->nmsrs = nr;
+	r = kvm_ioctl(v->kvm, v->fd, KVM_SET_MSRS, batch);
+	if (r < 0)
+		return err_sys(e, r, "KVM_SET_MSRS of CPU %u", v->id);
+	if ((unsigned)r < nr)
+		return err_set(e, -EIO, "KVM_SET_MSRS of CPU %u: KVM refused MSR 0x%x = %#llx", v->id,
+			batch->entries[r].index, (unsigned long long)batch->entries[r].data);
+	return 0;
 }
 
-static int restore_msrs(struct vcpu *v, const struct vcpu_msr *msr, unsigned nr, struct err *e)
+static int restore_msrs(struct vcpu *v, const struct vcpu_saved *s, unsigned first, unsigned end, struct err *e)
 {
-	struct vcpu_msr batch[VCPU_MSRS_MAX];
 	unsigned n = 0;
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && i < nr; i++) {
-		if (!msr[i].refused)
-			batch[n++] = msr[i];
-		if (n == VCPU_MSRS_MAX || (n && i + 1 == nr)) {
-			r = set_batch(v, batch, n, e);
+	for (unsigned i = first; r == 0 && i < end; i++) {
+		const struct vcpu_msr *m = &s->msr[i];
+
+		if (!m->refused)
+			s->batch->entries[n++] = (struct kvm_msr_entry){.index = m->index, .data = m->value};
+		if (n == BATCH_MAX || (n && i + 1 == end)) {
+			r = set_batch(v, s->batch, n, e);
 			n = 0;
 		}
 	}
@@ -151,7 +172,7 @@ int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct er
 	for (size_t i = 0; i < ARRAY_SIZE(read_order); i++) {
 		const struct part *p = &parts[read_order[i]];
 
-		r = kvm_ioctl_named(v->kvm, v->fd, p->get, p->get_name, part_of(s, p));
+		r = has_part(s, read_order[i]) ? kvm_ioctl_named(v->kvm, v->fd, p->get, p->get_name, part_of(s, p)) : 0;
 		if (r < 0)
 			return err_sys(e, r, "%s of CPU %u", p->get_name, v->id);
 	}
@@ -164,7 +185,7 @@ int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct er
 
 int vcpu_restore(struct vcpu *v, const struct vcpu_saved *s, uint64_t host_tsc, struct err *e)
 {
-	const unsigned late = late_msrs(s), early = s->nr_msrs - late;
+	const unsigned early = s->nr_msrs - late_msrs(s);
 	uint64_t offset = s->tsc - host_tsc;
 	const uint8_t lapic = LAPIC;
 	int r = write_parts(v, s, before_msrs, ARRAY_SIZE(before_msrs), e);
@@ -172,12 +193,22 @@ int vcpu_restore(struct vcpu *v, const struct vcpu_saved *s, uint64_t host_tsc, 
 	if (r == 0)
 		r = tsc_offset(v, KVM_SET_DEVICE_ATTR, "KVM_SET_DEVICE_ATTR", &offset, e);
 	if (r == 0)
-		r = restore_msrs(v, s->msr, early, e);
+		r = restore_msrs(v, s, 0, early, e);
 	if (r == 0)
 		r = write_parts(v, s, &lapic, 1, e);
 	if (r == 0)
-		r = restore_msrs(v, s->msr + early, late, e);
+		r = restore_msrs(v, s, early, s->nr_msrs, e);
+	/* Without an in-kernel APIC each KVM_RUN takes CR8 from there (KVM API, 5, struct kvm_run). */
+	v->run->cr8 = s->system.cr8;
 	return r < 0 ? r : write_parts(v, s, after_msrs, ARRAY_SIZE(after_msrs), e);
+}
+
+static bool is_of_apic(uint32_t index)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(of_apic); i++)
+		if (of_apic[i] == index)
+			return true;
+	return false;
 }
 
 /* The list that KVM gives, and what it does not list, in the order in which they are written. */
@@ -193,14 +224,16 @@ static int list_msrs(struct kvm *kvm, struct vcpu_saved *s, struct err *e)
 		return err_sys(e, r, "KVM_GET_MSR_INDEX_LIST");
 	list = calloc(1, sizeof(*list) + ask.nmsrs * sizeof(list->indices[0]));
 	s->msr = calloc(ask.nmsrs + ARRAY_SIZE(unlisted), sizeof(s->msr[0]));
-	if (!list || !s->msr)
+	s->batch = calloc(1, sizeof(*s->batch) + BATCH_MAX * sizeof(s->batch->entries[0]));
+	if (!list || !s->msr || !s->batch)
 		return err_sys(e, -ENOMEM, "no memory for a CPU's state");
 	list->nmsrs = ask.nmsrs;
 	r = kvm_ioctl(kvm, kvm->fd, KVM_GET_MSR_INDEX_LIST, list);
 	if (r < 0)
 		return err_sys(e, r, "KVM_GET_MSR_INDEX_LIST");
 	for (unsigned i = 0; i < list->nmsrs; i++) {
-		bool elsewhere = list->indices[i] == MSR_TSC; /* it is an offset */
+		/* The TSC is an offset. */
+		bool elsewhere = list->indices[i] == MSR_TSC || (!s->has_apic && is_of_apic(list->indices[i]));
 
 		if (list->indices[i] == MSR_TSC_DEADLINE)
 			deadline = true;
@@ -214,7 +247,7 @@ static int list_msrs(struct kvm *kvm, struct vcpu_saved *s, struct err *e)
 	return 0;
 }
 
-int vcpu_saved_init(struct kvm *kvm, struct vcpu_saved *s, struct err *e)
+int vcpu_saved_init(struct kvm *kvm, bool has_apic, struct vcpu_saved *s, struct err *e)
 {
 	static const struct {
 		int capability;
@@ -231,6 +264,7 @@ int vcpu_saved_init(struct kvm *kvm, struct vcpu_saved *s, struct err *e)
 		if (size <= 0)
 			return err_set(e, -ENOTSUP, "this KVM cannot save a CPU: it has no %s", needed[i].name);
 	}
+	s->has_apic = has_apic;
 	s->xsave_size = (size_t)size;
 	s->xsave = calloc(1, s->xsave_size);
 	if (!s->xsave)
@@ -244,5 +278,99 @@ void vcpu_saved_destroy(struct vcpu_saved *s)
 		return;
 	free(s->xsave);
 	free(s->msr);
+	free(s->batch);
 	*s = (struct vcpu_saved){0};
+}
+
+/* --- As bytes ----------------------------------------------------------------------------------------------------- */
+
+/** struct head - of a CPU's sections */
+struct head {
+	uint64_t tsc;
+	uint32_t nr_msrs;
+	bool has_apic;
+};
+
+/* More than any KVM lists. */
+#define MSRS_MAX 4096
+
+static const struct state_field head_fields[] = {
+	STATE_FIELD(struct head, tsc),
+	STATE_UP_TO(struct head, nr_msrs, MSRS_MAX),
+	STATE_BOOL(struct head, has_apic),
+};
+STATE_TABLE(head_state, "cpu", head_fields);
+
+static const struct state_field msr_fields[] = {
+	STATE_FIELD(struct vcpu_msr, index),
+	STATE_BOOL(struct vcpu_msr, refused),
+	STATE_FIELD(struct vcpu_msr, value),
+};
+STATE_TABLE(msr_state, "msr", msr_fields);
+
+static struct state_table section_of(const struct vcpu_saved *s, const struct part *p)
+{
+	struct state_table t = {.nr = p->size ? p->size : s->xsave_size};
+
+	memcpy(t.name, p->name, sizeof(t.name));
+	return t;
+}
+
+void vcpu_saved_put(const struct vcpu_saved *s, uint32_t index, struct state_writer *w)
+{
+	const struct head head = {.tsc = s->tsc, .nr_msrs = s->nr_msrs, .has_apic = s->has_apic};
+
+	state_put(w, &head_state, index, &head);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct state_table t = section_of(s, &parts[i]);
+
+		if (has_part(s, (unsigned)i))
+			state_put(w, &t, index, part_of(s, &parts[i]));
+	}
+	for (unsigned i = 0; i < s->nr_msrs; i++)
+		state_put(w, &msr_state, i, &s->msr[i]);
+}
+
+/*
+ * Registers that the other KVM had go to their places in our list, which has the order. One that it had not keeps what
+ * a new CPU has, and one that this KVM has not is refused, since nobody can say whether the guest needs it.
+ */
+static int get_msr(struct vcpu_saved *s, uint32_t index, uint32_t i, struct state_reader *r, struct err *e)
+{
+	struct vcpu_msr was = {0};
+	int ret = state_get(r, &msr_state, i, &was, e);
+
+	if (ret < 0 || was.refused)
+		return ret;
+	for (unsigned k = 0; k < s->nr_msrs; k++) {
+		if (s->msr[k].index == was.index) {
+			s->msr[k] = was;
+			return 0;
+		}
+	}
+	return err_set(
+		e, -EINVAL, "the saved state of CPU %u has MSR 0x%x, which this host's KVM has not", index, was.index);
+}
+
+int vcpu_saved_get(struct vcpu_saved *s, uint32_t index, struct state_reader *r, struct err *e)
+{
+	struct head head = {0};
+	int ret = state_get(r, &head_state, index, &head, e);
+
+	if (ret == 0 && head.has_apic != s->has_apic)
+		ret = state_refuse(e, &head_state, index, "one has an in-kernel APIC, and the other has not");
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(parts); i++) {
+		struct state_table t = section_of(s, &parts[i]);
+
+		if (has_part(s, (unsigned)i))
+			ret = state_get(r, &t, index, part_of(s, &parts[i]), e);
+	}
+	if (ret < 0)
+		return ret;
+	s->tsc = head.tsc;
+	for (unsigned i = 0; i < s->nr_msrs; i++)
+		s->msr[i].refused = true;
+	for (uint32_t i = 0; ret == 0 && i < head.nr_msrs; i++)
+		ret = get_msr(s, index, i, r, e);
+	return ret;
 }

@@ -15,16 +15,20 @@
 
 #include <linux/kvm.h>
 
+#include "vmm/base/state.h"
 #include "vmm/kvm/vcpu_state.h"
 
 /**
  * struct vcpu_saved - owns what it points to; zero-initialised, then vcpu_saved_init()
+ * @has_apic: it has an in-kernel APIC, and @lapic is its
  * @mp_state: running, halted, or waiting to be started
  * @xsave: @xsave_size bytes, in the format of the XSAVE instruction, uncompacted
  * @tsc: the guest's, at the reading that vcpu_save() was given
  * @msr: @nr_msrs, in the order in which they are written; @refused: KVM did not give it, and is not given it
+ * @batch: room for those of one request
  */
 struct vcpu_saved {
+	bool has_apic;
 	struct kvm_mp_state mp_state;
 	struct kvm_regs general;
 	struct kvm_sregs2 system;
@@ -37,15 +41,17 @@ struct vcpu_saved {
 	uint64_t tsc;
 	struct vcpu_msr *msr;
 	unsigned nr_msrs;
+	struct kvm_msrs *batch;
 };
 
 /**
  * vcpu_saved_init() - room for what this host's KVM has of a CPU
+ * @has_apic: there is an in-kernel APIC
  *
  * Return: 0; -ENOTSUP: this KVM cannot tell all of it (before Linux 5.17), with what is missing in @e; a negative
  * errno.
  */
-int vcpu_saved_init(struct kvm *kvm, struct vcpu_saved *s, struct err *e);
+int vcpu_saved_init(struct kvm *kvm, bool has_apic, struct vcpu_saved *s, struct err *e);
 
 /** vcpu_saved_destroy() - takes NULL and a zeroed struct */
 void vcpu_saved_destroy(struct vcpu_saved *s);
@@ -55,7 +61,7 @@ void vcpu_saved_destroy(struct vcpu_saved *s);
  * @host_tsc: a reading of the host's TSC; the same for all CPUs of a machine
  *
  * Return: 0 or a negative errno, with a message in @e.
- * Context: the CPU is held, and its last exit is completed (vcpu_thread.h); has an in-kernel APIC. Timed.
+ * Context: the CPU is held, and its last exit is completed (vcpu_thread.h). Timed.
  */
 int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct err *e);
 
@@ -68,5 +74,17 @@ int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct er
  * Context: as of vcpu_save(). Trust: guest.
  */
 int vcpu_restore(struct vcpu *v, const struct vcpu_saved *s, uint64_t host_tsc, struct err *e);
+
+/** vcpu_saved_put() - append it as the state of CPU @index */
+void vcpu_saved_put(const struct vcpu_saved *s, uint32_t index, struct state_writer *w);
+
+/**
+ * vcpu_saved_get() - read what vcpu_saved_put() has written
+ * @s: of vcpu_saved_init(); the registers and their order are this host's
+ *
+ * Return: 0; -EINVAL: it is damaged, or this CPU has not the registers that it has, with a message in @e; @s is then
+ * worth nothing. Trust: guest; what KVM checks is left to it.
+ */
+int vcpu_saved_get(struct vcpu_saved *s, uint32_t index, struct state_reader *r, struct err *e);
 
 #endif

@@ -174,6 +174,7 @@ int vm_add_irqchip(struct vm *vm, struct err *e)
 	r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_IRQCHIP, NULL);
 	if (r < 0)
 		return err_sys(e, r, "KVM_CREATE_IRQCHIP");
+	vm->has_irqchip = true;
 	r = mask_pics(vm, e);
 	if (r < 0)
 		return r;
@@ -217,6 +218,7 @@ int vm_add_pit(struct vm *vm, uint8_t control, uint8_t speaker, struct err *e)
 	r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_PIT2, &pit);
 	if (r < 0)
 		return err_sys(e, r, "KVM_CREATE_PIT2");
+	vm->has_pit = true;
 	r = kvm_ioctl(vm->kvm, vm->fd, KVM_REINJECT_CONTROL, &reinject);
 	if (r < 0)
 		return err_sys(e, r, "KVM_REINJECT_CONTROL");

@@ -31,6 +31,7 @@ struct vm_maker {
  * @fd: the VM, or -1
  * @maker: between vm_create_begin() and vm_create_end()
  * @shown: the mapping of vm_show(), @shown_size bytes at @shown_gpa; NULL: none
+ * @has_irqchip, @has_pit: vm_add_irqchip() and vm_add_pit() have been called
  * @vcpu: @nr_vcpus of them, in an array that does not move
  */
 struct vm {
@@ -43,6 +44,8 @@ struct vm {
 	uint64_t shown_size;
 	struct bus pio;
 	struct bus mmio;
+	bool has_irqchip;
+	bool has_pit;
 	struct vcpu *vcpu;
 	unsigned nr_vcpus;
 };

@@ -453,6 +453,7 @@ void machine_destroy(struct machine *m)
 		m->vm.memory = (struct memory){0};
 		m->vm.shown = NULL;
 	}
+	machine_saved_destroy(m);
 	vm_destroy(&m->vm);
 	chips_destroy(&m->chips);
 	kvm_close(&m->kvm);

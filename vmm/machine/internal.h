@@ -19,6 +19,7 @@
 #include "vmm/kvm/holding.h"
 #include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/kvm/vm_saved.h"
 #include "vmm/machine/chips.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/devices.h"
@@ -126,6 +127,7 @@ struct machine_counts {
  * @gdb_core: .done is set while a core is written for it, and @gdb_released when it wants the guest to go on meanwhile
  * @limit: timer for the time limit, at @limit_at_ns; 0: none
  * @core: from OPEN on; NULL: without --core
+ * @saved: of machine_saved_init(), or NULL; @saved_size: bytes of machine_save()
  */
 struct machine {
 	const struct config *config;
@@ -156,6 +158,8 @@ struct machine {
 	struct core_request gdb_core;
 	bool gdb_released;
 	struct machine_core *core;
+	struct vm_saved *saved;
+	size_t saved_size;
 	struct machine_button button;
 	struct machine_ending end;
 	struct machine_counts counts;
@@ -202,6 +206,9 @@ bool machine_core_interrupt(struct machine *m);
  * machine_core_destroy() - takes NULL. Return: false when its thread hangs in the host, and may still read guest RAM
  */
 bool machine_core_destroy(struct machine_core *c);
+
+/** machine_saved_destroy() - undo machine_saved_init() */
+void machine_saved_destroy(struct machine *m);
 
 /** machine_crew - the functions of the CPU threads */
 extern const struct crew_ops machine_crew;

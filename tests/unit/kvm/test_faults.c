@@ -22,7 +22,7 @@
 #include "vmm/base/loop.h"
 #include "vmm/base/x86.h"
 #include "vmm/cpuid/cpuid.h"
-#include "vmm/kvm/vcpu_saved.h"
+#include "vmm/kvm/vm_saved.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/machine.h"
 
@@ -128,12 +128,12 @@ static int build_vm(struct err *e)
 	return r;
 }
 
-/* A CPU saved and given back what it has. */
-static int save_cpu(struct err *e)
+/* A VM saved and given back what it has. */
+static int save_vm(struct err *e)
 {
 	struct kvm kvm = {.fd = -1};
 	struct vm vm = {.fd = -1};
-	struct vcpu_saved s = {0};
+	struct vm_saved s = {0};
 	int r = kvm_open(NULL, &kvm, e);
 
 	if (r == 0)
@@ -143,12 +143,14 @@ static int save_cpu(struct err *e)
 	if (r == 0)
 		r = vm_add_vcpus(&vm, 1, e);
 	if (r == 0)
-		r = vcpu_saved_init(&kvm, &s, e);
+		r = vm_add_pit(&vm, 0, 0, e);
 	if (r == 0)
-		r = vcpu_save(&vm.vcpu[0], &s, 0, e);
+		r = vm_saved_init(&vm, &s, e);
 	if (r == 0)
-		r = vcpu_restore(&vm.vcpu[0], &s, 0, e);
-	vcpu_saved_destroy(&s);
+		r = vm_save(&vm, &s, e);
+	if (r == 0)
+		r = vm_restore(&vm, &s, 0, e);
+	vm_saved_destroy(&s);
 	vm_destroy(&vm);
 	kvm_close(&kvm);
 	return r;
@@ -159,8 +161,8 @@ static void vm_set_up(void **state)
 	each_call_fails("vm", 0, NULL, build_vm);
 	each_call_fails("vm", EPERM, NULL, build_vm);
 	each_call_fails("vm", EINTR, NULL, build_vm);
-	each_call_fails("save", 0, NULL, save_cpu);
-	each_call_fails("save", EINTR, NULL, save_cpu);
+	each_call_fails("save", 0, NULL, save_vm);
+	each_call_fails("save", EINTR, NULL, save_vm);
 }
 
 /* HWCR.TscFreqSel, in new KVMs; a KVM that refuses the register, as those before Linux 6.7 do, is no failure. */

@@ -96,7 +96,7 @@ static int set_up(void **state)
 	make(&from);
 	make(&to);
 	for (unsigned i = 0; i < CPUS; i++)
-		if (vcpu_saved_init(&kvm, &saved[i], &e) < 0)
+		if (vcpu_saved_init(&kvm, true, &saved[i], &e) < 0)
 			fail_msg("%s", e.text);
 	return 0;
 }
@@ -505,7 +505,7 @@ static void a_kvm_that_cannot_save_says_what_it_lacks(void **state)
 		struct err e = {};
 
 		lacks = cases[i].capability;
-		assert_int_equal(vcpu_saved_init(&kvm, &s, &e), -ENOTSUP);
+		assert_int_equal(vcpu_saved_init(&kvm, true, &s, &e), -ENOTSUP);
 		assert_string_equal(e.text, cases[i].words);
 		vcpu_saved_destroy(&s);
 	}
