@@ -174,6 +174,16 @@ static void registers_have_the_numbers_of_gdb(void **state)
 	asked("p3e", "0618000000000000"); /* cr3 */
 	asked("p4b", "E16");
 	asked("p", "E16");
+	for (unsigned i = 0; i < 16; i++) {
+		char number[8], value[33];
+
+		for (unsigned byte = 0; byte < 16; byte++) {
+			r->fpu.xmm[i][byte] = (uint8_t)(16 * i + byte);
+			snprintf(value + 2 * byte, 3, "%02x", 16 * i + byte);
+		}
+		snprintf(number, sizeof(number), "p%x", 0x28 + i);
+		asked(number, value);
+	}
 	/* g has them all, one after the other. */
 	snprintf(all, sizeof(all), "%s", ask("g"));
 	assert_memory_equal(all, "8877665544332211", 16);
@@ -437,6 +447,11 @@ static void debug_registers_say_what_is_watched(void **state)
 	asked("Z2,5000,0", "E16");
 	asked("Z2,5000,21", "E16");
 	asked("Z2,ffffffffffffffff,2", "E16");
+	/* The last bytes of all addresses can be watched. */
+	asked("z4,2008,8", "OK");
+	asked("Z2,fffffffffffffff8,8", "OK");
+	assert_true(gdb_debug_registers(b, dr));
+	assert_true(dr[2] == UINT64_C(0xfffffffffffffff8));
 }
 
 /* --- Stopping and going on ------------------------------------------------------------------------------------- */
@@ -554,7 +569,15 @@ static const char *monitor(const char *line)
 
 static void commands_of_a_person(void **state)
 {
-	assert_non_null(strstr(monitor("help"), "kaslr "));
+	static const char *const commands[] = {"core", "help", "kaslr", "regs", "reset", "xp"};
+	char list[1024], line[16];
+
+	snprintf(list, sizeof(list), "\n%s", monitor("help"));
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		snprintf(line, sizeof(line), "\n%-6s ", commands[i]);
+		if (!strstr(list, line))
+			fail_msg("%s is not in:%s", commands[i], list);
+	}
 	assert_non_null(strstr(monitor(""), "no such command"));
 	assert_non_null(strstr(monitor("helpme"), "no such command"));
 	guest.regs[0].v.system.cr3 = 0x1234000;

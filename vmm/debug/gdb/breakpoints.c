@@ -100,7 +100,7 @@ int gdb_set_hardware(struct gdb_breakpoints *b, enum gdb_breakpoint type, uint64
 		return -ENOTSUP;
 	if (type == GDB_HARDWARE)
 		len = 1;
-	if (!len || len > 8 * GDB_HARDWARE_MAX || address + len < address)
+	if (!len || len > 8 * GDB_HARDWARE_MAX || address + (len - 1) < address)
 		return -EINVAL;
 	pthread_mutex_lock(&b->lock);
 	for (unsigned i = 0; i < GDB_HARDWARE_MAX; i++)
