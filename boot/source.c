@@ -63,12 +63,12 @@ void source_extent(const struct source *s, uint64_t at, uint64_t end, uint64_t *
 	/* ENXIO: a hole up to the end of the file, or `at` is past it. */
 	if (data < 0 && (errno != ENXIO || fstat(s->fd, &st) < 0 || (uint64_t)st.st_size < end))
 		return;
-	if (data < 0 || (uint64_t)data >= end) {
+	if (data < 0) {
 		*ret_data = end;
 		return;
 	}
 	hole = lseek(s->fd, data, SEEK_HOLE);
-	*ret_data = (uint64_t)data;
+	*ret_data = MIN((uint64_t)data, end);
 	if (hole > data)
 		*ret_end = MIN((uint64_t)hole, end);
 }

@@ -221,12 +221,17 @@ static int flush(struct core_writer *w)
 	return r;
 }
 
+static void append(struct core_writer *w, const void *p, size_t len)
+{
+	memcpy(w->ram.buf + w->used, p, len);
+	w->used += len;
+}
+
 static int put(struct core_writer *w, const void *p, size_t len)
 {
 	int r = w->used + len > sizeof(w->ram.buf) ? flush(w) : 0;
 
-	memcpy(w->ram.buf + w->used, p, len);
-	w->used += len;
+	append(w, p, len);
 	return r;
 }
 
@@ -312,8 +317,9 @@ static uint64_t notes_size(const struct core_writer *w, unsigned nr)
 	return nr * cpu + (w->info.len ? note_size(sizeof(VMCOREINFO_NAME), w->info.len) : 0);
 }
 
-static int put_headers(struct core_writer *w, uint64_t notes, uint64_t data)
+static void put_headers(struct core_writer *w, uint64_t notes, uint64_t data)
 {
+	static_assert(sizeof(Elf64_Ehdr) + (LOADS_MAX + 1) * sizeof(Elf64_Phdr) <= RAM_CHUNK, "nothing is written yet");
 	const unsigned nr = w->nr + 1;
 	const Elf64_Ehdr head = {
 		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
@@ -332,11 +338,10 @@ static int put_headers(struct core_writer *w, uint64_t notes, uint64_t data)
 		.p_memsz = notes,
 		.p_align = 4,
 	};
-	int r = put(w, &head, sizeof(head));
 
-	if (r == 0)
-		r = put(w, &note, sizeof(note));
-	for (unsigned i = 0; i < w->nr && r == 0; i++) {
+	append(w, &head, sizeof(head));
+	append(w, &note, sizeof(note));
+	for (unsigned i = 0; i < w->nr; i++) {
 		/* Linear addresses first */
 		const struct load *l = &w->load[(w->nr_ram + i) % w->nr];
 		const Elf64_Phdr load = {
@@ -349,9 +354,8 @@ static int put_headers(struct core_writer *w, uint64_t notes, uint64_t data)
 			.p_memsz = l->memsz,
 		};
 
-		r = put(w, &load, sizeof(load));
+		append(w, &load, sizeof(load));
 	}
-	return r;
 }
 
 static int write_ram(struct core_writer *w, uint64_t data)
@@ -400,9 +404,8 @@ int core_write(struct core_writer *w, const struct gmem *mem, struct core_cpu *c
 	notes = notes_size(w, nr);
 	data = align_up(sizeof(Elf64_Ehdr) + (w->nr + 1) * sizeof(Elf64_Phdr) + notes, PAGE_4K);
 	assert(data <= CORE_HEAD_MAX);
-	r = put_headers(w, notes, data);
-	if (r == 0)
-		r = put_notes(w, cpu, nr);
+	put_headers(w, notes, data);
+	r = put_notes(w, cpu, nr);
 	if (r == 0)
 		r = flush(w);
 	if (r == 0)

@@ -166,7 +166,8 @@ void vcpu_request_exit(struct vcpu *v)
 	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 }
 
+/* The lock that orders it with requests is the caller's. */
 void vcpu_clear_request(struct vcpu *v)
 {
-	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELAXED);
 }

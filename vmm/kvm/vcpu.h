@@ -119,7 +119,11 @@ const char *vcpu_exit_text(const struct vcpu_exit *x, char *buf);
  */
 void vcpu_request_exit(struct vcpu *v);
 
-/** vcpu_clear_request() - called by the thread that steps, after VCPU_KICKED */
+/**
+ * vcpu_clear_request() - called by the thread that steps, after VCPU_KICKED
+ *
+ * Context: under a lock that those who request an exit take as well.
+ */
 void vcpu_clear_request(struct vcpu *v);
 
 #endif

@@ -54,7 +54,7 @@ enum core_state { CORE_IDLE, CORE_ASKED, CORE_WRITTEN };
  * @stop: nobody wants the core that is being written
  * @ended: the run has ended: who would stop it stops this
  * @error, @doing: what the thread could not do
- * @written: the last core, owned; @end: what became of the one of the end of the run, as text
+ * @written: the last core, @end: what became of the one of the end of the run, as text; both owned
  */
 struct machine_core {
 	struct machine *m;
@@ -82,7 +82,7 @@ struct machine_core {
 	uint64_t asked_ns;
 	struct core_result result;
 	char *written;
-	char end[PATH_MAX + 128];
+	char *end;
 };
 
 /* --- The name ---------------------------------------------------------------------------------------------------- */
@@ -364,7 +364,8 @@ static void on_last(struct core_request *q, const char *path, const char *why)
 {
 	struct machine_core *c = container_of(q, struct machine_core, last);
 
-	snprintf(c->end, sizeof(c->end), "%s%s", path ? "core written: " : "", path ? path : why);
+	if (asprintf(&c->end, "%s%s", path ? "core written: " : "", path ? path : why) < 0)
+		c->end = NULL;
 }
 
 /* --- Its life ---------------------------------------------------------------------------------------------------- */
@@ -426,7 +427,7 @@ const char *machine_core_path(const struct machine *m)
 
 const char *machine_core_end(const struct machine *m)
 {
-	return m->core && *m->core->end ? m->core->end : NULL;
+	return m->core ? m->core->end : NULL;
 }
 
 static int add_wake(struct loop *loop, struct loop_source *s, void (*ready)(struct loop_source *s, uint32_t events))
@@ -537,6 +538,7 @@ bool machine_core_destroy(struct machine_core *c)
 	free(c->cpu);
 	free(c->path);
 	free(c->written);
+	free(c->end);
 	free(c);
 	return true;
 }
