@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <linux/openat2.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -111,6 +113,35 @@ static bool is_there(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+/*
+ * A path without links costs one descriptor: the last that there is will do. A walk, which a host without openat2()
+ * needs, has a directory open as well.
+ */
+static void one_descriptor_is_enough(void **state)
+{
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	struct rlimit was, few;
+	char path[64];
+	int next, fd;
+
+	next = (int)syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how), 0, 0);
+	if (next < 0) {
+		fprintf(stderr, "SKIPPED: openat2() (%s)\n", strerror(errno));
+		return;
+	}
+	close(next);
+	make_dir("dir", 0755, geteuid());
+	make_file("dir/file", "ours", 0644, geteuid());
+	snprintf(path, sizeof(path), "%s/dir/file", top);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = (struct rlimit){(rlim_t)next + 1, was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fd = path_open(path, O_RDONLY, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(fd, next);
+	close(fd);
 }
 
 /* --- Without anybody else ---------------------------------------------------------------------------------------- */
@@ -366,6 +397,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest own[] = {
+		T(one_descriptor_is_enough),
 		T(links_of_our_own_are_followed),
 		T(a_file_is_made),
 	};

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "boot/boot.h"
+#include "boot/initrd.h"
 #include "boot/layout.h"
 #include "tests/support/image_kit.h"
 
@@ -370,6 +371,17 @@ static void assert_placed(struct fixture *f, uint64_t gpa, uint64_t size)
 	assert_false(ranges_overlap(gpa, align_up(size, 4096), f->k.start, f->k.end - f->k.start));
 }
 
+/* The caller's struct may have been another kernel's. */
+static void without_an_initrd_there_is_none(void **state)
+{
+	struct fixture *f = *state;
+	struct boot_placed placed = {.initrd_gpa = 0x1000, .initrd_size = 0x1000};
+
+	assert_int_equal(initrd_place(&f->ram.mem, &f->boot, UINT32_MAX, &placed, &f->e), 0);
+	assert_int_equal(placed.initrd_gpa, 0);
+	assert_int_equal(placed.initrd_size, 0);
+}
+
 static void an_initrd_goes_to_the_top_of_low_ram(void **state)
 {
 	struct fixture *f = *state;
@@ -501,6 +513,7 @@ int main(void)
 		T(what_stays_lies_outside_of_ram),
 		T(e820_tells_the_ram_there_is),
 		T(a_command_line_as_long_as_the_kernel_takes),
+		T(without_an_initrd_there_is_none),
 		T(an_initrd_goes_to_the_top_of_low_ram),
 		T(an_initrd_stays_below_what_the_kernel_can_reach),
 		T(an_initrd_fills_the_room_above_the_kernel),

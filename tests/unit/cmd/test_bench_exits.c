@@ -197,6 +197,23 @@ static void a_file_has_them_too(void **state)
 	json_doc_destroy(&d);
 }
 
+/* Nothing is measured with a command line that is not understood. */
+static void a_wrong_option_measures_nothing(void **state)
+{
+	static struct captured r;
+	char *unknown[] = {(char *)"exits", (char *)"--iteration", (char *)"3", NULL};
+	char *no_number[] = {(char *)"exits", (char *)"--iterations", (char *)"many", NULL};
+
+	captured_run(&r, bench_exits, 3, unknown);
+	assert_int_equal(r.status, EXIT_USAGE);
+	assert_string_equal(r.out, "");
+	assert_non_null(strstr(r.err, "vmm: --iteration: "));
+	captured_run(&r, bench_exits, 3, no_number);
+	assert_int_equal(r.status, EXIT_USAGE);
+	assert_string_equal(r.out, "");
+	assert_non_null(strstr(r.err, "vmm: --iterations many: "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +221,7 @@ int main(void)
 		cmocka_unit_test(a_row_has_its_figures),
 		cmocka_unit_test(a_file_has_them_too),
 		cmocka_unit_test(no_line_is_too_wide),
+		cmocka_unit_test(a_wrong_option_measures_nothing),
 	};
 
 	return run_group(tests);

@@ -193,6 +193,35 @@ static void the_end_does_not_wait_for_long(void **state)
 	assert_in_range(trace_now_ns() - start, UINT64_C(200000000), UINT64_C(2000000000));
 }
 
+/* The reader comes back before the end: it gets what waited, and hears of what did not. */
+static void the_end_tells_what_was_dropped(void **state)
+{
+	static char all[1 << 20];
+	char want[128];
+	size_t n = 0, tail;
+	ssize_t r;
+	uint64_t dropped;
+	int p[2];
+	struct logsink *l = open_sink(p, TRACE_INFO);
+
+	for (unsigned i = 0; i < 5000; i++)
+		put(l, text(TRACE_EV_cmdline_text_panic, "line"));
+	dropped = logsink_dropped(l);
+	assert_true(dropped > 0);
+	n = (size_t)read(p[0], all, 65536);
+	assert_in_range(n, 1, 65536);
+	logsink_free(l);
+	close(p[1]);
+	while ((r = read(p[0], all + n, sizeof(all) - n)) > 0)
+		n += (size_t)r;
+	close(p[0]);
+	tail = (size_t)snprintf(want, sizeof(want),
+		"\nvmm: warning: %llu log lines were dropped: nobody read them in time\n", (unsigned long long)dropped);
+	assert_in_range(n, tail, sizeof(all) - 1);
+	all[n] = '\0';
+	assert_string_equal(all + n - tail, want);
+}
+
 static void a_closed_stderr_drops_all(void **state)
 {
 	struct logsink *l = NULL;
@@ -257,6 +286,7 @@ int main(void)
 		cmocka_unit_test(levels_filter_through_a_trace),
 		cmocka_unit_test(a_stuck_stderr_drops_whole_lines),
 		cmocka_unit_test(the_end_does_not_wait_for_long),
+		cmocka_unit_test(the_end_tells_what_was_dropped),
 		cmocka_unit_test(a_closed_stderr_drops_all),
 		cmocka_unit_test(a_raw_terminal_gets_carriage_returns),
 	};

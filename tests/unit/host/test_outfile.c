@@ -416,6 +416,30 @@ static void in_place(void **state)
 	unlink("a");
 }
 
+/* A directory so deep that the kernel does not say where it is: nothing can be renamed there, and the file is kept. */
+static void where_no_path_leads(void **state)
+{
+	enum { DEEP = 20 };
+	char name[251];
+	struct outfile f;
+	struct err e = {};
+
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (unsigned i = 0; i < DEEP; i++)
+		assert_true(mkdir(name, 0700) == 0 && chdir(name) == 0);
+	put("a", "the last one, which is longer");
+	open_it("a", false, &f);
+	outfile_begin(&f);
+	fputs("new", f.out);
+	assert_int_equal(outfile_commit(&f, 0, &e), 0);
+	holds("a", "new");
+	files_are(1);
+	unlink("a");
+	for (unsigned i = 0; i < DEEP; i++)
+		assert_true(chdir("..") == 0 && rmdir(name) == 0);
+}
+
 static void what_is_no_file(void **state)
 {
 	struct outfile f;
@@ -454,6 +478,7 @@ int main(void)
 		cmocka_unit_test(signals_of_the_group),
 		cmocka_unit_test(a_descriptor),
 		cmocka_unit_test(in_place),
+		cmocka_unit_test(where_no_path_leads),
 		cmocka_unit_test(what_is_no_file),
 	};
 

@@ -4,6 +4,7 @@
  * that every bitmap is known beforehand.
  */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -21,6 +22,19 @@
 #define SLOT_DATA  1
 
 static struct kvm kvm = {.fd = -1};
+
+/* How large a ring KVM says it can have, of the kind with acquire and release; UINT_MAX: as it says. */
+static unsigned largest = UINT_MAX;
+
+int __real_kvm_check(struct kvm *k, int capability);
+int __wrap_kvm_check(struct kvm *k, int capability);
+
+int __wrap_kvm_check(struct kvm *k, int capability)
+{
+	if (largest == UINT_MAX)
+		return __real_kvm_check(k, capability);
+	return capability == KVM_CAP_DIRTY_LOG_RING_ACQ_REL ? (int)largest : 0;
+}
 
 /* Next: POP EDI; TEST EDI, EDI; JZ end; INC BYTE [EDI]; JMP next; end: HLT; JMP next */
 static const uint8_t code[] = {0x5f, 0x85, 0xff, 0x74, 0x04, 0xfe, 0x07, 0xeb, 0xf7, 0xf4, 0xeb, 0xf4};
@@ -192,11 +206,22 @@ static void the_ring_names_what_the_guest_wrote(void **state)
 	close_guest(&g);
 }
 
+/* Documentation/virt/kvm/api.rst, 8.29: what the check returns is the largest size in bytes, itself allowed. */
+static void a_ring_may_be_as_large_as_kvm_says(void **state)
+{
+	largest = DIRTY_RING_BYTES;
+	assert_int_equal(dirty_ring_capability(&kvm), KVM_CAP_DIRTY_LOG_RING_ACQ_REL);
+	largest = DIRTY_RING_BYTES - 1;
+	assert_int_equal(dirty_ring_capability(&kvm), 0);
+	largest = UINT_MAX;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_log_names_what_the_guest_wrote),
 		cmocka_unit_test(the_ring_names_what_the_guest_wrote),
+		cmocka_unit_test(a_ring_may_be_as_large_as_kvm_says),
 	};
 	struct err e = {};
 	int r;

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <pthread.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "security/sandbox.h"
@@ -207,6 +209,51 @@ static void none_without_its_tables(void **state)
 	end(&r);
 }
 
+static void *open_programs(void *arg)
+{
+	static struct err e;
+	struct rig *r = arg;
+
+	if (flat_open(&r->config, &r->stdio, r->trace, r->loop, &r->flat, &e) < 0 || flat_build(r->flat, &e) < 0)
+		return e.text;
+	return NULL;
+}
+
+/* A FIFO that nobody writes to is refused, and not waited for. */
+static void a_fifo_is_no_program(void **state)
+{
+	static char path[] = "/tmp/vmm-fifo.XXXXXX";
+	struct timespec patience;
+	pthread_t thread;
+	void *text = NULL;
+	struct rig r;
+	int writer = -1, r1;
+
+	begin(&r);
+	assert_non_null(mkdtemp(path));
+	snprintf(r.path[0], sizeof(r.path[0]), "%s/fifo", path);
+	assert_int_equal(mkfifo(r.path[0], 0600), 0);
+	r.config.nr = 1;
+	r.source[0] = (struct flat_source){.path = r.path[0]};
+	assert_int_equal(pthread_create(&thread, NULL, open_programs, &r), 0);
+	clock_gettime(CLOCK_REALTIME, &patience);
+	patience.tv_sec += 10;
+	r1 = pthread_timedjoin_np(thread, &text, &patience);
+	if (r1) {
+		/* Who waits for a writer gets one, and ends. */
+		writer = open(r.path[0], O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+		pthread_join(thread, &text);
+		close(writer);
+	}
+	unlink(r.path[0]);
+	rmdir(path);
+	r.config.nr = 0;
+	end(&r);
+	assert_int_equal(r1, 0);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "is not a regular file"));
+}
+
 static uint64_t cpu_ns(void)
 {
 	struct timespec ts;
@@ -288,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_has_its_verdict),
 		cmocka_unit_test(the_first_end_counts),
+		cmocka_unit_test(a_fifo_is_no_program),
 		cmocka_unit_test(none_without_a_filter),
 		cmocka_unit_test(none_without_its_tables),
 		cmocka_unit_test(who_waits_for_a_key_costs_nothing),

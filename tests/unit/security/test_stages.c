@@ -489,11 +489,13 @@ static void process_best_effort_without(void)
 	must(enter_refused(SANDBOX_BEST_EFFORT, &e) == 0);
 }
 
+/* Its error goes to the parent as it is: there is none, and no word of one. */
 static void process_with_all(void)
 {
 	struct err e = {0};
 
 	must(enter_refused(SANDBOX_STRICT, &e) == 0);
+	must(!*e.text);
 }
 
 static void each_step_of_a_process_is_refused(void **state)
