@@ -31,6 +31,8 @@ WEAKER = {'memory_order_seq_cst': 'memory_order_relaxed', 'memory_order_acquire'
 UNSEEN = re.compile(r'pthread_(mutex|cond|attr|condattr)_destroy')
 # The same whatever the order.
 SYMMETRIC = {'MIN', 'MAX', 'calloc'}
+# Their first two arguments are, where `!` asks whether they are equal.
+COMPARED = {'strcmp', 'strncmp', 'strcasecmp', 'strncasecmp', 'memcmp'}
 RESULTS = {'r', 'ret', 'rc', 'err'}
 FAILED = re.compile(r'<\s*0\b|!=\s*0\b|==\s*(NULL|MAP_FAILED|-1)|^!|^\w+$')
 
@@ -269,6 +271,8 @@ class Source:
             if end == opening + 1:
                 continue
             args = [(self.tokens[a].start, self.tokens[b - 2].end) for a, b in zip(starts, starts[1:])]
+            if self.tokens[i].text in COMPARED and i and self.tokens[i - 1].text == '!':
+                args = args[1:]
             for (a, b), (c, d) in zip(args, args[1:]):
                 if self.text[a:b] != self.text[c:d]:
                     yield a, d, self.text[c:d] + self.text[b:c] + self.text[a:b]
