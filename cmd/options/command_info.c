@@ -11,6 +11,7 @@ LIST(bench_boot, BENCH_BOOT_OPTIONS);
 LIST(bench_lifecycle, BENCH_LIFECYCLE_OPTIONS);
 LIST(bench_exits, BENCH_EXITS_OPTIONS);
 LIST(report, REPORT_OPTIONS);
+LIST(snapshot, SNAPSHOT_OPTIONS);
 
 #define ENDS_USAGE  "2      the command line is wrong, or what it names is missing\n"
 #define ENDS_FAILED "125    vmm or its host failed\n"
@@ -93,6 +94,26 @@ const struct command_info command_infos[] = {
 		.ends = "0      done\n" ENDS_USAGE ENDS_FAILED,
 		.examples = "vmm report run.json\n"
 			    "vmm report --svg both.svg old.json new.json\n",
+	},
+	{
+		.name = "snapshot info",
+		.usage = "[OPTION...] FILE",
+		.text = "Shows what a snapshot has: kernel, memory, devices, the CPU features it needs,\n"
+			"size and age.",
+		.takes = snapshot,
+		.ends = "0      done\n" ENDS_USAGE ENDS_FAILED,
+		.examples = "vmm snapshot info ready.snap\n"
+			    "vmm snapshot info --json ready.json ready.snap\n",
+	},
+	{
+		.name = "snapshot check",
+		.usage = "[OPTION...] FILE",
+		.text = "Reads all of a snapshot, and compares it with its checksums.",
+		.takes = snapshot,
+		.ends = "0      it is whole\n"
+			"2      it is not, or is no snapshot; or the command line is wrong\n" ENDS_FAILED,
+		.examples = "vmm snapshot check ready.snap\n"
+			    "vmm snapshot check --json state.json ready.snap\n",
 	},
 	{0},
 };

@@ -57,6 +57,8 @@
 
 #define REPORT_OPTIONS(X) X(SVG, "svg", NULL, 0, 0, 0)
 
+#define SNAPSHOT_OPTIONS(X) X(JSON, "json", NULL, 0, 0, 0)
+
 /* Of these lists: an enumerator, and a row of the array that subset_parse() fills in, which ends with an empty one. */
 #define SUBSET_INDEX(id, name_, deflt_, min_, max_, multiple_) id,
 #define SUBSET_ROW(id, name_, deflt_, min_, max_, multiple_)                                                           \

@@ -13,6 +13,7 @@
 	X(flat, "run programs without a kernel: vmm flat PROG...")                                                     \
 	X(bench, "measure: vmm bench boot|lifecycle|exits")                                                            \
 	X(report, "show where the time of a run went: vmm report FILE...")                                             \
+	X(snapshot, "look at a snapshot: vmm snapshot info|check FILE")                                                \
 	X(initramfs, "pack an initramfs: vmm initramfs OUT FILE...")                                                   \
 	X(kernel, "fetch one of Debian's kernels, and print its path")
 

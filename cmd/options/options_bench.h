@@ -67,7 +67,7 @@
 			"boot: how many boots come before those that are counted."),                                   \
 		BENCH_NUMBER("pin", NULL, 0, 1023, "the host's CPU to run on",                                         \
 			"exits: the CPU of the host to which the program is bound."),                                  \
-		BENCH_FILE("json", "write all figures to a file", "Write all figures to this file, as JSON."),         \
+		BENCH_FILE("json", "write all of it to a file, as JSON", "Write all figures to this file, as JSON."),  \
 		BENCH_FILE("svg", "draw the figures into a file", "Draw the figures into this file, as SVG.")
 
 #endif

@@ -30,12 +30,11 @@ static struct good {
 static void make_good(void)
 {
 	static uint8_t state[64] = "state";
-	static const struct snapshot_cpuid cpuid[3] = {{.ebx = 0x756e6547}};
+	static const struct cpuid_set cpuid = {.nr = 3, .entry = {{.ebx = 0x756e6547}}};
 	const struct snapshot_parts parts = {
 		.version = VERSION,
 		.facts = {.mem_bytes = RAM, .cpus = 1, .kernel = "vmlinux"},
-		.cpuid = cpuid,
-		.nr_cpuid = ARRAY_SIZE(cpuid),
+		.cpuid = &cpuid,
 		.settings = "[machine]\n",
 		.state = state,
 		.state_bytes = sizeof(state),
@@ -86,7 +85,7 @@ static void check(const struct snapshot *s)
 	uint64_t end = 0;
 	char vendor[13];
 
-	assert(s->facts.mem_bytes <= RAM + PAGE_4K && s->facts.nr_cpuid <= SNAPSHOT_CPUID_MAX);
+	assert(s->facts.mem_bytes <= RAM + PAGE_4K && s->cpuid->nr <= CPUID_ENTRIES_MAX);
 	assert(strlen(s->settings) == s->facts.settings_bytes);
 	for (uint32_t i = 0; i < s->facts.nr_extents; i++) {
 		assert(s->extent[i].at >= end && s->extent[i].size);

@@ -31,7 +31,7 @@ ROOMS = {
     'vmm/debug': '',
     'vmm/kvm': 'vmm vmm/cpuid devices',
     'vmm/debug/gdb': 'vmm/debug vmm/kvm vmm/host security',
-    'vmm/snapshot': 'vmm/debug',
+    'vmm/snapshot': 'vmm/debug vmm/cpuid',
     'vmm/host': 'vmm devices/virtio security',
     'vmm/console': 'vmm vmm/host devices/virtio',
     'vmm/check': 'vmm/kvm vmm/cpuid boot security',
@@ -46,7 +46,7 @@ ROOMS = {
     'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/check vmm/program',
     'cmd/gen': 'cmd/options vmm/cpuid vmm/program',
     'cmd': 'cmd/options cmd/report cmd/bench vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/debug/gdb vmm/machine '
-           'vmm/machine/virtio vmm/program vmm/report security',
+           'vmm/machine/virtio vmm/program vmm/report vmm/snapshot security',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 SPDX = 'SPDX-License-Identifier: Apache-2.0'

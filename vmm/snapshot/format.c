@@ -11,7 +11,7 @@
 
 static const struct state_field rows[] = {
 	FIELD(file_bytes),
-	UP_TO(nr_cpuid, SNAPSHOT_CPUID_MAX),
+	UP_TO(nr_cpuid, CPUID_ENTRIES_MAX),
 	UP_TO(nr_extents, SNAPSHOT_EXTENTS_MAX),
 	UP_TO(settings_bytes, SNAPSHOT_SETTINGS_MAX),
 	UP_TO(state_bytes, SNAPSHOT_STATE_MAX),

@@ -107,9 +107,9 @@ static int read_facts(int fd, uint64_t size, const char *version, struct snapsho
 	return ret < 0 ? ret : check_facts(&s->facts, size, e);
 }
 
-static struct snapshot_cpuid get_cpuid(const uint8_t *from)
+static struct kvm_cpuid_entry2 get_cpuid(const uint8_t *from)
 {
-	return (struct snapshot_cpuid){
+	return (struct kvm_cpuid_entry2){
 		.function = le32_get(from),
 		.index = le32_get(from + 4),
 		.flags = le32_get(from + 8),
@@ -142,14 +142,15 @@ static int take_parts(struct snapshot *s, const struct snapshot_layout *l, const
 	const struct snapshot_facts *f = &s->facts;
 
 	/* One more: an allocation of nothing may be NULL. */
-	s->cpuid = calloc(f->nr_cpuid + 1, sizeof(*s->cpuid));
+	s->cpuid = calloc(1, sizeof(*s->cpuid));
 	s->extent = calloc(f->nr_extents + 1, sizeof(*s->extent));
 	s->settings = calloc((size_t)f->settings_bytes + 1, 1);
 	s->state = calloc((size_t)f->state_bytes + 1, 1);
 	if (!s->cpuid || !s->extent || !s->settings || !s->state)
 		return err_sys(e, -ENOMEM, "cannot read it");
 	for (uint32_t i = 0; i < f->nr_cpuid; i++)
-		s->cpuid[i] = get_cpuid(head + (size_t)i * CPUID_ENTRY_SIZE);
+		s->cpuid->entry[i] = get_cpuid(head + (size_t)i * CPUID_ENTRY_SIZE);
+	s->cpuid->nr = f->nr_cpuid;
 	memcpy(s->settings, head + (l->settings - l->cpuid), f->settings_bytes);
 	memcpy(s->state, head + (l->state - l->cpuid), f->state_bytes);
 	if (strlen(s->settings) != f->settings_bytes)
@@ -210,14 +211,13 @@ void snapshot_destroy(struct snapshot *s)
 
 void snapshot_vendor(const struct snapshot *s, char ret[static 13])
 {
+	const struct kvm_cpuid_entry2 *c = cpuid_find(s->cpuid, 0, 0);
+
 	memset(ret, 0, 13);
-	for (uint32_t i = 0; i < s->facts.nr_cpuid; i++) {
-		if (s->cpuid[i].function)
-			continue;
-		le32_put(ret, s->cpuid[i].ebx);
-		le32_put(ret + 4, s->cpuid[i].edx);
-		le32_put(ret + 8, s->cpuid[i].ecx);
-		break;
+	if (c) {
+		le32_put(ret, c->ebx);
+		le32_put(ret + 4, c->edx);
+		le32_put(ret + 8, c->ecx);
 	}
 	for (char *p = ret; *p; p++)
 		if (*p < 0x20 || *p >= 0x7f)

@@ -4,8 +4,8 @@
  *
  *	magic, version	SNAPSHOT_MAGIC; the vmm that wrote it, as text: no other one reads it
  *	facts		struct snapshot_facts, a section of vmm/base/state.h
- *	CPUID		what the guest's CPUs say: struct snapshot_cpuid, 32-bit numbers
- *	extents		which parts of RAM are in the file: struct gmem_extent, 64-bit numbers
+ *	CPUID		what the guest's CPUs say: function, index, flags and EAX to EDX of each entry, 32 bits each
+ *	extents		which parts of RAM are in the file: address and size of each, 64 bits each
  *	settings	of the machine, as a configuration file
  *	state		of CPUs, chips and devices: sections of vmm/base/state.h
  *	sums		a CRC-32 of each SNAPSHOT_GRANULE of RAM, 0 where there are only zeroes
@@ -28,6 +28,7 @@
 #include "vmm/base/err.h"
 #include "vmm/base/gmem.h"
 #include "vmm/base/util.h"
+#include "vmm/cpuid/cpuid.h"
 
 #define SNAPSHOT_MAGIC        "vmm snapshot\r\n\x1a\n"
 #define SNAPSHOT_MAGIC_SIZE   16
@@ -36,7 +37,6 @@
 
 #define SNAPSHOT_GRANULE      (2 * MIB)
 #define SNAPSHOT_EXTENTS_MAX  127 /* and the anonymous parts between, before and behind: at most 255 mappings */
-#define SNAPSHOT_CPUID_MAX    256
 #define SNAPSHOT_SETTINGS_MAX MIB
 #define SNAPSHOT_STATE_MAX    (64 * MIB)
 
@@ -72,11 +72,6 @@ struct snapshot_facts {
 	char banner[SNAPSHOT_TEXT];
 };
 
-/** struct snapshot_cpuid - an entry; @flags: KVM_CPUID_FLAG_ */
-struct snapshot_cpuid {
-	uint32_t function, index, flags, eax, ebx, ecx, edx;
-};
-
 /**
  * struct snapshot_parts - what a file is made of, besides RAM; borrowed
  * @version: of this vmm, shorter than SNAPSHOT_VERSION_SIZE
@@ -85,8 +80,7 @@ struct snapshot_cpuid {
 struct snapshot_parts {
 	const char *version;
 	struct snapshot_facts facts;
-	const struct snapshot_cpuid *cpuid;
-	uint32_t nr_cpuid;
+	const struct cpuid_set *cpuid;
 	const char *settings;
 	const uint8_t *state;
 	size_t state_bytes;
@@ -145,7 +139,7 @@ struct snapshot {
 	int fd;
 	char version[SNAPSHOT_VERSION_SIZE];
 	struct snapshot_facts facts;
-	struct snapshot_cpuid *cpuid;
+	struct cpuid_set *cpuid;
 	struct gmem_extent *extent;
 	char *settings;
 	uint8_t *state;

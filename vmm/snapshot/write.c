@@ -54,7 +54,7 @@ void snapshot_writer_free(struct snapshot_writer *w)
 uint64_t snapshot_largest(uint64_t mem_bytes)
 {
 	const struct snapshot_facts f = {
-		.nr_cpuid = SNAPSHOT_CPUID_MAX,
+		.nr_cpuid = CPUID_ENTRIES_MAX,
 		.settings_bytes = SNAPSHOT_SETTINGS_MAX,
 		.state_bytes = SNAPSHOT_STATE_MAX,
 		.mem_bytes = mem_bytes,
@@ -63,7 +63,7 @@ uint64_t snapshot_largest(uint64_t mem_bytes)
 	return snapshot_layout(&f).end;
 }
 
-static void put_cpuid(uint8_t *to, const struct snapshot_cpuid *c)
+static void put_cpuid(uint8_t *to, const struct kvm_cpuid_entry2 *c)
 {
 	const uint32_t value[] = {c->function, c->index, c->flags, c->eax, c->ebx, c->ecx, c->edx};
 
@@ -81,10 +81,10 @@ int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *par
 
 	assert(strlen(parts->version) < SNAPSHOT_VERSION_SIZE && parts->facts.mem_bytes == w->mem_bytes);
 	if (settings > SNAPSHOT_SETTINGS_MAX || parts->state_bytes > SNAPSHOT_STATE_MAX ||
-		parts->nr_cpuid > SNAPSHOT_CPUID_MAX)
+		parts->cpuid->nr > CPUID_ENTRIES_MAX)
 		return -E2BIG;
 	*f = parts->facts;
-	f->nr_cpuid = parts->nr_cpuid;
+	f->nr_cpuid = parts->cpuid->nr;
 	f->settings_bytes = (uint32_t)settings;
 	f->state_bytes = (uint32_t)parts->state_bytes;
 	w->layout = snapshot_layout(f);
@@ -96,8 +96,8 @@ int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *par
 	memset(head, 0, l->ram);
 	memcpy(head, SNAPSHOT_MAGIC, SNAPSHOT_MAGIC_SIZE);
 	memcpy(head + SNAPSHOT_MAGIC_SIZE, parts->version, strlen(parts->version));
-	for (uint32_t i = 0; i < parts->nr_cpuid; i++)
-		put_cpuid(head + l->cpuid + (uint64_t)i * CPUID_ENTRY_SIZE, &parts->cpuid[i]);
+	for (uint32_t i = 0; i < parts->cpuid->nr; i++)
+		put_cpuid(head + l->cpuid + (uint64_t)i * CPUID_ENTRY_SIZE, &parts->cpuid->entry[i]);
 	memcpy(head + l->settings, parts->settings, settings);
 	memcpy(head + l->state, parts->state, parts->state_bytes);
 	return 0;

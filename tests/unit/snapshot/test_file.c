@@ -28,8 +28,15 @@ static _Atomic bool stop;
 static int fd;
 static struct snapshot_parts parts;
 static uint8_t state[300];
-static struct snapshot_cpuid cpuid[] = {
-	{0, 0, 0, 7, 0x756e6547, 0x6c65746e, 0x49656e69}, {7, 1, 1, 1, 2, 3, 4}, {0x80000001, 0, 0, 5, 6, 7, 8}};
+static struct cpuid_set cpuid = {
+	.nr = 3,
+	.entry =
+		{
+			{.ebx = 0x756e6547, .ecx = 0x6c65746e, .edx = 0x49656e69, .eax = 7},
+			{.function = 7, .index = 1, .flags = 1, .eax = 1, .ebx = 2, .ecx = 3, .edx = 4},
+			{.function = 0x80000001, .eax = 5, .ebx = 6, .ecx = 7, .edx = 8},
+		},
+};
 
 /* --- The host ---------------------------------------------------------------------------------------------------- */
 
@@ -117,8 +124,7 @@ static int set_up(void **unused)
 				.build_id = "00ff",
 				.banner = "Linux version 6.1",
 			},
-		.cpuid = cpuid,
-		.nr_cpuid = ARRAY_SIZE(cpuid),
+		.cpuid = &cpuid,
 		.settings = "[machine]\nmem = 33M\n",
 		.state = state,
 		.state_bytes = sizeof(state),
@@ -238,8 +244,8 @@ static void what_is_written_is_read_back(void **unused)
 	assert_string_equal(s.facts.kernel, "/boot/vmlinux");
 	assert_string_equal(s.facts.build_id, "00ff");
 	assert_string_equal(s.facts.banner, "Linux version 6.1");
-	assert_int_equal(s.facts.nr_cpuid, ARRAY_SIZE(cpuid));
-	assert_memory_equal(s.cpuid, cpuid, sizeof(cpuid));
+	assert_int_equal(s.facts.nr_cpuid, cpuid.nr);
+	assert_memory_equal(s.cpuid, &cpuid, sizeof(cpuid));
 	assert_string_equal(s.settings, parts.settings);
 	assert_int_equal(s.facts.state_bytes, sizeof(state));
 	assert_memory_equal(s.state, state, sizeof(state));
@@ -269,7 +275,7 @@ static void pages_of_zeroes_are_holes(void **unused)
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_in_range(st.st_blocks * 512, 3 * MIB, 3 * MIB * 102 / 100);
 	assert_int_equal(st.st_size,
-		(off_t)(snapshot_layout(&(struct snapshot_facts){.nr_cpuid = ARRAY_SIZE(cpuid),
+		(off_t)(snapshot_layout(&(struct snapshot_facts){.nr_cpuid = cpuid.nr,
 						.settings_bytes = (uint32_t)strlen(parts.settings),
 						.state_bytes = sizeof(state),
 						.mem_bytes = SIZE})
@@ -391,12 +397,9 @@ static void a_failed_write_is_an_error_and_no_snapshot(void **unused)
 
 static void what_no_file_has_room_for_is_refused(void **unused)
 {
-	static struct snapshot_cpuid many[SNAPSHOT_CPUID_MAX + 1];
-
-	parts.cpuid = many;
-	parts.nr_cpuid = ARRAY_SIZE(many);
+	cpuid.nr = CPUID_ENTRIES_MAX + 1;
 	assert_int_equal(snapshot_prepare(writer, &parts), -E2BIG);
-	parts.nr_cpuid = 1;
+	cpuid.nr = 3;
 	parts.state_bytes = SNAPSHOT_STATE_MAX + 1;
 	assert_int_equal(snapshot_prepare(writer, &parts), -E2BIG);
 }
@@ -586,7 +589,7 @@ static void impossible_facts_are_refused(void **unused)
 	FORGE(file_bytes, good.file_bytes + PAGE_4K, "do not fit");
 	FORGE(file_bytes, 0, "do not fit");
 	FORGE(nr_cpuid, 0, "the checksum of its state is wrong"); /* the parts behind move */
-	FORGE(nr_cpuid, SNAPSHOT_CPUID_MAX + 1, "nr_cpuid");
+	FORGE(nr_cpuid, CPUID_ENTRIES_MAX + 1, "nr_cpuid");
 	FORGE(nr_extents, SNAPSHOT_EXTENTS_MAX + 1, "nr_extents");
 	FORGE(nr_extents, 5, "part 4 of RAM");
 	FORGE(settings_bytes, UINT32_MAX, "settings_bytes");
@@ -655,15 +658,15 @@ static void the_vendor_is_printable(void **unused)
 	struct snapshot s;
 	char vendor[13];
 
-	cpuid[0].ebx = 0x1b0a0d01;
+	cpuid.entry[0].ebx = 0x1b0a0d01;
 	write_file();
 	read_back(&s);
 	snapshot_vendor(&s, vendor);
 	assert_string_equal(vendor, "????ineIntel");
-	s.facts.nr_cpuid = 0;
+	s.cpuid->nr = 0;
 	snapshot_vendor(&s, vendor);
 	assert_string_equal(vendor, "");
-	cpuid[0].ebx = 0x756e6547;
+	cpuid.entry[0].ebx = 0x756e6547;
 	snapshot_destroy(&s);
 }
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a guest that has one CPUID can run on a host that would give it another one: a restored machine keeps its
+ * CPUID, since the guest has read it already.
+ */
+#ifndef VMM_CPUID_FITS_H
+#define VMM_CPUID_FITS_H
+
+#include "vmm/cpuid/cpuid.h"
+
+struct cpuid_words;
+
+/**
+ * cpuid_fits() - does a host have what the guest's CPUID says?
+ * @guest: hostile: any entries
+ * @host: what cpuid_policy() gives a new guest with the same options on this host
+ *
+ * Vendor and layout of the XSAVE area have to be equal, and each feature of @guest has to be one of @host. What counts,
+ * such as caches and models, may differ.
+ *
+ * Return: 0, -ENOTSUP with a message in @e, -ENOMEM. Trust: guest.
+ */
+int cpuid_fits(const struct cpuid_set *guest, const struct cpuid_set *host, struct err *e);
+
+/**
+ * cpuid_features() - call @fn with the name of each feature that a guest has
+ * @words: of cpuid_words_unpack()
+ *
+ * A feature is a bit with a row of its own that a host may have or not have.
+ */
+void cpuid_features(const struct cpuid_set *guest, const struct cpuid_words *words,
+	void (*fn)(const char *name, void *arg), void *arg);
+
+#endif
