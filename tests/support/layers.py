@@ -39,6 +39,7 @@ ROOMS = {
     'vmm/machine': 'vmm vmm/kvm vmm/cpuid vmm/host vmm/console vmm/check vmm/debug vmm/debug/gdb vmm/machine/virtio '
                    'boot boot/tables devices devices/virtio security',
     'vmm/program': 'vmm/kvm vmm/console vmm/debug/gdb boot devices security',
+    'vmm/results': 'vmm/console',
     'vmm/report': 'vmm vmm/kvm vmm/host vmm/machine security',
     'vmm/bench': 'vmm/kvm boot',
     'cmd/options': 'vmm vmm/machine vmm/program vmm/report',

@@ -51,26 +51,13 @@ double svg_text_width(const char *text, double size)
 	return GLYPH * size * (double)glyphs(text);
 }
 
-/* Writes the first @n characters, for text and attributes: XML 1.0, 2.4. Invalid and hidden ones become U+FFFD. */
+/* Writes the first @n characters. */
 static void put_escaped(FILE *out, const char *text, size_t n)
 {
-	for (; *text && n; n--) {
-		int length = text_length(text);
+	const char *end = text + strlen(text);
 
-		if (*text == '<')
-			fputs("&lt;", out);
-		else if (*text == '>')
-			fputs("&gt;", out);
-		else if (*text == '&')
-			fputs("&amp;", out);
-		else if (*text == '"')
-			fputs("&quot;", out);
-		else if (!length || text_is_hidden(text_value(text, length)))
-			fputs("\xef\xbf\xbd", out);
-		else
-			fwrite(text, 1, (size_t)length, out);
-		text += length ? length : 1;
-	}
+	for (; text < end && n; n--)
+		text += text_put_xml(out, text, end);
 }
 
 void svg_begin(FILE *out, double width, double height)

@@ -63,3 +63,22 @@ bool text_is_hidden(uint32_t c)
 			return true;
 	return false;
 }
+
+size_t text_put_xml(FILE *out, const char *s, const char *end)
+{
+	int length = text_length(s);
+
+	if (*s == '<')
+		fputs("&lt;", out);
+	else if (*s == '>')
+		fputs("&gt;", out);
+	else if (*s == '&')
+		fputs("&amp;", out);
+	else if (*s == '"')
+		fputs("&quot;", out);
+	else if (!length || length > end - s || text_is_hidden(text_value(s, length)))
+		fputs("\xef\xbf\xbd", out);
+	else
+		fwrite(s, 1, (size_t)length, out);
+	return (size_t)MIN(MAX(length, 1), end - s);
+}

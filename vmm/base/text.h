@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /**
  * text_length() - bytes of the character at @s; 0: not valid UTF-8
@@ -28,5 +29,15 @@ uint32_t text_value(const char *s, int length);
  * Spec: Unicode 15, 23.1 and 23.2; UAX 9, 2; XML 1.0, 2.2.
  */
 bool text_is_hidden(uint32_t c);
+
+/**
+ * text_put_xml() - write one character as XML has it in text and attributes
+ * @s: NUL-terminated somewhere at or behind @end; not at @end
+ *
+ * The four that mean something to XML are escaped; what is invalid or hidden becomes U+FFFD.
+ *
+ * Return: the bytes that it took. Spec: XML 1.0, 2.4. Trust: guest.
+ */
+size_t text_put_xml(FILE *out, const char *s, const char *end);
 
 #endif

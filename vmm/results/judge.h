@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run of vmm says of a test: how it ended, what results its guest printed, and whether the guest's kernel
+ * complained.
+ */
+#ifndef VMM_RESULTS_JUDGE_H
+#define VMM_RESULTS_JUDGE_H
+
+#include <regex.h>
+
+#include "vmm/results/results.h"
+
+#define JUDGE_WHY_MAX 512
+
+/**
+ * struct judge_run - a run that is over
+ * @wait_status: of vmm, as waitpid() has it
+ * @text: @size bytes that the guest printed, and a NUL
+ * @truncated: the guest printed more than is in @text
+ * @said: the last line of vmm's standard error; ""
+ * @allow: lines of the kernel that are no splat; NULL: every one is
+ */
+struct judge_run {
+	int wait_status;
+	const char *text;
+	size_t size;
+	bool truncated;
+	const char *said;
+	const regex_t *allow;
+};
+
+/**
+ * struct judge_verdict - what came of it
+ * @status: exit status of vmm, 128 + S if signal S ended it
+ * @why: a sentence, with text of the guest, not escaped; "" when it just passed
+ */
+struct judge_verdict {
+	enum result_outcome outcome;
+	int status;
+	char why[JUDGE_WHY_MAX];
+};
+
+/**
+ * judge_run() - decide the outcome of a test
+ * @ktap: what ktap_read() found in the text
+ *
+ * Trust: guest. It can print any results: a test that is taken over passes if it says so.
+ */
+void judge_run(const struct judge_run *run, const struct ktap *ktap, struct judge_verdict *ret);
+
+/**
+ * judge_complaint() - the first line in which a kernel reports a bug: oops, WARN, lockdep, KASAN, lockup, hung task
+ * @panic: look for a panic in place of these
+ * @buf, @buf_size: the line, not escaped
+ *
+ * Return: whether there is one that @allow does not match.
+ */
+bool judge_complaint(const struct judge_run *run, bool panic, char *buf, size_t buf_size);
+
+#endif
