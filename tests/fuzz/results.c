@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's console through the reader of results and through every writer of them. What KTAP is written is read back to
+ * A guest's console through the reader of results and through each writer of them. The KTAP written is read back to
  * the same verdicts; JSON and XML are looked at by rules that are stricter than a reader's.
  */
 #include <errno.h>

@@ -8,7 +8,7 @@
 #include "vmm/base/util.h"
 #include "vmm/results/ktap_line.h"
 
-/* How the kernel begins a line that reports a bug of its own: lib/bug.c, kernel/panic.c, kernel/locking/lockdep.c, ... */
+/* How the kernel begins a line that reports a bug: lib/bug.c, kernel/panic.c, kernel/locking/lockdep.c, ... */
 static const char *const complaints[] = {
 	"BUG: ",
 	"WARNING: CPU: ",

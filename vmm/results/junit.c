@@ -27,7 +27,7 @@ enum kind { GOOD, SKIPPED, FAILED, BROKEN, KINDS };
  * struct writer - the files while they are written
  * @body: of the suite that is open, @count of its cases by kind, and their time
  * @used: bytes of the file that is open, those of @text included
- * @seen: hashes of the names that are taken, @seen_size slots, 0: free; two that collide get different names for nothing
+ * @seen: hashes of the names that are taken, @seen_size slots, 0: free; a collision only renames
  */
 struct writer {
 	const struct results *results;

@@ -5,7 +5,7 @@
  *
  * Each line may begin with a printk level `<6>`, and with up to two groups in brackets (time stamp, caller). Results
  * nest by indentation (KTAP: 2 columns, TAP 14 and old KUnit: 4; any number is taken) and, behind "# TAP version",
- * "# KTAP version" or "# 1..N", by kselftest's "# " in front of each line. Whatever is not a plan, a version or a result
+ * "# KTAP version" or "# 1..N", by kselftest's "# " in front of each line. What is not a plan, a version or a result
  * is output of the test whose result comes next, and is not an error.
  *
  * What is wrong with the results is a fault of the innermost case that it concerns, which then did not pass.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The writers: JUnit is judged by xmllint against tests/data/junit.xsd, KTAP by our reader, JSON by ours too. Arguments:
+ * The writers: JUnit is judged by xmllint against tests/data/junit.xsd, KTAP and JSON by our readers. Argument:
  * the schema.
  */
 #include <errno.h>
