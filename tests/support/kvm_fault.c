@@ -37,7 +37,7 @@
 #define CALLS_MAX 2000
 
 /* How many processes share the calls of a path. Most of the time is the kernel's, which puts VMs away when it likes. */
-#define PROCESSES 6
+#define PROCESSES 12
 
 static struct {
 	bool armed;
