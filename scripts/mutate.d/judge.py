@@ -19,6 +19,7 @@ LAB = {
     'devices/virtio': ('virtio-blk', 'virtio-net', 'virtio-small', 'durable'), 'security': ('sandbox', 'calls'),
     'vmm/base': ('machine', 'virtio-small'), 'vmm/kvm': ('unit-kvm', 'machine'), 'vmm/machine': ('machine', 'outcomes', 'flat'),
     'vmm/host': ('virtio-net', 'console', 'report'), 'vmm/debug': ('gdb',), 'vmm/snapshot': ('unit-kvm',),
+    'vmm/results': (),
 }
 
 

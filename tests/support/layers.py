@@ -10,6 +10,7 @@ usage: layers.py SOURCE_ROOT BUILD_ROOT
 - Every source, script and build file has its SPDX line.
 - Every .c file is built: it belongs to a target of the build, every unit test is also run, and what runs in a guest or is
   part of a script is named by a script.
+- Every directory of the program is in a row of tests/data/mutants-rooms.
 """
 import json
 import os
@@ -184,12 +185,23 @@ def check_built(root, build, files):
                     yield f'{path}: {target["name"]} is built but no test runs it'
 
 
+def check_mutants(root, files):
+    """scripts/mutate takes its faults from every directory of the program: each is in a row of tests/data/mutants-rooms."""
+    sys.path.insert(0, os.path.join(root, 'scripts/mutate.d'))
+    from draw import Wrong, rooms_of  # pylint: disable=import-outside-toplevel
+    try:
+        rooms_of(root, files)
+    except Wrong as e:
+        yield f'{e}: its number of mutants, or `-` and why none'
+
+
 def main():
     root, build = sys.argv[1:3]
     files = files_of(root)
     if not any(f.startswith('vmm/base/') for f in files):
         sys.exit(f'layers.py: no sources under {root}')
-    bad = [*check_rooms(files), *check_includes(root, build, files), *check_spdx(root, files), *check_built(root, build, files)]
+    bad = [*check_rooms(files), *check_includes(root, build, files), *check_spdx(root, files), *check_built(root, build, files),
+           *check_mutants(root, files)]
     for line in bad:
         print(line)
     print(f'{len(files)} files checked, {len(bad)} broken rules')
