@@ -118,6 +118,9 @@ static int send_chain(struct virtio_net *n, const struct vq_chain *c)
 		return 0;
 	}
 	hdr.flags &= (uint8_t)~NET_HDR_F_DATA_VALID;
+	/* A hint, not to be relied on (5.1.6.2.2). A TAP device refuses a frame that is shorter. */
+	if (hdr.gso_type == NET_HDR_GSO_NONE || le16toh(hdr.hdr_len) > bytes)
+		hdr.hdr_len = 0;
 	if (!n->link) {
 		tx_drop(n, "from the guest, with the link down");
 		return 0;

@@ -95,11 +95,15 @@ static bool is_answer(const struct dev *d, uint64_t frame)
 
 static unsigned num_buffers; /* of the last frame */
 
-/* Looks at what came, and gives the buffers back. Return: whether the answer was there. */
+/*
+ * Looks at what came, and gives the buffers back. Return: whether the answer was there. Late answers to questions from
+ * before a reset may have taken all buffers: the device waits for the notification then, whatever was in them.
+ */
 static bool look(struct dev *d)
 {
 	struct queue *q = &d->q[RX];
 	bool found = false;
+	const uint16_t before = d->rx_seen;
 
 	while (d->rx_seen != used_idx(q)) {
 		struct used_elem e = used_at(q, d->rx_seen++);
@@ -112,7 +116,7 @@ static bool look(struct dev *d)
 		found = found || is_answer(d, at + HDR);
 		offer_buffer(d, e.id, RX_LEN);
 	}
-	if (found)
+	if (d->rx_seen != before)
 		kick(d, RX);
 	return found;
 }
