@@ -102,6 +102,25 @@ static void its_machine(void **state)
 	run_report_destroy(&r);
 }
 
+/* Over a picture stands the file's name, without what all of them end in; a name is never empty. */
+static void a_title_is_a_name(void **state)
+{
+	char dir[] = "/tmp/vmm-title.XXXXXX", path[64];
+	struct run_report r;
+
+	read_it(REPORT_DATA "/boot.json", &r);
+	assert_string_equal(r.title, "boot");
+	run_report_destroy(&r);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/.json", dir);
+	assert_int_equal(symlink(REPORT_DATA "/boot.json", path), 0);
+	read_it(path, &r);
+	unlink(path);
+	rmdir(dir);
+	assert_string_equal(r.title, ".json");
+	run_report_destroy(&r);
+}
+
 static void what_is_no_report(void **state)
 {
 	struct run_report r;
@@ -122,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_boot_as_text),
 		cmocka_unit_test(its_machine),
+		cmocka_unit_test(a_title_is_a_name),
 		cmocka_unit_test(what_is_no_report),
 	};
 
