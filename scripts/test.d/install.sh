@@ -59,6 +59,11 @@ whole() {
 	check "$1: the program runs" all_of status_is 0 -- out_has '^vmm [0-9]'
 }
 
+# built_as DIR: the options of a build, one a line.
+built_as() {
+	meson introspect --buildoptions "$1" | sed 's/}, {/}\n{/g'
+}
+
 # A directory of pkg-config files without cmocka's, and nothing else to find it by.
 pc=$TEST_TMP/pkgconfig
 mkdir "$pc"
@@ -66,14 +71,18 @@ pkg-config --variable pc_path pkg-config | tr ':' '\n' | while read -r dir; do
 	find -L "$dir" -maxdepth 1 -name '*.pc' ! -name 'cmocka*' -exec ln -sf -t "$pc" {} + 2>/dev/null
 done
 
-install gcc "$block" CC=gcc
+# After scripts/quickstart, whose build is in build/ and of another type.
+install gcc "meson setup build && $block" CC=gcc
 whole "gcc, with cmocka"
-check "gcc, with cmocka: the tests are there" test -x "$TEST_TMP/gcc/build/tests/unit/boot/test-boot-elf"
+check "gcc, with cmocka: it is a release, and the quickstart's build is not" all_of \
+	grep -q '"buildtype".*"value": "release"' <(built_as "$TEST_TMP/gcc/build-release") -- \
+	grep -q '"buildtype".*"value": "debugoptimized"' <(built_as "$TEST_TMP/gcc/build")
+check "gcc, with cmocka: the tests are there" test -x "$TEST_TMP/gcc/build-release/tests/unit/boot/test-boot-elf"
 install clang "$block" CC=clang PKG_CONFIG_LIBDIR="$pc"
 whole "clang, without cmocka"
-check "clang, without cmocka: there are no tests" test ! -e "$TEST_TMP/clang/build/tests/unit"
+check "clang, without cmocka: there are no tests" test ! -e "$TEST_TMP/clang/build-release/tests/unit"
 # With cmocka again, which is a shared library: the tests cannot be linked then, and vmm can.
-install static "${block/meson setup build/meson setup build $static}" CC=gcc
+install static "${block/meson setup /meson setup $static }" CC=gcc
 whole "without shared libraries"
 run readelf -l "$vmm"
 check "without shared libraries: no interpreter" all_of status_is 0 -- out_has 'LOAD' -- test "${out##*INTERP*}"

@@ -13,6 +13,7 @@
 #include "vmm/debug/paging.h"
 #include "vmm/debug/symbols.h"
 #include "vmm/kvm/vcpu_state.h"
+#include "vmm/machine/hints.h"
 #include "vmm/machine/internal.h"
 
 #define CODE_BYTES 16
@@ -136,9 +137,7 @@ void machine_report(struct machine *m, FILE *out)
 			fprintf(out, "%s0x%" PRIx64 "%s", i ? " " : "KVM says: ", m->end.internal_error.data[i],
 				i + 1 == m->end.internal_error.ndata ? "\n" : "");
 		if (!kvm_hardware())
-			fprintf(out,
-				"This host's processor has neither SVM nor VMX: its KVM emulates, and cannot run a "
-				"stock kernel. A host in QEMU, with its emulated SVM, can.\n");
+			machine_software_kvm(out);
 	}
 	if (!sym || !at || !tail)
 		return;

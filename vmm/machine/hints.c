@@ -60,6 +60,14 @@ static void say_silence(const struct machine *m, const struct said *s, FILE *out
 			"--append earlyprintk=ttyS0 shows more\n");
 }
 
+void machine_software_kvm(FILE *out)
+{
+	fprintf(out,
+		"this host's processor has neither SVM nor VMX: its KVM emulates, and cannot run a stock kernel. A "
+		"host in "
+		"QEMU, with its emulated SVM, can.\n");
+}
+
 /* Reports devices of one kind that no driver has started, and what a guest needs for them. */
 static void say_unused(const struct machine *m, const struct virtio_kind *kind, FILE *out)
 {
@@ -90,6 +98,10 @@ void machine_hints(struct machine *m, const struct verdict *v, FILE *out)
 	if (!console.taken) {
 		if (!ended_well(v) || !said.quiet)
 			say_silence(m, &said, out);
+		if (!ended_well(v) && said.ours && !kvm_hardware()) {
+			fprintf(out, "vmm: ");
+			machine_software_kvm(out);
+		}
 		return;
 	}
 	for_each_virtio_kind(kind) say_unused(m, kind, out);

@@ -20,4 +20,7 @@
  */
 void machine_hints(struct machine *m, const struct verdict *v, FILE *out);
 
+/** machine_software_kvm() - print a line: this host has no SVM or VMX (kvm_hardware()), so KVM emulates */
+void machine_software_kvm(FILE *out);
+
 #endif
