@@ -53,6 +53,7 @@ static uint64_t return_run(const struct virtio_balloon *b, const struct gmem_reg
 	if (start >= stop ||
 		madvise((void *)start, stop - start, r->fd >= 0 && r->shared ? MADV_REMOVE : MADV_DONTNEED) < 0)
 		return 0;
+	gmem_mark(b->dev.queue[INFLATE].mem, r->gpa + (start - (uintptr_t)r->host), stop - start);
 	return stop - start;
 }
 

@@ -75,6 +75,7 @@ static uint16_t avail_load(const struct virtqueue *q, uint64_t offset)
 static void used_store(struct virtqueue *q, uint64_t offset, uint16_t v)
 {
 	v = htole16(v);
+	gmem_mark(q->mem, q->used + offset, sizeof(v));
 	if (likely(q->ring[RING_USED]))
 		__atomic_store_n((uint16_t *)(q->ring[RING_USED] + offset), v, __ATOMIC_RELEASE);
 	else
@@ -164,6 +165,9 @@ static int add_windows(struct virtqueue *q, struct vq_chain *c, const struct des
 		return broke(q, "a chain is longer than 2^32 bytes"); /* 2.7.5.3.1 */
 	if (gmem_iov(q->mem, d->addr, d->len, &c->iov[used], VQ_IOV_MAX - used, &n) < 0)
 		return broke(q, "a buffer lies outside RAM");
+	/* The device writes to it later, if at all; in a restored one it is taken, and marked, again. */
+	if (write)
+		gmem_mark(q->mem, d->addr, d->len);
 	if (write)
 		c->in_nr += n;
 	else
@@ -257,6 +261,7 @@ void vq_fill(struct virtqueue *q, uint16_t head, uint32_t written)
 	_Static_assert(sizeof(entry) == USED_ENTRY_SIZE, "2.7.8: struct virtq_used_elem is two le32, id first");
 	if (q->broken || !q->ready)
 		return;
+	gmem_mark(q->mem, q->used + at, sizeof(entry));
 	if (likely(q->ring[RING_USED]))
 		memcpy(q->ring[RING_USED] + at, &entry, sizeof(entry));
 	else

@@ -16,6 +16,7 @@
 #include <ucontext.h>
 
 #include "vmm/base/util.h"
+#include "vmm/base/x86.h"
 
 /* A recovery point belongs to the thread that copies, not to a VM: hence thread-local and not in struct gmem. */
 static _Thread_local sigjmp_buf *volatile recovery;
@@ -150,6 +151,8 @@ static int copy(const struct gmem *g, enum copy_kind kind, uint64_t gpa, uint8_t
 		return 0;
 	if (kind != COPY_OUT && !gmem_contains(g, gpa, len))
 		return -EFAULT;
+	if (kind != COPY_OUT)
+		gmem_mark(g, gpa, len);
 	while (len) {
 		uint8_t *host;
 		uint64_t n = window(g, gpa, len, &host);
@@ -188,6 +191,21 @@ int gmem_write(const struct gmem *g, uint64_t gpa, const void *buf, size_t len)
 int gmem_zero(const struct gmem *g, uint64_t gpa, uint64_t len)
 {
 	return copy(g, COPY_ZERO, gpa, NULL, len);
+}
+
+COLD void gmem_mark_pages(const struct gmem *g, uint64_t gpa, uint64_t len)
+{
+	for (size_t i = 0; i < g->nr && len; i++) {
+		const struct gmem_region *r = &g->region[i];
+		uint64_t first, last;
+
+		if (!r->written || !ranges_overlap(gpa, len, r->gpa, r->size))
+			continue;
+		first = (MAX(gpa, r->gpa) - r->gpa) / PAGE_4K;
+		last = (MIN(gpa + (len - 1), r->gpa + (r->size - 1)) - r->gpa) / PAGE_4K;
+		for (uint64_t n = first; n <= last; n++)
+			__atomic_fetch_or(&r->written[n / 64], BIT(n % 64), __ATOMIC_RELAXED);
+	}
 }
 
 void gmem_window_read(void *buf, const void *window, size_t n)

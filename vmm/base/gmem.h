@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "vmm/base/util.h"
+
 #define GMEM_REGIONS_MAX 8
 
 /**
@@ -21,6 +23,7 @@
  * @fd: backing file or -1; borrowed
  * @fd_offset: offset of @gpa in @fd
  * @shared: stores are visible to other mappings of @fd
+ * @written: a bit for each 4 KiB page, set by gmem_mark(); borrowed, NULL: nobody asks
  */
 struct gmem_region {
 	uint64_t gpa;
@@ -29,6 +32,7 @@ struct gmem_region {
 	int fd;
 	uint64_t fd_offset;
 	bool shared;
+	uint64_t *written;
 };
 
 /**
@@ -36,6 +40,7 @@ struct gmem_region {
  * @region: sorted by @gpa, disjoint
  * @nr: number of regions
  * @file_lo: first address that a mapped kernel file backs; equal to @file_hi when there is none
+ * @tracked: regions have @written
  * @file_hi: end of that window. The file can shrink at any time: copies in the window have a recovery point (gmem.c).
  */
 struct gmem {
@@ -43,6 +48,7 @@ struct gmem {
 	size_t nr;
 	uint64_t file_lo;
 	uint64_t file_hi;
+	bool tracked;
 };
 
 /**
@@ -114,6 +120,20 @@ int gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov
 void gmem_window_read(void *buf, const void *window, size_t n);
 void gmem_window_write(void *window, const void *buf, size_t n);
 void gmem_window_zero(void *window, size_t n);
+
+/**
+ * gmem_mark() - this process writes to [@gpa, @gpa + @len), or is about to, otherwise than by gmem_write() and
+ * gmem_zero(), which mark by themselves
+ *
+ * For who restores RAM by what was written: the hypervisor does not see stores of this process. What lies outside RAM
+ * is ignored. Context: any thread.
+ */
+void gmem_mark_pages(const struct gmem *g, uint64_t gpa, uint64_t len);
+static inline void gmem_mark(const struct gmem *g, uint64_t gpa, uint64_t len)
+{
+	if (unlikely(g->tracked))
+		gmem_mark_pages(g, gpa, len);
+}
 
 /** gmem_contains() - true when every byte of [@gpa, @gpa + @len) is RAM; an empty range is inside when @gpa is */
 bool gmem_contains(const struct gmem *g, uint64_t gpa, uint64_t len);

@@ -153,6 +153,7 @@ static void shared_memory_is_returned(void **state)
 static void the_page_at_zero(void **state)
 {
 	struct vqd_buf buf = {.len = 4};
+	uint64_t noted = 0;
 	uint8_t *host;
 	struct bench b;
 
@@ -161,7 +162,10 @@ static void the_page_at_zero(void **state)
 	assert_ptr_not_equal(host, MAP_FAILED);
 	memset(host, 'x', 2 * PAGE);
 	assert_int_equal(
-		gmem_add(&b.d.mem, &(struct gmem_region){.gpa = 0, .size = 2 * PAGE, .host = host, .fd = -1}), 0);
+		gmem_add(&b.d.mem,
+			&(struct gmem_region){.gpa = 0, .size = 2 * PAGE, .host = host, .fd = -1, .written = &noted}),
+		0);
+	b.d.mem.tracked = true;
 	/* The kernel's file lies behind it. */
 	b.d.mem.file_lo = PAGE;
 	b.d.mem.file_hi = 2 * PAGE;
@@ -170,6 +174,8 @@ static void the_page_at_zero(void **state)
 	assert_int_equal(host[0], 0);
 	assert_int_equal(host[PAGE], 'x');
 	assert_int_equal(b.balloon.returned_bytes, PAGE);
+	/* For who restores RAM it is written to. */
+	assert_int_equal(noted, 1);
 	down(&b);
 	munmap(host, 2 * PAGE);
 }

@@ -12,6 +12,7 @@
 #include "tests/support/unit.h"
 #include "tests/support/virtio_rig.h"
 #include "vmm/base/le.h"
+#include "vmm/base/x86.h"
 
 static uint8_t bytes[8192], again[8192];
 
@@ -561,9 +562,75 @@ static void states_of_others_are_refused(void **state)
 	}
 }
 
+/* --- What is noted ------------------------------------------------------------------------------------------------ */
+
+#define RIG_PAGES (RIG_RAM / PAGE_4K)
+
+static bool noted(const uint64_t *bits, size_t page)
+{
+	return bits[page / 64] >> (page % 64) & 1;
+}
+
+/* A page of RAM that the device has changed is marked, whoever else has written to it: the hypervisor sees no write. */
+static void what_a_device_writes_is_noted(void **state)
+{
+	static uint8_t before[RIG_RAM];
+
+	for_each_kind(k)
+	{
+		struct virtio_rig *r = up(k);
+		uint64_t bits[RIG_PAGES / 64] = {0};
+
+		assert_int_equal(r->d.ram_size, RIG_RAM);
+		/* A balloon's pages come back as zeroes. */
+		memset(r->d.ram + r->d.next - VQD_RAM_START, 0x5a, RIG_RAM - (r->d.next - VQD_RAM_START));
+		r->d.mem.region[0].written = bits;
+		r->d.mem.tracked = true;
+		for (unsigned q = 0; q < r->dev->nr_queues; q++) {
+			struct vqd_buf buf[4];
+			unsigned nr = k->chain(r, q, buf);
+			uint16_t head = rig_offer(r, q, buf, nr, false);
+
+			memcpy(before, r->d.ram, RIG_RAM);
+			if (!rig_answered(r, q, head) && (k->takes >> q & 1))
+				fail_msg("%s does not answer in queue %u", k->name, q);
+			for (size_t p = 0; p < RIG_PAGES; p++)
+				if (memcmp(before + p * PAGE_4K, r->d.ram + p * PAGE_4K, PAGE_4K) && !noted(bits, p))
+					fail_msg("%s, queue %u: page %zu is written and not noted", k->name, q, p);
+			if ((k->takes >> q & 1) && !noted(bits, (r->d.queue[q].used - VQD_RAM_START) / PAGE_4K))
+				fail_msg("%s, queue %u: its used ring is not noted", k->name, q);
+			for (unsigned i = 0; (k->takes >> q & 1) && i < nr; i++)
+				if (buf[i].write && !noted(bits, (buf[i].gpa - VQD_RAM_START) / PAGE_4K))
+					fail_msg("%s, queue %u: a buffer is not noted", k->name, q);
+		}
+		r->d.mem.tracked = false;
+		down(r);
+	}
+}
+
+/* A used ring whose first entry lies in another page than its index: each store alone. */
+static void both_stores_to_a_used_ring_are_noted(void **state)
+{
+	static uint8_t ram[4 * PAGE_4K] __attribute__((aligned(PAGE_4K)));
+	uint64_t bits = 0;
+	struct gmem mem = {.tracked = true};
+	struct virtqueue q = {.mem = &mem, .size = 8, .max = 8, .desc = 0, .avail = 0x200, .used = 3 * PAGE_4K - 4};
+
+	assert_int_equal(
+		gmem_add(&mem, &(struct gmem_region){.size = sizeof(ram), .host = ram, .fd = -1, .written = &bits}), 0);
+	assert_int_equal(vq_start(&q), 0);
+	vq_fill(&q, 1, 2);
+	assert_int_equal(bits, BIT(3));
+	bits = 0;
+	vq_publish(&q);
+	assert_int_equal(bits, BIT(2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_device_writes_is_noted),
+		cmocka_unit_test(both_stores_to_a_used_ring_are_noted),
 		cmocka_unit_test(drivers_do_not_notice),
 		cmocka_unit_test(requests_that_wait_are_served),
 		cmocka_unit_test(buffers_that_are_held_are_taken_again),

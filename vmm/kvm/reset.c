@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/kvm/reset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "vmm/base/x86.h"
+
+static int init_region(struct vm_reset *t, size_t i, struct err *e)
+{
+	const struct gmem_region *from = &t->vm->memory.gmem.region[i];
+	struct reset_region *r = &t->region[i];
+	void *base = mmap(NULL, from->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (base == MAP_FAILED)
+		return err_sys(e, -errno, "cannot map room for a copy of guest RAM");
+	r->base = base;
+	r->slot = (struct dirty_slot){.slot = (uint32_t)i, .gpa = from->gpa, .size = from->size, .host = from->host};
+	t->nr = i + 1;
+	r->log = calloc(dirty_words(&r->slot), sizeof(*r->log));
+	r->ours = calloc(dirty_words(&r->slot), sizeof(*r->ours));
+	return r->log && r->ours ? 0 : err_sys(e, -ENOMEM, "no memory to note written pages");
+}
+
+int vm_reset_init(struct vm *vm, struct vm_reset *t, struct err *e)
+{
+	int r = vm_saved_init(vm, &t->saved, e);
+
+	t->vm = vm;
+	for (size_t i = 0; r == 0 && i < vm->memory.gmem.nr; i++)
+		r = init_region(t, i, e);
+	return r;
+}
+
+/* What is zero stays untouched: it costs no memory. */
+static void copy_ram(const struct reset_region *r)
+{
+	static const uint8_t zeroes[PAGE_4K];
+
+	for (uint64_t at = 0; at < r->slot.size; at += PAGE_4K) {
+		const uint8_t *page = (const uint8_t *)r->slot.host + at;
+
+		if (memcmp(page, zeroes, PAGE_4K) != 0)
+			memcpy(r->base + at, page, PAGE_4K);
+	}
+}
+
+int vm_reset_mark(struct vm_reset *t, struct err *e)
+{
+	struct gmem *g = &t->vm->memory.gmem;
+	int r = vm_save(t->vm, &t->saved, e);
+
+	for (size_t i = 0; r == 0 && i < t->nr; i++) {
+		r = dirty_track(t->vm->kvm, t->vm->fd, &t->region[i].slot, true, e);
+		g->region[i].written = t->region[i].ours;
+		copy_ram(&t->region[i]);
+	}
+	g->tracked = r == 0;
+	return r;
+}
+
+static uint64_t return_word(const struct reset_region *r, size_t word, uint64_t bits)
+{
+	uint64_t pages = 0;
+
+	for (; bits; bits &= bits - 1, pages++) {
+		uint64_t at = (word * 64 + (uint64_t)__builtin_ctzll(bits)) * PAGE_4K;
+
+		memcpy((uint8_t *)r->slot.host + at, r->base + at, PAGE_4K);
+	}
+	return pages;
+}
+
+static uint64_t return_pages(struct reset_region *r)
+{
+	size_t words = dirty_words(&r->slot);
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < words; i++) {
+		uint64_t bits = r->log[i] | r->ours[i];
+
+		if (!bits)
+			continue;
+		pages += return_word(r, i, bits);
+		r->ours[i] = 0;
+	}
+	return pages;
+}
+
+int vm_reset_return(struct vm_reset *t, uint64_t *ret_pages, struct err *e)
+{
+	uint64_t pages = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < t->nr; i++) {
+		struct reset_region *region = &t->region[i];
+
+		r = dirty_log_collect(t->vm->kvm, t->vm->fd, &region->slot, region->log, e);
+		if (r == 0)
+			pages += return_pages(region);
+	}
+	if (r == 0)
+		r = vm_restore(t->vm, &t->saved, 0, e);
+	if (r == 0)
+		*ret_pages = pages;
+	return r;
+}
+
+void vm_reset_destroy(struct vm_reset *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->nr; i++) {
+		t->vm->memory.gmem.region[i].written = NULL;
+		munmap(t->region[i].base, t->region[i].slot.size);
+		free(t->region[i].log);
+		free(t->region[i].ours);
+	}
+	if (t->vm)
+		t->vm->memory.gmem.tracked = false;
+	vm_saved_destroy(&t->saved);
+	*t = (struct vm_reset){0};
+}
