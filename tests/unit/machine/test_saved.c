@@ -105,7 +105,10 @@ static int restore(struct rig *r, struct err *e)
 static void letters(struct program *p)
 {
 	select_port(p, COM1);
-	/* mov $LETTERS, %ecx; 1: mov $'a', %al; 2: out %al, %dx; dec %ecx; jz 3f; inc %al; cmp $'z', %al; jbe 2b; jmp 1b */
+	/*
+	 * mov $LETTERS, %ecx; 1: mov $'a', %al; 2: out %al, %dx; dec %ecx; jz 3f; inc %al; cmp $'z', %al; jbe 2b;
+	 * jmp 1b; 3:
+	 */
 	EMIT(p, 0xb9, LETTERS & 0xff, LETTERS >> 8, 0, 0, 0xb0, 'a', 0xee, 0xff, 0xc9, 0x74, 0x08, 0xfe, 0xc0, 0x3c,
 		'z', 0x76, 0xf5, 0xeb, 0xf1);
 	out(p, DEBUG, 0);
