@@ -286,6 +286,7 @@ static void write_svg(FILE *out, void *arg)
 		.x_label = "guests alive",
 		.y_label = "seconds",
 		.nr = 2,
+		.counted = true,
 	};
 
 	if (!v)

@@ -32,6 +32,7 @@ static void draw(FILE *out, size_t i, void *arg)
 		.x_label = "run",
 		.y_label = d->what,
 		.zoom = true,
+		.counted = true,
 		.nr = s->nr_sides,
 	};
 	char title[BENCH_NAME_MAX * 4 + 64];

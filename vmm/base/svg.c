@@ -130,10 +130,10 @@ static void choose_step(struct axis *a, double lo, double hi, double step)
 	a->hi = tick(a, a->steps);
 }
 
-/* As many ticks as fit side by side. */
-static void fit_across(struct axis *a, double lo, double hi)
+/* As many ticks as fit side by side, @least apart. */
+static void fit_across(struct axis *a, double lo, double hi, double least)
 {
-	double step = stats_round_step((hi - lo) / TICKS_MAX);
+	double step = stats_round_step(MAX((hi - lo) / TICKS_MAX, least));
 
 	for (;; step = stats_round_step(step * 1.5)) {
 		choose_step(a, lo, hi, step);
@@ -225,7 +225,7 @@ void svg_plot(FILE *out, const struct svg_plot *p)
 	step = stats_round_step((y_hi - y_lo) / 8);
 	choose_step(&y, p->zoom ? stats_multiple_below(y_lo, step) : y_lo, y_hi, step);
 	x.from = 20 + widest(&y);
-	fit_across(&x, x_lo, x_hi);
+	fit_across(&x, x_lo, x_hi, p->counted ? 1 : 0);
 	draw_axes(out, &x, &y, p->x_label, p->y_label);
 	for (size_t i = 0; i < p->nr; i++)
 		draw_series(out, &x, &y, &p->series[i], i);
@@ -245,7 +245,7 @@ void svg_histogram(FILE *out, const char *title, const char *subtitle, const cha
 	y.to = draw_title(out, title, subtitle) + 32;
 	choose_step(&y, 0, most, stats_round_step(MAX(most / 8, 1)));
 	x.from = 20 + widest(&y);
-	fit_across(&x, h->lo, h->lo + h->width * h->nr);
+	fit_across(&x, h->lo, h->lo + h->width * h->nr, 0);
 	for (unsigned i = 0; i < h->nr; i++) {
 		double left = at(&x, h->lo + h->width * i), right = at(&x, h->lo + h->width * (i + 1));
 		double high = at(&y, (double)h->count[i]);

@@ -33,6 +33,7 @@ struct svg_series {
  * @x_label, @y_label: with their units
  * @series: 1 to SVG_SERIES_MAX with at least a point each
  * @zoom: the y axis is about the data, and need not begin at 0
+ * @counted: the x axis counts: a tick is a whole number
  */
 struct svg_plot {
 	const char *title;
@@ -42,6 +43,7 @@ struct svg_plot {
 	struct svg_series series[SVG_SERIES_MAX];
 	size_t nr;
 	bool zoom;
+	bool counted;
 };
 
 /**

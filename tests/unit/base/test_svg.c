@@ -156,6 +156,27 @@ static void test_places(void **state)
 	free(text);
 }
 
+/* There is no run 0.2. */
+static void what_is_counted_has_whole_ticks(void **state)
+{
+	static const double x[] = {1, 2, 3}, y[] = {3, 1, 2};
+	struct svg_plot p = {.title = "t",
+		.x_label = "x",
+		.y_label = "y",
+		.nr = 1,
+		.series = {{.name = "s", .x = x, .y = y, .nr = 3}}};
+	char *text = drawn(&p);
+
+	assert_non_null(strstr(text, ">1.2</text>"));
+	free(text);
+	p.counted = true;
+	text = drawn(&p);
+	for (const char *tick = ">1</text>\0>2</text>\0>3</text>\0"; *tick; tick += strlen(tick) + 1)
+		assert_non_null(strstr(text, tick));
+	assert_null(strstr(text, ">1.2</text>"));
+	free(text);
+}
+
 static void test_one_point(void **state)
 {
 	const double zero = 0;
@@ -277,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plots),
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(what_is_counted_has_whole_ticks),
 		cmocka_unit_test(test_one_point),
 		cmocka_unit_test(test_escaped),
 		cmocka_unit_test(test_histograms),
