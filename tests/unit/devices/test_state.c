@@ -424,6 +424,33 @@ static void pm1_registers(void **state)
 }
 
 /* The button was pressed and nobody has looked: it interrupts again. */
+/* A section that ends anywhere but at its end is nobody's, and what the chip has stays. */
+#define CUT_SHORT(chip)                                                                                                \
+	do {                                                                                                           \
+		struct state_writer w_ = {.data = bytes, .size = sizeof(bytes) / 2};                                   \
+		typeof(to.chip.regs) before_;                                                                          \
+		chip##_save(&from.chip, &w_);                                                                          \
+		memcpy(&before_, &to.chip.regs, sizeof(before_));                                                      \
+		for (size_t cut_ = 0; cut_ < w_.used; cut_++)                                                          \
+			assert_int_equal(                                                                              \
+				chip##_restore(&to.chip, &(struct state_reader){.data = bytes, .size = cut_}, NULL),   \
+				-EINVAL);                                                                              \
+		assert_memory_equal(&before_, &to.chip.regs, sizeof(before_));                                         \
+	} while (0)
+
+static void sections_that_are_cut_short(void **state)
+{
+	out8(&from.uart.dev, UART_SCR, 0x5d);
+	out_wide(&from.pm1.dev, PM1_ENABLE, 0x4321, 2);
+	CUT_SHORT(uart);
+	CUT_SHORT(i8042);
+	CUT_SHORT(pit);
+	CUT_SHORT(rtc);
+	CUT_SHORT(pm1);
+	CUT_SHORT(pmtimer);
+	CUT_SHORT(power);
+}
+
 static void power_button(void **state)
 {
 	MOVE(power);
@@ -461,6 +488,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pmtimer_counts_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pmtimer_that_nobody_has_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pm1_registers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(sections_that_are_cut_short, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(power_button, set_up, tear_down),
 	};
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "tests/support/chip.h"
 #include "tests/support/unit.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/chips.h"
@@ -96,12 +97,44 @@ static void each_chip_is_where_its_part_says(void **state)
 	chips_destroy(&c);
 }
 
+/* Each has its section, in one order, and all are read. */
+static void all_chips_are_saved_and_restored(void **state)
+{
+	static uint8_t bytes[65536];
+	struct pit_host pit = {.start = no_pit};
+	struct pmtimer_host pmtimer = {0};
+	struct guest_events events = {0};
+	struct chips_env env = {.ram_size = 128 * MIB, .events = &events, .pit = &pit, .pmtimer = &pmtimer};
+	struct chips from = CHIPS_NONE, to = CHIPS_NONE;
+	struct state_writer w = {.data = bytes, .size = sizeof(bytes)};
+	struct state_reader r = {.data = bytes};
+	struct err e = {0};
+
+	assert_int_equal(chips_init(&from, &env, NULL), 0);
+	assert_int_equal(chips_init(&to, &env, NULL), 0);
+	out8(chips_device(&from, &(struct board_part){.kind = BOARD_UART}), 7, 0x5d);
+	out8(chips_device(&from, &(struct board_part){.kind = BOARD_RTC}), 0, 0x40);
+	out8(chips_device(&from, &(struct board_part){.kind = BOARD_RTC}), 1, 0x77);
+	out_wide(chips_device(&from, &(struct board_part){.kind = BOARD_PM1}), 2, 0x4321, 2);
+	chips_save(&from, &w);
+	r.size = w.used;
+	if (chips_restore(&to, &r, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(r.at, w.used);
+	assert_int_equal(in8(chips_device(&to, &(struct board_part){.kind = BOARD_UART}), 7), 0x5d);
+	assert_int_equal(in8(chips_device(&to, &(struct board_part){.kind = BOARD_RTC}), 1), 0x77);
+	assert_int_equal(in_wide(chips_device(&to, &(struct board_part){.kind = BOARD_PM1}), 2, 2), 0x4321);
+	chips_destroy(&from);
+	chips_destroy(&to);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_part_has_a_chip_of_its_own),
 		cmocka_unit_test(what_is_no_chip_is_none),
 		cmocka_unit_test(each_chip_is_where_its_part_says),
+		cmocka_unit_test(all_chips_are_saved_and_restored),
 	};
 
 	return run_group(tests);

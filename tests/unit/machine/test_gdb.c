@@ -9,6 +9,7 @@
 
 #include "tests/support/unit.h"
 #include "tests/unit/machine/run_rig.h"
+#include "vmm/debug/gdb/stub.h"
 
 /* As long as the address of a socket can be: more than fits where the path of another has _PORT behind it. */
 #define PATH "/tmp/vmm-gdb-test-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-01234"
@@ -110,6 +111,14 @@ static uint64_t rip(struct client *c)
 	return value;
 }
 
+/* It has printed more than what it had when @printed was noted. */
+static void guest_goes_on(struct client *c)
+{
+	for (unsigned i = 0; i < 1000 && printed(c->r) < c->printed + 1000; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	want(printed(c->r) >= c->printed + 1000, "leaves a guest that goes on");
+}
+
 static void *client_main(void *arg)
 {
 	struct client *c = arg;
@@ -135,11 +144,16 @@ static void *client_main(void *arg)
 	ask(c, "D", "OK");
 	close(c->fd);
 	/* Another one finds a guest that runs, and stops it. */
-	for (unsigned i = 0; i < 1000 && printed(c->r) < c->printed + 1000; i++)
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-	want(printed(c->r) >= c->printed + 1000, "leaves a guest that goes on");
+	guest_goes_on(c);
 	dial(c);
 	ask(c, "?", "T05");
+	/* A guest that cannot be held, since a device is late, goes on; the client hears why, and may try again. */
+	c->printed = printed(c->r);
+	say(c, "c");
+	guest_goes_on(c);
+	gdb_stub_refused(c->r->m->gdb, "disk 0");
+	want(*hear(c) == 'O', "hears why the guest goes on");
+	want(write(c->fd, "\003", 1) == 1 && !strncmp(hear(c), "T02", 3), "stops the guest after all");
 	say(c, "k");
 	return NULL;
 }

@@ -545,9 +545,22 @@ static int tear_down(void **state)
 	return rmdir(dir);
 }
 
+/* landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) */
+static long kernels_abi(void)
+{
+	return syscall(444, NULL, 0, 1);
+}
+
+static void the_version_is_the_kernels(void **state)
+{
+	assert_in_range(kernels_abi(), 1, 1000);
+	assert_int_equal(landlock_abi(), kernels_abi());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_version_is_the_kernels),
 		cmocka_unit_test(without_it_all_work),
 		cmocka_unit_test(nothing_is_left),
 		cmocka_unit_test(what_is_allowed_works),
@@ -557,7 +570,7 @@ int main(void)
 		cmocka_unit_test(missing_rights_are_named),
 	};
 
-	if (landlock_abi() < 0)
+	if (kernels_abi() < 0)
 		return skip_program("this kernel has no Landlock");
 	return run_group_with(tests, set_up, tear_down);
 }
