@@ -164,6 +164,7 @@ static inline bool hear(struct bench *b, struct packet *p)
 	uint16_t head;
 	uint32_t len;
 
+	memset(p, 0, sizeof(*p));
 	vqd_run(&b->d);
 	if (!vqd_used(&b->d, RX, &head, &len))
 		return false;
