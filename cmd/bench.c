@@ -42,7 +42,7 @@ int bench_files(const struct subset_option *json, void (*write_json)(FILE *out, 
 	return r == 0 && svg->given ? bench_write("--svg", svg->value.text, write_svg, arg, e) : r;
 }
 
-/* What a command under measurement is told may name files too, alone or behind a key. */
+/* The arguments of a measured command may name files too, alone or behind a key. */
 static void add_words(struct fileset *set, char *words)
 {
 	char *rest = NULL;

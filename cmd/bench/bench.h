@@ -38,7 +38,7 @@ int bench_options(int argc, char **argv, const char *name, struct subset_option 
 /**
  * bench_check_files() - no file that is to be written is one that is read, or another one of them
  * @subset: those of the benchmark, parsed
- * @words, @nr: what a command under measurement is told: files that it names count too
+ * @words, @nr: arguments of the measured command: files that it names count too
  *
  * Return: 0, or a negative errno, with a message in @e, marked as the operator's.
  */

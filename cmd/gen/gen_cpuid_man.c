@@ -2,7 +2,7 @@
 /*
  * Runs while the project is built: copies the prose of docs/vmm-cpuid.7.in and puts the CPUID table in place of the
  * line @TABLE@, so that the manual says what the program does. Rows of a register with the same treatment and reason
- * are told together.
+ * are one entry.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -658,7 +658,7 @@ const struct option_def options[] = {
 		.man = OPTION_MAN(
 			"Become this user and this group, two numbers, and leave all other groups, once everything is "
 			"open.\n"
-			"Needs root, and is what to do when started as root: without it that is said once, on a "
+			"Needs root, and is recommended when started as root: without it a note says so, once, on a "
 			"terminal."),
 	},
 	{

@@ -251,7 +251,7 @@ static void draw_initcalls(struct sheet *s)
 	draw_panel(s, title, row, nr, sum, svg_color(4));
 }
 
-/* Each run as one bar, with its groups; what is what, is told by the titles' colours in a legend of its own row. */
+/* Each run as one bar, with its groups; the titles have its colours, and the legend has a row of its own. */
 static void draw_overview(struct sheet *s)
 {
 	uint64_t longest = 1;

@@ -25,7 +25,7 @@ LAB = {
 
 class Judge:
     """Tries the mutants of one tree. A test hangs that takes `hang` seconds more than five times what it took without one.
-    `fails` is told of each test that fails without: it judges none."""
+    `fails` is called with each test that fails without: it judges none."""
 
     def __init__(self, tree, through, hang, fails):
         self.tree, self.hang, self.fails = tree, hang, fails

@@ -406,7 +406,7 @@ static void on_vcont(struct gdb_session *s, const char *p)
 	gdb_reply_errno(s, -EINVAL);
 }
 
-/* The packets of old, for clients without vCont: all go on, or one makes a step. From another address: no. */
+/* The older packets, for clients without vCont: all go on, or one makes a step. From another address: no. */
 static void on_continue(struct gdb_session *s, const char *p)
 {
 	if (*p) {

@@ -9,12 +9,12 @@
  *	gdb_stub_stop(g, status);		the CPUs' threads have gone
  *	gdb_stub_close(g);
  *
- * Theory of operation. Three kinds of threads. A vCPU that comes to a breakpoint says so, sees to it that its crew
+ * Theory of operation. Three kinds of threads. A vCPU that comes to a breakpoint reports it, makes sure that its crew
  * stays held from then on, and waits. The owner's control loop hears of it and holds all of the guest. The client's
- * thread is told when that is done; it alone speaks with the client, and reads and writes registers and memory while
+ * thread is notified of that; it alone speaks with the client, and reads and writes registers and memory while
  * the guest is held. It asks the control loop to let the guest go on.
  *
- * A guest that nobody debugs runs as ever: nothing is armed in KVM, and no exit has an instruction more.
+ * A guest that nobody debugs runs as always: nothing is armed in KVM, and no exit has an instruction more.
  */
 #ifndef VMM_DEBUG_GDB_STUB_H
 #define VMM_DEBUG_GDB_STUB_H
