@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtio-blk device on an image in memory, and its driver: for the tests of what a driver may ask (test_blk.c) and of
- * what the host does (test_blk_host.c).
+ * A virtio-blk device on an image in memory, and its driver: for the tests of what a driver may ask
+ * (test_virtio_blk.c) and of what the host does (test_virtio_blk_host.c).
  */
 #ifndef TESTS_UNIT_DEVICES_BLK_BENCH_H
 #define TESTS_UNIT_DEVICES_BLK_BENCH_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * No request of the small devices allocates. (Of disks and network devices: test_blk_host.c and test_virtio_net.c.)
+ * No request of the small devices allocates. (Of disks: test_virtio_blk_host.c; of network devices:
+ * test_virtio_net.c.)
  */
 #include <fcntl.h>
 #include <string.h>
