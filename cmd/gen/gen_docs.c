@@ -282,6 +282,11 @@ static void put_bench_options(void)
 	own_options(SECTION_BENCH);
 }
 
+static void put_test_options(void)
+{
+	own_options(SECTION_TEST);
+}
+
 static void put_flat_port(unsigned port, unsigned ports, const char *text)
 {
 	if (ports > 1)
@@ -324,6 +329,7 @@ static const struct {
 	{"@ZSH_OPTIONS@", put_zsh_options},
 	{"@FISH_COMMANDS@", put_fish_commands},
 	{"@FISH_OPTIONS@", put_fish_options},
+	{"@TEST_OPTIONS@", put_test_options},
 	{"@UNITS@", put_units},
 	{"@BENCH_OPTIONS@", put_bench_options},
 	{"@FLAT_OPTIONS@", put_flat_options},

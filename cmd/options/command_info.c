@@ -10,6 +10,7 @@ LIST(flat, FLAT_OPTIONS);
 LIST(bench_boot, BENCH_BOOT_OPTIONS);
 LIST(bench_lifecycle, BENCH_LIFECYCLE_OPTIONS);
 LIST(bench_exits, BENCH_EXITS_OPTIONS);
+LIST(test, TEST_OPTIONS);
 LIST(report, REPORT_OPTIONS);
 LIST(snapshot, SNAPSHOT_OPTIONS);
 
@@ -56,6 +57,17 @@ const struct command_info command_infos[] = {
 				ENDS_FAILED,
 		.examples = "vmm flat hello.bin\n"
 			    "vmm flat --stats --timeout 2s hello.bin counter.bin,mode=long\n",
+	},
+	{
+		.name = "test",
+		.usage = "[OPTION...] FILE|DIR|-...",
+		.text = "Runs tests, each in a vmm of its own: programs without a kernel, and sections of\n"
+			".ini files; - reads names. --kernel may be repeated.",
+		.takes = test,
+		.ends = "0      all as expected; 1: a test was not\n" ENDS_USAGE
+			"125    a test could not be run, or a report not be written\n",
+		.examples = "vmm test --jobs 4 --junit results.xml tests/\n"
+			    "vmm test --kernel old --kernel new --logs logs boot.ini\n",
 	},
 	{
 		.name = "bench boot",

@@ -55,6 +55,21 @@
 	X(JSON, "json", NULL, 0, 0, 0)                                                                                 \
 	X(SVG, "svg", NULL, 0, 0, 0)
 
+#define TEST_OPTIONS(X)                                                                                                \
+	X(KERNEL, "kernel", NULL, 0, 0, 0)                                                                             \
+	X(FRESH, "fresh", NULL, 0, 0, 0)                                                                               \
+	X(JOBS, "jobs", NULL, 0, 0, 0)                                                                                 \
+	X(TIMEOUT, "timeout", "60s", 0, 0, 0)                                                                          \
+	X(RETRIES, "retries", NULL, 0, 0, 0)                                                                           \
+	X(ONLY, "only", NULL, 0, 0, 0)                                                                                 \
+	X(RERUN_FAILED, "rerun-failed", NULL, 0, 0, 0)                                                                 \
+	X(KNOWN, "known", NULL, 0, 0, 0)                                                                               \
+	X(JUNIT, "junit", NULL, 0, 0, 0)                                                                               \
+	X(KTAP, "ktap", NULL, 0, 0, 0)                                                                                 \
+	X(JSON, "json", NULL, 0, 0, 0)                                                                                 \
+	X(LOGS, "logs", NULL, 0, 0, 0)                                                                                 \
+	X(SANDBOX, "sandbox", NULL, 0, 0, 0)
+
 #define REPORT_OPTIONS(X) X(SVG, "svg", NULL, 0, 0, 0)
 
 #define SNAPSHOT_OPTIONS(X) X(JSON, "json", NULL, 0, 0, 0)

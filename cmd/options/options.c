@@ -6,6 +6,7 @@
 
 #include "cmd/options/device_keys.h"
 #include "cmd/options/options_bench.h"
+#include "cmd/options/options_test.h"
 #include "vmm/base/board.h"
 #include "vmm/base/clock.h"
 
@@ -806,6 +807,7 @@ const struct option_def options[] = {
 	},
 	BENCH_OPTIONS,
 	BENCH_BOOT_OPTIONS,
+	TEST_TABLE,
 	{
 		.name = "config",
 		.common = true,

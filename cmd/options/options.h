@@ -29,6 +29,7 @@
 	X(CPUID, NULL, "Only for cpuid", "cpuid")                                                                      \
 	X(FLAT, NULL, "Only for flat", "flat")                                                                         \
 	X(BENCH, NULL, "Only for bench", "bench")                                                                      \
+	X(TEST, NULL, "Only for test", "test")                                                                         \
 	X(GENERAL, NULL, "General", NULL)
 
 enum option_section {
@@ -139,7 +140,7 @@ struct option_list {
 /* What most settings of type BOOL have in common. */
 #define OPTION_SWITCH(deflt_) .type = OPT_BOOL, .deflt = deflt_, .bare = "on"
 
-#define OPTIONS_MAX 64
+#define OPTIONS_MAX 80
 
 #define OPTION_CONSOLE_VIRTIO 0x100
 

@@ -98,7 +98,7 @@ static void judge_status(const struct judge_run *run, const struct ktap *k, stru
 {
 	int status = v->status;
 
-	if (status == EXIT_USAGE || status == EXIT_FAILED || status >= 128)
+	if (status == EXIT_USAGE || status >= EXIT_FAILED)
 		decide(v, RESULT_ERROR, *run->said ? run->said : "vmm did not end by itself");
 	else if (status == 124)
 		decide(v, RESULT_TIMEOUT, "its time ran out");

@@ -59,7 +59,7 @@ static bool is_letter(char c)
 /* What is not to be read as a command: see printable.h, which has the same rule for logs. Return: bytes written. */
 static size_t put_broken(FILE *out, const char *s, const char *end, bool begins)
 {
-	static const char attachment[] = "[[ATTACHMENT|";
+	static const char attachment[] = "[[ATTACHMENT";
 
 	if (begins && end - s >= 2 && s[0] == ':' && s[1] == ':') {
 		fputs("\\x3a", out);

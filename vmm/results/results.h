@@ -15,6 +15,7 @@
 
 #include "vmm/results/ktap.h"
 
+#define RESULTS_FORMAT   "vmm test 1"       /* of JSON */
 #define RESULTS_LOG_MAX  (64 * 1024)        /* bytes of log in a case of JUnit: its beginning and its end */
 #define RESULTS_FILE_MAX (20 * 1000 * 1000) /* bytes of a JUnit file; GitLab refuses more than 30 MB */
 

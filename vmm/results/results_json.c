@@ -76,7 +76,7 @@ int results_json(const struct results *r, FILE *out)
 	json_begin(&j, out);
 	j.line_depth = 2;
 	json_object(&j, NULL);
-	json_string(&j, "format", "vmm test 1");
+	json_string(&j, "format", RESULTS_FORMAT);
 	json_string(&j, "name", r->name);
 	json_bool(&j, "complete", r->complete);
 	json_i64(&j, "when", r->when);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows of the table in cmd/options/options.c that only `vmm test` takes.
+ */
+#ifndef CMD_OPTIONS_OPTIONS_TEST_H
+#define CMD_OPTIONS_OPTIONS_TEST_H
+
+#define TEST_OPTION(name_, type_, metavar_, help_, man_)                                                               \
+	{                                                                                                              \
+		.name = name_, .section = SECTION_TEST, .type = type_, .metavar = metavar_, .help = help_,             \
+		.man = OPTION_MAN(man_),                                                                               \
+	}
+
+#define TEST_NUMBER(name_, deflt_, min_, max_, help_, man_)                                                            \
+	{                                                                                                              \
+		.name = name_, .section = SECTION_TEST, .type = OPT_UINT, .deflt = deflt_, .min = min_, .max = max_,   \
+		.help = help_, .man = OPTION_MAN(man_),                                                                \
+	}
+
+#define TEST_TABLE                                                                                                     \
+	{.name = "fresh",                                                                                              \
+		.section = SECTION_TEST,                                                                               \
+		OPTION_SWITCH("on"),                                                                                   \
+		.help = "boot a guest for each test",                                                                  \
+		.man = OPTION_MAN("Boot a guest for each test.\nThere is no other way yet.")},                         \
+		TEST_NUMBER("jobs", NULL, 1, 256, "tests at once; without it as CPUs and memory allow",                \
+			"How many tests run at once.\n"                                                                \
+			"Without it, as many as there are CPUs and as three quarters of the free memory hold; a line " \
+			"says which of the two is the limit."),                                                        \
+		TEST_NUMBER("retries", "0", 0, 100, "try a test again that was not as expected",                       \
+			"Try a test again, at most this many times, whose outcome was not as expected.\n"              \
+			"One that is as expected then counts as such, and is reported as flaky."),                     \
+		TEST_OPTION("only", OPT_STRING, "PATTERN", "run the tests whose name or tag matches",                  \
+			"Run only tests with a name or a tag that matches this pattern of *fnmatch*(3)."),             \
+		TEST_OPTION("rerun-failed", OPT_PATH, "FILE", "leave out what was right in an earlier --json file",    \
+			"Leave out the tests that were as expected in this file, which an earlier *--json* wrote."),   \
+		TEST_OPTION("known", OPT_PATH, "FILE", "failures that are known, one a line",                          \
+			"Failures that are known.\n"                                                                   \
+			"A line has a pattern for the name of a test and perhaps one for the name of a kernel; # "     \
+			"begins a comment. Such a test may end in any way but in an error; if it passes, that is "     \
+			"reported and counts as a failure."),                                                          \
+		TEST_OPTION("junit", OPT_PATH, "FILE", "write the results as JUnit XML",                               \
+			"Write the results as JUnit XML.\n"                                                            \
+			"Beyond 20 MB there are further files beside it, with -2 and so on in front of the last "      \
+			"dot."),                                                                                       \
+		TEST_OPTION("ktap", OPT_PATH, "FILE", "write the results as KTAP", "Write the results as KTAP 1."),    \
+		TEST_OPTION("logs", OPT_PATH, "DIR", "keep the output of each test in a directory",                    \
+			"Keep what each test and its vmm printed, up to 16 MiB, in a file of this directory.\n"        \
+			"The directory is made, and what other runs have left in it stays.")
+
+#endif

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * In order: read the lists, make a job of each test on each kernel, open what is written, start the launcher, confine
+ * ourselves, run, write the reports. What a guest wrote is read after we are confined only.
+ */
+#include "cmd/test/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+
+#include "cmd/test/known.h"
+#include "cmd/test/launcher.h"
+#include "cmd/test/list.h"
+#include "cmd/test/progress.h"
+#include "cmd/test/reports.h"
+#include "cmd/test/runner.h"
+#include "vmm/base/clock.h"
+#include "vmm/base/file.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/path.h"
+#include "vmm/base/trace.h"
+
+#define MEM_DEFAULT   (256 * MIB) /* of a machine that says nothing */
+#define MEM_BESIDE    (32 * MIB)  /* of a vmm, besides its guest's */
+#define KILL_AFTER_NS (10 * NSEC_PER_SEC)
+#define KNOWN_MAX     MIB
+
+/**
+ * struct command - a run of `vmm test`
+ * @kernel, @label: absolute paths, and the names of the kernels in reports
+ * @job, @spec: of each test on each kernel, @nr of them
+ */
+struct command {
+	const struct test_settings *set;
+	struct test_list list;
+	struct known known;
+	char **kernel;
+	const char **label;
+	struct runner_job *job;
+	struct launch_spec *spec;
+	size_t nr;
+	int log_dir;
+	char *log_path;
+	struct reports reports;
+	struct launcher launcher;
+	struct runner *runner;
+	struct progress progress;
+};
+
+static void spec_free(struct launch_spec *s)
+{
+	for (size_t i = 0; s->argv && s->argv[i]; i++)
+		free(s->argv[i]);
+	free(s->argv);
+}
+
+static void command_destroy(struct command *c)
+{
+	launcher_stop(&c->launcher);
+	runner_free(c->runner);
+	reports_close(&c->reports);
+	for (size_t i = 0; c->spec && i < c->nr; i++)
+		spec_free(&c->spec[i]);
+	free(c->spec);
+	free(c->job);
+	for (size_t i = 0; c->kernel && i < c->set->nr_kernels; i++)
+		free(c->kernel[i]);
+	free(c->kernel);
+	free(c->label);
+	free(c->log_path);
+	cleanup_fd(&c->log_dir);
+	known_destroy(&c->known);
+	test_list_destroy(&c->list);
+}
+
+/* --- Jobs ------------------------------------------------------------------------------------------------------ */
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "out of memory");
+}
+
+static int read_lists(struct command *c, struct err *e)
+{
+	const struct test_settings *set = c->set;
+	int r = set->nr_paths ? 0 : err_set(e, -EINVAL, "no test to run: vmm test FILE|DIR|-...");
+
+	for (size_t i = 0; r == 0 && i < set->nr_paths; i++)
+		r = strcmp(set->path[i], "-") ? test_list_add(&c->list, set->path[i], e)
+					      : test_list_add_names(&c->list, stdin, e);
+	return r;
+}
+
+static int read_known(struct command *c, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FD int fd = -1;
+	size_t size = 0;
+	int r;
+
+	if (!c->set->known)
+		return 0;
+	fd = path_open(c->set->known, O_RDONLY | O_NOCTTY, 0);
+	if (fd < 0)
+		return err_sys(e, -errno, "--known %s", c->set->known);
+	r = file_read_all(fd, KNOWN_MAX, &text, &size);
+	if (r < 0)
+		return err_sys(e, r, "--known %s: cannot read", c->set->known);
+	return known_add_text(&c->known, c->set->known, text, size, e);
+}
+
+/* Absolute, since a test may run in another directory. Two of the same name keep their paths. */
+static int find_kernels(struct command *c, struct err *e)
+{
+	size_t nr = c->set->nr_kernels;
+
+	c->kernel = calloc(nr + 1, sizeof(*c->kernel));
+	c->label = calloc(nr + 1, sizeof(*c->label));
+	if (!c->kernel || !c->label)
+		return no_memory(e);
+	for (size_t i = 0; i < nr; i++) {
+		const char *slash;
+
+		c->kernel[i] = realpath(c->set->kernel[i], NULL);
+		if (!c->kernel[i])
+			return err_sys(e, -errno, "--kernel %s", c->set->kernel[i]);
+		slash = strrchr(c->set->kernel[i], '/');
+		c->label[i] = slash ? slash + 1 : c->set->kernel[i];
+	}
+	for (size_t i = 0; i < nr; i++)
+		for (size_t j = 0; j < nr; j++)
+			if (i != j && !strcmp(c->label[i], c->label[j]))
+				c->label[i] = c->set->kernel[i];
+	return 0;
+}
+
+static int set_argv(
+	struct command *c, const struct test_case *t, const char *kernel, struct launch_spec *ret, struct err *e)
+{
+	char **argv = calloc(t->nr_args + 6, sizeof(*argv));
+	size_t nr = 0;
+	bool bad;
+
+	if (!argv)
+		return no_memory(e);
+	ret->argv = argv;
+	ret->dir = t->dir;
+	bad = !(argv[nr++] = strdup(c->set->vmm));
+	for (size_t i = 0; !bad && i < t->nr_args; i++)
+		bad = !(argv[nr++] = strdup(t->arg[i]));
+	if (!bad && kernel)
+		bad = asprintf(&argv[nr++], "--kernel=%s", kernel) < 0;
+	if (!bad && !t->timeout_ns)
+		bad = asprintf(&argv[nr++], "--timeout=%llums",
+			      (unsigned long long)(c->set->timeout_ns / NSEC_PER_MSEC)) < 0;
+	if (!bad && c->set->sandbox)
+		bad = asprintf(&argv[nr++], "--sandbox=%s", c->set->sandbox) < 0;
+	if (!bad)
+		return 0;
+	/* What asprintf() leaves after a failure is undefined. */
+	argv[nr - 1] = NULL;
+	return no_memory(e);
+}
+
+static int add_job(struct command *c, const struct test_case *t, size_t kernel, struct err *e)
+{
+	bool on = kernel < c->set->nr_kernels;
+	struct runner_job *j = &c->job[c->nr];
+	uint64_t limit = t->timeout_ns ? t->timeout_ns : c->set->timeout_ns;
+
+	*j = (struct runner_job){.name = t->name,
+		.kernel = on ? c->label[kernel] : "",
+		.expect = t->expect,
+		.allow = t->has_allow ? &t->allow : NULL,
+		.limit_ns = limit + KILL_AFTER_NS};
+	j->known = known_has(&c->known, j->name, j->kernel);
+	if (reports_skip(&c->reports, j->name, j->kernel))
+		return 0;
+	return set_argv(c, t, on ? c->kernel[kernel] : NULL, &c->spec[c->nr++], e);
+}
+
+static int make_jobs(struct command *c, struct err *e)
+{
+	size_t room = c->list.nr * MAX(c->set->nr_kernels, (size_t)1) + 1;
+	int r = 0;
+
+	c->job = calloc(room, sizeof(*c->job));
+	c->spec = calloc(room, sizeof(*c->spec));
+	if (!c->job || !c->spec)
+		return no_memory(e);
+	for (size_t i = 0; r == 0 && i < c->list.nr; i++) {
+		const struct test_case *t = c->list.test[i];
+
+		if (c->set->only && !test_case_matches(t, c->set->only))
+			continue;
+		if (!t->machine || t->has_kernel)
+			r = add_job(c, t, SIZE_MAX, e);
+		else if (!c->set->nr_kernels)
+			r = err_set(e, -EINVAL, "%s: no kernel; --kernel names one, or a line kernel = PATH", t->name);
+		for (size_t k = 0; r == 0 && t->machine && !t->has_kernel && k < c->set->nr_kernels; k++)
+			r = add_job(c, t, k, e);
+	}
+	if (r == 0 && !c->nr)
+		return err_set(e, -EINVAL, "no test is left%s%s", c->set->only ? " by --only " : "",
+			c->set->only ? c->set->only : "");
+	return r;
+}
+
+/* --- How many at once ------------------------------------------------------------------------------------------ */
+
+static uint64_t available_bytes(void)
+{
+	CLEANUP_FCLOSE FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+			return kib * KIB;
+	return 0;
+}
+
+static unsigned choose_jobs(const struct command *c)
+{
+	uint64_t mem = MEM_BESIDE, room = available_bytes() / 4 * 3, cpus, most = 1;
+	cpu_set_t set;
+	unsigned jobs;
+
+	if (c->set->jobs)
+		return MIN(c->set->jobs, (unsigned)RUNNER_JOBS_MAX);
+	for (size_t i = 0; i < c->list.nr; i++) {
+		const struct test_case *t = c->list.test[i];
+
+		mem = MAX(mem, MEM_BESIDE + (t->mem_bytes ? t->mem_bytes : t->machine ? MEM_DEFAULT : 0));
+		most = MAX(most, t->cpus);
+	}
+	CPU_ZERO(&set);
+	cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
+	jobs = (unsigned)MAX(MIN(MIN(cpus / most, room / mem), (uint64_t)RUNNER_JOBS_MAX), UINT64_C(1));
+	if (room && room / mem < cpus / most)
+		printf("%u at once, as memory allows: %llu MiB each\n", jobs, (unsigned long long)(mem / MIB));
+	else
+		printf("%u at once, as the CPUs allow\n", jobs);
+	fflush(stdout);
+	return jobs;
+}
+
+/* --- Running --------------------------------------------------------------------------------------------------- */
+
+static int open_logs(struct command *c, struct err *e)
+{
+	const char *dir = c->set->logs;
+
+	if (!dir)
+		return 0;
+	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+		return err_sys(e, -errno, "--logs %s", dir);
+	c->log_dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->log_dir < 0)
+		return err_sys(e, -errno, "--logs %s", dir);
+	if (asprintf(&c->log_path, "%s/", dir) < 0)
+		return no_memory(e);
+	return 0;
+}
+
+static int prepare(struct command *c, struct err *e)
+{
+	int r = read_lists(c, e);
+
+	if (r == 0)
+		r = read_known(c, e);
+	if (r == 0)
+		r = find_kernels(c, e);
+	if (r == 0 && c->set->rerun_failed)
+		r = reports_read_last(&c->reports, c->set->rerun_failed, e);
+	if (r == 0)
+		r = make_jobs(c, e);
+	if (r == 0)
+		r = open_logs(c, e);
+	if (r == 0)
+		r = reports_open(&c->reports, c->set->junit, c->set->ktap, c->set->json, e);
+	return err_operator(e, r);
+}
+
+static int run(struct command *c, int *ret_signal, struct err *e)
+{
+	struct runner_config config = {.job = c->job,
+		.nr = c->nr,
+		.jobs = choose_jobs(c),
+		.retries = c->set->retries,
+		.log_dir = c->log_dir,
+		.log_path = c->log_path ? c->log_path : "",
+		.ops = &progress_ops,
+		.arg = &c->progress};
+	int r = launcher_start(c->spec, c->nr, &c->launcher, e);
+
+	if (r < 0)
+		return r;
+	r = runner_new(&config, &c->launcher, &c->runner);
+	if (r < 0)
+		return err_sys(e, r, "cannot start");
+	if (c->set->confined)
+		r = reports_confine(&c->reports, c->log_dir, e);
+	if (r < 0)
+		return r;
+	progress_init(&c->progress, c->job, c->nr);
+	r = runner_run(c->runner, ret_signal);
+	if (r == -EPIPE)
+		return err_set(e, r, "the process that starts the tests is gone");
+	return r < 0 ? err_sys(e, r, "the tests cannot go on") : 0;
+}
+
+static int write_reports(struct command *c, int64_t when, bool complete, struct err *e)
+{
+	struct results all = {.name = "vmm test",
+		.complete = complete,
+		.when = when,
+		.took_ns = trace_now_ns() - c->progress.begin_ns};
+
+	all.test = runner_results(c->runner, &all.nr);
+	return reports_write(&c->reports, &all, e);
+}
+
+int test_command(const struct test_settings *set)
+{
+	CLEANUP(command_destroy)
+	struct command c = {.set = set, .log_dir = -1, .launcher = LAUNCHER_NONE, .reports = REPORTS_CLOSED};
+	struct err e = {}, written = {};
+	int r = prepare(&c, &e), signal = 0, w = 0;
+	int64_t when = time(NULL);
+
+	if (r < 0) {
+		fprintf(stderr, "vmm: %s\n", e.text);
+		return err_exit_status(&e);
+	}
+	r = run(&c, &signal, &e);
+	/* Nothing runs any more, whatever happens to the reports. */
+	launcher_stop(&c.launcher);
+	if (c.progress.job) {
+		w = write_reports(&c, when, r == 0 && !signal, &written);
+		progress_summary(&c.progress, signal);
+	}
+	if (r < 0)
+		fprintf(stderr, "vmm: %s\n", e.text);
+	if (w < 0)
+		fprintf(stderr, "vmm: %s\n", written.text);
+	if (r < 0 || w < 0 || (c.progress.of[RESULT_ERROR] && !signal))
+		return EXIT_FAILED;
+	if (signal)
+		return 128 + signal;
+	return c.progress.bad ? EXIT_TEST_FAILED : 0;
+}

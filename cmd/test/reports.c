@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/test/reports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "security/landlock.h"
+#include "security/stages.h"
+#include "vmm/base/file.h"
+#include "vmm/base/path.h"
+#include "vmm/host/fileset.h"
+
+#define LAST_MAX (64 * MIB)
+/* What a file in a directory takes to be made or written anew. */
+#define LL_MAKE_FILES (LL_WRITE_FILE | LL_MAKE_REG | LL_TRUNCATE)
+
+/* --- Open ------------------------------------------------------------------------------------------------------ */
+
+/* "out/junit.xml" is the directory out, and "junit" with ".xml" behind its number. */
+static int find_more(struct reports *r, const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+	CLEANUP_FREE char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+
+	r->junit_end = dot && dot > base ? dot : base + strlen(base);
+	r->junit_stem = strndup(base, (size_t)(r->junit_end - base));
+	if (!dir || !r->junit_stem)
+		return err_set(e, -ENOMEM, "out of memory");
+	r->junit_dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r->junit_dir < 0 ? err_sys(e, -errno, "--junit %s", path) : 0;
+}
+
+int reports_open(struct reports *r, const char *junit, const char *ktap, const char *json, struct err *e)
+{
+	static const struct sandbox_as as = {.mode = SANDBOX_BEST_EFFORT};
+	struct fileset files = {0};
+	int code;
+
+	fileset_add_streams(&files);
+	fileset_add(&files, "--junit", junit, FILE_WRITE);
+	fileset_add(&files, "--ktap", ktap, FILE_WRITE);
+	fileset_add(&files, "--json", json, FILE_WRITE);
+	code = fileset_check(&files, e);
+	if (code == 0 && junit)
+		code = outfile_open("--junit", junit, &as, &r->junit, e);
+	if (code == 0 && junit)
+		code = find_more(r, junit, e);
+	if (code == 0 && ktap)
+		code = outfile_open("--ktap", ktap, &as, &r->ktap, e);
+	if (code == 0 && json)
+		code = outfile_open("--json", json, &as, &r->json, e);
+	return code;
+}
+
+void reports_close(struct reports *r)
+{
+	outfile_close(&r->junit);
+	outfile_close(&r->ktap);
+	outfile_close(&r->json);
+	cleanup_fd(&r->junit_dir);
+	free(r->junit_stem);
+	json_doc_destroy(&r->last);
+	free(r->last_text);
+	*r = REPORTS_CLOSED;
+}
+
+/* --- An earlier run -------------------------------------------------------------------------------------------- */
+
+int reports_read_last(struct reports *r, const char *path, struct err *e)
+{
+	CLEANUP_FD int fd = path_open(path, O_RDONLY | O_NOCTTY, 0);
+	size_t size = 0;
+	int code;
+
+	if (fd < 0)
+		return err_sys(e, -errno, "--rerun-failed %s", path);
+	code = file_read_all(fd, LAST_MAX, &r->last_text, &size);
+	if (code < 0)
+		return err_sys(e, code, "--rerun-failed %s: cannot read", path);
+	code = json_read(r->last_text, size, &r->last, e);
+	if (code < 0)
+		return err_wrap(e, code, "--rerun-failed %s", path);
+	if (strcmp(json_text(json_get(&r->last, r->last.node, "format"), ""), RESULTS_FORMAT))
+		return err_set(e, -EINVAL, "--rerun-failed %s: not what --json of vmm test writes", path);
+	return 0;
+}
+
+bool reports_skip(const struct reports *r, const char *test, const char *kernel)
+{
+	const struct json_node *tests = r->last.nr ? json_get(&r->last, r->last.node, "tests") : NULL;
+
+	for (const struct json_node *t = json_first(&r->last, tests); t; t = json_next(&r->last, tests, t)) {
+		const struct json_node *expected = json_get(&r->last, t, "expected");
+
+		if (!strcmp(json_text(json_get(&r->last, t, "name"), ""), test) &&
+			!strcmp(json_text(json_get(&r->last, t, "kernel"), ""), kernel))
+			return expected && expected->type == JSON_BOOL && expected->number > 0;
+	}
+	return false;
+}
+
+/* --- Confined -------------------------------------------------------------------------------------------------- */
+
+int reports_confine(struct reports *r, int log_dir, struct err *e)
+{
+	struct landlock_allow allow[2];
+	int abi = landlock_abi(), code;
+	size_t nr = 0;
+
+	if (log_dir >= 0)
+		allow[nr++] = (struct landlock_allow){.fd = log_dir, .rights = LL_MAKE_FILES};
+	if (r->junit_dir >= 0)
+		allow[nr++] = (struct landlock_allow){.fd = r->junit_dir, .rights = LL_MAKE_FILES};
+	code = confine_no_new_privs(e);
+	if (code == 0)
+		code = confine_drop_capabilities(e);
+	if (code < 0)
+		return code;
+	if (abi > 0)
+		return landlock_restrict(abi, allow, nr, e);
+	fputs("vmm: warning: this host has no Landlock: what reads the output of guests is not confined\n", stderr);
+	return 0;
+}
+
+/* --- Written --------------------------------------------------------------------------------------------------- */
+
+static void close_more(struct reports *r)
+{
+	if (r->more && fclose(r->more) && r->r == 0)
+		r->r = -errno;
+	r->more = NULL;
+}
+
+static FILE *next_junit(void *arg, unsigned i)
+{
+	struct reports *r = arg;
+	CLEANUP_FREE char *name = NULL;
+	int fd;
+
+	if (i == 0)
+		return r->junit.out;
+	close_more(r);
+	if (asprintf(&name, "%s-%u%s", r->junit_stem, i + 1, r->junit_end) < 0)
+		return NULL;
+	fd = openat(r->junit_dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (fd < 0) {
+		r->r = -errno;
+		return NULL;
+	}
+	r->more = fdopen(fd, "w");
+	return r->more;
+}
+
+static int write_junit(struct reports *r, const struct results *all)
+{
+	int code = results_junit(all, next_junit, r, RESULTS_FILE_MAX);
+
+	close_more(r);
+	return r->r < 0 ? r->r : code;
+}
+
+/* Of several errors the first is told; the other reports are written all the same. */
+static int commit(struct outfile *f, int code, int before, struct err *e)
+{
+	struct err own = {};
+	int r = outfile_commit(f, code, &own);
+
+	if (r < 0 && before == 0)
+		*e = own;
+	return before < 0 ? before : r;
+}
+
+int reports_write(struct reports *r, const struct results *all, struct err *e)
+{
+	int code = 0;
+
+	if (r->junit.out) {
+		outfile_begin(&r->junit);
+		code = commit(&r->junit, write_junit(r, all), code, e);
+	}
+	if (r->ktap.out) {
+		outfile_begin(&r->ktap);
+		code = commit(&r->ktap, results_ktap(all, r->ktap.out), code, e);
+	}
+	if (r->json.out) {
+		outfile_begin(&r->json);
+		code = commit(&r->json, results_json(all, r->json.out), code, e);
+	}
+	return code;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files that `vmm test` writes, opened before the run and complete at its end, and what an earlier run wrote.
+ */
+#ifndef CMD_TEST_REPORTS_H
+#define CMD_TEST_REPORTS_H
+
+#include <stdbool.h>
+
+#include "vmm/base/jsonread.h"
+#include "vmm/host/outfile.h"
+#include "vmm/results/results.h"
+
+/**
+ * struct reports - start from REPORTS_CLOSED
+ * @junit_dir, @junit_stem, @junit_end: for the second file of JUnit and those after it: NAME-2.xml and so on
+ * @last: what an earlier --json file says
+ */
+struct reports {
+	struct outfile junit;
+	struct outfile ktap;
+	struct outfile json;
+	int junit_dir;
+	char *junit_stem;
+	const char *junit_end;
+	FILE *more;
+	int r;
+	struct json_doc last;
+	char *last_text;
+};
+
+#define REPORTS_CLOSED                                                                                                 \
+	((struct reports){.junit = OUTFILE_CLOSED, .ktap = OUTFILE_CLOSED, .json = OUTFILE_CLOSED, .junit_dir = -1})
+
+/** reports_open() - open those that are not NULL; what is there stays until reports_write() */
+int reports_open(struct reports *r, const char *junit, const char *ktap, const char *json, struct err *e);
+
+/** reports_read_last() - read the JSON of an earlier run, for reports_skip() */
+int reports_read_last(struct reports *r, const char *path, struct err *e);
+
+/** reports_skip() - whether a test was as expected in the earlier run, if there is one; one that is new is not */
+bool reports_skip(const struct reports *r, const char *test, const char *kernel);
+
+/**
+ * reports_confine() - from now on this process can open nothing but files in @log_dir (-1: none) and further ones of
+ * JUnit beside the first, and can execute nothing; it has no capabilities
+ *
+ * Where the host has no Landlock, a warning says so. Return: 0 or a negative errno, with a message in @e.
+ */
+int reports_confine(struct reports *r, int log_dir, struct err *e);
+
+/** reports_write() - write all of them. Return: 0 or the first error, with a message in @e */
+int reports_write(struct reports *r, const struct results *all, struct err *e);
+
+/** reports_close() - takes REPORTS_CLOSED; what was not written stays as it was */
+void reports_close(struct reports *r);
+
+#endif

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One thread and one poll(): the launcher's socket, two pipes for each test that runs, and the signals. A run of a test
+ * is over when the launcher said so and both pipes are at their end. The order of these does not matter.
+ */
+#include "cmd/test/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "vmm/base/trace.h"
+#include "vmm/base/clock.h"
+#include "vmm/results/judge.h"
+
+#define TICK_MS   200
+#define SAID_MAX  512
+#define GRACE_NS  (2 * NSEC_PER_SEC) /* for pipes that stay open although vmm has ended */
+#define NAME_SIZE 200
+
+/**
+ * struct slot - a test that runs
+ * @out, @err: read ends of its streams; -1: at their end
+ * @log: what it printed, @size bytes of @room, and a NUL
+ * @said: the last line of vmm on standard error
+ * @file: of its log; -1: none
+ * @ended: the launcher has said how; @ended_ns is when
+ */
+struct slot {
+	bool busy;
+	size_t job;
+	int out;
+	int err;
+	int file;
+	char *log;
+	size_t size;
+	size_t room;
+	bool truncated;
+	char said[SAID_MAX];
+	size_t said_len;
+	bool said_full;
+	bool ended;
+	bool killed;
+	int wait_status;
+	uint64_t begin_ns;
+	uint64_t ended_ns;
+};
+
+/**
+ * struct runner
+ * @result: of each job; @done: it is final
+ * @keep: what the results borrow
+ * @next: the first job that was not started
+ * @again: jobs to be tried again, @again_nr of them
+ */
+struct runner {
+	struct runner_config config;
+	struct launcher *launcher;
+	struct result_test *result;
+	bool *done;
+	struct keep {
+		char *log;
+		char *path;
+		struct ktap ktap;
+		char why[JUDGE_WHY_MAX];
+	} * keep;
+	size_t next;
+	size_t *again;
+	size_t again_nr;
+	struct slot *slot;
+	unsigned busy;
+	int signals;
+	int signal;
+	struct result_test *list;
+	int r;
+};
+
+/* --- Results --------------------------------------------------------------------------------------------------- */
+
+/* Failures that are known are any but that it could not be run. */
+static bool is_expected(const struct runner_job *j, enum result_outcome o)
+{
+	if (j->known)
+		return o != RESULT_PASS && o != RESULT_ERROR;
+	if (o == j->expect)
+		return true;
+	return j->expect == RESULT_PASS && (o == RESULT_SKIP || o == RESULT_XFAIL);
+}
+
+static void set_result(struct runner *r, struct slot *s, const struct judge_verdict *v)
+{
+	const struct runner_job *j = &r->config.job[s->job];
+	struct result_test *t = &r->result[s->job];
+	struct keep *k = &r->keep[s->job];
+
+	t->name = j->name;
+	t->kernel = j->kernel;
+	t->outcome = v->outcome;
+	t->expected = is_expected(j, v->outcome);
+	t->attempts++;
+	t->took_ns += s->ended_ns - s->begin_ns;
+	t->status = v->status;
+	t->log_path = k->path;
+	t->ktap = &k->ktap;
+	if (!t->expected && v->outcome == RESULT_PASS)
+		snprintf(k->why, sizeof(k->why), "it passed, and %s was expected",
+			j->known ? "a failure" : result_outcome_name(j->expect));
+	else
+		snprintf(k->why, sizeof(k->why), "%s", v->why);
+	t->why = k->why;
+	/* What nobody will read of a test that is as expected is not kept in memory. */
+	free(k->log);
+	k->log = t->expected ? NULL : TAKE_PTR(s->log);
+	t->log = k->log;
+	t->log_size = k->log ? s->size : 0;
+}
+
+static void finish(struct runner *r, struct slot *s)
+{
+	const struct runner_config *c = &r->config;
+	struct judge_run run = {.wait_status = s->wait_status,
+		.text = s->log,
+		.size = s->size,
+		.truncated = s->truncated,
+		.said = s->said,
+		.allow = c->job[s->job].allow};
+	struct judge_verdict v;
+	struct keep *k = &r->keep[s->job];
+
+	ktap_destroy(&k->ktap);
+	if (ktap_read(s->log, s->size, &k->ktap) < 0)
+		r->r = -ENOMEM;
+	judge_run(&run, &k->ktap, &v);
+	if (s->killed) {
+		v.outcome = RESULT_ERROR;
+		snprintf(v.why, sizeof(v.why), "vmm did not end at its time limit, and was killed");
+	}
+	set_result(r, s, &v);
+	free(TAKE_PTR(s->log));
+	if (s->file >= 0)
+		close(TAKE_FD(s->file));
+	s->busy = false;
+	r->busy--;
+	if (!r->result[s->job].expected && r->result[s->job].attempts <= c->retries && !r->signal) {
+		r->again[r->again_nr++] = s->job;
+		return;
+	}
+	r->done[s->job] = true;
+	if (c->ops && c->ops->ends)
+		c->ops->ends(c->arg, s->job, &r->result[s->job]);
+}
+
+/* --- Output of a test ------------------------------------------------------------------------------------------ */
+
+static bool grow(struct slot *s, size_t n)
+{
+	size_t room = s->room ? s->room : 16 * KIB;
+	char *grown;
+
+	while (room < s->size + n + 1)
+		room *= 2;
+	if (room == s->room)
+		return true;
+	grown = realloc(s->log, room);
+	if (!grown)
+		return false;
+	s->log = grown;
+	s->room = room;
+	return true;
+}
+
+static void take_output(struct slot *s, const char *data, size_t n)
+{
+	if (s->size + n > RUNNER_LOG_MAX || !grow(s, n)) {
+		s->truncated = true;
+		return;
+	}
+	memcpy(s->log + s->size, data, n);
+	s->size += n;
+	s->log[s->size] = '\0';
+}
+
+/* Keeps the last line that is not empty. */
+static void take_said(struct slot *s, const char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (data[i] == '\n') {
+			s->said_full = s->said_len > 0;
+			continue;
+		}
+		if (s->said_full || !s->said_len) {
+			s->said_len = 0;
+			s->said_full = false;
+		}
+		if (s->said_len < SAID_MAX - 1)
+			s->said[s->said_len++] = data[i] ? data[i] : '?';
+		s->said[s->said_len] = '\0';
+	}
+}
+
+/* Reads what has come. Return: false: it is at its end, and closed. */
+static bool take_stream(struct runner *r, struct slot *s, int *fd, bool out)
+{
+	char buf[32 * KIB];
+	ssize_t n = read(*fd, buf, sizeof(buf));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (n <= 0) {
+		close(TAKE_FD(*fd));
+		return false;
+	}
+	if (out)
+		take_output(s, buf, (size_t)n);
+	else
+		take_said(s, buf, (size_t)n);
+	if (s->file >= 0 && !s->truncated && write(s->file, buf, (size_t)n) != n)
+		r->r = errno ? -errno : -EIO;
+	return true;
+}
+
+/* --- Starting -------------------------------------------------------------------------------------------------- */
+
+/* A file name that is one wherever it comes from: what else it has than letters, digits, . - _ becomes _. */
+static void log_name(const struct runner *r, size_t job, char *buf, size_t size)
+{
+	const struct runner_job *j = &r->config.job[job];
+
+	snprintf(buf, size, "%s%s%.*s.%zu.log", j->kernel, *j->kernel ? "-" : "", 120, j->name, job + 1);
+	for (char *s = buf; *s; s++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_", *s) ||
+			(s == buf && *s == '.'))
+			*s = '_';
+}
+
+static int open_log(struct runner *r, struct slot *s)
+{
+	const struct runner_config *c = &r->config;
+	struct keep *k = &r->keep[s->job];
+	char name[NAME_SIZE];
+
+	s->file = -1;
+	if (c->log_dir < 0)
+		return 0;
+	log_name(r, s->job, name, sizeof(name));
+	/* Further attempts are appended. */
+	s->file = openat(
+		c->log_dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (k->path ? O_APPEND : O_TRUNC), 0666);
+	if (s->file < 0)
+		return -errno;
+	if (!k->path && asprintf(&k->path, "%s%s", c->log_path, name) < 0)
+		k->path = NULL;
+	return 0;
+}
+
+static int start(struct runner *r, struct slot *s, size_t job)
+{
+	int out[2] = {-1, -1}, err[2] = {-1, -1}, code;
+
+	*s = (struct slot){.job = job, .out = -1, .err = -1, .file = -1, .begin_ns = trace_now_ns()};
+	take_output(s, "", 0);
+	if (!s->log)
+		return -ENOMEM;
+	code = open_log(r, s);
+	if (code == 0 && (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0))
+		code = -errno;
+	if (code == 0)
+		code = launcher_run(r->launcher, (uint32_t)job, out[1], err[1]);
+	cleanup_fd(&out[1]);
+	cleanup_fd(&err[1]);
+	if (code < 0) {
+		cleanup_fd(&out[0]);
+		cleanup_fd(&err[0]);
+		cleanup_fd(&s->file);
+		free(TAKE_PTR(s->log));
+		return code;
+	}
+	s->out = out[0];
+	s->err = err[0];
+	fcntl(s->out, F_SETFL, O_NONBLOCK);
+	fcntl(s->err, F_SETFL, O_NONBLOCK);
+	s->busy = true;
+	r->busy++;
+	if (r->config.ops && r->config.ops->begins)
+		r->config.ops->begins(r->config.arg, job);
+	return 0;
+}
+
+/* Fills the free slots; a test that is tried again comes first. */
+static void start_more(struct runner *r)
+{
+	for (unsigned i = 0; i < r->config.jobs && r->r == 0 && !r->signal; i++) {
+		if (r->slot[i].busy)
+			continue;
+		if (r->again_nr)
+			r->r = start(r, &r->slot[i], r->again[--r->again_nr]);
+		else if (r->next < r->config.nr)
+			r->r = start(r, &r->slot[i], r->next++);
+	}
+}
+
+/* --- Running --------------------------------------------------------------------------------------------------- */
+
+static void take_ends(struct runner *r)
+{
+	struct launch_end end;
+	int code;
+
+	while ((code = launcher_next(r->launcher, &end)) > 0)
+		for (unsigned i = 0; i < r->config.jobs; i++) {
+			struct slot *s = &r->slot[i];
+
+			if (!s->busy || s->ended || s->job != end.job)
+				continue;
+			s->ended = true;
+			s->ended_ns = trace_now_ns();
+			s->wait_status = end.wait_status;
+		}
+	if (code < 0)
+		r->r = code;
+}
+
+static void check_slot(struct runner *r, struct slot *s, uint64_t now)
+{
+	uint64_t limit = r->config.job[s->job].limit_ns;
+
+	/* Nobody that vmm started is left; whoever holds a pipe got it by another way. */
+	if (s->ended && now - s->ended_ns > GRACE_NS) {
+		if (s->out >= 0)
+			close(TAKE_FD(s->out));
+		if (s->err >= 0)
+			close(TAKE_FD(s->err));
+	}
+	if (!s->ended && !s->killed && limit && now - s->begin_ns > limit) {
+		s->killed = true;
+		launcher_signal(r->launcher, (uint32_t)s->job, SIGKILL);
+	}
+	if (s->ended && s->out < 0 && s->err < 0)
+		finish(r, s);
+}
+
+static void take_signal(struct runner *r)
+{
+	struct signalfd_siginfo si;
+
+	if (read(r->signals, &si, sizeof(si)) == sizeof(si) && !r->signal)
+		r->signal = (int)si.ssi_signo;
+}
+
+/* Waits, and looks at everything that may have changed. */
+static void turn(struct runner *r, struct pollfd *p)
+{
+	unsigned jobs = r->config.jobs;
+	int n;
+
+	p[0] = (struct pollfd){.fd = r->signals, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = r->launcher->sock, .events = POLLIN};
+	for (unsigned i = 0; i < jobs; i++) {
+		p[2 + 2 * i] = (struct pollfd){.fd = r->slot[i].busy ? r->slot[i].out : -1, .events = POLLIN};
+		p[3 + 2 * i] = (struct pollfd){.fd = r->slot[i].busy ? r->slot[i].err : -1, .events = POLLIN};
+	}
+	n = poll(p, 2 + 2 * jobs, TICK_MS);
+	if (n < 0 && errno != EINTR)
+		r->r = -errno;
+	if (n > 0 && p[0].revents)
+		take_signal(r);
+	for (unsigned i = 0; n > 0 && i < jobs; i++) {
+		if (p[2 + 2 * i].revents)
+			take_stream(r, &r->slot[i], &r->slot[i].out, true);
+		if (p[3 + 2 * i].revents)
+			take_stream(r, &r->slot[i], &r->slot[i].err, false);
+	}
+	if (n > 0 && p[1].revents)
+		take_ends(r);
+	for (unsigned i = 0; i < jobs; i++)
+		if (r->slot[i].busy)
+			check_slot(r, &r->slot[i], trace_now_ns());
+	if (r->config.ops && r->config.ops->tick)
+		r->config.ops->tick(r->config.arg);
+}
+
+int runner_run(struct runner *r, int *ret_signal)
+{
+	struct pollfd *p = calloc(2 + 2 * (size_t)r->config.jobs, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	for (start_more(r); r->busy && r->r == 0 && !r->signal; start_more(r))
+		turn(r, p);
+	free(p);
+	*ret_signal = r->signal;
+	return r->r;
+}
+
+const struct result_test *runner_results(struct runner *r, size_t *ret_nr)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < r->config.nr; i++)
+		if (r->done[i])
+			r->list[nr++] = r->result[i];
+	*ret_nr = nr;
+	return r->list;
+}
+
+int runner_new(const struct runner_config *config, struct launcher *l, struct runner **ret)
+{
+	struct runner *r = calloc(1, sizeof(*r));
+	sigset_t set;
+
+	if (!r)
+		return -ENOMEM;
+	r->config = *config;
+	r->launcher = l;
+	r->result = calloc(config->nr + 1, sizeof(*r->result));
+	r->list = calloc(config->nr + 1, sizeof(*r->list));
+	r->keep = calloc(config->nr + 1, sizeof(*r->keep));
+	r->done = calloc(config->nr + 1, sizeof(*r->done));
+	r->again = calloc(config->nr + 1, sizeof(*r->again));
+	r->slot = calloc(config->jobs, sizeof(*r->slot));
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (!r->result || !r->list || !r->keep || !r->done || !r->again || !r->slot || r->signals < 0) {
+		runner_free(r);
+		return -ENOMEM;
+	}
+	*ret = r;
+	return 0;
+}
+
+void runner_free(struct runner *r)
+{
+	if (!r)
+		return;
+	for (unsigned i = 0; r->slot && i < r->config.jobs; i++) {
+		if (!r->slot[i].busy)
+			continue;
+		cleanup_fd(&r->slot[i].out);
+		cleanup_fd(&r->slot[i].err);
+		cleanup_fd(&r->slot[i].file);
+		free(r->slot[i].log);
+	}
+	for (size_t i = 0; r->keep && i < r->config.nr; i++) {
+		free(r->keep[i].log);
+		free(r->keep[i].path);
+		ktap_destroy(&r->keep[i].ktap);
+	}
+	cleanup_fd(&r->signals);
+	free(r->result);
+	free(r->list);
+	free(r->keep);
+	free(r->done);
+	free(r->again);
+	free(r->slot);
+	free(r);
+}
