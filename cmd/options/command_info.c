@@ -61,8 +61,8 @@ const struct command_info command_infos[] = {
 	{
 		.name = "test",
 		.usage = "[OPTION...] FILE|DIR|-...",
-		.text = "Runs tests, each in a vmm of its own: programs without a kernel, and sections of\n"
-			".ini files; - reads names. --kernel may be repeated.",
+		.text = "Runs tests, each in a vmm of its own: programs without a kernel, and sections\n"
+			"of .ini files; - reads names. --kernel may be repeated.",
 		.takes = test,
 		.ends = "0      all as expected; 1: a test was not\n" ENDS_USAGE
 			"125    a test could not be run, or a report not be written\n",

@@ -11,9 +11,9 @@
 	X(check, "tell whether this host and these settings can run a machine")                                        \
 	X(cpuid, "print the CPUID of the host, of the guest, and why they differ")                                     \
 	X(flat, "run programs without a kernel: vmm flat PROG...")                                                     \
-	X(test, "run tests, and report in JUnit, KTAP, JSON: vmm test FILE|DIR...")                                    \
+	X(test, "run tests, each in a guest: vmm test FILE|DIR...")                                                    \
 	X(bench, "measure: vmm bench boot|lifecycle|exits")                                                            \
-	X(report, "show where the time of a run went: vmm report FILE...")                                             \
+	X(report, "where the time of a run went: vmm report FILE...")                                                  \
 	X(snapshot, "look at a snapshot: vmm snapshot info|check FILE")                                                \
 	X(initramfs, "pack an initramfs: vmm initramfs OUT FILE...")                                                   \
 	X(kernel, "fetch one of Debian's kernels, and print its path")

@@ -37,7 +37,7 @@
 		TEST_OPTION("known", OPT_PATH, "FILE", "failures that are known, one a line",                          \
 			"Failures that are known.\n"                                                                   \
 			"A line has a pattern for the name of a test and perhaps one for the name of a kernel; # "     \
-			"begins a comment. Such a test may end in any way but in an error; if it passes, that is "     \
+			"begins a comment.\nSuch a test may end in any way but in an error; if it passes, that is "    \
 			"reported and counts as a failure."),                                                          \
 		TEST_OPTION("junit", OPT_PATH, "FILE", "write the results as JUnit XML",                               \
 			"Write the results as JUnit XML.\n"                                                            \

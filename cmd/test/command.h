@@ -45,8 +45,9 @@ struct test_settings {
 /**
  * test_command() - run the tests and write the reports
  *
- * Return: the exit status: 0: all as expected, EXIT_TEST_FAILED: a test was not, EXIT_USAGE, EXIT_FAILED: could not run,
- * or a report cannot be written, 128 + S: ended by signal S. Messages go to standard error, progress to standard output.
+ * Return: the exit status. 0: all as expected; EXIT_TEST_FAILED: a test was not; EXIT_USAGE; EXIT_FAILED: a test could
+ * not be run, or a report not be written; 128 + S: ended by signal S. Messages go to standard error, progress to
+ * standard output.
  */
 int test_command(const struct test_settings *s);
 

@@ -19,7 +19,7 @@ struct known {
 	size_t nr;
 };
 
-/** known_add_text() - add the lines of a file in memory; @file: its name. Return: 0, -EINVAL, -ENOMEM, with a message */
+/** known_add_text() - add the lines of a file in memory; @file: its name. 0 or an errno, with a message */
 int known_add_text(struct known *k, const char *file, const char *text, size_t size, struct err *e);
 
 /** known_has() - whether this test is known to fail on this kernel; @kernel: "" for one without */

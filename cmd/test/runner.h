@@ -63,7 +63,7 @@ struct runner_config {
 
 struct runner;
 
-/** runner_new() - prepare; blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT. Return: 0 or a negative errno; owned by caller */
+/** runner_new() - prepare; blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT. Return: 0 or a negative errno */
 int runner_new(const struct runner_config *config, struct launcher *l, struct runner **ret);
 
 /**
