@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The process that starts vmm for each test. It reads nothing that a guest wrote: its parent does, which is confined
- * and can start nothing. They share a socket. When that closes, also since the parent was killed, every vmm is killed, and
- * the launcher ends; when the launcher is killed, the kernel kills each vmm.
+ * and can start nothing. They share a socket. When that closes, also since the parent was killed, every vmm is killed,
+ * and the launcher ends; when the launcher is killed, the kernel kills each vmm.
  */
 #ifndef CMD_TEST_LAUNCHER_H
 #define CMD_TEST_LAUNCHER_H
