@@ -257,7 +257,7 @@ static int compare_sums(const struct snapshot *s, const uint8_t *sums, uint8_t *
 
 	for (uint64_t i = 0; i < nr; i++) {
 		uint64_t from = i * SNAPSHOT_GRANULE, to = MIN(from + SNAPSHOT_GRANULE, s->facts.mem_bytes);
-		uint32_t sum;
+		uint32_t sum = 0;
 		int r = granule_sum(s, from, to, &x, buf, &sum, e);
 
 		if (r < 0)

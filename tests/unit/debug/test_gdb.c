@@ -185,7 +185,7 @@ static void registers_have_the_numbers_of_gdb(void **state)
 		asked(number, value);
 	}
 	/* g has them all, one after the other. */
-	snprintf(all, sizeof(all), "%s", ask("g"));
+	snprintf(all, sizeof(all), "%.4095s", ask("g"));
 	assert_memory_equal(all, "8877665544332211", 16);
 	assert_memory_equal(all + 2 * (16 * 8), "10000081ffffffff46020000", 24);
 	assert_int_equal(strlen(all), 2 * (17 * 8 + 7 * 4 + 8 * 10 + 8 * 4 + 16 * 16 + 4 + 2 * 8 + 16 * 8));
@@ -202,7 +202,7 @@ static void registers_are_written_as_they_are_read(void **state)
 	guest.regs[1].fpu.ftwx = 0xa5;
 	asked("Hg2", "OK");
 	was = guest.regs[1];
-	snprintf(all + 1, sizeof(all) - 1, "%s", ask("g"));
+	snprintf(all + 1, sizeof(all) - 1, "%.4094s", ask("g"));
 	memset(&guest.regs[1].v.general, 0, sizeof(was.v.general));
 	guest.regs[1].fpu.ftwx = 0;
 	asked(all, "OK");
