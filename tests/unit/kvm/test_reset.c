@@ -4,7 +4,7 @@
  * that KVM holds, and its devices are compared with that moment before it runs on. What depends on time has a table of
  * what it may be.
  *
- * RESET_ROUNDS: how often, 200 if it is not set.
+ * RESET_ROUNDS: how often, 30 if it is not set.
  */
 #include <errno.h>
 #include <linux/serial_reg.h>
@@ -28,7 +28,7 @@
 #define OURS     0x8000 /* where this process writes */
 #define HAS_APIC 0x7000
 #define PORT_END 0x80
-#define ROUNDS   200
+#define ROUNDS   30
 
 extern const uint8_t reset_guest_start[], reset_guest_end[];
 
