@@ -5,22 +5,15 @@
  * file and for an inflated one. Bss is not written: guest RAM reads as zero. Nor are holes of a sparse file: a third of
  * a vmlinux is zeroes, since the segment with its bss has other data after it.
  */
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
+#include "boot/elf64.h"
 #include "boot/format.h"
 #include "boot/layout.h"
-#include "vmm/base/le.h"
 #include "vmm/base/util.h"
 
-/*
- * A vmlinux has five; with this bound the table fits on the stack and, with the ELF header, into every source's head.
- */
-#define ELF_PHDRS_MAX 128
 #define ELF_ALIGN_MAX GIB
-
-_Static_assert(sizeof(Elf64_Ehdr) + ELF_PHDRS_MAX * sizeof(Elf64_Phdr) <= SOURCE_HEAD_SIZE, "headers fit the head");
 
 struct segment {
 	unsigned index; /* in the program headers */
@@ -49,77 +42,16 @@ bool elf_probe(const uint8_t *head, uint64_t len)
 	return len >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG);
 }
 
-static int read_header(struct source *src, Elf64_Ehdr *h, struct err *e)
-{
-	if (src->any_order < sizeof(*h))
-		return err_set(e, -ENOEXEC, "truncated: an ELF header takes %zu bytes and there are %llu", sizeof(*h),
-			(unsigned long long)src->any_order);
-	return source_read(src, 0, h, sizeof(*h), e);
-}
-
-static int check_header(const Elf64_Ehdr *h, struct err *e)
-{
-	if (h->e_ident[EI_CLASS] == ELFCLASS32)
-		return err_set(e, -ENOEXEC, "a 32-bit ELF: a 64-bit x86-64 kernel is needed");
-	if (h->e_ident[EI_CLASS] != ELFCLASS64)
-		return err_set(
-			e, -ENOEXEC, "broken ELF header: class %u is neither 32 nor 64 bits", h->e_ident[EI_CLASS]);
-	if (h->e_ident[EI_DATA] == ELFDATA2MSB)
-		return err_set(e, -ENOEXEC, "a big-endian ELF: a kernel for x86-64 is little-endian");
-	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
-		return err_set(e, -ENOEXEC, "broken ELF header: byte order %u", h->e_ident[EI_DATA]);
-	if (h->e_machine != EM_X86_64)
-		return err_set(e, -ENOEXEC, "an ELF for machine %u: x86-64 (%u) is needed", h->e_machine, EM_X86_64);
-	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
-		return err_set(e, -ENOEXEC,
-			"an ELF of type %u: a linked kernel (%u or %u) is needed, not an object or core", h->e_type,
-			ET_EXEC, ET_DYN);
-	if (!h->e_phnum)
-		return err_set(e, -ENOEXEC, "no program headers in this ELF: it cannot be loaded");
-	if (h->e_phentsize != sizeof(Elf64_Phdr))
-		return err_set(e, -ENOEXEC, "broken ELF header: program headers of %u bytes, not %zu", h->e_phentsize,
-			sizeof(Elf64_Phdr));
-	if (h->e_phnum > ELF_PHDRS_MAX)
-		return err_set(e, -ENOEXEC, "%u program headers in this ELF: more than %u is no kernel", h->e_phnum,
-			ELF_PHDRS_MAX);
-	return 0;
-}
-
-static int read_program_headers(struct source *src, const Elf64_Ehdr *h, Elf64_Phdr *ph, struct err *e)
-{
-	uint64_t len = h->e_phnum * sizeof(*ph);
-	uint64_t have = src->any_order;
-
-	if (h->e_phoff > have || len > have - h->e_phoff)
-		return err_set(e, -ENOEXEC,
-			"truncated or broken: the ELF's %u program headers at byte %llu lie outside the "
-			"first %llu bytes, which are all there %s",
-			h->e_phnum, (unsigned long long)h->e_phoff, (unsigned long long)have,
-			have < src->size ? "may be in a compressed one" : "are");
-	return source_read(src, h->e_phoff, ph, len, e);
-}
-
 /* One PT_LOAD as in its header: addresses are not yet biased or compared with RAM. */
 static int add_segment(
 	const struct source *src, unsigned index, const Elf64_Phdr *ph, struct segments *list, struct err *e)
 {
 	struct segment *s = &list->seg[list->nr];
 
-	if (ph->p_filesz > ph->p_memsz)
-		return err_set(e, -ENOEXEC,
-			"ELF segment %u: 0x%llx bytes in the file are more than its 0x%llx in memory", index,
-			(unsigned long long)ph->p_filesz, (unsigned long long)ph->p_memsz);
-	if (range_wraps(ph->p_offset, ph->p_filesz))
-		return err_set(e, -ENOEXEC,
-			"ELF segment %u: its bytes in the file wrap around (0x%llx and 0x%llx more)", index,
-			(unsigned long long)ph->p_offset, (unsigned long long)ph->p_filesz);
-	if (ph->p_filesz && ph->p_offset + ph->p_filesz > src->size)
-		return err_set(e, -ENOEXEC, "truncated: ELF segment %u ends at byte %llu and the file at %llu", index,
-			(unsigned long long)(ph->p_offset + ph->p_filesz), (unsigned long long)src->size);
-	if (range_wraps(ph->p_paddr, ph->p_memsz))
-		return err_set(e, -ENOEXEC,
-			"ELF segment %u at 0x%llx wraps around the address space: it is 0x%llx bytes long", index,
-			(unsigned long long)ph->p_paddr, (unsigned long long)ph->p_memsz);
+	int r = elf_check_segment(src, index, ph, ph->p_paddr, e);
+
+	if (r < 0)
+		return r;
 	if (!ph->p_memsz)
 		return 0;
 	*s = (struct segment){
@@ -139,7 +71,7 @@ static int collect_segments(struct source *src, const Elf64_Ehdr *h, struct segm
 	Elf64_Phdr ph[ELF_PHDRS_MAX];
 	int r;
 
-	r = read_program_headers(src, h, ph, e);
+	r = elf_read_program_headers(src, h, ph, e);
 	if (r < 0)
 		return r;
 	list->nr = 0;
@@ -259,10 +191,7 @@ int elf_load(struct source *src, struct gmem *mem, struct loaded *l, struct err 
 	uint64_t entry;
 	int r;
 
-	r = read_header(src, &h, e);
-	if (r < 0)
-		return r;
-	r = check_header(&h, e);
+	r = elf_read_header(src, "kernel", &h, e);
 	if (r < 0)
 		return r;
 	r = collect_segments(src, &h, &list, e);

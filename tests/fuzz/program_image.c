@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The file of a Linux program. What was accepted lies where it may, in order, whole pages, with its bytes in the
+ * file; what was refused has words, and leaves the result alone.
+ */
+#include <string.h>
+
+#include "boot/format_program.h"
+#include "tests/support/fuzz.h"
+#include "tests/support/image_kit.h"
+
+#define LOWEST  UINT64_C(0x10000)
+#define HIGHEST UINT64_C(0x555555554000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct program_image img, untouched;
+	struct err e = {0};
+	uint64_t before;
+	CLEANUP_FD int fd = kit_file(data, size);
+	int r;
+
+	memset(&img, 0xee, sizeof(img));
+	untouched = img;
+	r = program_image_read(fd, LOWEST, HIGHEST, &img, &e);
+	kit_must(r <= 0 && !r == !e.text[0]);
+	if (r) {
+		kit_must(!memcmp(&img, &untouched, sizeof(img)));
+		return 0;
+	}
+	before = img.movable ? 0 : LOWEST;
+	kit_must(img.nr && img.nr <= PROGRAM_SEGMENTS_MAX && !(img.align & (img.align - 1)) && img.align >= 4096);
+	for (unsigned i = 0; i < img.nr; i++) {
+		const struct program_segment *s = &img.segment[i];
+
+		kit_must(s->start % 4096 == 0 && s->end % 4096 == 0 && s->start >= before && s->start < s->end);
+		kit_must(s->end <= HIGHEST && s->file_end >= s->start && s->file_end <= s->end);
+		kit_must(s->file_end == s->start || s->offset + (s->file_end - s->start) <= size);
+		before = s->end;
+	}
+	return 0;
+}
