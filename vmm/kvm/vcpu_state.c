@@ -205,6 +205,14 @@ int vcpu_set_apic(struct vcpu *v, const struct kvm_lapic_state *apic, struct err
 	return r < 0 ? err_sys(e, r, "KVM_SET_LAPIC of CPU %u", v->id) : 0;
 }
 
+int vcpu_set_xcr0(struct vcpu *v, uint64_t value, struct err *e)
+{
+	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs[0].value = value};
+	int r = kvm_ioctl(v->kvm, v->fd, KVM_SET_XCRS, &xcrs);
+
+	return r < 0 ? err_sys(e, r, "KVM_SET_XCRS of CPU %u", v->id) : 0;
+}
+
 int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e)
 {
 	struct {
@@ -273,14 +281,14 @@ int vcpu_set_platform(struct vcpu *v, struct err *e)
 
 /* --- How a guest starts -------------------------------------------------------------------------------------- */
 
-/* A segment register with its hidden part; @limit in bytes. */
-static struct kvm_segment segment(uint16_t selector, uint32_t attributes, uint64_t base, uint32_t limit)
+struct kvm_segment vcpu_segment(uint16_t selector, uint32_t attributes, uint64_t base, uint32_t limit)
 {
 	return (struct kvm_segment){
 		.base = base,
 		.limit = limit,
 		.selector = selector,
 		.type = SEG_TYPE(attributes),
+		.dpl = SEG_RING(attributes),
 		.s = !!(attributes & SEG_S),
 		.present = !!(attributes & SEG_P),
 		.l = !!(attributes & SEG_L),
@@ -304,8 +312,8 @@ static void set_segments(struct kvm_sregs *s, const struct entry *en)
 		s->cs.selector = 0;
 		return;
 	}
-	s->cs = segment(en->cs, is_long ? SEG_CODE64 : SEG_CODE32, base, limit);
-	s->ds = s->es = s->fs = s->gs = s->ss = segment(en->ds, SEG_DATA, base, limit);
+	s->cs = vcpu_segment(en->cs, is_long ? SEG_CODE64 : SEG_CODE32, base, limit);
+	s->ds = s->es = s->fs = s->gs = s->ss = vcpu_segment(en->ds, SEG_DATA, base, limit);
 	s->gdt.base = en->gdt_base;
 	s->gdt.limit = en->gdt_limit;
 	s->cr0 = CR0_PE | CR0_ET;
@@ -316,7 +324,7 @@ static void set_segments(struct kvm_sregs *s, const struct entry *en)
 		s->efer = EFER_LME | EFER_LMA;
 	}
 	if (en->tss)
-		s->tr = segment(en->tss, SEG_TSS_BUSY, en->tss_base, TSS_SIZE - 1);
+		s->tr = vcpu_segment(en->tss, SEG_TSS_BUSY, en->tss_base, TSS_SIZE - 1);
 }
 
 static void set_system(struct kvm_sregs *s, const struct entry *en)

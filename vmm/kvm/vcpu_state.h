@@ -115,6 +115,14 @@ int vcpu_set_apic(struct vcpu *v, const struct kvm_lapic_state *apic, struct err
 int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_set *set, struct err *e);
 
 /**
+ * vcpu_set_xcr0() - the states that XSAVE manages; the CPUID of the CPU offers them. Context: timed. Spec: SDM 3, 2.6
+ */
+int vcpu_set_xcr0(struct vcpu *v, uint64_t value, struct err *e);
+
+/** vcpu_segment() - a segment register with its hidden part; @attributes: SEG_ bits; @limit in bytes */
+struct kvm_segment vcpu_segment(uint16_t selector, uint32_t attributes, uint64_t base, uint32_t limit);
+
+/**
  * vcpu_set_platform() - set the state that firmware leaves on every CPU: MTRRs enabled and write-back, fast strings,
  * virtual wire; the boot CPU's APIC is enabled
  *
