@@ -78,6 +78,9 @@
 #define THE_VM(device, what, request, why) \
 	IF2(VCPU, device, ioctl, what ", the VM", INT(0, SANDBOX_FD(VM)), INT(1, request), why)
 
+#define OWN_PROGRAM(what, request, why) \
+	IF2(PROGRAM, ALWAYS, ioctl, what ", its vCPU", INT(0, SANDBOX_FD(VCPU)), INT(1, request), why)
+
 /* What every thread needs. */
 #define EVERY(role) \
 	ANY(role, ALWAYS, write, "wakes another loop or the guest through an eventfd; the log"), \
@@ -298,6 +301,33 @@ const struct sandbox_rule sandbox_rules[] = {
 	OWN_VCPU(GDB, "KVM_GET_SREGS", REQUEST_KVM_GET_SREGS, "whose breakpoint is it? by the guest's page tables"),
 	OWN_VCPU(GDB, "KVM_SET_GUEST_DEBUG", REQUEST_KVM_SET_DEBUG, "an INT3 of the guest's own goes back to it"),
 	EVERY_SANITIZED(VCPU),
+
+	/* A vCPU that runs a Linux program, whose system calls this thread answers */
+	EVERY(PROGRAM),
+	EVERY_MUSL(PROGRAM)
+	EVERY_ENDING(PROGRAM),
+	IF(PROGRAM, ALWAYS, futex, "WAIT_BITSET", FUTEX(FUTEX_WAIT_BITSET), "waits for the start"),
+	TIMED_WAIT(PROGRAM, "a sleep of the program goes on after a stop of the process"),
+	OWN_PROGRAM("KVM_RUN", REQUEST_KVM_RUN, "runs the program"),
+	OWN_PROGRAM("KVM_GET_MP_STATE", REQUEST_KVM_GET_MP_STATE, "can KVM not start its thread?"),
+	OWN_PROGRAM("KVM_GET_MSRS", REQUEST_KVM_GET_MSRS, "the program asks for its FS or GS base"),
+	OWN_PROGRAM("KVM_SET_MSRS", REQUEST_KVM_SET_MSRS, "the program sets its FS or GS base"),
+	IF(PROGRAM, ALWAYS, readv, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program reads"),
+	IF(PROGRAM, ALWAYS, writev, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program writes"),
+	IF(PROGRAM, ALWAYS, lseek, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program seeks"),
+	IF(PROGRAM, ALWAYS, fstat, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program asks what a stream is"),
+	IF(PROGRAM, ALWAYS, newfstatat, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the same, by glibc before 2.39"),
+	IF2(PROGRAM, ALWAYS, fcntl, "a stream, F_GETFL", INT(0, SANDBOX_FD(PROGRAM)), INT(1, F_GETFL),
+		"the program asks how a stream is open"),
+	IF2(PROGRAM, ALWAYS, ioctl, "a stream, FIONREAD", INT(0, SANDBOX_FD(PROGRAM)), INT(1, FIONREAD),
+		"the program asks how much there is to read"),
+	ANY(PROGRAM, ALWAYS, ppoll, "the program waits for its streams"),
+	ANY(PROGRAM, ALWAYS, clock_nanosleep, "the program sleeps"),
+	IF(PROGRAM, ALWAYS, getrandom, "no flags", INT(2, 0), "the program wants random bytes"),
+	IF(PROGRAM, ALWAYS, mprotect, "PROT_NONE", LONG(2, PROT_NONE), "KVM forgets pages that lose a right"),
+	IF(PROGRAM, ALWAYS, mprotect, "PROT_READ|PROT_WRITE", LONG(2, PROT_READ | PROT_WRITE),
+		"KVM forgets pages that lose a right"),
+	EVERY_SANITIZED(PROGRAM),
 
 	/* Serves a debugger while all vCPUs are held */
 	EVERY(GDB),

@@ -20,6 +20,7 @@
 	X(DISK, "disk", "the loop of a disk")                                                                          \
 	X(VIRTIO, "virtio", "the loop of network, socket device and balloon")                                          \
 	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")                                                \
+	X(PROGRAM, "program", "runs a Linux program without a kernel, and answers its system calls")                   \
 	X(GDB, "gdb", "serves a debugger: registers and memory of a guest that is held")                               \
 	X(STATE, "state", "writes cores or snapshots of the guest, and sleeps until one is asked for")                 \
 	X(BROKER, "broker", "a process: owns the path of a socket, and connects to programs of the host by port")      \
@@ -74,6 +75,7 @@ enum sandbox_device {
 	X(DISK, 2, "the disk's image, and its overlay")                                                                \
 	X(VCPU, 1, "the thread's own vCPU")                                                                            \
 	X(VM, 1, "the VM")                                                                                             \
+	X(PROGRAM, 3, "the command's streams, which the program has")                                                  \
 	X(FILES, 1, "the directory of cores, or of snapshots")                                                         \
 	X(FILE, 1, "the core or snapshot that is being written; the directory again while there is none")              \
 	X(STREAM, 4, "streams of the caller's whose O_NONBLOCK is ours to take back; no file, none of sockets")

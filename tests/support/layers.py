@@ -41,6 +41,7 @@ ROOMS = {
                    'boot boot/tables devices devices/virtio security',
     'vmm/program': 'vmm/kvm vmm/console vmm/debug/gdb boot devices security',
     'vmm/results': 'vmm/console',
+    'vmm/exec': 'vmm/kvm vmm/cpuid boot security',
     'vmm/report': 'vmm vmm/kvm vmm/host vmm/machine security',
     'vmm/bench': 'vmm/kvm boot',
     'cmd/options': 'vmm vmm/machine vmm/program vmm/report',

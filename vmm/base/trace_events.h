@@ -71,6 +71,8 @@
 	E(gdb_stopped, TRACE, INFO, "gdb: the guest has stopped (CPU %)", A1(U, cpu))                                  \
 	E(core_written, DEBUG, INFO, "core % written: % bytes in % ms, %", A4(S, path, U, bytes, T, took, S, what))    \
 	E(core_failed, DEBUG, INFO, "%", A1(S, why))                                                                   \
+	E(call_missing, INFO, INFO, "the program called % (%), which is answered with ENOSYS: %",                      \
+		A3(S, name, U, nr, S, why))                                                                            \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
 	E(pic_mode, INFO, INFO, "the kernel command line says %: devices interrupt through the 8259s",                 \
 		A1(S, argument))                                                                                       \

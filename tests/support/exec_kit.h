@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program for the unit tests and the fuzzer of vmm/exec: an address space on memory of the host, without KVM, and a
+ * walk through its page tables as a processor does it.
+ */
+#ifndef TESTS_SUPPORT_EXEC_KIT_H
+#define TESTS_SUPPORT_EXEC_KIT_H
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tests/support/image_kit.h"
+#include "vmm/exec/task.h"
+
+#define KIT_SCRATCH      UINT64_C(0x10000000) /* where a task has memory to pass things in */
+#define KIT_SCRATCH_SIZE (64 * PAGE_4K)
+
+struct kit_task {
+	struct kit_ram ram;
+	struct exec_task t;
+	_Atomic bool stop;
+	uint64_t base[2];
+};
+
+static inline int kit_set_base(struct exec_task *t, bool gs, uint64_t base)
+{
+	container_of(t, struct kit_task, t)->base[gs] = base;
+	return 0;
+}
+
+static inline int kit_get_base(struct exec_task *t, bool gs, uint64_t *ret)
+{
+	*ret = container_of(t, struct kit_task, t)->base[gs];
+	return 0;
+}
+
+/* @trace: or NULL for one that nobody reads */
+static inline void kit_task_open(struct kit_task *k, uint64_t size, const int *host, struct trace *trace)
+{
+	static struct trace none;
+
+	memset(k, 0, sizeof(*k));
+	kit_ram_open(&k->ram, size);
+	kit_must(space_init(&k->t.space, &k->ram.mem) == 0);
+	k->t.trace = trace ? trace : &none;
+	k->t.path = "/program";
+	k->t.cwd = "/";
+	k->t.stop = &k->stop;
+	k->t.set_base = kit_set_base;
+	k->t.get_base = kit_get_base;
+	k->t.heap = k->t.heap_end = 0x600000;
+	k->t.top = UINT64_C(0x7f0000000000);
+	exec_task_init(&k->t, host);
+	kit_must(space_map(&k->t.space, KIT_SCRATCH, KIT_SCRATCH_SIZE, SPACE_R | SPACE_W, AREA_MAPPED) == 0);
+}
+
+static inline void kit_task_close(struct kit_task *k)
+{
+	space_destroy(&k->t.space);
+	kit_ram_close(&k->ram);
+}
+
+/* The entry that a processor finds in the lowest table, 0: none. */
+static inline uint64_t kit_walk(const struct space *s, uint64_t at)
+{
+	uint64_t table = s->root, entry = 0;
+
+	for (int level = 3; level >= 0; level--) {
+		kit_must(gmem_read(s->mem, table + (at >> (12 + 9 * level)) % 512 * 8, &entry, 8) == 0);
+		if (!(entry & PTE_P))
+			return 0;
+		table = entry & UINT64_C(0x000ffffffffff000);
+	}
+	return entry;
+}
+
+#endif

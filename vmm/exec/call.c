@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/exec/task.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+enum {
+	NO_ROW,
+#define CALL(name, args, handler, note) ROW_##name,
+	EXEC_CALLS(CALL)
+#undef CALL
+};
+
+static const struct exec_row rows[] = {
+#define CALL(name, args, handler, note) [ROW_##name] = {#name, args, exec_sys_##handler, note},
+	EXEC_CALLS(CALL)
+#undef CALL
+};
+
+static const uint8_t row_of[EXEC_NR_MAX] = {
+#define CALL(name, args, handler, note) [SYS_##name] = ROW_##name,
+	EXEC_CALLS(CALL)
+#undef CALL
+};
+
+_Static_assert(ARRAY_SIZE(rows) <= UINT8_MAX, "a row's number is a byte");
+
+const struct exec_row *exec_row(uint64_t nr)
+{
+	return nr < EXEC_NR_MAX && row_of[nr] != NO_ROW ? &rows[row_of[nr]] : NULL;
+}
+
+void exec_task_init(struct exec_task *t, const int *host)
+{
+	for (int i = 0; i < EXEC_FILES_MAX; i++)
+		t->file[i].host = i < EXEC_STREAMS && host[i] >= 0 ? i : -1;
+	memcpy(t->host, host, sizeof(t->host));
+	t->mask = 022;
+}
+
+static void name_missing(struct exec_task *t, uint64_t nr)
+{
+	const struct exec_row *row = exec_row(nr);
+	uint64_t bit = BIT(nr % 64);
+
+	if (nr >= EXEC_NR_MAX || t->missing[nr / 64] & bit)
+		return;
+	t->missing[nr / 64] |= bit;
+	trace_call_missing(t->trace, row ? row->name : "a system call", nr, row ? row->note : "it is not implemented");
+}
+
+int64_t exec_sys_missing(struct exec_task *t, const uint64_t *a)
+{
+	return -ENOSYS;
+}
+
+int64_t exec_sys_zero(struct exec_task *t, const uint64_t *a)
+{
+	return 0;
+}
+
+int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg)
+{
+	const struct exec_row *row = exec_row(nr);
+	int64_t r;
+
+	t->calls++;
+	if (!row || row->handler == exec_sys_missing) {
+		name_missing(t, nr);
+		return -ENOSYS;
+	}
+	r = row->handler(t, arg);
+	/* A copy to or from the program found no page: Linux's killer of processes does the same. */
+	if (t->space.empty)
+		exec_kill_for_memory(t);
+	return r;
+}
+
+void exec_kill_for_memory(struct exec_task *t)
+{
+	snprintf(t->end.words, sizeof(t->end.words), "it has touched all memory of --mem");
+	t->end.signal = SIGKILL;
+	t->end.ended = true;
+}

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * System calls on files: the three streams of the command, and no file of the host by its name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <termios.h>
+
+#include "vmm/exec/task.h"
+#include "vmm/exec/wait.h"
+
+#define WINDOWS_MAX   64
+#define TRANSFER_MAX  UINT64_C(0x7ffff000) /* MAX_RW_COUNT of Linux */
+#define POLL_MAX      EXEC_FILES_MAX
+#define GUEST_IOV_MAX 1024
+
+/* Return: the descriptor of the host, or -EBADF. */
+static int host_of(const struct exec_task *t, uint64_t fd)
+{
+	uint32_t n = (uint32_t)fd;
+
+	return n < EXEC_FILES_MAX && t->file[n].host >= 0 ? t->host[t->file[n].host] : -EBADF;
+}
+
+/* --- Data -------------------------------------------------------------------------------------------------- */
+
+/**
+ * struct windows - parts of the program's memory for one call of the host
+ * @bytes: in all
+ */
+struct windows {
+	struct iovec iov[WINDOWS_MAX];
+	int nr;
+	uint64_t bytes;
+};
+
+/* As much of a range as fits. Return: 0; -EFAULT or -ENOMEM: at the part behind @w->bytes. */
+static int add_windows(struct exec_task *t, uint64_t at, uint64_t len, unsigned access, struct windows *w)
+{
+	while (len) {
+		struct iovec *last = w->nr ? &w->iov[w->nr - 1] : NULL;
+		uint8_t *host;
+		size_t n;
+		int r = space_window(&t->space, at, len, access, &host, &n);
+
+		if (r < 0)
+			return r;
+		if (last && (uint8_t *)last->iov_base + last->iov_len == host)
+			last->iov_len += n;
+		else if (w->nr < WINDOWS_MAX)
+			w->iov[w->nr++] = (struct iovec){host, n};
+		else
+			return 0;
+		w->bytes += n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* One call of the host; repeated when a signal came that was not the end of the run. */
+static ssize_t transfer(struct exec_task *t, int fd, const struct windows *w, bool out)
+{
+	ssize_t n;
+
+	do
+		n = out ? writev(fd, w->iov, w->nr) : readv(fd, w->iov, w->nr);
+	while (n < 0 && errno == EINTR && !exec_stopping(t));
+	return n < 0 ? -errno : n;
+}
+
+/*
+ * A range of a read or a write. @ret_done: bytes moved, also on failure. Return: 0: all of it; 1: less; a negative
+ * errno
+ */
+static int move_range(struct exec_task *t, int fd, uint64_t at, uint64_t len, bool out, uint64_t *ret_done)
+{
+	while (len) {
+		struct windows w = {.nr = 0};
+		int fault = add_windows(t, at, len, out ? SPACE_R : SPACE_W, &w);
+		ssize_t n;
+
+		if (!w.bytes)
+			return fault;
+		n = transfer(t, fd, &w, out);
+		if (n < 0)
+			return (int)n;
+		*ret_done += (uint64_t)n;
+		/* A read returns what is there; only a file has more at once. */
+		if ((uint64_t)n < w.bytes)
+			return 1;
+		at += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static int64_t end_transfer(struct exec_task *t, int r, uint64_t done, bool out)
+{
+	if (r == -EPIPE && out)
+		exec_signal(t, SIGPIPE, false);
+	return done || r >= 0 ? (int64_t)done : r;
+}
+
+/* More than the windows of one call can hold is read only if the rest would be there, too. */
+static bool may_go_on(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static int64_t read_or_write(struct exec_task *t, const uint64_t *a, bool out)
+{
+	uint64_t len = MIN(a[2], TRANSFER_MAX), done = 0;
+	int fd = host_of(t, a[0]), r;
+
+	if (fd < 0)
+		return fd;
+	if (!out && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
+		len = (WINDOWS_MAX - 1) * PAGE_4K;
+	/* For what the host says of a descriptor that is not open in this direction. */
+	if (!len) {
+		ssize_t n = out ? writev(fd, NULL, 0) : readv(fd, NULL, 0);
+
+		return n < 0 ? -errno : 0;
+	}
+	r = move_range(t, fd, a[1], len, out, &done);
+	return end_transfer(t, r, done, out);
+}
+
+int64_t exec_sys_read(struct exec_task *t, const uint64_t *a)
+{
+	return read_or_write(t, a, false);
+}
+
+int64_t exec_sys_write(struct exec_task *t, const uint64_t *a)
+{
+	return read_or_write(t, a, true);
+}
+
+/* An entry of the program's own vector. */
+struct guest_iov {
+	uint64_t at;
+	uint64_t len;
+};
+
+/* Small vectors go to the host as one call, so that what is written to a pipe stays together. */
+static int64_t vector(struct exec_task *t, const uint64_t *a, bool out)
+{
+	uint64_t left = TRANSFER_MAX, done = 0;
+	int fd = host_of(t, a[0]), r = 0;
+	struct windows w = {.nr = 0};
+
+	if (fd < 0)
+		return fd;
+	if (a[2] > GUEST_IOV_MAX)
+		return -EINVAL;
+	for (uint64_t i = 0; i < a[2] && left; i++) {
+		struct guest_iov v;
+
+		r = space_read(&t->space, a[1] + i * sizeof(v), &v, sizeof(v));
+		if (r == 0 && v.len > INT64_MAX)
+			r = -EINVAL;
+		if (r < 0)
+			break;
+		v.len = MIN(v.len, left);
+		left -= v.len;
+		/* What does not fit is for the next call, as a short result has it done. */
+		if (w.nr + (int)MIN(v.len / PAGE_4K + 2, UINT64_C(1000)) > WINDOWS_MAX && w.nr)
+			break;
+		r = add_windows(t, v.at, v.len, out ? SPACE_R : SPACE_W, &w);
+		if (r < 0)
+			break;
+	}
+	if (!w.bytes)
+		return r;
+	r = (int)transfer(t, fd, &w, out);
+	if (r > 0)
+		done = (uint64_t)r;
+	return end_transfer(t, MIN(r, 0), done, out);
+}
+
+int64_t exec_sys_readv(struct exec_task *t, const uint64_t *a)
+{
+	return vector(t, a, false);
+}
+
+int64_t exec_sys_writev(struct exec_task *t, const uint64_t *a)
+{
+	return vector(t, a, true);
+}
+
+int64_t exec_sys_lseek(struct exec_task *t, const uint64_t *a)
+{
+	int fd = host_of(t, a[0]);
+	off_t at;
+
+	if (fd < 0)
+		return fd;
+	if (a[2] > SEEK_HOLE)
+		return -EINVAL;
+	at = lseek(fd, (off_t)a[1], (int)a[2]);
+	return at < 0 ? -errno : at;
+}
+
+/* --- Descriptors ------------------------------------------------------------------------------------------- */
+
+int64_t exec_sys_close(struct exec_task *t, const uint64_t *a)
+{
+	int fd = host_of(t, a[0]);
+
+	if (fd < 0)
+		return fd;
+	t->file[(uint32_t)a[0]] = (struct exec_file){.host = -1};
+	return 0;
+}
+
+static int64_t duplicate(struct exec_task *t, uint64_t fd, uint64_t from, bool close_on_exec)
+{
+	if (host_of(t, fd) < 0)
+		return -EBADF;
+	if (from >= EXEC_FILES_MAX)
+		return -EINVAL;
+	for (uint64_t i = from; i < EXEC_FILES_MAX; i++) {
+		if (t->file[i].host >= 0)
+			continue;
+		t->file[i] = (struct exec_file){t->file[(uint32_t)fd].host, close_on_exec};
+		return (int64_t)i;
+	}
+	return -EMFILE;
+}
+
+int64_t exec_sys_dup(struct exec_task *t, const uint64_t *a)
+{
+	return duplicate(t, a[0], 0, false);
+}
+
+static int64_t replace(struct exec_task *t, uint64_t fd, uint64_t to, bool close_on_exec)
+{
+	uint32_t n = (uint32_t)to;
+
+	if (host_of(t, fd) < 0 || n >= EXEC_FILES_MAX)
+		return -EBADF;
+	t->file[n] = (struct exec_file){t->file[(uint32_t)fd].host, close_on_exec};
+	return n;
+}
+
+int64_t exec_sys_dup2(struct exec_task *t, const uint64_t *a)
+{
+	if ((uint32_t)a[0] == (uint32_t)a[1])
+		return host_of(t, a[0]) < 0 ? -EBADF : (int64_t)(uint32_t)a[0];
+	return replace(t, a[0], a[1], false);
+}
+
+int64_t exec_sys_dup3(struct exec_task *t, const uint64_t *a)
+{
+	if ((uint32_t)a[2] & ~(uint32_t)O_CLOEXEC || (uint32_t)a[0] == (uint32_t)a[1])
+		return -EINVAL;
+	return replace(t, a[0], a[1], a[2] & O_CLOEXEC);
+}
+
+int64_t exec_sys_fcntl(struct exec_task *t, const uint64_t *a)
+{
+	int fd = host_of(t, a[0]), r;
+	struct exec_file *f;
+
+	if (fd < 0)
+		return fd;
+	f = &t->file[(uint32_t)a[0]];
+	switch ((uint32_t)a[1]) {
+	case F_DUPFD: return duplicate(t, a[0], a[2], false);
+	case F_DUPFD_CLOEXEC: return duplicate(t, a[0], a[2], true);
+	case F_GETFD: return f->close_on_exec ? FD_CLOEXEC : 0;
+	case F_SETFD: f->close_on_exec = a[2] & FD_CLOEXEC; return 0;
+	case F_GETFL: r = fcntl(fd, F_GETFL); return r < 0 ? -errno : r;
+	/* The streams are the caller's: other programs have them too. */
+	case F_SETFL: return 0;
+	default: return -EINVAL;
+	}
+}
+
+int64_t exec_sys_ioctl(struct exec_task *t, const uint64_t *a)
+{
+	int fd = host_of(t, a[0]), n;
+
+	if (fd < 0)
+		return fd;
+	if ((uint32_t)a[1] != FIONREAD)
+		return -ENOTTY;
+	if (ioctl(fd, FIONREAD, &n) < 0)
+		return -errno;
+	return space_write(&t->space, a[2], &n, sizeof(n));
+}
+
+/* --- What a file is ---------------------------------------------------------------------------------------- */
+
+int64_t exec_sys_fstat(struct exec_task *t, const uint64_t *a)
+{
+	int fd = host_of(t, a[0]);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return space_write(&t->space, a[1], &st, sizeof(st));
+}
+
+/* A name that leads nowhere, checked as far as Linux would. */
+static int64_t no_name(struct exec_task *t, uint64_t at, bool empty_allowed)
+{
+	char name[PATH_MAX];
+	ptrdiff_t len = space_string(&t->space, at, name, sizeof(name));
+
+	if (len < 0)
+		return len;
+	return len || !empty_allowed ? -ENOENT : 0;
+}
+
+int64_t exec_sys_no_file(struct exec_task *t, const uint64_t *a)
+{
+	return no_name(t, a[0], false);
+}
+
+int64_t exec_sys_no_file_at(struct exec_task *t, const uint64_t *a)
+{
+	return no_name(t, a[1], false);
+}
+
+int64_t exec_sys_open(struct exec_task *t, const uint64_t *a)
+{
+	int64_t r = no_name(t, a[0], false);
+
+	return r == -ENOENT && a[1] & O_CREAT ? -EROFS : r;
+}
+
+int64_t exec_sys_openat(struct exec_task *t, const uint64_t *a)
+{
+	return exec_sys_open(t, a + 1);
+}
+
+int64_t exec_sys_newfstatat(struct exec_task *t, const uint64_t *a)
+{
+	int64_t r = no_name(t, a[1], a[3] & AT_EMPTY_PATH);
+
+	return r < 0 ? r : exec_sys_fstat(t, (const uint64_t[]){a[0], a[2]});
+}
+
+static struct statx_timestamp stamp(struct timespec ts)
+{
+	return (struct statx_timestamp){.tv_sec = ts.tv_sec, .tv_nsec = (uint32_t)ts.tv_nsec};
+}
+
+int64_t exec_sys_statx(struct exec_task *t, const uint64_t *a)
+{
+	int64_t r = no_name(t, a[1], a[2] & AT_EMPTY_PATH);
+	struct statx x;
+	struct stat st;
+	int fd;
+
+	if (r < 0)
+		return r;
+	fd = host_of(t, a[0]);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	memset(&x, 0, sizeof(x));
+	x.stx_mask = STATX_BASIC_STATS;
+	x.stx_blksize = (uint32_t)st.st_blksize;
+	x.stx_nlink = (uint32_t)st.st_nlink;
+	x.stx_uid = st.st_uid;
+	x.stx_gid = st.st_gid;
+	x.stx_mode = (uint16_t)st.st_mode;
+	x.stx_ino = st.st_ino;
+	x.stx_size = (uint64_t)st.st_size;
+	x.stx_blocks = (uint64_t)st.st_blocks;
+	x.stx_atime = stamp(st.st_atim);
+	x.stx_mtime = stamp(st.st_mtim);
+	x.stx_ctime = stamp(st.st_ctim);
+	return space_write(&t->space, a[4], &x, sizeof(x));
+}
+
+static int64_t copy_name(struct exec_task *t, const char *name, uint64_t at, uint64_t size)
+{
+	size_t len = MIN(strlen(name), size);
+	int r;
+
+	if (!size || size > INT_MAX)
+		return -EINVAL;
+	r = space_write(&t->space, at, name, len);
+	return r < 0 ? r : (int64_t)len;
+}
+
+int64_t exec_sys_readlink(struct exec_task *t, const uint64_t *a)
+{
+	char name[PATH_MAX];
+	ptrdiff_t len = space_string(&t->space, a[0], name, sizeof(name));
+
+	if (len < 0)
+		return len;
+	return strcmp(name, "/proc/self/exe") ? -ENOENT : copy_name(t, t->path, a[1], a[2]);
+}
+
+int64_t exec_sys_readlinkat(struct exec_task *t, const uint64_t *a)
+{
+	return exec_sys_readlink(t, a + 1);
+}
+
+int64_t exec_sys_getcwd(struct exec_task *t, const uint64_t *a)
+{
+	size_t len = strlen(t->cwd) + 1;
+	int r;
+
+	if (a[1] < len)
+		return -ERANGE;
+	r = space_write(&t->space, a[0], t->cwd, len);
+	return r < 0 ? r : (int64_t)len;
+}
+
+int64_t exec_sys_chdir(struct exec_task *t, const uint64_t *a)
+{
+	char name[PATH_MAX];
+	ptrdiff_t len = space_string(&t->space, a[0], name, sizeof(name));
+
+	if (len < 0)
+		return len;
+	return strcmp(name, t->cwd) && strcmp(name, ".") ? -ENOENT : 0;
+}
+
+int64_t exec_sys_umask(struct exec_task *t, const uint64_t *a)
+{
+	uint32_t old = t->mask;
+
+	t->mask = a[0] & 0777;
+	return old;
+}
+
+/* --- Waiting ----------------------------------------------------------------------------------------------- */
+
+static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, const struct timespec *limit)
+{
+	struct pollfd guest[POLL_MAX], host[POLL_MAX];
+	int invalid = 0, n;
+
+	if (nr > POLL_MAX)
+		return -EINVAL;
+	n = space_read(&t->space, at, guest, nr * sizeof(*guest));
+	if (n < 0)
+		return n;
+	for (uint64_t i = 0; i < nr; i++) {
+		int fd = guest[i].fd < 0 ? -1 : host_of(t, (uint64_t)guest[i].fd);
+
+		host[i] = (struct pollfd){.fd = MAX(fd, -1), .events = guest[i].events};
+		guest[i].revents = guest[i].fd >= 0 && fd < 0 ? POLLNVAL : 0;
+		invalid += guest[i].revents != 0;
+	}
+	n = exec_poll(t, host, nr, invalid ? &(struct timespec){0} : limit);
+	if (n < 0)
+		return n;
+	for (uint64_t i = 0; i < nr; i++)
+		guest[i].revents |= host[i].revents;
+	n += invalid;
+	for (uint64_t i = 0; i < nr; i++) {
+		int r = space_write(&t->space, at + i * sizeof(*guest) + offsetof(struct pollfd, revents),
+			&guest[i].revents, sizeof(guest[i].revents));
+
+		if (r < 0)
+			return r;
+	}
+	return n;
+}
+
+int64_t exec_sys_poll(struct exec_task *t, const uint64_t *a)
+{
+	int ms = (int)a[2];
+	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
+
+	return wait_for_files(t, a[0], a[1], ms < 0 ? NULL : &limit);
+}
+
+int64_t exec_sys_ppoll(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec limit;
+	int r = a[2] ? exec_read_time(t, a[2], &limit) : 0;
+
+	return r < 0 ? r : wait_for_files(t, a[0], a[1], a[2] ? &limit : NULL);
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+
+#include "vmm/base/clock.h"
+#include "vmm/exec/wait.h"
+
+#define TICKS 100 /* a second: USER_HZ */
+
+/* --- Waiting ----------------------------------------------------------------------------------------------- */
+
+static struct timespec after(const struct timespec *from, const struct timespec *by)
+{
+	struct timespec t = {from->tv_sec + by->tv_sec, from->tv_nsec + by->tv_nsec};
+
+	if (t.tv_nsec >= (long)NSEC_PER_SEC) {
+		t.tv_nsec -= (long)NSEC_PER_SEC;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit)
+{
+	struct timespec now, end = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* A limit that is too far away to add to is none. */
+	if (limit && limit->tv_sec > INT32_MAX)
+		limit = NULL;
+	if (limit)
+		end = after(&now, limit);
+	for (;;) {
+		struct timespec left = {end.tv_sec - now.tv_sec, end.tv_nsec - now.tv_nsec};
+		int r;
+
+		if (left.tv_nsec < 0) {
+			left.tv_nsec += (long)NSEC_PER_SEC;
+			left.tv_sec--;
+		}
+		if (left.tv_sec < 0)
+			left = (struct timespec){0};
+		if (exec_stopping(t))
+			return -EINTR;
+		r = ppoll(file, nr, limit ? &left : NULL, NULL);
+		if (r >= 0)
+			return r;
+		if (errno != EINTR)
+			return -errno;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+}
+
+int exec_sleep_until(struct exec_task *t, clockid_t clock, const struct timespec *until)
+{
+	int r;
+
+	do
+		r = exec_stopping(t) ? EINTR : clock_nanosleep(clock, TIMER_ABSTIME, until, NULL);
+	while (r == EINTR && !exec_stopping(t));
+	return -r;
+}
+
+int exec_read_time(struct exec_task *t, uint64_t at, struct timespec *ret)
+{
+	int r = space_read(&t->space, at, ret, sizeof(*ret));
+
+	if (r < 0)
+		return r;
+	return ret->tv_sec < 0 || ret->tv_nsec < 0 || ret->tv_nsec >= (long)NSEC_PER_SEC ? -EINVAL : 0;
+}
+
+static int64_t sleep_for(struct exec_task *t, clockid_t clock, const struct timespec *by)
+{
+	struct timespec until;
+
+	clock_gettime(clock, &until);
+	until.tv_sec = by->tv_sec > INT64_MAX - until.tv_sec - 1 ? INT64_MAX - 1 : until.tv_sec;
+	until = after(&until, &(struct timespec){until.tv_sec == INT64_MAX - 1 ? 0 : by->tv_sec, by->tv_nsec});
+	return exec_sleep_until(t, clock, &until);
+}
+
+int64_t exec_sys_nanosleep(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec by;
+	int r = exec_read_time(t, a[0], &by);
+
+	return r < 0 ? r : sleep_for(t, CLOCK_MONOTONIC, &by);
+}
+
+static bool is_sleepable(uint64_t clock)
+{
+	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+}
+
+int64_t exec_sys_clock_nanosleep(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec ts;
+	int r = exec_read_time(t, a[2], &ts);
+
+	if (r < 0)
+		return r;
+	if (!is_sleepable((uint32_t)a[0]))
+		return -EINVAL;
+	if (a[1] & TIMER_ABSTIME)
+		return exec_sleep_until(t, (clockid_t)a[0], &ts);
+	return sleep_for(t, (clockid_t)a[0], &ts);
+}
+
+int64_t exec_sys_pause(struct exec_task *t, const uint64_t *a)
+{
+	exec_poll(t, NULL, 0, NULL);
+	return -EINTR;
+}
+
+/* There is one thread: who waits is woken by time, or not at all. */
+static int64_t futex_wait(struct exec_task *t, const uint64_t *a, bool absolute)
+{
+	struct timespec limit;
+	uint32_t value;
+	int r = 0;
+
+	if (a[0] % sizeof(value))
+		return -EINVAL;
+	if (a[3])
+		r = exec_read_time(t, a[3], &limit);
+	if (r == 0)
+		r = space_read(&t->space, a[0], &value, sizeof(value));
+	if (r < 0)
+		return r;
+	if (value != (uint32_t)a[2])
+		return -EAGAIN;
+	if (!a[3])
+		return exec_sys_pause(t, a);
+	if (absolute)
+		r = exec_sleep_until(t, a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, &limit);
+	else
+		r = (int)sleep_for(t, CLOCK_MONOTONIC, &limit);
+	return r < 0 ? r : -ETIMEDOUT;
+}
+
+int64_t exec_sys_futex(struct exec_task *t, const uint64_t *a)
+{
+	switch ((uint32_t)a[1] & ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
+	case FUTEX_WAIT: return futex_wait(t, a, false);
+	case FUTEX_WAIT_BITSET: return (uint32_t)a[5] ? futex_wait(t, a, true) : -EINVAL;
+	case FUTEX_WAKE:
+	case FUTEX_WAKE_BITSET: return a[0] % 4 ? -EINVAL : 0;
+	default: return -ENOSYS;
+	}
+}
+
+/* --- Clocks ------------------------------------------------------------------------------------------------ */
+
+/* The thread of the vCPU is all that runs the program. */
+static int clock_of(uint64_t guest, clockid_t *ret)
+{
+	uint32_t n = (uint32_t)guest;
+
+	if (n > CLOCK_BOOTTIME && n != CLOCK_TAI)
+		return -EINVAL;
+	*ret = n == CLOCK_PROCESS_CPUTIME_ID ? CLOCK_THREAD_CPUTIME_ID : (clockid_t)n;
+	return 0;
+}
+
+int64_t exec_sys_clock_gettime(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec ts;
+	clockid_t clock;
+	int r = clock_of(a[0], &clock);
+
+	if (r < 0)
+		return r;
+	if (clock_gettime(clock, &ts) < 0)
+		return -errno;
+	return space_write(&t->space, a[1], &ts, sizeof(ts));
+}
+
+int64_t exec_sys_clock_getres(struct exec_task *t, const uint64_t *a)
+{
+	uint32_t n = (uint32_t)a[0];
+	struct timespec ts = {0, n == CLOCK_REALTIME_COARSE || n == CLOCK_MONOTONIC_COARSE ? 4000000 : 1};
+	clockid_t clock;
+	int r = clock_of(a[0], &clock);
+
+	if (r < 0 || !a[1])
+		return r;
+	return space_write(&t->space, a[1], &ts, sizeof(ts));
+}
+
+int64_t exec_sys_gettimeofday(struct exec_task *t, const uint64_t *a)
+{
+	const int32_t zone[2] = {0, 0};
+	struct timespec ts;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (a[0])
+		r = space_write(
+			&t->space, a[0], &(struct timeval){ts.tv_sec, ts.tv_nsec / 1000}, sizeof(struct timeval));
+	if (r == 0 && a[1])
+		r = space_write(&t->space, a[1], zone, sizeof(zone));
+	return r;
+}
+
+int64_t exec_sys_time(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec ts;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (a[0])
+		r = space_write(&t->space, a[0], &(int64_t){ts.tv_sec}, sizeof(int64_t));
+	return r < 0 ? r : ts.tv_sec;
+}
+
+int64_t exec_sys_times(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec cpu, now;
+	int64_t ticks[4] = {0};
+	int r = 0;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ticks[0] = cpu.tv_sec * TICKS + cpu.tv_nsec / (long)(NSEC_PER_SEC / TICKS);
+	if (a[0])
+		r = space_write(&t->space, a[0], ticks, sizeof(ticks));
+	return r < 0 ? r : now.tv_sec * TICKS + now.tv_nsec / (long)(NSEC_PER_SEC / TICKS);
+}
+
+int64_t exec_sys_getrusage(struct exec_task *t, const uint64_t *a)
+{
+	int who = (int)a[0];
+	struct rusage u;
+	struct timespec cpu = {0};
+
+	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
+		return -EINVAL;
+	memset(&u, 0, sizeof(u));
+	if (who != RUSAGE_CHILDREN) {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+		u.ru_maxrss = (long)(t->space.most * (PAGE_4K / KIB));
+		u.ru_minflt = (long)t->faults;
+	}
+	u.ru_utime = (struct timeval){cpu.tv_sec, cpu.tv_nsec / 1000};
+	return space_write(&t->space, a[1], &u, sizeof(u));
+}

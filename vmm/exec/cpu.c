@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/exec/cpu.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/base/le.h"
+#include "vmm/kvm/vcpu_state.h"
+
+/* x87, SSE, AVX and AVX-512: what Linux enables for every program. SDM 1, 13.3 */
+#define XCR0_STATES UINT64_C(0xe7)
+
+/* What a program may have set in its flags: SDM 1, 3.4.3 */
+#define RFLAGS_USER UINT64_C(0x244dd5)
+
+#define CPUID_1_ECX_XSAVE    BIT(26)
+#define CPUID_7_EBX_FSGSBASE BIT(0)
+#define CPUID_7_EBX_SMEP     BIT(7)
+#define CPUID_7_EBX_SMAP     BIT(20)
+
+/* A frame as the processor pushes it, in 8-byte words: SDM 3, figure 6-9 */
+enum { FRAME_RIP, FRAME_CS, FRAME_RFLAGS, FRAME_RSP, FRAME_SS, FRAME_WORDS };
+
+/* --- How it starts ----------------------------------------------------------------------------------------- */
+
+static void set_system(struct kvm_sregs *s, uint64_t root, uint32_t features, bool xsave)
+{
+	const uint32_t ring3 = SEG_DPL(3);
+
+	s->cs = vcpu_segment(EXEC_USER_CS, SEG_CODE64 | ring3, 0, UINT32_MAX);
+	s->ss = vcpu_segment(EXEC_USER_DS, SEG_DATA | ring3, 0, UINT32_MAX);
+	/* Linux starts programs with null selectors here. */
+	s->ds = s->es = s->fs = s->gs = (struct kvm_segment){.unusable = 1};
+	s->tr = vcpu_segment(EXEC_TSS_SEL, SEG_TSS_BUSY, EXEC_MONITOR + EXEC_TSS, TSS_SIZE - 1);
+	s->ldt = (struct kvm_segment){.unusable = 1};
+	s->gdt.base = EXEC_MONITOR + EXEC_GDT;
+	s->gdt.limit = EXEC_GDT_SIZE - 1;
+	s->idt.base = EXEC_MONITOR + EXEC_IDT;
+	s->idt.limit = EXEC_VECTORS * 16 - 1;
+	s->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+	s->cr3 = root;
+	s->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | (xsave ? CR4_OSXSAVE : 0) |
+		(features & CPUID_7_EBX_FSGSBASE ? CR4_FSGSBASE : 0) | (features & CPUID_7_EBX_SMEP ? CR4_SMEP : 0) |
+		(features & CPUID_7_EBX_SMAP ? CR4_SMAP : 0);
+	s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+}
+
+static int set_msrs(struct vcpu *v, struct err *e)
+{
+	struct vcpu_msr m[] = {
+		/* SYSRET adds 8 for SS and 16 for CS. SDM 3, 5.8.8 */
+		{.index = MSR_STAR, .value = (uint64_t)EXEC_USER_CS32 << 48 | (uint64_t)EXEC_KERNEL_CS << 32},
+		{.index = MSR_LSTAR, .value = EXEC_STUB},
+		{.index = MSR_SFMASK, .value = RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC},
+	};
+	int r = vcpu_set_msrs(v, m, ARRAY_SIZE(m), e);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(m); i++)
+		if (m[i].refused)
+			r = err_set(e, -ENOTSUP, "KVM_SET_MSRS: KVM refused MSR 0x%x", m[i].index);
+	return r;
+}
+
+int exec_cpu_init(struct exec_cpu *c, struct vcpu *vcpu, struct space *space, const struct cpuid_set *cpuid,
+	uint64_t rip, uint64_t rsp, struct err *e)
+{
+	const struct kvm_cpuid_entry2 *leaf1 = cpuid_find(cpuid, 1, 0), *leaf7 = cpuid_find(cpuid, 7, 0),
+				      *leafd = cpuid_find(cpuid, 0xd, 0);
+	bool xsave = leaf1 && leafd && leaf1->ecx & CPUID_1_ECX_XSAVE;
+	struct vcpu_regs regs;
+	int r;
+
+	*c = (struct exec_cpu){.vcpu = vcpu, .space = space};
+	if (!(kvm_check(vcpu->kvm, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS))
+		return err_set(e, -ENOTSUP, "this KVM cannot share registers (KVM_CAP_SYNC_REGS, Linux 4.17)");
+	r = monitor_write(space, &c->monitor);
+	if (r < 0)
+		return err_sys(e, r, "cannot write the guest's tables");
+	r = vcpu_set_cpuid(vcpu, cpuid, e);
+	if (r == 0)
+		r = vcpu_get_regs(vcpu, &regs, e);
+	if (r < 0)
+		return r;
+	set_system(&regs.system, space->root, leaf7 ? leaf7->ebx : 0, xsave);
+	regs.general = (struct kvm_regs){.rip = rip, .rsp = rsp, .rflags = RFLAGS_FIXED | RFLAGS_IF};
+	r = vcpu_set_regs(vcpu, &regs, e);
+	if (r == 0 && xsave)
+		r = vcpu_set_xcr0(vcpu, leafd->eax & XCR0_STATES, e);
+	if (r == 0)
+		r = set_msrs(vcpu, e);
+	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	return r;
+}
+
+/* --- Why it left ------------------------------------------------------------------------------------------- */
+
+static struct kvm_regs *regs_of(struct exec_cpu *c)
+{
+	return &c->vcpu->run->s.regs.regs;
+}
+
+static int PRINTF(2, 3) broken(struct exec_exit *x, const char *fmt, ...)
+{
+	va_list ap;
+
+	x->what = EXEC_BROKEN;
+	va_start(ap, fmt);
+	vsnprintf(x->words, sizeof(x->words), fmt, ap);
+	va_end(ap);
+	return 0;
+}
+
+static void set_call(struct exec_exit *x, const struct kvm_regs *regs)
+{
+	x->what = EXEC_CALL;
+	x->nr = regs->rax;
+	x->arg[0] = regs->rdi;
+	x->arg[1] = regs->rsi;
+	x->arg[2] = regs->rdx;
+	x->arg[3] = regs->r10;
+	x->arg[4] = regs->r8;
+	x->arg[5] = regs->r9;
+}
+
+/* The program is at the stub, or was sent there by SYSCALL: IRET goes where SYSRET would. */
+static int call_by_fault(struct exec_cpu *c, struct exec_exit *x, uint64_t *frame)
+{
+	const struct kvm_regs *regs = regs_of(c);
+
+	frame[FRAME_RIP] = x->rip = regs->rcx;
+	frame[FRAME_RFLAGS] = (regs->r11 & RFLAGS_USER) | RFLAGS_FIXED | RFLAGS_IF;
+	c->by_frame = true;
+	if (x->rip >= SPACE_HIGH) {
+		/* Who jumped to the stub has no return address. */
+		frame[FRAME_RIP] = x->rip = EXEC_STUB;
+		x->vector = VECTOR_GP;
+		return 0;
+	}
+	set_call(x, regs);
+	return gmem_write(c->space->mem, c->frame, frame, FRAME_WORDS * sizeof(*frame));
+}
+
+static int fault(struct exec_cpu *c, struct exec_exit *x)
+{
+	const struct kvm_regs *regs = regs_of(c);
+	uint64_t vector = (regs->rip - EXEC_STUB - EXEC_STUB_VECTORS) / EXEC_STUB_SPACING;
+	uint64_t at = regs->rsp - EXEC_STACKS, words[2 + FRAME_WORDS], *frame = words;
+	size_t before;
+
+	if (vector >= EXEC_VECTORS || at >= PAGE_4K)
+		return broken(x, "an exception without a frame, RIP 0x%llx, RSP 0x%llx", regs->rip, regs->rsp);
+	before = (vector == VECTOR_PF) + !!(EXEC_WITH_ERROR & BIT(vector));
+	if (gmem_read(c->space->mem, c->monitor.stacks_gpa + at, words, (before + FRAME_WORDS) * 8) < 0)
+		return broken(x, "an exception without a frame, RSP 0x%llx", regs->rsp);
+	x->what = EXEC_FAULT;
+	x->vector = (unsigned)vector;
+	x->address = vector == VECTOR_PF ? words[0] : 0;
+	x->error = before ? words[before - 1] : 0;
+	frame += before;
+	c->frame = c->monitor.stacks_gpa + at + before * 8;
+	x->rip = frame[FRAME_RIP];
+	x->rsp = frame[FRAME_RSP];
+	if (!(frame[FRAME_CS] & SELECTOR_RPL))
+		return broken(x, "exception %u in ring 0, RIP 0x%" PRIx64, x->vector, x->rip);
+	if (vector == VECTOR_PF && x->rip == EXEC_STUB && x->address == EXEC_STUB)
+		return call_by_fault(c, x, frame);
+	return 0;
+}
+
+static int left(struct exec_cpu *c, struct exec_exit *x, const struct vcpu_exit *v)
+{
+	char text[VCPU_EXIT_TEXT_MAX];
+	const struct kvm_regs *regs = regs_of(c);
+
+	x->rip = regs->rip;
+	x->rsp = regs->rsp;
+	c->frame = 0;
+	switch (v->what) {
+	case VCPU_PIO:
+		if (v->pio.port == EXEC_PORT_FAULT)
+			return fault(c, x);
+		/* In ring 3 an OUT faults, so that this is the stub. */
+		set_call(x, regs);
+		x->rip = regs->rcx;
+		return 0;
+	case VCPU_KICKED: x->what = EXEC_KICKED; return 0;
+	case VCPU_TRIPLE_FAULT: return broken(x, "triple fault, RIP 0x%" PRIx64, x->rip);
+	case VCPU_INTERNAL_ERROR:
+		return broken(x, "KVM internal error, suberror %" PRIu64 ", RIP 0x%" PRIx64, v->error, x->rip);
+	default: return broken(x, "KVM left the guest: %s", vcpu_exit_text(v, text));
+	}
+}
+
+int exec_cpu_step(struct exec_cpu *c, struct exec_exit *ret)
+{
+	struct vcpu_exit v;
+	int r = vcpu_step(c->vcpu, &v);
+
+	ret->error = ret->address = 0;
+	return r < 0 ? r : left(c, ret, &v);
+}
+
+void exec_cpu_return(struct exec_cpu *c, uint64_t result)
+{
+	regs_of(c)->rax = result;
+	c->vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+}
+
+int exec_cpu_set_base(struct exec_cpu *c, bool gs, uint64_t base)
+{
+	return vcpu_poke_msr(c->vcpu, gs ? MSR_GS_BASE : MSR_FS_BASE, base);
+}
+
+int exec_cpu_get_base(struct exec_cpu *c, bool gs, uint64_t *ret)
+{
+	return vcpu_peek_msr(c->vcpu, gs ? MSR_GS_BASE : MSR_FS_BASE, ret);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vCPU that runs a program in ring 3, and says why it left: a system call, or an exception. docs/design/exec.md
+ * says how.
+ */
+#ifndef VMM_EXEC_CPU_H
+#define VMM_EXEC_CPU_H
+
+#include "vmm/cpuid/cpuid.h"
+#include "vmm/exec/monitor.h"
+#include "vmm/exec/space.h"
+#include "vmm/kvm/vcpu.h"
+
+/**
+ * struct exec_cpu - borrows all that it points to
+ * @frame: guest-physical address of the frame that IRET will read, 0: SYSRET goes back
+ * @by_frame: calls of this KVM arrive as page faults
+ */
+struct exec_cpu {
+	struct vcpu *vcpu;
+	const struct space *space;
+	struct monitor monitor;
+	uint64_t frame;
+	bool by_frame;
+};
+
+/**
+ * enum exec_event
+ * @EXEC_CALL: a system call; exec_cpu_return() before the next step
+ * @EXEC_FAULT: an exception of the program; if the next step comes without more ado, the instruction is run again
+ * @EXEC_KICKED: see vcpu.h
+ * @EXEC_BROKEN: it cannot go on, and the program is not to blame for all that is known
+ */
+enum exec_event { EXEC_CALL, EXEC_FAULT, EXEC_KICKED, EXEC_BROKEN };
+
+#define EXEC_WORDS_MAX 256
+
+/**
+ * struct exec_exit - Trust: guest
+ * @nr, @arg: of a call, as in the registers
+ * @vector, @error, @address: of an exception; the address of a page fault, else 0
+ * @rip, @rsp: of the program
+ * @words: of EXEC_BROKEN, what happened
+ */
+struct exec_exit {
+	enum exec_event what;
+	uint64_t nr;
+	uint64_t arg[6];
+	unsigned vector;
+	uint64_t error;
+	uint64_t address;
+	uint64_t rip;
+	uint64_t rsp;
+	char words[EXEC_WORDS_MAX];
+};
+
+/**
+ * exec_cpu_init() - put a new vCPU at the first instruction of a program
+ * @space: has the program; its monitor pages are written
+ * @cpuid: of the guest, for this CPU
+ *
+ * Return: 0; -ENOTSUP: this KVM lacks something; a negative errno. Context: BUILD stage.
+ */
+int exec_cpu_init(struct exec_cpu *c, struct vcpu *vcpu, struct space *space, const struct cpuid_set *cpuid,
+	uint64_t rip, uint64_t rsp, struct err *e);
+
+/**
+ * exec_cpu_step() - run the program until something happens
+ *
+ * Return: 0 or a negative errno of vcpu_step(). Context: the vCPU's thread.
+ */
+int exec_cpu_step(struct exec_cpu *c, struct exec_exit *ret);
+
+/** exec_cpu_return() - the result of a call */
+void exec_cpu_return(struct exec_cpu *c, uint64_t result);
+
+/** exec_cpu_set_base() - the base of FS or GS. Return: 0 or a negative errno */
+int exec_cpu_set_base(struct exec_cpu *c, bool gs, uint64_t base);
+int exec_cpu_get_base(struct exec_cpu *c, bool gs, uint64_t *ret);
+
+#endif

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. The vCPU's thread runs the program and answers its calls; it alone writes `how`, `value` and
+ * `words` until it has been joined, but exec_end() says in `end` why the thread is stopped, before it is. The thread
+ * may sit in a call of the host that waits: a kick that comes right before would be lost, so the loop's thread
+ * repeats it until the thread has left its loop.
+ */
+#include "vmm/exec/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "security/sandbox.h"
+#include "vmm/base/kick.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/path.h"
+#include "vmm/exec/cpu.h"
+#include "vmm/exec/image.h"
+#include "vmm/exec/task.h"
+#include "vmm/kvm/vcpu_thread.h"
+#include "vmm/kvm/vm.h"
+
+#define STACK_SIZE      (128 * KIB)
+#define LINE_MAX_       512
+#define KICK_AGAIN      (5 * NSEC_PER_MSEC)
+#define PATH_ROOM       (PATH_MAX + 2)
+#define HWCAP2_FSGSBASE 2 /* Linux arch/x86/include/uapi/asm/hwcap2.h */
+
+/**
+ * struct exec
+ * @path: in the guest
+ * @ended: the thread has left its loop
+ * @end, @end_value: why it was stopped, before crew_quit()
+ */
+struct exec {
+	struct exec_config config;
+	struct kvm kvm;
+	struct trace *trace;
+	struct loop *loop;
+	struct sandbox *sandbox;
+	struct crew crew;
+	struct vcpu_thread thread;
+	struct vm vm;
+	struct exec_task task;
+	struct exec_cpu cpu;
+	struct loop_timer limit;
+	int fd;
+	char path[PATH_ROOM];
+
+	_Atomic bool ended;
+	enum exec_how end;
+	unsigned end_value;
+	enum exec_how how;
+	unsigned value;
+	char words[EXEC_WORDS_MAX];
+	uint64_t guest_ns;
+	uint64_t vmm_ns;
+};
+
+/* --- Set-up ------------------------------------------------------------------------------------------------ */
+
+static void name_program(struct exec *x)
+{
+	const char *path = x->config.path, *base = strrchr(path, '/');
+
+	/* The guest's root has the program, and nothing else. */
+	if (*path == '/' && strlen(path) < PATH_MAX)
+		snprintf(x->path, sizeof(x->path), "%s", path);
+	else
+		snprintf(x->path, sizeof(x->path), "/%.*s", PATH_MAX - 1, base ? base + 1 : path);
+}
+
+static int set_base(struct exec_task *t, bool gs, uint64_t base)
+{
+	return exec_cpu_set_base(t->cpu, gs, base);
+}
+
+static int get_base(struct exec_task *t, bool gs, uint64_t *ret)
+{
+	return exec_cpu_get_base(t->cpu, gs, ret);
+}
+
+static void program_main(struct vcpu_thread *t);
+static int lock_program(struct crew *c);
+
+static const struct crew_ops exec_crew = {.stack_size = STACK_SIZE, .lock = lock_program, .run = program_main};
+
+int exec_open(
+	const struct exec_config *config, struct trace *trace, struct loop *loop, struct exec **ret, struct err *e)
+{
+	struct exec *x = calloc(1, sizeof(*x));
+	int r;
+
+	if (!x)
+		return err_sys(e, -ENOMEM, "cannot set up");
+	x->config = *config;
+	x->kvm.fd = x->vm.fd = -1;
+	x->trace = trace;
+	x->loop = loop;
+	name_program(x);
+	crew_init(&x->crew, &exec_crew);
+	/* Non-blocking, so that a FIFO is an error instead of blocking. */
+	x->fd = path_open(config->path, O_RDONLY | O_NONBLOCK, 0);
+	r = x->fd < 0 ? err_operator(e, err_sys(e, x->fd, "%s", config->path)) : kvm_open(trace, &x->kvm, e);
+	if (r < 0) {
+		exec_destroy(x);
+		return r;
+	}
+	*ret = x;
+	return 0;
+}
+
+void exec_set_sandbox(struct exec *x, struct sandbox *sandbox)
+{
+	x->sandbox = sandbox;
+}
+
+static int guest_cpuid(struct exec *x, struct cpuid_set *ret, struct err *e)
+{
+	const struct cpuid_opts opts = {.cpus = 1};
+	CLEANUP_FREE struct cpuid_set *host = malloc(sizeof(*host));
+	int r = host ? cpuid_supported(&x->kvm, host, e) : err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
+
+	if (r == 0)
+		r = cpuid_policy(host, &opts, ret, e);
+	if (r == 0)
+		cpuid_for_cpu(ret, 0, 1);
+	return r;
+}
+
+static int build_vm(struct exec *x, struct err *e)
+{
+	CLEANUP(memory_destroy) struct memory memory = {0};
+	int r = vm_create(&x->kvm, &x->vm, e);
+
+	if (r == 0)
+		r = memory_create(x->config.mem_bytes, BACKING_ANON, false, &memory, e);
+	if (r == 0)
+		r = vm_set_memory(&x->vm, &memory, e);
+	if (r == 0)
+		r = vm_add_vcpus(&x->vm, 1, e);
+	if (r == 0) {
+		r = space_init(&x->task.space, &x->vm.memory.gmem);
+		if (r < 0)
+			err_sys(e, r, "cannot set up the address space");
+	}
+	return r;
+}
+
+static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, uint64_t *rsp, struct err *e)
+{
+	const struct kvm_cpuid_entry2 *leaf1 = cpuid_find(cpuid, 1, 0), *leaf7 = cpuid_find(cpuid, 7, 0);
+	struct image_start start = {
+		.argv = x->config.argv,
+		.envp = x->config.envp,
+		.hwcap = leaf1 ? leaf1->edx : 0,
+		.hwcap2 = leaf7 && leaf7->ebx & 1 ? HWCAP2_FSGSBASE : 0,
+	};
+	int r;
+
+	if (getrandom(start.seed, sizeof(start.seed), 0) != sizeof(start.seed))
+		return err_sys(e, -errno, "getrandom");
+	x->task.trace = x->trace;
+	x->task.path = x->path;
+	x->task.cwd = x->config.cwd;
+	x->task.stop = &x->crew.stop;
+	x->task.set_base = set_base;
+	x->task.get_base = get_base;
+	x->task.cpu = &x->cpu;
+	exec_task_init(&x->task, x->config.host);
+	r = err_operator(e, image_load(&x->task, x->fd, &start, rip, rsp, e));
+	return r < 0 ? err_wrap(e, r, "%s", x->config.path) : 0;
+}
+
+int exec_build(struct exec *x, struct err *e)
+{
+	CLEANUP_FREE struct cpuid_set *cpuid = malloc(sizeof(*cpuid));
+	uint64_t rip, rsp;
+	int r = cpuid ? guest_cpuid(x, cpuid, e) : err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
+
+	if (r == 0)
+		r = build_vm(x, e);
+	if (r == 0)
+		r = load(x, cpuid, &rip, &rsp, e);
+	if (r < 0)
+		return r;
+	close(TAKE_FD(x->fd));
+	crew_add(&x->crew, &x->thread, &x->vm.vcpu[0], "program");
+	return exec_cpu_init(&x->cpu, &x->vm.vcpu[0], &x->task.space, cpuid, rip, rsp, e);
+}
+
+/* --- The program's thread ---------------------------------------------------------------------------------- */
+
+static void failed(struct exec *x, const char *what, const char *why, const char *hint)
+{
+	x->how = EXEC_FAILED;
+	snprintf(x->words, sizeof(x->words), "%s%s%s", what, why, hint);
+}
+
+/* Calls are printed by this thread itself, in the order in which they are answered. */
+static void print_call(struct exec *x, const struct exec_exit *at, int64_t result)
+{
+	char line[LINE_MAX_];
+	size_t n = exec_call_text(&x->task, at->nr, at->arg, result, line, sizeof(line) - 80);
+
+	n += exec_result_text(&x->task, at->nr, result, line + n, sizeof(line) - n);
+	/* A reader that is gone misses them. */
+	if (write(x->config.trace_fd, line, n) < 0)
+		return;
+}
+
+static void on_exit_of(struct exec *x, const struct exec_exit *at)
+{
+	struct exec_task *t = &x->task;
+	int64_t result;
+
+	switch (at->what) {
+	case EXEC_CALL:
+		result = exec_call(t, at->nr, at->arg);
+		if (x->config.trace_fd >= 0)
+			print_call(x, at, result);
+		exec_cpu_return(&x->cpu, (uint64_t)result);
+		break;
+	case EXEC_FAULT: exec_fault(t, at->vector, at->error, at->address, at->rip); break;
+	case EXEC_KICKED: vcpu_thread_kicked(&x->thread); break;
+	case EXEC_BROKEN: failed(x, at->words, "", ""); break;
+	}
+	if (t->end.ended && x->how == EXEC_RUNNING) {
+		x->how = t->end.signal ? EXEC_SIGNALED : EXEC_EXITED;
+		x->value = t->end.signal ? (unsigned)t->end.signal : t->end.status;
+		snprintf(x->words, sizeof(x->words), "%s", t->end.words);
+	}
+	if (unlikely(t->space.lost && x->how == EXEC_RUNNING))
+		failed(x, "the guest's memory: ", strerror(-t->space.lost), "");
+}
+
+static void run_program(struct exec *x)
+{
+	bool timed = x->config.timed;
+	uint64_t since = timed ? trace_now_ns() : 0;
+	struct exec_exit at;
+
+	while (x->how == EXEC_RUNNING && !crew_stopping(&x->crew)) {
+		int r = exec_cpu_step(&x->cpu, &at);
+		uint64_t now;
+
+		if (unlikely(r < 0)) {
+			failed(x, "KVM_RUN: ", strerror(-r), vcpu_step_hint(r));
+			break;
+		}
+		if (timed) {
+			now = trace_now_ns();
+			x->guest_ns += now - since;
+			since = now;
+		}
+		on_exit_of(x, &at);
+		if (timed) {
+			now = trace_now_ns();
+			x->vmm_ns += now - since;
+			since = now;
+		}
+	}
+}
+
+static void program_main(struct vcpu_thread *t)
+{
+	struct exec *x = container_of(t, struct exec, thread);
+
+	run_program(x);
+	atomic_store(&x->ended, true);
+	loop_stop(x->loop);
+}
+
+static int lock_program(struct crew *c)
+{
+	struct exec *x = container_of(c, struct exec, crew);
+	struct sandbox_fds fds = SANDBOX_NO_FDS;
+
+	fds.of[SANDBOX_FD_VCPU][0] = vcpu_thread_self()->vcpu->fd;
+	for (int i = 0; i < EXEC_STREAMS; i++)
+		fds.of[SANDBOX_FD_PROGRAM][i] = x->config.host[i];
+	return sandbox_lock(x->sandbox, SANDBOX_PROGRAM, &fds);
+}
+
+/* --- The loop's thread ------------------------------------------------------------------------------------- */
+
+static int start_thread(struct exec *x, struct err *e)
+{
+	unsigned at;
+	int r = kick_install();
+
+	if (r < 0)
+		return err_sys(e, r, "sigaction");
+	r = crew_start(&x->crew, &at);
+	if (r < 0)
+		return err_sys(e, r, "cannot start the program's thread%s", err_no_thread(r));
+	r = crew_wait_locked(&x->crew);
+	/* Nothing is asked of KVM itself any more. */
+	kvm_close(&x->kvm);
+	if (r == 0)
+		r = sandbox_lock(x->sandbox, SANDBOX_LOOP, NULL);
+	return r < 0 ? err_sys(e, r, "cannot install a filter of system calls") : 0;
+}
+
+static void stop_thread(struct exec *x, bool opened)
+{
+	crew_quit(&x->crew);
+	while (opened && !atomic_load(&x->ended)) {
+		const struct timespec pause = ns_to_timespec(KICK_AGAIN);
+
+		vcpu_thread_kick(&x->thread);
+		ppoll(NULL, 0, &pause, NULL);
+	}
+	crew_stop(&x->crew);
+}
+
+void exec_end(struct exec *x, enum exec_how how, unsigned value)
+{
+	if (x->end == EXEC_RUNNING) {
+		x->end = how;
+		x->end_value = value;
+	}
+	loop_stop(x->loop);
+}
+
+static void on_limit(struct loop_timer *t)
+{
+	exec_end(container_of(t, struct exec, limit), EXEC_TIMEOUT, 0);
+}
+
+static int arm_limit(struct exec *x, struct err *e)
+{
+	uint64_t now = trace_now_ns(), at = x->config.deadline_ns;
+	int r = loop_timer_init(x->loop, &x->limit, on_limit);
+
+	if (r == 0 && at)
+		r = loop_timer_set(&x->limit, at > now ? at - now : 1, 0);
+	return r < 0 ? err_sys(e, r, "cannot set up the time limit") : 0;
+}
+
+int exec_run(struct exec *x, struct err *e)
+{
+	bool opened = false;
+	int r = arm_limit(x, e);
+
+	if (r == 0)
+		r = start_thread(x, e);
+	if (r == 0) {
+		crew_open(&x->crew);
+		opened = true;
+		r = loop_run(x->loop);
+		if (r < 0)
+			err_sys(e, r, "epoll_wait");
+	}
+	stop_thread(x, opened);
+	loop_timer_destroy(&x->limit);
+	if (x->how == EXEC_RUNNING) {
+		x->how = x->end;
+		x->value = x->end_value;
+	}
+	return r;
+}
+
+/* --- What came of it --------------------------------------------------------------------------------------- */
+
+void exec_result(const struct exec *x, struct exec_result *ret)
+{
+	*ret = (struct exec_result){
+		.how = x->how,
+		.value = x->value,
+		.words = x->words,
+		.calls = x->task.calls,
+		.faults = x->task.faults,
+		.pages = x->task.space.most,
+		.guest_ns = x->guest_ns,
+		.vmm_ns = x->vmm_ns,
+	};
+	memcpy(ret->exits, x->vm.vcpu[0].exits, sizeof(ret->exits));
+}
+
+int exec_exit_status(const struct exec *x)
+{
+	switch (x->how) {
+	case EXEC_EXITED: return (int)x->value;
+	case EXEC_SIGNALED:
+	case EXEC_INTERRUPTED: return 128 + (int)x->value;
+	case EXEC_TIMEOUT: return verdict_exit_status(&(struct verdict){.outcome = OUTCOME_TIMEOUT});
+	default: return EXIT_FAILED;
+	}
+}
+
+void exec_destroy(struct exec *x)
+{
+	if (!x)
+		return;
+	if (x->fd >= 0)
+		close(x->fd);
+	space_destroy(&x->task.space);
+	vm_destroy(&x->vm);
+	kvm_close(&x->kvm);
+	crew_destroy(&x->crew);
+	free(x);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program's file into its address space, and its first stack.
+ *
+ * Spec: System V ABI for AMD64, 3.4 (process initialization); Linux fs/binfmt_elf.c.
+ */
+#ifndef VMM_EXEC_IMAGE_H
+#define VMM_EXEC_IMAGE_H
+
+#include "vmm/base/err.h"
+#include "vmm/exec/task.h"
+
+#define IMAGE_STACK_SIZE (8 * MIB)
+#define IMAGE_ARGS_MAX   (IMAGE_STACK_SIZE / 4) /* bytes of arguments and environment, as Linux has it */
+
+/**
+ * struct image_start - what a program is given
+ * @argv, @envp: ended by NULL; borrowed
+ * @hwcap, @hwcap2: of its processor: CPUID leaf 1, EDX; bit 1: it may use FSGSBASE
+ * @seed: random bytes for the places of its parts and for AT_RANDOM
+ */
+struct image_start {
+	const char *const *argv;
+	const char *const *envp;
+	uint32_t hwcap;
+	uint32_t hwcap2;
+	uint8_t seed[48];
+};
+
+/**
+ * image_load() - map a program and its stack, and fill both
+ * @t: nothing is mapped; sets where brk and mmap begin
+ * @fd: a regular file
+ * @ret_rip, @ret_rsp: where it starts
+ *
+ * Return: 0; -ENOEXEC: see program_image_read(); -E2BIG: too many arguments; -EFBIG: they, or the program, do not fit
+ * the memory.
+ * Context: BUILD stage. Trust: operator.
+ */
+int image_load(struct exec_task *t, int fd, const struct image_start *start, uint64_t *ret_rip, uint64_t *ret_rsp,
+	struct err *e);
+
+#endif

@@ -1,0 +1,639 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation. An entry of the lowest page tables is 0, or has the address of a page of the pool and PTE_OURS.
+ * Of these, PTE_P is missing where the area has no rights. The accessed and dirty bits are always set: nobody reads
+ * them, and the processor need not write them.
+ *
+ * What the processor knows of a page (its TLB, and shadow page tables if KVM has these) is withdrawn by the host, which
+ * takes the page from KVM: struct gather. A page that goes is given back (MADV_DONTNEED), which clears it too; one that
+ * loses a right, or gets another address, is made inaccessible for the host and accessible again. docs/design/exec.md
+ * says why, and why page tables are never given back.
+ */
+#include "vmm/exec/space.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "vmm/base/assert.h"
+#include "vmm/base/util.h"
+
+#define PTE_A    BIT(5)
+#define PTE_D    BIT(6)
+#define PTE_OURS BIT(9) /* ignored by the processor: SDM 3, table 4-20 */
+#define PTE_ADDR UINT64_C(0x000ffffffffff000)
+#define TABLES   4
+#define NO_PAGE  UINT32_MAX
+
+/* --- Pages ------------------------------------------------------------------------------------------------- */
+
+static uint64_t page_gpa(const struct space *s, uint32_t page)
+{
+	uint64_t at = page * PAGE_4K;
+	size_t i = 0;
+
+	for (; at >= s->mem->region[i].size; i++)
+		at -= s->mem->region[i].size;
+	return s->mem->region[i].gpa + at;
+}
+
+static uint32_t page_of(const struct space *s, uint64_t gpa)
+{
+	uint64_t before = 0;
+	size_t i = 0;
+
+	for (; gpa - s->mem->region[i].gpa >= s->mem->region[i].size; i++)
+		before += s->mem->region[i].size;
+	return (uint32_t)((before + gpa - s->mem->region[i].gpa) / PAGE_4K);
+}
+
+static void *page_host(const struct space *s, uint64_t gpa)
+{
+	void *p = gmem_ptr(s->mem, gpa, PAGE_4K);
+
+	assert(p);
+	return p;
+}
+
+/* Return: its guest-physical address; 0: there is none left (page 0 is the root). */
+static uint64_t take_page(struct space *s)
+{
+	uint32_t page = s->free;
+
+	if (page != NO_PAGE)
+		s->free = s->next[page];
+	else if (s->fresh < s->pages)
+		page = s->fresh++;
+	else
+		s->empty = true;
+	if (page == NO_PAGE)
+		return 0;
+	s->used++;
+	s->most = MAX(s->most, s->used);
+	return page_gpa(s, page);
+}
+
+/**
+ * struct gather - pages that KVM must forget, consecutive ones at once
+ * @free: they go back to the pool
+ */
+struct gather {
+	struct space *s;
+	bool free;
+	uint8_t *host;
+	size_t len;
+};
+
+static void gather_end(struct gather *g)
+{
+	int r = 0;
+
+	if (!g->len)
+		return;
+	if (g->free)
+		r = madvise(g->host, g->len, MADV_DONTNEED);
+	else if (mprotect(g->host, g->len, PROT_NONE) < 0 || mprotect(g->host, g->len, PROT_READ | PROT_WRITE) < 0)
+		r = -1;
+	if (r < 0 && !g->s->lost)
+		g->s->lost = -errno;
+	g->len = 0;
+}
+
+static void gather_page(struct gather *g, uint64_t gpa)
+{
+	uint8_t *host = page_host(g->s, gpa);
+
+	if (!g->len || host != g->host + g->len) {
+		gather_end(g);
+		g->host = host;
+	}
+	g->len += PAGE_4K;
+	if (g->free) {
+		uint32_t page = page_of(g->s, gpa);
+
+		g->s->next[page] = g->s->free;
+		g->s->free = page;
+		g->s->used--;
+	}
+}
+
+/* --- Page tables ------------------------------------------------------------------------------------------- */
+
+static unsigned index_of(uint64_t at, unsigned level)
+{
+	return (unsigned)(at >> (12 + 9 * level)) % PTE_COUNT;
+}
+
+/*
+ * The entry of @at in the lowest table; NULL: there is no table, or with @make no page for one.
+ * @ret_level: where there is none: of the table that misses an entry
+ */
+static uint64_t *entry_of(struct space *s, uint64_t at, uint64_t user, bool make, unsigned *ret_level)
+{
+	uint64_t table = s->root;
+
+	for (unsigned level = TABLES - 1; level; level--) {
+		uint64_t *entry = (uint64_t *)page_host(s, table) + index_of(at, level);
+
+		if (!*entry && make) {
+			uint64_t page = take_page(s);
+
+			if (page)
+				__atomic_store_n(entry, page | PTE_P | PTE_W | user | PTE_A, __ATOMIC_RELEASE);
+		}
+		if (!*entry) {
+			*ret_level = level;
+			return NULL;
+		}
+		table = *entry & PTE_ADDR;
+	}
+	return (uint64_t *)page_host(s, table) + index_of(at, 0);
+}
+
+static void set_entry(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+static uint64_t flags_of(unsigned rights)
+{
+	if (!rights)
+		return PTE_OURS;
+	return PTE_OURS | PTE_P | PTE_U | PTE_A | PTE_D | (rights & SPACE_W ? PTE_W : 0) |
+		(rights & SPACE_X ? 0 : PTE_NX);
+}
+
+/* Calls @fn for each page of a range; skips what has no tables at once. */
+static void each_page(struct space *s, uint64_t at, uint64_t end,
+	void (*fn)(struct gather *g, uint64_t *entry, uint64_t at, const void *arg), struct gather *g, const void *arg)
+{
+	while (at < end) {
+		unsigned level;
+		uint64_t *entry = entry_of(s, at, 0, false, &level);
+		uint64_t step = UINT64_C(1) << (12 + 9 * (entry ? 1 : level));
+		uint64_t stop = MIN(end, align_down(at, step) + step);
+
+		for (; entry && at < stop; at += PAGE_4K, entry++)
+			if (*entry)
+				fn(g, entry, at, arg);
+		at = stop;
+	}
+	gather_end(g);
+}
+
+static void drop_page(struct gather *g, uint64_t *entry, uint64_t at, const void *arg)
+{
+	uint64_t gpa = *entry & PTE_ADDR;
+
+	set_entry(entry, 0);
+	gather_page(g, gpa);
+}
+
+static void drop(struct space *s, uint64_t at, uint64_t end)
+{
+	struct gather g = {.s = s, .free = true};
+
+	each_page(s, at, end, drop_page, &g, NULL);
+}
+
+static void protect_page(struct gather *g, uint64_t *entry, uint64_t at, const void *arg)
+{
+	uint64_t old = *entry, gpa = old & PTE_ADDR, flags = *(const uint64_t *)arg;
+	bool loses = (old & PTE_P && !(flags & PTE_P)) || (old & PTE_W && !(flags & PTE_W)) ||
+		(old & PTE_P && !(old & PTE_NX) && flags & PTE_NX);
+
+	set_entry(entry, gpa | flags);
+	if (loses)
+		gather_page(g, gpa);
+}
+
+/* --- Areas ------------------------------------------------------------------------------------------------- */
+
+/*
+ * The array has all its free entries in one gap, at index @gap: changes beside the last one move little, however
+ * many areas there are.
+ */
+static struct area *area_at(const struct space *s, size_t i)
+{
+	return &s->area[i < s->gap ? i : i + (SPACE_AREAS_MAX - s->nr)];
+}
+
+static void move_gap(struct space *s, size_t to)
+{
+	size_t len = SPACE_AREAS_MAX - s->nr, from = s->gap;
+
+	if (to < from)
+		memmove(&s->area[to + len], &s->area[to], (from - to) * sizeof(*s->area));
+	else
+		memmove(&s->area[from], &s->area[from + len], (to - from) * sizeof(*s->area));
+	s->gap = to;
+}
+
+const struct area *space_nth(const struct space *s, size_t i)
+{
+	return i < s->nr ? area_at(s, i) : NULL;
+}
+
+/* Index of the first area that ends above @at. */
+static size_t find(const struct space *s, uint64_t at)
+{
+	size_t lo = 0, hi = s->nr;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (area_at(s, mid)->end > at)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+static void insert(struct space *s, size_t i, const struct area *a)
+{
+	assert(s->nr < SPACE_AREAS_MAX);
+	move_gap(s, i);
+	s->area[s->gap++] = *a;
+	s->nr++;
+}
+
+static void take_out(struct space *s, size_t i, size_t n)
+{
+	move_gap(s, i);
+	s->nr -= n;
+}
+
+/* Makes @at a border between areas, if it lies within one. */
+static void split(struct space *s, uint64_t at)
+{
+	size_t i = find(s, at);
+	struct area upper;
+
+	if (i == s->nr || area_at(s, i)->start >= at)
+		return;
+	upper = *area_at(s, i);
+	upper.start = at;
+	area_at(s, i)->end = at;
+	insert(s, i + 1, &upper);
+}
+
+static bool same(const struct area *a, const struct area *b)
+{
+	return a->end == b->start && a->rights == b->rights && a->kind == b->kind;
+}
+
+/* Joins what is alike around [at, end]. */
+static void join(struct space *s, uint64_t at, uint64_t end)
+{
+	size_t i = find(s, at ? at - 1 : 0);
+
+	while (i + 1 < s->nr && area_at(s, i)->start <= end) {
+		if (same(area_at(s, i), area_at(s, i + 1))) {
+			area_at(s, i)->end = area_at(s, i + 1)->end;
+			take_out(s, i + 1, 1);
+		} else {
+			i++;
+		}
+	}
+}
+
+static int check_range(uint64_t at, uint64_t len)
+{
+	if (at % PAGE_4K || len % PAGE_4K || !len || at < SPACE_LOW || at >= SPACE_HIGH || len > SPACE_HIGH - at)
+		return -EINVAL;
+	return 0;
+}
+
+static bool splits(const struct space *s, uint64_t at)
+{
+	const struct area *a = space_area(s, at);
+
+	return a && a->start < at;
+}
+
+/* Is there no room for @more areas, and the borders of a range? */
+static bool is_full(const struct space *s, uint64_t at, uint64_t len, unsigned more)
+{
+	return s->nr + splits(s, at) + splits(s, at + len) + more > SPACE_AREAS_MAX;
+}
+
+static void remove_areas(struct space *s, uint64_t at, uint64_t end)
+{
+	size_t first, last;
+
+	split(s, at);
+	split(s, end);
+	first = find(s, at);
+	for (last = first; last < s->nr && area_at(s, last)->start < end; last++)
+		;
+	take_out(s, first, last - first);
+	if (last > first && end > s->full_from)
+		s->full_below = 0;
+}
+
+int space_map(struct space *s, uint64_t at, uint64_t len, unsigned rights, unsigned kind)
+{
+	const struct area a = {at, at + len, (uint8_t)rights, (uint8_t)kind};
+	int r = check_range(at, len);
+
+	if (r == 0 && is_full(s, at, len, 1))
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	remove_areas(s, at, at + len);
+	drop(s, at, at + len);
+	insert(s, find(s, at), &a);
+	join(s, at, at + len);
+	return 0;
+}
+
+int space_unmap(struct space *s, uint64_t at, uint64_t len)
+{
+	int r = check_range(at, len);
+
+	if (r == 0 && is_full(s, at, len, 0))
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	remove_areas(s, at, at + len);
+	drop(s, at, at + len);
+	return 0;
+}
+
+bool space_mapped(const struct space *s, uint64_t at, uint64_t len)
+{
+	uint64_t end = at + len;
+
+	for (size_t i = find(s, at); at < end; at = area_at(s, i++)->end)
+		if (i == s->nr || area_at(s, i)->start > at)
+			return false;
+	return true;
+}
+
+int space_protect(struct space *s, uint64_t at, uint64_t len, unsigned rights)
+{
+	uint64_t flags = flags_of(rights);
+	struct gather g = {.s = s};
+	int r = check_range(at, len);
+
+	if (r == 0 && (is_full(s, at, len, 0) || !space_mapped(s, at, len)))
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	split(s, at);
+	split(s, at + len);
+	for (size_t i = find(s, at); i < s->nr && area_at(s, i)->start < at + len; i++)
+		area_at(s, i)->rights = (uint8_t)rights;
+	join(s, at, at + len);
+	each_page(s, at, at + len, protect_page, &g, &flags);
+	return 0;
+}
+
+int space_discard(struct space *s, uint64_t at, uint64_t len)
+{
+	int r = check_range(at, len);
+
+	if (r == 0 && !space_mapped(s, at, len))
+		r = -ENOMEM;
+	if (r == 0)
+		drop(s, at, at + len);
+	return r;
+}
+
+static void move_page(struct gather *g, uint64_t *entry, uint64_t at, const void *arg)
+{
+	uint64_t old = *entry, to = at + *(const uint64_t *)arg;
+	unsigned level;
+	uint64_t *new = entry_of(g->s, to, PTE_U, false, &level);
+
+	assert(new && !*new);
+	set_entry(entry, 0);
+	gather_page(g, old & PTE_ADDR);
+	set_entry(new, old);
+}
+
+/* Tables for the pages of a range that will go to @to, so that nothing can fail once pages move. */
+static int make_tables(struct space *s, uint64_t from, uint64_t len, uint64_t to)
+{
+	unsigned level;
+
+	for (uint64_t at = from; at < from + len;) {
+		uint64_t *entry = entry_of(s, at, 0, false, &level);
+		uint64_t step = UINT64_C(1) << (12 + 9 * (entry ? 0 : level));
+
+		if (entry && *entry && !entry_of(s, to + (at - from), PTE_U, true, &level))
+			return -ENOMEM;
+		at = align_down(at, step) + step;
+	}
+	return 0;
+}
+
+int space_move(struct space *s, uint64_t from, uint64_t len, uint64_t to, uint64_t to_len)
+{
+	const struct area *a = space_area(s, from);
+	struct gather g = {.s = s};
+	uint64_t by = to - from;
+	struct area old;
+	int r = check_range(from, len);
+
+	if (r == 0)
+		r = check_range(to, to_len);
+	if (r == 0 && (len > to_len || ranges_overlap(from, len, to, to_len)))
+		r = -EINVAL;
+	if (r == 0 && (!a || a->start > from || a->end - from < len))
+		r = -EFAULT;
+	if (r < 0)
+		return r;
+	old = *a;
+	r = make_tables(s, from, len, to);
+	if (r == 0)
+		r = space_map(s, to, to_len, old.rights, old.kind);
+	if (r < 0)
+		return r;
+	each_page(s, from, from + len, move_page, &g, &by);
+	/* Two borders at most: there was room for them, or the old place stays mapped and empty. */
+	if (!is_full(s, from, len, 0))
+		remove_areas(s, from, from + len);
+	return 0;
+}
+
+/*
+ * Where a program has many areas, the next one mostly goes right below the last: the gaps above are not looked at
+ * again.
+ */
+uint64_t space_find(struct space *s, uint64_t len, uint64_t below)
+{
+	uint64_t hole = 0, end = MIN(below, SPACE_HIGH);
+	size_t i;
+
+	if (s->full_below == below && len > s->hole) {
+		end = s->full_from;
+		hole = s->hole;
+	}
+	i = find(s, end);
+	if (i < s->nr && area_at(s, i)->start < end)
+		end = area_at(s, i)->start;
+	for (;;) {
+		uint64_t start = i ? area_at(s, i - 1)->end : SPACE_LOW;
+
+		if (end >= start && end - start >= len) {
+			s->full_below = below;
+			s->full_from = end - len;
+			s->hole = hole;
+			return end - len;
+		}
+		if (!i && s->full_below != below)
+			return 0;
+		if (!i) {
+			s->full_below = 0;
+			return space_find(s, len, below);
+		}
+		hole = MAX(hole, end > start ? end - start : 0);
+		end = area_at(s, --i)->start;
+	}
+}
+
+const struct area *space_area(const struct space *s, uint64_t at)
+{
+	size_t i = find(s, at);
+
+	return i < s->nr ? area_at(s, i) : NULL;
+}
+
+/* --- Access ------------------------------------------------------------------------------------------------ */
+
+static int page_for(struct space *s, uint64_t at, unsigned access, bool force, uint64_t *ret_gpa)
+{
+	const struct area *a = at < SPACE_HIGH ? space_area(s, at) : NULL;
+	uint64_t *entry, gpa;
+	unsigned level;
+
+	if (!a || a->start > at)
+		return -EFAULT;
+	/* A processor that can write a page, or fetch from it, can read it. */
+	if (!force &&
+		((access & SPACE_W && !(a->rights & SPACE_W)) || (access & SPACE_X && !(a->rights & SPACE_X)) ||
+			!a->rights))
+		return -EACCES;
+	entry = entry_of(s, at, PTE_U, true, &level);
+	gpa = entry ? *entry & PTE_ADDR : 0;
+	if (entry && !gpa) {
+		gpa = take_page(s);
+		if (gpa)
+			set_entry(entry, gpa | flags_of(a->rights));
+	}
+	*ret_gpa = gpa;
+	return gpa ? 0 : -ENOMEM;
+}
+
+int space_fault(struct space *s, uint64_t at, unsigned access)
+{
+	uint64_t gpa;
+
+	return page_for(s, at, access, false, &gpa);
+}
+
+int space_window(struct space *s, uint64_t at, uint64_t len, unsigned access, uint8_t **ret, size_t *ret_len)
+{
+	uint64_t gpa, offset = at % PAGE_4K;
+	int r = page_for(s, at, access, !access, &gpa);
+
+	if (r < 0)
+		return r == -EACCES ? -EFAULT : r;
+	*ret = (uint8_t *)page_host(s, gpa) + offset;
+	*ret_len = (size_t)MIN(len, PAGE_4K - offset);
+	return 0;
+}
+
+int space_read(struct space *s, uint64_t at, void *buf, size_t len)
+{
+	uint8_t *to = buf, *window;
+
+	for (size_t n; len; at += n, to += n, len -= n) {
+		int r = space_window(s, at, len, SPACE_R, &window, &n);
+
+		if (r < 0)
+			return r;
+		memcpy(to, window, n);
+	}
+	return 0;
+}
+
+int space_write(struct space *s, uint64_t at, const void *buf, size_t len)
+{
+	const uint8_t *from = buf;
+	uint8_t *window;
+
+	for (size_t n; len; at += n, from += n, len -= n) {
+		int r = space_window(s, at, len, SPACE_W, &window, &n);
+
+		if (r < 0)
+			return r;
+		memcpy(window, from, n);
+	}
+	return 0;
+}
+
+ptrdiff_t space_string(struct space *s, uint64_t at, char *buf, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		uint8_t *window;
+		size_t n, len;
+		int r = space_window(s, at + done, size - done, SPACE_R, &window, &n);
+
+		if (r < 0)
+			return r;
+		/* The program may write to it at the same time: what counts is the copy. */
+		memcpy(buf + done, window, n);
+		len = strnlen(buf + done, n);
+		if (len < n)
+			return (ptrdiff_t)(done + len);
+		done += n;
+	}
+	return -ENAMETOOLONG;
+}
+
+/* --- Life -------------------------------------------------------------------------------------------------- */
+
+int space_init(struct space *s, const struct gmem *mem)
+{
+	uint64_t pages = gmem_size(mem) / PAGE_4K;
+
+	assert(pages >= 16 && pages < NO_PAGE);
+	*s = (struct space){.mem = mem, .pages = (uint32_t)pages, .free = NO_PAGE};
+	/* Only what is used of these is touched. */
+	s->next = calloc(pages, sizeof(*s->next));
+	s->area = calloc(SPACE_AREAS_MAX, sizeof(*s->area));
+	if (!s->next || !s->area) {
+		space_destroy(s);
+		return -ENOMEM;
+	}
+	s->root = page_gpa(s, s->fresh++);
+	s->used = s->most = 1;
+	return 0;
+}
+
+void space_destroy(struct space *s)
+{
+	if (!s)
+		return;
+	free(s->next);
+	free(s->area);
+	*s = (struct space){0};
+}
+
+int space_monitor_page(struct space *s, uint64_t at, uint64_t flags, uint64_t *ret_gpa)
+{
+	unsigned level;
+	uint64_t *entry = entry_of(s, at, 0, true, &level), gpa = entry ? take_page(s) : 0;
+
+	assert(at >> 47);
+	if (!gpa)
+		return -ENOMEM;
+	set_entry(entry, gpa | flags | PTE_P | PTE_A | PTE_D);
+	*ret_gpa = gpa;
+	return 0;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The address space of a program: what it has mapped (areas), the pages that it has touched, and the page tables
+ * that its processor walks. On checked guest memory; without KVM.
+ *
+ * An area costs an entry of an array and no memory; a page is given at the first access (space_fault()). All
+ * addresses are the program's, and hostile, unless documented otherwise: each function checks them.
+ *
+ * Context of all functions: one thread at a time. The processor may run meanwhile.
+ */
+#ifndef VMM_EXEC_SPACE_H
+#define VMM_EXEC_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/gmem.h"
+#include "vmm/base/x86.h"
+
+/* As Linux has it: the last page of the lower half is nobody's, so that no return address leaves the half. */
+#define SPACE_LOW  (64 * KIB) /* vm.mmap_min_addr */
+#define SPACE_HIGH UINT64_C(0x7ffffffff000)
+
+#define SPACE_AREAS_MAX 65530 /* vm.max_map_count */
+
+enum { SPACE_X = 1, SPACE_W = 2, SPACE_R = 4 }; /* as PF_X, PF_W, PF_R of <elf.h> */
+
+/** struct area - [@start, @end), whole pages; @rights: SPACE_ bits; @kind: AREA_, areas of one kind merge */
+struct area {
+	uint64_t start;
+	uint64_t end;
+	uint8_t rights;
+	uint8_t kind;
+};
+
+enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE };
+
+/**
+ * struct space - zero-initialised, then space_init()
+ * @mem: borrowed
+ * @pages: of the pool; @used: given away, page tables included; @most: the most that were
+ * @fresh: the first page that was never used; those below are in use or in the list that starts at @free (@next)
+ * @root: guest-physical address of the top page table
+ * @area: @nr of them, sorted, without overlap, with a gap at index @gap: see space_nth()
+ * @full_from, @full_below: the gaps in there have at most @hole bytes each: space_find() need not look there again
+ * @empty: a page was wanted, and the pool had none: the program has used up its memory
+ * @lost: negative errno: a page could not be taken from KVM; the program must not run any more
+ */
+struct space {
+	const struct gmem *mem;
+	uint32_t pages;
+	uint32_t used;
+	uint32_t most;
+	uint32_t fresh;
+	uint32_t free;
+	uint32_t *next;
+	uint64_t root;
+	struct area *area;
+	size_t nr;
+	size_t gap;
+	uint64_t full_from;
+	uint64_t full_below;
+	uint64_t hole;
+	bool empty;
+	int lost;
+};
+
+/**
+ * space_init() - an empty one; all RAM of @mem is its pool
+ * @mem: zeroed, anonymous and private memory of the host, so that space.c may give pages of it back; at least 16 pages
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int space_init(struct space *s, const struct gmem *mem);
+
+/** space_destroy() - takes NULL and a zeroed struct */
+void space_destroy(struct space *s);
+
+/**
+ * space_monitor_page() - a page that ring 0 alone may use
+ * @at: not in the lower half
+ * @flags: PTE_W, PTE_NX or both
+ * @ret_gpa: where it is
+ *
+ * Return: 0 or -ENOMEM. Trust: internal.
+ */
+int space_monitor_page(struct space *s, uint64_t at, uint64_t flags, uint64_t *ret_gpa);
+
+/**
+ * space_map() - an area at a fixed place; what was there goes
+ *
+ * Return: 0; -EINVAL: not whole pages, or outside of [SPACE_LOW, SPACE_HIGH); -ENOMEM: too many areas.
+ */
+int space_map(struct space *s, uint64_t at, uint64_t len, unsigned rights, unsigned kind);
+
+/** space_unmap() - areas and pages of a range go. Return: as space_map() */
+int space_unmap(struct space *s, uint64_t at, uint64_t len);
+
+/**
+ * space_protect() - other rights. Return: as space_map(); -ENOMEM also when not all of it is mapped: nothing changes
+ */
+int space_protect(struct space *s, uint64_t at, uint64_t len, unsigned rights);
+
+/** space_discard() - give the pages back, which then read as zero. Return: 0, -EINVAL, -ENOMEM as of space_protect() */
+int space_discard(struct space *s, uint64_t at, uint64_t len);
+
+/**
+ * space_move() - the pages of a range go elsewhere, with their content, and the area with them
+ * @to: free, or @from and what it has there go; the ranges do not overlap
+ *
+ * Return: 0; -EFAULT: [@from, @from + @len) is not one area; -EINVAL, -ENOMEM as of space_map().
+ */
+int space_move(struct space *s, uint64_t from, uint64_t len, uint64_t to, uint64_t to_len);
+
+/**
+ * space_find() - the highest free place below @below
+ *
+ * Return: its address; 0: there is none.
+ */
+uint64_t space_find(struct space *s, uint64_t len, uint64_t below);
+
+/** space_area() - the first area that ends above @at, or NULL */
+const struct area *space_area(const struct space *s, uint64_t at);
+
+/** space_nth() - the areas in order, NULL behind the last */
+const struct area *space_nth(const struct space *s, size_t i);
+
+/** space_mapped() - is all of a range mapped? */
+bool space_mapped(const struct space *s, uint64_t at, uint64_t len);
+
+/**
+ * space_fault() - an access of the program faulted, or one of ours needs the page
+ * @access: SPACE_ bits
+ *
+ * Return: 0: the access can be made; -EFAULT: nothing is mapped there; -EACCES: not with these rights; -ENOMEM: the
+ * pool is empty.
+ */
+int space_fault(struct space *s, uint64_t at, unsigned access);
+
+/**
+ * space_window() - a host window on the program's memory
+ * @access: SPACE_R or SPACE_W; 0: whatever the rights, for the loader
+ * @len: as much as is wanted
+ * @ret_len: as much as there is: not beyond the page
+ *
+ * Return: 0; -EFAULT, also when the rights do not allow it; -ENOMEM: the pool is empty.
+ */
+int space_window(struct space *s, uint64_t at, uint64_t len, unsigned access, uint8_t **ret, size_t *ret_len);
+
+/** space_read(), space_write() - copy; Return: 0, -EFAULT or -ENOMEM, with a part copied */
+int space_read(struct space *s, uint64_t at, void *buf, size_t len);
+int space_write(struct space *s, uint64_t at, const void *buf, size_t len);
+
+/**
+ * space_string() - copy a string
+ *
+ * Return: its length; -EFAULT; -ENAMETOOLONG: it does not end within @size bytes.
+ */
+ptrdiff_t space_string(struct space *s, uint64_t at, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program as its system calls see it: what Linux keeps of a process. Without KVM: tests and a fuzzer call
+ * exec_call() on memory of the heap.
+ *
+ * All values that come from the program are hostile. Handlers make no allocation and name no path of the host.
+ */
+#ifndef VMM_EXEC_TASK_H
+#define VMM_EXEC_TASK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/trace.h"
+#include "vmm/exec/calls.h"
+#include "vmm/exec/space.h"
+
+#define EXEC_FILES_MAX 256
+#define EXEC_STREAMS   3
+#define EXEC_SIGNALS   64
+#define EXEC_PID       2
+#define EXEC_ID        65534 /* nobody */
+#define EXEC_NR_MAX    512
+#define EXEC_NAME_MAX  16
+
+/** struct exec_file - an open file: @host: the stream of the command, 0 to 2; -1: closed */
+struct exec_file {
+	int host;
+	bool close_on_exec;
+};
+
+/** struct exec_action - as the kernel has it: Linux arch/x86/include/uapi/asm/signal.h */
+struct exec_action {
+	uint64_t handler;
+	uint64_t flags;
+	uint64_t restorer;
+	uint64_t mask;
+};
+
+/**
+ * struct exec_end - how a program ended
+ * @signal: 0: it called exit with @status
+ * @words: what is known besides, or empty
+ */
+struct exec_end {
+	bool ended;
+	uint8_t status;
+	int signal;
+	char words[160];
+};
+
+/**
+ * struct exec_task
+ * @path: of the program in the guest, @cwd: borrowed
+ * @stop: the run is to end: no call waits any longer; borrowed
+ * @set_base, @get_base: of FS and GS, see cpu.h; @cpu is theirs
+ * @heap, @heap_end: where brk began, where it is
+ * @top: mmap looks for room below
+ * @host: descriptors of the three streams, -1: none
+ * @blocked, @pending: signals, bit S - 1 for S
+ * @altstack: as sigaltstack() was given it
+ * @missing: calls that have been named in the log, a bit each
+ * @calls, @faults: how many
+ */
+struct exec_task {
+	struct space space;
+	struct trace *trace;
+	const char *path;
+	const char *cwd;
+	const _Atomic bool *stop;
+	int (*set_base)(struct exec_task *t, bool gs, uint64_t base);
+	int (*get_base)(struct exec_task *t, bool gs, uint64_t *ret);
+	void *cpu;
+
+	uint64_t heap;
+	uint64_t heap_end;
+	uint64_t top;
+	int host[EXEC_STREAMS];
+	struct exec_file file[EXEC_FILES_MAX];
+	struct exec_action action[EXEC_SIGNALS + 1];
+	uint64_t blocked;
+	uint64_t pending;
+	uint64_t altstack[3];
+	uint32_t mask;
+	char name[EXEC_NAME_MAX];
+	uint64_t missing[EXEC_NR_MAX / 64];
+
+	struct exec_end end;
+	uint64_t calls;
+	uint64_t faults;
+};
+
+/**
+ * exec_task_init() - a program with the three streams and nothing mapped
+ * @t: zeroed
+ * @host: the command's streams, -1: closed
+ */
+void exec_task_init(struct exec_task *t, const int *host);
+
+/**
+ * exec_call() - answer a system call
+ * @arg: six
+ *
+ * Return: as in RAX. The program may have ended: @t->end. May wait until @t->stop.
+ */
+int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg);
+
+/**
+ * exec_fault() - an exception of the processor: memory is given, or the program gets a signal
+ * @vector, @error, @address, @rip: as in struct exec_exit
+ */
+void exec_fault(struct exec_task *t, unsigned vector, uint64_t error, uint64_t address, uint64_t rip);
+
+/** exec_signal() - a signal for the program; @forced: by an exception, which cannot be blocked or ignored */
+void exec_signal(struct exec_task *t, int signal, bool forced);
+
+/** exec_signal_name() - "SIGSEGV"; for those without a name "signal 40" in @buf of 16 bytes */
+const char *exec_signal_name(int signal, char *buf);
+
+/** exec_kill_for_memory() - the pool is empty: SIGKILL */
+void exec_kill_for_memory(struct exec_task *t);
+
+/**
+ * struct exec_row - a row of EXEC_CALLS
+ * @args: letters as there
+ */
+struct exec_row {
+	const char *name;
+	const char *args;
+	int64_t (*handler)(struct exec_task *t, const uint64_t *a);
+	const char *note;
+};
+
+/** exec_row() - of a number, or NULL */
+const struct exec_row *exec_row(uint64_t nr);
+
+/** exec_call_text() - a call as strace prints it, without its result; returns the length, which is below @size */
+size_t exec_call_text(struct exec_task *t, uint64_t nr, const uint64_t *arg, int64_t result, char *buf, size_t size);
+
+/**
+ * exec_result_text() - " = -1 ENOENT (No such file or directory)", with a newline; for a call that does not return "
+ * = ?"
+ */
+size_t exec_result_text(const struct exec_task *t, uint64_t nr, int64_t result, char *buf, size_t size);
+
+/* One handler for each name in the third column of EXEC_CALLS. */
+
+#define CALL(name, args, handler, note) int64_t exec_sys_##handler(struct exec_task *t, const uint64_t *a);
+EXEC_CALLS(CALL)
+#undef CALL
+
+#endif
