@@ -183,7 +183,7 @@ static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, ui
 int exec_build(struct exec *x, struct err *e)
 {
 	CLEANUP_FREE struct cpuid_set *cpuid = malloc(sizeof(*cpuid));
-	uint64_t rip, rsp;
+	uint64_t rip = 0, rsp = 0;
 	int r = cpuid ? guest_cpuid(x, cpuid, e) : err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
 
 	if (r == 0)

@@ -192,7 +192,7 @@ static int write_stack(struct exec_task *t, const struct program_image *img, uin
 	uint64_t bytes = 0, aux[AUXV_MAX][2], to;
 	size_t argc = count(start->argv, &bytes), envc = count(start->envp, &bytes), auxc;
 	struct stack s = {&t->space, top};
-	struct texts at;
+	struct texts at = {0};
 	int r;
 
 	if (bytes > IMAGE_ARGS_MAX)
