@@ -95,7 +95,7 @@ int cmd_test(int argc, char **argv)
 	set.junit = subset[JUNIT].value.text;
 	set.ktap = subset[KTAP].value.text;
 	set.json = subset[JSON].value.text;
-	set.logs = subset[LOGS].value.text;
+	set.logs = subset[KEEP_LOGS].value.text;
 	set.sandbox = subset[SANDBOX].given ? sandbox_mode_name((enum sandbox_mode)subset[SANDBOX].value.n) : NULL;
 	set.confined = subset[SANDBOX].value.n != SANDBOX_OFF;
 	return test_command(&set);

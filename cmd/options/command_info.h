@@ -67,7 +67,7 @@
 	X(JUNIT, "junit", NULL, 0, 0, 0)                                                                               \
 	X(KTAP, "ktap", NULL, 0, 0, 0)                                                                                 \
 	X(JSON, "json", NULL, 0, 0, 0)                                                                                 \
-	X(LOGS, "logs", NULL, 0, 0, 0)                                                                                 \
+	X(KEEP_LOGS, "keep-logs", NULL, 0, 0, 0)                                                                       \
 	X(SANDBOX, "sandbox", NULL, 0, 0, 0)
 
 #define REPORT_OPTIONS(X) X(SVG, "svg", NULL, 0, 0, 0)

@@ -44,7 +44,7 @@
 			"Beyond 20 MB there are further files beside it, with -2 and so on in front of the last "      \
 			"dot."),                                                                                       \
 		TEST_OPTION("ktap", OPT_PATH, "FILE", "write the results as KTAP", "Write the results as KTAP 1."),    \
-		TEST_OPTION("logs", OPT_PATH, "DIR", "keep the output of each test in a directory",                    \
+		TEST_OPTION("keep-logs", OPT_PATH, "DIR", "keep the output of each test in a directory",               \
 			"Keep what each test and its vmm printed, up to 16 MiB, in a file of this directory.\n"        \
 			"The directory is made, and what other runs have left in it stays.")
 

@@ -259,10 +259,10 @@ static int open_logs(struct command *c, struct err *e)
 	if (!dir)
 		return 0;
 	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
-		return err_sys(e, -errno, "--logs %s", dir);
+		return err_sys(e, -errno, "--keep-logs %s", dir);
 	c->log_dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->log_dir < 0)
-		return err_sys(e, -errno, "--logs %s", dir);
+		return err_sys(e, -errno, "--keep-logs %s", dir);
 	if (asprintf(&c->log_path, "%s/", dir) < 0)
 		return no_memory(e);
 	return 0;
