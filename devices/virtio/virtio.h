@@ -55,6 +55,7 @@
 #define VIRTIO_ID_ENTROPY 4
 #define VIRTIO_ID_BALLOON 5
 #define VIRTIO_ID_VSOCK   19
+#define VIRTIO_ID_FS      26
 
 /*
  * Feature bits of all devices; 6. The transport offers RING_INDIRECT_DESC, RING_EVENT_IDX, VERSION_1 and RING_RESET

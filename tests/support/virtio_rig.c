@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "devices/virtio/fuse_wire.h"
 #include "tests/support/unit.h"
 #include "vmm/base/le.h"
 
@@ -420,6 +421,56 @@ static bool blk_works(struct virtio_rig *r)
 	return true;
 }
 
+static struct virtio_device *make_fs(struct virtio_rig *r)
+{
+	struct fuse_params fp = {.nodes = 4096, .fds = 8};
+	struct virtio_fs_params p = {.tag = "rig", .mem = &r->d.mem, .loop = r->d.loop, .trace = r->d.trace};
+	struct err e = {0};
+
+	if (fuse_open_root("/", &fp.root, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(fuse_new(&fp, &r->fuse), 0);
+	p.fuse = r->fuse;
+	assert_int_equal(virtio_fs_init(&r->fs, &p), 0);
+	return &r->fs.dev;
+}
+
+static void drop_fs(struct virtio_rig *r)
+{
+	virtio_fs_destroy(&r->fs);
+	fuse_free(r->fuse);
+}
+
+#define ATTR_REPLY (sizeof(struct fuse_out) + sizeof(struct fuse_attr_out))
+
+/* The attributes of the shared directory. */
+static unsigned chain_fs(struct virtio_rig *r, unsigned queue, struct vqd_buf *buf)
+{
+	struct fuse_in head = {.opcode = FUSE_GETATTR, .unique = 0x5a5a, .nodeid = FUSE_ROOT};
+
+	head.len = sizeof(head) + sizeof(struct fuse_getattr_in);
+	buf[0] = rig_room(r, head.len, false);
+	buf[1] = rig_room(r, ATTR_REPLY, true);
+	memcpy(vqd_ptr(&r->d, buf[0].gpa), &head, sizeof(head));
+	return 2;
+}
+
+static bool fs_works(struct virtio_rig *r)
+{
+	for (unsigned q = 0; q < VIRTIO_FS_QUEUES; q++) {
+		struct fuse_out out;
+		struct vqd_buf buf[2];
+
+		chain_fs(r, q, buf);
+		if (!rig_ask(r, q, buf, 2))
+			return false;
+		memcpy(&out, vqd_ptr(&r->d, buf[1].gpa), sizeof(out));
+		if (out.len != ATTR_REPLY || out.error || out.unique != 0x5a5a)
+			return false;
+	}
+	return true;
+}
+
 /* clang-format off */
 const struct virtio_rig_kind virtio_rig_kinds[VIRTIO_RIG_KINDS] = {
 	{"rng", 0, 1 << 0, 300, make_rng, drop_rng, chain_rng, NULL, rng_works},
@@ -429,6 +480,7 @@ const struct virtio_rig_kind virtio_rig_kinds[VIRTIO_RIG_KINDS] = {
 	{"vsock", 0, 1 << 1, 64, make_vsock, drop_vsock, chain_vsock, host_vsock, vsock_works},
 	{"net", VIRTIO_NET_F_MRG_RXBUF, 1 << VIRTIO_NET_TX, 256, make_net, drop_net, chain_net, host_net, net_works},
 	{"blk", 0, 1 << 0 | 1 << 1, 16, make_blk, drop_blk, chain_blk, NULL, blk_works},
+	{"fs", 0, 1 << 0 | 1 << 1, 32, make_fs, drop_fs, chain_fs, NULL, fs_works},
 };
 /* clang-format on */
 

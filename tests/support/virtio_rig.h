@@ -9,13 +9,14 @@
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
+#include "devices/virtio/fs.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
 #include "devices/virtio/vsock.h"
 #include "tests/support/vq_driver.h"
 #include "tests/support/vsock_answers.h"
 
-#define VIRTIO_RIG_KINDS 6
+#define VIRTIO_RIG_KINDS 7
 #define RIG_RAM          MIB
 
 struct virtio_rig;
@@ -67,6 +68,8 @@ struct virtio_rig {
 	struct net_backend backend;
 	struct disk disk;
 	struct virtio_blk blk;
+	struct virtio_fs fs;
+	struct fuse *fuse;
 	int fd, peer;
 };
 

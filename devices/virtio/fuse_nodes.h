@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a share's guest has looked up: a table of nodes in memory that is reserved once, since the thread of a share may
+ * not allocate, and the descriptors of some of them.
+ *
+ * A node is a name in a directory, and the object (device, inode, type) that was found there. It has no descriptor
+ * until one is needed; then it is opened by its name in its parent and compared with what was found: another object is
+ * ESTALE. At most @max_fds are open. The one used least recently is closed first, those of open files and directories
+ * last, and never that of an open one without a name any more, which could not be opened again.
+ *
+ * All functions belong to the thread of the share; Trust: guest, for every nodeid and name.
+ */
+#ifndef DEVICES_VIRTIO_FUSE_NODES_H
+#define DEVICES_VIRTIO_FUSE_NODES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define FUSE_NAME_MAX  255
+#define FUSE_ROOT_NODE 1u /* index; 0 is none */
+
+/**
+ * struct fuse_node - 72 bytes, and its name
+ * @lookups: times that the driver has been given it, and has not forgotten
+ * @version: size and times of the file when it was last opened, as one number
+ * @next: of the bucket of its name; of the free ones
+ * @newer, @older: in a list of struct fuse_lru, while @listed
+ * @name: in pieces of FUSE_PIECE bytes
+ * @generation: distinguishes it from a later node in the same place
+ * @children: nodes whose parent it is
+ * @opens: OPEN and OPENDIR without their RELEASE
+ * @fd: -1: none
+ * @type: S_IFMT bits, shifted to the right by 12; 0: the place is free
+ * @named: it is what lookups of its name find
+ * @readable: @fd is open for reading, not O_PATH
+ * @listed: it may be closed
+ */
+struct fuse_node {
+	uint64_t ino, dev, lookups, version;
+	uint32_t parent, next, newer, older, name, generation, children, opens;
+	int32_t fd;
+	uint8_t type;
+	bool named : 1, readable : 1, listed : 1;
+	uint8_t name_len;
+};
+
+struct fuse_lru {
+	uint32_t newest, oldest;
+};
+
+#define FUSE_PIECE       16u
+#define FUSE_PIECES_NODE 3u /* of each node, on average: names of up to 48 bytes */
+#define FUSE_CLASSES     (FUSE_NAME_MAX / FUSE_PIECE + 2)
+
+/**
+ * struct fuse_nodes - owns its memory and its descriptors
+ * @nodes, @nr_nodes: places; those from @used on have never been used
+ * @bucket: a power of two of them, @buckets
+ * @names, @nr_pieces, @used_pieces: memory of names; @free_name: of each number of pieces
+ * @free_node: list of free places
+ * @fds, @max_fds: open descriptors but the root's, and how many there may be
+ * @lru: [0] of nodes that nobody has opened, [1] of the others
+ */
+struct fuse_nodes {
+	struct fuse_node *nodes;
+	uint32_t nr_nodes, used, live;
+	uint32_t *bucket;
+	uint32_t buckets;
+	uint8_t *names;
+	uint32_t nr_pieces, used_pieces;
+	uint32_t free_name[FUSE_CLASSES];
+	uint32_t free_node;
+	uint32_t generation;
+	unsigned fds, max_fds;
+	struct fuse_lru lru[2];
+};
+
+/**
+ * fuse_nodes_init() - reserve memory for up to @nr nodes; fewer if the host has less
+ * @root: an open directory, which it owns from now on; also after a failure
+ * @max_fds: descriptors besides it, at least 1
+ *
+ * Return: 0 or a negative errno.
+ */
+int fuse_nodes_init(struct fuse_nodes *t, int root, uint32_t nr, unsigned max_fds);
+
+/** fuse_nodes_destroy() - takes a zeroed struct */
+void fuse_nodes_destroy(struct fuse_nodes *t);
+
+/** fuse_nodes_reset() - forget all but the root, close what is open, give the memory back */
+void fuse_nodes_reset(struct fuse_nodes *t);
+
+/** fuse_node_find() - by the driver's number, or NULL; fuse_node_id() - that number */
+struct fuse_node *fuse_node_find(struct fuse_nodes *t, uint64_t nodeid);
+uint64_t fuse_node_id(const struct fuse_nodes *t, const struct fuse_node *n);
+
+/**
+ * fuse_node_add() - the node of an object that was found by a name, old or new, with one lookup more
+ * @name: @len bytes, 1 to FUSE_NAME_MAX
+ *
+ * Return: NULL when there is no room.
+ */
+struct fuse_node *fuse_node_add(
+	struct fuse_nodes *t, struct fuse_node *parent, const char *name, size_t len, const struct statx *st);
+
+/** fuse_node_forget() - @nr lookups less, or all that there are; it may be gone afterwards */
+void fuse_node_forget(struct fuse_nodes *t, struct fuse_node *n, uint64_t nr);
+
+/** fuse_node_opened(), fuse_node_closed() - by the driver; it may be gone after the latter */
+void fuse_node_opened(struct fuse_nodes *t, struct fuse_node *n);
+void fuse_node_closed(struct fuse_nodes *t, struct fuse_node *n);
+
+/**
+ * fuse_node_fd() - a descriptor of it
+ * @readable: for reading, which only directories and regular files can be; otherwise O_PATH may be enough
+ *
+ * Return: a descriptor, which is valid until the next call; -ESTALE: it is not there any more; -EXDEV: another file
+ * system is mounted on it, or above it; -ENFILE: all descriptors are in use; or what the host answers.
+ */
+int fuse_node_fd(struct fuse_nodes *t, struct fuse_node *n, bool readable);
+
+/**
+ * fuse_node_stat() - what it is now
+ *
+ * Return: 0 or a negative errno, as of fuse_node_fd().
+ */
+int fuse_node_stat(struct fuse_nodes *t, struct fuse_node *n, struct statx *ret);
+
+/**
+ * fuse_stat_name() - statx() of a name in a directory, which no link is followed for
+ *
+ * Return: 0 or a negative errno.
+ */
+int fuse_stat_name(int dir, const char *name, struct statx *ret);
+
+#endif

@@ -1,0 +1,882 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The FUSE server of a share, request by request, beside the same calls on the directory itself. What its guest cannot
+ * do is asserted on the tree, on FIFOs that would notice, and on the descriptors of this process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+
+#include "tests/support/fuse_client.h"
+#include "tests/support/unit.h"
+
+#define FDS 8
+
+struct bench {
+	struct fuse_client c;
+	char dir[64];
+	int dirfd;
+};
+
+static void write_file(int dir, const char *name, const char *text)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void share(struct bench *b, const char *path, uint32_t nodes, unsigned fds)
+{
+	struct fuse_params p = {.nodes = nodes, .fds = fds};
+	struct err e = {0};
+
+	if (fuse_open_root(path, &p.root, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(fuse_new(&p, &b->c.f), 0);
+	b->c.room = 4096;
+}
+
+static int up_with(void **state, uint32_t nodes, unsigned fds)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+
+	assert_non_null(b);
+	strcpy(b->dir, "/tmp/fuse.XXXXXX");
+	assert_non_null(mkdtemp(b->dir));
+	b->dirfd = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	write_file(b->dirfd, "file", "what is in the file");
+	assert_int_equal(mkdirat(b->dirfd, "sub", 0755), 0);
+	write_file(b->dirfd, "sub/inner", "inner");
+	assert_int_equal(symlinkat("/etc/passwd", b->dirfd, "out"), 0);
+	assert_int_equal(symlinkat("sub", b->dirfd, "link"), 0);
+	assert_int_equal(mkfifoat(b->dirfd, "fifo", 0600), 0);
+	share(b, b->dir, nodes, fds);
+	*state = b;
+	return 0;
+}
+
+static int up(void **state)
+{
+	return up_with(state, 0, FDS);
+}
+
+static int up_small(void **state)
+{
+	return up_with(state, 4096, FDS);
+}
+
+static int rm(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int down(void **state)
+{
+	struct bench *b = *state;
+
+	fuse_free(b->c.f);
+	close(b->dirfd);
+	nftw(b->dir, rm, 16, FTW_DEPTH | FTW_PHYS);
+	free(b);
+	return 0;
+}
+
+static uint64_t node_of(struct bench *b, uint64_t dir, const char *name)
+{
+	struct fuse_entry_out e;
+	int r = client_lookup(&b->c, dir, name, &e);
+
+	if (r)
+		fail_msg("%s: %s", name, strerror(-r));
+	return e.nodeid;
+}
+
+static unsigned fds_of(const struct bench *b)
+{
+	uint32_t nodes;
+	unsigned fds;
+
+	fuse_counts(b->c.f, &nodes, &fds);
+	return fds;
+}
+
+static uint32_t nodes_of(const struct bench *b)
+{
+	uint32_t nodes;
+	unsigned fds;
+
+	fuse_counts(b->c.f, &nodes, &fds);
+	return nodes;
+}
+
+static uint64_t open_file(struct bench *b, const char *name)
+{
+	uint64_t n = node_of(b, FUSE_ROOT, name);
+
+	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), 0);
+	return n;
+}
+
+/* --- Requests --------------------------------------------------------------------------------------------------- */
+
+static void each_driver_is_answered_with_the_version_that_it_falls_back_to(void **state)
+{
+	struct bench *b = *state;
+	struct fuse_init_out out;
+	/* Linux 5.10, 6.1, 6.12 */
+	static const uint32_t minor[] = {31, 32, 37, 41};
+
+	for (size_t i = 0; i < ARRAY_SIZE(minor); i++) {
+		assert_int_equal(client_init(&b->c, 7, minor[i]), 0);
+		assert_int_equal(b->c.len, sizeof(out));
+		memcpy(&out, b->c.data, sizeof(out));
+		assert_int_equal(out.major, 7);
+		assert_int_equal(out.minor, 31);
+		assert_int_equal(out.max_readahead, 131072);
+		assert_int_equal(out.max_pages, 128);
+		/* READDIRPLUS, its automatic use, MAX_PAGES, AUTO_INVAL_DATA; no writeback, no POSIX locks or ACLs */
+		assert_int_equal(out.flags & 0x00407000, 0x00407000);
+		assert_int_equal(out.flags & 0x00110002, 0);
+	}
+	assert_int_equal(client_init(&b->c, 8, 0), 0);
+	memcpy(&out, b->c.data, sizeof(out));
+	assert_int_equal(out.major, 7);
+	assert_int_equal(client_init(&b->c, 7, 30), -EPROTO);
+	assert_int_equal(client_init(&b->c, 6, 99), -EPROTO);
+}
+
+static void attributes_are_those_of_the_host(void **state)
+{
+	static const char *const names[] = {"file", "sub", "out", "link", "fifo"};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct fuse_entry_out e;
+		struct fuse_attr a;
+		struct stat st;
+
+		assert_int_equal(client_lookup(&b->c, FUSE_ROOT, names[i], &e), 0);
+		assert_int_equal(fstatat(b->dirfd, names[i], &st, AT_SYMLINK_NOFOLLOW), 0);
+		assert_int_equal(e.attr.ino, st.st_ino);
+		assert_int_equal(e.attr.size, st.st_size);
+		assert_int_equal(e.attr.blocks, st.st_blocks);
+		assert_int_equal(e.attr.mode, st.st_mode);
+		assert_int_equal(e.attr.nlink, st.st_nlink);
+		assert_int_equal(e.attr.uid, st.st_uid);
+		assert_int_equal(e.attr.gid, st.st_gid);
+		assert_int_equal(e.attr.mtime, st.st_mtim.tv_sec);
+		assert_int_equal(e.attr.mtimensec, st.st_mtim.tv_nsec);
+		assert_int_equal(e.attr.ctimensec, st.st_ctim.tv_nsec);
+		assert_int_equal(e.attr.blksize, st.st_blksize);
+		assert_int_equal(client_getattr(&b->c, e.nodeid, &a), 0);
+		assert_memory_equal(&a, &e.attr, sizeof(a));
+		assert_int_equal(node_of(b, FUSE_ROOT, names[i]), e.nodeid);
+	}
+	assert_int_equal(fds_of(b), 0);
+	assert_int_equal(nodes_of(b), ARRAY_SIZE(names));
+}
+
+static void times_and_device_numbers_arrive_whole(void **state)
+{
+	const struct timespec t[2] = {{-5, 123456789}, {INT64_C(1) << 33, 987654321}};
+	struct bench *b = *state;
+	struct fuse_entry_out e;
+	struct stat st;
+
+	assert_int_equal(utimensat(b->dirfd, "file", t, 0), 0);
+	assert_int_equal(fstatat(b->dirfd, "file", &st, 0), 0);
+	assert_int_equal(client_lookup(&b->c, FUSE_ROOT, "file", &e), 0);
+	assert_int_equal((int64_t)e.attr.atime, st.st_atim.tv_sec);
+	assert_int_equal(e.attr.atimensec, st.st_atim.tv_nsec);
+	assert_int_equal((int64_t)e.attr.mtime, st.st_mtim.tv_sec);
+	fuse_free(b->c.f);
+	share(b, "/dev", 0, FDS);
+	assert_int_equal(stat("/dev/null", &st), 0);
+	/* Linux include/linux/kdev_t.h */
+	if (client_lookup(&b->c, FUSE_ROOT, "null", &e) == 0)
+		assert_int_equal(e.attr.rdev,
+			(minor(st.st_rdev) & 0xff) | major(st.st_rdev) << 8 | (minor(st.st_rdev) & ~0xffu) << 12);
+	assert_int_equal(client_open(&b->c, e.nodeid, false, O_RDONLY), -ENXIO);
+}
+
+static void statx_has_the_time_of_birth(void **state)
+{
+	struct bench *b = *state;
+	struct fuse_statx_in a = {.sx_mask = STATX_ALL};
+	struct statx st, host;
+
+	assert_int_equal(client_ask(&b->c, FUSE_STATX, node_of(b, FUSE_ROOT, "file"), &a, sizeof(a)), 0);
+	assert_int_equal(b->c.len, 32 + 256);
+	memcpy(&st, b->c.data + 32, sizeof(st));
+	assert_int_equal(statx(b->dirfd, "file", 0, STATX_BASIC_STATS | STATX_BTIME, &host), 0);
+	assert_int_equal(st.stx_mask, host.stx_mask & (STATX_BASIC_STATS | STATX_BTIME));
+	assert_memory_equal(&st.stx_btime, &host.stx_btime, sizeof(st.stx_btime));
+	assert_int_equal(st.stx_size, host.stx_size);
+	assert_int_equal(st.stx_ino, host.stx_ino);
+	/* Nothing of the host's mounts */
+	for (size_t i = offsetof(struct statx, stx_dev_minor) + 4; i < sizeof(st); i++)
+		assert_int_equal(((uint8_t *)&st)[i], 0);
+}
+
+static void names_that_are_not_one_name_are_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} row[] = {
+		{"..", -EINVAL},
+		{".", -EINVAL},
+		{"", -EINVAL},
+		{"sub/inner", -EINVAL},
+		{"../etc", -EINVAL},
+		{"/", -EINVAL},
+		{"/etc/passwd", -EINVAL},
+		{"none", -ENOENT},
+		{"...", -ENOENT},
+	};
+	struct bench *b = *state;
+	struct fuse_entry_out e;
+	char name[4096];
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		if (client_lookup(&b->c, FUSE_ROOT, row[i].name, &e) != row[i].error)
+			fail_msg("\"%s\": %s", row[i].name, strerror(-b->c.out.error));
+	for (size_t len = 255; len < sizeof(name) - 1; len += len < 320 ? 1 : 63) {
+		memset(name, 'x', len);
+		name[len] = '\0';
+		assert_int_equal(client_lookup(&b->c, FUSE_ROOT, name, &e), len == 255 ? -ENOENT : -ENAMETOOLONG);
+	}
+	/* Without an end, and with its end behind the request's */
+	assert_int_equal(client_ask(&b->c, FUSE_LOOKUP, FUSE_ROOT, "file", 4), -EINVAL);
+	assert_int_equal(client_ask(&b->c, FUSE_LOOKUP, FUSE_ROOT, "", 0), -EINVAL);
+	assert_int_equal(client_lookup(&b->c, node_of(b, FUSE_ROOT, "file"), "x", &e), -ENOTDIR);
+	assert_int_equal(nodes_of(b), 1);
+}
+
+static void a_link_is_read_and_never_followed(void **state)
+{
+	struct bench *b = *state;
+	uint64_t out = node_of(b, FUSE_ROOT, "out"), link = node_of(b, FUSE_ROOT, "link");
+	uint64_t sub = node_of(b, FUSE_ROOT, "sub");
+	struct fuse_entry_out e;
+
+	assert_int_equal(client_ask(&b->c, FUSE_READLINK, out, NULL, 0), 0);
+	assert_int_equal(b->c.len, strlen("/etc/passwd"));
+	assert_memory_equal(b->c.data, "/etc/passwd", b->c.len);
+	assert_int_equal(client_lookup(&b->c, link, "inner", &e), -ENOTDIR);
+	assert_int_equal(client_open(&b->c, out, false, O_RDONLY), -ENXIO);
+	assert_int_equal(client_open(&b->c, link, true, O_RDONLY), -ENOTDIR);
+	assert_int_equal(client_ask(&b->c, FUSE_READLINK, node_of(b, FUSE_ROOT, "file"), NULL, 0), -EINVAL);
+	/* A directory that becomes a link while the driver knows it */
+	assert_int_equal(renameat(b->dirfd, "sub", b->dirfd, "was"), 0);
+	assert_int_equal(symlinkat("/etc", b->dirfd, "sub"), 0);
+	assert_int_equal(client_lookup(&b->c, sub, "passwd", &e), -ESTALE);
+	assert_int_equal(client_open(&b->c, sub, true, O_RDONLY), -ESTALE);
+}
+
+static void a_file_is_read_as_it_is(void **state)
+{
+	struct bench *b = *state;
+	uint64_t n = node_of(b, FUSE_ROOT, "file");
+
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, 0, 100), -EBADF);
+	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), 0);
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, 0, 100), 0);
+	assert_int_equal(b->c.len, 19);
+	assert_memory_equal(b->c.data, "what is in the file", 19);
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, 5, 4), 0);
+	assert_int_equal(b->c.len, 4);
+	assert_memory_equal(b->c.data, "is i", 4);
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, 19, 4), 0);
+	assert_int_equal(b->c.len, 0);
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, INT64_MAX - 4, 4), 0);
+	assert_int_equal(b->c.len, 0);
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, UINT64_MAX, 4), -EINVAL);
+	/* More than there is room for */
+	b->c.room = 3;
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, 0, UINT32_MAX), 0);
+	assert_int_equal(b->c.len, 3);
+	b->c.room = 0;
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, 0, UINT32_MAX), 0);
+	assert_int_equal(b->c.len, 0);
+	b->c.room = 4096;
+	assert_int_equal(client_release(&b->c, n, false), 0);
+	assert_int_equal(client_read(&b->c, FUSE_READ, n, 0, 100), -EBADF);
+	assert_int_equal(client_release(&b->c, n, false), 0);
+}
+
+static void a_cache_is_kept_while_the_file_is_the_same(void **state)
+{
+	struct bench *b = *state;
+	uint64_t n = node_of(b, FUSE_ROOT, "file");
+	struct fuse_open_out out;
+
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(client_open(&b->c, n, false, O_RDONLY), 0);
+		memcpy(&out, b->c.data, sizeof(out));
+		assert_int_equal(out.open_flags, i == 1 || i == 3 ? 2 : 0); /* FOPEN_KEEP_CACHE */
+		if (i == 1)
+			write_file(b->dirfd, "file", "other");
+	}
+}
+
+static void nothing_is_written(void **state)
+{
+	static const uint32_t op[] = {FUSE_SETATTR, FUSE_SYMLINK, FUSE_MKNOD, FUSE_MKDIR, FUSE_UNLINK, FUSE_RMDIR,
+		FUSE_RENAME, FUSE_LINK, FUSE_WRITE, FUSE_SETXATTR, FUSE_REMOVEXATTR, FUSE_CREATE, FUSE_FALLOCATE,
+		FUSE_RENAME2, FUSE_COPY_FILE_RANGE, FUSE_TMPFILE};
+	struct bench *b = *state;
+	uint64_t n = node_of(b, FUSE_ROOT, "file");
+	struct stat before, after;
+	char arg[128] = "file";
+
+	assert_int_equal(fstatat(b->dirfd, "file", &before, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(op); i++)
+		for (unsigned k = 0; k < 2; k++)
+			assert_int_equal(client_ask(&b->c, op[i], k ? n : FUSE_ROOT, arg, sizeof(arg)), -EROFS);
+	assert_int_equal(client_open(&b->c, n, false, O_WRONLY), -EROFS);
+	assert_int_equal(client_open(&b->c, n, false, O_RDWR), -EROFS);
+	assert_int_equal(client_open(&b->c, n, false, O_ACCMODE), -EROFS);
+	assert_int_equal(client_open(&b->c, n, false, O_RDONLY | O_TRUNC), -EROFS);
+	assert_int_equal(fstatat(b->dirfd, "file", &after, 0), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+}
+
+static void fifos_and_sockets_are_never_opened(void **state)
+{
+	struct bench *b = *state;
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t n = node_of(b, FUSE_ROOT, "fifo"), file = node_of(b, FUSE_ROOT, "sub");
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/sock", b->dir);
+	assert_int_equal(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	close(s);
+	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), -ENXIO);
+	assert_int_equal(client_open(&b->c, node_of(b, FUSE_ROOT, "sock"), false, O_RDONLY), -ENXIO);
+	/* What was a directory, and now is a FIFO; a reader would let this open succeed. */
+	assert_int_equal(renameat2(b->dirfd, "fifo", b->dirfd, "sub", RENAME_EXCHANGE), 0);
+	assert_int_equal(client_open(&b->c, file, true, O_RDONLY), -ESTALE);
+	assert_int_equal(openat(b->dirfd, "sub", O_WRONLY | O_NONBLOCK | O_CLOEXEC), -1);
+	assert_int_equal(errno, ENXIO);
+}
+
+static void extended_attributes_are_those_of_the_host(void **state)
+{
+	struct bench *b = *state;
+	uint64_t n = node_of(b, FUSE_ROOT, "file");
+	struct {
+		struct fuse_xattr_in in;
+		char name[32];
+	} a = {{100, 0}, "user.test"};
+	char path[96], value[100];
+	ssize_t host;
+
+	snprintf(path, sizeof(path), "%s/file", b->dir);
+	setxattr(path, "user.test", "value", 5, 0); /* where the file system has them */
+	host = getxattr(path, "user.test", value, sizeof(value));
+	assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), host < 0 ? -errno : 0);
+	if (host >= 0) {
+		assert_int_equal(b->c.len, host);
+		assert_memory_equal(b->c.data, "value", 5);
+		a.in.size = 4;
+		assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), -ERANGE);
+		/* A driver has no more room for the reply than it asks for. */
+		b->c.room = a.in.size = 5;
+		assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), 0);
+		assert_memory_equal(b->c.data, "value", 5);
+		b->c.room = 4096;
+		a.in.size = 0;
+		assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), 0);
+		assert_int_equal(b->c.len, 8);
+		assert_int_equal(*(uint32_t *)b->c.data, 5);
+	}
+	a.in.size = 100;
+	host = listxattr(path, value, sizeof(value));
+	assert_int_equal(client_ask(&b->c, FUSE_LISTXATTR, n, &a.in, sizeof(a.in)), host < 0 ? -errno : 0);
+	if (host > 0)
+		assert_memory_equal(b->c.data, value, (size_t)host);
+	strcpy(a.name, "user.none");
+	getxattr(path, a.name, value, sizeof(value));
+	b->c.room = a.in.size = 5;
+	assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), -errno);
+	b->c.room = 4096;
+	assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, node_of(b, FUSE_ROOT, "fifo"), &a, sizeof(a)), -ENODATA);
+	memset(a.name, 'x', sizeof(a.name));
+	assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), -EINVAL);
+}
+
+static void statfs_and_lseek_are_those_of_the_host(void **state)
+{
+	struct bench *b = *state;
+	struct fuse_statfs_out out;
+	struct fuse_lseek_in a = {.whence = SEEK_DATA};
+	struct statfs host;
+	int fd = openat(b->dirfd, "hole", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	uint64_t n;
+
+	assert_int_equal(client_ask(&b->c, FUSE_STATFS, node_of(b, FUSE_ROOT, "sub"), NULL, 0), 0);
+	memcpy(&out, b->c.data, sizeof(out));
+	assert_int_equal(fstatfs(b->dirfd, &host), 0);
+	assert_int_equal(out.blocks, host.f_blocks);
+	assert_int_equal(out.bsize, host.f_bsize);
+	assert_int_equal(out.files, host.f_files);
+	assert_int_equal(out.namelen, host.f_namelen);
+	assert_int_equal(pwrite(fd, "x", 1, 1 << 20), 1);
+	n = open_file(b, "hole");
+	for (a.offset = 0; a.offset < 3 << 20; a.offset += 1 << 19)
+		for (a.whence = SEEK_SET; a.whence <= SEEK_HOLE; a.whence++) {
+			off_t at = lseek(fd, (off_t)a.offset, (int)a.whence);
+			int want = a.whence < SEEK_DATA ? -EINVAL : at < 0 ? -errno : 0;
+
+			assert_int_equal(client_ask(&b->c, FUSE_LSEEK, n, &a, sizeof(a)), want);
+			if (!want)
+				assert_int_equal(*(uint64_t *)b->c.data, at);
+		}
+	a = (struct fuse_lseek_in){.offset = UINT64_MAX, .whence = SEEK_DATA};
+	assert_int_equal(client_ask(&b->c, FUSE_LSEEK, n, &a, sizeof(a)), -ENXIO);
+	assert_int_equal(client_ask(&b->c, FUSE_LSEEK, FUSE_ROOT, &a, sizeof(a)), -EBADF);
+	close(fd);
+}
+
+/* --- Directories ------------------------------------------------------------------------------------------------ */
+
+#define NAMES 800
+
+static void make_names(struct bench *b, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		char name[64];
+		int fd;
+
+		snprintf(name, sizeof(name), "sub/%0*u", 1 + (int)(i % 40), i);
+		fd = openat(b->dirfd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+}
+
+/* Reads a directory to its end. @seen counts each name once. Return: names, without "." and "..". */
+static unsigned read_all(struct bench *b, uint64_t dir, uint32_t opcode, uint32_t size, unsigned *seen, unsigned *nodes)
+{
+	uint64_t offset = 0;
+	unsigned nr = 0;
+
+	for (;;) {
+		assert_int_equal(client_read(&b->c, opcode, dir, offset, size), 0);
+		if (!b->c.len)
+			return nr;
+		for (size_t at = 0; at < b->c.len;) {
+			struct fuse_dirent d;
+			struct fuse_entry_out e = {0};
+			char name[256] = "";
+
+			if (opcode == FUSE_READDIRPLUS) {
+				memcpy(&e, b->c.data + at, sizeof(e));
+				at += sizeof(e);
+			}
+			memcpy(&d, b->c.data + at, sizeof(d));
+			at += sizeof(d);
+			memcpy(name, b->c.data + at, d.namelen);
+			at += (d.namelen + 7) / 8 * 8;
+			offset = d.off;
+			if (!strcmp(name, ".") || !strcmp(name, "..")) {
+				assert_int_equal(e.nodeid, 0);
+				continue;
+			}
+			nr++;
+			*nodes += e.nodeid != 0;
+			if (seen)
+				seen[atoi(name)]++;
+			if (e.nodeid)
+				client_forget(&b->c, e.nodeid, 1);
+		}
+	}
+}
+
+static void a_directory_drops_no_name(void **state)
+{
+	static const uint32_t ops[] = {FUSE_READDIR, FUSE_READDIRPLUS};
+	struct bench *b = *state;
+	uint64_t dir = node_of(b, FUSE_ROOT, "sub");
+
+	assert_int_equal(unlinkat(b->dirfd, "sub/inner", 0), 0);
+	make_names(b, NAMES);
+	assert_int_equal(client_open(&b->c, dir, true, O_RDONLY), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		/* One name at a time, the page that Linux asks for, and all at once */
+		for (unsigned size = 232; size <= 200000; size = size * 7) {
+			unsigned *seen = calloc(NAMES, sizeof(*seen)), nodes = 0;
+
+			b->c.room = size;
+			assert_int_equal(read_all(b, dir, ops[i], size, seen, &nodes), NAMES);
+			for (unsigned k = 0; k < NAMES; k++)
+				assert_int_equal(seen[k], 1);
+			assert_int_equal(nodes, ops[i] == FUSE_READDIRPLUS ? NAMES : 0);
+			free(seen);
+		}
+	assert_int_equal(nodes_of(b), 1);
+	assert_int_equal(client_read(&b->c, FUSE_READDIR, dir, 0, 24), -EINVAL);
+	assert_int_equal(client_release(&b->c, dir, true), 0);
+	assert_int_equal(client_read(&b->c, FUSE_READDIR, dir, 0, 4096), -EBADF);
+}
+
+static void any_offset_is_the_hosts_to_judge(void **state)
+{
+	static const uint64_t offset[] = {1, 7, 1 << 20, INT64_MAX, UINT64_MAX, UINT64_C(1) << 63};
+	struct bench *b = *state;
+
+	assert_int_equal(client_open(&b->c, FUSE_ROOT, true, O_RDONLY), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(offset); i++) {
+		int r = client_read(&b->c, FUSE_READDIRPLUS, FUSE_ROOT, offset[i], 4096);
+
+		assert_true(r == 0 || r == -EINVAL || r == -EOVERFLOW);
+	}
+	b->c.room = 65536;
+	assert_int_equal(read_all(b, FUSE_ROOT, FUSE_READDIR, 4096, NULL, &(unsigned){0}), 5);
+}
+
+static void what_is_above_the_share_is_not_named(void **state)
+{
+	struct bench *b = *state;
+	struct stat here;
+
+	assert_int_equal(fstat(b->dirfd, &here), 0);
+	assert_int_equal(client_open(&b->c, FUSE_ROOT, true, O_RDONLY), 0);
+	assert_int_equal(client_read(&b->c, FUSE_READDIR, FUSE_ROOT, 0, 4096), 0);
+	for (size_t at = 0; at < b->c.len;) {
+		struct fuse_dirent d;
+
+		memcpy(&d, b->c.data + at, sizeof(d));
+		if (b->c.data[at + sizeof(d)] == '.')
+			assert_int_equal(d.ino, here.st_ino);
+		at += sizeof(d) + (d.namelen + 7) / 8 * 8;
+	}
+}
+
+static void another_file_system_is_an_empty_directory(void **state)
+{
+	struct bench *b = *state;
+	struct fuse_entry_out e;
+	struct fuse_attr a;
+	uint64_t proc;
+
+	fuse_free(b->c.f);
+	share(b, "/", 0, FDS);
+	proc = node_of(b, FUSE_ROOT, "proc");
+	assert_int_equal(client_getattr(&b->c, proc, &a), 0);
+	assert_true(S_ISDIR(a.mode));
+	assert_int_equal(client_lookup(&b->c, proc, "self", &e), -ENOENT);
+	assert_int_equal(client_open(&b->c, proc, true, O_RDONLY), 0);
+	assert_int_equal(read_all(b, proc, FUSE_READDIRPLUS, 4096, NULL, &(unsigned){0}), 0);
+	assert_int_equal(client_ask(&b->c, FUSE_STATFS, proc, NULL, 0), 0);
+	assert_int_equal(client_release(&b->c, proc, true), 0);
+	assert_int_equal(fds_of(b), 0);
+}
+
+static void made_up_file_systems_are_not_shared(void **state)
+{
+	static const char *const paths[] = {"/proc", "/proc/self/fd", "/sys", "/proc/1/root/proc"};
+	struct err e;
+	int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		e = (struct err){0};
+		if (fuse_open_root(paths[i], &fd, &e) != -EINVAL && access(paths[i], F_OK) == 0)
+			fail_msg("%s is shared", paths[i]);
+	}
+	assert_int_equal(fuse_open_root("/etc/passwd", &fd, &e), -ENOTDIR);
+	assert_int_equal(fuse_open_root("/nonexistent", &fd, &e), -ENOENT);
+	assert_int_equal(fd, -1);
+}
+
+/* --- Nodes and descriptors -------------------------------------------------------------------------------------- */
+
+static void forgotten_nodes_are_gone(void **state)
+{
+	struct bench *b = *state;
+	uint64_t sub = node_of(b, FUSE_ROOT, "sub"), inner = node_of(b, sub, "inner"), again;
+	struct {
+		struct fuse_batch_in in;
+		struct fuse_forget_one one[3];
+	} batch = {{3, 0}, {{0, 1}, {UINT64_MAX, 1}, {0, 5}}};
+	struct fuse_attr a;
+
+	assert_int_equal(node_of(b, sub, "inner"), inner);
+	/* A directory stays while a name in it is known. */
+	client_forget(&b->c, sub, UINT64_MAX);
+	assert_int_equal(nodes_of(b), 2);
+	assert_int_equal(client_getattr(&b->c, inner, &a), 0);
+	client_forget(&b->c, inner, 1);
+	assert_int_equal(nodes_of(b), 2);
+	batch.one[0].nodeid = inner;
+	batch.one[2].nodeid = sub;
+	assert_int_equal(client_ask(&b->c, FUSE_BATCH_FORGET, 0, &batch, sizeof(batch)), 1);
+	assert_int_equal(nodes_of(b), 0);
+	assert_int_equal(fds_of(b), 0);
+	assert_int_equal(client_getattr(&b->c, inner, &a), -ESTALE);
+	/* In the same place, with another number */
+	again = node_of(b, FUSE_ROOT, "file");
+	assert_int_not_equal(again, inner);
+	assert_int_not_equal(again, sub);
+	/* More than there are in the request, and those of nobody */
+	batch.in.count = UINT32_MAX;
+	assert_int_equal(client_ask(&b->c, FUSE_BATCH_FORGET, 0, &batch, sizeof(batch)), 1);
+	client_forget(&b->c, FUSE_ROOT, UINT64_MAX);
+	assert_int_equal(client_getattr(&b->c, FUSE_ROOT, &a), 0);
+	/* An open file is not forgotten. */
+	assert_int_equal(client_open(&b->c, again, false, O_RDONLY), 0);
+	client_forget(&b->c, again, 1);
+	assert_int_equal(client_read(&b->c, FUSE_READ, again, 0, 4), 0);
+	assert_int_equal(b->c.len, 4);
+	assert_int_equal(client_release(&b->c, again, false), 0);
+	assert_int_equal(nodes_of(b), 0);
+}
+
+static void a_new_driver_starts_with_nothing(void **state)
+{
+	static const uint32_t op[] = {FUSE_DESTROY, FUSE_INIT, 0};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(op); i++) {
+		uint64_t n = open_file(b, "file");
+		struct fuse_attr a;
+
+		assert_int_equal(fds_of(b), 1);
+		if (op[i] == FUSE_INIT)
+			assert_int_equal(client_init(&b->c, 7, 37), 0);
+		else if (op[i])
+			assert_int_equal(client_ask(&b->c, op[i], 0, NULL, 0), 0);
+		else
+			fuse_reset(b->c.f);
+		assert_int_equal(fds_of(b), 0);
+		assert_int_equal(nodes_of(b), 0);
+		assert_int_equal(client_getattr(&b->c, n, &a), -ESTALE);
+		assert_int_not_equal(node_of(b, FUSE_ROOT, "file"), n);
+	}
+}
+
+static void another_object_under_the_name_is_stale(void **state)
+{
+	struct bench *b = *state;
+	uint64_t n = node_of(b, FUSE_ROOT, "file"), sub = node_of(b, FUSE_ROOT, "sub"),
+		 inner = node_of(b, sub, "inner");
+	struct fuse_attr a;
+
+	write_file(b->dirfd, "new", "new");
+	assert_int_equal(renameat(b->dirfd, "new", b->dirfd, "file"), 0);
+	assert_int_equal(client_getattr(&b->c, n, &a), -ESTALE);
+	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), -ESTALE);
+	assert_int_not_equal(node_of(b, FUSE_ROOT, "file"), n);
+	/* The directory moves: what is in it is found by its descriptor, until that is closed. */
+	assert_int_equal(renameat(b->dirfd, "sub", b->dirfd, "moved"), 0);
+	assert_int_equal(client_getattr(&b->c, inner, &a), 0);
+	client_forget(&b->c, n, 1);
+	assert_int_equal(unlinkat(b->dirfd, "moved/inner", 0), 0);
+	assert_int_equal(client_getattr(&b->c, inner, &a), -ESTALE);
+	assert_int_equal(client_open(&b->c, inner, false, O_RDONLY), -ESTALE);
+}
+
+static void few_descriptors_are_open(void **state)
+{
+	struct bench *b = *state;
+	uint64_t dir[40], at = FUSE_ROOT;
+	char name[16];
+	int fd, next;
+
+	/* Side by side, and one in the other */
+	for (unsigned i = 0; i < ARRAY_SIZE(dir); i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		assert_int_equal(mkdirat(b->dirfd, name, 0755), 0);
+		dir[i] = node_of(b, FUSE_ROOT, name);
+		assert_int_equal(client_open(&b->c, dir[i], true, O_RDONLY), 0);
+		assert_in_range(fds_of(b), 1, FDS);
+	}
+	fd = openat(b->dirfd, "d0", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(mkdirat(fd, "x", 0755), 0);
+		next = openat(fd, "x", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(fd);
+		fd = next;
+		at = node_of(b, i ? at : dir[0], "x");
+	}
+	write_file(fd, "end", "the end");
+	close(fd);
+	at = node_of(b, at, "end");
+	for (unsigned i = 0; i < ARRAY_SIZE(dir); i++) {
+		assert_int_equal(client_read(&b->c, FUSE_READDIR, dir[i], 0, 4096), 0);
+		assert_true(b->c.len > 0);
+	}
+	/* Everything above it has been closed meanwhile. */
+	assert_int_equal(client_open(&b->c, at, false, O_RDONLY), 0);
+	assert_int_equal(client_read(&b->c, FUSE_READ, at, 0, 100), 0);
+	assert_memory_equal(b->c.data, "the end", 7);
+	assert_in_range(fds_of(b), 1, FDS);
+}
+
+static void an_open_file_without_a_name_keeps_its_descriptor(void **state)
+{
+	struct bench *b = *state;
+	uint64_t n[FDS + 1];
+	char name[16];
+
+	for (unsigned i = 0; i < FDS; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		write_file(b->dirfd, name, name);
+		n[i] = open_file(b, name);
+		assert_int_equal(unlinkat(b->dirfd, name, 0), 0);
+	}
+	n[FDS] = node_of(b, FUSE_ROOT, "file");
+	/* All of them are needed: one more is an error for the guest, and what is open stays so. */
+	assert_int_equal(client_open(&b->c, n[FDS], false, O_RDONLY), -ENFILE);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < FDS; i++) {
+			assert_int_equal(client_read(&b->c, FUSE_READ, n[i], 0, 10), 0);
+			assert_int_equal(b->c.len, 2);
+			assert_int_equal(b->c.data[1], '0' + i);
+		}
+	assert_int_equal(client_open(&b->c, n[FDS], false, O_RDONLY), -ENFILE);
+	assert_int_equal(client_release(&b->c, n[3], false), 0);
+	assert_int_equal(client_open(&b->c, n[FDS], false, O_RDONLY), 0);
+	assert_int_equal(client_read(&b->c, FUSE_READ, n[FDS], 0, 4), 0);
+	assert_memory_equal(b->c.data, "what", 4);
+	assert_int_equal(fds_of(b), FDS);
+}
+
+static void no_room_for_a_node_is_no_lost_name(void **state)
+{
+	struct bench *b = *state;
+	struct fuse_entry_out e;
+	uint64_t dir = node_of(b, FUSE_ROOT, "sub");
+	unsigned made, nodes = 0;
+
+	make_names(b, 1000);
+	for (made = 0; made < 5000; made++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "n%u", made);
+		assert_int_equal(symlinkat("x", b->dirfd, name), 0);
+		if (client_lookup(&b->c, FUSE_ROOT, name, &e) != 0)
+			break;
+	}
+	assert_int_equal(b->c.out.error, -ENOMEM);
+	assert_in_range(made, 4000, 4095);
+	assert_int_equal(client_open(&b->c, dir, true, O_RDONLY), 0);
+	assert_int_equal(read_all(b, dir, FUSE_READDIRPLUS, 4096, NULL, &nodes), 1001);
+	assert_int_equal(nodes, 0);
+	client_forget(&b->c, e.nodeid, 1);
+	assert_int_equal(client_lookup(&b->c, FUSE_ROOT, "file", &e), 0);
+}
+
+static void a_limit_of_the_host_closes_what_is_not_needed(void **state)
+{
+	struct bench *b = *state;
+	uint64_t sub = node_of(b, FUSE_ROOT, "sub"), n = node_of(b, sub, "inner");
+	struct rlimit old, low;
+	int taken[64], nr = 0;
+
+	assert_int_equal(fds_of(b), 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = (struct rlimit){64, old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	while ((taken[nr] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		nr++;
+	/* None is left but that of the file's directory, which is needed to open it. */
+	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), -ENFILE);
+	close(taken[--nr]);
+	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), 0);
+	/* Now that is closed for another file. */
+	assert_int_equal(client_open(&b->c, node_of(b, FUSE_ROOT, "file"), false, O_RDONLY), 0);
+	assert_int_equal(fds_of(b), 2);
+	while (nr)
+		close(taken[--nr]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
+/* --- Frames ----------------------------------------------------------------------------------------------------- */
+
+static void sizes_of_requests_are_checked(void **state)
+{
+	struct bench *b = *state;
+	uint64_t n = open_file(b, "file");
+	uint8_t arg[512] = "file";
+	uint32_t before;
+
+	for (uint32_t op = 0; op < 70; op++) {
+		if (op == FUSE_DESTROY || op == FUSE_INIT)
+			continue;
+		for (uint32_t len = 0; len < 120; len += len < 60 ? 4 : 13) {
+			struct fuse_in head = {.len = len, .opcode = op, .unique = 7, .nodeid = n};
+
+			/* A length of the header that is not the request's, either way */
+			client_send(&b->c, head, arg, 60);
+			head.len = UINT32_MAX - len;
+			client_send(&b->c, head, arg, len);
+			for (b->c.room = 0; b->c.room < 20; b->c.room += 4)
+				client_ask(&b->c, op, n, arg, len);
+			b->c.room = 4096;
+		}
+	}
+	for (size_t len = 0; len < sizeof(struct fuse_in); len++) {
+		struct iovec out = {arg, len}, in = {b->c.data, 4096};
+		uint32_t data;
+
+		assert_int_equal(fuse_serve(b->c.f, &out, 1, &in, 1, 4096, &data), -EPROTO);
+	}
+	/* A reply that does not fit hands out no node. */
+	before = nodes_of(b);
+	b->c.room = sizeof(struct fuse_entry_out) - 1;
+	assert_int_equal(client_ask(&b->c, FUSE_LOOKUP, FUSE_ROOT, "sub", 4), -EINVAL);
+	assert_int_equal(nodes_of(b), before);
+	b->c.room = 4096;
+	assert_int_equal(client_ask(&b->c, 9999, FUSE_ROOT, NULL, 0), -ENOSYS);
+	assert_int_equal(client_ask(&b->c, 25, FUSE_ROOT, arg, 24), -ENOSYS); /* FLUSH: the driver stops asking */
+	assert_int_equal(client_ask(&b->c, 36, 0, arg, 8), 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(each_driver_is_answered_with_the_version_that_it_falls_back_to),
+		T(attributes_are_those_of_the_host),
+		T(times_and_device_numbers_arrive_whole),
+		T(statx_has_the_time_of_birth),
+		T(names_that_are_not_one_name_are_refused),
+		T(a_link_is_read_and_never_followed),
+		T(a_file_is_read_as_it_is),
+		T(a_cache_is_kept_while_the_file_is_the_same),
+		T(nothing_is_written),
+		T(fifos_and_sockets_are_never_opened),
+		T(extended_attributes_are_those_of_the_host),
+		T(statfs_and_lseek_are_those_of_the_host),
+		T(a_directory_drops_no_name),
+		T(any_offset_is_the_hosts_to_judge),
+		T(what_is_above_the_share_is_not_named),
+		T(another_file_system_is_an_empty_directory),
+		T(made_up_file_systems_are_not_shared),
+		T(forgotten_nodes_are_gone),
+		T(a_new_driver_starts_with_nothing),
+		T(another_object_under_the_name_is_stale),
+		T(few_descriptors_are_open),
+		T(an_open_file_without_a_name_keeps_its_descriptor),
+		cmocka_unit_test_setup_teardown(no_room_for_a_node_is_no_lost_name, up_small, down),
+		T(a_limit_of_the_host_closes_what_is_not_needed),
+		T(sizes_of_requests_are_checked),
+	};
+
+	return run_group(tests);
+}
