@@ -12,6 +12,8 @@ const char escape_keys_help[] = "\r\n"
 const char escape_keys_help_pause[] = "Ctrl-A P   pause the guest, or let it go on\r\n";
 const char escape_keys_help_dump[] = "Ctrl-A D   write a core of the guest (--core)\r\n";
 
+const char escape_keys_help_snapshot[] = "Ctrl-A S   write a snapshot of the guest (--snapshot)\r\n";
+
 static enum escape_key meaning(uint8_t key)
 {
 	switch (key) {
@@ -23,6 +25,8 @@ static enum escape_key meaning(uint8_t key)
 	case 'P': return ESCAPE_KEY_PAUSE;
 	case 'd':
 	case 'D': return ESCAPE_KEY_DUMP;
+	case 's':
+	case 'S': return ESCAPE_KEY_SNAPSHOT;
 	case 'h':
 	case 'H':
 	case '?': return ESCAPE_KEY_HELP;

@@ -18,6 +18,7 @@ enum escape_key {
 	ESCAPE_KEY_BREAK,
 	ESCAPE_KEY_PAUSE,
 	ESCAPE_KEY_DUMP,
+	ESCAPE_KEY_SNAPSHOT,
 	ESCAPE_KEY_HELP
 };
 
@@ -30,6 +31,7 @@ struct escape_keys {
 extern const char escape_keys_help[];
 extern const char escape_keys_help_pause[];
 extern const char escape_keys_help_dump[];
+extern const char escape_keys_help_snapshot[];
 
 /**
  * escape_keys_filter() - take what is not for the guest out of @data, in place, up to the first key that asks for

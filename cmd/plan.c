@@ -65,6 +65,8 @@ static uint64_t largest_file(const struct config *c)
 		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXIT_TRACE_MAX);
 	if (c->core)
 		largest = MAX(largest, machine_core_largest(c));
+	if (c->snapshot)
+		largest = MAX(largest, machine_snapshot_largest(c));
 	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
 		struct stat st;
 
@@ -102,7 +104,7 @@ static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 static uint32_t devices_of(const struct config *c)
 {
 	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0) | (c->gdb ? SANDBOX_HAS(GDB) : 0) |
-		(c->core ? SANDBOX_HAS(CORE) : 0);
+		(c->core ? SANDBOX_HAS(CORE) : 0) | (c->snapshot ? SANDBOX_HAS(SNAPSHOT) : 0);
 }
 
 static void allow_path(struct sandbox_plan *plan, const struct sandbox_path *path)
@@ -149,6 +151,12 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 	plan_virtio(config, ret);
 }
 
+void plan_restored(int fd, struct sandbox_plan *plan)
+{
+	if (fd >= 0 && plan->nr_keep < SANDBOX_KEEP_MAX)
+		plan->keep[plan->nr_keep++] = fd;
+}
+
 /*
  * A descriptor of the caller's that the console or the log goes to; see vmm/host/nbio.h. That of a file is not named: a
  * log that is open for appending stays so.
@@ -184,7 +192,8 @@ static void plan_streams(const struct terminal *terminal, int report_fd, struct 
 void plan_confine(const struct config *config, const struct terminal *terminal, const struct machine *machine,
 	int report_fd, struct sandbox_plan *plan)
 {
-	const char *cores = machine_core_dir(machine);
+	/* Where the thread of role STATE makes its files */
+	const char *const dirs[] = {machine_core_dir(machine), machine_snapshot_dir(machine)};
 
 	plan_streams(terminal, report_fd, plan);
 	if (config->console == CONSOLE_PTY) {
@@ -198,8 +207,10 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 		plan_stream(fd_of_path(config->console_path), plan);
 	if (config->console == CONSOLE_SOCKET)
 		plan->devices |= SANDBOX_HAS(SOCKET);
-	if (cores)
-		allow_path(plan, &(struct sandbox_path){cores, LL_WRITE_FILE | LL_MAKE_REG | LL_REMOVE_FILE, false});
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (dirs[i])
+			allow_path(plan,
+				&(struct sandbox_path){dirs[i], LL_WRITE_FILE | LL_MAKE_REG | LL_REMOVE_FILE, false});
 	/* To say how many pages are free, when they are too few. */
 	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
 		allow_path(plan, &(struct sandbox_path){"/sys/kernel/mm/hugepages", LL_READ_FILE, true});

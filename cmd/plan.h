@@ -29,4 +29,7 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, struct sandbox_plan *ret);
 void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan);
 
+/** plan_restored() - besides plan_early(): @fd is the snapshot that the machine is restored from, -1: none */
+void plan_restored(int fd, struct sandbox_plan *plan);
+
 #endif

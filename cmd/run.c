@@ -3,11 +3,13 @@
  * `vmm run`, the default command: open, build, run, and report how it ended.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,15 +21,19 @@
 #include "cmd/options/ini.h"
 #include "cmd/options/parse.h"
 #include "cmd/options/report_config.h"
+#include "cmd/options/restore.h"
 #include "cmd/plan.h"
 #include "cmd/runfiles.h"
 #include "cmd/signals.h"
 #include "cmd/terminal.h"
 #include "vmm/base/clock.h"
+#include "vmm/base/file.h"
 #include "vmm/base/gmem.h"
+#include "vmm/base/path.h"
 #include "vmm/console/console.h"
 #include "vmm/machine/hints.h"
 #include "vmm/machine/machine.h"
+#include "vmm/report/kernel_id.h"
 #include "vmm/report/report.h"
 
 /**
@@ -47,6 +53,9 @@ struct run {
 	struct signals signals;
 	struct hold pause;
 	struct core_request dump;
+	struct snapshot restored;
+	char *settings;
+	char version[SNAPSHOT_VERSION_SIZE];
 };
 
 /* The guest is asked first, so it has to run. */
@@ -64,6 +73,8 @@ static void on_signal(void *arg, int signo)
 		machine_balloon(run->machine, signo == SIGUSR1);
 	else if (signo == SIGRTMIN + 2)
 		machine_dump(run->machine, &run->dump);
+	else if (signo == SIGRTMIN + 1)
+		machine_snapshot(run->machine);
 	else if (signo == SIGQUIT)
 		machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 	else
@@ -104,18 +115,38 @@ static void on_dump(void *arg)
 }
 
 /* To the terminal where that is ours now, else to where errors go. */
-static void on_dumped(struct core_request *q, const char *path, const char *why)
+static COLD void say(struct run *run, const char *what, const char *path, const char *why)
 {
-	struct run *run = container_of(q, struct run, dump);
 	char line[PATH_MAX + 256];
 	bool raw = terminal_is_raw(run->terminal);
 
-	snprintf(line, sizeof(line), "%svmm: %s%s%s", raw ? "\r\n" : "", path ? "core written: " : "",
+	snprintf(line, sizeof(line), "%svmm: %s%s%s%s", raw ? "\r\n" : "", path ? what : "", path ? " written: " : "",
 		path ? path : why, raw ? "\r\n" : "\n");
 	if (raw)
 		terminal_say(run->terminal, line);
 	else
 		fputs(line, stderr);
+}
+
+static void on_dumped(struct core_request *q, const char *path, const char *why)
+{
+	say(container_of(q, struct run, dump), "core", path, why);
+}
+
+/* Ctrl-A S */
+static COLD void on_snapshot(void *arg)
+{
+	struct run *run = arg;
+
+	if (run->config.snapshot)
+		machine_snapshot(run->machine);
+	else
+		say(run, "", NULL, "there is no --snapshot FILE to write a snapshot to");
+}
+
+static void on_snapshot_done(void *arg, const char *path, const char *why)
+{
+	say(arg, "snapshot", path, why);
 }
 
 /* Ctrl-A X: the operator ends the machine at once. */
@@ -131,6 +162,8 @@ static void say_verdict(const struct run *run, const struct verdict *v)
 {
 	char line[PANIC_TEXT_LINE_MAX * 4];
 
+	if (machine_snapshot_end(run->machine))
+		fprintf(stderr, "vmm: %s\n", machine_snapshot_end(run->machine));
 	if (machine_core_end(run->machine))
 		fprintf(stderr, "vmm: %s\n", machine_core_end(run->machine));
 	switch (v->outcome) {
@@ -171,6 +204,10 @@ static void run_destroy(struct run *run)
 	trace_free(run->trace);
 	report_free(run->report);
 	free(run->setting);
+	free(run->settings);
+	if (run->restored.fd >= 0)
+		close(run->restored.fd);
+	snapshot_destroy(&run->restored);
 	logsink_free(run->log);
 	config_destroy(&run->config);
 }
@@ -197,9 +234,64 @@ static int describe(struct run *run, char **argv, struct err *e)
 	return 0;
 }
 
-static int check(const struct config *c, struct err *e)
+static COLD void version_of(char ret[static SNAPSHOT_VERSION_SIZE])
 {
-	if (!c->kernel)
+	struct report_info info = {0};
+
+	help_build(&info);
+	snprintf(ret, SNAPSHOT_VERSION_SIZE, "%s (%s)", info.version, info.commit);
+}
+
+static void copy_text(char *to, const char *from)
+{
+	snprintf(to, SNAPSHOT_TEXT, "%s", from);
+}
+
+/* Which kernel it is; what is not known stays empty. */
+static void snapshot_kernel(const char *path, struct snapshot_facts *ret)
+{
+	CLEANUP_FREE struct kernel_id *id = calloc(1, sizeof(*id));
+	struct stat st;
+	int fd = path_open(path, O_RDONLY, 0);
+
+	copy_text(ret->kernel, path);
+	if (id && fd >= 0 && fstat(fd, &st) == 0) {
+		ret->kernel_bytes = (uint64_t)st.st_size;
+		kernel_id_read(fd, ret->kernel_bytes, id);
+		snprintf(ret->build_id, sizeof(ret->build_id), "%s", id->build_id);
+		copy_text(ret->banner, id->version);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What a snapshot, and a machine that is restored from one, has besides its configuration. */
+static COLD int describe_machine(struct run *run, struct err *e)
+{
+	struct machine_facts f = {
+		.version = run->version,
+		.snapshot = run->restored.facts,
+		.snapshot_done = on_snapshot_done,
+		.arg = run,
+		.restore = run->restored.fd >= 0 ? &run->restored : NULL,
+	};
+	int r = 0;
+
+	version_of(run->version);
+	if (run->config.snapshot) {
+		r = restore_settings(&run->config, &run->settings, e);
+		f.settings = run->settings;
+	}
+	if (r == 0 && run->config.snapshot && run->config.kernel)
+		snapshot_kernel(run->config.kernel, &f.snapshot);
+	return r == 0 ? machine_describe(run->machine, &f, e) : r;
+}
+
+static int check(const struct run *run, struct err *e)
+{
+	const struct config *c = &run->config;
+
+	if (!c->kernel && run->restored.fd < 0)
 		return err_set(
 			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm help run` lists all");
 	return runfiles_check(c, e);
@@ -227,7 +319,8 @@ static int confine(struct run *run, struct err *e)
 	return 0;
 }
 
-static const struct terminal_ops key_ops = {.quit = on_quit, .pause = on_pause, .dump = on_dump};
+static const struct terminal_ops key_ops = {
+	.quit = on_quit, .pause = on_pause, .dump = on_dump, .snapshot = on_snapshot};
 
 static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 {
@@ -235,6 +328,7 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	int r;
 
 	plan_early(&run->config, &run->confinement.plan);
+	plan_restored(run->restored.fd, &run->confinement.plan);
 	r = sandbox_early(&run->confinement.sandbox, &run->confinement.plan, e);
 	if (r < 0)
 		return r;
@@ -257,8 +351,8 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = gmem_install_sigbus();
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
-	r = signals_watch(
-		&run->signals, run->loop, run->trace, run->config.balloon.on, run->config.core, on_signal, run, e);
+	r = signals_watch(&run->signals, run->loop, run->trace, run->config.balloon.on, run->config.core,
+		run->config.snapshot, on_signal, run, e);
 	if (r < 0)
 		return r;
 	run->pause = (struct hold){.held = on_paused, .refused = on_pause_refused};
@@ -273,6 +367,8 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = machine_open(&run->config, &stdio, run->trace, run->loop, &run->machine, e);
 	if (r == 0 && console_pty_name(machine_console(run->machine)))
 		fprintf(stderr, "vmm: console is %s\n", console_pty_name(machine_console(run->machine)));
+	if (r == 0 && (run->config.snapshot || run->restored.fd >= 0))
+		r = describe_machine(run, e);
 	if (r == 0)
 		r = confine(run, e);
 	if (r == 0)
@@ -311,11 +407,41 @@ static int print_config(const struct config *c, enum ini_extent extent)
 	return 0;
 }
 
+/* Return: the exit status. */
+static int run_machine(struct run *run, char **argv, uint64_t cpu_before_main)
+{
+	struct report_end end = {.verdict = {OUTCOME_FAILURE, DETECTOR_VMM, 0}};
+	struct err e = {};
+	int r = describe(run, argv, &e);
+
+	if (r == 0)
+		r = set_up(run, cpu_before_main, &e);
+	if (r == 0)
+		r = machine_run(run->machine, &end.verdict, &e);
+	/* The following output is for the operator: restore the terminal. */
+	if (run->log)
+		logsink_set_terminal(run->log, NULL);
+	terminal_close(run->terminal);
+	run->terminal = NULL;
+	if (r < 0) {
+		fprintf(stderr, "vmm: %s\n", e.text);
+		end.status = err_exit_status(&e);
+		end.error = e.text;
+	} else {
+		say_verdict(run, &end.verdict);
+		end.status = verdict_exit_status(&end.verdict);
+	}
+	end.sandbox = &run->confinement.sandbox.got;
+	finish(run, &end);
+	return end.status;
+}
+
+#define RUN_NONE ((struct run){.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE, .restored = SNAPSHOT_NONE})
+
 int cmd_run(int argc, char **argv)
 {
-	CLEANUP(run_destroy) struct run run = {.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE};
+	CLEANUP(run_destroy) struct run run = RUN_NONE;
 	uint64_t cpu_before_main = cpu_ns();
-	struct report_end end = {.verdict = {OUTCOME_FAILURE, DETECTOR_VMM, 0}};
 	struct own_option own[] = {{.name = "print-config"}, {}};
 	struct err e = {};
 	int r;
@@ -324,30 +450,49 @@ int cmd_run(int argc, char **argv)
 	if (r == 0 && own[0].given)
 		return print_config(&run.config, (enum ini_extent)own[0].value.n);
 	if (r == 0)
-		r = check(&run.config, &e);
+		r = check(&run, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;
 	}
-	r = describe(&run, argv, &e);
+	return run_machine(&run, argv, cpu_before_main);
+}
+
+/* Before the sandbox, as a configuration file: what is behind facts and settings is read as plain bytes. */
+static COLD int open_snapshot(struct run *run, const char *path, struct err *e)
+{
+	int fd, r = file_open_regular("snapshot", path, &fd, e);
+
+	if (r < 0)
+		return r;
+	r = snapshot_read(fd, run->version, &run->restored, e);
+	if (r < 0) {
+		close(fd);
+		return err_wrap(e, r, "%s", path);
+	}
+	return 0;
+}
+
+COLD int cmd_restore(int argc, char **argv)
+{
+	CLEANUP(run_destroy) struct run run = RUN_NONE;
+	CLEANUP_SETTINGS struct settings line = {0};
+	uint64_t cpu_before_main = cpu_ns();
+	const char *path = NULL;
+	struct err e = {};
+	int r;
+
+	version_of(run.version);
+	r = restore_parse(argc, argv, &line, &path, &e);
 	if (r == 0)
-		r = set_up(&run, cpu_before_main, &e);
+		r = open_snapshot(&run, path, &e);
 	if (r == 0)
-		r = machine_run(run.machine, &end.verdict, &e);
-	/* The following output is for the operator: restore the terminal. */
-	if (run.log)
-		logsink_set_terminal(run.log, NULL);
-	terminal_close(run.terminal);
-	run.terminal = NULL;
+		r = restore_config(run.restored.settings, &line, &run.config, &e);
+	if (r == 0)
+		r = check(&run, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
-		end.status = err_exit_status(&e);
-		end.error = e.text;
-	} else {
-		say_verdict(&run, &end.verdict);
-		end.status = verdict_exit_status(&end.verdict);
+		return EXIT_USAGE;
 	}
-	end.sandbox = &run.confinement.sandbox.got;
-	finish(&run, &end);
-	return end.status;
+	return run_machine(&run, argv, cpu_before_main);
 }

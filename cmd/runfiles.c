@@ -5,12 +5,14 @@
 
 #include "vmm/debug/gdb/address.h"
 #include "vmm/host/fileset.h"
+#include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/kinds.h"
 
 int runfiles_check(const struct config *c, struct err *e)
 {
 	struct virtio_needs needs;
 	CLEANUP_FREE char *path = NULL;
+	CLEANUP_FREE char *snapshot = c->snapshot ? machine_snapshot_path(c->snapshot) : NULL;
 	struct gdb_address gdb;
 	struct fileset s = {0};
 
@@ -34,5 +36,6 @@ int runfiles_check(const struct config *c, struct err *e)
 	fileset_add(&s, "--gdb", path, FILE_WRITE);
 	if (c->core && !strchr(c->core, '%'))
 		fileset_add(&s, "--core", c->core, FILE_WRITE);
+	fileset_add(&s, "--snapshot", snapshot, FILE_WRITE);
 	return fileset_check(&s, e);
 }

@@ -23,7 +23,7 @@ static void on_trace(struct loop_source *s, uint32_t events)
 	trace_drain(container_of(s, struct signals, traces)->trace);
 }
 
-int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps,
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps, bool snapshots,
 	void (*came)(void *arg, int signo), void *arg, struct err *e)
 {
 	sigset_t set;
@@ -45,6 +45,8 @@ int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, b
 	}
 	if (dumps)
 		sigaddset(&set, SIGRTMIN + 2);
+	if (snapshots)
+		sigaddset(&set, SIGRTMIN + 1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	*sig = (struct signals){

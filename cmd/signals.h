@@ -28,14 +28,14 @@ struct signals {
 /**
  * signals_watch() - from now on receive SIGTERM, SIGINT, SIGHUP and SIGQUIT in the loop, except those that were ignored
  * @loop, @trace: borrowed until signals_close()
- * @steps: SIGUSR1 and SIGUSR2 as well; @dumps: SIGRTMIN+2
+ * @steps: SIGUSR1 and SIGUSR2 as well; @dumps: SIGRTMIN+2; @snapshots: SIGRTMIN+1
  * @came: handler; called in the loop's thread
  *
  * SIGPIPE is ignored from here on.
  *
  * Return: 0 or a negative errno, with a message in @e. Context: before any thread, which would keep them unblocked.
  */
-int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps,
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps, bool snapshots,
 	void (*came)(void *arg, int signo), void *arg, struct err *e);
 
 /** signals_close() - takes SIGNALS_NONE; the signals stay blocked */

@@ -308,12 +308,18 @@ static size_t filter(struct console_filter *f, uint8_t *data, size_t *n, bool *b
 		if (t->ops->dump)
 			t->ops->dump(t->arg);
 		break;
+	case ESCAPE_KEY_SNAPSHOT:
+		if (t->ops->snapshot)
+			t->ops->snapshot(t->arg);
+		break;
 	case ESCAPE_KEY_HELP:
 		terminal_say(t, escape_keys_help);
 		if (t->ops->pause)
 			terminal_say(t, escape_keys_help_pause);
 		if (t->ops->dump)
 			terminal_say(t, escape_keys_help_dump);
+		if (t->ops->snapshot)
+			terminal_say(t, escape_keys_help_snapshot);
 		break;
 	}
 	return used;

@@ -31,11 +31,13 @@ struct terminal;
  * @quit: Ctrl-A X was pressed
  * @pause: Ctrl-A P was pressed; NULL: this guest cannot be paused, the key means nothing
  * @dump: Ctrl-A D was pressed; NULL: there are no cores of this guest, the key means nothing
+ * @snapshot: Ctrl-A S was pressed; NULL: there are no snapshots of this guest, the key means nothing
  */
 struct terminal_ops {
 	void (*quit)(void *arg);
 	void (*pause)(void *arg);
 	void (*dump)(void *arg);
+	void (*snapshot)(void *arg);
 };
 
 /**

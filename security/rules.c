@@ -18,21 +18,31 @@
  * Only vmm/ includes KVM's header, so the numbers of its requests are defined here. Linux include/uapi/linux/kvm.h; a
  * unit test compares. KVM_GET_* only read.
  */
-#define REQUEST_KVM_RUN          0xae80
-#define REQUEST_KVM_GET_REGS     0x8090ae81
-#define REQUEST_KVM_GET_SREGS    0x8138ae83
-#define REQUEST_KVM_GET_MSRS     0xc008ae88
-#define REQUEST_KVM_SET_REGS     0x4090ae82
-#define REQUEST_KVM_SET_SREGS    0x4138ae84
-#define REQUEST_KVM_SET_MSRS     0x4008ae89
-#define REQUEST_KVM_GET_FPU      0x81a0ae8c
-#define REQUEST_KVM_SET_FPU      0x41a0ae8d
-#define REQUEST_KVM_SET_DEBUG    0x4048ae9b
-#define REQUEST_KVM_GET_MP_STATE 0x8004ae98
-#define REQUEST_KVM_CLOCK_CTRL   0xaead
-#define REQUEST_KVM_REINJECT     0xae71
-#define REQUEST_KVM_CREATE_PIT2  0x4040ae77
-#define REQUEST_KVM_SET_PIT2     0x4070aea0
+#define REQUEST_KVM_RUN             0xae80
+#define REQUEST_KVM_GET_REGS        0x8090ae81
+#define REQUEST_KVM_GET_SREGS       0x8138ae83
+#define REQUEST_KVM_GET_MSRS        0xc008ae88
+#define REQUEST_KVM_SET_REGS        0x4090ae82
+#define REQUEST_KVM_SET_SREGS       0x4138ae84
+#define REQUEST_KVM_SET_MSRS        0x4008ae89
+#define REQUEST_KVM_GET_FPU         0x81a0ae8c
+#define REQUEST_KVM_SET_FPU         0x41a0ae8d
+#define REQUEST_KVM_SET_DEBUG       0x4048ae9b
+#define REQUEST_KVM_GET_MP_STATE    0x8004ae98
+#define REQUEST_KVM_CLOCK_CTRL      0xaead
+#define REQUEST_KVM_REINJECT        0xae71
+#define REQUEST_KVM_CREATE_PIT2     0x4040ae77
+#define REQUEST_KVM_SET_PIT2        0x4070aea0
+#define REQUEST_KVM_GET_VCPU_EVENTS 0x8040ae9f
+#define REQUEST_KVM_GET_SREGS2      0x8140aecc
+#define REQUEST_KVM_GET_DEBUGREGS   0x8080aea1
+#define REQUEST_KVM_GET_XCRS        0x8188aea6
+#define REQUEST_KVM_GET_XSAVE2      0x9000aecf
+#define REQUEST_KVM_GET_LAPIC       0x8400ae8e
+#define REQUEST_KVM_GET_DEVICE_ATTR 0x4018aee2
+#define REQUEST_KVM_GET_IRQCHIP     0xc208ae62
+#define REQUEST_KVM_GET_PIT2        0x8070ae9f
+#define REQUEST_KVM_GET_CLOCK       0x8030ae7c
 
 /* Linux include/uapi/linux/fcntl.h: not with every feature set of the C library */
 #define COMMAND_DUPFD_CLOEXEC 1030
@@ -202,6 +212,20 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(LOOP, ALWAYS, ioctl, "KVM_KVMCLOCK_CTRL", INT(1, REQUEST_KVM_CLOCK_CTRL),
 		"the guest's watchdogs forgive the time for which it was held"),
 	IF(LOOP, CORE, ioctl, "KVM_GET_MSRS", INT(1, REQUEST_KVM_GET_MSRS), "a CPU's other base of GS, for a core"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_VCPU_EVENTS", INT(1, REQUEST_KVM_GET_VCPU_EVENTS),
+		"a CPU's part of a snapshot: exceptions and interrupts"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_SREGS2", INT(1, REQUEST_KVM_GET_SREGS2), "a CPU's part of a snapshot"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_DEBUGREGS", INT(1, REQUEST_KVM_GET_DEBUGREGS), "a CPU's part of a snapshot"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_XCRS", INT(1, REQUEST_KVM_GET_XCRS), "a CPU's part of a snapshot"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_XSAVE2", INT(1, REQUEST_KVM_GET_XSAVE2), "a CPU's part of a snapshot"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_LAPIC", INT(1, REQUEST_KVM_GET_LAPIC), "a CPU's part of a snapshot"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_MSRS", INT(1, REQUEST_KVM_GET_MSRS), "a CPU's part of a snapshot"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_DEVICE_ATTR", INT(1, REQUEST_KVM_GET_DEVICE_ATTR),
+		"a CPU's part of a snapshot: the offset of its TSC"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_IRQCHIP", INT(1, REQUEST_KVM_GET_IRQCHIP),
+		"a snapshot's interrupt controllers"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_PIT2", INT(1, REQUEST_KVM_GET_PIT2), "a snapshot's interval timer"),
+	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_CLOCK", INT(1, REQUEST_KVM_GET_CLOCK), "a snapshot's clock"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
 	IF2(LOOP, FILES, fcntl, "F_SETFL, a stream", INT(0, SANDBOX_FD(STREAM)), INT(1, F_SETFL),
 		"O_NONBLOCK of a stream is taken back"),

@@ -42,6 +42,7 @@
 	X(REPORT, "report", "a report or a trace is written at the end")                                               \
 	X(GDB, "gdb", "a debugger may connect")                                                                        \
 	X(CORE, "core", "cores of the guest are written")                                                              \
+	X(SNAPSHOT, "snapshot", "snapshots of the guest are written")                                                  \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
 

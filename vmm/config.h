@@ -147,6 +147,7 @@ struct config_balloon {
  * @trace: file for the trace, or NULL
  * @gdb: address to wait for a debugger at, see vmm/debug/gdb/address.h; or NULL
  * @core: file for a core of the guest, with %s and %n, or NULL; machine_core_check()
+ * @snapshot: file for a snapshot of the guest, and when it is written, or NULL; machine_snapshot_check()
  * @config_file: configuration file that was read, or NULL
  */
 struct config {
@@ -195,6 +196,7 @@ struct config {
 	char *trace;
 	char *gdb;
 	char *core;
+	char *snapshot;
 	char *config_file;
 };
 

@@ -108,6 +108,19 @@ const struct command_info command_infos[] = {
 			    "vmm report --svg both.svg old.json new.json\n",
 	},
 	{
+		.name = "restore",
+		.usage = "[OPTION...] FILE",
+		.text = "Goes on with the guest of a snapshot, as often as wanted. The machine is that\n"
+			"of the snapshot; console, time limit, report, the files behind disks may be\n"
+			"others: --disk id=ID,path=FILE is another file for a disk of the guest.",
+		.ends = "as of `vmm run`; besides\n"
+			"2      the snapshot is damaged, of another version, or not for this host\n"
+			"125    the snapshot's file was cut or changed meanwhile\n",
+		.examples = "vmm vmlinux --initrd root.cpio --snapshot ready.snap,on=mark,then=exit\n"
+			    "vmm restore ready.snap\n"
+			    "vmm restore --console file=log --timeout 30s ready.snap\n",
+	},
+	{
 		.name = "snapshot info",
 		.usage = "[OPTION...] FILE",
 		.text = "Shows what a snapshot has: kernel, memory, devices, the CPU features it needs,\n"
@@ -156,6 +169,8 @@ bool command_takes(const struct command_info *c, const struct option_def *o, con
 	*ret = NULL;
 	if (o->type == OPT_FLAG)
 		return true;
+	if (!strcmp(c->name, "restore") && (o->saved == OPTION_OF_BOOT || o->saved == OPTION_SAVED))
+		return false;
 	if (!c->takes)
 		return !only || !strcmp(only, c->name);
 	for (const struct subset_option *p = c->takes; p->name; p++)

@@ -14,6 +14,7 @@
 	X(test, "run tests, each in a guest: vmm test FILE|DIR...")                                                    \
 	X(bench, "measure: vmm bench boot|lifecycle|exits")                                                            \
 	X(report, "where the time of a run went: vmm report FILE...")                                                  \
+	X(restore, "go on with a guest from its snapshot: vmm restore FILE")                                           \
 	X(snapshot, "look at a snapshot: vmm snapshot info|check FILE")                                                \
 	X(initramfs, "pack an initramfs: vmm initramfs OUT FILE...")                                                   \
 	X(kernel, "fetch one of Debian's kernels, and print its path")

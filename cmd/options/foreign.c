@@ -93,7 +93,6 @@ const struct foreign_word foreign_words[] = {
 	{"share", NO_SHARE},
 	{"shared-dir", NO_SHARE},
 	{"smp", CPUS},
-	{"snapshot", DISK ",overlay"},
 	{"tap", "--net tap=NAME"},
 	{"time-limit", TIMEOUT},
 	{"tty", STDIO},

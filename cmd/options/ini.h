@@ -26,8 +26,11 @@ int ini_read(const char *path, struct settings *ret, struct err *e);
  */
 int ini_read_text(const char *data, size_t size, struct settings *ret, struct err *e);
 
-/** enum ini_extent - INI_CHANGED: settings that are not at their default; INI_ALL: all, unset ones as comments */
-enum ini_extent { INI_CHANGED, INI_ALL };
+/**
+ * enum ini_extent - INI_CHANGED: settings that are not at their default; INI_ALL: all, unset ones as comments;
+ * INI_SAVED: as INI_CHANGED, those that a snapshot has
+ */
+enum ini_extent { INI_CHANGED, INI_ALL, INI_SAVED };
 
 /**
  * ini_write() - a file from which ini_read() and settings_apply() make the same configuration

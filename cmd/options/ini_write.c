@@ -124,22 +124,27 @@ static int put_list(struct ini_sink *s, const struct option_def *o, const struct
 	return r;
 }
 
+static bool is_wanted(const struct ini_sink *s, const struct option_def *o)
+{
+	return s->extent != INI_SAVED || o->saved >= OPTION_SAVED;
+}
+
 static int put_all(struct ini_sink *s, const struct config *c)
 {
 	int r = 0;
 
 	fprintf(s->out, "# For vmm --config FILE; vmm.conf(5) explains each setting.%s\n",
-		s->extent == INI_CHANGED ? " What is not here is at its default." : "");
+		s->extent != INI_ALL ? " What is not here is at its default." : "");
 	for (enum option_section section = 0; section < SECTIONS; section++) {
 		s->heading = option_section_name(section);
 		if (!s->heading)
 			continue;
 		for_each_option(o)
-			if (r == 0 && o->section == section && o->type != OPT_LIST)
+			if (r == 0 && o->section == section && o->type != OPT_LIST && is_wanted(s, o))
 				r = put_setting(s, o, c, false);
 	}
 	for_each_option(o)
-		if (r == 0 && o->type == OPT_LIST)
+		if (r == 0 && o->type == OPT_LIST && is_wanted(s, o))
 			r = put_list(s, o, c);
 	return r;
 }

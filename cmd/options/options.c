@@ -222,6 +222,7 @@ static bool load_netns(const void *config, size_t i, struct option_value *ret)
 const struct option_def options[] = {
 	{
 		.name = "kernel",
+		.saved = OPTION_OF_BOOT,
 		.common = true,
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
@@ -235,6 +236,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "initrd",
+		.saved = OPTION_OF_BOOT,
 		.common = true,
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
@@ -244,6 +246,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "cmdline",
+		.saved = OPTION_SAVED,
 		.section = SECTION_BOOT,
 		.type = OPT_STRING,
 		FIELD(char *, cmdline),
@@ -254,6 +257,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "append",
+		.saved = OPTION_SAVED,
 		.common = true,
 		.section = SECTION_BOOT,
 		.type = OPT_STRING,
@@ -268,6 +272,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "kernel-load",
+		.saved = OPTION_OF_BOOT,
 		.section = SECTION_BOOT,
 		.type = OPT_CHOICE,
 		.choices = kernel_loads,
@@ -285,6 +290,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "mem",
+		.saved = OPTION_SAVED,
 		.common = true,
 		.section = SECTION_MACHINE,
 		.type = OPT_SIZE,
@@ -302,6 +308,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "cpus",
+		.saved = OPTION_SAVED,
 		.common = true,
 		.section = SECTION_MACHINE,
 		.type = OPT_UINT,
@@ -314,6 +321,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "hugepages",
+		.saved = OPTION_OF_BOOT,
 		.section = SECTION_MACHINE,
 		.type = OPT_CHOICE,
 		.choices = hugepages,
@@ -330,6 +338,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "thp",
+		.saved = OPTION_OF_BOOT,
 		.section = SECTION_MACHINE,
 		OPTION_SWITCH("off"),
 		.excludes = "hugepages",
@@ -350,6 +359,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "nested",
+		.saved = OPTION_SAVED,
 		.section = SECTION_MACHINE,
 		OPTION_SWITCH("off"),
 		FIELD(bool, nested),
@@ -360,6 +370,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "pmu",
+		.saved = OPTION_SAVED,
 		.section = SECTION_MACHINE,
 		OPTION_SWITCH("off"),
 		FIELD(bool, pmu),
@@ -368,6 +379,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "acpi",
+		.saved = OPTION_SAVED,
 		.section = SECTION_MACHINE,
 		OPTION_SWITCH("on"),
 		FIELD(bool, acpi),
@@ -378,6 +390,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "console",
+		.saved = OPTION_MERGED,
 		.common = true,
 		.section = SECTION_CONSOLE,
 		.type = OPT_CONSOLE,
@@ -419,6 +432,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "debug-exit",
+		.saved = OPTION_SAVED,
 		.common = true,
 		.section = SECTION_DEVICES,
 		.type = OPT_PORT,
@@ -435,6 +449,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "debugcon",
+		.saved = OPTION_SAVED,
 		.section = SECTION_DEVICES,
 		.type = OPT_PORT,
 		.deflt = "off",
@@ -449,6 +464,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "boot-marker",
+		.saved = OPTION_SAVED,
 		.section = SECTION_DEVICES,
 		.type = OPT_PORT,
 		.metavar = "PORT|ADDRESS",
@@ -466,6 +482,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "pvpanic",
+		.saved = OPTION_SAVED,
 		.section = SECTION_DEVICES,
 		OPTION_SWITCH("on"),
 		FIELD(bool, pvpanic),
@@ -494,6 +511,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "disk",
+		.saved = OPTION_MERGED,
 		.common = true,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(disk),
@@ -504,6 +522,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "net",
+		.saved = OPTION_MERGED,
 		.common = true,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(net),
@@ -515,6 +534,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "discovery",
+		.saved = OPTION_SAVED,
 		.section = SECTION_DEVICES,
 		.type = OPT_CHOICE,
 		.choices = discoveries,
@@ -532,6 +552,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "rng",
+		.saved = OPTION_SAVED,
 		.section = SECTION_DEVICES,
 		OPTION_SWITCH("on"),
 		FIELD(bool, rng),
@@ -542,6 +563,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "vsock",
+		.saved = OPTION_MERGED,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(vsock),
 		.metavar = "cid=N,path=SOCKET",
@@ -557,6 +579,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "balloon",
+		.saved = OPTION_SAVED,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(balloon),
 		.metavar = "[size=SIZE][,KEY...]",
@@ -755,6 +778,26 @@ const struct option_def options[] = {
 			"See *CORES*."),
 	},
 	{
+		.name = "snapshot",
+		.section = SECTION_RUN,
+		.type = OPT_STRING,
+		.metavar = "FILE[,on=WHEN][,every][,then=exit]",
+		FIELD(char *, snapshot),
+		.help = "write a snapshot of the guest, for `vmm restore`",
+		.man = OPTION_MAN(
+			"Write a snapshot of the guest to a file, from which *vmm restore* makes the same guest "
+			"again.\n"
+			"It is written whenever Ctrl-A S is typed or *SIGRTMIN+1* comes; with *on=mark* also when "
+			"the guest first sets a mark of its timeline, with *on=mark:NAME* that one, with "
+			"*on=console:TEXT* when it first prints this text.\n"
+			"With *every*, each time; *%n* in the name of the file is then the number of the snapshot, "
+			"from 1.\n"
+			"The guest stands still meanwhile and goes on; with *then=exit* the run ends with status "
+			"0.\n"
+			"Two commas stand for one in file and text.\n"
+			"See *vmm-snapshot*(1)."),
+	},
+	{
 		.name = "print-config",
 		.section = SECTION_ONLY_RUN,
 		.type = OPT_CHOICE,
@@ -810,6 +853,7 @@ const struct option_def options[] = {
 	TEST_TABLE,
 	{
 		.name = "config",
+		.saved = OPTION_OF_BOOT,
 		.common = true,
 		.section = SECTION_GENERAL,
 		.type = OPT_PATH,

@@ -67,6 +67,14 @@ struct option_value {
 	const char *text;
 };
 
+/** enum option_saved - what becomes of a setting in a snapshot */
+enum option_saved {
+	OPTION_OF_RUN,  /* a restored machine may have another one */
+	OPTION_OF_BOOT, /* it means nothing to a restored machine */
+	OPTION_SAVED,   /* a restored machine has that of its snapshot */
+	OPTION_MERGED,  /* the same, but for what is on the host's side of it */
+};
+
 /**
  * struct option_def - one setting
  * @name: long option and configuration key
@@ -87,6 +95,7 @@ struct option_value {
  * @load: the inverse: occurrence @i of the setting there; false: there is none. Text is borrowed from there, or static
  * @list: LIST: what it is made of
  * @required: key of a list: has to be there
+ * @saved: whether a snapshot has the setting, and `vmm restore` takes it
  * @help: half a line for --help, without the default
  * @man: OPTION_MAN(sentences for the manual, one per line; *NAME* stands out); the generator adds range and default
  */
@@ -99,6 +108,7 @@ struct option_def {
 	bool joined;
 	bool common;
 	bool required;
+	enum option_saved saved : 8;
 	uint16_t offset;
 	uint32_t multiple;
 	const char *metavar;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A new member is compared below; then these are its sizes. */
-_Static_assert(sizeof(struct config) == 304, "compare the new member of struct config");
+_Static_assert(sizeof(struct config) == 312, "compare the new member of struct config");
 _Static_assert(sizeof(struct config_disk) == 48, "compare the new member of struct config_disk");
 _Static_assert(sizeof(struct config_net) == 64, "compare the new member of struct config_net");
 
@@ -129,6 +129,7 @@ const char *config_difference(const struct config *a, const struct config *b)
 	TEXT(trace);
 	TEXT(gdb);
 	TEXT(core);
+	TEXT(snapshot);
 	what = devices_difference(a, b);
 	return what ? what : sandbox_difference(a, b);
 }

@@ -38,6 +38,7 @@ ROOMS = {
     'vmm/check': 'vmm/kvm vmm/cpuid boot security',
     'vmm/machine/virtio': 'vmm vmm/kvm vmm/host devices/virtio security',
     'vmm/machine': 'vmm vmm/kvm vmm/cpuid vmm/host vmm/console vmm/check vmm/debug vmm/debug/gdb vmm/machine/virtio '
+                   'vmm/snapshot '
                    'boot boot/tables devices devices/virtio security',
     'vmm/program': 'vmm/kvm vmm/console vmm/debug/gdb boot devices security',
     'vmm/results': 'vmm/console',

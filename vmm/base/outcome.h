@@ -18,6 +18,7 @@
 	X(HALT, "halt", 38, "the guest halted for good: every CPU in HLT with interrupts off")                         \
 	X(DEBUG_EXIT, "debug-exit", -1,                                                                                \
 		"2N+1: the guest wrote N (0 to 61) to the debug-exit port; a larger N ends in 123")                    \
+	X(SNAPSHOT, "snapshot", 0, "a snapshot was written, and the run was to end with it")                           \
 	X(TIMEOUT, "timeout", 124, "the time limit ran out")                                                           \
 	X(FAILURE, "failure", 125, "the VMM or its host failed")                                                       \
 	X(SIGNAL, "signal", -1, "128+S: ended by signal S")

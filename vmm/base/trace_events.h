@@ -73,6 +73,9 @@
 	E(core_failed, DEBUG, INFO, "%", A1(S, why))                                                                   \
 	E(call_missing, INFO, INFO, "the program called % (%), which is answered with ENOSYS: %",                      \
 		A3(S, name, U, nr, S, why))                                                                            \
+	E(snapshot_written, DEBUG, INFO, "snapshot % written: % bytes in % ms", A3(S, path, U, bytes, T, took))        \
+	E(snapshot_failed, DEBUG, INFO, "%", A1(S, why))                                                               \
+	E(restored, DEBUG, INFO, "guest restored: % bytes of RAM in the file, % parts", A2(U, bytes, U, parts))        \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
 	E(pic_mode, INFO, INFO, "the kernel command line says %: devices interrupt through the 8259s",                 \
 		A1(S, argument))                                                                                       \

@@ -105,6 +105,19 @@ static void tell(struct console *c, bool first, uint64_t now, uint32_t news)
 	}
 }
 
+static void on_mark(struct timeline *t, const char *name)
+{
+	struct console *c = container_of(t, struct console, timeline);
+
+	c->watch->mark(c->watch, name);
+}
+
+void console_set_watch(struct console *c, struct console_watch *w)
+{
+	c->watch = w;
+	c->timeline.marked = on_mark;
+}
+
 static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
 {
 	struct console *c = container_of(h, struct console, host);
@@ -128,6 +141,8 @@ static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
 		if (news & PANIC_TEXT_BANNER)
 			c->stats.banner_ns = now;
 		timeline_feed(&c->timeline, data, take, now);
+		if (c->watch)
+			c->watch->text(c->watch, data, take);
 		wake = keep(c, data, take);
 	}
 	pthread_mutex_unlock(&c->lock);

@@ -109,6 +109,17 @@ struct console_stats {
 	struct guest_clock clock;
 };
 
+/**
+ * struct console_watch - somebody who reads the guest's output along
+ * @text: the next @n bytes; @mark: the guest has set this mark by a line (timeline.h)
+ *
+ * Context: as timeline_feed(), with the console's lock held: quick, and no call of the console.
+ */
+struct console_watch {
+	void (*text)(struct console_watch *w, const uint8_t *data, size_t n);
+	void (*mark)(struct console_watch *w, const char *name);
+};
+
 struct console;
 
 /**
@@ -138,6 +149,9 @@ int console_attach(struct console *c, struct loop *loop, struct char_guest *gues
 
 /** console_begin() - called before the machine runs: truncate the file of an earlier run; before LOCK */
 void console_begin(struct console *c);
+
+/** console_set_watch() - before the machine runs; @w: borrowed until console_destroy() */
+void console_set_watch(struct console *c, struct console_watch *w);
 
 /** console_host() - the interface for the device; valid as long as @c, also before console_attach() */
 struct char_host *console_host(struct console *c);

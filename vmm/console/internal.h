@@ -99,6 +99,7 @@ struct console {
 	struct console_stats stats;
 	struct panic_text panic_text;
 	struct timeline timeline;
+	struct console_watch *watch;
 	size_t tail_at;
 	bool tail_full;
 	uint8_t tail[CONSOLE_TAIL_BYTES];

@@ -121,6 +121,8 @@ static void mark(struct timeline *b, const struct line *l, const char *rest)
 
 	if (!timeline_name(rest, name))
 		return;
+	if (b->marked)
+		b->marked(b, name);
 	if (b->marks == TIMELINE_MARKS_MAX) {
 		b->marks_lost++;
 		return;

@@ -44,10 +44,12 @@ struct timeline_call {
 /**
  * struct timeline - zero-initialise, then set @trace; the rest is private
  * @trace: borrowed, may be NULL
+ * @marked: called for each mark, or NULL
  * @marks_lost: marks beyond TIMELINE_MARKS_MAX
  */
 struct timeline {
 	struct trace *trace;
+	void (*marked)(struct timeline *b, const char *name);
 	uint64_t marks_lost;
 	unsigned marks;
 	unsigned found;

@@ -49,18 +49,21 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	m->config = config;
 	m->trace = trace;
 	m->loop = loop;
+	m->restored.fd = -1;
 	m->kvm.fd = m->vm.fd = m->image.kernel_fd = m->image.initrd_fd = -1;
 	m->chips = CHIPS_NONE;
 	m->hosts.events.raise = machine_guest_event;
 	pthread_mutex_init(&m->end.lock, NULL);
 	crew_init(&m->crew, &machine_crew);
 
-	r = err_operator(e, file_open_regular("kernel", config->kernel, &m->image.kernel_fd, e));
+	r = config->kernel ? err_operator(e, file_open_regular("kernel", config->kernel, &m->image.kernel_fd, e)) : 0;
 	if (r == 0 && config->initrd)
 		r = err_operator(e, file_open_regular("initrd", config->initrd, &m->image.initrd_fd, e));
 	/* The operator's files come first, so that their errors are reported on hosts without KVM, too. */
 	if (r == 0)
 		r = machine_core_open(m, e);
+	if (r == 0)
+		r = machine_snapshot_open(m, e);
 	if (r == 0)
 		r = virtio_devices_open(config, &m->virtio, e);
 	if (r == 0 && config->gdb)
@@ -329,11 +332,14 @@ static int build_cpus(struct machine *m, struct cpuid_set *cpuid, const struct e
 		if (r == 0)
 			r = vcpu_set_platform(v, e);
 		/* The other CPUs wait for the startup interrupt of the guest's kernel. */
-		if (r == 0 && i == 0)
+		if (r == 0 && i == 0 && entry)
 			r = vcpu_set_entry(v, entry, e);
 		if (r < 0)
 			return r;
-		trace_vcpu_configured(m->trace, i, i == 0 ? "64-bit long mode" : "waits for SIPI");
+		trace_vcpu_configured(m->trace, i,
+			!entry           ? "to be restored"
+				: i == 0 ? "64-bit long mode"
+					 : "waits for SIPI");
 	}
 	m->cpu = calloc(c->cpus, sizeof(*m->cpu));
 	if (!m->cpu)
@@ -393,8 +399,50 @@ static void tell_tsc(struct machine *m, struct cpuid_set *cpuid)
 	m->image.tsc_khz = cpuid_tell_tsc(cpuid, khz) ? 0 : khz;
 }
 
+int machine_describe(struct machine *m, const struct machine_facts *facts, struct err *e)
+{
+	m->facts = *facts;
+	return facts->restore ? machine_restore_watch(m, e) : 0;
+}
+
+/* What the guest's CPUs say, for a snapshot. */
+static int keep_cpuid(struct machine *m, const struct cpuid_set *cpuid, struct err *e)
+{
+	if (!m->snapshot)
+		return 0;
+	m->cpuid = malloc(sizeof(*m->cpuid));
+	if (!m->cpuid)
+		return err_sys(e, -ENOMEM, "cannot allocate a CPUID table");
+	*m->cpuid = *cpuid;
+	return 0;
+}
+
+/* A machine that boots: its RAM before the VM is there, and what is in it when the TSC's rate is known. */
+static int build_boot(struct machine *m, struct cpuid_set *cpuid, struct entry *ret, struct err *e)
+{
+	int r = build_memory(m, e);
+
+	if (r == 0)
+		r = load_kernel(m, e);
+	if (r == 0)
+		r = build_vm(m, e);
+	if (r == 0)
+		tell_tsc(m, cpuid);
+	return r == 0 ? build_guest(m, ret, e) : r;
+}
+
+static int build_restored(struct machine *m, struct cpuid_set *cpuid, struct err *e)
+{
+	int r = machine_restore_cpuid(m, cpuid, e);
+
+	if (r == 0)
+		r = machine_restore_memory(m, e);
+	return r == 0 ? build_vm(m, e) : r;
+}
+
 int machine_build(struct machine *m, struct err *e)
 {
+	bool boots = !m->facts.restore;
 	CLEANUP_FREE struct cpuid_set *cpuid = malloc(sizeof(*cpuid));
 	struct entry entry;
 	int r;
@@ -408,15 +456,9 @@ int machine_build(struct machine *m, struct err *e)
 	vm_create_begin(&m->kvm, &m->vm);
 	r = build_cpuid(m, cpuid, e);
 	if (r == 0)
-		r = build_memory(m, e);
+		r = boots ? build_boot(m, cpuid, &entry, e) : build_restored(m, cpuid, e);
 	if (r == 0)
-		r = load_kernel(m, e);
-	if (r == 0)
-		r = build_vm(m, e);
-	if (r == 0)
-		tell_tsc(m, cpuid);
-	if (r == 0)
-		r = build_guest(m, &entry, e);
+		r = keep_cpuid(m, cpuid, e);
 	if (r == 0 && !m->config->pmu)
 		r = vm_hide_pmu(&m->vm, e);
 	if (r == 0)
@@ -426,11 +468,15 @@ int machine_build(struct machine *m, struct err *e)
 	if (r == 0)
 		r = wire_board(m, e);
 	if (r == 0)
-		r = build_cpus(m, cpuid, &entry, e);
+		r = build_cpus(m, cpuid, boots ? &entry : NULL, e);
 	if (r == 0 && m->gdb)
 		r = machine_gdb_init(m, e);
 	if (r == 0)
 		r = machine_core_init(m, e);
+	if (r == 0)
+		r = machine_snapshot_init(m, e);
+	if (r == 0 && !boots)
+		r = machine_restore_state(m, e);
 	return r;
 }
 
@@ -447,13 +493,15 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->button.grace);
 	gdb_stub_close(m->gdb);
 	console_destroy(m->console);
-	unread = machine_core_destroy(m->core);
+	unread = machine_core_destroy(m->core) & machine_snapshot_destroy(m->snapshot);
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers, so these stay mapped. */
 	if (!virtio_devices_destroy(m->virtio) || !unread) {
 		m->vm.memory = (struct memory){0};
 		m->vm.shown = NULL;
 	}
+	machine_restore_forget(m);
 	machine_saved_destroy(m);
+	free(m->cpuid);
 	vm_destroy(&m->vm);
 	chips_destroy(&m->chips);
 	kvm_close(&m->kvm);

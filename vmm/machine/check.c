@@ -31,6 +31,8 @@ int machine_check(const struct config *c, struct err *e)
 		return -EINVAL;
 	if (c->core && machine_core_check(c->core, e) < 0)
 		return -EINVAL;
+	if (c->snapshot && machine_snapshot_check(c, e) < 0)
+		return -EINVAL;
 	r = virtio_kinds_check(c, e);
 	if (r < 0)
 		return r;

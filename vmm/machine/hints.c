@@ -91,7 +91,8 @@ void machine_hints(struct machine *m, const struct verdict *v, FILE *out)
 	struct console_stats console;
 	struct said said;
 
-	if (!line || v->outcome == OUTCOME_CRASH || v->outcome == OUTCOME_FAILURE)
+	if (!line || m->facts.restore || v->outcome == OUTCOME_SNAPSHOT || v->outcome == OUTCOME_CRASH ||
+		v->outcome == OUTCOME_FAILURE)
 		return;
 	said = read_line(m, line);
 	console_stats(m->console, &console);

@@ -127,6 +127,8 @@ struct machine_counts {
  * @gdb_core: .done is set while a core is written for it, and @gdb_released when it wants the guest to go on meanwhile
  * @limit: timer for the time limit, at @limit_at_ns; 0: none
  * @core: from OPEN on; NULL: without --core
+ * @facts: of machine_describe(); @restored: inotify of its snapshot's file
+ * @snapshot: from OPEN on; NULL: without --snapshot; @cpuid: of the guest, kept for it
  * @saved: of machine_saved_init(), or NULL; @saved_size: bytes of machine_save()
  */
 struct machine {
@@ -158,6 +160,10 @@ struct machine {
 	struct core_request gdb_core;
 	bool gdb_released;
 	struct machine_core *core;
+	struct machine_facts facts;
+	struct loop_source restored;
+	struct machine_snapshot *snapshot;
+	struct cpuid_set *cpuid;
 	struct vm_saved *saved;
 	size_t saved_size;
 	struct machine_button button;
@@ -206,6 +212,44 @@ bool machine_core_interrupt(struct machine *m);
  * machine_core_destroy() - takes NULL. Return: false when its thread hangs in the host, and may still read guest RAM
  */
 bool machine_core_destroy(struct machine_core *c);
+
+/**
+ * machine_snapshot_open(), machine_snapshot_init(), machine_snapshot_start() - as those of a core
+ */
+int machine_snapshot_open(struct machine *m, struct err *e);
+int machine_snapshot_init(struct machine *m, struct err *e);
+int machine_snapshot_start(struct machine *m, struct err *e);
+
+/** machine_snapshot_mark() - the guest has set a mark; any thread */
+void machine_snapshot_mark(struct machine *m, const char *name);
+
+/** machine_snapshot_finish() - after the CPUs and devices have stopped: nobody wants one any more */
+void machine_snapshot_finish(struct machine *m);
+
+/** machine_snapshot_destroy() - as machine_core_destroy() */
+bool machine_snapshot_destroy(struct machine_snapshot *s);
+
+/**
+ * machine_restore_memory(), machine_restore_cpuid(), machine_restore_state() - the steps in which a machine that is
+ * restored is built otherwise than one that boots
+ *
+ * Return: 0 or a negative errno, with a message in @e. Trust: guest.
+ */
+int machine_restore_memory(struct machine *m, struct err *e);
+int machine_restore_cpuid(struct machine *m, struct cpuid_set *cpuid, struct err *e);
+int machine_restore_state(struct machine *m, struct err *e);
+
+/** machine_restore_watch() - learn of changes of the snapshot's file; stage OPEN; as machine_restore_memory() */
+int machine_restore_watch(struct machine *m, struct err *e);
+
+/** machine_restore_changed() - look whether there was one: if so, that ends the run. In the loop's thread. */
+void machine_restore_changed(struct machine *m);
+
+/** machine_restore_forget() - undo machine_restore_watch() */
+void machine_restore_forget(struct machine *m);
+
+/** machine_failed() - end the run since the host failed, which counts before any other end. In the loop's thread. */
+void machine_failed(struct machine *m, const char *why);
 
 /** machine_saved_destroy() - undo machine_saved_init() */
 void machine_saved_destroy(struct machine *m);

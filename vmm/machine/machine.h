@@ -16,6 +16,7 @@
 #include "vmm/base/outcome.h"
 #include "vmm/base/trace.h"
 #include "vmm/config.h"
+#include "vmm/snapshot/snapshot.h"
 
 struct console;
 struct console_filter;
@@ -172,6 +173,54 @@ const char *machine_core_path(const struct machine *m);
 
 /** machine_core_end() - after machine_run(): a message about the core written at the end; NULL: none was needed */
 const char *machine_core_end(const struct machine *m);
+
+/**
+ * struct machine_facts - what a machine with --snapshot, or a restored one, has besides its configuration; all borrowed
+ * until machine_destroy()
+ * @version: of this vmm
+ * @settings: those of the machine, as a configuration file
+ * @snapshot: of which those of the kernel count
+ * @snapshot_done: a snapshot was written to @path, or was not, with a message in @why; NULL: nobody wants to know
+ * @restore: the machine is restored from this one; NULL: it boots
+ */
+struct machine_facts {
+	const char *version;
+	const char *settings;
+	struct snapshot_facts snapshot;
+	void (*snapshot_done)(void *arg, const char *path, const char *why);
+	void *arg;
+	const struct snapshot *restore;
+};
+
+/**
+ * machine_describe() - after machine_open(), in stage OPEN
+ *
+ * Return: 0 or a negative errno, with a message in @e.
+ */
+int machine_describe(struct machine *m, const struct machine_facts *facts, struct err *e);
+
+/**
+ * machine_snapshot() - hold the machine, write a snapshot to the file of --snapshot, and resume it or end the run
+ *
+ * Does nothing without --snapshot, or while one is written.
+ * Context: the loop; does not block.
+ */
+void machine_snapshot(struct machine *m);
+
+/** machine_snapshot_check() - check a --snapshot that is there. Return: 0 or a negative errno, with a message in @e. */
+int machine_snapshot_check(const struct config *c, struct err *e);
+
+/** machine_snapshot_largest() - maximum size of a snapshot of such a machine, in bytes */
+uint64_t machine_snapshot_largest(const struct config *c);
+
+/** machine_snapshot_path() - what --snapshot names, for comparison with other files; the caller frees it; or NULL */
+char *machine_snapshot_path(const char *words);
+
+/** machine_snapshot_dir() - as machine_core_dir() */
+const char *machine_snapshot_dir(const struct machine *m);
+
+/** machine_snapshot_end() - after machine_run(): why there is no snapshot, or NULL */
+const char *machine_snapshot_end(const struct machine *m);
 
 /** machine_console() - borrowed; for the terminal of cmd/ */
 struct console *machine_console(const struct machine *m);

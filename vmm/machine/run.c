@@ -75,6 +75,15 @@ static void PRINTF(3, 4) fail(struct machine *m, enum detector by, const char *f
 	machine_end(m, by == DETECTOR_INTERNAL_ERROR ? OUTCOME_CRASH : OUTCOME_FAILURE, by, 0);
 }
 
+void machine_failed(struct machine *m, const char *why)
+{
+	machine_end(m, OUTCOME_FAILURE, DETECTOR_VMM, 0);
+	pthread_mutex_lock(&m->end.lock);
+	m->end.verdict = (struct verdict){OUTCOME_FAILURE, DETECTOR_VMM, 0};
+	snprintf(m->end.failure, sizeof(m->end.failure), "%s", why);
+	pthread_mutex_unlock(&m->end.lock);
+}
+
 /*
  * A reset or triple fault: the end of a panic, if one has started. With reboot=t a triple fault is a reset, which the
  * kernel has announced. Otherwise it is classified as it is.
@@ -104,9 +113,10 @@ static void on_mark(struct machine *m, uint64_t value)
 {
 	char name[24];
 
+	snprintf(name, sizeof(name), "%" PRIu64, value);
+	machine_snapshot_mark(m, name);
 	if (atomic_fetch_add_explicit(&m->counts.marks, 1, memory_order_relaxed) >= TIMELINE_MARKS_MAX)
 		return;
-	snprintf(name, sizeof(name), "%" PRIu64, value);
 	trace_mark(m->trace, name, "boot marker");
 }
 
@@ -478,6 +488,8 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	r = virtio_devices_start(m->virtio, m->sandbox, e);
 	if (r == 0)
 		r = machine_core_start(m, e);
+	if (r == 0)
+		r = machine_snapshot_start(m, e);
 	/*
 	 * Before the vCPU threads start, since they read it: in a run that ends at once they do not wait at the gate.
 	 */
@@ -492,6 +504,7 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 		crew_stop(&m->crew);
 		gdb_stub_stop(m->gdb, EXIT_FAILED);
 		virtio_devices_stop(m->virtio);
+		machine_snapshot_finish(m);
 		machine_core_finish(m);
 		return r;
 	}
@@ -502,12 +515,15 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	r = loop_run(m->loop);
 	if (r < 0)
 		fail(m, DETECTOR_VMM, "the control loop failed: %s", strerror(-r));
+	/* It may be why the guest ended, and be known a moment later. */
+	machine_restore_changed(m);
 	trace_stopping(m->trace, outcome_name(m->end.verdict.outcome), detector_text(m->end.verdict.by));
 	crew_stop(&m->crew);
 	gdb_stub_stop(m->gdb, verdict_exit_status(&m->end.verdict));
 	virtio_devices_stop(m->virtio);
 	console_finish(m->console, CONSOLE_FINISH_NS);
 	stop_timers(m);
+	machine_snapshot_finish(m);
 	machine_core_finish(m);
 	trace_stopped(m->trace);
 	*ret = m->end.verdict;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A machine that is restored from a snapshot: RAM is mapped privately from the file, CPUs keep their CPUID, and the
+ * rest is what machine_restore() reads.
+ *
+ * The file is locked (flock) while it is mapped, which only those who ask notice. What changes it in place changes RAM
+ * that the guest has not touched, and a part that is cut off is a fault when it is touched: so it is watched by
+ * inotify, and a change ends the run, whatever else the guest came to by it. Stores through a mapping of another
+ * program are not seen.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "vmm/base/fdpath.h"
+#include "vmm/cpuid/fits.h"
+#include "vmm/machine/internal.h"
+#include "vmm/machine/saved.h"
+
+int machine_restore_cpuid(struct machine *m, struct cpuid_set *cpuid, struct err *e)
+{
+	const struct cpuid_set *saved = m->facts.restore->cpuid;
+	int r = cpuid_fits(saved, cpuid, e);
+
+	if (r < 0)
+		return err_operator(e, err_wrap(e, r, "this host cannot run the guest of the snapshot"));
+	*cpuid = *saved;
+	return 0;
+}
+
+int machine_restore_memory(struct machine *m, struct err *e)
+{
+	const struct snapshot *s = m->facts.restore;
+	int r;
+
+	if (s->facts.mem_bytes != m->config->mem_bytes || s->facts.cpus != m->config->cpus)
+		return err_operator(
+			e, err_set(e, -EINVAL, "the snapshot's settings do not fit its memory and its CPUs"));
+	if (flock(s->fd, LOCK_SH | LOCK_NB) < 0)
+		return err_operator(e, err_sys(e, -errno, "the snapshot is locked by another program"));
+	r = memory_map(m->config->mem_bytes, m->config->prefault, s->fd, s->ram_at, s->extent, s->facts.nr_extents,
+		&m->vm.memory, e);
+	if (r < 0)
+		return r;
+	trace_memory_ready(m->trace, m->config->mem_bytes, "snapshot");
+	return 0;
+}
+
+int machine_restore_state(struct machine *m, struct err *e)
+{
+	const struct snapshot *s = m->facts.restore;
+	struct state_reader r = {.data = s->state, .size = s->facts.state_bytes};
+	int ret = machine_saved_init(m, e);
+
+	if (ret == 0)
+		ret = machine_restore(m, &r, MACHINE_TIME_GOES_ON, e);
+	if (ret == 0 && r.at != r.size)
+		ret = err_set(e, -EINVAL, "cannot restore the guest: the snapshot has more state than the machine");
+	if (ret < 0)
+		return ret == -EINVAL || ret == -ENOTSUP ? err_operator(e, ret) : ret;
+	trace_restored(m->trace, s->facts.ram_bytes, s->facts.nr_extents);
+	return 0;
+}
+
+static void on_changed(struct loop_source *s, uint32_t events)
+{
+	machine_restore_changed(container_of(s, struct machine, restored));
+}
+
+int machine_restore_watch(struct machine *m, struct err *e)
+{
+	char path[FD_PATH_SIZE];
+	int r;
+
+	m->restored.ready = on_changed;
+	m->restored.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	fd_path(m->facts.restore->fd, path);
+	if (m->restored.fd < 0 || inotify_add_watch(m->restored.fd, path, IN_MODIFY) < 0)
+		return err_sys(e, -errno, "cannot watch the snapshot's file (inotify)");
+	r = loop_add(m->loop, &m->restored, EPOLLIN);
+	return r < 0 ? err_sys(e, r, "cannot watch the snapshot's file") : 0;
+}
+
+void machine_restore_changed(struct machine *m)
+{
+	char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+
+	if (m->restored.fd >= 0 && read(m->restored.fd, event, sizeof(event)) > 0)
+		machine_failed(m, "the snapshot's file was cut or changed while the guest had it mapped");
+}
+
+void machine_restore_forget(struct machine *m)
+{
+	loop_remove(&m->restored);
+	if (m->restored.fd >= 0)
+		close(m->restored.fd);
+}
