@@ -244,7 +244,7 @@ static COLD void version_of(char ret[static SNAPSHOT_VERSION_SIZE])
 
 static void copy_text(char *to, const char *from)
 {
-	snprintf(to, SNAPSHOT_TEXT, "%s", from);
+	snprintf(to, SNAPSHOT_TEXT, "%.*s", SNAPSHOT_TEXT - 1, from);
 }
 
 /* Which kernel it is; what is not known stays empty. */

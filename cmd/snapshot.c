@@ -131,7 +131,7 @@ static void print_settings(const char *settings)
 static void print_text(const struct view *v)
 {
 	const struct snapshot_facts *f = &v->s.facts;
-	char text[256], a[UNITS_TEXT_MAX], version[4 * SNAPSHOT_VERSION_SIZE];
+	char a[UNITS_TEXT_MAX], version[4 * SNAPSHOT_VERSION_SIZE], text[sizeof("vmm ") + sizeof(version)];
 
 	line("file", v->path);
 	snprintf(text, sizeof(text), "vmm %s", shown(v->s.version, version, sizeof(version)));

@@ -39,9 +39,7 @@
 #include "tests/support/role_trace.h"
 #include "vmm/base/util.h"
 
-#define RULES_MAX 512
-
-static bool needed[RULES_MAX];
+static bool *needed; /* of each rule */
 static int out_fd = -1;
 static bool hide_vdso;
 static bool follow_forks;
@@ -233,8 +231,11 @@ int main(int argc, char **argv)
 		default: usage();
 		}
 	}
-	if (optind == argc || sandbox_rules_nr > RULES_MAX)
+	if (optind == argc)
 		usage();
+	needed = calloc(sandbox_rules_nr, sizeof(*needed));
+	if (!needed)
+		fail("calloc");
 	if (out_fd >= 0 || hide_vdso)
 		start_tracer();
 	if (setresuid(getuid(), getuid(), getuid()) < 0)

@@ -493,7 +493,8 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->button.grace);
 	gdb_stub_close(m->gdb);
 	console_destroy(m->console);
-	unread = machine_core_destroy(m->core) & machine_snapshot_destroy(m->snapshot);
+	unread = machine_core_destroy(m->core);
+	unread = machine_snapshot_destroy(m->snapshot) && unread;
 	/* A disk's thread that hangs in the host may still write to guest RAM and registers, so these stay mapped. */
 	if (!virtio_devices_destroy(m->virtio) || !unread) {
 		m->vm.memory = (struct memory){0};

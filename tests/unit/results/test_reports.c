@@ -368,10 +368,11 @@ static void json_has_everything(void **state)
 
 static void an_explanation_names_the_first_faults(void **state)
 {
+	static const char text[] = "1..4\nok 1 a\n  1..1\n  not ok 1 x\nok 2 b\nok 7 c\n";
 	struct ktap k;
 	char buf[200];
 
-	assert_int_equal(ktap_read("1..4\nok 1 a\n  1..1\n  not ok 1 x\nok 2 b\nok 7 c\n", 50, &k), 0);
+	assert_int_equal(ktap_read(text, sizeof(text) - 1, &k), 0);
 	results_explain(&k, buf, sizeof(buf));
 	assert_string_equal(buf,
 		"2 of 4 failed; results that the plan has are missing; x: fail; b: it says ok, but a test within it "
