@@ -347,10 +347,9 @@ int test_list_add_names(struct test_list *l, FILE *in, struct err *e)
 {
 	CLEANUP_FREE char *line = NULL;
 	size_t room = 0;
-	ssize_t n;
 	int r = 0;
 
-	while (r == 0 && (n = getline(&line, &room, in)) > 0) {
+	while (r == 0 && getline(&line, &room, in) > 0) {
 		line[strcspn(line, "\r\n")] = '\0';
 		if (*line)
 			r = test_list_add(l, line, e);

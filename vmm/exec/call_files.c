@@ -448,6 +448,7 @@ int64_t exec_sys_umask(struct exec_task *t, const uint64_t *a)
 
 static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, const struct timespec *limit)
 {
+	static const struct timespec at_once;
 	struct pollfd guest[POLL_MAX], host[POLL_MAX];
 	int invalid = 0, n;
 
@@ -463,7 +464,7 @@ static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, con
 		guest[i].revents = guest[i].fd >= 0 && fd < 0 ? POLLNVAL : 0;
 		invalid += guest[i].revents != 0;
 	}
-	n = exec_poll(t, host, nr, invalid ? &(struct timespec){0} : limit);
+	n = exec_poll(t, host, nr, invalid ? &at_once : limit);
 	if (n < 0)
 		return n;
 	for (uint64_t i = 0; i < nr; i++)

@@ -212,12 +212,14 @@ int64_t exec_sys_gettimeofday(struct exec_task *t, const uint64_t *a)
 int64_t exec_sys_time(struct exec_task *t, const uint64_t *a)
 {
 	struct timespec ts;
+	int64_t seconds;
 	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	seconds = ts.tv_sec;
 	if (a[0])
-		r = space_write(&t->space, a[0], &(int64_t){ts.tv_sec}, sizeof(int64_t));
-	return r < 0 ? r : ts.tv_sec;
+		r = space_write(&t->space, a[0], &seconds, sizeof(seconds));
+	return r < 0 ? r : seconds;
 }
 
 int64_t exec_sys_times(struct exec_task *t, const uint64_t *a)

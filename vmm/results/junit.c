@@ -322,9 +322,10 @@ static void put_item(FILE *out, const struct item *i)
 	fputs("    </testcase>\n", out);
 }
 
-static void write_item(struct writer *w, struct item *i)
+static void write_item(struct writer *w, const struct item *i)
 {
 	char name[PATH_MAX_LEN], *text = NULL;
+	struct item named = *i;
 	size_t size = 0;
 	FILE *out;
 
@@ -332,13 +333,13 @@ static void write_item(struct writer *w, struct item *i)
 		return;
 	snprintf(name, sizeof(name), "%s", i->name);
 	make_unique(w, i->class, name, sizeof(name));
-	i->name = name;
+	named.name = name;
 	out = open_memstream(&text, &size);
 	if (!out) {
 		w->r = -ENOMEM;
 		return;
 	}
-	put_item(out, i);
+	put_item(out, &named);
 	if (fclose(out))
 		w->r = -ENOMEM;
 	add_case(w, i->kind, i->took_ns, text, size);
