@@ -67,7 +67,7 @@ const struct command_info command_infos[] = {
 		.ends = "0      all as expected; 1: a test was not\n" ENDS_USAGE
 			"125    a test could not be run, or a report not be written\n",
 		.examples = "vmm test --jobs 4 --junit results.xml tests/\n"
-			    "vmm test --kernel old --kernel new --keep-logs logs boot.ini\n",
+			    "vmm test --kernel old --kernel new --keep-logs logs cases/boot.ini\n",
 	},
 	{
 		.name = "bench boot",

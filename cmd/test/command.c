@@ -114,6 +114,13 @@ static int read_known(struct command *c, struct err *e)
 	return known_add_text(&c->known, c->set->known, text, size, e);
 }
 
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Absolute, since a test may run in another directory. Two of the same name keep their paths. */
 static int find_kernels(struct command *c, struct err *e)
 {
@@ -124,18 +131,14 @@ static int find_kernels(struct command *c, struct err *e)
 	if (!c->kernel || !c->label)
 		return no_memory(e);
 	for (size_t i = 0; i < nr; i++) {
-		const char *slash;
-
 		c->kernel[i] = realpath(c->set->kernel[i], NULL);
 		if (!c->kernel[i])
 			return err_sys(e, -errno, "--kernel %s", c->set->kernel[i]);
-		slash = strrchr(c->set->kernel[i], '/');
-		c->label[i] = slash ? slash + 1 : c->set->kernel[i];
-	}
-	for (size_t i = 0; i < nr; i++)
+		c->label[i] = file_name(c->set->kernel[i]);
 		for (size_t j = 0; j < nr; j++)
-			if (i != j && !strcmp(c->label[i], c->label[j]))
+			if (i != j && !strcmp(file_name(c->set->kernel[i]), file_name(c->set->kernel[j])))
 				c->label[i] = c->set->kernel[i];
+	}
 	return 0;
 }
 
