@@ -77,7 +77,7 @@ static void decide(struct judge_verdict *v, enum result_outcome o, const char *w
 	snprintf(v->why, sizeof(v->why), "%s", why);
 }
 
-/* The results that were read, of a guest that ended by itself. */
+/* Judges by the results in the log, for a guest that ended by itself. */
 static void judge_results(const struct judge_run *run, const struct ktap *k, struct judge_verdict *v)
 {
 	struct ktap_totals t;

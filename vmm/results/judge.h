@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a run of vmm says of a test: how it ended, what results its guest printed, and whether the guest's kernel
- * complained.
+ * The verdict on one test, from a run of vmm: its exit status, the results that its guest printed, and whether the
+ * guest's kernel reported a bug.
  */
 #ifndef VMM_RESULTS_JUDGE_H
 #define VMM_RESULTS_JUDGE_H
@@ -17,8 +17,8 @@
  * @wait_status: of vmm, as waitpid() has it
  * @text: @size bytes that the guest printed, and a NUL
  * @truncated: the guest printed more than is in @text
- * @said: the last line of vmm's standard error; ""
- * @allow: lines of the kernel that are no splat; NULL: every one is
+ * @said: the last line of vmm's standard error; "": there was none
+ * @allow: kernel complaints that do not count as a splat; NULL: every complaint counts
  */
 struct judge_run {
 	int wait_status;
@@ -30,7 +30,7 @@ struct judge_run {
 };
 
 /**
- * struct judge_verdict - what came of it
+ * struct judge_verdict - the result
  * @status: exit status of vmm, 128 + S if signal S ended it
  * @why: a sentence, with text of the guest, not escaped; "" when it just passed
  */
@@ -44,13 +44,13 @@ struct judge_verdict {
  * judge_run() - decide the outcome of a test
  * @ktap: what ktap_read() found in the text
  *
- * Trust: guest. It can print any results: a test that is taken over passes if it says so.
+ * Trust: guest. It can print any results, so a compromised guest can report that its test passed.
  */
 void judge_run(const struct judge_run *run, const struct ktap *ktap, struct judge_verdict *ret);
 
 /**
  * judge_complaint() - the first line in which a kernel reports a bug: oops, WARN, lockdep, KASAN, lockup, hung task
- * @panic: look for a panic in place of these
+ * @panic: look for a panic instead of these
  * @buf, @buf_size: the line, not escaped
  *
  * Return: whether there is one that @allow does not match.

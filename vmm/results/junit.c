@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation: a suite's counts stand in front of its cases, and a file must not grow beyond its bound. So the
- * cases of a suite are kept as text until the suite or the file is full, and written with the counts that are known
- * then. A suite that goes on in the next file begins there again, with its own counts.
+ * Theory of operation: a suite's counts precede its cases, and a file has a maximum size. So the cases of a suite are
+ * buffered as text until the suite ends or the file is full, and are then written after their counts. A suite that
+ * continues in the next file is opened there again, with counts of its own.
  *
- * What Jenkins' schema and GitLab take is restated in tests/data/junit.xsd, and tests ask xmllint.
+ * What Jenkins' schema and GitLab accept is restated in tests/data/junit.xsd; tests validate against it with xmllint.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,19 +15,19 @@
 #include "vmm/base/util.h"
 #include "vmm/results/results.h"
 
-#define HEAD_MAX     4096 /* bytes of a file in front of its cases and behind them, about */
+#define HEAD_MAX     4096 /* bytes of a file before and after its cases, about */
 #define PATH_MAX_LEN 1024 /* of a case: the names around it, and its own */
 #define CLASS_MAX    600
-#define EASY_NUMBERS 20 /* tried one by one; a guest may print one name 65,536 times */
+#define EASY_NUMBERS 20 /* suffixes tried one by one; a guest may print the same name 65,536 times */
 
-/* What a case came out as. */
+/* The kinds of result that JUnit has for a case. */
 enum kind { GOOD, SKIPPED, FAILED, BROKEN, KINDS };
 
 /**
  * struct writer - the files while they are written
  * @body: of the suite that is open, @count of its cases by kind, and their time
  * @used: bytes of the file that is open, those of @text included
- * @seen: hashes of the names that are taken, @seen_size slots, 0: free; a collision only renames
+ * @seen: hashes of the names in use, @seen_size slots, 0: free; a hash collision only renames a case
  */
 struct writer {
 	const struct results *results;
@@ -56,7 +56,7 @@ static bool is_letter(char c)
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-/* What is not to be read as a command: see printable.h, which has the same rule for logs. Return: bytes written. */
+/* Escapes what a CI runner would read as a command; printable.h has the same rule for logs. Return: bytes written. */
 static size_t put_broken(FILE *out, const char *s, const char *end, bool begins)
 {
 	static const char attachment[] = "[[ATTACHMENT";
@@ -109,7 +109,7 @@ static void put_lines(FILE *out, const char *s, const char *end)
 	}
 }
 
-/* The beginning and, since what failed is said last, more of the end. */
+/* The beginning of the log and, since failures are reported last, more of its end. */
 static void put_log(FILE *out, const struct result_test *t, size_t begin, size_t end)
 {
 	const char *log = t->log + begin;
@@ -171,7 +171,7 @@ static void grow_seen(struct writer *w)
 	w->seen_size = size;
 }
 
-/* Makes @name unique within @class, by a number behind it. */
+/* Makes @name unique within @class, by appending a number. */
 static void make_unique(struct writer *w, const char *class, char *name, size_t size)
 {
 	uint64_t seed = hash_text(UINT64_C(0xcbf29ce484222325), class);
@@ -258,7 +258,7 @@ static void end_suite(struct writer *w)
 	w->text = NULL;
 }
 
-/* Adds a case that is complete; what does not fit any more begins the next file. */
+/* Adds a complete case; one that does not fit begins the next file. */
 static void add_case(struct writer *w, enum kind kind, uint64_t took_ns, const char *text, size_t size)
 {
 	if (w->r == 0 && w->used + size > w->file_max && w->used > HEAD_MAX) {
@@ -351,7 +351,7 @@ static void class_name(const struct result_test *t, char *buf, size_t size)
 	snprintf(buf, size, "%s%s%s", t->kernel, *t->kernel ? "." : "", t->name);
 }
 
-/* What is said of a case of a log. */
+/* Sets kind, type and message for a case in a log. */
 static void judge_case(const struct ktap_case *c, const struct result_test *t, struct item *i)
 {
 	bool passed = ktap_passed(c);
@@ -364,11 +364,11 @@ static void judge_case(const struct ktap_case *c, const struct result_test *t, s
 	}
 	if (c->faults)
 		i->message = ktap_fault_text((enum ktap_fault)__builtin_ctz(c->faults));
-	/* A failure that was expected of the test as a whole. */
+	/* A failed case of a test whose failure is expected counts as skipped. */
 	i->kind = t->expected ? SKIPPED : c->outcome == KTAP_ERROR || c->outcome == KTAP_MISSING ? BROKEN : FAILED;
 }
 
-/* Cases without further ones within; the names around them are a part of theirs. Return: those that failed. */
+/* Leaf cases; the names of their parents are part of their own. Return: how many failed. */
 static unsigned write_cases(
 	struct writer *w, const struct result_test *t, const struct ktap_case *c, const char *around)
 {
@@ -408,7 +408,7 @@ static void write_test(struct writer *w, const struct result_test *t)
 		i.kind = t->outcome == RESULT_ERROR ? BROKEN : FAILED;
 	else if (t->outcome != RESULT_PASS)
 		i.kind = SKIPPED;
-	/* The cases have told it. */
+	/* The cases explain the outcome. */
 	if (cases &&
 		(t->outcome == RESULT_FAIL ? failed > 0 || t->expected : i.kind == GOOD || t->outcome == RESULT_SKIP)) {
 		w->took_ns += t->took_ns;
@@ -417,7 +417,7 @@ static void write_test(struct writer *w, const struct result_test *t)
 	write_item(w, &i);
 }
 
-/* A suite is a kernel: the first test of each one begins it, and the others follow, in their order. */
+/* A suite is a kernel: it begins at the first test on that kernel, and has all of them in their order. */
 static void write_suites(struct writer *w)
 {
 	const struct results *r = w->results;
@@ -447,7 +447,7 @@ int results_junit(const struct results *r, FILE *(*open)(void *arg, unsigned i),
 
 	write_suites(&w);
 	end_suite(&w);
-	/* A run without tests is a file too. */
+	/* A run without tests writes a file, too. */
 	if (w.r == 0 && !w.files)
 		open_file(&w);
 	close_file(&w);

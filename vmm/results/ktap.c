@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation: a stack of blocks, each of which holds the results of one nesting level. A line belongs to the
- * block of its column: kselftest's "# " counts as two columns more than blanks could, so that both kinds nest in each
- * other and are told apart. A line further out closes the blocks in between; what they held waits in the block outside
- * (`inner`) and becomes the children of its next result, since a result stands behind those that it sums up.
+ * block of its column: kselftest's "# " counts as KTAP_HASH_COLUMNS columns, more than blanks can make up, so that both
+ * kinds can nest in each other and remain distinguishable. A line with less indentation closes the blocks in between;
+ * their results are kept in the enclosing block (`inner`) and become the children of its next result, since a parent's
+ * result follows those of its children.
  *
- * A block opens by a version, a plan or "# Subtest", and by a result where blanks stand in front of it. Behind "# " it
- * opens by a version or a plan alone: "# ok 1" may be a remark.
+ * A block is opened by a version, a plan, "# Subtest", or an indented result. After "# " only a version or a plan opens
+ * one: "# ok 1" may be a comment.
  */
 #include "vmm/results/ktap.h"
 
@@ -17,16 +18,16 @@
 #include "vmm/base/util.h"
 #include "vmm/results/ktap_line.h"
 
-#define MISSING_MAX 1000 /* missing results that become cases of their own */
+#define MISSING_MAX 1000 /* at most so many missing results become cases of their own */
 
 /**
  * struct block - the results of one level
  * @column: of its lines
- * @end: the last of the list, to append to
+ * @end: where to append to the list
  * @count: results so far, by position
  * @plan: -1: none
- * @at_end: its plan came behind results, so nothing may follow
- * @inner: the results of blocks within that wait for the result they belong to, and their faults
+ * @at_end: its plan came after results, so no result may follow
+ * @inner: the results of nested blocks that have closed, until their parent's result comes, and their faults
  */
 struct block {
 	unsigned column;
@@ -44,8 +45,8 @@ struct block {
 
 /**
  * struct reader - a log while it is read
- * @block: @depth of them are open; block[0] is made up and never closes
- * @log: where the output of the next result begins
+ * @block: @depth of them are open; block[0] stands for the whole log and is never closed
+ * @log: offset at which the output of the next result begins
  * @yaml: column of a YAML block that is open, -1: none; @after_result: the last line was a result
  */
 struct reader {
@@ -156,7 +157,7 @@ static void free_cases(struct ktap_case *c)
 	}
 }
 
-/* What waited within becomes that of @c. */
+/* The results of closed nested blocks become the children of @c. */
 static void adopt(struct block *b, struct ktap_case *c)
 {
 	c->child = b->inner;
@@ -168,7 +169,7 @@ static void adopt(struct block *b, struct ktap_case *c)
 		c->faults |= BIT(KTAP_FAULT_PARENT);
 }
 
-/* A case that no line said. */
+/* A case for which there is no line. */
 static struct ktap_case *made_up(struct reader *rd, struct block *b, size_t at)
 {
 	struct ktap_case *c = add_case(rd, b);
@@ -211,7 +212,7 @@ static bool open_block(struct reader *rd, unsigned column)
 	return true;
 }
 
-/* The end of a block's results, by a line further out, another version or the end of the log. */
+/* Ends a block: at a line with less indentation, another version or the end of the log. */
 static void end_results(struct reader *rd, struct block *b, size_t at)
 {
 	struct ktap_case *c;
@@ -222,7 +223,7 @@ static void end_results(struct reader *rd, struct block *b, size_t at)
 			adopt(b, c);
 			c->faults |= BIT(KTAP_FAULT_ENDS);
 		} else if (b->inner) {
-			/* No further case: they stay in the tree, which owns them. */
+			/* The limit of cases is reached: the results stay in the tree, which owns them. */
 			*b->end = b->inner;
 			b->end = b->inner_end;
 			b->inner = NULL;
@@ -252,7 +253,7 @@ static void close_block(struct reader *rd, size_t at)
 	outer->inner_faults |= b->faults;
 }
 
-/* Closes what is further in than @column. Return: the innermost block is that of @column. */
+/* Closes the blocks that are indented further than @column. Return: whether the innermost is now that of @column. */
 static bool find_block(struct reader *rd, unsigned column, size_t at)
 {
 	while (rd->depth > 1 && top(rd)->column > column)
@@ -302,7 +303,7 @@ static void take_plan(struct block *b, uint32_t plan, bool skip)
 	b->announced = !skip || plan;
 }
 
-/* A version begins results anew: what came before in this column is complete. */
+/* A version begins a new set of results: the one before it in this column is complete. */
 static void take_version(struct reader *rd, struct block *b, size_t at)
 {
 	if (b->count || b->plan >= 0)
@@ -362,14 +363,14 @@ static void take_line(struct reader *rd, const struct ktap_line *given)
 	if (!version && !subtest && !is_a_plan && !result)
 		return;
 	if (!find_block(rd, l.column, l.begin)) {
-		/* A remark in front of anything, or behind "# ", opens nothing. */
+		/* After "# " it may be a comment, so it opens no block. */
 		if (result && l.column >= KTAP_HASH_COLUMNS)
 			return;
 		if (!open_block(rd, l.column))
 			return;
 	}
 	if (subtest) {
-		/* Of TAP 14, in the column of the results outside: what is within comes with the next line. */
+		/* TAP 14 writes it in the column of the parent's results: the block begins with the next line. */
 		top(rd)->announced = true;
 		return;
 	}
@@ -382,7 +383,7 @@ static void take_line(struct reader *rd, const struct ktap_line *given)
 		take_result(rd, top(rd), &said, &l);
 }
 
-/* The end of the log: what is open closes, and what waits is under a case without a line. */
+/* The end of the log: closes the open blocks; results whose parent never came get a case for it. */
 static void end_log(struct reader *rd, size_t size)
 {
 	struct ktap_case *root = &rd->ktap->root;
@@ -395,7 +396,7 @@ static void end_log(struct reader *rd, size_t size)
 		end_results(rd, b, size);
 		root->child = b->first;
 	} else {
-		/* All of it was indented. */
+		/* The whole log was indented. */
 		root->child = b->inner;
 		root->faults |= b->inner_faults;
 	}

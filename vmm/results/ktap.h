@@ -4,11 +4,12 @@
  * them, out of a guest's console.
  *
  * Each line may begin with a printk level `<6>`, and with up to two groups in brackets (time stamp, caller). Results
- * nest by indentation (KTAP: 2 columns, TAP 14 and old KUnit: 4; any number is taken) and, behind "# TAP version",
- * "# KTAP version" or "# 1..N", by kselftest's "# " in front of each line. What is not a plan, a version or a result
- * is output of the test whose result comes next, and is not an error.
+ * nest by indentation (KTAP: 2 columns, TAP 14 and old KUnit: 4; any number is accepted) and, behind "# TAP version",
+ * "# KTAP version" or "# 1..N", by kselftest's "# " in front of each line. A line that is not a plan, a version or a
+ * result is output of the test whose result comes next, and is not an error.
  *
- * What is wrong with the results is a fault of the innermost case that it concerns, which then did not pass.
+ * An error in the results is recorded as a fault of the innermost case that it concerns; a case with a fault has not
+ * passed.
  *
  * Spec: Documentation/dev-tools/ktap.rst of Linux 6.12; testanything.org, TAP 13 and 14;
  * tools/testing/selftests/kselftest.h and kselftest/runner.sh of Linux 6.12.
@@ -61,13 +62,13 @@ enum ktap_fault {
 };
 
 /**
- * struct ktap_case - a result, or the log as a whole
- * @name: as it was printed, cut at KTAP_NAME_MAX; "": it has none
- * @reason: what stood behind the directive, or why the test gave up; ""
+ * struct ktap_case - one result, or the log as a whole
+ * @name: as printed, truncated to KTAP_NAME_MAX; "": it has none
+ * @reason: the text after the directive, or why the test gave up; "": none
  * @number: by position, from 1
- * @said_ok: the line said "ok", whatever its directive
+ * @said_ok: the line begins with "ok", whatever its directive
  * @faults: KTAP_FAULT_ bits
- * @log, @log_end: offsets of its lines in the text: from behind the result before it to the end of its own
+ * @log, @log_end: offsets of its lines in the text: from the end of the previous result to the end of its own
  * @child, @next: borrowed, of the same struct ktap; NULL: none
  */
 struct ktap_case {
@@ -84,10 +85,10 @@ struct ktap_case {
 };
 
 /**
- * struct ktap - what was read; owns its cases
+ * struct ktap - the parsed log; owns its cases
  * @root: the whole; its outcome is that of its children, which are the results at the top
- * @found: there was a version, a plan or a result at all
- * @nr: cases
+ * @found: the log has at least one version, plan or result
+ * @nr: number of cases
  */
 struct ktap {
 	struct ktap_case root;
@@ -96,9 +97,9 @@ struct ktap {
 };
 
 /**
- * struct ktap_totals - of the cases that have no further ones within, as kunit.py counts them
+ * struct ktap_totals - counts of leaf cases (those without subtests), as kunit.py counts them
  * @of: by outcome
- * @faults: cases, and the log as a whole, with a fault
+ * @faults: cases with a fault; the log as a whole counts as one
  */
 struct ktap_totals {
 	uint32_t of[KTAP_OUTCOME_COUNT];
@@ -107,7 +108,7 @@ struct ktap_totals {
 };
 
 /**
- * ktap_read() - read a whole log
+ * ktap_read() - parse a whole log
  * @text: @size bytes, any; not changed and not kept
  * @ret: to be passed to ktap_destroy(), after a failure too
  *
@@ -115,13 +116,13 @@ struct ktap_totals {
  */
 int ktap_read(const char *text, size_t size, struct ktap *ret);
 
-/** ktap_destroy() - takes one of zeroes, and one twice */
+/** ktap_destroy() - takes a zeroed struct; may be called twice */
 void ktap_destroy(struct ktap *k);
 
-/** ktap_passed() - whether a case, and all within it, is as it should be: pass, skip or xfail, without a fault */
+/** ktap_passed() - whether a case and all of its subtests passed: pass, skip or xfail, without a fault */
 bool ktap_passed(const struct ktap_case *c);
 
-/** ktap_count() - the totals of a log */
+/** ktap_count() - compute the totals of a log */
 void ktap_count(const struct ktap *k, struct ktap_totals *ret);
 
 /** ktap_outcome_name() - "pass" and so on */

@@ -35,7 +35,7 @@ static void skip_blanks(struct ktap_line *l)
 		l->s++;
 }
 
-/* Digits; false when there are none. What is beyond KTAP_PLAN_MAX stays there. */
+/* Reads digits; false when there are none. Larger numbers become KTAP_PLAN_MAX. */
 static bool takes_number(struct ktap_line *l, uint32_t *ret)
 {
 	uint32_t n = 0;
@@ -48,7 +48,7 @@ static bool takes_number(struct ktap_line *l, uint32_t *ret)
 	return true;
 }
 
-/* Whether a word of letters stands at @s, in any case. */
+/* Whether the word at @s is @word, in upper or lower case. */
 static bool is_word(const char *s, const char *end, const char *word)
 {
 	size_t n = strlen(word);
@@ -59,7 +59,7 @@ static bool is_word(const char *s, const char *end, const char *word)
 	return s == end || !(((*s | 0x20) >= 'a' && (*s | 0x20) <= 'z') || is_digit(*s) || *s == '_');
 }
 
-/* "[    0.123456] ", "[    T1] ": only what printk prints there. */
+/* "[    0.123456] ", "[    T1] ": only characters that printk uses there. */
 static bool skip_group(struct ktap_line *l)
 {
 	const char *s = l->s;
@@ -110,7 +110,7 @@ static void measure(struct ktap_line *l)
 		for (; l->s < l->end && is_blank(*l->s); l->s++)
 			blanks += *l->s == '\t' ? 8 - blanks % 8 : 1;
 		l->column += MIN(blanks, (unsigned)COLUMN_MAX);
-		/* "# Subtest" is a line of this column, and "#" without a blank a remark. */
+		/* "# Subtest" is a line of this column; "#" without a blank is a comment. */
 		if (l->end - l->s < 2 || l->s[0] != '#' || l->s[1] != ' ' || is_word(l->s + 2, l->end, "Subtest") ||
 			l->column >= KTAP_DEPTH_MAX * KTAP_HASH_COLUMNS)
 			return;
@@ -122,8 +122,8 @@ static void measure(struct ktap_line *l)
 /* --- What it says ---------------------------------------------------------------------------------------------- */
 
 /*
- * What a directive makes of "ok" and "not ok". TAP has the first three in any case; "# error -22" behind a result is a
- * remark.
+ * The outcome that each directive gives to "ok" and "not ok". TAP allows the first three in upper and lower case; "#
+ * error -22" after a result is a comment.
  */
 static const struct directive {
 	const char *word;
@@ -168,7 +168,7 @@ static bool is_directive(const char *word, const char *end, const struct directi
 	return is_word(word, end, d->word) && (d->any_case || !memcmp(word, d->word, strlen(d->word)));
 }
 
-/* The # of a directive within a result's text, or its end. It stands behind a blank. */
+/* Finds the # of a directive in a result's text, which follows a blank; or the end of the text. */
 static const char *find_directive(const char *s, const char *end, const struct directive **ret, const char **ret_rest)
 {
 	*ret = NULL;
@@ -205,7 +205,7 @@ bool ktap_line_result(struct ktap_line l, struct ktap_said *ret)
 	skip_blanks(&l);
 	s.bare = l.s == l.end;
 	s.numbered = takes_number(&l, &s.number);
-	/* "ok 3rd" has no number, and "ok go" is a remark of a program: a result without one has " - ". */
+	/* "ok 3rd" has no number, and "ok go" is a program's own message: a result without a number has " - ". */
 	if (s.numbered && l.s < l.end && !is_blank(*l.s))
 		return false;
 	if (s.numbered)

@@ -31,7 +31,7 @@ bool result_is_flaky(const struct result_test *t)
 	return t->attempts > 1 && t->expected;
 }
 
-/* A text that grows to its bound. */
+/* A text buffer of fixed size. */
 struct words {
 	char *buf;
 	size_t size;
@@ -64,7 +64,7 @@ static bool all_passed(const struct ktap_case *c)
 	return !c;
 }
 
-/* The innermost cases that did not pass, and those with a fault. */
+/* Names the innermost cases that did not pass, and the cases with a fault. */
 static void name_cases(struct words *w, const struct ktap_case *c)
 {
 	char number[32];

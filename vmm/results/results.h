@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What came of a run of tests, as plain data, and its reports: JUnit, KTAP and JSON.
+ * The results of a run of tests, as plain data, and its reports: JUnit, KTAP and JSON.
  *
- * Text of guests in them is harmless: no control characters, valid UTF-8, no line that a runner of a CI system would
- * read as a command (printable.h), no attachment that GitLab would look for.
+ * Guest text in the reports is made harmless: valid UTF-8, no control characters, no line that a CI runner would read
+ * as a command (printable.h), and no attachment tag that GitLab would follow.
  */
 #ifndef VMM_RESULTS_RESULTS_H
 #define VMM_RESULTS_RESULTS_H
@@ -41,12 +41,12 @@ enum result_outcome {
 /**
  * struct result_test - a test on a kernel, with its last attempt; everything is borrowed
  * @kernel: "": it has none
- * @expected: the outcome is the one that was expected; not so for a pass where a failure was
+ * @expected: the outcome is the one that was expected; false for a pass where a failure was expected
  * @attempts: 1 or more; a test that passed in a later one is flaky
- * @why: a sentence on what it ended in, with text of the guest; ""
- * @log_path: of the whole log, for links; NULL: none was kept
- * @log: @log_size bytes, and a NUL behind them; NULL: none
- * @ktap: the results that were read in @log; NULL: none
+ * @why: one sentence on the reason for the outcome; may contain guest text; "": none
+ * @log_path: of the complete log, for links; NULL: none was kept
+ * @log: @log_size bytes and a terminating NUL; NULL: none
+ * @ktap: the results that were parsed from @log; NULL: none
  */
 struct result_test {
 	const char *name;
@@ -78,32 +78,32 @@ struct results {
 	uint64_t took_ns;
 };
 
-/** result_outcome_name() - "pass" and so on; result_outcome_text() - half a sentence */
+/** result_outcome_name() - "pass" and so on; result_outcome_text() - a clause for messages */
 const char *result_outcome_name(enum result_outcome o);
 const char *result_outcome_text(enum result_outcome o);
 
-/** result_is_flaky() - it passed, but not at once */
+/** result_is_flaky() - it passed, but not in the first attempt */
 bool result_is_flaky(const struct result_test *t);
 
 /**
- * results_explain() - what is wrong with the results in a log: counts, and the first names
- * @buf, @size: at least 1; "" when nothing is. Text of the guest, not escaped
+ * results_explain() - describe what is wrong with the results in a log: counts, and the first few names
+ * @buf, @size: at least 1 byte; "" when nothing is wrong. Contains guest text, not escaped
  */
 void results_explain(const struct ktap *k, char *buf, size_t size);
 
 /**
- * results_junit() - write JUnit files: of Jenkins' xunit schema, and what GitLab reads of it
- * @open: the @i-th file, from 0, as soon as there is something for it; NULL ends the writing
- * @file_max: bytes of a file, unless one case alone is larger: RESULTS_FILE_MAX
+ * results_junit() - write JUnit files that follow Jenkins' xunit schema, with the parts of it that GitLab reads
+ * @open: called when there is data for file number @i, counted from 0; returning NULL ends the writing
+ * @file_max: largest size of a file, exceeded only by a single larger case: RESULTS_FILE_MAX
  *
- * A suite is a kernel, its cases are the results in the logs of its tests (those without further ones within), and the
- * tests whose outcome these do not tell. Pairs of class and name are unique.
+ * A suite is a kernel. Its cases are the leaf results in the logs of its tests, and each test whose outcome these do
+ * not explain. Pairs of class and name are unique.
  *
  * Return: 0, -ENOMEM, or a negative errno of writing. Trust: guest.
  */
 int results_junit(const struct results *r, FILE *(*open)(void *arg, unsigned i), void *arg, size_t file_max);
 
-/** results_ktap() - write KTAP 1: a result for each test, with those in its log within. Return: 0 or -EIO. */
+/** results_ktap() - write KTAP 1: a result for each test, with those in its log as subtests. Return: 0 or -EIO. */
 int results_ktap(const struct results *r, FILE *out);
 
 /** results_json() - write JSON; docs/test.schema.json describes it. Return: 0 or a negative errno. */

@@ -3,7 +3,7 @@
 #include "vmm/base/json.h"
 #include "vmm/results/results.h"
 
-#define DEPTH_MAX 4 /* levels of cases; further ones are summed up by their parent */
+#define DEPTH_MAX 4 /* levels of cases; deeper ones are represented by their parent alone */
 
 static void put_faults(struct json *j, uint32_t faults)
 {

@@ -6,7 +6,7 @@
 #include "vmm/console/printable.h"
 #include "vmm/results/results.h"
 
-/* What reads it has a bound on its levels, and the test itself is one. */
+/* Readers limit the nesting depth, and the test itself is one level. */
 #define DEPTH_MAX (KTAP_DEPTH_MAX - 2)
 #define TEXT_MAX  (4 * KTAP_NAME_MAX)
 
@@ -85,7 +85,7 @@ static void put_test(FILE *out, const struct result_test *t, size_t number)
 {
 	bool ok = t->expected;
 
-	/* Within a result that is ok there is none that is not. */
+	/* A result that is "ok" must have no subtest that is "not ok". */
 	if (t->ktap && (!ok || ktap_passed(&t->ktap->root)))
 		put_cases(out, t->ktap->root.child, 1);
 	put_line(out, 0, ok, number);
