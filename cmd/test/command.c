@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * In order: read the lists, make a job of each test on each kernel, open what is written, start the launcher, confine
- * ourselves, run, write the reports. What a guest wrote is read after we are confined only.
+ * In order: read the lists, make a job for each test on each kernel, open the output files, start the launcher, confine
+ * this process, run the tests, write the reports. Guest output is read only after this process is confined.
  */
 #include "cmd/test/command.h"
 
@@ -25,8 +25,8 @@
 #include "vmm/base/path.h"
 #include "vmm/base/trace.h"
 
-#define MEM_DEFAULT   (256 * MIB) /* of a machine that says nothing */
-#define MEM_BESIDE    (32 * MIB)  /* of a vmm, besides its guest's */
+#define MEM_DEFAULT   (256 * MIB) /* of a machine that does not set it */
+#define MEM_BESIDE    (32 * MIB)  /* of a vmm process, in addition to guest RAM */
 #define KILL_AFTER_NS (10 * NSEC_PER_SEC)
 #define KNOWN_MAX     MIB
 
@@ -121,7 +121,7 @@ static const char *file_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Absolute, since a test may run in another directory. Two of the same name keep their paths. */
+/* Makes paths absolute: a test may run in another directory. Kernels of the same name are labelled by their paths. */
 static int find_kernels(struct command *c, struct err *e)
 {
 	size_t nr = c->set->nr_kernels;
@@ -165,7 +165,7 @@ static int set_argv(
 		bad = asprintf(&argv[nr++], "--sandbox=%s", c->set->sandbox) < 0;
 	if (!bad)
 		return 0;
-	/* What asprintf() leaves after a failure is undefined. */
+	/* After a failure of asprintf() the pointer is undefined. */
 	argv[nr - 1] = NULL;
 	return no_memory(e);
 }
@@ -342,7 +342,7 @@ int test_command(const struct test_settings *set)
 		return err_exit_status(&e);
 	}
 	r = run(&c, &signal, &e);
-	/* Nothing runs any more, whatever happens to the reports. */
+	/* No test may still run when the reports are written, even if that fails. */
 	launcher_stop(&c.launcher);
 	if (c.progress.job) {
 		w = write_reports(&c, when, r == 0 && !signal, &written);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `vmm test`: a list of tests on a list of kernels, from the settings to the reports and the exit status.
+ * `vmm test`: runs a list of tests on a list of kernels, from the settings to the reports and the exit status.
  */
 #ifndef CMD_TEST_COMMAND_H
 #define CMD_TEST_COMMAND_H
@@ -12,14 +12,14 @@
 #define EXIT_TEST_FAILED 1
 
 /**
- * struct test_settings - what the operator wants; everything is borrowed
+ * struct test_settings - settings of the command line; everything is borrowed
  * @vmm: the program to run
  * @path: @nr_paths files, directories, or "-" for names on standard input
- * @kernel: @nr_kernels
- * @jobs: 0: as many as CPUs and memory allow
- * @timeout_ns: of a test that sets none
+ * @kernel: @nr_kernels paths
+ * @jobs: how many tests run at once; 0: as many as CPUs and memory allow
+ * @timeout_ns: for tests that set none
  * @only, @known, @rerun_failed, @junit, @ktap, @json, @logs: NULL: not given
- * @sandbox: of each vmm; NULL: its default
+ * @sandbox: --sandbox of each vmm process; NULL: the default
  * @confined: the process that reads what guests print is confined
  */
 struct test_settings {
@@ -45,9 +45,9 @@ struct test_settings {
 /**
  * test_command() - run the tests and write the reports
  *
- * Return: the exit status. 0: all as expected; EXIT_TEST_FAILED: a test was not; EXIT_USAGE; EXIT_FAILED: a test could
- * not be run, or a report not be written; 128 + S: ended by signal S. Messages go to standard error, progress to
- * standard output.
+ * Return: the exit status. 0: every outcome was as expected; EXIT_TEST_FAILED: at least one was not; EXIT_USAGE;
+ * EXIT_FAILED: a test could not be run, or a report could not be written; 128 + S: ended by signal S. Messages go to
+ * standard error, progress to standard output.
  */
 int test_command(const struct test_settings *s);
 

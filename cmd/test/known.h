@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Failures that are known: a line for each, "TEST" or "TEST KERNEL", both patterns of fnmatch(3); # begins a comment.
+ * The list of known failures: one per line, "TEST" or "TEST KERNEL", both fnmatch(3) patterns; # begins a comment.
  */
 #ifndef CMD_TEST_KNOWN_H
 #define CMD_TEST_KNOWN_H
@@ -19,7 +19,7 @@ struct known {
 	size_t nr;
 };
 
-/** known_add_text() - add the lines of a file in memory; @file: its name. 0 or an errno, with a message */
+/** known_add_text() - add the lines of a file in memory, named @file. Return: 0 or an errno, with a message in @e */
 int known_add_text(struct known *k, const char *file, const char *text, size_t size, struct err *e);
 
 /** known_has() - whether this test is known to fail on this kernel; @kernel: "" for one without */

@@ -13,7 +13,7 @@
 
 #define ORDER_FDS 2
 
-/* What the parent asks for: @signo 0 starts the job. */
+/* A request of the parent: @signo 0 starts the job, any other is sent to it. */
 struct order {
 	uint32_t job;
 	int32_t signo;
@@ -21,7 +21,7 @@ struct order {
 
 /**
  * struct server - the launcher's own state
- * @pid: of each job, 0: it does not run
+ * @pid: of each job, 0: it is not running
  */
 struct server {
 	const struct launch_spec *spec;
@@ -68,12 +68,12 @@ static void start_job(struct server *s, uint32_t job, const int fd[ORDER_FDS])
 		send_end(s, job, 125 << 8);
 		return;
 	}
-	/* Here too: a signal may come before the child has got so far. */
+	/* The child does this too, but a signal may be sent to it before that. */
 	setpgid(pid, pid);
 	s->pid[job] = pid;
 }
 
-/* Reaps who ended, after all of its group was killed: until then the number of the group is not used again. */
+/* Kills the process group of a job that ended, then reaps it: until it is reaped the group's id cannot be reused. */
 static void reap(struct server *s)
 {
 	siginfo_t si = {0};
@@ -92,7 +92,7 @@ static void reap(struct server *s)
 	}
 }
 
-/* Return: false: the parent is gone, or has had enough. */
+/* Return: false: the parent is gone, or has closed its end. */
 static bool take_order(struct server *s)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(ORDER_FDS * sizeof(int))];
@@ -148,7 +148,7 @@ static _Noreturn void become_launcher(const struct launch_spec *spec, size_t nr,
 	struct server s = {.spec = spec, .nr = nr, .sock = sock, .pid = calloc(nr + 1, sizeof(pid_t))};
 	sigset_t all, child;
 
-	/* Ctrl-C is the parent's, which then closes the socket; what is started has the signals of before. */
+	/* The parent handles Ctrl-C and then closes the socket; started programs get the original signal mask. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &s.before);
 	sigemptyset(&child);

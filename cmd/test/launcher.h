@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process that starts vmm for each test. It reads nothing that a guest wrote: its parent does, which is confined
- * and can start nothing. They share a socket. When that closes, also since the parent was killed, every vmm is killed,
- * and the launcher ends; when the launcher is killed, the kernel kills each vmm.
+ * The process that starts vmm for each test. It never reads guest output: that is done by its parent, which is confined
+ * and cannot start programs. They are connected by a socket. When it closes, for example because the parent was killed,
+ * the launcher kills every vmm and exits; when the launcher itself is killed, the kernel kills every vmm.
  */
 #ifndef CMD_TEST_LAUNCHER_H
 #define CMD_TEST_LAUNCHER_H
@@ -14,9 +14,9 @@
 #include "vmm/base/err.h"
 
 /**
- * struct launch_spec - a command, in the launcher's copy of our memory
- * @argv: ended by NULL; argv[0] is the file
- * @dir: to run it in; NULL: ours
+ * struct launch_spec - a command; the launcher uses its copy from before fork()
+ * @argv: ended by NULL; argv[0] is the file to execute
+ * @dir: working directory; NULL: ours
  */
 struct launch_spec {
 	char **argv;
@@ -38,8 +38,8 @@ struct launch_end {
 };
 
 /**
- * launcher_start() - fork it
- * @spec: @nr commands; a job is an index of these
+ * launcher_start() - fork the launcher
+ * @spec: @nr commands; a job number is an index into them
  *
  * Return: 0 or a negative errno, with a message in @e. Context: one thread; SIGCHLD is blocked in the launcher.
  */
@@ -47,19 +47,20 @@ int launcher_start(const struct launch_spec *spec, size_t nr, struct launcher *r
 
 /**
  * launcher_run() - start job @job; it is in a process group of its own, with /dev/null as input
- * @out_fd, @err_fd: its streams; borrowed
+ * @out_fd, @err_fd: its standard output and standard error; borrowed
  *
- * A command that cannot be run says why on @err_fd, and ends with 125. Return: 0 or a negative errno.
+ * If a command cannot be executed, the reason is written to @err_fd and the job ends with status 125. Return: 0 or a
+ * negative errno.
  */
 int launcher_run(struct launcher *l, uint32_t job, int out_fd, int err_fd);
 
-/** launcher_signal() - send a signal to the job's process; one that has ended is left alone */
+/** launcher_signal() - send a signal to the job's process; does nothing if it has ended */
 int launcher_signal(struct launcher *l, uint32_t job, int signo);
 
-/** launcher_next() - the next end, without waiting. Return: 1, 0: none yet, -EPIPE: the launcher is gone */
+/** launcher_next() - get the next ended job, without waiting. Return: 1, 0: none yet, -EPIPE: the launcher is gone */
 int launcher_next(struct launcher *l, struct launch_end *ret);
 
-/** launcher_stop() - kill what runs, and wait for all of it; takes LAUNCHER_NONE */
+/** launcher_stop() - kill all running jobs and wait for them; takes LAUNCHER_NONE */
 void launcher_stop(struct launcher *l);
 
 #endif

@@ -41,7 +41,7 @@ void test_list_destroy(struct test_list *l)
 	*l = (struct test_list){0};
 }
 
-/* Adds a test that passes by its status alone; @name becomes its own. */
+/* Adds a test that expects a pass and has no arguments yet; it takes ownership of @name. */
 static int add_case(struct test_list *l, char *name, struct test_case **ret, struct err *e)
 {
 	struct test_case *t = calloc(1, sizeof(*t));
@@ -66,7 +66,7 @@ static int add_case(struct test_list *l, char *name, struct test_case **ret, str
 	return 0;
 }
 
-/* @text becomes its own. */
+/* Takes ownership of @text. */
 static int add_arg(struct test_case *t, char *text, struct err *e)
 {
 	if (!text)
@@ -83,7 +83,7 @@ static int add_program(struct test_list *l, const char *path, struct err *e)
 
 	if (r == 0)
 		r = add_arg(t, strdup("flat"), e);
-	/* A comma would begin a setting of it. */
+	/* A comma in the name would be read as the start of a setting. */
 	if (r == 0 && strchr(path, ','))
 		return err_set(e, -EINVAL, "%s: a program whose name has a comma cannot be run", path);
 	return r ? r : add_arg(t, strdup(path), e);
@@ -94,7 +94,7 @@ static int add_program(struct test_list *l, const char *path, struct err *e)
 /**
  * struct section - an INI file while it is read
  * @test: of the section that is open
- * @program, @setting: the line that says so, 0: none does
+ * @program, @setting: line of that key, 0: none
  */
 struct section {
 	struct test_list *list;
@@ -182,7 +182,7 @@ static int take_allow(struct section *s, const char *value)
 	return 0;
 }
 
-/* A setting of vmm: checked as far as its own value goes; vmm says what is wrong with the whole. */
+/* A setting of vmm. Only its own value is checked here; vmm checks settings against each other when it runs. */
 static int take_setting(struct section *s, const char *key, const char *value)
 {
 	const struct option_def *o = option_find(key, strlen(key));

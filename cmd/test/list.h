@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tests that a run was asked for: flat programs, sections of INI files, and directories of both.
+ * The tests of a run: flat programs, sections of INI files, and directories of both.
  *
- * A section is a test: [NAME], and lines KEY = VALUE. `program` names a flat program (as `vmm flat` takes it), else
- * the section is a Linux machine, which runs on each kernel unless `kernel` names one. Further keys of a test are
- * `expect` (an outcome, pass), `tags` (words) and `allow-splat` (an extended regular expression); all others are
- * settings of vmm, by the names and with the values of its command line. Relative paths are relative to the file.
+ * A section is a test: [NAME], and lines KEY = VALUE. `program` names a flat program (as `vmm flat` takes it); a
+ * section without it is a Linux machine, which runs on each kernel unless `kernel` names one. A test may also have the
+ * keys `expect` (an outcome; default: pass), `tags` (words) and `allow-splat` (an extended regular expression); all
+ * other keys are settings of vmm, with the names and values of its command line. Relative paths are relative to the
+ * file.
  */
 #ifndef CMD_TEST_LIST_H
 #define CMD_TEST_LIST_H
@@ -26,11 +27,11 @@
 /**
  * struct test_case - a test; owns everything
  * @name: the program's file name, or FILE:SECTION
- * @dir: the directory to run in; NULL: ours
- * @arg: what vmm takes, @nr_args: "flat" and the program, or "run" and settings
- * @machine: it is a Linux machine; @has_kernel: of its own
- * @tags: words; ""
- * @allow: @has_allow: lines that are no splat
+ * @dir: working directory; NULL: ours
+ * @arg: arguments of vmm, @nr_args of them: "flat" and the program, or "run" and settings
+ * @machine: it is a Linux machine; @has_kernel: the section names its kernel
+ * @tags: words; "": none
+ * @allow: if @has_allow, matches kernel complaints that do not count as a splat
  * @timeout_ns, @mem_bytes: 0: not set
  * @cpus: 1 or more
  */
@@ -57,8 +58,8 @@ struct test_list {
 };
 
 /**
- * test_list_add() - add what @path names: a file *.ini or *.conf is a list of tests, any other file a flat program, a
- * directory all of its files, in the order of their names; hidden files are left out, and directories in it are entered
+ * test_list_add() - add the tests at @path: a file *.ini or *.conf is a list of tests, any other file a flat program;
+ * of a directory all files are added in the order of their names, subdirectories included, hidden files left out
  *
  * Return: 0 or a negative errno, with a message in @e. Trust: operator.
  */

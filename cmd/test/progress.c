@@ -36,7 +36,7 @@ static void erase(struct progress *p)
 	p->drawn = false;
 }
 
-/* The bar, counts, and the test that has run for longest. */
+/* Draws the bar, the counts, and the test that has been running longest. */
 static void draw(struct progress *p)
 {
 	char bar[BAR_WIDTH + 1], name[COLUMNS_MAX], line[COLUMNS_MAX + 1];
@@ -55,7 +55,7 @@ static void draw(struct progress *p)
 
 		printable_text(name, sizeof(name), first, strlen(first), PRINTABLE_LINE);
 	}
-	/* What does not fit is cut off. */
+	/* Truncated to the width of the terminal. */
 	if (snprintf(line, (size_t)columns(), "[%s] %zu/%zu, %zu failed, %zu run: %s", bar, p->done, p->nr, p->bad,
 		    p->nr_running, name) < 0)
 		return;
@@ -84,7 +84,7 @@ static void no_longer(struct progress *p, size_t job)
 	}
 }
 
-/* A line for a test: what is of a guest, or of a file's name, is escaped. */
+/* Prints a line for a test: guest text and file names are escaped. */
 static void say(const char *word, const struct result_test *t)
 {
 	char line[LINE_MAX], out[2 * LINE_MAX];

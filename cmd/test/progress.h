@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the operator sees of a run: on a terminal a bar and what runs, elsewhere a line for each test that was not as
- * expected; failures as they come, and a summary.
+ * Progress output of a run: on a terminal a bar and the test that is running; elsewhere one line for each test whose
+ * outcome was not expected. Failures are printed as they occur, and a summary at the end.
  */
 #ifndef CMD_TEST_PROGRESS_H
 #define CMD_TEST_PROGRESS_H
@@ -13,8 +13,8 @@
 
 /**
  * struct progress - zero-initialise, then progress_init()
- * @bad: tests that were not as expected; @flaky: that passed in a later attempt
- * @running: jobs that run, the oldest first
+ * @bad: tests whose outcome was not expected; @flaky: those that passed in a later attempt
+ * @running: running jobs, the oldest first
  */
 struct progress {
 	const struct runner_job *job;
@@ -37,7 +37,7 @@ void progress_init(struct progress *p, const struct runner_job *job, size_t nr);
 /** progress_ops - for a runner whose @arg is a struct progress */
 extern const struct runner_ops progress_ops;
 
-/** progress_summary() - one line, or two; @signal: that ended the run, or 0 */
+/** progress_summary() - print the summary, one or two lines; @signal: the signal that ended the run, or 0 */
 void progress_summary(struct progress *p, int signal);
 
 #endif

@@ -12,12 +12,12 @@
 #include "vmm/host/fileset.h"
 
 #define LAST_MAX (64 * MIB)
-/* What a file in a directory takes to be made or written anew. */
+/* Landlock rights that creating or overwriting a file in a directory needs. */
 #define LL_MAKE_FILES (LL_WRITE_FILE | LL_MAKE_REG | LL_TRUNCATE)
 
 /* --- Open ------------------------------------------------------------------------------------------------------ */
 
-/* "out/junit.xml" is the directory out, and "junit" with ".xml" behind its number. */
+/* Splits "out/junit.xml" into the directory "out", the stem "junit" and, after the file's number, ".xml". */
 static int find_more(struct reports *r, const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
@@ -160,7 +160,7 @@ static int write_junit(struct reports *r, const struct results *all)
 	return r->r < 0 ? r->r : code;
 }
 
-/* Of several errors the first is told; the other reports are written all the same. */
+/* If several reports fail, the first error is returned; the other reports are written all the same. */
 static int commit(struct outfile *f, int code, int before, struct err *e)
 {
 	struct err own = {};

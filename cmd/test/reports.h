@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files that `vmm test` writes, opened before the run and complete at its end, and what an earlier run wrote.
+ * The files that `vmm test` writes, opened before the run and written at its end, and the JSON report of an earlier
+ * run.
  */
 #ifndef CMD_TEST_REPORTS_H
 #define CMD_TEST_REPORTS_H
@@ -13,8 +14,8 @@
 
 /**
  * struct reports - start from REPORTS_CLOSED
- * @junit_dir, @junit_stem, @junit_end: for the second file of JUnit and those after it: NAME-2.xml and so on
- * @last: what an earlier --json file says
+ * @junit_dir, @junit_stem, @junit_end: for further JUnit files: NAME-2.xml and so on
+ * @last: the parsed --json file of an earlier run
  */
 struct reports {
 	struct outfile junit;
@@ -32,27 +33,27 @@ struct reports {
 #define REPORTS_CLOSED                                                                                                 \
 	((struct reports){.junit = OUTFILE_CLOSED, .ktap = OUTFILE_CLOSED, .json = OUTFILE_CLOSED, .junit_dir = -1})
 
-/** reports_open() - open those that are not NULL; what is there stays until reports_write() */
+/** reports_open() - open those that are not NULL; existing files are kept until reports_write() */
 int reports_open(struct reports *r, const char *junit, const char *ktap, const char *json, struct err *e);
 
 /** reports_read_last() - read the JSON of an earlier run, for reports_skip() */
 int reports_read_last(struct reports *r, const char *path, struct err *e);
 
-/** reports_skip() - whether a test was as expected in the earlier run, if there is one; one that is new is not */
+/** reports_skip() - whether a test was as expected in the earlier run; false if it is new or there was no such run */
 bool reports_skip(const struct reports *r, const char *test, const char *kernel);
 
 /**
- * reports_confine() - from now on this process can open nothing but files in @log_dir (-1: none) and further ones of
- * JUnit beside the first, and can execute nothing; it has no capabilities
+ * reports_confine() - from now on this process can open only files in @log_dir (-1: none) and further JUnit files
+ * beside the first, cannot execute programs, and has no capabilities
  *
- * Where the host has no Landlock, a warning says so. Return: 0 or a negative errno, with a message in @e.
+ * Logs a warning if the host has no Landlock. Return: 0 or a negative errno, with a message in @e.
  */
 int reports_confine(struct reports *r, int log_dir, struct err *e);
 
 /** reports_write() - write all of them. Return: 0 or the first error, with a message in @e */
 int reports_write(struct reports *r, const struct results *all, struct err *e);
 
-/** reports_close() - takes REPORTS_CLOSED; what was not written stays as it was */
+/** reports_close() - takes REPORTS_CLOSED; a file that was not written keeps its old content */
 void reports_close(struct reports *r);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One thread and one poll(): the launcher's socket, two pipes for each test that runs, and the signals. A run of a test
- * is over when the launcher said so and both pipes are at their end. The order of these does not matter.
+ * is over when the launcher has reported its end and both pipes are at end of file, in any order.
  */
 #include "cmd/test/runner.h"
 
@@ -18,16 +18,16 @@
 
 #define TICK_MS   200
 #define SAID_MAX  512
-#define GRACE_NS  (2 * NSEC_PER_SEC) /* for pipes that stay open although vmm has ended */
+#define GRACE_NS  (2 * NSEC_PER_SEC) /* how long pipes may stay open after vmm has ended */
 #define NAME_SIZE 200
 
 /**
- * struct slot - a test that runs
- * @out, @err: read ends of its streams; -1: at their end
- * @log: what it printed, @size bytes of @room, and a NUL
+ * struct slot - a running test
+ * @out, @err: read ends of its streams; -1: at end of file
+ * @log: its output, @size bytes of @room, and a NUL
  * @said: the last line of vmm on standard error
- * @file: of its log; -1: none
- * @ended: the launcher has said how; @ended_ns is when
+ * @file: its log file; -1: none
+ * @ended: the launcher has reported its end, at @ended_ns
  */
 struct slot {
 	bool busy;
@@ -51,10 +51,10 @@ struct slot {
 
 /**
  * struct runner
- * @result: of each job; @done: it is final
- * @keep: what the results borrow
- * @next: the first job that was not started
- * @again: jobs to be tried again, @again_nr of them
+ * @result: of each job; @done: whether it is final
+ * @keep: memory that the results borrow
+ * @next: the first job that has not been started
+ * @again: jobs to retry, @again_nr of them
  */
 struct runner {
 	struct runner_config config;
@@ -80,7 +80,7 @@ struct runner {
 
 /* --- Results --------------------------------------------------------------------------------------------------- */
 
-/* Failures that are known are any but that it could not be run. */
+/* A known failure may be of any kind, except that the test could not be run. */
 static bool is_expected(const struct runner_job *j, enum result_outcome o)
 {
 	if (j->known)
@@ -111,7 +111,7 @@ static void set_result(struct runner *r, struct slot *s, const struct judge_verd
 	else
 		snprintf(k->why, sizeof(k->why), "%s", v->why);
 	t->why = k->why;
-	/* What nobody will read of a test that is as expected is not kept in memory. */
+	/* The log of a test that was as expected is not read again, so it is not kept in memory. */
 	free(k->log);
 	k->log = t->expected ? NULL : TAKE_PTR(s->log);
 	t->log = k->log;
@@ -183,7 +183,7 @@ static void take_output(struct slot *s, const char *data, size_t n)
 	s->log[s->size] = '\0';
 }
 
-/* Keeps the last line that is not empty. */
+/* Remembers the last line that is not empty. */
 static void take_said(struct slot *s, const char *data, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -201,7 +201,7 @@ static void take_said(struct slot *s, const char *data, size_t n)
 	}
 }
 
-/* Reads what has come. Return: false: it is at its end, and closed. */
+/* Reads the available bytes. Return: false: at end of file, and closed. */
 static bool take_stream(struct runner *r, struct slot *s, int *fd, bool out)
 {
 	char buf[32 * KIB];
@@ -224,7 +224,7 @@ static bool take_stream(struct runner *r, struct slot *s, int *fd, bool out)
 
 /* --- Starting -------------------------------------------------------------------------------------------------- */
 
-/* A file name that is one wherever it comes from: what else it has than letters, digits, . - _ becomes _. */
+/* Makes a safe file name of any text: characters other than letters, digits, . - _ become _. */
 static void log_name(const struct runner *r, size_t job, char *buf, size_t size)
 {
 	const struct runner_job *j = &r->config.job[job];
@@ -289,7 +289,7 @@ static int start(struct runner *r, struct slot *s, size_t job)
 	return 0;
 }
 
-/* Fills the free slots; a test that is tried again comes first. */
+/* Fills the free slots; retries come first. */
 static void start_more(struct runner *r)
 {
 	for (unsigned i = 0; i < r->config.jobs && r->r == 0 && !r->signal; i++) {
@@ -327,7 +327,7 @@ static void check_slot(struct runner *r, struct slot *s, uint64_t now)
 {
 	uint64_t limit = r->config.job[s->job].limit_ns;
 
-	/* Nobody that vmm started is left; whoever holds a pipe got it by another way. */
+	/* Every process that vmm started is gone, so a pipe that is still open is held by some other process. */
 	if (s->ended && now - s->ended_ns > GRACE_NS) {
 		if (s->out >= 0)
 			close(TAKE_FD(s->out));
@@ -350,7 +350,7 @@ static void take_signal(struct runner *r)
 		r->signal = (int)si.ssi_signo;
 }
 
-/* Waits, and looks at everything that may have changed. */
+/* Waits for events and handles them. */
 static void turn(struct runner *r, struct pollfd *p)
 {
 	unsigned jobs = r->config.jobs;

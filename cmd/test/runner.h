@@ -17,10 +17,10 @@
 #define RUNNER_JOBS_MAX 256
 
 /**
- * struct runner_job - a test on a kernel; strings are borrowed, and outlive the runner
- * @allow: NULL: every complaint is a splat
- * @expect: its outcome; @known: any failure of it is expected, and a pass is not
- * @limit_ns: when it is killed, since vmm's own limit has not ended it; 0: never
+ * struct runner_job - a test on a kernel; strings are borrowed and must outlive the runner
+ * @allow: kernel complaints that are no splat; NULL: every complaint is one
+ * @expect: its expected outcome; @known: any failure is expected, and a pass is not
+ * @limit_ns: when it is killed, in case vmm's own time limit has not ended it; 0: never
  */
 struct runner_job {
 	const char *name;
@@ -32,9 +32,9 @@ struct runner_job {
 };
 
 /**
- * struct runner_ops - what the caller hears; NULL: nothing
- * @begins, @ends: a test begins, or its result is final
- * @tick: nothing happened for a while
+ * struct runner_ops - callbacks; NULL: none
+ * @begins, @ends: a test starts; its result is final
+ * @tick: called when nothing has happened for a while
  */
 struct runner_ops {
 	void (*begins)(void *arg, size_t job);
@@ -44,11 +44,11 @@ struct runner_ops {
 
 /**
  * struct runner_config
- * @nr: of @job, and of the launcher's
- * @jobs: at once
- * @retries: further attempts of a test whose outcome was not expected
- * @log_dir: where each test's output is kept; -1: nowhere
- * @log_path: of @log_dir, in front of the names in results; "": the names alone
+ * @nr: number of jobs, the same as the launcher's
+ * @jobs: how many run at once
+ * @retries: further attempts for a test whose outcome was not expected
+ * @log_dir: directory for the output of each test; -1: it is not kept
+ * @log_path: path of @log_dir, prepended to the file names in results; "": none
  */
 struct runner_config {
 	const struct runner_job *job;
@@ -70,7 +70,8 @@ int runner_new(const struct runner_config *config, struct launcher *l, struct ru
  * runner_run() - run all tests
  * @ret_signal: the signal that ended it early, 0: none
  *
- * Return: 0; -EPIPE: the launcher is gone; another negative errno. Results of what ended are there in any case.
+ * Return: 0; -EPIPE: the launcher is gone; another negative errno. Results of tests that have ended are available in
+ * any case.
  */
 int runner_run(struct runner *r, int *ret_signal);
 
