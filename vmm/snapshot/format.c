@@ -17,7 +17,7 @@ static const struct state_field rows[] = {
 	UP_TO(state_bytes, SNAPSHOT_STATE_MAX),
 	FIELD(head_crc),
 	FIELD(sums_crc),
-	/* What a four-level page table of the guest could map, and no more than a file can be long. */
+	/* The most that a four-level page table of the guest can map; a file can be that large. */
 	UP_TO(mem_bytes, BIT(46)),
 	UP_TO(ram_bytes, BIT(46)),
 	FIELD(created_ns),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The file may change while it is read: each part is read once, and what was read is checked.
+ * The file may change while it is read, so each part is read once, and the copy is checked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -60,7 +60,7 @@ static int check_version(const uint8_t *head, const char *version, char *ret, st
 		e, -EINVAL, "vmm %s wrote this snapshot, and vmm %s does not read it: make it again", shown, version);
 }
 
-/* What sizes, numbers and texts have to be, beyond what the table says. */
+/* Checks of sizes, counts and texts beyond the limits in the table. */
 static int check_facts(struct snapshot_facts *f, uint64_t size, struct err *e)
 {
 	if (!f->mem_bytes || !is_aligned(f->mem_bytes, PAGE_4K) || !f->cpus || f->ram_bytes > f->mem_bytes ||
@@ -120,7 +120,7 @@ static struct kvm_cpuid_entry2 get_cpuid(const uint8_t *from)
 	};
 }
 
-/* Sorted, apart from each other, of whole pages, in RAM */
+/* Extents are sorted, do not overlap, consist of whole pages, and lie within RAM. */
 static int get_extents(struct snapshot *s, const uint8_t *from, struct err *e)
 {
 	uint64_t end = 0;
@@ -141,7 +141,7 @@ static int take_parts(struct snapshot *s, const struct snapshot_layout *l, const
 {
 	const struct snapshot_facts *f = &s->facts;
 
-	/* One more: an allocation of nothing may be NULL. */
+	/* One byte more: an allocation of size 0 may be NULL. */
 	s->cpuid = calloc(1, sizeof(*s->cpuid));
 	s->extent = calloc(f->nr_extents + 1, sizeof(*s->extent));
 	s->settings = calloc((size_t)f->settings_bytes + 1, 1);
@@ -226,7 +226,7 @@ void snapshot_vendor(const struct snapshot *s, char ret[static 13])
 
 /* --- RAM ------------------------------------------------------------------------------------------------------- */
 
-/* The sum of what is mapped of a granule. @x: the extent that it, or what follows it, may be in; moved on. */
+/* The sum of the mapped part of a granule. @x: first extent that may have it or a later one; advanced. */
 static int granule_sum(
 	const struct snapshot *s, uint64_t from, uint64_t to, uint32_t *x, uint8_t *buf, uint32_t *ret, struct err *e)
 {

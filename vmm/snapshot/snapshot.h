@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine in a file, from which machines are restored: what the file is, its writer and its reader.
+ * The snapshot file, from which machines are restored: its format, writer and reader.
  *
- *	magic, version	SNAPSHOT_MAGIC; the vmm that wrote it, as text: no other one reads it
+ *	magic, version	SNAPSHOT_MAGIC; version of the vmm that wrote it, as text: no other version reads it
  *	facts		struct snapshot_facts, a section of vmm/base/state.h
- *	CPUID		what the guest's CPUs say: function, index, flags and EAX to EDX of each entry, 32 bits each
+ *	CPUID		of the guest's CPUs: function, index, flags and EAX to EDX of each entry, 32 bits each
  *	extents		which parts of RAM are in the file: address and size of each, 64 bits each
- *	settings	of the machine, as a configuration file
+ *	settings	of the machine, in the format of a configuration file
  *	state		of CPUs, chips and devices: sections of vmm/base/state.h
- *	sums		a CRC-32 of each SNAPSHOT_GRANULE of RAM, 0 where there are only zeroes
- *	RAM		from a page boundary on, each byte at its place: what has only zeroes is a hole of the file
+ *	sums		a CRC-32 of each SNAPSHOT_GRANULE of RAM, 0 if it is all zeroes
+ *	RAM		from a page boundary on, each byte at its own offset; pages of zeroes are holes in the file
  *
- * Numbers are little-endian. What is in front of the sums has a CRC-32, and so have the sums; RAM has its sums only, so
- * that a restored machine reads what it needs and no more: snapshot_check_ram() reads all.
+ * Numbers are little-endian. The parts from CPUID to state have one CRC-32, and the sums have another. RAM is covered
+ * by its sums, which restoring does not check, so that a restored machine reads only the RAM that it needs;
+ * snapshot_check_ram() reads and checks all of it.
  *
- * A part of RAM that has an extent is mapped from the file; the rest is anonymous memory. Extents are made of granules,
- * or of larger pieces when there would be too many.
+ * RAM inside an extent is mapped from the file; the rest is anonymous memory. Extents consist of whole granules, or of
+ * larger pieces if there would be too many of them.
  */
 #ifndef VMM_SNAPSHOT_SNAPSHOT_H
 #define VMM_SNAPSHOT_SNAPSHOT_H
@@ -32,26 +33,26 @@
 
 #define SNAPSHOT_MAGIC        "vmm snapshot\r\n\x1a\n"
 #define SNAPSHOT_MAGIC_SIZE   16
-#define SNAPSHOT_VERSION_SIZE 64 /* with its end */
+#define SNAPSHOT_VERSION_SIZE 64 /* with its NUL */
 #define SNAPSHOT_FACTS_AT     (SNAPSHOT_MAGIC_SIZE + SNAPSHOT_VERSION_SIZE)
 
 #define SNAPSHOT_GRANULE      (2 * MIB)
-#define SNAPSHOT_EXTENTS_MAX  127 /* and the anonymous parts between, before and behind: at most 255 mappings */
+#define SNAPSHOT_EXTENTS_MAX  127 /* with the anonymous memory before, between and after them: at most 255 mappings */
 #define SNAPSHOT_SETTINGS_MAX MIB
 #define SNAPSHOT_STATE_MAX    (64 * MIB)
 
 #define SNAPSHOT_TEXT 240
 
 /**
- * struct snapshot_facts - what a file says about itself and its machine
- * @file_bytes: its size
- * @nr_cpuid, @nr_extents: entries; @settings_bytes, @state_bytes: sizes of these parts
+ * struct snapshot_facts - facts about the file and its machine
+ * @file_bytes: size of the file
+ * @nr_cpuid, @nr_extents: numbers of entries; @settings_bytes, @state_bytes: sizes of these parts
  * @head_crc: of the parts from CPUID to state; @sums_crc: of the sums
- * @mem_bytes: RAM; @ram_bytes: of the pages that are not zero; @cpus: number of CPUs
- * @created_ns: when the machine was held, CLOCK_REALTIME
+ * @mem_bytes: size of RAM; @ram_bytes: size of its non-zero pages; @cpus: number of CPUs
+ * @created_ns: when the machine was paused for it, CLOCK_REALTIME
  * @tsc_khz: rate of its TSC, 0: unknown
- * @kernel_bytes: size of the file of its kernel
- * @kernel, @build_id, @banner: its path, build id and version, ended by a NUL each; empty: unknown
+ * @kernel_bytes: size of the kernel's file
+ * @kernel, @build_id, @banner: the kernel's path, build id and version, each NUL-terminated; empty: unknown
  */
 struct snapshot_facts {
 	uint64_t file_bytes;
@@ -73,9 +74,9 @@ struct snapshot_facts {
 };
 
 /**
- * struct snapshot_parts - what a file is made of, besides RAM; borrowed
+ * struct snapshot_parts - the contents of a file besides RAM; borrowed
  * @version: of this vmm, shorter than SNAPSHOT_VERSION_SIZE
- * @facts: all but sizes, numbers and checksums of the file, which the writer fills in
+ * @facts: without sizes, counts and checksums of the file, which the writer fills in
  */
 struct snapshot_parts {
 	const char *version;
@@ -91,8 +92,8 @@ struct snapshot_parts {
 struct snapshot_writer;
 
 /**
- * snapshot_writer_new() - what writing one takes
- * @mem_bytes: RAM of the machine
+ * snapshot_writer_new() - allocate everything that writing a snapshot needs
+ * @mem_bytes: size of the machine's RAM
  * @ret: owned by the caller
  *
  * Return: 0 or -ENOMEM.
@@ -102,24 +103,24 @@ int snapshot_writer_new(uint64_t mem_bytes, struct snapshot_writer **ret);
 /** snapshot_writer_free() - takes NULL */
 void snapshot_writer_free(struct snapshot_writer *w);
 
-/** snapshot_largest() - no file of a machine with so much RAM is larger */
+/** snapshot_largest() - upper limit of the file size for a machine with @mem_bytes of RAM */
 uint64_t snapshot_largest(uint64_t mem_bytes);
 
 /**
- * snapshot_prepare() - lay out a file, and copy its parts into the writer
+ * snapshot_prepare() - lay out a file and copy its parts into the writer
  *
- * Return: 0, -E2BIG (a part is larger than a file can have), -ENOMEM. Context: any thread, one at a time.
+ * Return: 0, -E2BIG (a part is larger than its limit), -ENOMEM. Context: any thread, one at a time.
  */
 int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *parts);
 
 /**
  * snapshot_write() - write the file that was prepared
- * @mem: RAM, which nobody changes meanwhile
+ * @mem: RAM, which must not change during the call
  * @fd: a new, empty file
- * @stop: becomes true when nobody wants it any more
- * @ret_bytes: written, holes left out; untouched on failure
+ * @stop: set to true by another thread to cancel
+ * @ret_bytes: bytes written, not counting holes; untouched on failure
  *
- * Nothing is allocated, and the calls are those of vmm/debug/ram.h.
+ * Does not allocate; its system calls are those of vmm/debug/ram.h.
  *
  * Return: 0, -ECANCELED, or a negative errno of pwrite(). Context: any thread. Trust: guest (RAM).
  */
@@ -133,7 +134,7 @@ int snapshot_write(
  * @fd: of the file; borrowed
  * @version: of the vmm that wrote it
  * @cpuid, @extent, @settings, @state: owned; @settings is ended by a NUL
- * @sums_at, @ram_at: where they are in the file
+ * @sums_at, @ram_at: their offsets in the file
  */
 struct snapshot {
 	int fd;
@@ -152,11 +153,11 @@ struct snapshot {
 /**
  * snapshot_read() - read and check all but sums and RAM
  * @fd: a regular file; borrowed until snapshot_destroy()
- * @version: of this vmm; NULL: one of any version is read as far as this one understands it
+ * @version: of this vmm, which must match; NULL: read a file of any version as far as this vmm understands it
  * @ret: untouched on failure
  *
- * Return: 0, -ENOMEM, a negative errno of pread(), -EINVAL with a message in @e: no snapshot, another version's, cut
- * short, damaged, or a number in it is impossible.
+ * Return: 0, -ENOMEM, a negative errno of pread(), -EINVAL with a message in @e: not a snapshot, of another version,
+ * truncated, damaged, or with an invalid number in it.
  * Context: blocks on the file system. Trust: the file may be anything, and may change meanwhile.
  */
 int snapshot_read(int fd, const char *version, struct snapshot *ret, struct err *e);
@@ -165,10 +166,10 @@ int snapshot_read(int fd, const char *version, struct snapshot *ret, struct err 
 void snapshot_destroy(struct snapshot *s);
 
 /**
- * snapshot_check_ram() - read all of RAM, and compare it with its sums
+ * snapshot_check_ram() - read all of RAM and check it against its sums
  *
  * Return: 0, a negative errno of pread(), -ENOMEM, -EINVAL with a message in @e that says which part is damaged.
- * Trust: as of snapshot_read().
+ * Trust: as for snapshot_read().
  */
 int snapshot_check_ram(const struct snapshot *s, struct err *e);
 

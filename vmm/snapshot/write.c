@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. Everything in front of RAM has its place before RAM is read, since there is room for as many
- * extents as there can be. So RAM is read once; what is in front is written last, with its checksums.
+ * Theory of operation. The offset of RAM is known before RAM is read, since space is reserved for the maximum number of
+ * extents. So RAM is read only once; everything before it in the file is written last, with its checksums.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +14,9 @@
 #include "vmm/snapshot/format.h"
 
 /**
- * struct snapshot_writer - @ram_reader has a chunk of RAM
- * @head: the file up to RAM, @layout.ram bytes
- * @touched: for each granule, whether it has a page that is not zero
+ * struct snapshot_writer - @ram_reader has the buffer for a chunk of RAM
+ * @head: the part of the file before RAM, @layout.ram bytes
+ * @touched: for each granule, whether it has a non-zero page
  */
 struct snapshot_writer {
 	uint64_t mem_bytes;
@@ -103,7 +103,7 @@ int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *par
 	return 0;
 }
 
-/* A chunk is a whole part of a granule: both begin at multiples of their size, seen from the beginning of RAM. */
+/* A chunk never crosses granules: both begin at multiples of their size, counted from the beginning of RAM. */
 static void add_sum(struct snapshot_writer *w, uint64_t at, uint64_t len)
 {
 	uint64_t granule = at / SNAPSHOT_GRANULE;
@@ -145,7 +145,7 @@ static int write_ram(struct snapshot_writer *w, const struct gmem *mem, int fd, 
 	return r;
 }
 
-/* Runs of touched pieces of so many granules. Return: how many there are, of which the first @max are in @ret. */
+/* Finds the runs of touched pieces of @granules each. Return: their number; the first @max of them are in @ret. */
 static uint32_t find_extents(const struct snapshot_writer *w, uint64_t granules, struct gmem_extent *ret, uint32_t max)
 {
 	uint64_t nr = snapshot_granules(w->mem_bytes), end = 0;
@@ -197,7 +197,7 @@ int snapshot_write(
 	w->facts.ram_bytes = 0;
 	memset(w->touched, 0, snapshot_granules(w->mem_bytes));
 	memset(w->head + l->sums, 0, l->ram - l->sums);
-	/* First, so that the file is as long as it says also when it ends in a hole. */
+	/* First, so that the file has its full length even if it ends in a hole. */
 	r = ram_write_at(&w->ram_reader, fd, l->end - 1, &zero, 1);
 	if (r == 0)
 		r = write_ram(w, mem, fd, stop);
