@@ -73,7 +73,7 @@ int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg)
 		return -ENOSYS;
 	}
 	r = row->handler(t, arg);
-	/* A copy to or from the program found no page: Linux's killer of processes does the same. */
+	/* A copy to or from the program could not get a page: like Linux's OOM killer. */
 	if (t->space.empty)
 		exec_kill_for_memory(t);
 	return r;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls on files: the three streams of the command, and no file of the host by its name.
+ * System calls on files: the three standard streams of the command; no file of the host can be opened by name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #define POLL_MAX      EXEC_FILES_MAX
 #define GUEST_IOV_MAX 1024
 
-/* Return: the descriptor of the host, or -EBADF. */
+/* Return: the descriptor on the host, or -EBADF. */
 static int host_of(const struct exec_task *t, uint64_t fd)
 {
 	uint32_t n = (uint32_t)fd;
@@ -32,7 +32,7 @@ static int host_of(const struct exec_task *t, uint64_t fd)
 /* --- Data -------------------------------------------------------------------------------------------------- */
 
 /**
- * struct windows - parts of the program's memory for one call of the host
+ * struct windows - parts of the program's memory for one system call of the host
  * @bytes: in all
  */
 struct windows {
@@ -41,7 +41,7 @@ struct windows {
 	uint64_t bytes;
 };
 
-/* As much of a range as fits. Return: 0; -EFAULT or -ENOMEM: at the part behind @w->bytes. */
+/* Adds as much of a range as fits. Return: 0; -EFAULT or -ENOMEM: the part after @w->bytes is not accessible. */
 static int add_windows(struct exec_task *t, uint64_t at, uint64_t len, unsigned access, struct windows *w)
 {
 	while (len) {
@@ -65,7 +65,7 @@ static int add_windows(struct exec_task *t, uint64_t at, uint64_t len, unsigned 
 	return 0;
 }
 
-/* One call of the host; repeated when a signal came that was not the end of the run. */
+/* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
 static ssize_t transfer(struct exec_task *t, int fd, const struct windows *w, bool out)
 {
 	ssize_t n;
@@ -77,8 +77,8 @@ static ssize_t transfer(struct exec_task *t, int fd, const struct windows *w, bo
 }
 
 /*
- * A range of a read or a write. @ret_done: bytes moved, also on failure. Return: 0: all of it; 1: less; a negative
- * errno
+ * Reads into or writes from a range. @ret_done: bytes transferred, also on failure. Return: 0: all; 1: less; a negative
+ * errno.
  */
 static int move_range(struct exec_task *t, int fd, uint64_t at, uint64_t len, bool out, uint64_t *ret_done)
 {
@@ -93,7 +93,7 @@ static int move_range(struct exec_task *t, int fd, uint64_t at, uint64_t len, bo
 		if (n < 0)
 			return (int)n;
 		*ret_done += (uint64_t)n;
-		/* A read returns what is there; only a file has more at once. */
+		/* A read returns the available bytes; only from a regular file can more be read at once. */
 		if ((uint64_t)n < w.bytes)
 			return 1;
 		at += (uint64_t)n;
@@ -109,7 +109,7 @@ static int64_t end_transfer(struct exec_task *t, int r, uint64_t done, bool out)
 	return done || r >= 0 ? (int64_t)done : r;
 }
 
-/* More than the windows of one call can hold is read only if the rest would be there, too. */
+/* More than the windows of one call can hold is read only if the rest is sure to be available. */
 static bool may_go_on(int fd)
 {
 	struct stat st;
@@ -126,7 +126,7 @@ static int64_t read_or_write(struct exec_task *t, const uint64_t *a, bool out)
 		return fd;
 	if (!out && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
 		len = (WINDOWS_MAX - 1) * PAGE_4K;
-	/* For what the host says of a descriptor that is not open in this direction. */
+	/* Gets the host's error for a descriptor that is not open in this direction. */
 	if (!len) {
 		ssize_t n = out ? writev(fd, NULL, 0) : readv(fd, NULL, 0);
 
@@ -146,13 +146,13 @@ int64_t exec_sys_write(struct exec_task *t, const uint64_t *a)
 	return read_or_write(t, a, true);
 }
 
-/* An entry of the program's own vector. */
+/* Copies an entry of the program's iovec array. */
 struct guest_iov {
 	uint64_t at;
 	uint64_t len;
 };
 
-/* Small vectors go to the host as one call, so that what is written to a pipe stays together. */
+/* A small vector is passed to the host in one call, so that a write to a pipe is atomic. */
 static int64_t vector(struct exec_task *t, const uint64_t *a, bool out)
 {
 	uint64_t left = TRANSFER_MAX, done = 0;
@@ -173,7 +173,7 @@ static int64_t vector(struct exec_task *t, const uint64_t *a, bool out)
 			break;
 		v.len = MIN(v.len, left);
 		left -= v.len;
-		/* What does not fit is for the next call, as a short result has it done. */
+		/* What does not fit is left to the program's next call: the result is short. */
 		if (w.nr + (int)MIN(v.len / PAGE_4K + 2, UINT64_C(1000)) > WINDOWS_MAX && w.nr)
 			break;
 		r = add_windows(t, v.at, v.len, out ? SPACE_R : SPACE_W, &w);
@@ -281,7 +281,7 @@ int64_t exec_sys_fcntl(struct exec_task *t, const uint64_t *a)
 	case F_GETFD: return f->close_on_exec ? FD_CLOEXEC : 0;
 	case F_SETFD: f->close_on_exec = a[2] & FD_CLOEXEC; return 0;
 	case F_GETFL: r = fcntl(fd, F_GETFL); return r < 0 ? -errno : r;
-	/* The streams are the caller's: other programs have them too. */
+	/* The streams are shared with the caller and other programs. */
 	case F_SETFL: return 0;
 	default: return -EINVAL;
 	}
@@ -314,7 +314,7 @@ int64_t exec_sys_fstat(struct exec_task *t, const uint64_t *a)
 	return space_write(&t->space, a[1], &st, sizeof(st));
 }
 
-/* A name that leads nowhere, checked as far as Linux would. */
+/* A path that does not exist; its arguments are checked as far as Linux would. */
 static int64_t no_name(struct exec_task *t, uint64_t at, bool empty_allowed)
 {
 	char name[PATH_MAX];

@@ -21,7 +21,7 @@ static unsigned rights_of(uint64_t prot)
 	return (prot & PROT_READ ? SPACE_R : 0) | (prot & PROT_WRITE ? SPACE_W : 0) | (prot & PROT_EXEC ? SPACE_X : 0);
 }
 
-/* Whole pages; 0: more than there are. */
+/* Rounds up to whole pages; 0: larger than the address space. */
 static uint64_t pages_of(uint64_t len)
 {
 	return len > SPACE_HIGH ? 0 : align_up(len, PAGE_4K);
@@ -89,7 +89,7 @@ int64_t exec_sys_mmap(struct exec_task *t, const uint64_t *a)
 		at = align_down(at, PAGE_4K);
 		if (!at || !is_free(&t->space, at, len) || (flags & MAP_32BIT && at + len > END_32BIT))
 			at = space_find(&t->space, len, flags & MAP_32BIT ? END_32BIT : t->top);
-		/* Below the place of mmap all is taken: above it, then. */
+		/* Everything below the mmap base is in use: search above it. */
 		if (!at)
 			at = space_find(&t->space, len, flags & MAP_32BIT ? END_32BIT : SPACE_HIGH);
 		if (!at)
@@ -105,7 +105,7 @@ int64_t exec_sys_munmap(struct exec_task *t, const uint64_t *a)
 
 	if (at % PAGE_4K || !len || at >= SPACE_HIGH || len > SPACE_HIGH - at)
 		return -EINVAL;
-	/* Nothing is ever below. */
+	/* Nothing is ever mapped below. */
 	if (at < SPACE_LOW) {
 		if (len <= SPACE_LOW - at)
 			return 0;
@@ -144,7 +144,7 @@ int64_t exec_sys_madvise(struct exec_task *t, const uint64_t *a)
 	return r == -EINVAL ? -ENOMEM : r;
 }
 
-/* msync, mlock, munlock: nothing is written back or paged out. */
+/* msync, mlock, munlock: there is nothing to write back or page out. */
 int64_t exec_sys_mapped(struct exec_task *t, const uint64_t *a)
 {
 	uint64_t at = align_down(a[0], PAGE_4K), len = pages_of(a[1] + a[0] % PAGE_4K);
@@ -156,7 +156,7 @@ int64_t exec_sys_mapped(struct exec_task *t, const uint64_t *a)
 	return space_mapped(&t->space, at, len) ? 0 : -ENOMEM;
 }
 
-/* The range grows where it is, if there is room. */
+/* Grows the range in place, if the space after it is free. */
 static int64_t grow(struct exec_task *t, const struct area *area, uint64_t at, uint64_t old, uint64_t new)
 {
 	unsigned rights = area->rights, kind = area->kind;

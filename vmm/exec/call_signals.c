@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Signals: what a program has said of them, and their default actions. Handlers are not run yet.
+ * Signals: the program's settings for them, and their default actions. Handlers are not run yet.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #define MASK_OF(signal) BIT((signal)-1)
 /* They cannot be caught, blocked or ignored. */
 #define UNMASKABLE (MASK_OF(SIGKILL) | MASK_OF(SIGSTOP))
-/* Default action: nothing; stopping, which nobody could undo, is nothing too. */
+/* Default action: ignore; stopping is ignored too, since nothing could continue the program. */
 #define HARMLESS                                                                                                       \
 	(MASK_OF(SIGCHLD) | MASK_OF(SIGURG) | MASK_OF(SIGWINCH) | MASK_OF(SIGCONT) | MASK_OF(SIGSTOP) |                \
 		MASK_OF(SIGTSTP) | MASK_OF(SIGTTIN) | MASK_OF(SIGTTOU))
@@ -69,7 +69,7 @@ void exec_signal(struct exec_task *t, int signal, bool forced)
 	}
 	if (!forced && (handler == HANDLER_IGNORE || (handler == HANDLER_DEFAULT && HARMLESS & bit)))
 		return;
-	/* An exception that is blocked or ignored has the default action: Linux kernel/signal.c. */
+	/* An exception's signal that is blocked or ignored takes the default action: Linux kernel/signal.c. */
 	if (handler > HANDLER_IGNORE && !(t->blocked & bit && forced))
 		die(t, signal, "the program has a handler for it, which cannot be run yet");
 	else
@@ -157,7 +157,7 @@ int64_t exec_sys_kill(struct exec_task *t, const uint64_t *a)
 
 	if (signal < 0 || signal > EXEC_SIGNALS)
 		return -EINVAL;
-	/* Itself, its group, all that there are. */
+	/* Itself, its group, or all processes. */
 	if (pid != EXEC_PID && pid != 0 && pid != -1 && pid != -EXEC_PID)
 		return -ESRCH;
 	if (signal)

@@ -31,7 +31,7 @@ int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct 
 	struct timespec now, end = {0};
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	/* A limit that is too far away to add to is none. */
+	/* A limit that would overflow counts as none. */
 	if (limit && limit->tv_sec > INT32_MAX)
 		limit = NULL;
 	if (limit)
@@ -119,7 +119,7 @@ int64_t exec_sys_pause(struct exec_task *t, const uint64_t *a)
 	return -EINTR;
 }
 
-/* There is one thread: who waits is woken by time, or not at all. */
+/* There is one thread, so a wait ends only by its timeout. */
 static int64_t futex_wait(struct exec_task *t, const uint64_t *a, bool absolute)
 {
 	struct timespec limit;
@@ -158,7 +158,7 @@ int64_t exec_sys_futex(struct exec_task *t, const uint64_t *a)
 
 /* --- Clocks ------------------------------------------------------------------------------------------------ */
 
-/* The thread of the vCPU is all that runs the program. */
+/* Only the vCPU's thread runs the program, so its CPU time is the process's. */
 static int clock_of(uint64_t guest, clockid_t *ret)
 {
 	uint32_t n = (uint32_t)guest;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The system calls of a program, one row each: dispatch, --trace-calls, the manual and the tests are views of this
- * table. What has no row is ENOSYS, as what has the handler `missing`.
+ * table. A call without a row, or with the handler `missing`, fails with ENOSYS.
  *
- * CALL(name, arguments, handler, what is different from Linux, or why it is not there)
+ * CALL(name, arguments, handler, how it differs from Linux, or why it is missing)
  *
- * Arguments, a letter each, for --trace-calls: d signed, u unsigned, x hexadecimal or a pointer, o octal, s a string,
+ * Arguments, one letter each, for --trace-calls: d signed, u unsigned, x hexadecimal or a pointer, o octal, s a string,
  * b a buffer whose length is the next argument, B one whose length is the result, p rights of memory, m flags of mmap.
  */
 #ifndef VMM_EXEC_CALLS_H

@@ -12,7 +12,7 @@
 /* x87, SSE, AVX and AVX-512: what Linux enables for every program. SDM 1, 13.3 */
 #define XCR0_STATES UINT64_C(0xe7)
 
-/* What a program may have set in its flags: SDM 1, 3.4.3 */
+/* Flags that a program may set: SDM 1, 3.4.3 */
 #define RFLAGS_USER UINT64_C(0x244dd5)
 
 #define CPUID_1_ECX_XSAVE    BIT(26)
@@ -124,7 +124,7 @@ static void set_call(struct exec_exit *x, const struct kvm_regs *regs)
 	x->arg[5] = regs->r9;
 }
 
-/* The program is at the stub, or was sent there by SYSCALL: IRET goes where SYSRET would. */
+/* A SYSCALL that faulted at the stub, or a jump there: IRET returns to where SYSRET would. */
 static int call_by_fault(struct exec_cpu *c, struct exec_exit *x, uint64_t *frame)
 {
 	const struct kvm_regs *regs = regs_of(c);
@@ -133,7 +133,7 @@ static int call_by_fault(struct exec_cpu *c, struct exec_exit *x, uint64_t *fram
 	frame[FRAME_RFLAGS] = (regs->r11 & RFLAGS_USER) | RFLAGS_FIXED | RFLAGS_IF;
 	c->by_frame = true;
 	if (x->rip >= SPACE_HIGH) {
-		/* Who jumped to the stub has no return address. */
+		/* A program that jumped to the stub itself has no valid return address. */
 		frame[FRAME_RIP] = x->rip = EXEC_STUB;
 		x->vector = VECTOR_GP;
 		return 0;
@@ -181,7 +181,7 @@ static int left(struct exec_cpu *c, struct exec_exit *x, const struct vcpu_exit 
 	case VCPU_PIO:
 		if (v->pio.port == EXEC_PORT_FAULT)
 			return fault(c, x);
-		/* In ring 3 an OUT faults, so that this is the stub. */
+		/* OUT faults in ring 3, so this one was executed by the stub. */
 		set_call(x, regs);
 		x->rip = regs->rcx;
 		return 0;

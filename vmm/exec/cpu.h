@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vCPU that runs a program in ring 3, and says why it left: a system call, or an exception. docs/design/exec.md
- * says how.
+ * A vCPU that runs a program in ring 3 and reports why it left the guest: a system call or an exception.
+ * docs/design/exec.md describes how.
  */
 #ifndef VMM_EXEC_CPU_H
 #define VMM_EXEC_CPU_H
@@ -13,8 +13,8 @@
 
 /**
  * struct exec_cpu - borrows all that it points to
- * @frame: guest-physical address of the frame that IRET will read, 0: SYSRET goes back
- * @by_frame: calls of this KVM arrive as page faults
+ * @frame: guest-physical address of the frame that IRET will read; 0: the stub returns by SYSRET
+ * @by_frame: on this KVM, system calls arrive as page faults
  */
 struct exec_cpu {
 	struct vcpu *vcpu;
@@ -26,21 +26,21 @@ struct exec_cpu {
 
 /**
  * enum exec_event
- * @EXEC_CALL: a system call; exec_cpu_return() before the next step
- * @EXEC_FAULT: an exception of the program; if the next step comes without more ado, the instruction is run again
+ * @EXEC_CALL: a system call; call exec_cpu_return() before the next step
+ * @EXEC_FAULT: an exception of the program; the next step runs the instruction again
  * @EXEC_KICKED: see vcpu.h
- * @EXEC_BROKEN: it cannot go on, and the program is not to blame for all that is known
+ * @EXEC_BROKEN: the vCPU cannot continue, as far as known through no fault of the program
  */
 enum exec_event { EXEC_CALL, EXEC_FAULT, EXEC_KICKED, EXEC_BROKEN };
 
 #define EXEC_WORDS_MAX 256
 
 /**
- * struct exec_exit - Trust: guest
+ * struct exec_exit - why the program stopped running; Trust: guest
  * @nr, @arg: of a call, as in the registers
- * @vector, @error, @address: of an exception; the address of a page fault, else 0
+ * @vector, @error, @address: of an exception; @address: of a page fault, otherwise 0
  * @rip, @rsp: of the program
- * @words: of EXEC_BROKEN, what happened
+ * @words: for EXEC_BROKEN: a description of what happened
  */
 struct exec_exit {
 	enum exec_event what;
@@ -55,8 +55,8 @@ struct exec_exit {
 };
 
 /**
- * exec_cpu_init() - put a new vCPU at the first instruction of a program
- * @space: has the program; its monitor pages are written
+ * exec_cpu_init() - set a new vCPU to the first instruction of a program
+ * @space: the program is loaded in it; gets its monitor pages here
  * @cpuid: of the guest, for this CPU
  *
  * Return: 0; -ENOTSUP: this KVM lacks something; a negative errno. Context: BUILD stage.
@@ -71,10 +71,10 @@ int exec_cpu_init(struct exec_cpu *c, struct vcpu *vcpu, struct space *space, co
  */
 int exec_cpu_step(struct exec_cpu *c, struct exec_exit *ret);
 
-/** exec_cpu_return() - the result of a call */
+/** exec_cpu_return() - set the result of a system call */
 void exec_cpu_return(struct exec_cpu *c, uint64_t result);
 
-/** exec_cpu_set_base() - the base of FS or GS. Return: 0 or a negative errno */
+/** exec_cpu_set_base(), exec_cpu_get_base() - the base of FS or GS. Return: 0 or a negative errno */
 int exec_cpu_set_base(struct exec_cpu *c, bool gs, uint64_t base);
 int exec_cpu_get_base(struct exec_cpu *c, bool gs, uint64_t *ret);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. The vCPU's thread runs the program and answers its calls; it alone writes `how`, `value` and
- * `words` until it has been joined, but exec_end() says in `end` why the thread is stopped, before it is. The thread
- * may sit in a call of the host that waits: a kick that comes right before would be lost, so the loop's thread
- * repeats it until the thread has left its loop.
+ * Theory of operation. The vCPU's thread runs the program and answers its calls; only it writes `how`, `value` and
+ * `words` until it has been joined. Before exec_end() stops the thread, it stores the reason in `end`. The thread may
+ * be blocked in a system call of the host, and a kick that arrives right before the call would be lost, so the loop's
+ * thread repeats the kick until the thread has left its loop.
  */
 #include "vmm/exec/exec.h"
 
@@ -71,7 +71,7 @@ static void name_program(struct exec *x)
 {
 	const char *path = x->config.path, *base = strrchr(path, '/');
 
-	/* The guest's root has the program, and nothing else. */
+	/* The guest's root directory contains the program and nothing else. */
 	if (*path == '/' && strlen(path) < PATH_MAX)
 		snprintf(x->path, sizeof(x->path), "%s", path);
 	else
@@ -205,14 +205,14 @@ static void failed(struct exec *x, const char *what, const char *why, const char
 	snprintf(x->words, sizeof(x->words), "%s%s%s", what, why, hint);
 }
 
-/* Calls are printed by this thread itself, in the order in which they are answered. */
+/* This thread prints the calls itself, in the order in which they are answered. */
 static void print_call(struct exec *x, const struct exec_exit *at, int64_t result)
 {
 	char line[LINE_MAX_];
 	size_t n = exec_call_text(&x->task, at->nr, at->arg, result, line, sizeof(line) - 80);
 
 	n += exec_result_text(&x->task, at->nr, result, line + n, sizeof(line) - n);
-	/* A reader that is gone misses them. */
+	/* Write errors are ignored: the reader may be gone. */
 	if (write(x->config.trace_fd, line, n) < 0)
 		return;
 }
@@ -303,7 +303,7 @@ static int start_thread(struct exec *x, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "cannot start the program's thread%s", err_no_thread(r));
 	r = crew_wait_locked(&x->crew);
-	/* Nothing is asked of KVM itself any more. */
+	/* No further request is made to /dev/kvm itself. */
 	kvm_close(&x->kvm);
 	if (r == 0)
 		r = sandbox_lock(x->sandbox, SANDBOX_LOOP, NULL);

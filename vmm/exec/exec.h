@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Linux program without a kernel: a VM, a vCPU and a thread that answers its system calls.
+ * Runs a Linux program without a kernel: a VM, a vCPU, and a thread that answers its system calls.
  *
- *	exec_open(&config, trace, loop, &x, e);	OPEN: everything that has a path
+ *	exec_open(&config, trace, loop, &x, e);	stage OPEN: everything that has a path
  *	exec_set_sandbox(x, sandbox);		after its stage CONFINE
  *	exec_build(x, e);			VM, memory, the program, its processor
- *	exec_run(x, e);				until it has ended, or exec_end()
+ *	exec_run(x, e);				until the program ends, or exec_end() is called
  *	exec_result(x, &result);
  *	exec_destroy(x);
  */
@@ -32,10 +32,10 @@ struct exec;
  * @path: of the program, on the host
  * @argv, @envp: of the program, ended by NULL
  * @cwd: of the program; absolute
- * @mem_bytes: what it may touch, page tables included
+ * @mem_bytes: most memory that it may use, page tables included
  * @host: descriptors of the three streams, -1: closed
- * @trace_fd: calls are printed there as strace does, -1: they are not
- * @timed: measure time in the guest: two readings of the clock per exit
+ * @trace_fd: system calls are printed there as strace does; -1: not printed
+ * @timed: measure the time in the guest, by two clock readings per exit
  * @deadline_ns: CLOCK_MONOTONIC, 0: none
  */
 struct exec_config {
@@ -52,19 +52,19 @@ struct exec_config {
 
 /**
  * enum exec_how - how a run ended
- * @EXEC_EXITED: the program, with @value as its status
- * @EXEC_SIGNALED: the program, by signal @value
- * @EXEC_TIMEOUT: by its time limit
- * @EXEC_INTERRUPTED: by signal @value to vmm
- * @EXEC_FAILED: by vmm, KVM or the host
+ * @EXEC_EXITED: the program exited with status @value
+ * @EXEC_SIGNALED: the program was killed by signal @value
+ * @EXEC_TIMEOUT: its time limit expired
+ * @EXEC_INTERRUPTED: vmm received signal @value
+ * @EXEC_FAILED: an error in vmm, KVM or the host
  */
 enum exec_how { EXEC_RUNNING, EXEC_EXITED, EXEC_SIGNALED, EXEC_TIMEOUT, EXEC_INTERRUPTED, EXEC_FAILED };
 
 /**
  * struct exec_result
- * @words: what is known besides, or empty; borrowed
- * @calls, @faults: system calls, and page faults
- * @pages: most pages that it had at a time, of 4 KiB
+ * @words: further explanation, or empty; borrowed
+ * @calls, @faults: numbers of system calls and of page faults
+ * @pages: most pages of 4 KiB that it had at any time
  * @exits: returns of KVM_RUN, by event
  * @guest_ns, @vmm_ns: time inside and outside KVM_RUN; 0 unless timed
  */
@@ -93,23 +93,23 @@ int exec_open(
 /** exec_set_sandbox() - set the sandbox that each thread enters before the program runs; borrowed, NULL: none */
 void exec_set_sandbox(struct exec *x, struct sandbox *sandbox);
 
-/** exec_build() - make everything. Return: 0 or a negative errno; err_operator() when the program is not one */
+/** exec_build() - create everything. Return: 0 or a negative errno; err_operator() when the file is not a program */
 int exec_build(struct exec *x, struct err *e);
 
 /**
- * exec_run() - run the program until it has ended or was ended
+ * exec_run() - run the program until it ends or is ended
  *
  * Return: 0, or a negative errno when its thread could not be started or locked. Context: the loop's thread; blocks.
  */
 int exec_run(struct exec *x, struct err *e);
 
-/** exec_end() - end the program. The loop's thread */
+/** exec_end() - end the program. Context: the loop's thread */
 void exec_end(struct exec *x, enum exec_how how, unsigned value);
 
-/** exec_result() - after exec_run() */
+/** exec_result() - get the result, after exec_run() */
 void exec_result(const struct exec *x, struct exec_result *ret);
 
-/** exec_exit_status() - of the process */
+/** exec_exit_status() - exit status for the vmm process */
 int exec_exit_status(const struct exec *x);
 
 /** exec_destroy() - takes NULL and a program that was only opened */

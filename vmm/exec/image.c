@@ -9,7 +9,7 @@
 #include "vmm/base/le.h"
 #include "vmm/base/units.h"
 
-/* Linux arch/x86/include/asm/elf.h and mm/util.c: where things are, and how many bits of each place are random. */
+/* Linux arch/x86/include/asm/elf.h and mm/util.c: addresses, and how many bits of each are random. */
 #define PIE_BASE      UINT64_C(0x555555554000)
 #define PIE_PAGES     (UINT64_C(1) << 28)
 #define STACK_PAGES   (UINT64_C(1) << 22)
@@ -37,7 +37,7 @@ static int no_memory(const struct exec_task *t, struct err *e)
 
 /* --- The program ------------------------------------------------------------------------------------------- */
 
-/* The bytes of the file; what is behind them in the last page is zero already. */
+/* Copies the bytes of the file; the rest of the last page is zero already. */
 static int fill_segment(
 	struct exec_task *t, struct program_image *img, const struct program_segment *s, uint64_t bias, struct err *e)
 {
@@ -78,7 +78,7 @@ static int load_segments(struct exec_task *t, struct program_image *img, uint64_
 /* --- Its stack --------------------------------------------------------------------------------------------- */
 
 /**
- * struct stack - is written downwards
+ * struct stack - written from high to low addresses
  * @at: the lowest byte so far
  */
 struct stack {
@@ -101,7 +101,7 @@ static size_t count(const char *const *words, uint64_t *bytes)
 	return n;
 }
 
-/* The strings, the last one first, so that they lie in order. @at: the place of the first. */
+/* Pushes the strings, the last one first, so that they are in order in memory. @at: address of the first. */
 static int push_words(struct stack *s, const char *const *words, size_t nr, uint64_t *at)
 {
 	int r = 0;
@@ -112,7 +112,7 @@ static int push_words(struct stack *s, const char *const *words, size_t nr, uint
 	return r;
 }
 
-/* Pointers to strings that lie one behind the other, and a null pointer. */
+/* Writes pointers to consecutive strings, and a null pointer. */
 static int put_pointers(struct space *space, uint64_t *to, const char *const *words, uint64_t at)
 {
 	int r = 0;
@@ -129,7 +129,7 @@ static int put_pointers(struct space *space, uint64_t *to, const char *const *wo
 }
 
 /**
- * struct texts - where the parts of the stack are that the vectors point to
+ * struct texts - addresses of the parts of the stack that the vectors point to
  */
 struct texts {
 	uint64_t random, platform, path, argv, envp;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program's file into its address space, and its first stack.
+ * Loads a program's file into its address space and builds its initial stack.
  *
  * Spec: System V ABI for AMD64, 3.4 (process initialization); Linux fs/binfmt_elf.c.
  */
@@ -11,13 +11,13 @@
 #include "vmm/exec/task.h"
 
 #define IMAGE_STACK_SIZE (8 * MIB)
-#define IMAGE_ARGS_MAX   (IMAGE_STACK_SIZE / 4) /* bytes of arguments and environment, as Linux has it */
+#define IMAGE_ARGS_MAX   (IMAGE_STACK_SIZE / 4) /* bytes of arguments and environment: Linux's limit */
 
 /**
- * struct image_start - what a program is given
+ * struct image_start - the initial data of a program
  * @argv, @envp: ended by NULL; borrowed
- * @hwcap, @hwcap2: of its processor: CPUID leaf 1, EDX; bit 1: it may use FSGSBASE
- * @seed: random bytes for the places of its parts and for AT_RANDOM
+ * @hwcap: CPUID leaf 1, EDX, of its processor; @hwcap2: bit 1: it may use FSGSBASE
+ * @seed: random bytes for the addresses of its parts and for AT_RANDOM
  */
 struct image_start {
 	const char *const *argv;
@@ -29,12 +29,12 @@ struct image_start {
 
 /**
  * image_load() - map a program and its stack, and fill both
- * @t: nothing is mapped; sets where brk and mmap begin
+ * @t: has nothing mapped; the start addresses for brk and mmap are set in it
  * @fd: a regular file
- * @ret_rip, @ret_rsp: where it starts
+ * @ret_rip, @ret_rsp: initial RIP and RSP
  *
- * Return: 0; -ENOEXEC: see program_image_read(); -E2BIG: too many arguments; -EFBIG: they, or the program, do not fit
- * the memory.
+ * Return: 0; -ENOEXEC: see program_image_read(); -E2BIG: too many arguments; -EFBIG: they or the program do not fit
+ * into memory.
  * Context: BUILD stage. Trust: operator.
  */
 int image_load(struct exec_task *t, int fd, const struct image_start *start, uint64_t *ret_rip, uint64_t *ret_rsp,

@@ -12,7 +12,7 @@ extern const uint8_t exec_stub[], exec_stub_end[];
 _Static_assert(EXEC_WITH_ERROR == VECTORS_WITH_ERROR, "one list of vectors");
 _Static_assert(EXEC_IDT + EXEC_VECTORS * X86_GATE64 <= PAGE_4K && EXEC_TSS + TSS_SIZE <= EXEC_IDT, "one page");
 
-/* Stacks of the TSS by number, 1 to 7. */
+/* Numbers of stacks in the TSS (IST), 1 to 7. */
 enum { STACK_FAULT = 1, STACK_DB, STACK_NMI, STACK_DF };
 
 static uint64_t top_of(unsigned stack)
@@ -49,7 +49,7 @@ static void put_idt(uint8_t *idt)
 						: STACK_FAULT;
 
 		x86_put_gate64(gate, EXEC_KERNEL_CS, EXEC_STUB + EXEC_STUB_VECTORS + v * EXEC_STUB_SPACING, stack);
-		/* INT3 and INTO are for programs. */
+		/* Programs may execute INT3 and INTO. */
 		if (v == VECTOR_BP || v == VECTOR_OF)
 			gate[5] |= SEG_DPL(3);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What ring 0 of the guest has: three pages at the top of the address space. Read by stub.S too.
+ * All that ring 0 of the guest has: three pages at the top of the address space. Also included by stub.S.
  *
  *	EXEC_MONITOR		GDT, TSS, IDT
  *	EXEC_MONITOR + 4K	stub.S
@@ -28,12 +28,12 @@
 #define EXEC_STACKS     (EXEC_MONITOR + 2 * PAGE_4K)
 #define EXEC_STACK_SIZE UINT64_C(1024)
 
-/* Where each table is in its page. */
+/* Offset of each table in its page. */
 #define EXEC_GDT 0x000
 #define EXEC_TSS 0x080
 #define EXEC_IDT 0x200
 
-/* Selectors, with the numbers of Linux: a program may look at them. */
+/* Selectors, with Linux's values, since programs can read them. */
 #define EXEC_KERNEL_CS 0x10
 #define EXEC_KERNEL_DS 0x18
 #define EXEC_USER_CS32 0x23
@@ -43,13 +43,13 @@
 #define EXEC_GDT_SIZE  0x50
 
 /**
- * struct monitor - @stacks_gpa: of the page with the stacks, whose frames the VMM reads and writes
+ * struct monitor - @stacks_gpa: address of the page with the stacks; the VMM reads and writes the frames there
  */
 struct monitor {
 	uint64_t stacks_gpa;
 };
 
-/** monitor_write() - put the three pages into an address space. Return: 0 or -ENOMEM. Context: before it is used */
+/** monitor_write() - add the three pages to an address space. Return: 0 or -ENOMEM. Context: before it is used */
 int monitor_write(struct space *s, struct monitor *ret);
 
 #endif

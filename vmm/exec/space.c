@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. An entry of the lowest page tables is 0, or has the address of a page of the pool and PTE_OURS.
- * Of these, PTE_P is missing where the area has no rights. The accessed and dirty bits are always set: nobody reads
- * them, and the processor need not write them.
+ * In the latter PTE_P is clear if the area has no rights. The accessed and dirty bits are always set: they are never
+ * read, and so the processor does not have to write them.
  *
- * What the processor knows of a page (its TLB, and shadow page tables if KVM has these) is withdrawn by the host, which
- * takes the page from KVM: struct gather. A page that goes is given back (MADV_DONTNEED), which clears it too; one that
- * loses a right, or gets another address, is made inaccessible for the host and accessible again. docs/design/exec.md
- * says why, and why page tables are never given back.
+ * Stale translations of a page (in the TLB, and in KVM's shadow page tables) are flushed from the host, by withdrawing
+ * the page from KVM: struct gather. A page that is freed is returned to the host (MADV_DONTNEED), which also clears it;
+ * a page that loses a right or moves to another address is made inaccessible for the host and then accessible again.
+ * docs/design/exec.md explains why, and why page tables are never freed.
  */
 #include "vmm/exec/space.h"
 
@@ -55,7 +55,7 @@ static void *page_host(const struct space *s, uint64_t gpa)
 	return p;
 }
 
-/* Return: its guest-physical address; 0: there is none left (page 0 is the root). */
+/* Return: guest-physical address of a free page; 0: there is none (page 0 is the root). */
 static uint64_t take_page(struct space *s)
 {
 	uint32_t page = s->free;
@@ -74,8 +74,8 @@ static uint64_t take_page(struct space *s)
 }
 
 /**
- * struct gather - pages that KVM must forget, consecutive ones at once
- * @free: they go back to the pool
+ * struct gather - pages to withdraw from KVM, consecutive ones together
+ * @free: they return to the pool
  */
 struct gather {
 	struct space *s;
@@ -126,7 +126,7 @@ static unsigned index_of(uint64_t at, unsigned level)
 
 /*
  * The entry of @at in the lowest table; NULL: there is no table, or with @make no page for one.
- * @ret_level: where there is none: of the table that misses an entry
+ * @ret_level: set if NULL is returned: level of the table whose entry is missing
  */
 static uint64_t *entry_of(struct space *s, uint64_t at, uint64_t user, bool make, unsigned *ret_level)
 {
@@ -163,7 +163,7 @@ static uint64_t flags_of(unsigned rights)
 		(rights & SPACE_X ? 0 : PTE_NX);
 }
 
-/* Calls @fn for each page of a range; skips what has no tables at once. */
+/* Calls @fn for each page of a range; ranges without page tables are skipped as a whole. */
 static void each_page(struct space *s, uint64_t at, uint64_t end,
 	void (*fn)(struct gather *g, uint64_t *entry, uint64_t at, const void *arg), struct gather *g, const void *arg)
 {
@@ -210,8 +210,8 @@ static void protect_page(struct gather *g, uint64_t *entry, uint64_t at, const v
 /* --- Areas ------------------------------------------------------------------------------------------------- */
 
 /*
- * The array has all its free entries in one gap, at index @gap: changes beside the last one move little, however
- * many areas there are.
+ * All free entries of the array are in one gap, at index @gap, so that a change near the previous one moves few
+ * entries, however many areas there are.
  */
 static struct area *area_at(const struct space *s, size_t i)
 {
@@ -264,7 +264,7 @@ static void take_out(struct space *s, size_t i, size_t n)
 	s->nr -= n;
 }
 
-/* Makes @at a border between areas, if it lies within one. */
+/* Splits the area that contains @at, if any, at @at. */
 static void split(struct space *s, uint64_t at)
 {
 	size_t i = find(s, at);
@@ -283,7 +283,7 @@ static bool same(const struct area *a, const struct area *b)
 	return a->end == b->start && a->rights == b->rights && a->kind == b->kind;
 }
 
-/* Joins what is alike around [at, end]. */
+/* Merges neighbouring areas of the same kind and rights in and next to [at, end]. */
 static void join(struct space *s, uint64_t at, uint64_t end)
 {
 	size_t i = find(s, at ? at - 1 : 0);
@@ -312,7 +312,7 @@ static bool splits(const struct space *s, uint64_t at)
 	return a && a->start < at;
 }
 
-/* Is there no room for @more areas, and the borders of a range? */
+/* Would @more areas, and splits at both ends of a range, exceed the limit? */
 static bool is_full(const struct space *s, uint64_t at, uint64_t len, unsigned more)
 {
 	return s->nr + splits(s, at) + splits(s, at + len) + more > SPACE_AREAS_MAX;
@@ -413,7 +413,7 @@ static void move_page(struct gather *g, uint64_t *entry, uint64_t at, const void
 	set_entry(new, old);
 }
 
-/* Tables for the pages of a range that will go to @to, so that nothing can fail once pages move. */
+/* Makes page tables for pages that will move to @to, so that nothing can fail once pages are being moved. */
 static int make_tables(struct space *s, uint64_t from, uint64_t len, uint64_t to)
 {
 	unsigned level;
@@ -452,14 +452,14 @@ int space_move(struct space *s, uint64_t from, uint64_t len, uint64_t to, uint64
 	if (r < 0)
 		return r;
 	each_page(s, from, from + len, move_page, &g, &by);
-	/* Two borders at most: there was room for them, or the old place stays mapped and empty. */
+	/* Needs at most two splits; without room for them, the old range stays mapped and empty. */
 	if (!is_full(s, from, len, 0))
 		remove_areas(s, from, from + len);
 	return 0;
 }
 
 /*
- * Where a program has many areas, the next one mostly goes right below the last: the gaps above are not looked at
+ * If a program has many areas, the next one is usually placed right below the last: the gaps above are not searched
  * again.
  */
 uint64_t space_find(struct space *s, uint64_t len, uint64_t below)
@@ -511,7 +511,7 @@ static int page_for(struct space *s, uint64_t at, unsigned access, bool force, u
 
 	if (!a || a->start > at)
 		return -EFAULT;
-	/* A processor that can write a page, or fetch from it, can read it. */
+	/* On x86 a page that can be written or executed can also be read. */
 	if (!force &&
 		((access & SPACE_W && !(a->rights & SPACE_W)) || (access & SPACE_X && !(a->rights & SPACE_X)) ||
 			!a->rights))
@@ -586,7 +586,7 @@ ptrdiff_t space_string(struct space *s, uint64_t at, char *buf, size_t size)
 
 		if (r < 0)
 			return r;
-		/* The program may write to it at the same time: what counts is the copy. */
+		/* The program may write to it at the same time, so the copy is checked. */
 		memcpy(buf + done, window, n);
 		len = strnlen(buf + done, n);
 		if (len < n)
@@ -604,7 +604,7 @@ int space_init(struct space *s, const struct gmem *mem)
 
 	assert(pages >= 16 && pages < NO_PAGE);
 	*s = (struct space){.mem = mem, .pages = (uint32_t)pages, .free = NO_PAGE};
-	/* Only what is used of these is touched. */
+	/* Of these, only the parts in use are touched. */
 	s->next = calloc(pages, sizeof(*s->next));
 	s->area = calloc(SPACE_AREAS_MAX, sizeof(*s->area));
 	if (!s->next || !s->area) {

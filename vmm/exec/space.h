@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The address space of a program: what it has mapped (areas), the pages that it has touched, and the page tables
- * that its processor walks. On checked guest memory; without KVM.
+ * that its processor walks. Works on checked guest memory and does not use KVM.
  *
- * An area costs an entry of an array and no memory; a page is given at the first access (space_fault()). All
- * addresses are the program's, and hostile, unless documented otherwise: each function checks them.
+ * An area costs one array entry and no memory; a page is allocated at the first access (space_fault()). Unless
+ * documented otherwise, all addresses come from the program and are hostile: each function checks them.
  *
  * Context of all functions: one thread at a time. The processor may run meanwhile.
  */
@@ -18,7 +18,7 @@
 #include "vmm/base/gmem.h"
 #include "vmm/base/x86.h"
 
-/* As Linux has it: the last page of the lower half is nobody's, so that no return address leaves the half. */
+/* As in Linux: the last page of the lower half is never mapped, so that no return address is outside of the half. */
 #define SPACE_LOW  (64 * KIB) /* vm.mmap_min_addr */
 #define SPACE_HIGH UINT64_C(0x7ffffffff000)
 
@@ -39,13 +39,13 @@ enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE };
 /**
  * struct space - zero-initialised, then space_init()
  * @mem: borrowed
- * @pages: of the pool; @used: given away, page tables included; @most: the most that were
- * @fresh: the first page that was never used; those below are in use or in the list that starts at @free (@next)
+ * @pages: size of the pool; @used: allocated pages, page tables included; @most: maximum of @used so far
+ * @fresh: the first page that was never used; each page below is in use or in the free list (@free, @next)
  * @root: guest-physical address of the top page table
  * @area: @nr of them, sorted, without overlap, with a gap at index @gap: see space_nth()
- * @full_from, @full_below: the gaps in there have at most @hole bytes each: space_find() need not look there again
- * @empty: a page was wanted, and the pool had none: the program has used up its memory
- * @lost: negative errno: a page could not be taken from KVM; the program must not run any more
+ * @full_from, @full_below: no gap in this range has more than @hole bytes, so space_find() can skip it
+ * @empty: an allocation found the pool empty: the program has used up its memory
+ * @lost: negative errno: a page could not be withdrawn from KVM; the program must not run any more
  */
 struct space {
 	const struct gmem *mem;
@@ -67,8 +67,8 @@ struct space {
 };
 
 /**
- * space_init() - an empty one; all RAM of @mem is its pool
- * @mem: zeroed, anonymous and private memory of the host, so that space.c may give pages of it back; at least 16 pages
+ * space_init() - set up an empty address space; all RAM of @mem is its pool
+ * @mem: zeroed private anonymous memory of the host, whose pages space.c can return to the host; at least 16 pages
  *
  * Return: 0 or -ENOMEM.
  */
@@ -78,43 +78,43 @@ int space_init(struct space *s, const struct gmem *mem);
 void space_destroy(struct space *s);
 
 /**
- * space_monitor_page() - a page that ring 0 alone may use
+ * space_monitor_page() - map a page that only ring 0 can access
  * @at: not in the lower half
  * @flags: PTE_W, PTE_NX or both
- * @ret_gpa: where it is
+ * @ret_gpa: its guest-physical address
  *
  * Return: 0 or -ENOMEM. Trust: internal.
  */
 int space_monitor_page(struct space *s, uint64_t at, uint64_t flags, uint64_t *ret_gpa);
 
 /**
- * space_map() - an area at a fixed place; what was there goes
+ * space_map() - map an area at a fixed address; what was mapped there is unmapped
  *
  * Return: 0; -EINVAL: not whole pages, or outside of [SPACE_LOW, SPACE_HIGH); -ENOMEM: too many areas.
  */
 int space_map(struct space *s, uint64_t at, uint64_t len, unsigned rights, unsigned kind);
 
-/** space_unmap() - areas and pages of a range go. Return: as space_map() */
+/** space_unmap() - remove the areas and pages of a range. Return: as space_map() */
 int space_unmap(struct space *s, uint64_t at, uint64_t len);
 
 /**
- * space_protect() - other rights. Return: as space_map(); -ENOMEM also when not all of it is mapped: nothing changes
+ * space_protect() - change the rights. Return: as space_map(); -ENOMEM also if not all is mapped: nothing changes then
  */
 int space_protect(struct space *s, uint64_t at, uint64_t len, unsigned rights);
 
-/** space_discard() - give the pages back, which then read as zero. Return: 0, -EINVAL, -ENOMEM as of space_protect() */
+/** space_discard() - free the pages of a range, which then reads as zero. Return: 0, -EINVAL or -ENOMEM */
 int space_discard(struct space *s, uint64_t at, uint64_t len);
 
 /**
- * space_move() - the pages of a range go elsewhere, with their content, and the area with them
- * @to: free, or @from and what it has there go; the ranges do not overlap
+ * space_move() - move an area to another address, with its pages and their contents
+ * @to: what is mapped there is unmapped; the ranges do not overlap
  *
- * Return: 0; -EFAULT: [@from, @from + @len) is not one area; -EINVAL, -ENOMEM as of space_map().
+ * Return: 0; -EFAULT: [@from, @from + @len) is not within one area; -EINVAL, -ENOMEM as of space_map().
  */
 int space_move(struct space *s, uint64_t from, uint64_t len, uint64_t to, uint64_t to_len);
 
 /**
- * space_find() - the highest free place below @below
+ * space_find() - find the highest free range below @below
  *
  * Return: its address; 0: there is none.
  */
@@ -123,26 +123,26 @@ uint64_t space_find(struct space *s, uint64_t len, uint64_t below);
 /** space_area() - the first area that ends above @at, or NULL */
 const struct area *space_area(const struct space *s, uint64_t at);
 
-/** space_nth() - the areas in order, NULL behind the last */
+/** space_nth() - the areas in order, NULL after the last */
 const struct area *space_nth(const struct space *s, size_t i);
 
 /** space_mapped() - is all of a range mapped? */
 bool space_mapped(const struct space *s, uint64_t at, uint64_t len);
 
 /**
- * space_fault() - an access of the program faulted, or one of ours needs the page
+ * space_fault() - handle a faulting access of the program, or get a page for an access of ours
  * @access: SPACE_ bits
  *
- * Return: 0: the access can be made; -EFAULT: nothing is mapped there; -EACCES: not with these rights; -ENOMEM: the
- * pool is empty.
+ * Return: 0: the access can be made; -EFAULT: nothing is mapped there; -EACCES: the rights do not allow it; -ENOMEM:
+ * the pool is empty.
  */
 int space_fault(struct space *s, uint64_t at, unsigned access);
 
 /**
- * space_window() - a host window on the program's memory
- * @access: SPACE_R or SPACE_W; 0: whatever the rights, for the loader
- * @len: as much as is wanted
- * @ret_len: as much as there is: not beyond the page
+ * space_window() - get a host pointer to the program's memory
+ * @access: SPACE_R or SPACE_W; 0: do not check rights, for the loader
+ * @len: bytes wanted
+ * @ret_len: bytes available: at most up to the end of the page
  *
  * Return: 0; -EFAULT, also when the rights do not allow it; -ENOMEM: the pool is empty.
  */

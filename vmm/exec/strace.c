@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A call as strace prints it: --trace-calls.
+ * Formats a system call as strace does: --trace-calls.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #define RESULT_COLUMN 39 /* strace -a 40 */
 #define ERRNO_MAX     4095
 
-/** struct line - text that is cut at its end */
+/** struct line - a text buffer that truncates */
 struct line {
 	char *buf;
 	size_t size;
@@ -48,7 +48,7 @@ static void add_byte(struct line *l, uint8_t c, uint8_t next)
 		if (c >= ' ' && c < 0x7f)
 			add(l, "%c", c);
 		else
-			/* Octal; with all digits only where another one follows. */
+			/* Octal, with all three digits only if another digit follows. */
 			add(l, next >= '0' && next <= '7' ? "\\%03o" : "\\%o", c);
 	}
 }
@@ -81,7 +81,7 @@ static void add_text(struct line *l, struct exec_task *t, uint64_t at, uint64_t 
 	add(l, n > STRING_MAX ? "\"..." : "\"");
 }
 
-/** struct flag - a bit by its name */
+/** struct flag - a bit and its name */
 struct flag {
 	uint64_t bit;
 	const char *name;
@@ -160,7 +160,7 @@ size_t exec_call_text(struct exec_task *t, uint64_t nr, const uint64_t *arg, int
 	return l.used;
 }
 
-/* What calls here can return. */
+/* The errors that calls can return. */
 static const char *errno_name(int n)
 {
 	static const char *const names[] = {
@@ -195,7 +195,7 @@ static const char *errno_name(int n)
 	return (size_t)n < ARRAY_SIZE(names) && names[n] ? names[n] : "errno";
 }
 
-/* Addresses are printed as such. */
+/* The results of these calls are addresses. */
 static bool is_address(uint64_t nr)
 {
 	return nr == SYS_mmap || nr == SYS_brk || nr == SYS_mremap;

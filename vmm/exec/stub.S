@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All code of ours in the guest; it runs in ring 0, and only ever leaves the VM. See docs/design/exec.md.
+ * All of vmm's code in the guest. It runs in ring 0, and does nothing but exit to the VMM. See docs/design/exec.md.
  *
- * At its start SYSCALL arrives (LSTAR): RCX has the return address, R11 the flags, RSP is the program's and is not used.
- * The VMM has answered when OUT is done. On a KVM that stays in ring 3 at SYSCALL the fetch from here faults, and the
- * handler of page faults leaves the VM instead.
+ * SYSCALL enters at its start (LSTAR): RCX has the return address, R11 the flags; RSP is the program's and is not used.
+ * When OUT completes, the VMM has answered the call. On a KVM that stays in ring 3 at SYSCALL, fetching the first
+ * instruction faults, and the page-fault handler exits to the VMM instead.
  *
- * From EXEC_STUB_VECTORS on there is a handler for each exception, EXEC_STUB_SPACING bytes each, so that RIP says which.
- * On the stack is what the processor has pushed, and for a page fault CR2 as well; the VMM reads it there, may change it,
- * and IRET goes back to the program.
+ * From EXEC_STUB_VECTORS on there is a handler for each exception, EXEC_STUB_SPACING bytes apart, so that RIP
+ * identifies the vector. The stack has the frame that the processor pushed, and for a page fault also CR2. The VMM
+ * reads the frame and may change it; IRET returns to the program.
  */
 #include "vmm/exec/monitor.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program as its system calls see it: what Linux keeps of a process. Without KVM: tests and a fuzzer call
- * exec_call() on memory of the heap.
+ * The state of a program that its system calls work on, as Linux keeps it for a process. Does not use KVM: tests and a
+ * fuzzer call exec_call() on heap memory.
  *
- * All values that come from the program are hostile. Handlers make no allocation and name no path of the host.
+ * All values that come from the program are hostile. Handlers do not allocate and use no path of the host.
  */
 #ifndef VMM_EXEC_TASK_H
 #define VMM_EXEC_TASK_H
@@ -30,7 +30,7 @@ struct exec_file {
 	bool close_on_exec;
 };
 
-/** struct exec_action - as the kernel has it: Linux arch/x86/include/uapi/asm/signal.h */
+/** struct exec_action - layout of Linux arch/x86/include/uapi/asm/signal.h */
 struct exec_action {
 	uint64_t handler;
 	uint64_t flags;
@@ -40,8 +40,8 @@ struct exec_action {
 
 /**
  * struct exec_end - how a program ended
- * @signal: 0: it called exit with @status
- * @words: what is known besides, or empty
+ * @signal: that killed it; 0: it called exit with @status
+ * @words: further explanation, or empty
  */
 struct exec_end {
 	bool ended;
@@ -52,16 +52,16 @@ struct exec_end {
 
 /**
  * struct exec_task
- * @path: of the program in the guest, @cwd: borrowed
- * @stop: the run is to end: no call waits any longer; borrowed
- * @set_base, @get_base: of FS and GS, see cpu.h; @cpu is theirs
- * @heap, @heap_end: where brk began, where it is
- * @top: mmap looks for room below
+ * @path: of the program in the guest; @cwd: its working directory; both borrowed
+ * @stop: set when the run is to end: no call may wait any longer; borrowed
+ * @set_base, @get_base: for FS and GS, see cpu.h; @cpu is passed to them
+ * @heap, @heap_end: initial and current brk
+ * @top: mmap searches for a free range below it
  * @host: descriptors of the three streams, -1: none
  * @blocked, @pending: signals, bit S - 1 for S
- * @altstack: as sigaltstack() was given it
- * @missing: calls that have been named in the log, a bit each
- * @calls, @faults: how many
+ * @altstack: the last argument of sigaltstack()
+ * @missing: one bit for each unknown call that has been logged
+ * @calls, @faults: counters
  */
 struct exec_task {
 	struct space space;
@@ -100,30 +100,30 @@ void exec_task_init(struct exec_task *t, const int *host);
 
 /**
  * exec_call() - answer a system call
- * @arg: six
+ * @arg: its six arguments
  *
- * Return: as in RAX. The program may have ended: @t->end. May wait until @t->stop.
+ * Return: the value for RAX. Afterwards the program may have ended: see @t->end. Context: may block until @t->stop.
  */
 int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg);
 
 /**
- * exec_fault() - an exception of the processor: memory is given, or the program gets a signal
+ * exec_fault() - handle a processor exception: allocate memory, or send the program a signal
  * @vector, @error, @address, @rip: as in struct exec_exit
  */
 void exec_fault(struct exec_task *t, unsigned vector, uint64_t error, uint64_t address, uint64_t rip);
 
-/** exec_signal() - a signal for the program; @forced: by an exception, which cannot be blocked or ignored */
+/** exec_signal() - send the program a signal; @forced: caused by an exception: cannot be blocked or ignored */
 void exec_signal(struct exec_task *t, int signal, bool forced);
 
-/** exec_signal_name() - "SIGSEGV"; for those without a name "signal 40" in @buf of 16 bytes */
+/** exec_signal_name() - "SIGSEGV"; for signals without a name "signal 40", in @buf of 16 bytes */
 const char *exec_signal_name(int signal, char *buf);
 
-/** exec_kill_for_memory() - the pool is empty: SIGKILL */
+/** exec_kill_for_memory() - kill the program with SIGKILL because the pool is empty */
 void exec_kill_for_memory(struct exec_task *t);
 
 /**
  * struct exec_row - a row of EXEC_CALLS
- * @args: letters as there
+ * @args: letters as described there
  */
 struct exec_row {
 	const char *name;
@@ -132,7 +132,7 @@ struct exec_row {
 	const char *note;
 };
 
-/** exec_row() - of a number, or NULL */
+/** exec_row() - the row of a system call number, or NULL */
 const struct exec_row *exec_row(uint64_t nr);
 
 /** exec_call_text() - a call as strace prints it, without its result; returns the length, which is below @size */

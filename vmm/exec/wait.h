@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that wait. Each ends early, with -EINTR, when the run is to end: the control loop sends its kick until the
- * thread has ended, so that one which comes right before the host's call is not lost.
+ * Blocking calls. Each returns early, with -EINTR, when the run is to end: the control loop repeats its kick until the
+ * thread has ended, so that a kick right before the host's system call is not lost.
  */
 #ifndef VMM_EXEC_WAIT_H
 #define VMM_EXEC_WAIT_H
@@ -17,13 +17,13 @@ static inline bool exec_stopping(const struct exec_task *t)
 	return atomic_load_explicit(t->stop, memory_order_relaxed);
 }
 
-/** exec_poll() - poll files of the host; @limit: NULL: for ever. Return: as poll(), or a negative errno */
+/** exec_poll() - poll files of the host; @limit: NULL: no limit. Return: as poll(), or a negative errno */
 int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit);
 
-/** exec_sleep_until() - until a time of a clock. Return: 0 or a negative errno */
+/** exec_sleep_until() - sleep until a time of a clock. Return: 0 or a negative errno */
 int exec_sleep_until(struct exec_task *t, clockid_t clock, const struct timespec *until);
 
-/** exec_read_time() - a struct timespec of the program. Return: 0, -EFAULT, -EINVAL: no time */
+/** exec_read_time() - copy a struct timespec from the program. Return: 0, -EFAULT, -EINVAL: not a valid time */
 int exec_read_time(struct exec_task *t, uint64_t at, struct timespec *ret);
 
 #endif
