@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. Both queues carry FUSE requests, and one thread serves them in turn: the server has no lock. It
- * drops the device's lock while it works, so that a host directory that stalls delays its own driver and nobody else.
+ * drops the device's lock while a request is served, so that a host directory that stalls delays only its own driver.
  *
- * A request of the high-priority queue waits for the one that is being served; that is allowed (5.11.6.2 asks for no
- * more than that it does not wait for those behind it in the other queue).
+ * A request of the high-priority queue waits for the one that is being served. That is allowed: 5.11.6.2 requires only
+ * that it does not wait for requests that are still in the other queue.
  *
  * Spec: virtio 1.2, 5.11.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio-fs (virtio 1.2, 5.11): a driver's FUSE requests, for a server (fuse.h).
+ * virtio-fs device (virtio 1.2, 5.11): passes the driver's FUSE requests to a server (fuse.h).
  */
 #ifndef DEVICES_VIRTIO_FS_H
 #define DEVICES_VIRTIO_FS_H
@@ -19,7 +19,7 @@
 
 /**
  * struct virtio_fs_params - borrowed for the call, unless a member says otherwise
- * @index: number of the share, for its name
+ * @index: number of the share, for the device's name
  * @fuse: the server; borrowed until virtio_fs_destroy()
  * @tag: 1 to VIRTIO_FS_TAG_MAX bytes
  * @mem, @loop, @trace: borrowed until virtio_fs_destroy(); @loop runs in a thread where it may block
@@ -35,7 +35,7 @@ struct virtio_fs_params {
 
 /**
  * struct virtio_fs - guarded by dev.lock, but for @fuse and @chain, which belong to the thread of its loop
- * @forget: there was a reset: the server's state belongs to a driver that has gone
+ * @forget: there was a reset, and the server's state is still that of the previous driver
  * @quit: no new request is started, and none in progress is completed
  */
 struct virtio_fs {
@@ -49,14 +49,14 @@ struct virtio_fs {
 };
 
 /**
- * virtio_fs_init() - a share for the guest
+ * virtio_fs_init() - set up a share
  *
  * Return: 0 or a negative errno; then there is nothing to destroy.
  */
 int virtio_fs_init(struct virtio_fs *v, const struct virtio_fs_params *p);
 
 /**
- * virtio_fs_quit() - called before the thread of its loop is stopped: start no request
+ * virtio_fs_quit() - start no further requests; called before the thread of its loop is stopped
  *
  * Afterwards a thread that returns from a system call accesses only @v and its server.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The frame of a request: headers, sizes, names and numbers of nodes are checked here, before anybody acts on them. */
+/* The framing of requests: headers, sizes, names and node numbers are checked here, before they are used. */
 #include "devices/virtio/fuse.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define DEVPTS_SUPER_MAGIC 0x1cd1
 #endif
 
-/* What is made up by the kernel, where a name can lead anywhere or reading has effects */
+/* Virtual file systems of the kernel, where a name can lead anywhere or a read has side effects */
 static const long unshareable[] = {
 	PROC_SUPER_MAGIC,
 	SYSFS_MAGIC,
@@ -132,7 +132,7 @@ void fuse_fill_entry(
 	fuse_fill_attr(&ret->attr, st);
 }
 
-/* Checks the request against its row. Return: 0, or the error to answer. */
+/* Checks the request against its row of the table. Return: 0, or the error to reply with. */
 static int check(struct fuse *f, struct fuse_request *rq, const struct fuse_op *op)
 {
 	size_t len = rq->out_len - sizeof(rq->head);
@@ -158,7 +158,7 @@ static int check(struct fuse *f, struct fuse_request *rq, const struct fuse_op *
 	return 0;
 }
 
-/* Return: bytes of the reply, with its header. */
+/* Return: bytes of the reply, header included. */
 static int64_t reply(struct fuse_request *rq, int64_t r)
 {
 	struct fuse_out out = {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A FUSE server for one directory of the host, read-only: bytes of a request in, bytes of the reply out. It knows
- * neither queues nor a guest, so a test or a fuzzer drives it without either.
+ * A read-only FUSE server for one directory of the host: it takes the bytes of a request and produces the bytes of the
+ * reply. It depends on neither queues nor a guest, so tests and a fuzzer can call it directly.
  *
- * What leads out of the directory is not followed: links are the driver's to resolve, in its own tree, and another file
- * system that is mounted below is an empty directory. FIFOs, sockets and devices are names with attributes, which
- * nobody opens. A request that would change something is EROFS.
+ * No path leads out of the directory: symbolic links are resolved by the driver, in its own tree, and the mount point
+ * of another file system is shown as an empty directory. FIFOs, sockets and devices have names and attributes, but are
+ * never opened. A request that would change something fails with EROFS.
  */
 #ifndef DEVICES_VIRTIO_FUSE_H
 #define DEVICES_VIRTIO_FUSE_H
@@ -16,7 +16,7 @@
 
 #include "vmm/base/err.h"
 
-/* Pages of one read: with its header and its reply's it fits a queue of 256 descriptors. */
+/* Pages of one read: with the headers of request and reply they fit a queue of 256 descriptors. */
 #define FUSE_PAGES_MAX 128
 
 #define FUSE_NODES_MAX (UINT32_C(1) << 21)
@@ -27,8 +27,8 @@ struct fuse;
 /**
  * struct fuse_params
  * @root: an open directory; the server owns it from now on, also after a failure of fuse_new()
- * @nodes: names that the driver may know at a time; 0: FUSE_NODES_MAX
- * @fds: descriptors that it may have open; 0: FUSE_FDS_MAX
+ * @nodes: most nodes that the driver may hold at a time; 0: FUSE_NODES_MAX
+ * @fds: most descriptors that the server may have open; 0: FUSE_FDS_MAX
  */
 struct fuse_params {
 	int root;
@@ -37,8 +37,8 @@ struct fuse_params {
 };
 
 /**
- * fuse_open_root() - the directory that is to be shared
- * @path: as the operator has given it; not a directory of proc, sysfs and their like
+ * fuse_open_root() - open the directory to be shared
+ * @path: as given by the operator; directories of proc, sysfs and similar file systems are refused
  * @ret: owned by the caller; untouched on failure
  *
  * Return: 0 or a negative errno, with a message in @e.
@@ -47,7 +47,7 @@ struct fuse_params {
 int fuse_open_root(const char *path, int *ret, struct err *e);
 
 /**
- * fuse_new() - reserve everything: no later call allocates
+ * fuse_new() - allocate everything; no later call allocates
  *
  * Return: 0 or a negative errno.
  */
@@ -56,24 +56,24 @@ int fuse_new(const struct fuse_params *p, struct fuse **ret);
 /** fuse_free() - takes NULL */
 void fuse_free(struct fuse *f);
 
-/** fuse_reset() - as after fuse_new(): the driver has gone */
+/** fuse_reset() - return to the state after fuse_new(), for a new driver */
 void fuse_reset(struct fuse *f);
 
 /**
  * fuse_serve() - answer one request
- * @out, @out_nr: windows on what the driver has written
+ * @out, @out_nr: windows on the driver's request
  * @in, @in_nr, @in_bytes: windows for the reply
- * @ret_data: bytes of files in the reply
+ * @ret_data: bytes of file data in the reply
  *
- * Return: bytes of the reply, 0: there is none, since the request wants none or has no room for any; -EPROTO: it has no
- * whole header.
+ * Return: bytes of the reply; 0: no reply, because the request expects none or has no room for one; -EPROTO: the
+ * request has no complete header.
  * Context: one thread; blocks as the host's file system does. Trust: guest. Spec: virtio 1.2, 5.11.6; Linux
  * include/uapi/linux/fuse.h
  */
 int64_t fuse_serve(struct fuse *f, const struct iovec *out, size_t out_nr, const struct iovec *in, size_t in_nr,
 	uint32_t in_bytes, uint32_t *ret_data);
 
-/** fuse_counts() - for tests: nodes that the driver knows, and descriptors that are open besides the directory */
+/** fuse_counts() - for tests: nodes that the driver holds, and open descriptors apart from the root's */
 void fuse_counts(const struct fuse *f, uint32_t *ret_nodes, unsigned *ret_fds);
 
 #endif

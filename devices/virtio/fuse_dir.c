@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A directory is read by position, so that a driver can go back to a name that did not fit, and a
- * descriptor that was closed meanwhile is opened again: the offset of each name is the host's own. The names that
- * getdents64() has read and the driver has not been given yet are kept for its next request, if that goes on where
- * the last one ended.
+ * Theory of operation. The offset of each name is the host's own, so a driver can return to a name that did not fit,
+ * also when the descriptor has been closed meanwhile and is opened again. Names that getdents64() has read but that
+ * have not been returned to the driver are kept for its next request, if that continues where the last one ended.
  *
- * READDIRPLUS hands out a node with each name. A name without one (it has gone meanwhile, or there is no room) is
- * handed out all the same, and the driver looks it up.
+ * READDIRPLUS returns a node with each name. A name for which there is none (it has been removed meanwhile, or the
+ * table is full) is returned without one, and the driver looks it up.
  */
 #include <errno.h>
 #include <string.h>
@@ -61,7 +60,7 @@ static int refill(struct fuse *f, struct fuse_request *rq, uint64_t offset)
 	return (int)n;
 }
 
-/* The name at which the directory goes on. Return: 1, 0 at the end, or a negative errno. */
+/* The next name of the directory. Return: 1, 0 at the end, or a negative errno. */
 static int next_name(struct fuse *f, struct fuse_request *rq, uint64_t offset, const struct host_dirent **ret)
 {
 	if (f->dir_node != rq->head.nodeid || f->dir_offset != offset || f->dirent_at >= f->dirents_end) {
@@ -80,7 +79,7 @@ static void taken(struct fuse *f, const struct host_dirent *d)
 	f->dir_offset = (uint64_t)d->off;
 }
 
-/* A node for the name, where there is one to give. */
+/* Returns a node for the name, if one can be made. */
 static void look_up(struct fuse *f, struct fuse_request *rq, const char *name, size_t len, struct fuse_entry_out *ret)
 {
 	struct fuse_node *n = NULL;
@@ -104,7 +103,7 @@ static void put_name(struct fuse *f, struct fuse_request *rq, size_t at, const s
 	struct fuse_dirent out = {.ino = d->ino, .off = (uint64_t)d->off, .namelen = (uint32_t)len, .type = d->type};
 	struct fuse_entry_out entry;
 
-	/* What is above the shared directory is not the driver's to know. */
+	/* The driver must not learn about the parent of the shared directory. */
 	if (fuse_node_id(&f->nodes, rq->node) == FUSE_ROOT && !strcmp(d->name, ".."))
 		out.ino = rq->node->ino;
 	if (plus) {
@@ -127,7 +126,7 @@ static int64_t read_names(struct fuse *f, struct fuse_request *rq, bool plus)
 
 	if (!fuse_is_type(rq->node, S_IFDIR) || !rq->node->opens)
 		return -EBADF;
-	/* Read anew from the start, as rewinddir(3) promises. */
+	/* Reads the directory again from the start, as rewinddir(3) requires. */
 	if (!offset)
 		f->dir_node = 0;
 	while ((r = next_name(f, rq, offset, &d)) > 0) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Theory of operation. A path is never handed to the host: only single names, relative to a directory that is open,
- * with openat2() and RESOLVE_BENEATH, without links of any kind and without another mount. So a name leads to an object
- * in that directory or nowhere, whatever others do to the tree meanwhile.
+ * Theory of operation. The host never gets a path, only single names relative to an open directory, by openat2() with
+ * RESOLVE_BENEATH and without following links of any kind or crossing mounts. So a name refers to an object in that
+ * directory or to nothing, whatever other processes do to the tree meanwhile.
  *
- * What is opened for reading has been looked at before, and is compared afterwards: a name that has become a FIFO or a
- * device is not opened. Whoever puts one there between these two calls has it opened, without waiting (O_NONBLOCK), and
- * closed at once.
+ * An object that is opened for reading is checked by statx() before, and compared afterwards: a name that has become a
+ * FIFO or a device is not opened. If one is put there between these two calls, it is opened without blocking
+ * (O_NONBLOCK) and closed at once.
  */
 #include "devices/virtio/fuse_fds.h"
 
@@ -18,7 +18,7 @@
 
 #include "vmm/base/util.h"
 
-/* A node whose parents are all closed is opened from the first open one on. */
+/* A node whose parents are closed is opened starting from its nearest open ancestor. */
 #define DEPTH_MAX 1024
 
 #define RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
@@ -85,7 +85,7 @@ void fuse_fd_close(struct fuse_nodes *t, struct fuse_node *n)
 	t->fds--;
 }
 
-/* The one used least recently, but not @keep. */
+/* The least recently used node, but not @keep. */
 static struct fuse_node *oldest(struct fuse_nodes *t, unsigned list, int keep)
 {
 	struct fuse_node *n = &t->nodes[t->lru[list].oldest];
@@ -105,7 +105,7 @@ static bool close_one(struct fuse_nodes *t, int keep)
 
 		if (fuse_stat_fd(n->fd, &st) < 0 || st.stx_nlink)
 			break;
-		/* It keeps its descriptor until the driver closes it: fuse_fd_touch() */
+		/* It must keep its descriptor until the driver closes it: fuse_fd_touch() */
 		unlist(t, n);
 	}
 	if (n)
@@ -167,7 +167,7 @@ static int open_node(struct fuse_nodes *t, int dir, struct fuse_node *n, bool re
 	return 0;
 }
 
-/* Opens the parents that are closed, from the top. Return: the descriptor of the last, or a negative errno. */
+/* Opens the closed ancestors, from the top. Return: descriptor of the last one, or a negative errno. */
 static int parent_fd(struct fuse_nodes *t, struct fuse_node *n)
 {
 	uint32_t closed[DEPTH_MAX];

@@ -32,7 +32,7 @@ int fuse_stat_fd(int fd, struct statx *ret);
 /* Closes its descriptor, if it has one. */
 void fuse_fd_close(struct fuse_nodes *t, struct fuse_node *n);
 
-/* It has just been used, or its number of opens has changed. */
+/* Updates its place in the LRU lists: it has just been used, or its number of opens has changed. */
 void fuse_fd_touch(struct fuse_nodes *t, struct fuse_node *n);
 
 #endif

@@ -11,14 +11,14 @@
 #define FUSE_BUFFER  (64 * 1024) /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
 #define FUSE_DIRENTS (32 * 1024)
 
-/* How long a driver may take names and attributes to be unchanged. */
+/* How long a driver may cache names and attributes. */
 #define FUSE_VALID_SECONDS 1
 
 /**
  * struct fuse - the server
  * @buffer: of the current request
- * @dirents: names of directory @dir_node (a driver's number, 0: none) that getdents64() has read: those from @dirent_at
- *           on are yet to be handed out, and follow offset @dir_offset
+ * @dirents: names of directory @dir_node (the driver's number; 0: none) that getdents64() has read: those from
+ *           @dirent_at on have not been returned yet, and follow offset @dir_offset
  * @pages: windows of a read
  */
 struct fuse {
@@ -31,14 +31,14 @@ struct fuse {
 };
 
 /**
- * struct fuse_request - one that has been copied and whose sizes have been checked
- * @node: of @head.nodeid; NULL only for requests that have none
- * @arg: its arguments, @arg_len bytes, zeroes behind them
+ * struct fuse_request - a request that has been copied, up to the size of @arg, and whose sizes have been checked
+ * @node: node of @head.nodeid; NULL only for requests without one
+ * @arg: its arguments, @arg_len bytes, followed by zeroes
  * @name: NUL-terminated and not empty, for requests that have one
  * @out, @out_nr, @out_len: the request in guest memory, for those longer than @arg
- * @in, @in_nr: room for the reply, with the header's
- * @room: bytes of it behind the header
- * @data: bytes of files in the reply
+ * @in, @in_nr: room for the reply, header included
+ * @room: bytes of it after the header
+ * @data: bytes of file data in the reply
  */
 struct fuse_request {
 	struct fuse_in head;
@@ -67,13 +67,13 @@ struct fuse_request {
 };
 
 /**
- * struct fuse_op - a request of the driver
- * @arg: bytes of arguments that it has at least
- * @room: bytes that its reply has at least, behind the header; checked before @serve, so that a node is not handed out
- *        in a reply that does not fit
+ * struct fuse_op - a kind of request
+ * @arg: minimum size of its arguments
+ * @room: minimum size of its reply after the header; checked before @serve, so that no node is returned in a reply
+ *        that does not fit
  * @name: a name follows the arguments
- * @node: its nodeid is a node's
- * @serve: Return: bytes of the reply behind the header, or a negative errno
+ * @node: its nodeid must be that of a node
+ * @serve: Return: bytes of the reply after the header, or a negative errno
  */
 struct fuse_op {
 	uint16_t arg, room;
@@ -85,15 +85,15 @@ struct fuse_op {
 
 extern const struct fuse_op fuse_ops[FUSE_OPS];
 
-/* Write to the reply, behind the header, from byte @at on. */
+/* Writes to the reply, after the header, from byte @at on. */
 void fuse_put(struct fuse_request *rq, size_t at, const void *data, size_t len);
 
-/* What the driver learns of an object; @n has been given to it. */
+/* Fills in the entry that the driver gets for an object; @n has been given to it. */
 void fuse_fill_attr(struct fuse_attr *a, const struct statx *st);
 void fuse_fill_entry(
 	const struct fuse *f, const struct fuse_node *n, const struct statx *st, struct fuse_entry_out *ret);
 
-/* Is it a name of one object in a directory, and neither "." nor ".."? */
+/* Is it a valid name of a directory entry, other than "." and ".."? */
 bool fuse_name_ok(const char *name, size_t len);
 
 static inline bool fuse_is_type(const struct fuse_node *n, unsigned type)

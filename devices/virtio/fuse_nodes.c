@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The table of nodes: places, names, and what the driver knows of. The descriptors are in fuse_fds.c. */
+/* The table of nodes: slots, names and lookup counts. Descriptors are in fuse_fds.c. */
 #include "devices/virtio/fuse_nodes.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static uint32_t pieces_of(size_t len)
 	return (uint32_t)(len / FUSE_PIECE + 1); /* with a NUL */
 }
 
-/* Return: where its pieces begin, 0: there is no room. Piece 0 is not used. */
+/* Return: index of its first piece; 0: there is no room. Piece 0 is not used. */
 static uint32_t name_new(struct fuse_nodes *t, const char *name, size_t len)
 {
 	uint32_t pieces = pieces_of(len), at = t->free_name[pieces];
@@ -86,7 +86,7 @@ static void place_free(struct fuse_nodes *t, struct fuse_node *n)
 	t->live--;
 }
 
-/* Lookups of its name do not find it any more. */
+/* Removes it from its bucket, so that lookups of its name do not find it any more. */
 static void unname(struct fuse_nodes *t, struct fuse_node *n)
 {
 	uint32_t *link = bucket_of(t, n->parent, fuse_node_name(t, n), n->name_len);
@@ -99,7 +99,7 @@ static void unname(struct fuse_nodes *t, struct fuse_node *n)
 	n->named = false;
 }
 
-/* Frees it when nobody needs it, and then its parents. */
+/* Frees it if it is no longer needed, and then its parents likewise. */
 static void drop(struct fuse_nodes *t, struct fuse_node *n)
 {
 	while (fuse_index(t, n) != FUSE_ROOT_NODE && !n->lookups && !n->children && !n->opens) {
@@ -258,7 +258,7 @@ void fuse_nodes_reset(struct fuse_nodes *t)
 	for (uint32_t i = FUSE_ROOT_NODE + 1; i < t->used && t->fds; i++)
 		if (t->nodes[i].type)
 			fuse_fd_close(t, &t->nodes[i]);
-	/* The memory reads as zeroes afterwards. */
+	/* Afterwards the memory reads as zeroes. */
 	if (t->used > FUSE_ROOT_NODE + 1)
 		madvise(t->nodes, bytes_of(t), MADV_DONTNEED);
 	root.lookups = root.version = root.children = root.opens = 0;

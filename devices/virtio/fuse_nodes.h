@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a share's guest has looked up: a table of nodes in memory that is reserved once, since the thread of a share may
- * not allocate, and the descriptors of some of them.
+ * The objects that a share's guest has looked up: a table of nodes, in memory that is reserved once since the thread of
+ * a share may not allocate, and the descriptors of some of them.
  *
  * A node is a name in a directory, and the object (device, inode, type) that was found there. It has no descriptor
- * until one is needed; then it is opened by its name in its parent and compared with what was found: another object is
- * ESTALE. At most @max_fds are open. The one used least recently is closed first, those of open files and directories
- * last, and never that of an open one without a name any more, which could not be opened again.
+ * until one is needed; then it is opened by its name in its parent and compared with the object that was found: if it
+ * is another one, the result is ESTALE. At most @max_fds descriptors are open. The least recently used is closed first,
+ * those of open files and directories last; the descriptor of an open node that no longer has a name is never closed,
+ * since it could not be opened again.
  *
- * All functions belong to the thread of the share; Trust: guest, for every nodeid and name.
+ * Context of all functions: the thread of the share. Trust: guest, for every nodeid and name.
  */
 #ifndef DEVICES_VIRTIO_FUSE_NODES_H
 #define DEVICES_VIRTIO_FUSE_NODES_H
@@ -23,19 +24,19 @@
 
 /**
  * struct fuse_node - 72 bytes, and its name
- * @lookups: times that the driver has been given it, and has not forgotten
+ * @lookups: lookup count: how often the driver has been given it, minus what it has forgotten
  * @version: size and times of the file when it was last opened, as one number
- * @next: of the bucket of its name; of the free ones
+ * @next: in the hash bucket of its name, or in the free list
  * @newer, @older: in a list of struct fuse_lru, while @listed
  * @name: in pieces of FUSE_PIECE bytes
- * @generation: distinguishes it from a later node in the same place
+ * @generation: distinguishes it from another node in the same slot
  * @children: nodes whose parent it is
- * @opens: OPEN and OPENDIR without their RELEASE
+ * @opens: OPEN and OPENDIR that have not been released
  * @fd: -1: none
- * @type: S_IFMT bits, shifted to the right by 12; 0: the place is free
- * @named: it is what lookups of its name find
+ * @type: S_IFMT bits, shifted right by 12; 0: the slot is free
+ * @named: lookups of its name find it
  * @readable: @fd is open for reading, not O_PATH
- * @listed: it may be closed
+ * @listed: its descriptor may be closed
  */
 struct fuse_node {
 	uint64_t ino, dev, lookups, version;
@@ -56,12 +57,12 @@ struct fuse_lru {
 
 /**
  * struct fuse_nodes - owns its memory and its descriptors
- * @nodes, @nr_nodes: places; those from @used on have never been used
- * @bucket: a power of two of them, @buckets
- * @names, @nr_pieces, @used_pieces: memory of names; @free_name: of each number of pieces
- * @free_node: list of free places
- * @fds, @max_fds: open descriptors but the root's, and how many there may be
- * @lru: [0] of nodes that nobody has opened, [1] of the others
+ * @nodes, @nr_nodes: slots; those from @used on have never been used
+ * @bucket: hash buckets, @buckets of them, a power of two
+ * @names, @nr_pieces, @used_pieces: memory for names; @free_name: a free list for each number of pieces
+ * @free_node: list of free slots
+ * @fds, @max_fds: open descriptors except the root's, and their limit
+ * @lru: [0]: nodes that the driver has not opened, [1]: nodes that it has
  */
 struct fuse_nodes {
 	struct fuse_node *nodes;
@@ -79,8 +80,8 @@ struct fuse_nodes {
 
 /**
  * fuse_nodes_init() - reserve memory for up to @nr nodes; fewer if the host has less
- * @root: an open directory, which it owns from now on; also after a failure
- * @max_fds: descriptors besides it, at least 1
+ * @root: an open directory; owned from now on, also after a failure
+ * @max_fds: limit of further descriptors, at least 1
  *
  * Return: 0 or a negative errno.
  */
@@ -89,15 +90,15 @@ int fuse_nodes_init(struct fuse_nodes *t, int root, uint32_t nr, unsigned max_fd
 /** fuse_nodes_destroy() - takes a zeroed struct */
 void fuse_nodes_destroy(struct fuse_nodes *t);
 
-/** fuse_nodes_reset() - forget all but the root, close what is open, give the memory back */
+/** fuse_nodes_reset() - forget all nodes but the root, close their descriptors, return the memory to the host */
 void fuse_nodes_reset(struct fuse_nodes *t);
 
-/** fuse_node_find() - by the driver's number, or NULL; fuse_node_id() - that number */
+/** fuse_node_find() - the node with the driver's number, or NULL; fuse_node_id() - a node's number */
 struct fuse_node *fuse_node_find(struct fuse_nodes *t, uint64_t nodeid);
 uint64_t fuse_node_id(const struct fuse_nodes *t, const struct fuse_node *n);
 
 /**
- * fuse_node_add() - the node of an object that was found by a name, old or new, with one lookup more
+ * fuse_node_add() - find or make the node of an object that was found by a name, and count one lookup
  * @name: @len bytes, 1 to FUSE_NAME_MAX
  *
  * Return: NULL when there is no room.
@@ -105,31 +106,31 @@ uint64_t fuse_node_id(const struct fuse_nodes *t, const struct fuse_node *n);
 struct fuse_node *fuse_node_add(
 	struct fuse_nodes *t, struct fuse_node *parent, const char *name, size_t len, const struct statx *st);
 
-/** fuse_node_forget() - @nr lookups less, or all that there are; it may be gone afterwards */
+/** fuse_node_forget() - subtract @nr lookups, or all if there are fewer; the node may be freed */
 void fuse_node_forget(struct fuse_nodes *t, struct fuse_node *n, uint64_t nr);
 
-/** fuse_node_opened(), fuse_node_closed() - by the driver; it may be gone after the latter */
+/** fuse_node_opened(), fuse_node_closed() - the driver opened or closed it; the latter may free the node */
 void fuse_node_opened(struct fuse_nodes *t, struct fuse_node *n);
 void fuse_node_closed(struct fuse_nodes *t, struct fuse_node *n);
 
 /**
- * fuse_node_fd() - a descriptor of it
+ * fuse_node_fd() - get a descriptor of a node
  * @readable: for reading, which only directories and regular files can be; otherwise O_PATH may be enough
  *
- * Return: a descriptor, which is valid until the next call; -ESTALE: it is not there any more; -EXDEV: another file
- * system is mounted on it, or above it; -ENFILE: all descriptors are in use; or what the host answers.
+ * Return: a descriptor, which is valid until the next call; -ESTALE: it no longer exists; -EXDEV: another file system
+ * is mounted on it, or above it; -ENFILE: all descriptors are in use; or the host's error.
  */
 int fuse_node_fd(struct fuse_nodes *t, struct fuse_node *n, bool readable);
 
 /**
- * fuse_node_stat() - what it is now
+ * fuse_node_stat() - get the current attributes of a node
  *
- * Return: 0 or a negative errno, as of fuse_node_fd().
+ * Return: 0 or a negative errno, as fuse_node_fd().
  */
 int fuse_node_stat(struct fuse_nodes *t, struct fuse_node *n, struct statx *ret);
 
 /**
- * fuse_stat_name() - statx() of a name in a directory, which no link is followed for
+ * fuse_stat_name() - statx() of a name in a directory, without following links
  *
  * Return: 0 or a negative errno.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the server does for each request but those of directories, and the table of all. */
+/* The handlers of all requests except those on directories, and the table of all requests. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "vmm/base/iov.h"
 #include "vmm/base/util.h"
 
-/* Requests that a driver has under way without a caller who waits for them: reading ahead */
+/* Most background requests (such as read-ahead) that a driver may have in flight */
 #define BACKGROUND_MAX 64
 
 #define OFFERED                                                                                                        \
@@ -35,7 +35,7 @@ static int64_t serve_init(struct fuse *f, struct fuse_request *rq)
 
 	if (a->major < FUSE_MAJOR || (a->major == FUSE_MAJOR && a->minor < FUSE_MINOR_MIN))
 		return -EPROTO;
-	/* To a later major version only our own is named; the driver asks again. */
+	/* A driver with a later major version gets only our version, and asks again. */
 	if (a->major > FUSE_MAJOR)
 		out.flags = 0;
 	else
@@ -123,7 +123,7 @@ static int64_t serve_statx(struct fuse *f, struct fuse_request *rq)
 	r = fuse_node_stat(&f->nodes, rq->node, &st);
 	if (r < 0)
 		return r;
-	/* What the driver asks for, and nothing that tells of the host's mounts */
+	/* The fields that the driver asks for, without those that reveal the host's mounts */
 	st.stx_mask &= STATX_BASIC_STATS | STATX_BTIME;
 	st.stx_attributes = st.stx_attributes_mask = 0;
 	memset((char *)&st + offsetof(struct statx, stx_dev_minor) + sizeof(st.stx_dev_minor), 0,
@@ -151,7 +151,7 @@ static int64_t serve_readlink(struct fuse *f, struct fuse_request *rq)
 	return n;
 }
 
-/* Size and times as one number: does the driver's cache still hold what is in the file? */
+/* Size and times as one number, to detect whether the driver's cache of the file is still valid. */
 static uint64_t version_of(const struct statx *st)
 {
 	const uint64_t part[] = {st->stx_size, (uint64_t)st->stx_mtime.tv_sec, st->stx_mtime.tv_nsec,
@@ -240,7 +240,7 @@ static int64_t serve_statfs(struct fuse *f, struct fuse_request *rq)
 	return sizeof(out);
 }
 
-/* Namespaces of xattr(7): any other is unknown to every file system. */
+/* Namespaces of xattr(7); no file system supports any other. */
 static bool has_namespace(const char *name)
 {
 	static const char *const known[] = {"security.", "system.", "trusted.", "user."};
@@ -251,7 +251,7 @@ static bool has_namespace(const char *name)
 	return false;
 }
 
-/* Return: a descriptor whose attributes can be read; -ENODATA: there is none, and so there are no attributes */
+/* Return: a descriptor to read extended attributes from; -ENODATA: none can be opened, so there are no attributes */
 static int xattr_fd(struct fuse *f, struct fuse_request *rq)
 {
 	int fd;
@@ -262,7 +262,7 @@ static int xattr_fd(struct fuse *f, struct fuse_request *rq)
 	return fd == -EACCES || fd == -EPERM || fd == -EXDEV ? -ENODATA : fd;
 }
 
-/* The size of what is in the buffer, or as much of it as the driver has asked for. */
+/* Replies with the size of the buffer's contents, or with as much of them as the driver has asked for. */
 static int64_t reply_xattr(struct fuse *f, struct fuse_request *rq, ssize_t n)
 {
 	struct fuse_xattr_out out = {.size = (uint32_t)n};

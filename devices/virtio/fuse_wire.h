@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The FUSE protocol as it lies in memory: Linux include/uapi/linux/fuse.h, version 7.31, which the drivers of Linux 5.4
- * and later speak; FUSE_STATX is of 7.39. Numbers are in the byte order of the guest, little-endian.
+ * The FUSE protocol's structures in memory: Linux include/uapi/linux/fuse.h, version 7.31, which the drivers of Linux
+ * 5.4 and later speak; FUSE_STATX is from 7.39. Numbers are in the byte order of the guest, little-endian.
  */
 #ifndef DEVICES_VIRTIO_FUSE_WIRE_H
 #define DEVICES_VIRTIO_FUSE_WIRE_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define FUSE_MAJOR     7
-#define FUSE_MINOR     31 /* what we speak: a driver of a later one falls back to it */
+#define FUSE_MINOR     31 /* our version: a driver with a later one falls back to it */
 #define FUSE_MINOR_MIN 31 /* virtio-fs came with it */
 #define FUSE_ROOT      1
 
@@ -186,7 +186,7 @@ struct fuse_lseek_out {
 	uint64_t offset;
 };
 
-/* The name follows, and zeroes up to a multiple of 8. */
+/* Followed by the name, padded with zeroes to a multiple of 8. */
 struct fuse_dirent {
 	uint64_t ino, off;
 	uint32_t namelen, type;
