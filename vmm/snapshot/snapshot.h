@@ -11,7 +11,7 @@
  *	sums		a CRC-32 of each SNAPSHOT_GRANULE of RAM, 0 if it is all zeroes
  *	RAM		from a page boundary on, each byte at its own offset; pages of zeroes are holes in the file
  *
- * Numbers are little-endian. The parts from CPUID to state have one CRC-32, and the sums have another. RAM is covered
+ * Numbers are little-endian. The facts, the parts from CPUID to state, and the sums have a CRC-32 each. RAM is covered
  * by its sums, which restoring does not check, so that a restored machine reads only the RAM that it needs;
  * snapshot_check_ram() reads and checks all of it.
  *
