@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A whole ELF file. Reading and mapping must agree on the verdict, the words, what was loaded and where; what was
- * accepted lies where a kernel may lie.
+ * A whole ELF file. Reading and mapping must agree on the result, the message, and what is loaded where; an accepted
+ * image is within the range allowed for kernels.
  */
 #include <string.h>
 

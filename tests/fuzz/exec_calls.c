@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		kit_must(null_fd >= 0);
 	}
 	kit_task_open(&k, RAM, (const int[]){null_fd, null_fd, null_fd}, NULL);
-	/* Nothing waits. */
+	/* No call may block. */
 	k.stop = true;
 	for (unsigned i = 0; i < CALLS_MAX && size >= CALL_SIZE && !k.t.end.ended; i++) {
 		uint64_t a[6], nr = le16_get(data);

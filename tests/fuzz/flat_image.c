@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A program without a kernel: a byte that says what the operator wishes, two addresses, and the whole file. What was
- * accepted lies in its window, starts there, and nothing is written anywhere else; what was refused has words, and
- * leaves the result alone.
+ * A program without a kernel: a byte with the operator's options, two addresses, and the whole file. An accepted image
+ * lies in its window, its entry is there, and nothing is written anywhere else; for a refused one there is a message,
+ * and the result is unchanged.
  */
 #include "boot/format_flat.h"
 #include "tests/support/fuzz.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The FUSE server of a share under any driver: requests of any size and content, with nodes that it was given and
- * others. What must hold, beyond what the sanitizers see: nothing outside of the tree is named, described or read, no
- * more descriptors are open than agreed, the tree stays as it is, and an honest driver is served afterwards.
+ * The FUSE server of a share with arbitrary drivers: requests of any size and content, with valid and invalid nodes.
+ * Asserted in addition to the sanitizers' checks: nothing outside of the tree is named, described or read, the limit of
+ * open descriptors is kept, the tree does not change, and a correct driver is served afterwards.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -85,7 +85,7 @@ static bool is_ours(uint64_t ino)
 	return false;
 }
 
-/* What the driver has learned, and whether it may know it. */
+/* Remembers the nodes that the driver has got, and asserts that it may have them. */
 static void look(struct fuse_client *c, uint32_t opcode, uint64_t *node, unsigned *nr)
 {
 	struct fuse_entry_out e;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A client of gdb's protocol that sends anything, at a guest whose registers and RAM are anything. The input is a
- * `struct choice`, then what the client sends: bytes of which one in hexadecimal digits stands for the sum that is
- * right, so that the fuzzer need not find it. RAM is read and written between pages without access, so that what
- * leaves it ends the process; the session itself is on the heap, for AddressSanitizer.
+ * `struct choice`, then what the client sends: one byte value is replaced by the correct checksum in hexadecimal
+ * digits, so that the fuzzer need not find it. RAM lies between inaccessible pages, so that an access outside of it
+ * ends the process; the session itself is on the heap, for AddressSanitizer.
  */
 #include <stdlib.h>
 #include <string.h>

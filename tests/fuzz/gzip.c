@@ -58,7 +58,7 @@ static void load_packed(const uint8_t *data, size_t size, int level)
 		kit_must(r < 0);
 		return;
 	}
-	/* What lies in the head can be read in any order, so there is no reason to fail then. */
+	/* The bytes of the head can be read in any order, so such a read must not fail. */
 	kit_must(!r || size > SOURCE_HEAD_SIZE);
 	if (r)
 		return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The file of a Linux program. What was accepted lies where it may, in order, whole pages, with its bytes in the
- * file; what was refused has words, and leaves the result alone.
+ * The file of a Linux program. The segments of an accepted one are at allowed addresses, in order, of whole pages, with
+ * their bytes in the file; for a refused one there is a message, and the result is unchanged.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's console through the reader of results and through each writer of them. The KTAP written is read back to
- * the same verdicts; JSON and XML are looked at by rules that are stricter than a reader's.
+ * A guest's console output, passed through the reader of results and each report writer. The KTAP report must give the
+ * same verdicts when it is parsed again; JSON and XML are checked by rules that are stricter than those of parsers.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static bool is_letter(char c)
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-/* Nothing that a terminal or the runner of a CI system acts on; @quoted: text stands within a line only. */
+/* Asserts that a terminal or CI runner acts on nothing in it; @quoted: text is never at the start of a line. */
 static void check_text(const char *s, bool quoted)
 {
 	bool begins = true;
@@ -40,7 +40,7 @@ static void check_text(const char *s, bool quoted)
 	}
 }
 
-/* The tags that are open, innermost last; every one closes, and an & begins one of the four references. */
+/* Tracks open tags, innermost last: each must be closed, and each & must begin one of the four references. */
 static void check_xml(const char *s)
 {
 	static const char *const reference[] = {"&lt;", "&gt;", "&amp;", "&quot;"};
@@ -71,7 +71,7 @@ static void check_xml(const char *s)
 	must(depth == 0);
 }
 
-/* The files of JUnit, of which one is open at a time. */
+/* The JUnit files; one is open at a time. */
 struct files {
 	FILE *out;
 	char *text;

@@ -3,9 +3,9 @@
  * The serial port under any sequence of guest accesses and host events. The input is a program of 3-byte steps: what,
  * where or how much, a value.
  *
- * What must hold: no byte appears, vanishes uncounted or changes places, in either direction; nobody waits for the
- * other for ever; the interrupt output is what the registers say it is, and each rise of it is a pulse. A guest that
- * does not listen is sent nothing, and can discard nothing that no register has told of.
+ * Asserted: no byte is invented, lost without being counted, or reordered, in either direction; neither side waits for
+ * the other for ever; the interrupt output agrees with the registers, and each rise of it is a pulse. A guest that does
+ * not receive is sent nothing, and it cannot discard bytes that no register has reported.
  */
 #include <assert.h>
 #include <linux/serial_reg.h>
@@ -77,7 +77,7 @@ static void check(struct bench *b, bool was_high, bool one_step)
 	assert(b->nr_sent == b->host.nr_out + b->host.lost + r->tx.count);
 	if (!b->host.lost)
 		assert(!memcmp(b->host.out, b->sent, b->host.nr_out));
-	/* Whoever waits has somebody who will tell: the host for us, us for the host. */
+	/* A side that waits will be notified: we by the host, the host by us. */
 	assert(!r->tx.count || r->tx_refused);
 	assert(!r->rx_refused || r->rx.count || r->wire.count || !listens(r));
 	assert(!r->thr_pending || !r->tx.count);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A snapshot that somebody has written by hand. The input is edits of a good file, a number of 32 bits and a byte each;
- * then its checksums are made right again, or not.
+ * A forged snapshot. The input is a list of edits to a valid file, each a 32-bit offset and a byte; afterwards its
+ * checksums are corrected, or not.
  *
- * What must hold: a file is read whole or refused with a line; what was read is within its limits, and can be checked.
+ * Asserted: a file is either read completely or refused with a message; the values that were read are within their
+ * limits, and RAM can be checked.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #define RAM     (6 * MIB)
 #define VERSION "1.0"
 
-/** struct good - a file as it is written, once for all inputs; @head: of it, what is read at once */
+/** struct good - a valid file, written once for all inputs; @head: its part that is read at once */
 static struct good {
 	int fd;
 	size_t head;
@@ -61,7 +62,7 @@ static void make_good(void)
 	munmap(ram, RAM);
 }
 
-/* As a writer would have made them of what is there. */
+/* Computes the checksums that a writer would have written for this content. */
 static void right_checksums(uint8_t *head)
 {
 	uint8_t *section = head + SNAPSHOT_FACTS_AT;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Saved state that somebody has written by hand, with checksums that are right: the reader of a snapshot's devices. The
- * input is a device, what its fields hold, and what a driver does to it afterwards.
+ * Forged saved state with correct checksums: the reader of a snapshot's devices. The input selects a device, the values
+ * of its fields, and the driver's actions afterwards.
  *
- * What must hold: a state is taken whole or not at all; what was taken is what is saved again; and a device that took
- * one stands every driver, as one that was made does, and works after a reset.
+ * Asserted: a state is restored completely or not at all; a restored state is saved again unchanged; and a restored
+ * device withstands every driver, like a new one, and works after a reset.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@
 
 #define RAM (512 * KIB)
 
-/** struct input - what is left of it; behind its end there are zeroes */
+/** struct input - the rest of the input; zeroes are read after its end */
 struct input {
 	const uint8_t *data;
 	size_t size;
@@ -48,7 +48,7 @@ static void write_by_hand(struct state_writer *w, struct input *in)
 		uint8_t *section = w->data + at;
 		size_t n = le32_get(section + STATE_HEADER - 4), size = STATE_HEADER + n + STATE_TRAILER;
 
-		/* A count, and so many bytes: most fields stay what they are. */
+		/* A count, and that number of bytes: most fields stay as they are. */
 		for (unsigned edits = next(in) % 16; edits--;) {
 			unsigned where = (unsigned)next(in) | (unsigned)next(in) << 8;
 

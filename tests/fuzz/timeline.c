@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a guest prints, as the timeline reads it. The first byte cuts the rest into pieces; both ways of feeding it must
- * tell the same, and every text that is told must be printable and end.
+ * A guest's output, as the timeline reads it. The first byte determines how the rest is split into pieces; feeding it
+ * whole and in pieces must give the same events, and every text in them must be printable and terminated.
  */
 #include <stdlib.h>
 #include <string.h>

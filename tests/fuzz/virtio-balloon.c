@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The balloon under any driver. RAM is the heap's here: pages are mapped ones of its middle only, so that what is
- * returned stays ours to read.
+ * The balloon with arbitrary drivers. RAM is on the heap here; only pages in its middle are mapped separately, so that
+ * returned pages can still be read.
  */
 #include <assert.h>
 #include <stdlib.h>

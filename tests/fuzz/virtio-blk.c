@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A disk under any driver. What must hold, beyond what the sanitizers see: the image keeps its size, and after a reset
- * the device serves an honest driver.
+ * A disk with arbitrary drivers. Asserted in addition to the sanitizers' checks: the image keeps its size, and after a
+ * reset the device serves a correct driver.
  */
 #include <assert.h>
 #include <stdlib.h>

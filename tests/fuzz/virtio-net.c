@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network device under any driver, with a host that sends, reads and goes away as the input says. What must hold,
- * beyond what the sanitizers see: nothing but frames with sane headers reaches the host, and after a reset the device
- * serves an honest driver.
+ * A network device with arbitrary drivers and a host that sends, reads and disconnects as the input says. Asserted in
+ * addition to the sanitizers' checks: only frames with valid headers reach the host, and after a reset the device
+ * serves a correct driver.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "tests/support/fuzz.h"
 #include "tests/support/vq_driver.h"
 
-/* How many frames the host's side takes before it blocks. */
+/* How many frames the host's side accepts before it blocks. */
 #define HOST_DEPTH 4
 
 struct host {

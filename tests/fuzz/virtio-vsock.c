@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The socket device under any driver, between socket pairs whose other ends talk, stop reading and close as the input
- * says. What must hold, beyond what the sanitizers see: a connection never keeps more than its buffer, and after a
- * reset the device serves an honest driver and has no socket left.
+ * The socket device with arbitrary drivers, and socket pairs whose other ends write, stop reading and close as the
+ * input says. Asserted in addition to the sanitizers' checks: a connection never keeps more than its buffer, and after
+ * a reset the device serves a correct driver and has no socket left.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static void host_answered(struct vsock_host *h, int fd, uint32_t port)
 	assert(send(fd, "OK\n", 3, MSG_DONTWAIT | MSG_NOSIGNAL) <= 3);
 }
 
-/* A packet that makes sense but for what the input makes of it: pure noise would never find a connection. */
+/* A valid packet, changed as the input says: random bytes alone would never match a connection. */
 static void packet(struct bench *b, uint8_t what)
 {
 	struct vqd_queue *q = &b->d.queue[1];

@@ -19,7 +19,7 @@ static void must(bool ok)
 		abort();
 }
 
-/* What holds of any: it is text, it ends, and what is no number sets nothing. */
+/* Asserted for every input: the note is terminated text, and invalid numbers set nothing. */
 static void check(const struct vmcoreinfo *v, const struct gmem *mem)
 {
 	static const char *const keys[] = {"OSRELEASE", "NUMBER(phys_base)", "SYMBOL(_stext)", "KERNELOFFSET", "A", ""};

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs a program and looks at each system call of each thread that has put a filter of ours on itself, those of the
- * processes that it makes included: which rows of security/rules.c allow it. A row that was needed is written once, as
+ * Runs a program and examines each system call of each thread that has installed one of vmm's filters, in its child
+ * processes too: which rows of security/rules.c allow it? Each row that was needed is written once, as
  *     call ROLE DEVICE CALL CONDITION
- * and a call that no row of that thread's filter allows, before the filter ends it, as
+ * and a call that no row of that thread's filter allows is written, before the filter kills the process, as
  *     outside ROLE CALL ARGUMENT...
  * with tabs between the words; a line "watching" says that it has begun.
  *
- * It can also take things away: the vDSO, so that the time is asked by system calls; a system call, as on a kernel that
- * was built without it.
+ * It can also remove the vDSO, so that the time is read by system calls, or a system call, as on a kernel that was
+ * built without it.
  *
  * The program keeps its process id, its parent and its standard streams: the tracer is a grandchild of it, and holds
  * none of its files. That is why it attaches (PTRACE_SEIZE) rather than being the parent. Set-uid root it can also read
@@ -171,7 +171,7 @@ static void take_call_away(long nr, unsigned error)
 	};
 	struct sock_fprog prog = {ARRAY_SIZE(code), code};
 
-	/* By the older call, since the newer one may be what is taken away. */
+	/* By the older call, since the newer one may be the one that is removed. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
 		fail("prctl(PR_SET_SECCOMP)");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program for the unit tests and the fuzzer of vmm/exec: an address space on memory of the host, without KVM, and a
- * walk through its page tables as a processor does it.
+ * A program for the unit tests and the fuzzer of vmm/exec: an address space on host memory, without KVM, and a
+ * page-table walk like the processor's.
  */
 #ifndef TESTS_SUPPORT_EXEC_KIT_H
 #define TESTS_SUPPORT_EXEC_KIT_H
@@ -12,7 +12,7 @@
 #include "tests/support/image_kit.h"
 #include "vmm/exec/task.h"
 
-#define KIT_SCRATCH      UINT64_C(0x10000000) /* where a task has memory to pass things in */
+#define KIT_SCRATCH      UINT64_C(0x10000000) /* address of a task's memory for arguments */
 #define KIT_SCRATCH_SIZE (64 * PAGE_4K)
 
 struct kit_task {
@@ -34,7 +34,7 @@ static inline int kit_get_base(struct exec_task *t, bool gs, uint64_t *ret)
 	return 0;
 }
 
-/* @trace: or NULL for one that nobody reads */
+/* @trace: NULL: a trace that is discarded */
 static inline void kit_task_open(struct kit_task *k, uint64_t size, const int *host, struct trace *trace)
 {
 	static struct trace none;
@@ -60,7 +60,7 @@ static inline void kit_task_close(struct kit_task *k)
 	kit_ram_close(&k->ram);
 }
 
-/* The entry that a processor finds in the lowest table, 0: none. */
+/* The entry that a processor would find in the lowest table; 0: none. */
 static inline uint64_t kit_walk(const struct space *s, uint64_t at)
 {
 	uint64_t table = s->root, entry = 0;

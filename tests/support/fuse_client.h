@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A FUSE driver in front of the server of devices/virtio/fuse.h, without a queue: requests as bytes, split into pieces
- * as a driver's buffers are. Opcodes and sizes are those of Linux include/uapi/linux/fuse.h, by way of fuse_wire.h.
+ * A FUSE driver that calls the server of devices/virtio/fuse.h without a queue: requests are bytes, split into pieces
+ * like a driver's buffers. Opcodes and sizes are from Linux include/uapi/linux/fuse.h, through fuse_wire.h.
  */
 #ifndef TESTS_SUPPORT_FUSE_CLIENT_H
 #define TESTS_SUPPORT_FUSE_CLIENT_H
@@ -20,7 +20,7 @@
 /**
  * struct fuse_client
  * @out: the header of the last reply, @data what followed it (@len bytes)
- * @room: bytes that the next replies may have behind their header
+ * @room: bytes available for the next replies, after their header
  */
 struct fuse_client {
 	struct fuse *f;
@@ -31,7 +31,7 @@ struct fuse_client {
 	size_t len;
 };
 
-/* Cuts a buffer into pieces whose lengths are odd, with an empty one in between. Return: how many. */
+/* Splits a buffer into pieces of odd lengths, with an empty one in between. Return: their number. */
 static inline size_t client_pieces(void *p, size_t len, struct iovec *iov)
 {
 	static const size_t piece[] = {7, 33, 0, 1, 40, 997};
@@ -46,7 +46,7 @@ static inline size_t client_pieces(void *p, size_t len, struct iovec *iov)
 }
 
 /*
- * Sends a request. Return: 0 or the error of the reply; 1: there was none. Asserts what holds for every reply.
+ * Sends a request. Return: 0 or the error in the reply; 1: there was no reply. Asserts the properties of every reply.
  */
 static inline int client_send(struct fuse_client *c, struct fuse_in head, const void *arg, size_t arg_len)
 {
@@ -65,7 +65,7 @@ static inline int client_send(struct fuse_client *c, struct fuse_in head, const 
 	in_nr = client_pieces(reply, sizeof(c->out) + c->room, in);
 	n = fuse_serve(c->f, out, out_nr, in, in_nr, (uint32_t)(sizeof(c->out) + c->room), &data);
 	assert(n == 0 || (n >= (int64_t)sizeof(c->out) && (size_t)n <= sizeof(c->out) + c->room));
-	/* Nothing behind what it says that it has written: guest memory stays as it is. */
+	/* Guest memory after the reported length is unchanged. */
 	for (size_t i = (size_t)n; head.opcode != FUSE_READ && i <= sizeof(c->out) + c->room; i++)
 		assert(reply[i] == 0xa5);
 	if (n) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Plays a guest that has taken over threads of vmm: starts a vmm, stops each thread in its wait, has it make the system
- * calls of inject_table.c with its own registers, behind its own filter and in its own Landlock domain, and lets it go
- * on. What comes of a call is read from the thread; what it did to the host is looked at from outside: files below
- * DIR, sockets that listen there and elsewhere, the standard streams' flags, another process.
+ * Simulates a guest that has taken over threads of vmm: starts a vmm, stops each thread where it waits, makes it
+ * execute the system calls of inject_table.c under its own filter and in its own Landlock domain, and lets it continue.
+ * The result of a call is read from the thread; its effects on the host are observed from outside: files below DIR,
+ * sockets that listen there and elsewhere, the standard streams' flags, another process.
  *
- * A call that a filter refuses raises SIGSYS, which is taken back before the thread sees it: so one machine serves for
+ * A call that a filter refuses raises SIGSYS, which is cancelled before it is delivered: so one machine can be used for
  * all rows.
  *
  * The tracer has to be root: vmm is not dumpable.
@@ -146,7 +146,7 @@ static void scan(const char *path, struct file *list, size_t *nr)
 	closedir(d);
 }
 
-/* What was added to a file's end is another thing than what was changed in it. */
+/* Appending to a file is distinguished from changing it. */
 static void compare(const struct file *old, const struct file *now, char *text)
 {
 	if (old->mode != now->mode || old->uid != now->uid)
@@ -354,7 +354,7 @@ static const char *role_name(unsigned role)
 	return seccomp_role_name((enum sandbox_role)role);
 }
 
-/* Everybody but @but goes on. Return: whether @but stopped or ended, told in @status. */
+/* Continues all threads but @but. Return: whether @but stopped or ended, as @status says. */
 static bool wait_for(pid_t but, int *status, unsigned ms)
 {
 	uint64_t end = now_ms() + ms, now;
@@ -604,7 +604,7 @@ static uint64_t place_iovec(struct memory *m, const struct inject_arg *a)
 	size_t size = a->text ? strlen(a->text) : (size_t)a->n, at = m->used;
 	struct iovec iov;
 
-	/* The bytes stand behind the iovec. */
+	/* The bytes follow the iovec. */
 	place(m, NULL, 0);
 	iov = (struct iovec){(void *)(uintptr_t)(m->at + at + sizeof(iov)), size}; /* NOLINT */
 	memcpy(m->bytes + at, &iov, sizeof(iov));
@@ -734,7 +734,7 @@ static void step(pid_t tid, struct answer *ret)
 	ret->value = (long)regs.rax;
 }
 
-/* The thread goes on with @regs as if nothing had been; what the call left to be delivered is taken away. */
+/* The thread continues with @regs as if nothing had happened; signals that the call left pending are removed. */
 static void resume(pid_t tid, struct user_regs_struct *regs, int sig)
 {
 	int status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What inject.c makes the threads of a strict vmm do: for each call that a filter allows the worst arguments that there
- * are, and calls that no filter may ever allow. Each row says what is to come of it, and why that may be so.
+ * The system calls that inject.c makes the threads of a strict vmm execute: for each call that a filter allows the most
+ * dangerous arguments, and calls that no filter may ever allow. Each row has the expected result, and why that result
+ * is acceptable.
  */
 #ifndef TESTS_SUPPORT_INJECT_TABLE_H
 #define TESTS_SUPPORT_INJECT_TABLE_H
@@ -25,7 +26,7 @@ enum inject_kind {
 	INJECT_UNIX,     /* address of a sockaddr_un with such a path, zero-padded to its full size */
 	INJECT_ABSTRACT, /* address of a sockaddr_un: the host's abstract socket, of INJECT_ABSTRACT_SIZE bytes */
 	INJECT_INET,     /* address of a sockaddr_in: the host's TCP or UDP port (@n: 0, 1) */
-	INJECT_KEPT,     /* what the last `socket` of this thread answered */
+	INJECT_KEPT,     /* the result of the last `socket` of this thread */
 	INJECT_SELF,     /* the process id of vmm */
 	INJECT_VICTIM,   /* the process id of another process of the same user */
 	INJECT_CODE,     /* address of the C library's code */
@@ -46,7 +47,7 @@ struct inject_arg {
  * @arg, @words: its arguments
  * @want: what comes of it where it is allowed: `ok`, `blocks`, the name of an error, or `killed`; then, each behind a
  *        blank, what is to be seen of it on the host. Alternatives are separated by `|`.
- * @why: why that is right, or what the hole is
+ * @why: why that is acceptable, or what the hole is
  * @ends: the machine does not survive it
  * @only: INJECT_ROLE() bits of those that try it
  */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The FUSE server of a share, request by request, beside the same calls on the directory itself. What its guest cannot
- * do is asserted on the tree, on FIFOs that would notice, and on the descriptors of this process.
+ * The FUSE server of a share, request by request, compared with the same calls on the directory itself. That a guest
+ * cannot do certain things is asserted on the tree, on FIFOs that would show an open, and on the descriptors of this
+ * process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -257,7 +258,7 @@ static void names_that_are_not_one_name_are_refused(void **state)
 		name[len] = '\0';
 		assert_int_equal(client_lookup(&b->c, FUSE_ROOT, name, &e), len == 255 ? -ENOENT : -ENAMETOOLONG);
 	}
-	/* Without an end, and with its end behind the request's */
+	/* Not terminated, and terminated only after the end of the request */
 	assert_int_equal(client_ask(&b->c, FUSE_LOOKUP, FUSE_ROOT, "file", 4), -EINVAL);
 	assert_int_equal(client_ask(&b->c, FUSE_LOOKUP, FUSE_ROOT, "", 0), -EINVAL);
 	assert_int_equal(client_lookup(&b->c, node_of(b, FUSE_ROOT, "file"), "x", &e), -ENOTDIR);
@@ -278,7 +279,7 @@ static void a_link_is_read_and_never_followed(void **state)
 	assert_int_equal(client_open(&b->c, out, false, O_RDONLY), -ENXIO);
 	assert_int_equal(client_open(&b->c, link, true, O_RDONLY), -ENOTDIR);
 	assert_int_equal(client_ask(&b->c, FUSE_READLINK, node_of(b, FUSE_ROOT, "file"), NULL, 0), -EINVAL);
-	/* A directory that becomes a link while the driver knows it */
+	/* A directory that is replaced by a link while the driver holds its node */
 	assert_int_equal(renameat(b->dirfd, "sub", b->dirfd, "was"), 0);
 	assert_int_equal(symlinkat("/etc", b->dirfd, "sub"), 0);
 	assert_int_equal(client_lookup(&b->c, sub, "passwd", &e), -ESTALE);
@@ -303,7 +304,7 @@ static void a_file_is_read_as_it_is(void **state)
 	assert_int_equal(client_read(&b->c, FUSE_READ, n, INT64_MAX - 4, 4), 0);
 	assert_int_equal(b->c.len, 0);
 	assert_int_equal(client_read(&b->c, FUSE_READ, n, UINT64_MAX, 4), -EINVAL);
-	/* More than there is room for */
+	/* More than the reply has room for */
 	b->c.room = 3;
 	assert_int_equal(client_read(&b->c, FUSE_READ, n, 0, UINT32_MAX), 0);
 	assert_int_equal(b->c.len, 3);
@@ -366,7 +367,7 @@ static void fifos_and_sockets_are_never_opened(void **state)
 	close(s);
 	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), -ENXIO);
 	assert_int_equal(client_open(&b->c, node_of(b, FUSE_ROOT, "sock"), false, O_RDONLY), -ENXIO);
-	/* What was a directory, and now is a FIFO; a reader would let this open succeed. */
+	/* A directory that has become a FIFO; if the server had opened it for reading, this open would succeed. */
 	assert_int_equal(renameat2(b->dirfd, "fifo", b->dirfd, "sub", RENAME_EXCHANGE), 0);
 	assert_int_equal(client_open(&b->c, file, true, O_RDONLY), -ESTALE);
 	assert_int_equal(openat(b->dirfd, "sub", O_WRONLY | O_NONBLOCK | O_CLOEXEC), -1);
@@ -393,7 +394,7 @@ static void extended_attributes_are_those_of_the_host(void **state)
 		assert_memory_equal(b->c.data, "value", 5);
 		a.in.size = 4;
 		assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), -ERANGE);
-		/* A driver has no more room for the reply than it asks for. */
+		/* A driver's reply buffer is only as large as it asks for. */
 		b->c.room = a.in.size = 5;
 		assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), 0);
 		assert_memory_equal(b->c.data, "value", 5);
@@ -627,11 +628,11 @@ static void forgotten_nodes_are_gone(void **state)
 	assert_int_equal(nodes_of(b), 0);
 	assert_int_equal(fds_of(b), 0);
 	assert_int_equal(client_getattr(&b->c, inner, &a), -ESTALE);
-	/* In the same place, with another number */
+	/* In the same slot, with another number */
 	again = node_of(b, FUSE_ROOT, "file");
 	assert_int_not_equal(again, inner);
 	assert_int_not_equal(again, sub);
-	/* More than there are in the request, and those of nobody */
+	/* More entries than the request has, and unknown nodes */
 	batch.in.count = UINT32_MAX;
 	assert_int_equal(client_ask(&b->c, FUSE_BATCH_FORGET, 0, &batch, sizeof(batch)), 1);
 	client_forget(&b->c, FUSE_ROOT, UINT64_MAX);
@@ -680,7 +681,7 @@ static void another_object_under_the_name_is_stale(void **state)
 	assert_int_equal(client_getattr(&b->c, n, &a), -ESTALE);
 	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), -ESTALE);
 	assert_int_not_equal(node_of(b, FUSE_ROOT, "file"), n);
-	/* The directory moves: what is in it is found by its descriptor, until that is closed. */
+	/* The directory is moved: its entries are found through its descriptor, until that is closed. */
 	assert_int_equal(renameat(b->dirfd, "sub", b->dirfd, "moved"), 0);
 	assert_int_equal(client_getattr(&b->c, inner, &a), 0);
 	client_forget(&b->c, n, 1);
@@ -719,7 +720,7 @@ static void few_descriptors_are_open(void **state)
 		assert_int_equal(client_read(&b->c, FUSE_READDIR, dir[i], 0, 4096), 0);
 		assert_true(b->c.len > 0);
 	}
-	/* Everything above it has been closed meanwhile. */
+	/* All of its ancestors have been closed meanwhile. */
 	assert_int_equal(client_open(&b->c, at, false, O_RDONLY), 0);
 	assert_int_equal(client_read(&b->c, FUSE_READ, at, 0, 100), 0);
 	assert_memory_equal(b->c.data, "the end", 7);
@@ -739,7 +740,7 @@ static void an_open_file_without_a_name_keeps_its_descriptor(void **state)
 		assert_int_equal(unlinkat(b->dirfd, name, 0), 0);
 	}
 	n[FDS] = node_of(b, FUSE_ROOT, "file");
-	/* All of them are needed: one more is an error for the guest, and what is open stays so. */
+	/* All descriptors are in use: one more is an error for the guest, and the open ones stay open. */
 	assert_int_equal(client_open(&b->c, n[FDS], false, O_RDONLY), -ENFILE);
 	for (unsigned round = 0; round < 2; round++)
 		for (unsigned i = 0; i < FDS; i++) {
@@ -793,7 +794,7 @@ static void a_limit_of_the_host_closes_what_is_not_needed(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	while ((taken[nr] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
 		nr++;
-	/* None is left but that of the file's directory, which is needed to open it. */
+	/* Only the descriptor of the file's directory is left, which is needed to open the file. */
 	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), -ENFILE);
 	close(taken[--nr]);
 	assert_int_equal(client_open(&b->c, n, false, O_RDONLY), 0);
@@ -820,7 +821,7 @@ static void sizes_of_requests_are_checked(void **state)
 		for (uint32_t len = 0; len < 120; len += len < 60 ? 4 : 13) {
 			struct fuse_in head = {.len = len, .opcode = op, .unique = 7, .nodeid = n};
 
-			/* A length of the header that is not the request's, either way */
+			/* A length in the header that is larger or smaller than the request */
 			client_send(&b->c, head, arg, 60);
 			head.len = UINT32_MAX - len;
 			client_send(&b->c, head, arg, len);
@@ -835,7 +836,7 @@ static void sizes_of_requests_are_checked(void **state)
 
 		assert_int_equal(fuse_serve(b->c.f, &out, 1, &in, 1, 4096, &data), -EPROTO);
 	}
-	/* A reply that does not fit hands out no node. */
+	/* For a reply that does not fit, no node is made. */
 	before = nodes_of(b);
 	b->c.room = sizeof(struct fuse_entry_out) - 1;
 	assert_int_equal(client_ask(&b->c, FUSE_LOOKUP, FUSE_ROOT, "sub", 4), -EINVAL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls of a program, by number, on memory of the host: results, what is in memory and in files after them, and
- * what becomes of the program.
+ * System calls of a program, by number, on host memory: their results, the contents of memory and files afterwards, and
+ * whether the program ends.
  */
 #include "tests/support/unit.h"
 
@@ -48,7 +48,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Puts bytes where the program can point to them. */
+/* Writes bytes to the program's memory, to pass pointers to them. */
 static uint64_t put(struct fixture *f, uint64_t offset, const void *data, size_t len)
 {
 	kit_must(space_write(&f->k.t.space, KIT_SCRATCH + offset, data, len) == 0);
@@ -77,7 +77,7 @@ static void streams(void **state)
 	assert_int_equal(CALL(f, write, 2, at, 5), -EBADF);
 	assert_int_equal(CALL(f, write, 0, at, 5), -EBADF);
 	assert_int_equal(CALL(f, write, UINT64_MAX, at, 5), -EBADF);
-	/* What lies before the hole is written. */
+	/* The bytes before the hole are written. */
 	assert_int_equal(CALL(f, write, 1, KIT_SCRATCH + KIT_SCRATCH_SIZE - 7, 100), 7);
 	assert_int_equal(CALL(f, writev, 1, KIT_SCRATCH, 1025), -EINVAL);
 	assert_int_equal(CALL(f, lseek, 0, 0, SEEK_SET), -ESPIPE);
@@ -90,7 +90,7 @@ static void more_than_one_window(void **state)
 	uint64_t at = (uint64_t)CALL(f, mmap, 0, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1ul, 0);
 	CLEANUP_FD int fd = memfd_create("out", MFD_CLOEXEC);
 
-	/* Every other page from the other end: no two lie side by side in the pool. */
+	/* Every other page is touched from the other end, so that no two are adjacent in the pool. */
 	for (int i = 0; i < 128; i++)
 		assert_int_equal(
 			space_fault(&f->k.t.space, at + (uint64_t)(i & 1 ? i : 254 - i) * PAGE_4K, SPACE_W), 0);
@@ -306,7 +306,7 @@ static void exceptions(void **state)
 	assert_false(f->k.t.end.ended);
 }
 
-/* A program that takes all is killed, whether it writes there itself or has a call do it. */
+/* A program that uses up its memory is killed, whether it writes to it itself or a system call does. */
 static void out_of_memory(void **state)
 {
 	const uint64_t rw = PROT_READ | PROT_WRITE, anon = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -359,7 +359,7 @@ static void waiting(void **state)
 	assert_true(!p[0].revents && p[1].revents == POLLNVAL && !p[2].revents);
 	kit_must(write(f->pipe[1], "x", 1) == 1);
 	assert_int_equal(CALL(f, poll, put(f, 0, p, 8), 1, UINT32_MAX), 1);
-	/* The end of the run ends every wait. */
+	/* When the run ends, every blocking call returns. */
 	f->k.stop = true;
 	assert_int_equal(CALL(f, pause), -EINTR);
 	assert_int_equal(CALL(f, nanosleep, put(f, 0, (const uint64_t[]){1000000, 0}, 16), 0), -EINTR);
@@ -411,7 +411,7 @@ static void as_strace_prints(void **state)
 	assert_int_equal(exec_call_text(&f->k.t, SYS_write, (const uint64_t[6]){1, at, 7}, 7, line, 10), 9);
 }
 
-/* Every row has letters that --trace-calls knows, and its number is the host's. */
+/* Every row has only letters that --trace-calls knows, and the host's number for the call. */
 static void the_table(void **state)
 {
 	unsigned nr = 0;

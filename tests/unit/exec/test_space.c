@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The address space of a program, against a model that is an array: what is mapped, with which rights, and what each
- * page holds; and the page tables as a processor walks them.
+ * The address space of a program, compared with a model that is an array: mapped pages, their rights and contents; and
+ * the page tables as a processor walks them.
  */
 #include "tests/support/unit.h"
 
@@ -28,7 +28,7 @@ static uint64_t at_page(unsigned page)
 	return BASE + page * PAGE_4K;
 }
 
-/* The tables let a processor do what the rights say, and no more; a page that nobody touched is not there. */
+/* The page tables grant the processor exactly the area's rights; a page that was never touched is not present. */
 static void compare_page(struct space *s, const struct model *m, unsigned page)
 {
 	uint64_t entry = kit_walk(s, at_page(page));
@@ -193,7 +193,7 @@ static void only_the_lower_half(void **state)
 	kit_task_close(&k);
 }
 
-/* What is not touched costs nothing, and what is unmapped comes back, zeroed. */
+/* Untouched pages cost nothing, and unmapped pages return to the pool, zeroed. */
 static void memory_is_what_was_touched(void **state)
 {
 	struct kit_task k;
@@ -239,7 +239,7 @@ static void the_pool_ends(void **state)
 	kit_task_close(&k);
 }
 
-/* As many as Linux allows, and then -ENOMEM; what is there can still be unmapped. Finding a place stays fast. */
+/* As many areas as Linux allows, then -ENOMEM; they can still be unmapped. Finding a free range stays fast. */
 static void many_areas(void **state)
 {
 	struct kit_task k;
@@ -262,7 +262,7 @@ static void many_areas(void **state)
 	kit_task_close(&k);
 }
 
-/* The highest gap that is large enough, whatever was found before. */
+/* Finds the highest gap that is large enough, whatever earlier searches have found. */
 static void places(void **state)
 {
 	struct kit_task k;

@@ -5,7 +5,7 @@
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
 
-/* What is read in @log, as one line; "(none)": no results at all. */
+/* The results parsed from @log, as one line; "(none)": there are no results. */
 static void expect_text(const char *log, size_t size, const char *want)
 {
 	char got[4096] = "";

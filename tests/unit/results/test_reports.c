@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The writers: JUnit is judged by xmllint against tests/data/junit.xsd, KTAP and JSON by our readers. Argument:
- * the schema.
+ * The report writers: JUnit is validated by xmllint against tests/data/junit.xsd, KTAP and JSON by our own parsers.
+ * Argument: the schema.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Snapshots as files: what is written is read back, as little is written as there is, and each byte of the head that is
- * wrong is refused with a line of its own.
+ * Snapshot files: what is written can be read back, no more is written than necessary, and each wrong byte of the head
+ * is refused with a specific message.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "vmm/snapshot/format.h"
 
 #define VERSION   "1.2.3 (abc)"
-#define LOW_SIZE  (11 * MIB) /* not whole granules: the second region begins in the middle of one */
+#define LOW_SIZE  (11 * MIB) /* not a multiple of the granule: the second region begins in the middle of one */
 #define HIGH_GPA  (4 * GIB)
 #define HIGH_SIZE (22 * MIB)
 #define SIZE      (LOW_SIZE + HIGH_SIZE)
@@ -200,7 +200,7 @@ static void peek(uint64_t at, void *p, size_t len)
 	assert_int_equal(pread(fd, p, len, (off_t)at), len);
 }
 
-/* Other facts, with checksums that are right. */
+/* Replaces the facts, with correct checksums. */
 static void forge_facts(const struct snapshot_facts *f)
 {
 	uint8_t section[1024];
@@ -211,7 +211,7 @@ static void forge_facts(const struct snapshot_facts *f)
 	poke(SNAPSHOT_FACTS_AT, section, w.used);
 }
 
-/* The head's parts as they are now get a checksum that is right. */
+/* Corrects the checksum of the head's current parts. */
 static void forge_head(struct snapshot_facts *f)
 {
 	const struct snapshot_layout l = snapshot_layout(f);
@@ -262,7 +262,7 @@ static void what_is_written_is_read_back(void **unused)
 	snapshot_destroy(&s);
 }
 
-/* Holes: at most 1.02 of the pages that are not zero, and the head. */
+/* The file is sparse: at most 1.02 times the size of the non-zero pages, plus the head. */
 static void pages_of_zeroes_are_holes(void **unused)
 {
 	struct stat st;
@@ -296,7 +296,7 @@ static void ram_that_nobody_touched_has_no_extent(void **unused)
 	snapshot_destroy(&s);
 }
 
-/* Extents are granules with anything in them, joined where they touch. */
+/* Extents are granules that are not all zeroes; adjacent ones are merged. */
 static void extents_are_granules_joined(void **unused)
 {
 	struct snapshot s;
@@ -309,16 +309,16 @@ static void extents_are_granules_joined(void **unused)
 	assert_int_equal(s.extent[0].size, 2 * MIB);
 	assert_int_equal(s.extent[1].at, 4 * MIB);
 	assert_int_equal(s.extent[1].size, 2 * MIB);
-	/* The granule that both regions are in */
+	/* The granule that contains parts of both regions */
 	assert_int_equal(s.extent[2].at, 10 * MIB);
 	assert_int_equal(s.extent[2].size, 2 * MIB);
-	/* The last one is cut at the end of RAM. */
+	/* The last extent is truncated at the end of RAM. */
 	assert_int_equal(s.extent[3].at, 32 * MIB);
 	assert_int_equal(s.extent[3].size, MIB);
 	snapshot_destroy(&s);
 }
 
-/* More runs than there can be extents: larger pieces. */
+/* With more runs than there can be extents, pieces are larger. */
 static void too_many_extents_become_larger_ones(void **unused)
 {
 	const uint64_t size = 1024 * MIB, nr = size / SNAPSHOT_GRANULE;
@@ -382,7 +382,7 @@ static void a_failed_write_is_an_error_and_no_snapshot(void **unused)
 	stop = true;
 	assert_int_equal(snapshot_write(writer, &mem, fd, &stop, &bytes), -ECANCELED);
 	assert_int_equal(bytes, 77);
-	/* Nothing that was not complete is read. */
+	/* A file that was not written completely is not accepted. */
 	expect_refusal("not a snapshot");
 	stop = false;
 	write_fails = 1000; /* in pieces */
@@ -464,7 +464,7 @@ static void another_version_is_refused(void **unused)
 	write_file();
 	poke(SNAPSHOT_MAGIC_SIZE, other, sizeof(other));
 	expect_refusal("vmm 9.9? wrote this snapshot, and vmm " VERSION " does not read it");
-	/* Any version: what it says about itself can be read. */
+	/* With any version accepted, the facts can be read. */
 	assert_int_equal(snapshot_read(fd, NULL, &s, &e), 0);
 	assert_string_equal(s.version, other);
 	snapshot_destroy(&s);
@@ -476,7 +476,7 @@ static void another_version_is_refused(void **unused)
 	expect_refusal("another version of vmm wrote it");
 }
 
-/* At every length up to RAM, and a byte less than all. */
+/* Truncated at every length up to RAM, and by one byte. */
 static void a_file_cut_short_is_refused(void **unused)
 {
 	uint64_t size;
@@ -501,7 +501,7 @@ static void a_longer_file_is_refused(void **unused)
 	expect_refusal("has 1 bytes more than it should");
 }
 
-/* Each byte of the head that is changed is noticed, but those between parts and those behind texts. */
+/* A change of any byte of the head is detected, except between parts and after texts. */
 static void each_damaged_byte_of_the_head_is_noticed(void **unused)
 {
 	struct snapshot_layout l;
@@ -551,7 +551,7 @@ static void damaged_ram_is_found_by_its_sum(void **unused)
 		poke(at[i], &was, 1);
 		assert_int_equal(snapshot_check_ram(&s, &e), 0);
 	}
-	/* What is not mapped may be anything. */
+	/* Bytes outside of the extents do not matter. */
 	poke(s.ram_at + 2 * MIB, &now, 1);
 	assert_int_equal(snapshot_check_ram(&s, &e), 0);
 	assert_int_equal(ftruncate(fd, (off_t)(s.ram_at + 5 * MIB)), 0);
@@ -560,7 +560,7 @@ static void damaged_ram_is_found_by_its_sum(void **unused)
 	snapshot_destroy(&s);
 }
 
-/* Numbers that no writer writes, with checksums that are right. */
+/* Numbers that no writer writes, with correct checksums. */
 static void impossible_facts_are_refused(void **unused)
 {
 	struct snapshot s;
@@ -641,7 +641,7 @@ static void impossible_parts_are_refused(void **unused)
 		forge_head(&f);
 		expect_refusal("part 0 of RAM is impossible");
 	}
-	/* It reaches into the next one. */
+	/* It overlaps the next one. */
 	le64_put(raw, 0);
 	le64_put(raw + 8, 4 * MIB + PAGE_4K);
 	poke(l.extents, raw, sizeof(raw));
