@@ -56,7 +56,7 @@ check "/dev/kvm not permitted: which group" all_of status_is 125 -- err_is_one_l
 chown 0:0 /dev/kvm
 chmod 600 /dev/kvm
 nobody
-check "/dev/kvm for its owner alone: what to do" all_of status_is 125 -- err_is_one_line -- \
+check "/dev/kvm only for its owner: the error says what to do" all_of status_is 125 -- err_is_one_line -- \
 	err_has '^vmm: /dev/kvm: permission denied.*(run as root|chgrp kvm)'
 mv /dev/kvm /dev/kvm.away
 refused "/dev/kvm absent" "/dev/kvm is not there: load kvm_amd or kvm_intel.*emulated SVM" --kernel "$bad/good-elf"

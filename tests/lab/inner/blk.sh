@@ -35,7 +35,7 @@ check "fsck finds the image in order" status_is 0
 
 before=$(sha256sum <"$work")
 guest again --disk "path=$work,ro" --disk "path=$work,overlay"
-check "the next machine finds what was written" all_of status_is 0 -- said 'what the last machine wrote is there'
+check "the next machine reads the written data" all_of status_is 0 -- said 'what the last machine wrote is there'
 check "a read-only disk says so" said 'vda size [0-9]* logical 512 ro 1'
 check "a read-only disk cannot be written" unsaid 'a read-only disk was written'
 check "an overlay can be written" all_of said 'wrote to the overlay' -- said 'the overlay kept it' -- \
@@ -91,7 +91,7 @@ check "sectors of 4096" said 'vdc size 32768 logical 4096'
 check "a serial number of 20 characters" said 'vdh .*serial 12345678901234567890 '
 check "unbind and bind, ten times" said 'bound 10 times'
 check "discard" said 'discarded'
-check "what an overlay took is gone" [ -z "$(tr -d '\000' <"$TEST_TMP/disk4" | head -c 1)" ]
+check "data written to an overlay is gone" [ -z "$(tr -d '\000' <"$TEST_TMP/disk4" | head -c 1)" ]
 
 # --- Found by the kernel's command line, with a kernel that reads it -----------
 

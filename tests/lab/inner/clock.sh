@@ -38,7 +38,7 @@ check "kvm-clock: it is the clock, and the ACPI timer costs two reads" all_of st
 start 1 'quiet clocksource=acpi_pm'
 check "kvm-clock, and the ACPI timer is asked for" all_of status_is 0 -- current acpi_pm
 start 1 'quiet no-kvmclock'
-check "no-kvmclock: boots, with the TSC's rate as told" all_of status_is 0 -- current '(tsc|tsc-early|acpi_pm)' -- \
+check "no-kvmclock: boots, with vmm's rate of the TSC" all_of status_is 0 -- current '(tsc|tsc-early|acpi_pm)' -- \
 	rate_is_told -- out_has '^clock: available .*acpi_pm'
 start 1 'quiet no-kvmclock tsc=unstable'
 check "no-kvmclock tsc=unstable: the ACPI timer is the clock" all_of status_is 0 -- current acpi_pm

@@ -113,7 +113,7 @@ file_status=$status
 tr -d '\r' <"$TEST_TMP/log" >"$TEST_TMP/out"
 load_run
 status=$file_status
-check "a file stops at its cap, the guest does not, and the loss is told" all_of status_is 0 -- greeted -- \
+check "a file stops at its limit, the guest does not, and the loss is reported" all_of status_is 0 -- greeted -- \
 	[ "$size" = 8192 ] -- out_has '^lab: flooding$' -- err_has 'size cap of 8192 bytes' -- \
 	err_has '[0-9]+ bytes of guest console output were lost'
 finish

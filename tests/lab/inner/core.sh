@@ -57,7 +57,7 @@ fi
 meanwhile core_after 'lab: working'
 guest lab=work
 beside
-check "one that works: a core on request, it goes on and its sums are right" all_of status_is 0 -- core_of request -- out_has '^lab: worked 4$'
+check "busy: a core on request, it continues, its sums are right" all_of status_is 0 -- core_of request -- out_has '^lab: worked 4$'
 mv "$cores/request" "$cores/3-work"
 
 (cd "$cores" && sha256sum -- [123]-* && tar -cf "${VMM_LAB_DISKS%% *}" -- [123]-* && sync) >"$TEST_TMP/sums" ||

@@ -50,6 +50,6 @@ check "no unit has failed" all_of out_has '^system: running' -- no_failed
 check "it powers off" status_is 0
 mkdir /m
 mount -t ext4 -o ro "$disk" /m
-check "what it wrote is on the disk" [ "$(cat /m/root/mark)" = kept ]
+check "the data that it wrote is on the disk" [ "$(cat /m/root/mark)" = kept ]
 umount /m
 finish

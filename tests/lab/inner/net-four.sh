@@ -36,7 +36,7 @@ for dev in eth0 eth1 eth2 eth3; do
 done
 check "four: passt dies, and that link alone goes down" out_has '^net: carriers 1 1 1 0 $'
 check "four: the others go on" out_has '^net: after ping 3 packets transmitted, 3 packets received'
-check "four: the log tells of it, and of nothing else" all_of err_is_one_line -- err_has '^vmm: .*net3: passt has gone'
+check "four: the log reports it, and nothing else" all_of err_is_one_line -- err_has '^vmm: .*net3: passt has gone'
 
 # --- what an operator can get wrong: one line, status 2 (125 for what this host lacks), before the guest starts
 

@@ -36,7 +36,7 @@ for how in t p; do
 done
 
 in_tiny "lab=reboot reboot=t" --panic-text off
-check "triple fault without regard to what was said: 36, and where the CPU stood" all_of status_is 36 -- out_has '^lab: doing reboot$' -- \
+check "triple fault whatever the console says: 36, and the CPU's position" all_of status_is 36 -- out_has '^lab: doing reboot$' -- \
 	err_has '^vmm: the guest crashed: .*\(triple fault\)$' -- err_has '^CPU 0: .* RIP 0x[0-9a-f]+' -- \
 	err_has '^last console output:$'
 
@@ -52,7 +52,7 @@ in_tiny "lab=exit lab_exit=200" --debug-exit=0x500
 check "200 to another port: no such port at 0xf4" all_of status_is 0 -- out_has '^lab: exit 200$'
 
 in_tiny "lab=exit lab_exit=200" --debug-exit
-check "200 to the debug-exit port: 123, and told" all_of status_is 123 -- out_has '^lab: exit 200$' -- \
+check "200 to the debug-exit port: 123, and a message" all_of status_is 123 -- out_has '^lab: exit 200$' -- \
 	err_has '^vmm: the guest wrote 200 to the debug-exit port'
 
 # shrink: as an upgrade of the kernel's package might do it, in place.
@@ -82,17 +82,17 @@ echo "# it ended with $status"
 # --- Panic -------------------------------------------------------------------
 
 in_tiny rdinit=/bin/false --no-pvpanic
-check "a panic told by its text: 34" all_of status_is 34 -- \
+check "a panic detected by its text: 34" all_of status_is 34 -- \
 	out_has 'Kernel panic - not syncing: Attempted to kill init!' -- \
 	err_has '^vmm: the guest panicked \(console text, which a program in the guest can fake\): Kernel panic'
 
 in_tiny "rdinit=/bin/false panic=0" --no-pvpanic
-check "a panic that stays (panic=0), told by its last line: 34" all_of status_is 34 -- \
+check "a panic that does not reset (panic=0), detected by its last line: 34" all_of status_is 34 -- \
 	out_has 'end Kernel panic - not syncing: Attempted to kill init!' -- \
 	err_has '^vmm: the guest panicked \(console text'
 
 in_tiny rdinit=/bin/false
-check "a panic told by pvpanic, built in: 34" all_of status_is 34 -- out_has 'Kernel panic - not syncing' -- \
+check "a panic detected by pvpanic, built in: 34" all_of status_is 34 -- out_has 'Kernel panic - not syncing' -- \
 	err_has '^vmm: the guest panicked \(pvpanic device\): Kernel panic'
 
 in_tiny rdinit=/bin/false --no-pvpanic --panic-text off

@@ -46,7 +46,7 @@ no_tick_is_missing() {
 # Eight seconds are four times the watchdog's.
 on_terminal 'next:lab: tick 9' 'send:\x01p' 'next:is paused' wait:8 'send:\x01p' 'next:goes on' 'next:lab: tick 20' \
 	'send:x\r' 'next:guest: result' -- "$guest" --append 'quiet pause=tick watchdog_thresh=1' --timeout 120s
-check "a guest that counts stands still and goes on" all_of status_is 0 -- no_tick_is_missing
+check "a guest that counts is paused and continues" all_of status_is 0 -- no_tick_is_missing
 check "it does not complain of a lockup, nor of its tasks" out_has '^lab: complaints 0$'
 
 # --- A guest with all its devices at work

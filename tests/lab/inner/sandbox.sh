@@ -148,7 +148,7 @@ hold --grace 0s --userns off
 beside
 check "--userns off: none of it" all_of threads_are vmm vcpu0 -- eval '! seen_has "of its own"' -- eval '! seen_has "^root 0$"'
 run "$VMM" --kernel "$tiny" --userns off --chroot
-check "an ordinary user is told what only root can" all_of status_is 125 -- err_has '^vmm: --chroot: .*only root can' -- err_is_one_line
+check "an ordinary user gets an error" all_of status_is 125 -- err_has '^vmm: --chroot: .*only root can' -- err_is_one_line
 VMM=$root_vmm
 
 boot --kernel "$tiny" --mem 64M --sandbox off

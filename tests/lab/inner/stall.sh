@@ -107,7 +107,7 @@ machine ro
 idle_gone=$(number 'idle .* gone') idle_ended=$(number 'idle ended')
 check "Debian's modules: $(tr -d '\r' <"$TEST_TMP/said" | sed -n 's/^lab: modules //p')" grep -q \
 	'^lab: modules virtio_blk virtio_mmio virtio_net vmw_vsock_virtio_transport of' "$TEST_TMP/said"
-check "a disk that does not hang is not told of" test -z "$err"
+check "a disk that does not hang is not reported" test -z "$err"
 check "a read takes 10 s, and is right" all_of grep -q 'lab: block [0-9]* was read in' "$TEST_TMP/said" -- \
 	not_in_said 'is wrong' -- seen_has '^after console' -- not_seen 'too early'
 turn=$(printf '%s\n' "$seen" | sed -n 's/^\([12]\) stalled .*/\1/p' | tail -n 1)
@@ -140,7 +140,7 @@ ends() {
 ends stalled 'stalled .* gone' "$idle_gone"
 check "meanwhile, SIGTERM: no more than 100 ms later than without" all_of status_is 143 -- \
 	at_most "$(number 'stalled .* gone')" "$idle_gone" -- seen_has '^stalled answered 0'
-check "a disk that hangs is told, and the socket's path goes all the same" all_of err_is_one_line -- \
+check "a disk that hangs is reported, and the socket's path is removed all the same" all_of err_is_one_line -- \
 	err_has '^vmm: .*disk0: the host has not answered a request' -- test ! -e "$TEST_TMP/vsock"
 no_disk
 

@@ -45,7 +45,7 @@ beyond_ram() {
 
 # A host as it comes: its control groups are not mounted with favordynmods.
 run "$VMM" check
-check "the check says what KVM_CREATE_VM waits for, and the cure" \
+check "the check explains why KVM_CREATE_VM waits, and the remedy" \
 	out_has '^  note +KVM_CREATE_VM +[0-9.]+ ms, since .*mount -o remount,favordynmods /sys/fs/cgroup. ends that'
 run "$VMM" --kernel "$kernel" --mem 128M --log-level trace --timeout 1ms
 check "the VM is made while the kernel is read" all_of status_is 124 -- vm_is_made_beside 4
@@ -53,7 +53,7 @@ mount -o remount,favordynmods /sys/fs/cgroup
 run "$VMM" check
 check "with favordynmods it does not wait" out_has '^  ok +KVM_CREATE_VM +[0-3]\.[0-9] ms$'
 run "$VMM" --kernel "$kernel" --mem 128M --log-level trace --timeout 1ms
-check "and a start costs what it did" all_of status_is 124 -- vm_is_made_beside 0
+check "and a start costs the same as before" all_of status_is 124 -- vm_is_made_beside 0
 
 # kvmtool, which has no sandbox, takes 3.4 to 3.6 ms and 2,016 to 2,112 KB here.
 cost 16 "$VMM" --kernel "$reset" --mem 128M

@@ -114,7 +114,7 @@ storm_for() {
 	# Of each device: registers written, bytes to the guest and from it.
 	reached=$(awk '{ w[$1] += $2; t[$1] += $3; f[$1] += $4 } END { for (d in w) print d, w[d], t[d], f[d] }' "$TEST_TMP/storm/reached")
 	printf '%s\n' "$reached" | sed 's/^/# reached: /'
-	check "a hostile guest: it reaches all seven devices, and some of them do what it asks" all_of \
+	check "a hostile guest: it reaches all seven devices, and some of them serve its requests" all_of \
 		test "$(devices_reached)" = 7 -- \
 		test "$(printf '%s\n' "$reached" | awk '$3 + $4 > 0' | wc -l)" -ge 2
 	check "a hostile guest: vmm stays what it is for $1 s" all_of test "$runs" -gt 0 -- test -z "$bad"

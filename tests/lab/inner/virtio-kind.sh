@@ -21,7 +21,7 @@ check "it ends well, in strict mode" status_is 0
 check "the kernel has a driver for the device, at the last place of the board" all_of \
 	out_has '^lab: virtio0 0x0004 virtio_rng' -- out_has '^lab: virtio1 0x0004 virtio_rng'
 check "the driver's requests are answered" all_of out_has '^lab: current virtio_rng.1' -- out_has '^lab: word tinytiny'
-check "the report has it, with what it gave" device 1 $((0xd0001000)) '"device":"virtio-tiny","driven":true,"to_guest_bytes":[1-9]'
+check "the report has it, with its counters" device 1 $((0xd0001000)) '"device":"virtio-tiny","driven":true,"to_guest_bytes":[1-9]'
 check "and the one in front of it, where it always is" device 0 $((0xd0000000)) '"device":"virtio-rng","driven":true'
 check "its thread has a filter" seen_has '^thread virtio Seccomp=2'
 

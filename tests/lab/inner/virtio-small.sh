@@ -56,7 +56,7 @@ load_run
 check "Debian's modules: $(modules)" loaded virtio_console
 check "hvc0 is the console, in both directions" all_of status_is 0 -- out_has '^lab: console hvc0$' -- \
 	out_has '^lab: typed hello$' -- test "$(printf '%s\n' "$out" | grep -c '^line [0-9]* of many$')" = 500
-check "what was said before hvc0 is there, and once" \
+check "output from before hvc0 is there, and only once" \
 	test "$(printf '%s\n' "$out" | grep -c 'Linux version ')" = 1
 
 # --- Sockets: vmw_vsock_virtio_transport.ko ----------------------------------
@@ -93,10 +93,10 @@ guest vsock --vsock "cid=42,path=$TEST_TMP/vsock"
 beside
 check "Debian's modules: $(modules)" loaded vmw_vsock_virtio_transport
 check "the guest connects to a program of the host, 1 MB each way" all_of status_is 0 -- out_has '^lab: guest to host and back'
-check "a port where nobody listens, a CID that nobody has: reset" all_of out_has '^lab: nobody there: .*reset' -- \
+check "a port without a listener, an unknown CID: reset" all_of out_has '^lab: nobody there: .*reset' -- \
 	out_has '^lab: no such machine: .*(reset|No such device|unreachable)'
 check "the host connects to a program of the guest, 1 MB each way" seen_has '^host to guest and back'
-check "a port where nobody listens in the guest, and nonsense: closed" all_of seen_has '^port 77: vsockcat: refused: ""' -- \
+check "a port without a listener in the guest, and an invalid request: closed" all_of seen_has '^port 77: vsockcat: refused: ""' -- \
 	seen_has '^nonsense: 0$'
 check "eight connections at once" seen_has '^eight at once: 1$'
 check "the socket is gone" test ! -e "$TEST_TMP/vsock"
@@ -199,11 +199,11 @@ less_by() {
 with_balloon 12
 memory_is_good=$?
 check "Debian's modules: $(modules)" loaded virtio_balloon
-check "memory holds what is written, after a balloon was up and down" test "$memory_is_good" = 0
+check "memory keeps its contents after a balloon was inflated and deflated" test "$memory_is_good" = 0
 check "free pages leave the VMM's memory by themselves" less_by "$rss_filled" "$rss_removed" 120000
 check "the guest gives 64 MB to the balloon, and has them back" all_of less_by "$free_before" "$free_inflated" 60000 -- \
 	less_by "$free_deflated" "$free_inflated" 60000
-check "statistics are told" err_has 'balloon: 67108864 bytes given back; in the guest [0-9]+ free'
+check "statistics are reported" err_has 'balloon: 67108864 bytes given back; in the guest [0-9]+ free'
 # Most of it is pages that were reported or never touched; the rest had been in use, in pieces too small for a report.
-check "what is inflated leaves the VMM's memory" less_by "$rss_removed" "$rss_inflated" 4000
+check "inflated pages leave the VMM's memory" less_by "$rss_removed" "$rss_inflated" 4000
 finish
