@@ -4,12 +4,12 @@
 #
 # The programs of tests/guest/flat in each mode, and their faults: for flat.sh and intel.sh, which source this.
 
-# printed NAME: the last run printed what it should, to the letter.
+# printed NAME: the last run printed exactly the expected output.
 printed() {
 	cmp "$TEST_TMP/out" "$want/want.$1"
 }
 
-# exits N: the line of --stats says so.
+# exits N: the line of --stats has N exits.
 exits() {
 	printf '%s\n' "$err" | awk -v n="$1" '/^(hello|counter)/ { found = $3 == n } END { exit !found }'
 }
