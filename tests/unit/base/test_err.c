@@ -89,7 +89,7 @@ static void own_text_as_argument(void **state)
 	assert_string_equal(e.text, "outer (inner) again (inner)");
 }
 
-/* Whose fault it is outlives what is put in front, and not what is put in its place; a host's failure stays one. */
+/* The kind of error (operator or host) is kept when text is prepended, but not when the message is replaced. */
 static void knows_whose_fault_it_is(void **state)
 {
 	static const int host[] = {-ENOMEM, -ENOBUFS, -EMFILE, -ENFILE, -ENOSPC, -EDQUOT, -EIO};

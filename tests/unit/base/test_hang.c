@@ -42,7 +42,7 @@ static int one_that_hangs(void)
 	return run_group(tests);
 }
 
-/* In a process of its own, whose standard error is a pipe. Return: its status; what it said in @text. */
+/* Runs in a process of its own, whose standard error is a pipe. Return: its status; its output is in @text. */
 static int run_apart(int (*group)(void), char *text, size_t size)
 {
 	size_t n = 0;

@@ -114,7 +114,7 @@ static void only_who_takes_it(void **state)
 	assert_int_equal(other.interrupted, 0);
 	end(&r);
 	end(&other);
-	/* Gone: no error, and nobody else is hit. */
+	/* The thread is gone: no error, and no other thread gets the signal. */
 	kick_send(getpid(), r.tid);
 }
 
@@ -143,7 +143,7 @@ static void theirs(int sig)
 {
 }
 
-/* An alarm of whoever started us, with the signal blocked: both are there again afterwards. */
+/* An alarm set by the parent program, with the signal blocked: both are restored afterwards. */
 static void an_alarm_and_what_it_replaces(void **state)
 {
 	struct sigaction sa = {.sa_handler = theirs, .sa_flags = SA_RESTART}, now;

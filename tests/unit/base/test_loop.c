@@ -432,7 +432,7 @@ static void bulk_yields_to_whom_it_wakes(void **state)
 	run_rounds(&p, SCHED_OTHER, true);
 	for (unsigned i = 0; i < p.nr; i++)
 		assert_int_equal(p.policy[i], want[i]);
-	/* Not where nobody asked for it, which is where the filter does not allow it. */
+	/* Not in loops that have not asked for it, whose filter does not allow the call. */
 	run_rounds(&p, SCHED_OTHER, false);
 	for (unsigned i = 0; i < p.nr; i++)
 		assert_int_equal(p.policy[i], SCHED_OTHER);

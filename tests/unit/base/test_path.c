@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Paths through directories of other users: which links are followed, what is written to, and that a name that somebody
- * swaps meanwhile never leads to what is not theirs. As root, which is all of it, and then as an ordinary user.
+ * Paths through directories of other users: which links are followed, which files are written to, and that a name that
+ * is swapped meanwhile never leads to a file that does not belong to the swapping user. First as root, with all tests,
+ * then as an ordinary user.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -340,7 +341,7 @@ static void race(uid_t us, const char *path, int flags, const char *a, const cha
 	pid_t pid = attack(a, b);
 
 	assert_int_equal(seteuid(us), 0);
-	/* Both are to be met, however slow this machine is. */
+	/* Both cases have to occur, however slow this machine is. */
 	while (trace_now_ns() < until || !opened || !refused) {
 		CLEANUP_FD int fd = path_open(path, flags, 0600);
 		struct stat st;
@@ -374,7 +375,7 @@ static void names_are_swapped_under_an_ordinary_user(void **state)
 	races(US);
 }
 
-/* A link to a name that is not there appears where a file is to be made: it is never made behind the link. */
+/* A dangling link appears where a file is to be made: the file is never made at the link's target. */
 static void a_link_appears_where_a_file_is_made(void **state)
 {
 	const uint64_t until = trace_now_ns() + RACE_NS;

@@ -173,7 +173,7 @@ static void other_fields_are_another_version(void **state)
 	refused(saved(), &split, 3, "another version of vmm wrote it");
 }
 
-/* A checksum is no proof: whoever writes the file can write that too. */
+/* A checksum is no protection: an attacker who writes the file can write that, too. */
 static void a_value_that_is_too_large_is_refused(void **state)
 {
 	static const struct {

@@ -158,7 +158,7 @@ static void test_histogram(void **state)
 		for (unsigned i = 0; i < h.nr; i++)
 			sum += h.count[i];
 		assert_int_equal(sum, 200);
-		/* Only what lies past the 99th percentile may be beyond. */
+		/* Only samples above the 99th percentile may be outside. */
 		assert_in_range(h.above, 1, 2);
 	}
 	h = histogram_of(v, 200, 10);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every label of a drawing lies on the sheet, and no two overlap; what goes in is escaped.
+ * Every label of a drawing is within the picture, and no two overlap; text is escaped.
  */
 #include "vmm/base/svg.h"
 
@@ -227,7 +227,7 @@ static void test_histograms(void **state)
 	}
 }
 
-/* An axis about the data: all of it within, and none of its room for what is far below. */
+/* An axis fitted to the data: all of the data is within, and no space is used for values far below. */
 static void test_zoom(void **state)
 {
 	static const double ranges[][2] = {{1400, 1420}, {0.003, 0.0031}, {5, 5}, {-3, 4}, {1e9, 1e9 + 10}};
@@ -251,7 +251,7 @@ static void test_zoom(void **state)
 			at++;
 			assert_true(cy[k] >= 0 && cy[k] <= 420);
 		}
-		/* They are far from each other, whatever stands in front of their difference. */
+		/* They are far apart, whatever the sign of their difference. */
 		if (y[1] > y[0])
 			assert_true(cy[0] - cy[1] > 150);
 		check(text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* UTF-8 to the last code point, what is none, and which characters are not seen: by the lists of Unicode 15. */
+/* UTF-8 up to the last code point, invalid sequences, and invisible characters: by the lists of Unicode 15. */
 #include <string.h>
 
 #include "tests/support/unit.h"

@@ -9,7 +9,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/trace.h"
 
-/* A sink that keeps what it is given. */
+/* A sink that records its events. */
 struct keep {
 	struct trace_sink sink;
 	size_t nr;
@@ -26,7 +26,7 @@ static void keep_record(struct trace_sink *sink, const struct trace_record *r)
 	if (t)
 		trace_running(t);
 	assert_true(k->nr < ARRAY_SIZE(k->r));
-	/* Nothing of what the memory held before. */
+	/* No stale contents of the memory. */
 	for (size_t i = strlen(trace_defs[r->event].types); i < TRACE_ARGS_MAX; i++)
 		assert_int_equal(r->arg[i], 0);
 	k->r[k->nr++] = *r;
@@ -208,7 +208,7 @@ static void guest_events_are_rate_limited(void **state)
 	trace_pio_unclaimed(t, 0x80, 1, "write");
 	assert_int_equal(k->nr, passed + 102);
 	assert_int_equal(k->r[k->nr - 1].suppressed + passed, 500);
-	/* What is asked for from outside is the sum, and in nobody's way. */
+	/* A query from outside returns the sum, and changes nothing. */
 	assert_int_equal(trace_suppressed(t, TRACE_EV_pio_unclaimed), 500 - passed);
 	assert_int_equal(trace_suppressed(t, TRACE_EV_mmio_unclaimed), 0);
 	trace_pio_unclaimed(t, 0x80, 1, "write");

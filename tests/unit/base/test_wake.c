@@ -32,7 +32,7 @@ static void sent_is_readable_until_taken(void **state)
 	wake_close(&fd);
 }
 
-/* Nobody took the last 2^64 - 2: it does not block, and errno stays as it was for who was interrupted. */
+/* The counter is at its maximum, 2^64 - 2: the call does not block, and keeps errno for the interrupted code. */
 static void full_does_not_block(void **state)
 {
 	uint64_t full = UINT64_MAX - 1;

@@ -25,7 +25,7 @@ enum { NOTHING = 0, CPUID = 1, OUT = 5 };
 
 /**
  * struct bent - what is bent while the row is timed
- * @returns: KVM_RUN returns so many times more to us, or, with -1, once less
+ * @returns: by how much the number of returns of KVM_RUN is changed; -1: one return less
  * @exits: by how much KVM's counter grows; -1: it cannot be read
  * @traced: and the tracepoint's
  * @kicks: more than the guest sends

@@ -17,7 +17,7 @@
 #define OWN_BYTES (256 * KIB)
 
 static struct kvm kvm = {.fd = -1};
-/* Of the last run: what is not an error and yet not whole, in words. */
+/* Of the last run: a message about incomplete results that are not an error. */
 static struct err told;
 
 /*
@@ -36,7 +36,7 @@ static bool with_another_clock(const char *hit)
 	return !strcmp(hit, "ioctl KVM_RUN") || !strcmp(hit, "ioctl KVM_GET_REGS") || !strcmp(hit, "pthread_create");
 }
 
-/* A run that is not whole says so in `told`, where it is not an error. */
+/* If a run is incomplete without an error, there is a message in `told`. */
 static bool may_end_well(const char *hit, int code)
 {
 	return strlen(told.text) >= 10 || may_be_survived(hit);

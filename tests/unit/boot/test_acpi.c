@@ -201,7 +201,7 @@ static void test_fadt(void **state)
 	acpi_blob_destroy(&t.blob);
 }
 
-/* The full model: what the specification wants besides. */
+/* The full model: what the specification requires in addition. */
 static void test_fadt_with_pm1(void **state)
 {
 	static const uint8_t evt[] = {1, 32, 0, 2, 0x10, 0x06, 0, 0, 0, 0, 0, 0};
@@ -359,7 +359,7 @@ static void test_absent_parts(void **state)
 	acpi_blob_destroy(&t.blob);
 }
 
-/* An RTC with an interrupt has it described. */
+/* The interrupt of an RTC that has one is described. */
 static void test_rtc_interrupt(void **state)
 {
 	struct board board = {.cpus = 1};

@@ -7,7 +7,7 @@
 #include "tests/support/aml-read.h"
 #include "vmm/base/util.h"
 
-/* Takes what was written and compares it. */
+/* Takes the written bytes out of @a and compares them. */
 static void expect(struct aml *a, const void *bytes, size_t n)
 {
 	CLEANUP_FREE uint8_t *data = NULL;

@@ -161,7 +161,7 @@ static void init_size_is_kept_free(void **state)
 	assert_int_equal(f->k.end, RAM_SIZE);
 	f->bz.h.init_size++;
 	assert_refused(f, -E2BIG, "bzImage at 0x400000 (4194305 long) does not fit the 8M of guest RAM");
-	/* A header that asks for less than the code takes gets what the code takes. */
+	/* If the header asks for less than the code needs, the code gets what it needs. */
 	f->bz.h.init_size = 0;
 	assert_int_equal(load(f, LOAD_READ), 0);
 	assert_int_equal(f->k.end, KIT_BZ_GPA + KIT_BZ_CODE_SIZE);
@@ -183,7 +183,7 @@ static void a_gzip_payload_is_inflated_and_loaded_as_elf(void **state)
 		assert_int_equal(boot_offer(&f->k)->entry, KIT_ENTRY);
 		assert_int_equal(f->k.start, KIT_TEXT_GPA);
 		assert_int_equal(f->k.end, KIT_ELF_END);
-		/* What the header knows is better than what is assumed of an ELF. */
+		/* The header's values take precedence over those assumed for an ELF. */
 		assert_int_equal(header_of(&f->k).cmdline_size, 255);
 		assert_false(f->k.file_addresses);
 	}

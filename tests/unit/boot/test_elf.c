@@ -451,7 +451,7 @@ static void a_segment_in_the_32_bit_hole_is_named_so(void **state)
 	struct fixture *f = *state;
 	struct kit_ram big;
 
-	/* 4 GiB of RAM that nobody touches, without a hole: the check is by address. */
+	/* 4 GiB of untouched RAM, without a hole: the check is by address. */
 	kit_ram_open(&big, 4 * GIB);
 	f->elf.ph[2].p_paddr = UINT64_C(0xc0000000) - 0x1000;
 	CLEANUP_FD int fd = kit_file(f->elf.bytes, sizeof(f->elf.bytes));

@@ -298,7 +298,7 @@ static void e820_tells_the_ram_there_is(void **state)
 		assert_int_equal(boot(f), 0);
 		assert_int_equal(params(f)->e820_entries, nr);
 		assert_memory_equal(params(f)->e820_table, want, nr * sizeof(want[0]));
-		/* Behind the last one is nothing of ours: the protocol wants what is not set to be zero. */
+		/* After the last entry nothing is written: the protocol requires unset fields to be zero. */
 		assert_int_equal(params(f)->e820_table[nr].addr, 0);
 		assert_int_equal(params(f)->e820_table[nr].size, 0);
 		assert_int_equal(params(f)->e820_table[nr].type, 0);
@@ -308,7 +308,7 @@ static void e820_tells_the_ram_there_is(void **state)
 			sum += want[j].size;
 			assert_true(gmem_contains(&f->ram.mem, want[j].addr, want[j].size));
 		}
-		/* All but what lies from 639 KiB to 1 MiB. */
+		/* All RAM except from 639 KiB to 1 MiB. */
 		assert_int_equal(sum, cases[i].ram - (0x100000 - 0x9fc00));
 	}
 }

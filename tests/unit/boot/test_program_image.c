@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The file of a Linux program: what is found in it, and every refusal with its words.
+ * The file of a Linux program: the values that are read from it, and every refusal with its message.
  */
 #include "tests/support/unit.h"
 

@@ -88,7 +88,7 @@ static void no_smaps(void **state)
 	close(fd[1]);
 }
 
-/* Our own: what was touched of a mapping is there, the rest is not. */
+/* Our own process: touched pages of a mapping are resident, the rest is not. */
 static void what_is_touched_counts(void **state)
 {
 	const size_t touched = MIB, size = 4 * MIB;

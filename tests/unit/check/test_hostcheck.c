@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What `vmm check` says of hosts other than this one, and what the report of a run on such a host says.
+ * The output of `vmm check` for simulated hosts, and the host section in the report of a run on such a host.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static const struct host_item *landlock(struct host_items *h, int abi)
 	host_landlock(h, abi);
 	assert_int_equal(h->nr, 1);
 	assert_string_equal(h->item[0].name, "Landlock");
-	/* A machine runs with an older one, or, if the operator says so, without. */
+	/* A machine runs with an older one, or, if the operator allows it, without. */
 	assert_true(host_boots(h));
 	return &h->item[0];
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A command that runs inside the test, and what it printed.
+ * Runs a command inside the test, and captures its output.
  */
 #ifndef TESTS_UNIT_CMD_CAPTURED_H
 #define TESTS_UNIT_CMD_CAPTURED_H

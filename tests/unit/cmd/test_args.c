@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Command lines: what each means, and the words for each way to get one wrong. Runs in a directory of its own.
+ * Command lines: what each means, and the message for each error. Runs in a directory of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static void the_largest_user(void **state)
 	config_destroy(&c);
 }
 
-/* Each command line, and how its error starts and what it has to name besides. */
+/* Each command line, the start of its error message, and another string that must be in it. */
 static void errors(void **state)
 {
 	static const struct {
@@ -97,7 +97,7 @@ static void errors(void **state)
 		{{"--user", "1"}, "--user 1: not a user and a group", "UID:GID"},
 		{{"--user", "1:"}, "--user 1:: not a user and a group", "UID:GID"},
 		{{"--user", "nobody:1"}, "--user nobody:1: not a user and a group", "UID:GID"},
-		/* To the system call, -1 is no user: it would leave root what it is. */
+		/* For the system call, -1 means "no change": it would stay root. */
 		{{"--user", "4294967295:5"}, "--user 4294967295:5: not a user and a group", "UID:GID"},
 		{{"--user", "5:4294967295"}, "--user 5:4294967295: not a user and a group", "UID:GID"},
 		{{"--user", "4294967296:5"}, "--user 4294967296:5: not a user and a group", "UID:GID"},
@@ -234,7 +234,7 @@ static void every_form(void **state)
 	config_destroy(&c);
 }
 
-/* A file needs no --kernel in front, wherever it stands; what has a slash is one, whether it is there or not. */
+/* A file needs no --kernel before it, at any position; a word with a slash is a file, whether it exists or not. */
 static void a_kernel_by_its_place(void **state)
 {
 	struct config c = GOOD("vmlinux", "--mem", "64M");
@@ -257,7 +257,7 @@ static void foreign_words_lead_somewhere(void **state)
 	for (const struct foreign_word *f = foreign_words; f->theirs; f++) {
 		const char *eq = strchr(f->theirs, '='), *dashes = strstr(f->ours, "--");
 
-		/* Whatever stands behind dashes is an option. */
+		/* Anything that begins with dashes is an option. */
 		for (; dashes; dashes = strstr(dashes + 2, "--"))
 			assert_non_null(option_find(dashes + 2, strcspn(dashes + 2, " ,;:?")));
 		if (!eq) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What stands behind `vmm bench boot`: the ratios, the watching of a console, the words of a command, the runs. */
+/* The parts of `vmm bench boot`: ratios, watching a console, splitting a command into words, the runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -228,7 +228,7 @@ static void the_table_names_its_rows(void **state)
 	free(text);
 }
 
-/* Names of 64 characters, words longer than a line, figures past what a column holds, and a phase's longest label. */
+/* Names of 64 characters, words longer than a line, figures wider than a column, and a phase's longest label. */
 static void no_line_is_too_wide(void **state)
 {
 	static const char *const names[] = {"a-name-that-is-as-long-as-names-may-be-which-is-sixty-four-chars",
@@ -549,7 +549,7 @@ static char *phases_text(const struct bench_phases *p)
 	return text;
 }
 
-/* A run that ended before its guest has no start to tell of: its phases are rows, and there is none of zeroes. */
+/* A run that ended before its guest started has no phases of a start: no rows of zeroes are printed for them. */
 static void phases_are_those_of_the_reports(void **state)
 {
 	struct bench_phases p = {0};

@@ -26,7 +26,7 @@ int __wrap_launch_run(const struct launch *l, struct timing *ret, struct err *e)
 	return 0;
 }
 
-/* With a terminal as standard error. Return: what was on it */
+/* With a terminal as standard error. Return: its contents */
 static const char *on_a_terminal(int argc, char **argv)
 {
 	static char shown[4096];

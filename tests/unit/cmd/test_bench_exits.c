@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `vmm bench exits` as a judge of what was measured: a row on another path ends in an error, unless KVM is software.
+ * `vmm bench exits`, checking its own measurements: a row that took another path is an error, unless KVM is software.
  * The rows are made up, so it needs no /dev/kvm.
  */
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 static bool hardware;
 static bool wide;
-static bool forgotten;   /* there were words, and there are none any more */
+static bool forgotten;   /* a message has been discarded */
 static unsigned odd_row; /* measured on another path; past the last: none is */
 static enum exit_costs_state odd_state;
 
@@ -147,7 +147,7 @@ static void a_row_has_its_figures(void **state)
 	assert_non_null(strstr(r.out, "ring 3              OUT         VMM           3        -        3  RDTSCP\n"));
 }
 
-/* The widest there is: names and remarks at their longest, figures past what a column holds. */
+/* The widest output: the longest names and remarks, figures wider than a column. */
 static void no_line_is_too_wide(void **state)
 {
 	static struct captured r;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Configuration files: what each means, and the words for each way to get one wrong.
+ * Configuration files: what each means, and the message for each error.
  */
 #include <errno.h>
 #include <string.h>
@@ -92,7 +92,7 @@ static void errors(void **state)
 		{TEXT("[machine]\nacpi = yes\n"), "x.ini:2: acpi = yes: neither on nor off", "on or off"},
 		{TEXT("[boot]\nkernel =\n"), "x.ini:2: kernel = : an empty file name", ""},
 		{TEXT("[machine]\nhugepages =\n"), "x.ini:2: hugepages = : empty", "one of off, 2M, 1G"},
-		/* The first of several is told. */
+		/* Of several errors the first is reported. */
 		{TEXT("[boot]\nquux = x\n[machine]\nmem = 1\nxxx\n"), "x.ini:2: quux: unknown key", ""},
 		{TEXT("[boot]\nxxx\nquux = x\n"), "x.ini:2: xxx: neither", ""},
 	};

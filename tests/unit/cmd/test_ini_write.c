@@ -142,7 +142,7 @@ static void every_setting_survives(void **state)
 
 static const struct option_def *list;
 
-/* A device with this key, and with what it needs besides. */
+/* A device with this key, and with the other keys that it requires. */
 static unsigned try_key(const struct option_def *k, const char *text)
 {
 	char line[256] = "", *at = line;

@@ -159,7 +159,7 @@ static void a_stuck_stderr_drops_whole_lines(void **state)
 	assert_true(logsink_dropped(l) > 1000);
 	assert_false(fcntl(p[1], F_GETFL) & O_NONBLOCK);
 	assert_false(logsink_flush(l));
-	/* The reader comes back for what is there, then for the rest. */
+	/* The reader reads the available part first, then the rest. */
 	in = fdopen(dup(p[0]), "r");
 	setvbuf(in, big, _IOFBF, sizeof(big));
 	while (seen < 5000 - logsink_dropped(l)) {

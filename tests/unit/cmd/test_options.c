@@ -157,7 +157,7 @@ static void defaults_parse(void **state)
 	}
 }
 
-/* config_init() is for those who use vmm/ without cmd/: both have to be the same machine. */
+/* config_init() is for users of vmm/ without cmd/: both have to give the same machine. */
 static void defaults_are_those_of_config_init(void **state)
 {
 	struct settings none = {0};
@@ -218,7 +218,7 @@ static void numbers_keep_their_range(void **state)
 		assert_int_equal(option_parse(o, "-1", &v, &e), -EINVAL);
 		assert_int_equal(option_parse(o, "", &v, &e), -EINVAL);
 		assert_int_equal(option_parse(o, " 64M", &v, &e), -EINVAL);
-		/* Nobody wants the words. */
+		/* The caller does not want the message. */
 		assert_int_equal(option_parse(o, "x", &v, NULL), -EINVAL);
 	}
 }

@@ -57,7 +57,7 @@ static void a_boot_as_text(void **state)
 	free(got);
 }
 
-/* The same with @from, which is in it once, replaced by @to. Return: what is said of the file, or "". */
+/* The same with @from, which is in it once, replaced by @to. Return: the message about the file, or "". */
 static const char *changed(const char *from, const char *to, struct run_report *r)
 {
 	static char path[] = "/tmp/vmm-report.XXXXXX.json", words[ERR_TEXT_MAX];

@@ -31,7 +31,7 @@ static const char *words[WORDS + 1];
 static size_t nr;
 static struct err e;
 
-/* Two runs in one process must not see each other: what is left from the last one counts for nothing. */
+/* Two runs in one process must not affect each other: leftovers of the last one are ignored. */
 static int parse(const char *const *line, const char *cmd)
 {
 	char *argv[WORDS + 2] = {(char *)"vmm"};
@@ -104,7 +104,7 @@ static void flags_have_been_answered(void **state)
 	assert_string_equal(words[0], "prog");
 }
 
-/* Both ends are valid, and what lies just outside is not. */
+/* Both limits are valid, and the values just outside are not. */
 static void limits_of_its_own_replace_those_of_the_table(void **state)
 {
 	assert_int_equal(PARSE("flat", "--mem", "1G"), 0);
@@ -142,7 +142,7 @@ static void errors(void **state)
 		{{"--count", "3"}, "bench", "--count: `vmm bench` does not take it"},
 		/* Settings that are not taken are refused before their value is looked at. */
 		{{"--cpus", "none"}, "flat", "--cpus: `vmm flat` does not take it"},
-		/* The first mistake is told. */
+		/* The first error is reported. */
 		{{"--mem", "1", "--kernel", "k"}, "flat", "--mem 1: too small"},
 	};
 

@@ -21,7 +21,7 @@
 #define WAIT_MS 10000
 
 /**
- * struct seat - a terminal, and who sits at it
+ * struct seat - a terminal, and its user
  * @up: the child says here that it has got where it should
  */
 struct seat {
@@ -435,7 +435,7 @@ static void a_stop_restores_and_raw_mode_comes_back(void **state)
 	same_settings(&s);
 	kill(s.pid, SIGCONT);
 	wait_raw(&s, true);
-	/* SIGSTOP asks nobody; the shell then sets the terminal as it likes. */
+	/* SIGSTOP cannot be caught; the shell then changes the terminal's settings. */
 	kill(s.pid, SIGSTOP);
 	assert_int_equal(waitpid(s.pid, &status, WUNTRACED), s.pid);
 	assert_true(is_raw(s.slave));

@@ -158,7 +158,7 @@ static void read_all(int master, char *text, size_t size)
 	size_t used = 0;
 	ssize_t n;
 
-	/* EIO: nobody has the other end open any more. */
+	/* EIO: no process has the other end open any more. */
 	while (used < size - 1 && (n = read(master, text + used, size - 1 - used)) > 0)
 		used += (size_t)n;
 	text[used] = '\0';

@@ -19,7 +19,7 @@
 
 /**
  * struct rig
- * @fifo: what the device took and the guest has not read
+ * @fifo: bytes that the device has accepted and the guest has not read
  * @starved: the device took less than offered and will call rx_room
  * @rooms: how often tx_room was called
  * @breaks: how many BREAKs came; a '!' in the input stands for each

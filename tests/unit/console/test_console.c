@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The way of the guest's output: whole, in order, never blocking the guest, and what is lost is counted. */
+/* The guest's output: complete, in order, without ever blocking the guest, and lost bytes are counted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -66,7 +66,7 @@ static void a_pipe_gets_every_byte(void **state)
 	close(p[1]);
 }
 
-/* The reader sleeps: what fits is taken, the rest is refused at once, room is told, and everything arrives in order. */
+/* The reader sleeps: what fits is accepted, the rest refused at once, free space is reported, order is kept. */
 static void a_blocked_reader_blocks_nobody(void **state)
 {
 	static uint8_t want[4 * MIB], got[4 * MIB];
@@ -359,7 +359,7 @@ static void a_terminal_as_stdout(void **state)
 	rig_send(&r, "to the screen\r\n", 15);
 	expect_read(master, "to the screen\r\n");
 	assert_false(nonblocking(slave));
-	/* A screen that nobody reads: the terminal takes a few KiB, the ring the rest, and tx comes back. */
+	/* A terminal that is not read: it buffers a few KiB, the ring holds the rest, and tx returns. */
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(r.host->tx(r.host, (const uint8_t *)"0123456789", 10), 10);
 	rig_close(&r);
@@ -515,7 +515,7 @@ static void what_the_port_could_not_take_is_lost(void **state)
 	rig_close(&r);
 }
 
-/* The end: a slow reader gets what it takes in time, a stuck one is given up at half time. */
+/* The end: a slow reader gets what it can read in time, a stuck one is abandoned after half of the time. */
 static void finish_waits_for_a_slow_reader(void **state)
 {
 	static uint8_t much[512 * KIB];

@@ -157,7 +157,7 @@ static void dev_null_and_a_closed_stdin_are_no_input(void **state)
 	}
 }
 
-/* The guest does not read, and the writer has hung up meanwhile: epoll tells of that all the time if it is asked. */
+/* The guest does not read, and the writer has closed its end: epoll would report EPOLLHUP all the time. */
 static void paused_input_does_not_spin(void **state)
 {
 	uint8_t data[3 * RIG_FIFO], got[3 * RIG_FIFO];
@@ -270,7 +270,7 @@ static void wait_for(const _Atomic unsigned *what, unsigned n)
 	assert_int_equal(*what, n);
 }
 
-/* However much waits for the guest, the filter sees what is typed behind it, and the guest gets what came before. */
+/* However much input is queued for the guest, the filter sees the keys after it, and the guest gets those before. */
 static void escapes_are_seen_while_the_guest_does_not_read(void **state)
 {
 	char keys[RIG_FIFO + 10], got[sizeof(keys) + 1] = "";
@@ -371,7 +371,7 @@ static void a_break_keeps_its_place(void **state)
 	pthread_mutex_lock(&r.lock);
 	assert_int_equal(r.breaks, 5);
 	pthread_mutex_unlock(&r.lock);
-	/* Only so many wait; the operator hears of the others. */
+	/* The queue is limited; the operator is notified about the others. */
 	assert_int_equal(write(in[1], "as many as fit..", 16), 16);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(write(in[1], "!", 1), 1);

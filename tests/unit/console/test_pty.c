@@ -68,14 +68,14 @@ static void a_pty_without_a_reader_ends_at_once(void **state)
 	start = trace_now_ns();
 	console_finish(r.c, CONSOLE_FINISH_NS);
 	assert_true(trace_now_ns() - start < 500 * NSEC_PER_MSEC);
-	/* With what the terminal's own buffer held. */
+	/* Including the contents of the terminal's own buffer. */
 	assert_int_equal(r.lost, sizeof(much));
 	assert_int_equal(rig_stats(&r).written, 0);
 	assert_string_equal(r.why, "nobody was connected");
 	rig_close(&r);
 }
 
-/* As in a sandbox that lets no slave be opened: who is there cannot be told, so the end waits as for anybody. */
+/* As in a sandbox where no slave can be opened: whether there is a reader is unknown, so the end waits as for one. */
 static void a_pty_that_cannot_be_asked_is_waited_for(void **state)
 {
 	char name[64], text[8] = "";

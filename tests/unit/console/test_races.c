@@ -18,7 +18,7 @@ int __wrap_loop_timer_set(struct loop_timer *t, uint64_t first_ns, uint64_t peri
 
 static struct rig rig;
 static _Atomic unsigned removes, prints; /* prints: how many are left */
-static _Atomic int keyboard = -1;        /* what is typed while a batch waits, which then waits for ever */
+static _Atomic int keyboard = -1;        /* keys typed while a batch waits, which then waits for ever */
 
 static void guest_prints(void)
 {

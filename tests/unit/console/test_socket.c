@@ -68,7 +68,7 @@ static void a_socket_serves_one_client_after_another(void **state)
 	close(two);
 	close(one);
 	sleep_ms(50);
-	/* What comes while nobody is there waits. */
+	/* Output without a client is kept. */
 	rig_send(&r, "between ", 8);
 	two = dial(rig_path);
 	expect_read(two, "between ");
@@ -143,7 +143,7 @@ static void input_of_a_client_that_leaves_at_once(void **state)
 	close(fd);
 }
 
-/* One whose input the guest does not read, and who has gone, does not keep others out. */
+/* A client that is gone, and whose input the guest has not read, does not keep other clients out. */
 static void a_dead_client_gives_way(void **state)
 {
 	uint8_t data[3 * RIG_FIFO] = {0};

@@ -65,7 +65,7 @@ static void offer_buffer(struct bench *b)
 	vqd_run(&b->d);
 }
 
-/* What nobody took before hvc0's driver came goes to hvc0, and the host end hears when it can. */
+/* Input that was not read before hvc0's driver started goes to hvc0, and the host end is notified of free space. */
 static void a_script_waits_for_either_line(void **state)
 {
 	struct bench *b = *state;

@@ -39,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A byte a microsecond, from @ms on: as a serial port has it. */
+/* One byte per microsecond, from @ms on, as from a serial port. */
 static void say(struct fixture *f, uint64_t ms, const char *text)
 {
 	uint64_t at = f->now + ms * NSEC_PER_MSEC;
@@ -176,7 +176,7 @@ static void a_call_is_no_longer_than_its_lines_are_apart(void **state)
 	assert_int_equal(f->recorder.record[0].arg[2], 300000);
 }
 
-/* Ends that were lost must not fill the places for good. */
+/* Lost ends must not occupy slots permanently. */
 static void calls_without_an_end_give_way(void **state)
 {
 	struct fixture *f = *state;

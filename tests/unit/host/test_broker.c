@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The process that owns the path of a socket, and connects by the number of a port: what it makes, reaches and removes,
- * whatever others do to those names meanwhile, and whoever of the two is killed or stopped.
+ * The process that owns the path of a socket and connects by port number: which files it makes, connects to and
+ * removes, whatever others do to those names meanwhile, and whichever of the two processes is killed or stopped.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +27,7 @@
 #include "vmm/host/broker.h"
 
 #define WAIT_MS 10000
-#define OTHER   1234 /* a user who is not root */
+#define OTHER   1234 /* an ordinary user */
 
 static char dir[] = "/tmp/vmm-broker-XXXXXX";
 
@@ -173,7 +173,7 @@ static void it_connects_by_port(void **state)
 	assert_int_equal(write(fd, "x", 1), 1);
 	assert_int_equal(read(peer, &c, 1), 1);
 	assert_int_equal(c, 'x');
-	/* Nobody else has it: it ends with us. */
+	/* No other process has it: it ends with us. */
 	close(fd);
 	assert_int_equal(read(peer, &c, 1), 0);
 	close(peer);
@@ -194,14 +194,14 @@ static void who_is_not_reached(void **state)
 	size_t n = 0;
 
 	assert_int_equal(ask(&b, 80), -ENOENT);
-	/* Not through a link, whoever made it. */
+	/* Not through a link, whoever owns the link. */
 	assert_int_equal(symlink("victim", "sock_1"), 0);
 	assert_int_equal(ask(&b, 1), -ECONNREFUSED);
 	assert_int_equal(accept(victim, NULL, NULL), -1);
 	fd[0] = open("sock_2", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(fd[0]);
 	assert_int_equal(ask(&b, 2), -ECONNREFUSED);
-	/* One that accepts nobody refuses, and holds nobody up. */
+	/* A socket that accepts no connections refuses, without delaying anything. */
 	while (n < ARRAY_SIZE(fd) && (fd[n] = ask(&b, 3)) >= 0)
 		n++;
 	assert_int_equal(fd[n], -EAGAIN);
@@ -261,7 +261,7 @@ static void what_is_not_its_own_stays(void **state)
 	close(fd);
 	assert_int_equal(unlink("sock"), 0);
 
-	/* vmm was killed and nobody has the socket any more: what is made now may get the number of its inode. */
+	/* vmm was killed and the socket is closed: a file that is created now may get the same inode number. */
 	b = start("sock", false);
 	close(TAKE_FD(b.fd));
 	unlink("sock");
@@ -428,7 +428,7 @@ static void a_socket_is_swapped(void **state)
 	assert_int_equal(rmdir("open"), 0);
 }
 
-/* A directory on the way is swapped: what was made in one is not removed from the other, which has the name too. */
+/* A directory in the path is swapped: a file made in one is not removed from the other, which has the same name. */
 static void a_directory_is_swapped(void **state)
 {
 	const uint64_t until = trace_now_ns() + 400 * NSEC_PER_MSEC;

@@ -215,7 +215,7 @@ static void what_the_operator_got_wrong(void **state)
 	REFUSED("--net: tcp=x: not [ADDRESS/]PORT", .kind = CONFIG_NET_PASST, .tcp = {(char *[]){(char *)"x"}, 1});
 	setenv("PATH", old, 1);
 	assert_true(net_passt_connect("/nowhere/s", &b, &e) < 0);
-	assert_int_equal(fcntl(null, F_GETFD), 0); /* what was refused stays the caller's */
+	assert_int_equal(fcntl(null, F_GETFD), 0); /* a refused descriptor still belongs to the caller */
 	free(old);
 	close(null);
 	close(listener);

@@ -49,7 +49,7 @@ static void holds(const char *path, const char *text)
 	close(fd);
 }
 
-/* Nothing of ours lies about: @nr files are here. */
+/* No temporary file is left: there are @nr files here. */
 static void files_are(unsigned nr)
 {
 	DIR *d = opendir(".");
@@ -209,7 +209,7 @@ static void a_new_file_and_a_link(void **state)
 	assert_int_equal(lstat("link", &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	unlink("new");
-	/* To nothing: what it names is made. */
+	/* A dangling link: its target is made. */
 	open_it("link", true, &f);
 	fputs("3", f.out);
 	assert_int_equal(outfile_commit(&f, 0, &e), 0);
@@ -265,7 +265,7 @@ static void killed_with(bool named)
 	close(ready[1]);
 }
 
-/* Whoever ends us, what is not finished goes, and what was there stays. */
+/* However the process ends, an unfinished file is removed and the old one is kept. */
 static void killed(void **state)
 {
 	killed_with(false);
@@ -313,7 +313,7 @@ static void without_unnamed(void **state)
 	no_unnamed = false;
 }
 
-/* The process that renames outlives what a terminal or a service manager sends to the whole group. */
+/* The renaming process survives signals that a terminal or a service manager sends to the whole group. */
 static void signals_of_the_group(void **state)
 {
 	char left[sizeof(((struct outfile *)0)->temporary)];

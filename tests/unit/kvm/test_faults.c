@@ -43,7 +43,7 @@ static bool may_be_survived(const char *hit, int code)
 	/* A file system without it has the overlay's file under a name for a moment; another directory is tried. */
 	if (strcmp(hit, "open O_TMPFILE") == 0)
 		return true;
-	/* With the usual attributes they cannot fail, and not all who call them look. */
+	/* With default attributes they cannot fail, and not all callers check. */
 	if (strcmp(hit, "pthread_mutex_init") == 0 || strcmp(hit, "pthread_cond_init") == 0)
 		return true;
 	/* A kernel that cannot be mapped over RAM is read. */
@@ -52,7 +52,7 @@ static bool may_be_survived(const char *hit, int code)
 	/* A host without huge pages has small ones. */
 	if (strcmp(hit, "madvise MADV_NOHUGEPAGE") == 0)
 		return true;
-	/* The VM is then made by the thread that wants it. Devices and vCPUs that get none say so: names[]. */
+	/* The VM is then made by the thread that needs it. Devices and vCPUs that get no thread fail: names[]. */
 	if (strcmp(hit, "pthread_create") == 0)
 		return true;
 	/* EINVAL says that the kernel is older than the advice; the pages are then touched one by one. */
@@ -128,7 +128,7 @@ static int build_vm(struct err *e)
 	return r;
 }
 
-/* A VM saved and given back what it has. */
+/* A VM is saved, and its own state is restored. */
 static int save_vm(struct err *e)
 {
 	struct kvm kvm = {.fd = -1};
@@ -207,7 +207,7 @@ static int make_kernel(void)
 	return kit_file(&elf, sizeof(elf));
 }
 
-/* Somebody who takes connections, as many as there are runs, and never speaks. */
+/* A peer that accepts a connection for each run, and never sends anything. */
 static void listen_at(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};

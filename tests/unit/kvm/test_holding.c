@@ -22,7 +22,7 @@ uint64_t __wrap_trace_now_ns(void)
  * struct rig - a guest without CPUs, with a device that is late
  * @looks: how often it was asked; @late_looks: how often it says that it is late; @late_until_ns: and until when
  * @jump_ns: the clock moves on by so much with each of these
- * @log: what was called, a letter each
+ * @log: the functions that were called, a letter each
  */
 struct rig {
 	struct crew crew;
@@ -167,7 +167,7 @@ static void after_five_seconds_it_is_refused_and_the_guest_goes_on(void **state)
 	holding_ask(&r.holding, &r.first);
 	holding_ask(&r.holding, &r.second);
 	assert_int_equal(loop_run(r.loop), 0);
-	/* The guest goes on first; then everybody who asked hears it. */
+	/* The guest continues first; then everyone who asked is notified. */
 	assert_int_equal(strncmp(r.log, "GR", 2), 0);
 	assert_non_null(strchr(r.log, 'x'));
 	assert_non_null(strchr(r.log, 'y'));

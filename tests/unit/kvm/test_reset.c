@@ -36,7 +36,7 @@ static struct kvm kvm = {.fd = -1};
 
 /* --- The guest ---------------------------------------------------------------------------------------------------- */
 
-/** struct guest - a VM with a serial port and a clock; its way back; what it is compared with */
+/** struct guest - a VM with a serial port and a clock, its saved state, and the state to compare with */
 struct guest {
 	struct vm vm;
 	struct irq_line line;
@@ -234,13 +234,13 @@ static void check_times(struct guest *g, uint64_t passed_ns)
 	passed_ns += passed_ns / 100;
 	cycles = passed_ns * g->moment.tsc_khz / NSEC_PER_MSEC + 1;
 
-	/* kvm-clock goes on from where it was. */
+	/* kvm-clock continues from where it was. */
 	assert_in_range(is->clock_ns, was->clock_ns, was->clock_ns + passed_ns);
 	is->clock_ns = g->moment.clock_ns;
 	/* The host's wall clock is the host's. */
 	assert_in_range(is->realtime_ns, was->realtime_ns, clock_ns(CLOCK_REALTIME));
 	is->realtime_ns = g->moment.realtime_ns;
-	/* The TSC goes on too, unless this KVM gives its guests the host's, which cannot be set. */
+	/* The TSC continues, too, unless this KVM gives its guests the host's TSC, which cannot be set. */
 	assert_true(is->vcpu[0].tsc >= was->vcpu[0].tsc);
 	if (is->vcpu[0].tsc - was->vcpu[0].tsc > cycles)
 		assert_true(host_tsc_only(g));
@@ -338,7 +338,7 @@ static void goes_back(bool irqchip)
 		pages += n;
 		most = MAX(most, n);
 	}
-	/* The page of FXRSTOR, ours, what the guest has drawn, and what KVM itself writes. */
+	/* The page of FXRSTOR, and the pages that this process, the guest, and KVM itself have written. */
 	assert_in_range(most, 5, 2 + 4 * 5 + 2);
 	print_message("%u returns, %.1f pages each\n", nr, (double)pages / nr);
 	drop(&g);
@@ -416,7 +416,7 @@ static void each_way_to_write_alone(void **state)
 
 /* --- What KVM refuses --------------------------------------------------------------------------------------------- */
 
-/* A timer that the guest starts afterwards: KVM cannot take it away, and who asked hears that. */
+/* A timer that the guest starts afterwards: KVM cannot remove it, and the caller gets an error. */
 static void a_return_that_kvm_refuses(void **state)
 {
 	static struct guest g;

@@ -228,7 +228,7 @@ static void registers_move_to_another_cpu(void **state)
 	assert_memory_equal(&general, &there.general, sizeof(general));
 	assert_int_equal(vcpu_get_mp_state(&b.vcpu[0]), KVM_MP_STATE_RUNNABLE);
 
-	/* A reserved bit of CR4: refused, in words, and what was there stays. */
+	/* A reserved bit of CR4: refused with a message, and the old value is kept. */
 	before = here;
 	here.system.cr4 |= BIT(63);
 	here.general.rip = 0x9999;

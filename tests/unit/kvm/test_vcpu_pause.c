@@ -40,7 +40,7 @@
 static struct kvm kvm = {.fd = -1};
 
 /**
- * struct cpu - a guest and what was served to it
+ * struct cpu - a guest and the values that it was given
  * @bytes: that went through PORT; the n-th is byte_of(n)
  * @wrong: of those that the guest wrote, not what they should be
  * @parts: halves of accesses to ACROSS
@@ -244,7 +244,7 @@ static void a_guest_that_loops(void **state)
 	end();
 }
 
-/* Asked for and not waited for: when nobody is late, all stand still; taken back at once, they never had to. */
+/* Requested without waiting: unless a vCPU is late, all stop; if the request is withdrawn at once, none has to. */
 static void a_hold_that_is_not_waited_for(void **state)
 {
 	set_up(loops, sizeof(loops), 2, false);
@@ -483,7 +483,7 @@ static void goes_on(unsigned i)
 		nap(NSEC_PER_MSEC);
 }
 
-/* One stays where it is while the other goes on; and it is asked and answers all the same. */
+/* One stays stopped while the other continues; calls on the stopped one still work. */
 static void a_frozen_thread_stays(void **state)
 {
 	struct kvm_regs was, r;
@@ -511,7 +511,7 @@ static void a_frozen_thread_stays(void **state)
 	end();
 }
 
-/* It stays although nobody has asked for that, and also when who asked later has taken it back. */
+/* It stays stopped without any other request, and also after a later request has been withdrawn. */
 static void a_thread_that_holds_its_crew(void **state)
 {
 	set_up(loops, sizeof(loops), 2, false);

@@ -279,7 +279,7 @@ static void extended_state(void **state)
 	print_message("with%s AVX\n", avx ? "" : "out");
 }
 
-/* XCR0 with AVX, where this CPU has it: a component that is on can be saved. */
+/* XCR0 with AVX, if this CPU has it: an enabled component can be saved. */
 static void extended_control_registers(void **state)
 {
 	struct kvm_xcrs a, b;
@@ -428,7 +428,7 @@ static uint64_t tsc_of(struct vm *vm, unsigned cpu)
 	return value;
 }
 
-/* The guest's TSC goes on from where it was, and the CPUs keep their distance. */
+/* The guest's TSC continues from where it was, and the offsets between the CPUs are kept. */
 static void tscs_go_on(void **state)
 {
 	const uint64_t apart = UINT64_C(1) << 40;
@@ -478,7 +478,7 @@ static void deadlines_stay_armed(void **state)
 	SET(&from, KVM_SET_LAPIC, &lapic);
 	assert_int_equal(vcpu_poke_msr(&from.vcpu[0], MSR_TSC_DEADLINE, deadline), 0);
 	assert_int_equal(vcpu_peek_msr(&from.vcpu[0], MSR_TSC_DEADLINE, &value), 0);
-	/* It has no timer of that mode: what is read is what is to be kept. */
+	/* It has no timer of that mode: the value that was read must be kept. */
 	if (value != deadline)
 		print_message("this KVM keeps no deadline\n");
 	save();

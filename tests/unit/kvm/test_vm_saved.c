@@ -253,7 +253,7 @@ static void set_kvmclock(struct vm *vm, uint64_t ns)
 	assert_int_equal(ioctl(vm->fd, KVM_SET_CLOCK, &clock), 0);
 }
 
-/* What is saved is of one moment, and what is restored goes on from one, with or without KVM's own pair of readings. */
+/* All clocks are saved as of one moment and continue from one moment, with or without KVM's own pair of readings. */
 static void the_clock_goes_on(void **state)
 {
 	const uint64_t day = UINT64_C(86400) * NSEC_PER_SEC;

@@ -276,7 +276,7 @@ static void a_kernel_without_io_apic_gets_a_board_for_it(void **state)
 	assert_true(b.acpi && b.no_apic);
 	assert_non_null(board_find(&b, BOARD_PM1, 0));
 
-	/* The same pins where there is no ACPI: nobody knows whether that kernel reads an MP table. */
+	/* The same pins without ACPI: vmm cannot know whether that kernel reads an MP table. */
 	draw(&c, "acpi=off", &b);
 	assert_null(b.pic);
 	assert_true(b.acpi && b.no_apic && b.virtio_on_cmdline);

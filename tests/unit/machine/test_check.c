@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * machine_check() for those who fill a struct config without the option table.
+ * machine_check() for callers that fill a struct config without the option table.
  */
 #include <errno.h>
 #include <string.h>
@@ -108,7 +108,7 @@ static void ports(void **state)
 	check(&c, -EEXIST, "debug");
 	c.debug_exit_port = 0xe5;
 	check(&c, 0, NULL);
-	/* The port of what is switched off does not count. */
+	/* The port of a disabled device does not count. */
 	c.debug_exit_port = 0xe6;
 	c.debug_exit = false;
 	check(&c, 0, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The report on a machine that ended badly: what it says of CPUs in each mode, and that it only looks. The registers
+ * The crash report: what it prints about CPUs in each mode, and that it does not change the guest. The registers
  * are set here, so that no instruction of a guest runs; ioctl() is wrapped, so that a request that writes is seen.
  */
 #include <cpuid.h>
@@ -31,7 +31,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 	return __real_ioctl(fd, request, arg);
 }
 
-/** struct everything - what KVM tells of a vCPU without a list of its MSRs */
+/** struct everything - the state of a vCPU that KVM returns without a list of its MSRs */
 struct everything {
 	struct vcpu_regs regs;
 	struct kvm_debugregs debug;

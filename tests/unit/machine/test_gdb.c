@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A client of gdb's protocol at a machine that runs, byte by byte: who waits for it, what it finds, and that the guest
- * goes on when it has gone. What gdb itself makes of it is in tests/integration/gdb.test.
+ * A client of gdb's protocol on a running machine, byte by byte: which threads wait for it, what it reads, and that the
+ * guest continues when it has disconnected. tests/integration/gdb.test uses gdb itself.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,7 +14,7 @@
 /* As long as the address of a socket can be: more than fits where the path of another has _PORT behind it. */
 #define PATH "/tmp/vmm-gdb-test-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-01234"
 
-/* Of print_often(): what stands behind mov, mov and mov. */
+/* In print_often(): the addresses after mov, mov and mov. */
 #define LOOP (KIT_ENTRY + 4 + 2 + 5)
 
 int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices, const struct sandbox_fds *fds);
@@ -32,7 +32,7 @@ struct client {
 	char reply[4096];
 };
 
-/* Assertions are for the main thread: another one ends the test with what it wanted. */
+/* Assertions work only in the main thread: another thread ends the test with a message. */
 static void want(bool ok, const char *what)
 {
 	if (ok)
@@ -59,7 +59,7 @@ static char next_byte(struct client *c)
 	return b;
 }
 
-/* One packet, without what is around it. */
+/* One packet, without its framing. */
 static const char *hear(struct client *c)
 {
 	size_t n = 0;
@@ -111,7 +111,7 @@ static uint64_t rip(struct client *c)
 	return value;
 }
 
-/* It has printed more than what it had when @printed was noted. */
+/* It has printed more than when @printed was recorded. */
 static void guest_goes_on(struct client *c)
 {
 	for (unsigned i = 0; i < 1000 && printed(c->r) < c->printed + 1000; i++)
@@ -147,7 +147,7 @@ static void *client_main(void *arg)
 	guest_goes_on(c);
 	dial(c);
 	ask(c, "?", "T05");
-	/* A guest that cannot be held, since a device is late, goes on; the client hears why, and may try again. */
+	/* A guest that cannot be held, since a device is late, continues; the client gets an error, and may retry. */
 	c->printed = printed(c->r);
 	say(c, "c");
 	guest_goes_on(c);

@@ -33,7 +33,7 @@ int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices, const struc
 	return (int)role == refused_role ? -EACCES : 0;
 }
 
-/* What the guest's first entry comes to, in place of what it does; 0: that */
+/* The simulated result of the guest's first entry; 0: the real one */
 static enum vcpu_event first_exit;
 static uint32_t first_ndata;
 
@@ -163,7 +163,7 @@ static void every_end_has_its_verdict(void **state)
 	}
 }
 
-/* What KVM says of a guest that it cannot run, or that a guest asks of KVM alone; and then it goes on, and panics. */
+/* Exits for a guest that KVM cannot run, and those that only KVM handles; then the guest continues, and panics. */
 static void kvm_ends_it(void **state)
 {
 	static const struct {
@@ -276,7 +276,7 @@ static void a_panic_is_heard_to_its_end(void **state)
 			assert_int_equal(pread(r.out_fd, &last, 1, (off_t)count), 1);
 			assert_int_equal(last, '!');
 			heard = took_ns >= 900 * NSEC_PER_MSEC;
-			/* Of what it took up to half a second was silence. */
+			/* Up to half a second of that time was silence. */
 			count = MIN(count * (took_ns < 600 * NSEC_PER_MSEC ? 20 : 2), UINT64_C(900000));
 		} else {
 			count = count * 2 / 3;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A machine that is held is saved, and another one goes on with its state and a copy of its RAM. What is compared is
- * what the guest prints, and what KVM's controllers hold.
+ * A held machine is saved, and another one continues with its state and a copy of its RAM. The guest's output and the
+ * state of KVM's interrupt controllers are compared.
  */
 #include <errno.h>
 #include <linux/serial_reg.h>
@@ -25,7 +25,7 @@ int __wrap_seccomp_install(enum sandbox_role role, uint32_t devices, const struc
 /* --- Machines ----------------------------------------------------------------------------------------------------- */
 
 /**
- * struct watch - of a machine that runs: when @ready says so it is saved, if @saves, and ended
+ * struct watch - watches a running machine: when @ready returns true the machine is saved, if @saves, and ended
  * @state, @result, @e: of machine_save()
  */
 struct watch {
@@ -199,7 +199,7 @@ static bool is_pending(const struct rig *r)
 	return pending(r);
 }
 
-/* The port has nothing to send and says so: as if the pulse had been under way when the state was saved. */
+/* The port has nothing to send and signals that, as if the pulse had been pending when the state was saved. */
 static void a_device_with_a_reason_raises_its_line(void **state)
 {
 	struct program p = {.size = 0};

@@ -135,7 +135,7 @@ static void up_as(struct bench *b, struct wish w)
 	assert_int_equal(virtio_devices_open(&b->config, &b->s, &e), 0);
 	assert_int_equal(virtio_devices_init(b->s, &env, &e), 0);
 
-	/* As CONFINE leaves it: what is not allowed ends this program with status 159 and its name. */
+	/* As after CONFINE: a call that is not allowed ends this program with status 159 and the call's name. */
 	b->plan.devices = (w.vsock ? SANDBOX_HAS(VSOCK) : 0) | (w.balloon ? SANDBOX_HAS(BALLOON) : 0);
 	b->sandbox = (struct sandbox){.plan = &b->plan, .got.seccomp = true, .stage = SANDBOX_STAGE_BUILD};
 	assert_int_equal(sigsys_install(STDERR_FILENO, NULL), 0);
@@ -413,7 +413,7 @@ static pid_t broker(void)
 	return found;
 }
 
-/* Wants a connection to port 80. Return: what the guest is answered with. */
+/* Requests a connection to port 80. Return: the answer to the guest. */
 static uint16_t request_80(struct bench *b, uint32_t guest_port)
 {
 	uint64_t packet = give_rx(b);
@@ -456,8 +456,8 @@ static void the_broker_dies(void **state)
 }
 
 /*
- * The broker hangs: what the guest has asked it is refused after 2 s, what is too much for it at once, and the thread
- * goes on meanwhile. When it is there again, so are connections.
+ * The broker hangs: the guest's requests are refused after 2 s, those beyond its limit at once, and the thread
+ * continues meanwhile. When the broker works again, so do connections.
  */
 static void the_broker_hangs(void **state)
 {
@@ -491,7 +491,7 @@ static void the_broker_hangs(void **state)
 	assert_in_range(trace_now_ns() - begin, NSEC_PER_SEC, 8 * NSEC_PER_SEC);
 	still_serves(&b);
 	kill(pid, SIGCONT);
-	/* It has connected for those who waited in vain; a program that is slow to accept them refuses the next. */
+	/* It has made the connections that were given up; a program that is slow to accept them refuses the next. */
 	assert_int_equal(fcntl(listener, F_SETFL, O_NONBLOCK), 0);
 	for (unsigned i = 0; request_80(&b, 2000 + i) != VIRTIO_VSOCK_OP_RESPONSE; i++) {
 		int fd;
@@ -645,7 +645,7 @@ static void a_disk_with_an_overlay(void **state)
 	a_disk(true);
 }
 
-/* This process is stopped, all of its threads, and goes on: after_ms from now, for 50 ms. Return: who does it. */
+/* Stops this process with all of its threads, after_ms from now, for 50 ms. Return: the process that does it. */
 static pid_t stop_and_go(unsigned after_ms)
 {
 	pid_t self = getpid(), pid = fork();
@@ -692,7 +692,7 @@ static void a_stop_while_a_disk_waits_for_its_rate(void **state)
 	assert_int_equal(data[sizeof(data) - 1], 'x');
 	/* It waited. */
 	assert_in_range((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000, 60, 5000);
-	/* And a stop while nothing goes on. */
+	/* And a stop while idle. */
 	pid = stop_and_go(1);
 	went_on(pid);
 	assert_int_equal(request(&b, IN, 0, data, 512), 0);
@@ -743,7 +743,7 @@ static void a_stop_while_the_control_loop_waits_for_a_disk(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* Somebody has the device's lock for longer than a spin would last: its thread waits in the kernel, then goes on. */
+/* Another thread holds the device's lock for longer than a spin would last: its thread waits in the kernel. */
 static void a_lock_that_is_taken(void **state)
 {
 	struct vqd_buf buf[2];

@@ -19,7 +19,7 @@
 
 #define PROGRAMS_MAX 3
 
-/* Real mode. Those that end by themselves say so first. */
+/* Real mode. Programs that end by themselves print a message first. */
 static const uint8_t hlt[] = {0xb0, 'h', 0xe6, FLAT_PORT_CONSOLE, 0xf4};
 static const uint8_t exit_5[] = {0xb0, 'e', 0xe6, FLAT_PORT_CONSOLE, 0xb0, 5, 0xe6, FLAT_PORT_EXIT};
 static const uint8_t spin[] = {0xb0, 's', 0xe6, FLAT_PORT_CONSOLE, 0xeb, 0xfe};
@@ -219,7 +219,7 @@ static void *open_programs(void *arg)
 	return NULL;
 }
 
-/* A FIFO that nobody writes to is refused, and not waited for. */
+/* A FIFO without a writer is refused at once. */
 static void a_fifo_is_no_program(void **state)
 {
 	static char path[] = "/tmp/vmm-fifo.XXXXXX";
@@ -264,7 +264,7 @@ static uint64_t cpu_ns(void)
 
 #define WAIT_NS (400 * NSEC_PER_MSEC)
 
-/* Types when the program has waited for a while, and notes what the process has used of a CPU meanwhile. */
+/* Types when the program has waited for a while, and records the CPU time that the process has used meanwhile. */
 struct typist {
 	struct loop_timer timer;
 	const char *text;

@@ -116,7 +116,7 @@ static void stages_of_the_sandbox_have_phases_of_their_own(void **state)
 
 	assert_int_equal(recorder_init(&r), 0);
 	add(&r, TRACE_EV_config_ready, 100, 0);
-	/* EARLY was over before; BUILD only begins; LOCK is told by two threads. */
+	/* EARLY was over before; BUILD only begins; LOCK is reported by two threads. */
 	static const struct {
 		const char *name;
 		uint64_t took, t;

@@ -90,7 +90,7 @@ static void where_each_event_is(void **state)
 	check(&d, find(&d, "X", "acpi_init"), 2, 6, 7, 2);
 	check(&d, find(&d, "i", "shell"), 2, 0, 9.5, -1);
 	check(&d, find(&d, "X", "pio write 0x3f8"), 1, VCPU, 7.5, 1);
-	/* The last one: nobody knows how long it took us. */
+	/* The last one: its duration is unknown. */
 	check(&d, find(&d, "X", "mmio read 0xd0000000"), 1, VCPU, 8.75, 0);
 	check(&d, find(&d, "X", "read the options"), 1, MAIN, 0, 3);
 	assert_int_equal(json_count(json_get(&d, json_get(&d, d.node, "otherData"), "dropped_exits")), 3);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Landlock by trying: what a confined child can no longer do, as far as this host's ABI goes, and what was left to it.
+ * Landlock, tested by trying: what a confined child can no longer do, as far as this host's ABI supports it, and what
+ * it still can.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +29,7 @@ static void path_of(char *buf, size_t size, const char *name)
 	snprintf(buf, size, "%s/%s", dir, name);
 }
 
-/* errno of what was tried, 0: it worked */
+/* errno of the attempt, 0: it worked */
 static int open_of(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC, 0600);
@@ -399,7 +400,7 @@ static int listen_at(const char *name)
 	return fd;
 }
 
-/* This host's ABI, or an older one: it takes away what it knows, and nothing else. */
+/* This host's ABI, or an older one: it denies the accesses that it knows, and nothing else. */
 static void nothing_is_left_to(int abi)
 {
 	int abstract = listen_at(NULL), named = listen_at("listening");
@@ -485,7 +486,7 @@ static void what_is_open_stays_open(void **state)
 	close(100);
 }
 
-/* An fd that is no path: the words say which call, and nothing is confined by half. */
+/* A descriptor without a path: the message names the call, and nothing is confined partially. */
 static void failures_are_told(void **state)
 {
 	struct landlock_allow bad = {-1, LL_READ_FILE};

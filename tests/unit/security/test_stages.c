@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The stages, each run in a child that then looks at itself: through /proc, by trying, and by what was reported.
+ * The stages, each run in a child that then examines itself: through /proc, by attempts, and by the trace.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #include "security/stages.h"
 #include "tests/support/unit.h"
 
-/* What the host's Landlock is said to be; 0: what it is. */
+/* The Landlock ABI to simulate; 0: the host's. */
 static int faked_abi;
 
 int __real_landlock_abi(void);
@@ -434,7 +434,7 @@ static void best_effort_without(void)
 		must(!!s.got.landlock_abi == (refused->nr < 444 || refused->nr > 446));
 }
 
-/* What the host refuses on the way into the sandbox is an error where all of it is asked for, else it is told. */
+/* A step into the sandbox that the host refuses is an error with strict, otherwise it is reported. */
 static void each_step_is_refused(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
@@ -511,7 +511,7 @@ static void each_step_of_a_process_is_refused(void **state)
 	}
 }
 
-/* A thread without its filter is told so, and so is the machine: there is no guest without one. */
+/* A thread that gets no filter has an error, and so has the machine: no guest runs without one. */
 static void no_filter(void)
 {
 	static const struct refusal install = {SYS_seccomp, 0, SECCOMP_SET_MODE_FILTER, -1, "", true};
@@ -665,7 +665,7 @@ static void each_step_of_the_jail_is_refused(void)
 	}
 }
 
-/* An ordinary user is told what only root can. */
+/* An ordinary user gets an error about what only root can do. */
 static void a_users_jail(void)
 {
 	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
@@ -718,7 +718,7 @@ static void a_cgroup(void)
 
 static const struct refusal pivot_root = {SYS_pivot_root, -1, 0, -1, "", true};
 
-/* An initramfs cannot be left, and root is told the way out; a right that is missing is another matter. */
+/* pivot_root() out of an initramfs is impossible, and root gets a hint; a missing privilege is another error. */
 static void no_empty_root(void)
 {
 	struct err e = {0};
@@ -912,7 +912,7 @@ static void listen(struct trace_sink *sink, const struct trace_record *r)
 		trace_format(r, w->said[w->nr++], sizeof(w->said[0]));
 }
 
-/* An older host: confined as far as it goes, and what it lacks is told, in full. */
+/* An older host: confined as far as possible, and everything that it lacks is reported. */
 static void told_what_an_abi_lacks(void)
 {
 	static const char lacks[] = "truncation, TCP, device ioctls, signals, abstract sockets, "
