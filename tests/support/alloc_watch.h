@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counts what a test program takes from the allocator. Include it once; the linker puts these in front of the C
- * library's doors (-Wl,--wrap=malloc and so on in meson.build).
+ * Counts the allocations of a test program. Include it once; the linker wraps the C library's functions with these
+ * (-Wl,--wrap=malloc and so on in meson.build).
  */
 #ifndef TESTS_SUPPORT_ALLOC_WATCH_H
 #define TESTS_SUPPORT_ALLOC_WATCH_H

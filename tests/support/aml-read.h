@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reader for the part of AML that boot/tables/dsdt.c writes (ACPI 6.5, 20.2). It checks every length against what it
- * claims to contain, so a test and the fuzzer notice a body that is cut or too long; iasl judges the rest.
+ * A reader for the part of AML that boot/tables/dsdt.c writes (ACPI 6.5, 20.2). It checks every length against the
+ * contents, so a test and the fuzzer notice a body that is truncated or too long; iasl checks the rest.
  */
 #ifndef TESTS_SUPPORT_AML_READ_H
 #define TESTS_SUPPORT_AML_READ_H
@@ -16,7 +16,7 @@ struct aml_span {
 };
 
 /**
- * struct aml_walk - what to look for; counts of what was seen
+ * struct aml_walk - the object to look for; counts of the objects seen
  * @device: "" for objects outside any device; @name: "" for none
  * @found: the object's bytes, when it was there
  */

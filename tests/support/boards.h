@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Example boards for tests of what is derived from a board.
+ * Example boards for tests of everything that is derived from a board.
  */
 #ifndef TESTS_SUPPORT_BOARDS_H
 #define TESTS_SUPPORT_BOARDS_H
@@ -17,7 +17,7 @@
 #define BOARDS_PANIC_PORT   0x505
 #define BOARDS_VIRTIO_START UINT64_C(0xd0000000)
 
-/* What a board has, besides the parts that no table describes. */
+/* The parts of a board, except those that no table describes. */
 static const struct boards_example {
 	const char *name;
 	unsigned cpus;

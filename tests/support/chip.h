@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stands around a chip in a test: port accesses, a host end that records, a machine that records.
+ * The environment of a chip in a test: port accesses, a recording host end, a recording machine.
  */
 #ifndef TESTS_SUPPORT_CHIP_H
 #define TESTS_SUPPORT_CHIP_H
@@ -60,8 +60,8 @@ static inline uint64_t ones(unsigned len)
 }
 
 /**
- * struct fake_host - records what it is told
- * @room: bytes it still takes
+ * struct fake_host - records the calls that it gets
+ * @room: bytes that it still accepts
  */
 struct fake_host {
 	struct char_host host;
@@ -102,7 +102,7 @@ static inline void fake_host_init(struct fake_host *f)
 	f->room = SIZE_MAX;
 }
 
-/** struct fake_events - how often something happened, and what it was the last time */
+/** struct fake_events - number of events, and the last one */
 struct fake_events {
 	struct guest_events events;
 	unsigned nr;
@@ -124,7 +124,7 @@ static inline void fake_raise(struct guest_events *ev, enum guest_event what, ui
 		.events = {.raise = fake_raise }                                                                       \
 	}
 
-/* Expect one event since the last look, and forget it. */
+/* Expects exactly one event since the last check, and clears it. */
 #define assert_event(f, expect_what, expect_value)                                                                     \
 	do {                                                                                                           \
 		assert_int_equal((f)->nr, 1);                                                                          \

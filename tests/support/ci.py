@@ -56,7 +56,7 @@ def gitlab():
     job = jobs['test']
     want(job['script'] == ['.ci/run'], f'{name}: the script is not .ci/run')
     want('image' in job and 'timeout' in job, f'{name}: no image, or no time limit')
-    # Only what lies in the project's directory is kept.
+    # Only files in the project's directory are kept.
     want(job['variables']['VMM_CACHE'] == '$CI_PROJECT_DIR/' + job['cache']['paths'][0], f'{name}: the cache is not kept')
     want(all(isinstance(v, str) for v in job['variables'].values()), f'{name}: a variable that is no string')
 

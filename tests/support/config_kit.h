@@ -11,7 +11,7 @@
 const char *config_difference(const struct config *a, const struct config *b);
 
 /**
- * config_reread() - what a text of ini_write() says; unlike settings_apply(), without machine_check()
+ * config_reread() - read a text of ini_write() back; unlike settings_apply(), without machine_check()
  * @ret: owned by the caller; untouched on failure
  */
 int config_reread(const char *text, struct config *ret, struct err *e);

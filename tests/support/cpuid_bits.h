@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every guest must keep and what none may see, bit by bit, written by hand from the manuals and not made of the
- * policy's table: a wrong row there (another bit, a bit of another register, KEEP for CLEAR) cannot hide behind itself.
+ * The bits that every guest must keep and those that none may see, written by hand from the manuals and not derived
+ * from the policy's table: a wrong row there (another bit, a bit of another register, KEEP for CLEAR) cannot hide
+ * behind itself.
  *
  * A bit that the policy is changed on purpose for is changed here as well, with its reason. Bits that are neither
  * dangerous nor missed have no row; tests/data/cpuid/golden shows a change of any of them.

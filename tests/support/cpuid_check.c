@@ -91,7 +91,7 @@ static bool holds(unsigned when, const struct cpuid_set *host, const struct cpui
 		(when == CPUID_IF_APIC && !o->no_apic) || (when == CPUID_IF_XSAVE && xsave);
 }
 
-/* The rows that speak about a sub-leaf, and what the host offers there. */
+/* The rows for a sub-leaf, and the host's values in it. */
 struct rows {
 	const struct kvm_cpuid_entry2 *host;
 	const struct cpuid_rule *row[128];
@@ -157,7 +157,7 @@ static bool check_rules(const struct cpuid_set *host, const struct cpuid_opts *o
 	return true;
 }
 
-/* Nothing that is to be kept got lost with its entry. */
+/* No bit that must be kept was lost with its entry. */
 static bool check_kept(const struct cpuid_set *host, const struct cpuid_opts *o, const struct cpuid_set *guest,
 	unsigned vendor, char *why)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must be true of every result of cpuid_policy(), whatever the host offered: shared by the unit tests and the fuzz
- * target. Written without the engine's own helpers, by brute force over the table, and with the bits of cpuid_bits.h,
- * which do not come from the table at all.
+ * Invariants of every result of cpuid_policy(), whatever the host offers: shared by the unit tests and the fuzz target.
+ * Written without the engine's own helpers, by brute force over the table, and with the bits of cpuid_bits.h, which do
+ * not come from the table at all.
  */
 #ifndef TESTS_SUPPORT_CPUID_CHECK_H
 #define TESTS_SUPPORT_CPUID_CHECK_H
@@ -15,10 +15,10 @@
 /**
  * cpuid_check() - look for a broken promise
  * @host: any set with leaves 0 and 1
- * @guest: what the policy made of it
+ * @guest: the policy's result
  * @ret_why: CPUID_CHECK_MAX bytes, filled when one is found
  *
- * Return: true when all is well.
+ * Return: true if every promise is kept.
  */
 bool cpuid_check(
 	const struct cpuid_set *host, const struct cpuid_opts *o, const struct cpuid_set *guest, char *ret_why);

@@ -12,9 +12,9 @@
 #include <stdio.h>
 
 /**
- * FUZZ_COUNTS_OPERATIONS - for a file whose inputs are lives of a device, and not one operation each
+ * FUZZ_COUNTS_OPERATIONS - for a target whose inputs are sequences of operations on a device
  *
- * It adds to fuzz_operations what is done to the device; scripts/fuzz reads the sum, which is printed at the end.
+ * The target adds its operations to fuzz_operations; the sum is printed at the end, and scripts/fuzz reads it.
  */
 #define FUZZ_COUNTS_OPERATIONS                                                                                         \
 	static void fuzz_tell(void) __attribute__((destructor));                                                       \

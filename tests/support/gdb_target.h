@@ -12,7 +12,7 @@
 
 /**
  * struct gdb_test - start from gdb_test_init()
- * @how: what the last resume said of each CPU
+ * @how: what the last resume requested for each CPU
  * @pending: answers the next resume at once
  * @nr_resumed, @nr_interrupted, @nr_cores: calls; @end: the last
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the unit tests and fuzzers of boot/ share: guest RAM that can be mapped over, files in memory, and small kernel
- * images to spoil. A step that fails here is no finding about boot/, so it aborts.
+ * Shared by the unit tests and fuzzers of boot/: guest RAM that can be mapped over, files in memory, and small kernel
+ * images to corrupt. A failure in here is not a bug of boot/, so it aborts.
  *
  * The images are unions of headers and bytes. What takes their bytes is not inline: a compiler that sees both takes the
  * address of the first header's first member, whose size it knows, for that of the bytes (gcc -O3, stringop-overread).
@@ -32,7 +32,7 @@ struct kit_ram {
 
 void kit_ram_open(struct kit_ram *k, uint64_t size);
 
-/* Zeroes again, whatever was mapped over them. */
+/* Makes RAM all zeroes again, whatever was mapped over it. */
 void kit_ram_clear(struct kit_ram *k);
 
 void kit_ram_close(struct kit_ram *k);
@@ -50,7 +50,7 @@ int kit_file(const void *data, size_t len);
 #define KIT_DATA_SIZE      UINT64_C(0x5000)
 #define KIT_ELF_END        (KIT_DATA_GPA + KIT_DATA_SIZE)
 #define KIT_ENTRY          (KIT_TEXT_GPA + 0x40)
-#define KIT_ELF_SIZE       (KIT_DATA_OFFSET + KIT_DATA_FILE_SIZE + 0x123) /* a tail that nobody loads */
+#define KIT_ELF_SIZE       (KIT_DATA_OFFSET + KIT_DATA_FILE_SIZE + 0x123) /* with a tail that is not loaded */
 
 struct kit_elf {
 	union {

@@ -296,7 +296,7 @@ const struct inject_row inject_rows[] = {
 	NEVER(dup2, LOG, CONSOLE),
 	NEVER(dup3, LOG, CONSOLE, N(0)),
 	NEVER(dup3, LOG, CONSOLE, N(O_CLOEXEC)),
-	/* The number that may be written to is bound, what it stands for is not: a core's first number is not known. */
+	/* The descriptor's number is restricted, not the file that it refers to: a core's first number is not known. */
 	OWN(WRITER, ANY, dup3, "ok", "another file is what the number of the core stands for",
 		LOG, ITS(FILE), N(O_CLOEXEC)),
 	OWN(WRITER, ANY, pwrite64, "ok appended:log", "a false line in the log, behind what is there",
@@ -467,7 +467,7 @@ const struct inject_row inject_rows[] = {
 	OWN(VCPU, ON(GDB), ioctl, "ok", "breakpoints of its own CPU", ITS(VCPU), N(KVM_SET_GUEST_DEBUG), ROOM(72)),
 	CAN(VCPU, ON(PIT), ioctl, "ok|EEXIST", "the machine's interval timer", ITS(VM), N(KVM_CREATE_PIT2), ROOM(64)),
 	CAN(VCPU, ON(PIT), ioctl, "ok", "the machine's interval timer", ITS(VM), N(KVM_SET_PIT2), ROOM(112)),
-	/* It waits until nobody reads the masks of interrupts, which a busy host takes its time for. */
+	/* It waits until there is no reader of the interrupt masks, which takes long on a busy host. */
 	CAN(VCPU, ON(PIT), ioctl, "ok|blocks", "the machine's interval timer", ITS(VM), N(KVM_REINJECT_CONTROL),
 		ROOM(32)),
 	NEVER(ioctl, FD("/disk.img"), N(KVM_RUN), N(0)),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the unit tests of kernel images share: RAM, small images to spoil, what a load said. Loads go through
- * boot_load(), as a user's do.
+ * Shared by the unit tests of kernel images: RAM, small images to corrupt, the result of a load. Images are loaded by
+ * boot_load(), as for a user.
  */
 #ifndef TESTS_SUPPORT_KERNEL_FIXTURE_H
 #define TESTS_SUPPORT_KERNEL_FIXTURE_H
@@ -59,7 +59,7 @@ static inline void assert_words(const struct fixture *f, const char *words)
 		fail_msg("\"%s\" is not in \"%s\"", words, f->e.text);
 }
 
-/* Both ways of loading fail alike, with these words, and leave the result alone. */
+/* Both ways of loading fail with the same message, this one, and leave the result unchanged. */
 static inline void assert_refused_bytes(struct fixture *f, const void *data, size_t len, int code, const char *words)
 {
 	struct loaded untouched;

@@ -173,7 +173,7 @@ int __wrap_open64(const char *path, int flags, ...)
 		mode = va_arg(ap, int);
 		va_end(ap);
 	}
-	/* What the tests open lies in memory, where not every kernel has direct access. */
+	/* The files that the tests open are in memory, where not every kernel supports O_DIRECT. */
 	flags &= ~O_DIRECT;
 	return fails((flags & O_TMPFILE) == O_TMPFILE ? "open O_TMPFILE" : "open", EMFILE)
 		? -1
@@ -343,7 +343,7 @@ WRAP(int, pthread_create, (pthread_t * t, const pthread_attr_t *attr, void *(*st
 	return fails("pthread_create", EAGAIN) ? errno : __real_pthread_create(t, attr, start, arg);
 }
 
-/* Not made to fail: on a busy host a thread that is told to end needs longer than a stop waits for it. */
+/* Not made to fail: on a busy host a thread may need longer to end than a stop waits for it. */
 WRAP(int, pthread_cond_timedwait, (pthread_cond_t * c, pthread_mutex_t *m, const struct timespec *until))
 {
 	struct timespec late = *until;
@@ -530,7 +530,7 @@ static unsigned turn_of(const char *name, unsigned nth)
 	return nth % PROCESSES;
 }
 
-/* In a process of its own: those of the calls that are to fail whose turn is @turn. */
+/* In a process of its own: makes the calls of turn @turn fail, among those that are to fail. */
 static void fail_some(const struct fault_path *p, unsigned turn)
 {
 	static const int caught[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
@@ -544,7 +544,7 @@ static void fail_some(const struct fault_path *p, unsigned turn)
 		signal(caught[i], SIG_DFL);
 	if (p->prepare)
 		p->prepare();
-	/* Once without a fault: what is made once for a process (stdio, locale) is made now. */
+	/* Once without a fault: things that are made once per process (stdio, locale) are made now. */
 	fault.names = names;
 	fault_arm(0, 0);
 	if (p->run(&e) != 0)

@@ -4,11 +4,11 @@
  * leaves nothing behind.
  *
  *	fault_each_call(&(const struct fault_path){.name = "vm", .run = build, .survives = may_be_survived});
- *	fault_arm(n, EIO); build(); fault_disarm();	one call, of which more is known
+ *	fault_arm(n, EIO); build(); fault_disarm();	one call, for specific assertions
  *
  * The calls are caught at link time: a test program lists kvm_fault.c and, as its link arguments, fault_wraps of
- * tests/unit/kvm/meson.build. Calls that the C library makes by itself are not caught. The calls of all threads
- * count; which of two threads makes the n-th is chance.
+ * tests/unit/kvm/meson.build. Calls that the C library makes by itself are not caught. The calls of all threads are
+ * counted; which of two threads makes the n-th is random.
  */
 #ifndef TESTS_SUPPORT_KVM_FAULT_H
 #define TESTS_SUPPORT_KVM_FAULT_H
@@ -56,13 +56,13 @@ struct resources resources_now(void);
 void assert_same_resources(const struct resources *before, const char *what);
 
 /**
- * struct fault_path - a way through calls of the host, each of which is to fail in turn
- * @name: for what is printed
+ * struct fault_path - a path through calls to the host, each of which is made to fail in turn
+ * @name: for messages
  * @code: the errno, as in fault_arm()
  * @prepare: in each of the processes that share the work, before anything is counted; may be NULL
- * @run: all the way and back: frees all that it makes. Return: 0, or a negative errno, with a message in @e. It must
- *       not contain cmocka's assertions.
- * @survives: whether @run may end well although this call has failed
+ * @run: runs the path and frees everything that it has made. Return: 0, or a negative errno, with a message in @e. It
+ *       must not contain cmocka's assertions.
+ * @survives: whether @run may succeed although this call has failed
  */
 struct fault_path {
 	const char *name;
@@ -76,10 +76,10 @@ struct fault_path {
  * fault_each_call() - let each call of a path fail, once; a cmocka assertion
  *
  * A failure has to be reported, as a negative errno with a message, unless @survives allows for it. With EINTR an ioctl
- * has to be made again. Nothing may be left behind (struct resources, and what LeakSanitizer sees). Of like calls in a
- * row the first two and the last fail, as those in between would show the same.
+ * has to be made again. Nothing may be left behind (struct resources, and what LeakSanitizer sees). Of a sequence of
+ * equal calls only the first two and the last are made to fail, since those in between would behave the same.
  *
- * Return: what was said of the failures, a line for each, in no order; valid until the next call.
+ * Return: the messages of the failures, a line each, in no particular order; valid until the next call.
  */
 const char *fault_each_call(const struct fault_path *p);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A tracer's view of the threads of a vmm: which filter of security/rules.c each has put on itself, read from the
- * program that it installs. Used by callwatch.c, which looks at the calls of the threads, and inject.c, which makes
- * threads do calls. The process must have been seized (PTRACE_SEIZE) with PTRACE_O_TRACESYSGOOD,
- * PTRACE_O_TRACECLONE and PTRACE_O_TRACEEXEC before it installs its first filter.
+ * A tracer's view of the threads of a vmm: which filter of security/rules.c each has installed, read from the filter
+ * program. Used by callwatch.c, which examines the calls of the threads, and inject.c, which makes threads execute
+ * calls. The process must have been seized (PTRACE_SEIZE) with PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE and
+ * PTRACE_O_TRACEEXEC before it installs its first filter.
  */
 #ifndef TESTS_SUPPORT_ROLE_TRACE_H
 #define TESTS_SUPPORT_ROLE_TRACE_H
@@ -21,7 +21,7 @@ long ptrace(int request, ...);
 
 /**
  * struct role_filter - the filter of a thread
- * @there: it has one of ours
+ * @there: it has one of vmm's filters
  * @devices: SANDBOX_HAS() bits
  * @own_pid: the process id that is in the filter; 0: none is
  * @fds: the descriptors that are in it
@@ -35,10 +35,10 @@ struct role_filter {
 };
 
 /**
- * struct role_thread - a thread that is traced
+ * struct role_thread - a traced thread
  * @tid: 0: free
  * @now: its filter
- * @wanted: the filter that the call it is in installs
+ * @wanted: the filter that its current call installs
  */
 struct role_thread {
 	pid_t tid;
@@ -49,9 +49,9 @@ struct role_thread {
 #define ROLE_THREADS_MAX 1024
 
 /**
- * struct role_hooks - what a tracer wants to know; each may be NULL
+ * struct role_hooks - callbacks of a tracer; each may be NULL
  * @call: a thread with a filter is about to make a call
- * @exec: a program begins. Return: false: it is none of ours, and is no longer traced
+ * @exec: a program begins. Return: false: it is not vmm, and is no longer traced
  * @unreadable: errno says why the filter that a thread installs could not be read
  */
 struct role_hooks {
@@ -73,9 +73,9 @@ bool role_fetch(pid_t tid, uint64_t from, void *to, size_t size);
 bool role_allows(const struct sandbox_rule *rule, const struct role_filter *f, uint64_t nr, const uint64_t *arg);
 
 /**
- * role_trace_answer() - lets a thread that stopped go on, and notes a filter that it installs
- * @status: what waitpid() told; the thread is stopped
- * @request: PTRACE_SYSCALL, which filters are seen by, or PTRACE_CONT
+ * role_trace_answer() - continues a stopped thread, and records a filter that it installs
+ * @status: from waitpid(); the thread is stopped
+ * @request: PTRACE_SYSCALL, which is needed to see filters, or PTRACE_CONT
  */
 void role_trace_answer(pid_t tid, int status, int request, const struct role_hooks *hooks);
 

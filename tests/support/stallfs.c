@@ -72,7 +72,7 @@ static void answer(uint64_t unique, int error, const void *body, size_t len)
 	struct fuse_out_header h = {.unique = unique, .error = error, .len = (uint32_t)(sizeof(h) + len)};
 	struct iovec iov[2] = {{&h, sizeof(h)}, {(void *)(uintptr_t)body, len}};
 
-	/* ENOENT: who asked has gone. */
+	/* ENOENT: the requesting process is gone. */
 	if (writev(fuse_fd, iov, 2) < 0 && errno != ENOENT)
 		die("answer");
 }

@@ -46,14 +46,14 @@
 #endif
 #define TEST_SLOWER (UNDER_TSAN ? 3 : 1)
 
-/* A test as it was written, and its state: between them and cmocka stands the clock. */
+/* The original test and its state: they are called through a wrapper with a time limit. */
 struct timed_test {
 	const struct CMUnitTest *test;
 	void *state;
 };
 
 static timer_t test_timer;
-static void *test_group_state; /* what a fixture of the group has set: that of each test without one of its own */
+static void *test_group_state; /* set by a group's fixture: the state of tests without a fixture of their own */
 static const char *volatile test_running;
 
 /* Whatever thread this is in, only write() and abort() are safe here. */
@@ -141,11 +141,11 @@ static inline int run_timed(
  */
 #define run_group(tests) run_timed(tests, sizeof(tests) / sizeof((tests)[0]), NULL, NULL)
 
-/** run_group_with() - the same, with something before the first and after the last */
+/** run_group_with() - the same, with a setup before the first test and a teardown after the last */
 #define run_group_with(tests, set_up, tear_down) run_timed(tests, sizeof(tests) / sizeof((tests)[0]), set_up, tear_down)
 
 /**
- * skip_program() - for main(): this program cannot run here
+ * skip_program() - for main(): the program cannot run on this machine
  * @why: what is missing
  *
  * Return: SKIPPED, or 1 where VMM_TEST_REQUIRED=1 says that every test has to run.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every virtio device with a driver in front of it and a host behind it, for tests of what all of them have to stand. A
- * new device is a row of virtio_rig_kinds[].
+ * Every virtio device with a driver and a host side, for tests that apply to all devices. A new device is a row of
+ * virtio_rig_kinds[].
  */
 #ifndef TESTS_SUPPORT_VIRTIO_RIG_H
 #define TESTS_SUPPORT_VIRTIO_RIG_H
@@ -22,14 +22,14 @@
 struct virtio_rig;
 
 /**
- * struct virtio_rig_kind - a device to be tried
+ * struct virtio_rig_kind - a kind of device to test
  * @takes: queues, as a mask, whose chains come back by themselves; the others' are kept until there is something for
  *         the guest
- * @turn: how many chains it may look at before others have their turn
- * @make: the device, on r->d; @drop: the opposite
+ * @turn: how many chains it may process before other sources have their turn
+ * @make: makes the device on r->d; @drop: destroys it
  * @chain: a request that @queue takes. Return: how many buffers.
- * @host: there is much for the guest; may be NULL
- * @works: does the device do what it is for, as far as a driver sees it?
+ * @host: provides much data for the guest; may be NULL
+ * @works: does the device do its job, as far as a driver can see?
  */
 struct virtio_rig_kind {
 	const char *name;
@@ -44,9 +44,9 @@ struct virtio_rig_kind {
 };
 
 /**
- * struct virtio_rig - a device of one kind, and what it is made of
+ * struct virtio_rig - a device of one kind, and its parts
  * @d: the driver; owns guest RAM
- * @printed: bytes that the console's host took
+ * @printed: bytes that the console's host has accepted
  * @console_full: it takes @console_room more, and nothing after them
  * @peer: the other end of a socket device's connection or of a net, -1: none
  */
@@ -78,7 +78,7 @@ extern const struct virtio_rig_kind virtio_rig_kinds[VIRTIO_RIG_KINDS];
 #define for_each_kind(k)                                                                                               \
 	for (const struct virtio_rig_kind *k = virtio_rig_kinds; k < virtio_rig_kinds + VIRTIO_RIG_KINDS; k++)
 
-/* The queue that never runs empty, if the test has one: then a net's backend has frames without end too. */
+/* The queue that never runs empty, if the test has one: then a net's backend never runs out of frames, either. */
 extern struct virtqueue *virtio_rig_fed;
 
 /* The device, attached to the driver and up to DRIVER_OK; @r is zeroed. */
@@ -89,14 +89,14 @@ void rig_down(struct virtio_rig *r);
 void rig_make(struct virtio_rig *r);
 void rig_drop(struct virtio_rig *r);
 
-/* A reset, and a driver that takes all of guest RAM anew. */
+/* A reset, and a new driver that may use all of guest RAM. */
 void rig_fresh(struct virtio_rig *r);
 bool rig_needs_reset(struct virtio_rig *r);
 
 /* Guest memory for a buffer. */
 struct vqd_buf rig_room(struct virtio_rig *r, uint32_t len, bool write);
 
-/* Offered and kicked. Return: the head, for rig_answered(), which runs the loop until it is back or is not to come. */
+/* Offers and kicks. Return: the head, for rig_answered(), which runs the loop until it is returned or cannot be. */
 uint16_t rig_offer(struct virtio_rig *r, unsigned queue, const struct vqd_buf *buf, unsigned nr, bool indirect);
 bool rig_answered(struct virtio_rig *r, unsigned queue, uint16_t head);
 

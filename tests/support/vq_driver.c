@@ -69,7 +69,7 @@ void vqd_detach(struct vq_driver *d)
 	d->dev = NULL;
 }
 
-/* What the page has where it is to have the same as the register: not for accesses that a driver must not make. */
+/* The page's value where it must equal the register; not for accesses that a driver must not make. */
 static uint64_t peek(struct vq_driver *d, uint64_t offset, unsigned len)
 {
 	uint8_t raw[8] = {0};
@@ -248,7 +248,7 @@ void vqd_kick(struct vq_driver *d, unsigned i)
 
 void vqd_run(struct vq_driver *d)
 {
-	/* In each turn everything that is ready has its call; the second sees what the first has signalled. */
+	/* In each turn every ready source is called; the second turn sees the events that the first has signalled. */
 	d->turns_left = 2;
 	must(loop_modify(&d->turn, EPOLLIN) == 0, "loop_modify");
 	must(loop_run(d->loop) == 0, "loop_run");

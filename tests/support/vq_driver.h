@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The driver's side of a virtio-mmio device, for unit tests and fuzz targets: RAM on the heap, rings in it, and
- * registers driven as a stock driver drives them (virtio 1.2, 3.1.1 and 4.2.3), or in any other way that a test likes.
+ * registers used as a stock driver does (virtio 1.2, 3.1.1 and 4.2.3), or in any other way that a test needs.
  *
  * The life of a test: vqd_init(), make the device on d.mem, d.loop and d.trace, vqd_attach(), vqd_start(), requests,
  * vqd_detach(), destroy the device, vqd_destroy().
@@ -11,7 +11,7 @@
 
 #include "devices/virtio/virtio_mmio.h"
 
-/* 4.2.2 and 2.1, written down once more: a constant that is wrong in the device shows. */
+/* 4.2.2 and 2.1, written independently, so that a wrong constant in the device is noticed. */
 enum {
 	VQD_MAGIC = 0x000,
 	VQD_VERSION = 0x004,
@@ -63,7 +63,7 @@ struct vqd_buf {
 /**
  * struct vqd_queue - a queue as the driver keeps it
  * @desc, @avail, @used: guest-physical
- * @next_desc: descriptors are handed out in order, without regard to what is in flight
+ * @next_desc: descriptors are allocated in order, whether or not they are still in flight
  */
 struct vqd_queue {
 	uint16_t size;
@@ -79,7 +79,7 @@ struct vqd_queue {
  * struct vq_driver - owns RAM, loop, trace and transport; borrows the device
  * @page: registers as a guest reads them without an exit; each vqd_in() compares
  * @ram_size: bytes of RAM at VQD_RAM_START
- * @next: first byte that vqd_alloc() has not handed out
+ * @next: first byte that vqd_alloc() has not allocated
  */
 struct vq_driver {
 	struct gmem mem;
@@ -97,7 +97,7 @@ struct vq_driver {
 	unsigned turns_left;
 };
 
-/* Aborts when the host fails: a test has nothing to say then. */
+/* Aborts if the host fails, which is not the test's subject. */
 void vqd_init(struct vq_driver *d, uint64_t ram_size);
 void vqd_destroy(struct vq_driver *d);
 
@@ -112,7 +112,7 @@ uint32_t vqd_get(struct vq_driver *d, uint64_t reg);
 void vqd_set(struct vq_driver *d, uint64_t reg, uint32_t value);
 uint64_t vqd_features(struct vq_driver *d);
 
-/* 3.1.1: reset to FEATURES_OK with those of @features that are offered, and VERSION_1. Return: whether it stuck. */
+/* 3.1.1: reset to FEATURES_OK with those of @features that are offered, and VERSION_1. Return: whether it is set. */
 bool vqd_negotiate(struct vq_driver *d, uint64_t features);
 
 /* Memory for the rings, the registers, QueueReady. Return: whether the device took it. */
@@ -148,8 +148,9 @@ uint32_t vqd_request(struct vq_driver *d, unsigned i, const struct vqd_buf *buf,
 bool vqd_interrupted(struct vq_driver *d);
 
 /**
- * vqd_fuzz() - let @data drive the device: registers of any width, rings set up well and badly, chains, pokes into RAM,
- * kicks, resets; with a second thread that changes the rings while the device reads them, when the first byte says so
+ * vqd_fuzz() - let @data drive the device: register accesses of any width, valid and invalid rings, chains, writes to
+ * RAM, kicks, resets; if the first byte says so, with a second thread that changes the rings while the device reads
+ * them
  * @between: called between steps for the device's own host side; may be NULL
  */
 void vqd_fuzz(

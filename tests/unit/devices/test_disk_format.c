@@ -45,7 +45,7 @@ static const struct image images[] = {
 	{"Parallels, extended", 0, TEXT("WithouFreSpacExt"), "parallels"},
 	{"Bochs", 0, TEXT("Bochs Virtual HD Image"), "bochs"},
 	{"Apple's", -512, TEXT("koly"), "dmg"},
-	/* These are raw, or what a guest may have on its disk. */
+	/* These are raw, or formats that a guest may have on its disk. */
 	{"zeroes", 0, TEXT(""), NULL},
 	{"a boot sector", 510, TEXT("\x55\xaa"), NULL},
 	{"ISO 9660", 0x8001, TEXT("CD001"), NULL},
@@ -86,7 +86,7 @@ static void each_format(void **state)
 	}
 }
 
-/* Whose length is no multiple of anything, and which are shorter than what is looked at. */
+/* Files with odd lengths, and files shorter than the part that is examined. */
 static void odd_sizes(void **state)
 {
 	static const struct image fixed = {"", -512, TEXT("conectix"), ""}, old = {"", -511, TEXT("conectix"), ""};

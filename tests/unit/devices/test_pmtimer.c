@@ -9,7 +9,7 @@
 
 #define S (1000 * NSEC_PER_MSEC)
 
-/* A host whose time stands still, and a guest that has a clock or not. */
+/* A host whose clock is stopped, and a guest with or without a clock. */
 struct bench {
 	struct pmtimer_host host;
 	struct pmtimer timer;

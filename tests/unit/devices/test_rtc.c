@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The clock: its formats, dates against libc's calendar, what a driver does to read and to set it, RAM sizes. */
+/* The clock: its formats, dates compared with libc's calendar, reading and setting it as drivers do, RAM sizes. */
 #include <time.h>
 
 #include "devices/rtc.h"

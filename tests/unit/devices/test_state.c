@@ -119,7 +119,7 @@ static int tear_down(void **state)
 		assert_memory_equal(bytes, bytes + w_.used, w_.used);                                                  \
 	} while (0)
 
-/* A chip with such registers is saved well enough, and nobody takes it. */
+/* A chip with such registers can be saved, but no chip accepts the state. */
 #define REFUSED(chip, words, ...)                                                                                      \
 	do {                                                                                                           \
 		struct state_writer w_ = {.data = bytes, .size = sizeof(bytes)};                                       \
@@ -178,13 +178,13 @@ static void uart_input_that_nobody_has_read(void **state)
 	assert_int_equal(in8(b, UART_LSR) & (UART_LSR_DR | UART_LSR_BI), UART_LSR_DR);
 	assert_int_equal(in8(b, UART_RX), 'b');
 	assert_int_equal(in8(b, UART_LSR) & (UART_LSR_DR | UART_LSR_BI), UART_LSR_DR | UART_LSR_BI);
-	/* Its host hears of the room when that is gone, and not before. */
+	/* Its host is notified of free space when that has gone, and not before. */
 	assert_int_equal(to.host.rx_rooms, 0);
 	assert_int_equal(in8(b, UART_RX), 0);
 	assert_int_equal(to.host.rx_rooms, 1);
 }
 
-/* What the first host did not take goes to the second one. */
+/* Bytes that the first host has not accepted go to the second one. */
 static void uart_output_that_nobody_has_taken(void **state)
 {
 	struct device *a = &from.uart.dev, *b = &to.uart.dev;
@@ -375,7 +375,7 @@ static void rtc_impossible(void **state)
 	REFUSED(rtc, "a time that no date sets", .offset_s = INT64_C(-1000000000001));
 }
 
-/* The time between the two hosts is not the guest's: it goes on from the count that it had. */
+/* The time between the two hosts is not visible to the guest: the timer continues from its saved count. */
 static void pmtimer_counts_on(void **state)
 {
 	uint64_t first;
@@ -423,8 +423,8 @@ static void pm1_registers(void **state)
 	assert_int_equal(in_wide(&to.pm1.dev, PM1_STATUS, 2), 0);
 }
 
-/* The button was pressed and nobody has looked: it interrupts again. */
-/* A section that ends anywhere but at its end is nobody's, and what the chip has stays. */
+/* The button was pressed and the driver has not read it: it interrupts again. */
+/* A section that is truncated anywhere is refused, and the chip's state is unchanged. */
 #define CUT_SHORT(chip)                                                                                                \
 	do {                                                                                                           \
 		struct state_writer w_ = {.data = bytes, .size = sizeof(bytes) / 2};                                   \

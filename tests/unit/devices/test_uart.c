@@ -213,7 +213,7 @@ static void host_hears_of_room_when_the_fifo_is_empty(void **state)
 	out8(b->dev, UART_FCR, FIFO_ON(0));
 	out8(b->dev, UART_MCR, UART_MCR_OUT2);
 	out8(b->dev, UART_IER, UART_IER_RDI);
-	/* All of it fitted: nobody waits for room. */
+	/* All of it fitted: the host does not wait for free space. */
 	assert_int_equal(type(b, "0123456789abcdef"), 16);
 	while (in8(b->dev, UART_LSR) & UART_LSR_DR)
 		in8(b->dev, UART_RX);
@@ -320,13 +320,13 @@ static void input_waits_for_a_guest_that_listens(void **state)
 	out8(b->dev, UART_IER, UART_IER_RDI);
 	assert_int_equal(type(b, "early"), 0);
 	assert_int_equal(b->host.rx_rooms, 0);
-	/* The data interrupt is enough for one who never uses RTS. */
+	/* For a driver that never uses RTS the data interrupt is enough. */
 	out8(b->dev, UART_MCR, UART_MCR_OUT2);
 	assert_int_equal(b->host.rx_rooms, 1);
 	assert_int_equal(type(b, "e"), 1);
 	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, UART_LSR_DR);
 	assert_int_equal(in8(b->dev, UART_RX), 'e');
-	/* One who does stops the line with it. RTS in loopback is no RTS. */
+	/* A driver that uses RTS stops the line with it. RTS in loopback does not count. */
 	out8(b->dev, UART_MCR, UART_MCR_LOOP | UART_MCR_RTS);
 	out8(b->dev, UART_MCR, UART_MCR_OUT2);
 	assert_int_equal(type(b, "a"), 1);
@@ -345,7 +345,7 @@ static void input_waits_for_a_guest_that_listens(void **state)
 	assert_int_equal(type(b, "y"), 0);
 }
 
-/* What a guest cannot know of is not its to discard: it is on the wire until a register tells of it. */
+/* A guest cannot discard bytes that it cannot know of: they are on the wire until a register reports them. */
 static void clears_discard_only_what_was_told(void **state)
 {
 	struct bench *b = *state;
@@ -355,7 +355,7 @@ static void clears_discard_only_what_was_told(void **state)
 	out8(b->dev, UART_IER, UART_IER_RDI);
 	assert_int_equal(type(b, "abc"), 3);
 	assert_true(irq_take(&b->irq));
-	/* The probe's way of enabling and disabling, and a driver's way of being rid of what is old. */
+	/* How a probe enables and disables the FIFOs, and how a driver discards old input. */
 	out8(b->dev, UART_IER, 0);
 	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, 0);
 	assert_int_equal(in8(b->dev, UART_RX), 0);
@@ -376,7 +376,7 @@ static void clears_discard_only_what_was_told(void **state)
 	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_RDI);
 	assert_int_equal(in8(b->dev, UART_RX), 'a');
 	assert_int_equal(in8(b->dev, UART_IIR), UART_IIR_RDI);
-	/* This one was told of, and goes. */
+	/* This byte was reported, and is discarded. */
 	out8(b->dev, UART_FCR, FIFO_ON(UART_FCR_CLEAR_RCVR));
 	assert_int_equal(in8(b->dev, UART_LSR) & UART_LSR_DR, UART_LSR_DR);
 	assert_int_equal(in8(b->dev, UART_RX), 'c');
@@ -447,7 +447,7 @@ static void without_an_interrupt_there_are_only_pollers(void **state)
 	uart_destroy(&u);
 }
 
-/* A zero byte in its place; LSR tells of it once, when it is the next to be read. */
+/* A zero byte in its place; LSR reports it once, when it is the next byte to be read. */
 static void a_break_is_a_byte_with_a_flag(void **state)
 {
 	const uint8_t idle = UART_LSR_THRE | UART_LSR_TEMT, ready = idle | UART_LSR_DR;

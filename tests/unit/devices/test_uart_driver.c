@@ -268,7 +268,7 @@ static void eager_write(struct device *dev, uint64_t offset, const void *data, u
 	send_script(e);
 }
 
-/* What a boot does to the port: early console or none, probe, console, and at last somebody who opens it. */
+/* How a boot uses the port: early console or none, probe, console, and at last a program that opens it. */
 static void a_script_waits_for_the_driver(void **state)
 {
 	static const struct device_ops ops = {.read = eager_read, .write = eager_write};

@@ -111,7 +111,7 @@ static void full_host_withholds_thre(void **state)
 	assert_int_equal(in8(b->dev, UART_LSR), UART_LSR_THRE | UART_LSR_TEMT);
 	assert_true(irq_take(&b->irq));
 	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_THRI);
-	/* Room that nobody waited for is no news. */
+	/* No notification of free space if the driver did not wait for it. */
 	b->uart.guest.tx_room(&b->uart.guest);
 	assert_false(irq_take(&b->irq));
 	assert_int_equal(in8(b->dev, UART_IIR), 0xc0 | UART_IIR_NO_INT);

@@ -121,7 +121,7 @@ static void inflate_returns_memory(void **state)
 	down(&b);
 }
 
-/* Memory that another process shares lies in a file: only a hole there gives it back. */
+/* Memory that is shared with another process is in a file: only punching a hole in it frees memory. */
 static void shared_memory_is_returned(void **state)
 {
 	int fd = memfd_create("ram", MFD_CLOEXEC);
@@ -166,7 +166,7 @@ static void the_page_at_zero(void **state)
 			&(struct gmem_region){.gpa = 0, .size = 2 * PAGE, .host = host, .fd = -1, .written = &noted}),
 		0);
 	b.d.mem.tracked = true;
-	/* The kernel's file lies behind it. */
+	/* The kernel's file is mapped there. */
 	b.d.mem.file_lo = PAGE;
 	b.d.mem.file_hi = 2 * PAGE;
 	buf.gpa = vqd_alloc(&b.d, 4, 4);
@@ -174,7 +174,7 @@ static void the_page_at_zero(void **state)
 	assert_int_equal(host[0], 0);
 	assert_int_equal(host[PAGE], 'x');
 	assert_int_equal(b.balloon.returned_bytes, PAGE);
-	/* For who restores RAM it is written to. */
+	/* The page is marked as written, for a later restore of RAM. */
 	assert_int_equal(noted, 1);
 	down(&b);
 	munmap(host, 2 * PAGE);
@@ -203,7 +203,7 @@ static unsigned turns(struct bench *b, unsigned queue)
 	return 0;
 }
 
-/* A request with more runs than a turn returns: it goes on by itself, and all of it is returned once. */
+/* A request with more runs than one turn returns: the device continues by itself, and each run is returned once. */
 static void a_long_list_takes_turns(void **state)
 {
 	struct bench b;

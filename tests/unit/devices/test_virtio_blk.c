@@ -107,7 +107,7 @@ static void sectors_that_are_not_there(void **state)
 		memset(vqd_ptr(&b->d, b->data), 0x5a, 2 * SECTOR);
 		assert_int_equal(request(b, OUT, sectors[i], 2 * SECTOR), IOERR);
 		assert_int_equal(request_on(b, 0, IN, sectors[i], 2 * SECTOR, &used), IOERR);
-		/* What the used element counts was written, and is nobody's secret. */
+		/* All bytes that the used element counts were written, so no stale data is disclosed. */
 		assert_int_equal(used, 2 * SECTOR + 1);
 		data_is(b, 0, 2 * SECTOR, 0);
 	}
@@ -225,7 +225,7 @@ static void discard_and_write_zeroes(void **state)
 	assert_int_equal(request(b, WRITE_ZEROES, 0, 16), OK);
 	image_is(b, 5, 5);
 
-	/* 5.2.6.2: flags that nobody knows, unmap on a discard. */
+	/* 5.2.6.2: unknown flags, unmap on a discard. */
 	put_segment(b, 0, 0, 1, 1);
 	assert_int_equal(request(b, DISCARD, 0, 16), UNSUPP);
 	put_segment(b, 0, 1, 1, 2);
@@ -312,7 +312,7 @@ static void many_at_once(void **state)
 	drop(b);
 }
 
-/* 2.7.8.2: the length that is used says what was written from the first byte on: a status alone, behind a gap, is 0. */
+/* 2.7.8.2: the used length counts bytes written from the first byte on: for a status alone, after a gap, it is 0. */
 static void what_was_written_behind_a_gap(void **state)
 {
 	struct bench *b = started();

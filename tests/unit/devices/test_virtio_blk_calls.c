@@ -132,7 +132,7 @@ static void calls(struct bench *b, uint32_t type, uint64_t sector, uint32_t len,
 	assert_string_equal(host.log, want);
 }
 
-/* 5.2.5: what is on stable storage when the driver gets its answer, by what it negotiated. */
+/* 5.2.5: the data on stable storage when the driver gets its answer, depending on the negotiated features. */
 static void what_is_durable(void **state)
 {
 	static const struct {
@@ -253,7 +253,7 @@ static void sectors_smaller_than_the_host_s(void **state)
 			}
 		}
 	}
-	/* In write-through all of it is durable: the edges, and what lies between them. */
+	/* In write-through all of it is durable: the edges and the part between them. */
 	alive(b, BIT(13) | BIT(14));
 	put_segment(b, 0, 7, 10, 0);
 	calls(b, WRITE_ZEROES, 0, 16, "WfsW");
@@ -301,7 +301,7 @@ static void interrupted_and_short(void **state)
 		request_in_pieces(b, IN, 99);
 		for (unsigned n = 0; n < 16; n++)
 			data_is(b, n * SECTOR, SECTOR, (uint8_t)(n >= 2 && n < 5 ? 0 : 0xe0 + n));
-		/* What lies beside is as it was. */
+		/* The data next to it is unchanged. */
 		request_in_pieces(b, IN, 88);
 		data_is(b, 10 * SECTOR, SECTOR, 98);
 		request_in_pieces(b, IN, 115);
@@ -312,7 +312,7 @@ static void interrupted_and_short(void **state)
 	}
 }
 
-/* A disk that cannot make data durable says so, also for zeroes of a guest that cannot flush. */
+/* A disk that cannot make data durable reports an error, also for write-zeroes of a guest that cannot flush. */
 static void a_flush_that_fails(void **state)
 {
 	struct bench *b = make(&(struct setup){0});

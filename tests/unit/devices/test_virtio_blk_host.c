@@ -88,7 +88,7 @@ static void hear(struct trace_sink *sink, const struct trace_record *rec)
 	trace_format(rec, told_text, sizeof(told_text));
 }
 
-/* The host fails: the guest sees it, and goes on. The operator hears of the first, the report counts all. */
+/* The host fails: the guest gets an error and continues. The first error is logged, the report counts all. */
 static void errors_of_the_host(void **state)
 {
 	struct bench *b = started();
@@ -98,7 +98,7 @@ static void errors_of_the_host(void **state)
 	assert_true(null >= 0 && full >= 0);
 	trace_add_sink(b->d.trace, &sink);
 	told = 0;
-	/* The guest's own mistakes are none of the host's. */
+	/* The guest's own errors do not count as the host's. */
 	assert_int_equal(request(b, IN, DISK_SIZE / SECTOR, SECTOR), IOERR);
 	assert_int_equal(request(b, 99, 0, 0), UNSUPP);
 	assert_int_equal(virtio_payload(&b->blk.dev).host_errors, 0);
@@ -211,7 +211,7 @@ static void a_rate_is_kept(void **state)
 
 	alive(b, UINT64_MAX);
 	begin = now_ms();
-	/* 256 KiB at 640 KiB/s take 400 ms, of which 100 are given in advance, and nobody waits after the last. */
+	/* 256 KiB at 640 KiB/s take 400 ms, of which 100 are granted in advance, without a wait after the last. */
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(request(b, IN, 0, 64 * KIB), OK);
 	assert_in_range(now_ms() - begin, 190, 1000);
@@ -503,7 +503,7 @@ static void resets_against_a_busy_thread(void **state)
 	drop(b);
 }
 
-/* Header, data or status in a page of a mapped kernel whose file was cut. The device goes on. */
+/* Header, data or status in a page of a mapped kernel whose file was truncated. The device continues. */
 static void buffers_in_ram_that_vanished(void **state)
 {
 	const uint64_t gone = UINT64_C(1) << 32;

@@ -121,7 +121,7 @@ static void a_receive_buffer_to_read(void **state)
 	down(&b);
 }
 
-/* The driver is interrupted for what is typed. */
+/* The driver gets an interrupt for typed input. */
 static void input_interrupts(void **state)
 {
 	struct bench b;
@@ -136,7 +136,7 @@ static void input_interrupts(void **state)
 	down(&b);
 }
 
-/* A full host end: the chain stays, goes on where it stopped, and nothing is lost, doubled or moved. */
+/* A full host end: the chain is kept and continued where it stopped; nothing is lost, duplicated or reordered. */
 static void waits_for_room(void **state)
 {
 	struct bench b;
@@ -266,7 +266,7 @@ static void a_reset_lets_input_go(void **state)
 	down(&b);
 }
 
-/* What is typed before there is a driver stays with the host end, which is told when there is one. */
+/* Input from before there is a driver stays in the host end, which is notified when there is one. */
 static void input_waits_for_a_driver(void **state)
 {
 	struct bench b;
@@ -279,7 +279,7 @@ static void input_waits_for_a_driver(void **state)
 	assert_true(vqd_start(&b.d, 0));
 	assert_int_equal(b.rx_rooms, 2); /* by the reset that a driver begins with, and by DRIVER_OK */
 	down(&b);
-	/* Also when nobody had offered it anything: the input may have gone to another line. */
+	/* Also if the host end had offered it nothing: the input may have gone to another line. */
 	up(&b);
 	assert_int_equal(b.rx_rooms, 1);
 	down(&b);

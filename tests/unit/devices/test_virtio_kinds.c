@@ -187,13 +187,13 @@ static void without_end(struct virtio_rig *r, unsigned queue, bool empty)
 	/* While it works on a queue there is no need to kick (2.7.10). */
 	if (noisy && k->takes >> queue & 1)
 		fail_msg("%s works on queue %u and asks for kicks", k->name, queue);
-	/* It goes on by itself, and the loop's other sources have their turn in between: else rounds would not end. */
+	/* It continues by itself, and the loop's other sources have turns in between: else rounds would not end. */
 	for (unsigned i = 0; i < 4; i++) {
 		unsigned before = pops;
 
 		vqd_run(&r->d);
 		must_end(r, queue, 1 + (i + 1) * 6);
-		/* What a rate holds up goes on later. */
+		/* Requests that are delayed by a rate limit continue later. */
 		if (k->takes >> queue & 1 && !rig_needs_reset(r) && pops == before && !r->rng.waiting)
 			fail_msg("%s gives up on queue %u", k->name, queue);
 	}
@@ -241,7 +241,7 @@ static void queues_take_turns(void **state)
 	}
 }
 
-/* A driver that does as it is told kicks only when asked to, and looks for answers only when interrupted (2.7.10). */
+/* A conforming driver kicks only when asked to, and looks for answers only when interrupted (2.7.10). */
 static void drivers_that_do_as_they_are_told(void **state)
 {
 	static const uint64_t modes[] = {0, VIRTIO_F_EVENT_IDX};
@@ -337,7 +337,7 @@ static void devices_that_are_held(void **state)
 			if (memcmp(ram, r->d.ram, RIG_RAM))
 				fail_msg("%s writes to memory while it is held, queue %u", k->name, q);
 			virtio_release(r->dev);
-			/* Queue 0, where it is not taken, is for what the host has; a console asks first. */
+			/* Queue 0, if chains stay in it, is for data from the host; a console asks first. */
 			if ((k->takes >> q & 1 || (!q && strcmp(k->name, "console"))) && !rig_answered(r, q, head))
 				fail_msg("%s has forgotten a request over a hold, queue %u", k->name, q);
 			must_sleep(r, "a release", q);

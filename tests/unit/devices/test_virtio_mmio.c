@@ -14,7 +14,7 @@
 #define Q_MAX    16
 #define CONFIG_N 12
 
-/* Copies what it reads to what it writes; queue 1 keeps what it is given until it is told to answer. */
+/* Copies the readable buffers to the writable ones; queue 1 keeps its requests until the test makes it answer. */
 struct echo {
 	struct virtio_device dev;
 	unsigned activated, resets, queue_resets, kicks;
@@ -164,7 +164,7 @@ static void registers_of_identity(void **state)
 	drop(b);
 }
 
-/* What is under way counts in the queues that the device has, and nothing that lies behind them. */
+/* Requests in flight are counted in the queues that the device has, and nothing beyond them. */
 static void work_is_counted_in_its_queues(void **state)
 {
 	struct bench *b = started();
@@ -324,7 +324,7 @@ static void impossible_queues(void **state)
 		vqd_set(&b->d, VQD_QUEUE_READY, 1);
 		assert_int_equal(vqd_get(&b->d, VQD_QUEUE_READY), 0);
 		assert_true(vqd_get(&b->d, VQD_STATUS) & VQD_NEEDS_RESET);
-		/* 2.1.2: nobody is told before DRIVER_OK; and the device does not come alive. */
+		/* 2.1.2: no notification before DRIVER_OK; and the device does not start. */
 		assert_false(vqd_interrupted(&b->d));
 		vqd_set(&b->d, VQD_STATUS, ALIVE);
 		assert_int_equal(b->echo.activated, 0);
@@ -476,7 +476,7 @@ static void configuration(void **state)
 	drop(b);
 }
 
-/* What is not acknowledged yet is not told again, and is told again after that; of each of the two kinds apart. */
+/* An interrupt is not raised again until it is acknowledged; this holds for both causes separately. */
 static void an_interrupt_waits_for_its_acknowledgement(void **state)
 {
 	struct bench *b = started();
@@ -495,7 +495,7 @@ static void an_interrupt_waits_for_its_acknowledgement(void **state)
 		assert_false(vqd_interrupted(&b->d));
 		pthread_mutex_unlock(&b->echo.dev.lock);
 		assert_int_equal(vqd_get(&b->d, VQD_INTERRUPT_STATUS), 3);
-		/* Only the one is acknowledged, so only it is told again. */
+		/* Only one is acknowledged, so only that one is raised again. */
 		vqd_set(&b->d, VQD_INTERRUPT_ACK, 1);
 		pthread_mutex_lock(&b->echo.dev.lock);
 		t->transport.config_changed(&t->transport);
@@ -586,7 +586,7 @@ static void work_in_flight(void **state)
 	drop(b);
 }
 
-/* A hold lets work in flight end, which reaches the driver; what is offered meanwhile is served after it. */
+/* A hold lets requests in flight complete, which reaches the driver; new requests are served after the hold. */
 static void a_hold_with_work_in_flight(void **state)
 {
 	struct bench *b = started();
@@ -682,7 +682,7 @@ static void a_queue_reset_has_to_be_negotiated(void **state)
 	drop(b);
 }
 
-/* What lies behind a device's configuration is nobody's business: it reads as zeroes. */
+/* The space after a device's configuration reads as zeroes. */
 static void the_configuration_ends(void **state)
 {
 	uint8_t config[CONFIG_N + 16], got[16];

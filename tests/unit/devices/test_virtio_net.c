@@ -399,7 +399,7 @@ static void what_never_fits_is_dropped(void **state)
 	close_bench(b);
 }
 
-/* 5.1.4.1: the MTU is the link's, and a frame beyond it is not passed on unless it is to be segmented. */
+/* 5.1.4.1: the MTU is the link's, and a larger frame is not passed on unless it will be segmented. */
 static void mtu_of_the_link(void **state)
 {
 	struct bench *b = open_bench_of(NET_OFFLOADS, 1400);
@@ -480,7 +480,7 @@ static void offloads_that_were_not_taken(void **state)
 	assert_memory_equal(vqd_ptr(&b->d, gpa), &h, 10);
 	close_bench(b);
 
-	/* "Data valid" is for who took the checksum only. */
+	/* "Data valid" is only for a driver that has negotiated checksums. */
 	b = start_bench(VIRTIO_NET_F_MRG_RXBUF);
 	gpa = post(b, 8, 2048, 1);
 	make_frame(b, 200);

@@ -129,14 +129,14 @@ static void windows_never_reach_the_end(void **state)
 	close_bench(b);
 }
 
-/* Offloads disturb the host: nothing is asked of it when nothing changes, and few things when much does. */
+/* Setting offloads disturbs the host: no call if nothing changes, and few calls if much does. */
 static void resets_cost_the_host_little(void **state)
 {
 	static const uint64_t wants[] = {0, VIRTIO_NET_F_GUEST_CSUM};
 	struct bench *b = open_bench(NET_OFFLOADS);
 	uint64_t gpa;
 
-	/* Nothing is what it has from the start. */
+	/* The host starts without offloads, so there is nothing to set. */
 	assert_true(vqd_start(&b->d, VIRTIO_NET_F_MRG_RXBUF));
 	rounds(b, 2);
 	assert_int_equal(b->fake.offload_calls, 0);
@@ -175,7 +175,7 @@ static void resets_cost_the_host_little(void **state)
 	close_bench(b);
 }
 
-/* The driver has changed its mind while the backend was told: what counts is the last that it wants. */
+/* The driver changes the setting while the backend is being notified: the last one is in force. */
 static void a_reset_while_offloads_are_set(void **state)
 {
 	struct bench *b = open_bench(NET_OFFLOADS);
@@ -198,7 +198,7 @@ static void a_reset_while_offloads_are_set(void **state)
 	close_bench(b);
 }
 
-/* What is there at DRIVER_OK is looked at without a kick, and the host learns at once what the driver can do. */
+/* Buffers that are there at DRIVER_OK are used without a kick, and the host gets the driver's features at once. */
 static void buffers_before_driver_ok(void **state)
 {
 	struct bench *b = open_bench(NET_OFFLOADS);
@@ -220,7 +220,7 @@ static void buffers_before_driver_ok(void **state)
 	close_bench(b);
 }
 
-/* 2.6.1: the other queue goes on with what it holds. */
+/* 2.6.1: the other queue continues with the buffers that it holds. */
 static void a_reset_of_the_transmit_queue(void **state)
 {
 	struct bench *b = start_bench(ALL | VIRTIO_F_RING_RESET);
@@ -353,7 +353,7 @@ static void a_driver_is_told_when_to_speak(void **state)
 	vqd_interrupted(&b->d);
 	rounds(b, 2);
 	assert_int_equal(b->fake.sends, 5);
-	/* The first is found by the kick; what is found behind vq_listen() may be the last. */
+	/* The first is found because of the kick; the one found after vq_listen() may be the last. */
 	assert_int_equal(b->fake.noisy, 0);
 	assert_true(asks_for_kicks(b, VIRTIO_NET_TX));
 	assert_true(vqd_interrupted(&b->d));
@@ -370,7 +370,7 @@ static void a_driver_is_told_when_to_speak(void **state)
 	close_bench(b);
 }
 
-/* A backend that finds its stream out of step has a socket that is well: the link goes down for what it says. */
+/* A backend that loses the framing of its stream still has a working socket: its error takes the link down. */
 static void a_backend_gives_its_link_up(void **state)
 {
 	struct bench *b = start_bench(ALL);

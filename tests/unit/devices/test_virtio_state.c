@@ -193,7 +193,7 @@ static void buffers_that_are_held_are_taken_again(void **state)
 	}
 }
 
-/* Wherever the driver is with its start (3.1.1), it goes on from there. */
+/* Whatever step of its initialisation the driver has reached (3.1.1), it continues from there. */
 static void starts_that_are_cut_in_two(void **state)
 {
 	for_each_kind(k)
@@ -297,7 +297,7 @@ static struct virtio_rig *up_named(const char *name)
 	return NULL;
 }
 
-/* 5.10.6.7: the driver hears once, and before anything else, that its connections are gone. */
+/* 5.10.6.7: the driver is notified once, and before any other event, that its connections are gone. */
 static void vsock_resets_its_transport(void **state)
 {
 	for (unsigned late = 0; late < 2; late++) {
@@ -420,7 +420,7 @@ static void console_goes_on_in_the_middle_of_a_line(void **state)
 	down(r);
 }
 
-/* A reader that was there is there: what is typed is not held back until it shows. */
+/* A reader that existed still does: input is not held back until it appears. */
 static void console_input_goes_on(void **state)
 {
 	struct virtio_rig *r = up_named("console");

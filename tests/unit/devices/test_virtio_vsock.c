@@ -94,7 +94,7 @@ static void the_host_connects(void **state)
 	expect(&b, VIRTIO_VSOCK_OP_RW);
 	close(b.peer);
 	expect(&b, VIRTIO_VSOCK_OP_SHUTDOWN);
-	/* And one that nobody listens for. */
+	/* And one without a listener. */
 	assert_int_equal(virtio_vsock_dial(&b.vsock, pair(&b), 5001), 0);
 	assert_true(hear(&b, &p));
 	assert_int_equal(p.op, VIRTIO_VSOCK_OP_REQUEST);
@@ -146,7 +146,7 @@ static void refusals(void **state)
 
 /* --- The host end takes its time ---------------------------------------------------------------------------------- */
 
-/* A connection that was asked for, whose answer waits. Return: what the answer will bring, seen from the other side. */
+/* Requests a connection whose answer is pending. Return: the other end of the socket that the answer will bring. */
 static int asked(struct bench *b)
 {
 	b->answers.hold = true;
@@ -183,7 +183,7 @@ static void the_answer_comes_later(void **state)
 	down(&b);
 }
 
-/* The guest does not wait: what it may not say before it is answered, and what it gives up. The socket is closed. */
+/* The guest does not wait for the answer: it sends forbidden packets or gives up. The socket is closed. */
 static void not_waited_for(void **state)
 {
 	static const uint16_t ops[] = {VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE, VIRTIO_VSOCK_OP_RW,
@@ -272,7 +272,7 @@ static void no_answer(void **state)
 	down(&b);
 }
 
-/* The driver resets the device meanwhile: the answer is for nobody. */
+/* The driver resets the device meanwhile: the answer is dropped. */
 static void a_reset_before_the_answer(void **state)
 {
 	struct bench b;
@@ -334,7 +334,7 @@ static void many_connections(void **state)
 		expect(&b, VIRTIO_VSOCK_OP_RESPONSE);
 		peer[i] = b.peer;
 	}
-	/* All are taken: the host's program hears nothing of one more. */
+	/* All connections are in use: a further one does not reach the host's program. */
 	b.asked = 0;
 	p = (struct packet){.src_port = 5555, .dst_port = 80, .op = VIRTIO_VSOCK_OP_REQUEST};
 	post(&b, &p, CID, 2, NULL, 0);
@@ -392,7 +392,7 @@ static void closed_but_not_forgotten(void **state)
 	down(&b);
 }
 
-/* Its ports are the guest's to use again, while the host still reads what was sent before. */
+/* The guest can use its ports again, while the host still reads the data sent before. */
 static void the_ports_of_an_orphan(void **state)
 {
 	static uint8_t block[32768], back[65536];

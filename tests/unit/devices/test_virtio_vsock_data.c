@@ -71,7 +71,7 @@ static void data_goes_at_once(void **state)
 	assert_int_equal(read(b.peer, heard.data, sizeof(heard.data)), 4);
 	assert_memory_equal(heard.data, "data", 4);
 	assert_int_equal(b.vsock.conn[0].fwd, 4);
-	/* The program reads no more, but may still write: the guest hears of it with the next data, which is gone. */
+	/* The program reads no more, but may still write: the guest is notified at its next data, which is lost. */
 	assert_int_equal(shutdown(b.peer, SHUT_RD), 0);
 	vqd_offer(&b.d, TX, vqd_add(&b.d, TX, &buf, 1, false));
 	kick_alone(&b, TX);
@@ -109,7 +109,7 @@ static void buffers_are_not_asked_for(void **state)
 	down(&b);
 }
 
-/* A program that does not read: the guest may send what it was given credit for, and not a byte more. */
+/* A program that does not read: the guest may send as much as its credit, and not a byte more. */
 static void credit_for_the_guest(void **state)
 {
 	static uint8_t block[32768], back[32768];
@@ -129,7 +129,7 @@ static void credit_for_the_guest(void **state)
 		while (hear(&b, &p))
 			assert_int_equal(p.op, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
 	}
-	/* All of it arrives, in order, and the guest is told of the room. */
+	/* All of it arrives, in order, and the guest gets new credit. */
 	while (got < sent) {
 		n = read(b.peer, back, sizeof(back) - got % sizeof(block));
 		if (n < 0) {
@@ -277,7 +277,7 @@ static void data_keeps_its_order(void **state)
 	down(&b);
 }
 
-/* Half of what the guest may send at once has been forwarded: it hears of it before it has to stop. */
+/* When half of the guest's credit has been forwarded, it gets an update before it has to stop. */
 static void credit_comes_in_time(void **state)
 {
 	static uint8_t block[32768], back[32768];
@@ -320,7 +320,7 @@ static void credit_of_the_guest(void **state)
 	post(&b, &p, CID, 2, NULL, 0);
 	assert_true(hear(&b, &p));
 	assert_int_equal(p.len, 4);
-	/* One that claims to have forwarded what it never got. */
+	/* A peer that claims to have forwarded more than it has received. */
 	p = (struct packet){
 		.src_port = 1000, .dst_port = 80, .op = VIRTIO_VSOCK_OP_CREDIT_UPDATE, .alloc = 10, .fwd = 1000};
 	post(&b, &p, CID, 2, NULL, 0);
@@ -345,7 +345,7 @@ static void an_end_costs_no_buffer(void **state)
 	down(&b);
 }
 
-/* 5.10.6.3: each packet says what was forwarded, so that one with data needs none behind it that says only that. */
+/* 5.10.6.3: each packet has the forwarded count, so no separate credit update is needed after one with data. */
 static void data_tells_of_credit(void **state)
 {
 	struct bench b;
@@ -370,7 +370,7 @@ static void data_tells_of_credit(void **state)
 	down(&b);
 }
 
-/* A guest without buffers: what there is to say waits, and so do the guest's packets once that is enough. */
+/* A guest without buffers: packets for it wait, and once there are many, so do the guest's own packets. */
 static void no_buffers(void **state)
 {
 	struct bench b;

@@ -431,7 +431,7 @@ static void places_of_rings(void **state)
 	}
 }
 
-/* RAM that a file backs goes through copies: the same answers. */
+/* File-backed RAM is accessed through copies, with the same results. */
 static void rings_in_file_backed_ram(void **state)
 {
 	struct bench *b = make(SIZE);
@@ -512,7 +512,7 @@ static void interrupts_with_event_index(void **state)
 	vq_push(&b->q, 4, 0);
 	vq_push(&b->q, 5, 0);
 	assert_true(vq_wants_interrupt(&b->q));
-	/* One for the element that was the last: it was told of, and the next is not asked for. */
+	/* One interrupt for the element that was the last: it was reported, and the next is not requested. */
 	le16_put(used_event, 5);
 	vq_push(&b->q, 6, 0);
 	assert_false(vq_wants_interrupt(&b->q));
@@ -588,7 +588,7 @@ static void rings_in_ram_that_vanished(void **state)
 	drop(b);
 }
 
-/* What is put back is the next to be taken, and not in flight meanwhile. */
+/* A chain that is put back is the next to be taken, and does not count as in flight. */
 static void a_chain_that_is_put_back(void **state)
 {
 	struct bench *b = started();

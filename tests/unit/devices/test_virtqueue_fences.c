@@ -123,7 +123,7 @@ static void no_kick_is_lost(void **state)
 	}
 }
 
-/* Done with what was there, the driver asks for the next interrupt, and looks once more. */
+/* After all available elements, the driver requests the next interrupt, and checks once more. */
 static void asks(void)
 {
 	if (m.q.event_idx)
