@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Linux program: a static ELF for x86-64, at fixed addresses or position-independent. Says where its parts go; who
- * has an address space puts them there.
+ * A Linux program: a static ELF for x86-64, at fixed addresses or position-independent. Finds the addresses of its
+ * parts; the owner of an address space maps them.
  */
 #ifndef BOOT_FORMAT_PROGRAM_H
 #define BOOT_FORMAT_PROGRAM_H
@@ -18,11 +18,11 @@
 enum { PROGRAM_X = 1, PROGRAM_W = 2, PROGRAM_R = 4 };
 
 /**
- * struct program_segment - a PT_LOAD, extended to whole pages; those of one program are in the order of their addresses
- * and share no page that both would have bytes in
+ * struct program_segment - a PT_LOAD, extended to whole pages; those of one program are sorted by address, and no two
+ * have bytes in the same page
  * @start, @end: addresses, multiples of 4 KiB; not yet biased
- * @offset: in the file, of the byte that goes to @start
- * @file_end: address behind the last byte of the file; what follows is zero
+ * @offset: in the file, of the byte for address @start
+ * @file_end: address after the last byte from the file; the rest is zero
  */
 struct program_segment {
 	uint64_t start;
@@ -33,12 +33,12 @@ struct program_segment {
 };
 
 /**
- * struct program_image - a program as its file says; addresses as in the file
+ * struct program_image - a program as described by its file; addresses as in the file
  * @source: its bytes; borrows the file descriptor
- * @movable: position-independent: the whole of it goes where one likes, in steps of @align
- * @entry: in a segment that may be executed
- * @headers: address of the program headers in memory, 0: they are not there; @nr_headers of @header_size bytes
- * @exec_stack: asks for a stack that may be executed
+ * @movable: position-independent: it can be loaded as a whole at any multiple of @align
+ * @entry: in an executable segment
+ * @headers: address of the program headers in memory, 0: they are not in memory; @nr_headers of @header_size bytes
+ * @exec_stack: requests an executable stack
  */
 struct program_image {
 	struct source source;
@@ -60,8 +60,8 @@ struct program_image {
  *                    [0, @highest - @lowest)
  * @ret: filled on success only
  *
- * Return: 0; -ENOEXEC: not such a program, with what it is in @e: a script, a dynamic one, another machine's, a broken
- * one; an error of source_open() or source_read().
+ * Return: 0; -ENOEXEC: not such a program; @e says what it is: a script, a dynamic program, one for another machine, a
+ * malformed one; an error of source_open() or source_read().
  * Context: BUILD stage. Trust: operator.
  */
 int program_image_read(int fd, uint64_t lowest, uint64_t highest, struct program_image *ret, struct err *e);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls that only read, on a tree of files: what each answers is printed, a line a call, so that a run on a shared
+ * Makes read-only calls on a tree of files and prints each result, one line per call, so that a run on a shared
  * directory can be compared with one on the directory itself.
  *
  *	sharecalls make DIR	makes the tree
- *	sharecalls run DIR	prints what the calls answer; DIR is mounted read-only
+ *	sharecalls run DIR	prints the results of the calls; DIR is mounted read-only
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -159,7 +159,7 @@ static void try_reads(const char *path)
 			say("pread", path, r, rest);
 		}
 	fstat(fd, &st);
-	/* A position in a directory is each file system's own. */
+	/* Directory offsets differ between file systems. */
 	for (off_t at = 0; fd >= 0 && S_ISREG(st.st_mode) && at < 7 * MIB; at += MIB)
 		for (int whence = SEEK_SET; whence <= SEEK_HOLE; whence++) {
 			off_t r = lseek(fd, at, whence);
@@ -194,7 +194,7 @@ static void try_list(const char *path)
 
 	say("opendir", path, d ? 0 : -1, "");
 	while (d && (de = readdir(d)) && nr < 2000) {
-		/* What is above the tree is another directory here and there. */
+		/* The parent of the tree is a different directory in the two runs. */
 		bool up = !strcmp(de->d_name, "..");
 
 		snprintf(rest, sizeof(rest), "%.260s %u %llu", de->d_name, de->d_type, up ? 0 : (long long)de->d_ino);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of a part of a machine as bytes: what a snapshot holds of it.
+ * Serialises the state of a part of a machine, for snapshots.
  *
- * What is saved of a struct is a table of its fields, which saving, restoring and checking all read. Each struct
- * becomes a section: a header of STATE_HEADER bytes, the fields behind each other in the table's order, little-endian
- * and without padding, and a CRC-32 of all of it. The header holds the struct's name and index, and a CRC-32 of its
- * table: a section that another version of vmm wrote, with other fields, is refused and never misread.
+ * A table lists the fields of a struct to be saved; saving, restoring and checking all use it. Each struct becomes a
+ * section: a header of STATE_HEADER bytes, the fields one after the other in the table's order, little-endian and
+ * without padding, and a CRC-32 of all of it. The header holds the struct's name and index, and a CRC-32 of its table:
+ * a section that another version of vmm wrote, with other fields, is refused and never misread.
  *
- * A state that is restored is as little trusted as a guest: each field has its largest value, and what has to hold
- * between fields is the owner's to check before it takes any.
+ * A restored state is no more trusted than a guest: each field has a maximum, and the owner must check the invariants
+ * between fields before it uses any.
  */
 #ifndef VMM_BASE_STATE_H
 #define VMM_BASE_STATE_H
@@ -19,16 +19,16 @@
 
 #include "vmm/base/err.h"
 
-#define STATE_NAME_MAX 16 /* with its end */
+#define STATE_NAME_MAX 16 /* with its NUL */
 #define STATE_HEADER   (STATE_NAME_MAX + 3 * 4)
 #define STATE_TRAILER  4
 
 /**
  * struct state_field - a number, or an array of numbers of the same size
  * @name: for errors
- * @at: where it is in the struct
+ * @at: its offset in the struct
  * @size: of one number: 1, 2, 4 or 8 bytes
- * @nr: how many
+ * @nr: how many numbers
  * @max: the largest value of each
  */
 struct state_field {
@@ -65,13 +65,13 @@ struct state_table {
 
 #define STATE_TABLE(table, name, rows) static const struct state_table table = {name, rows, ARRAY_SIZE(rows)}
 
-/* A struct of an ABI that is checked elsewhere: its bytes. */
+/* The bytes of an ABI's struct, which are checked elsewhere. */
 #define STATE_BYTES(name, size) (&(const struct state_table){name, NULL, size})
 
 /**
- * struct state_writer - where sections go
+ * struct state_writer - the output buffer for sections
  * @data, @size: borrowed memory
- * @used: bytes of it; larger than @size when it was too small, and then what is in it is worth nothing
+ * @used: bytes of it; larger than @size if it was too small: then its contents are unusable
  */
 struct state_writer {
 	uint8_t *data;
@@ -79,7 +79,7 @@ struct state_writer {
 	size_t used;
 };
 
-/** struct state_reader - where sections come from; @at of @size bytes are read */
+/** struct state_reader - the input of sections; @at of @size bytes have been read */
 struct state_reader {
 	const uint8_t *data;
 	size_t size;
@@ -91,22 +91,22 @@ size_t state_size(const struct state_table *table);
 
 /**
  * state_put() - append a section
- * @index: which of several structs of this kind
+ * @index: number of the struct, among several of this kind
  * @from: the struct
  */
 void state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from);
 
 /**
  * state_get() - read the next section into a struct
- * @to: its other members stay as they are; on failure all do
+ * @to: its other members are unchanged; on failure all are
  *
- * Return: 0; -EINVAL: it is another section, cut short, damaged, another version's, or a field is too large, with a
+ * Return: 0; -EINVAL: it is another section, truncated, damaged, of another version, or a field is too large, with a
  * message in @e.
  * Trust: guest.
  */
 int state_get(struct state_reader *r, const struct state_table *table, uint32_t index, void *to, struct err *e);
 
-/** state_refuse() - for what does not hold between fields. Return: -EINVAL, with @rule and the section's name in @e */
+/** state_refuse() - report fields that contradict each other. Return: -EINVAL, with @rule and the section's name in @e */
 int state_refuse(struct err *e, const struct state_table *table, uint32_t index, const char *rule);
 
 #endif

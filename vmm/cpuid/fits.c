@@ -9,7 +9,7 @@
 
 #define LEAF_XSAVE 0xdu
 
-/* The row of a bit, if it is a feature. What is computed, as the number of CPUs, is none. */
+/* The row of a bit, if it is a feature. Computed values, such as the number of CPUs, are not. */
 static const struct cpuid_rule *feature_of(
 	const struct kvm_cpuid_entry2 *c, unsigned reg, unsigned bit, unsigned vendor)
 {

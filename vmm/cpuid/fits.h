@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a guest that has one CPUID can run on a host that would give it another one: a restored machine keeps its
- * CPUID, since the guest has read it already.
+ * Whether a guest with one CPUID can run on a host that would give it a different one: a restored machine keeps its
+ * CPUID, since the guest has already read it.
  */
 #ifndef VMM_CPUID_FITS_H
 #define VMM_CPUID_FITS_H
@@ -11,12 +11,12 @@
 struct cpuid_words;
 
 /**
- * cpuid_fits() - does a host have what the guest's CPUID says?
+ * cpuid_fits() - does a host have all features in the guest's CPUID?
  * @guest: hostile: any entries
  * @host: what cpuid_policy() gives a new guest with the same options on this host
  *
- * Vendor and layout of the XSAVE area have to be equal, and each feature of @guest has to be one of @host. What counts,
- * such as caches and models, may differ.
+ * Vendor and layout of the XSAVE area have to be equal, and each feature of @guest has to be one of @host. Numbers,
+ * such as cache sizes and models, may differ.
  *
  * Return: 0, -ENOTSUP with a message in @e, -ENOMEM. Trust: guest.
  */

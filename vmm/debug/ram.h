@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RAM of a guest that stands still, on its way to a sparse file: a chunk at a time, without its pages of zeroes.
+ * Copies RAM of a held guest to a sparse file: a chunk at a time, without pages of zeroes.
  *
- * Nothing is allocated, and mincore, sysinfo and pwrite64 are all system calls.
+ * Does not allocate; the only system calls are mincore, sysinfo and pwrite64.
  */
 #ifndef VMM_DEBUG_RAM_H
 #define VMM_DEBUG_RAM_H
@@ -17,8 +17,8 @@
 
 /**
  * struct ram_reader - a chunk of RAM
- * @has: which pages of it are not zero, in bit 0 of each
- * @buf: what is in those; the caller may use it for other things between chunks
+ * @has: for each page, bit 0: it is not all zeroes
+ * @buf: the contents of these pages; between chunks the caller may use it for other things
  * @written: bytes that ram_write() has written
  */
 struct ram_reader {

@@ -14,7 +14,7 @@
 #include "vmm/base/path.h"
 #include "vmm/base/wake.h"
 
-#define NAMES_MAX 16 /* temporary names that are tried */
+#define NAMES_MAX 16 /* how many temporary names are tried */
 
 enum { IDLE, ASKED, WRITTEN };
 
@@ -144,7 +144,7 @@ static int write_file(struct newfile *f)
 		r = failed(f, "create", -errno);
 	if (r < 0)
 		unlinkat(f->dir, temporary, 0);
-	/* A file system that cannot do this to a directory does it by itself. */
+	/* A file system that cannot sync a directory does so by itself. */
 	else if (fsync(f->dir) < 0 && errno != EINVAL)
 		r = failed(f, "store the name of", -errno);
 	return r;
@@ -186,7 +186,7 @@ void newfile_ask(struct newfile *f)
 
 /* --- Its life ---------------------------------------------------------------------------------------------------- */
 
-/* What a rename would replace has to be such a file, or a link: no device, no FIFO. */
+/* A rename may replace only a regular file or a link: no device, no FIFO. */
 static int check_old(const struct newfile *f, struct err *e)
 {
 	struct stat st;
@@ -214,7 +214,7 @@ int newfile_open(struct newfile *f, const struct newfile_kind *kind, const struc
 	if (f->dir < 0)
 		return err_operator(
 			e, err_sys(e, f->dir, "%s %s: cannot open the directory %s", kind->option, file, f->dir_path));
-	/* Not its path, which may name another one by now. */
+	/* Not by its path, which may name another directory by now. */
 	fd_path(f->dir, f->rule);
 	f->fd = fcntl(f->dir, F_DUPFD_CLOEXEC, 0);
 	if (f->fd < 0)
@@ -235,7 +235,7 @@ int newfile_init(struct newfile *f, struct loop *loop, struct err *e)
 {
 	int r;
 
-	/* As whom we are now, and with what is left of root's rights. */
+	/* As the current user, and with the remaining privileges of root. */
 	if (faccessat(f->dir, ".", W_OK | X_OK, 0) < 0)
 		return err_operator(e,
 			err_sys(e, -errno, "%s %s: the user that vmm runs as may not make files in %s", f->kind->option,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file of a machine that is written while the guest is held: a core, a snapshot. It is whole or not there.
+ * A file that is written while the guest is held: a core or a snapshot. It is either complete or absent.
  *
  *	newfile_check(&kind, path, e)		machine_check()
  *	newfile_open(&f, &kind, path, e)	stage OPEN: its directory
@@ -9,13 +9,12 @@
  *	newfile_name(&f, reason), newfile_ask(&f)	as often as wanted: @write in the thread, @written in the loop
  *	newfile_stop(&f, deadline); newfile_destroy(&f)
  *
- * Theory of operation. A thread that sleeps until then, role SANDBOX_STATE, writes a new file beside the one that was
- * asked for, under a name of its own, and renames it when it is complete and on the disk. Of a process that is killed
- * meanwhile a file .vmm-KIND-* is left. A descriptor of the directory is all that the thread has of the file system: it
- * works where there is no path any more. A file that is there is replaced, and a symbolic link as well: nothing is
- * written through it.
+ * Theory of operation. A thread of role SANDBOX_STATE, which sleeps until it is needed, writes a temporary file in the
+ * same directory, and renames it to the requested name when it is complete and on the disk. If the process is killed
+ * meanwhile, a file .vmm-KIND-* remains. The thread uses only a descriptor of the directory: it works even where paths
+ * can no longer be opened. An existing file is replaced, and so is a symbolic link: nothing is written through it.
  *
- * @state says whose the struct is: ASKED: the thread's, else the loop's.
+ * @state says who owns the struct: the thread if it is ASKED, otherwise the loop.
  */
 #ifndef VMM_MACHINE_NEWFILE_H
 #define VMM_MACHINE_NEWFILE_H
@@ -49,7 +48,7 @@ struct newfile;
 /**
  * struct newfile_ops
  * @write: write all of it to @fd, an empty file. Return: 0 or a negative errno. The thread; no allocation
- * @written: it is there, or f->error says why not. The loop
+ * @written: the file is complete, or f->error says why not. Context: the loop
  */
 struct newfile_ops {
 	int (*write)(struct newfile *f, int fd);
@@ -63,11 +62,11 @@ struct newfile_ops {
  *	it, with its % conversions
  * @fd: the descriptor of the file that is being written, always the same number, since the filter of the thread lets it
  *      write to no other; another one of @dir while there is none
- * @rule: what names @dir to the sandbox
- * @secret: what temporary names begin with, and @temporaries: how many there were
- * @number: how many were begun; @name: of the last one
- * @stop: nobody wants the one that is being written
- * @error, @doing: what the thread could not do
+ * @rule: names @dir for the sandbox
+ * @secret: prefix of temporary names; @temporaries: how many there were
+ * @number: how many files were begun; @name: name of the last one
+ * @stop: abandon the file that is being written
+ * @error, @doing: the thread's error, and the operation that failed
  */
 struct newfile {
 	const struct newfile_kind *kind;
@@ -91,10 +90,10 @@ struct newfile {
 
 #define NEWFILE_CLOSED ((struct newfile){.asked.fd = -1, .answered.fd = -1, .dir = -1, .fd = -1})
 
-/** newfile_check() - a path's % conversions and its length. Return: 0 or -EINVAL, with a message in @e. */
+/** newfile_check() - check a path's % conversions and its length. Return: 0 or -EINVAL, with a message in @e. */
 int newfile_check(const struct newfile_kind *kind, const char *file, struct err *e);
 
-/** newfile_is_plain() - whether there is no % conversion in it: all files have one name */
+/** newfile_is_plain() - whether the path has no % conversion, so that all files have the same name */
 bool newfile_is_plain(const char *file);
 
 /**
@@ -112,26 +111,26 @@ int newfile_init(struct newfile *f, struct loop *loop, struct err *e);
 /** newfile_start() - start the thread. Return: 0 or a negative errno, with a message in @e. */
 int newfile_start(struct newfile *f, struct sandbox *sandbox, struct err *e);
 
-/** newfile_is_idle() - none is being written. Called in the loop, as those below. */
+/** newfile_is_idle() - whether no file is being written. Context: the loop, as for those below. */
 bool newfile_is_idle(const struct newfile *f);
 
-/** newfile_name() - begin another one; @reason: for %s, or NULL */
+/** newfile_name() - begin a new file; @reason: for %s, or NULL */
 void newfile_name(struct newfile *f, const char *reason);
 
-/** newfile_path() - of the one that was begun last */
+/** newfile_path() - path of the file that was begun last */
 void newfile_path(const struct newfile *f, char *buf, size_t size);
 
-/** newfile_ask() - let the thread write it; newfile_name() before, and it is idle */
+/** newfile_ask() - let the thread write it; call newfile_name() first, while idle */
 void newfile_ask(struct newfile *f);
 
-/** newfile_failure() - f->error as a message: which file cannot be what, and why */
+/** newfile_failure() - f->error as a message: the file, the failed operation, and the reason */
 void newfile_failure(const struct newfile *f, char *buf, size_t size);
 
 /**
  * newfile_stop() - end the thread, after which @ops->written is called if the file was complete
  * @deadline_ns: on the monotonic clock
  *
- * Return: false when it hangs in the host: what it reads must stay.
+ * Return: false if the thread hangs in a system call: the memory that it reads must not be freed.
  */
 bool newfile_stop(struct newfile *f, uint64_t deadline_ns);
 

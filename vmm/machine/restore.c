@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A machine that is restored from a snapshot: RAM is mapped privately from the file, CPUs keep their CPUID, and the
- * rest is what machine_restore() reads.
+ * Restores a machine from a snapshot: RAM is mapped privately from the file, CPUs keep their CPUID, and
+ * machine_restore() reads the rest.
  *
- * The file is locked (flock) while it is mapped, which only those who ask notice. What changes it in place changes RAM
- * that the guest has not touched, and a part that is cut off is a fault when it is touched: so it is watched by
- * inotify, and a change ends the run, whatever else the guest came to by it. Stores through a mapping of another
- * program are not seen.
+ * The file is locked (flock) while it is mapped, but flock is only advisory. A change of the file in place changes RAM
+ * that the guest has not written, and an access to a part that was truncated faults: so the file is watched by inotify,
+ * and a change ends the run, which takes precedence over whatever it did to the guest. Stores through another program's
+ * mapping are not detected.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Snapshots of a machine that goes on, or ends with it: vmm/snapshot/snapshot.h says what they are.
+ * Makes snapshots of a machine, which then continues or ends; vmm/snapshot/snapshot.h describes the format.
  *
- * Theory of operation. What asks for one, a signal, a key, a mark or a text of the guest, ends up in the control loop,
- * which holds the machine, reads what only KVM and the devices have, and hands it to the thread of newfile.h; that
- * reads RAM and writes the file. Marks and text are seen by whoever moves the guest's output, mostly a thread of a
- * vCPU, which wakes the loop and goes on: the guest has gone on a little by the time it is held.
+ * Theory of operation. A snapshot is requested by a signal, a key, or a mark or text of the guest. The request reaches
+ * the control loop, which holds the machine, reads the state in KVM and in the devices, and passes it to the thread of
+ * newfile.h; that thread reads RAM and writes the file. Marks and text are detected by the thread that forwards the
+ * guest's output, usually a vCPU's, which wakes the loop and continues: so the guest runs on a little before it is
+ * held.
  *
- * Everything that is as large as it will be is allocated in BUILD: malloc() in the loop may make no call but mmap().
+ * Everything of known size is allocated in BUILD: malloc() in the loop may make no system call but mmap().
  */
 #include <errno.h>
 #include <limits.h>
@@ -32,12 +33,12 @@ static const struct newfile_kind snapshot_kind = {.what = "snapshot", .option = 
  * struct machine_snapshot - opened in OPEN, the rest made in BUILD
  * @watch: sees the guest's output; @seen: bytes of the text that the output so far ends with; @back: of each beginning
  *         of the text, how much of it is also its end (Knuth, Morris, Pratt)
- * @found: in the control loop: a mark or a text was seen; @armed: one that is seen counts
- * @busy: a snapshot was asked for, and is not written yet
- * @state: room for machine_save()
- * @taken: how many were written
+ * @found: wakes the control loop: a mark or a text was seen; @armed: whether one that is seen counts
+ * @busy: a snapshot was requested and has not been written yet
+ * @state: buffer for machine_save()
+ * @taken: number of snapshots written
  * @ended: the run has ended
- * @end: what the operator is to know at the end of the run, or NULL
+ * @end: a message for the operator at the end of the run, or NULL
  */
 struct machine_snapshot {
 	struct machine *m;
@@ -66,7 +67,7 @@ static void found(struct machine_snapshot *s)
 		wake_send(s->found.fd);
 }
 
-/* Any thread that moves the guest's output, one at a time. */
+/* Called by any thread that forwards the guest's output, one at a time. */
 static void on_text(struct console_watch *w, const uint8_t *data, size_t n)
 {
 	struct machine_snapshot *s = container_of(w, struct machine_snapshot, watch);
