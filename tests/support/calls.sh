@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# calls.sh REPORT FILE...: the rows of the table of filters (REPORT is security/seccomp-report, or what prints such rows
-# with --tsv) that no line of the FILEs, which callwatch wrote, says that anything needed. A release's rows only.
+# calls.sh REPORT FILE...: prints the rows of the table of filters that were never needed, according to the FILEs, which
+# callwatch wrote. REPORT is security/seccomp-report, or a program that prints such rows with --tsv. Only a release
+# build's rows.
 set -eu -o pipefail
 report=$1
 shift

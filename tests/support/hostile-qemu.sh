@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# usage: hostile-qemu.sh HOSTILE.ELF WHAT OUT: runs the hostile driver against QEMU's devices, which nobody here wrote, in an
-# empty directory that becomes the current one; the verdicts are in OUT. To compare: a row that fails there and says in its
-# table why is counted as one that differs. QEMU has no sockets without vhost.
+# usage: hostile-qemu.sh HOSTILE.ELF WHAT OUT: runs the hostile driver against QEMU's devices, as an independent
+# implementation, in an empty directory that becomes the current one; the verdicts are in OUT. A row that fails there
+# and has a reason for that in its table counts as one that differs. QEMU has no sockets without vhost.
 set -eu
 elf=$(realpath "$1") what=$2 out=$(realpath "$3")
 truncate -s 8M disk ro

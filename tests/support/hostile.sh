@@ -5,8 +5,8 @@
 #
 # For the tests that run the hostile driver (tests/guest/hostile): source it behind tap.sh. The lab's busybox reads it too.
 
-# What there has to be of each device, so that no group is gone with a feature that is not offered any more. $hostile_net:
-# what more there is where the network is a TAP.
+# The groups that must exist for each device, so that none disappears with a feature that is no longer offered.
+# $hostile_net: further groups if the network is a TAP.
 HOSTILE_EACH="start registers features status queues config chains broken events"
 hostile_groups() {
 	case $1 in
@@ -69,7 +69,7 @@ hostile_vmm() {
 		--console-cap 0 "$@"
 }
 
-# How such a run has to end: all cases were good (the debug exit's 0), and vmm has nothing to say but what the guest did.
+# How such a run has to end: all cases passed (debug exit 0), and vmm reports only the guest's violations.
 hostile_ended() {
 	all_of status_is 1 -- test -z "$(printf '%s\n' "$err" | grep -v 'the driver broke the rules')"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# For tests/integration/inject*.test: machines whose threads do what tests/support/inject_table.c has.
+# For tests/integration/inject*.test: machines whose threads execute the calls of tests/support/inject_table.c.
 inject=${VMM%/cmd/vmm}/tests/inject
 : >"$TEST_TMP/tried"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# scripts/lab for tests/lab/calls.test: every vmm that CMD runs is watched by $CALLWATCH (tests/support/callwatch.c), and
-# what it saw is appended to $CALLS. With --no-vmm, CMD and all that it starts is watched.
+# scripts/lab for tests/lab/calls.test: every vmm that CMD runs is watched by $CALLWATCH (tests/support/callwatch.c),
+# whose output is appended to $CALLS. With --no-vmm, CMD and every process that it starts are watched.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 options=() all=

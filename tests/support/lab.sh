@@ -22,7 +22,7 @@ kernel_of() {
 	scripts/kernel "$@" || kill -TERM $$
 }
 
-# several CMD...: CMD runs suites one after the other; what it prints, with one plan for all of them at the end.
+# several CMD...: CMD runs suites one after the other; prints their output, with one plan for all of them at the end.
 several() {
 	"$@" | awk '
 		/^1[.][.][0-9]+$/ { next }
@@ -38,7 +38,7 @@ named() {
 	shift
 	("$@") >"$TEST_TMP/out" || ended=$?
 	sed "s/^\\(not \\)\\?ok - /\\1ok - $what: /; /^1\\.\\./d" "$TEST_TMP/out"
-	# The one that ended before it could say what is wrong.
+	# The suite that ended before it could report what is wrong.
 	[ "$ended" = 0 ] || grep -q '^not ok' "$TEST_TMP/out" || echo "not ok - $what: ended with status $ended"
 	return "$ended"
 }

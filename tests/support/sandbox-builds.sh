@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # sandbox-builds.sh CALLWATCH PROGRAM VMM...: each VMM runs a program without a kernel in its sandbox, with the vDSO and
-# without it. meson runs it for what each compiler made; tests/lab/builds.test does the same with Linux.
+# without it. meson runs it for the program built by each compiler; tests/lab/builds.test does the same with Linux.
 set -u
 watch=$1 program=$2
 shift 2

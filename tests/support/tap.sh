@@ -66,7 +66,7 @@ err_has() {
 	printf '%s\n' "$err" | grep -qE -- "$1"
 }
 
-# One line on stderr: how an error is told.
+# One line on stderr, as for every error.
 err_is_one_line() {
 	[ "$(wc -l <"$TEST_TMP/err")" = 1 ]
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# watched.sh CALLWATCH -f|'' CMD [ARG...], in the lab: runs CMD with a vmm that CALLWATCH looks at, or under it with -f.
-# At the end it tells on stderr what was seen.
+# watched.sh CALLWATCH -f|'' CMD [ARG...], in the lab: runs CMD with a vmm that CALLWATCH watches, or with -f CMD itself
+# under CALLWATCH. At the end it prints the watcher's output on stderr.
 callwatch=$1 all=$2
 shift 2
 mkdir -p /run

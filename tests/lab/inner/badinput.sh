@@ -34,7 +34,7 @@ refused "a command line longer than any" "command line of [0-9]+ bytes is longer
 	--kernel "$bad/good-elf" --cmdline "$(head -c 5000 /dev/zero | tr '\0' a)"
 run "$VMM" --kernel "$bad/good-elf" --mem 3G
 check "memory beyond the host" all_of status_is 2 -- err_is_one_line -- err_has '^vmm: --mem 3G: this host has [0-9]+M'
-# What the host lacks, and not what was named.
+# Things that the host lacks, rather than wrong arguments.
 MEM=1G STATUS=125
 refused "1G huge pages that nobody reserved" ".*1 huge pages of 1G are needed|.*this host has no 1G huge pages" \
 	--kernel "$bad/good-elf" --hugepages=1G

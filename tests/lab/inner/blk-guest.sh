@@ -12,7 +12,7 @@ sum_of() {
 	sha256sum "$1" | cut -d ' ' -f 1
 }
 
-# direct-free reads: what the page cache holds proves nothing about the disk.
+# Drops the page cache, since reads from it prove nothing about the disk.
 forget() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lab/inner/lib.sh
 . tests/lab/inner/lib.sh
 
-# asked_for_time ROLE...: these threads asked the kernel for the time; nobody made a call outside of his filter.
+# asked_for_time ROLE...: these threads read the time by system calls; no thread made a call outside of its filter.
 asked_for_time() {
 	local role
 	sleep 0.3

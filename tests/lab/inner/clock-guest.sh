@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # In the guests of tests/lab/clock.test: which clocks there are, and whether the one in use keeps time. The real-time
-# clock is the host's, and says so in whole seconds.
+# clock shows the host's time, in whole seconds.
 say() {
 	echo "clock: $*"
 }

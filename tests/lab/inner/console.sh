@@ -62,10 +62,10 @@ echoes "stdin and stdout"
 
 # --- pty ---------------------------------------------------------------------
 
-# A byte of the serial port costs 100 us in the lab: what the ways have in common has been shown above.
+# A byte of the serial port costs 100 us in the lab: what both ports have in common has been tested above.
 noise 16384 1
 
-# Its reader comes and stays; what was printed before is waiting for it.
+# Its reader connects and stays; it gets the output from before, too.
 use_pty() {
 	local pty
 	wait_for "$TEST_TMP/err" '^vmm: console is ' 60 || return

@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Guests that end badly, or are asked, with --core. The cores go to the inner host's disk as a tar, one behind the other, and
-# tests/lab/core.test reads them where crash and gdb are.
+# Cores of guests that end badly, or on request, with --core. The cores are written to the inner host's disk as a tar,
+# one after the other, and tests/lab/core.test reads them where crash and gdb are available.
 # shellcheck disable=SC2154,SC2317 # the files come as KEY=VALUE, lib.sh has the rest; conditions are called by name
 # shellcheck source=tests/lab/inner/lib.sh
 . tests/lab/inner/lib.sh
@@ -31,7 +31,7 @@ guest lab=panic
 check "a panic: status 34 and a core" all_of status_is 34 -- core_of panic
 mv "$cores/panic" "$cores/1-panic"
 
-# Both CPUs are in a loop: who watches from outside asks for the core, and ends it.
+# Both CPUs are in a loop: the core is requested from outside, which then ends the guest.
 ask_and_end() {
 	core_after 'lab: hanging'
 	kill -TERM "$(vmm_pid)"

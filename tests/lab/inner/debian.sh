@@ -12,7 +12,7 @@ log_in() {
 	echo "login: after $(cut -d . -f 1 /proc/uptime) s"
 	echo root >&3
 	wait_for "$TEST_TMP/out" 'root@vmm-guest:~# ' 100 || return
-	# In two pieces: what the terminal echoes is not the answer.
+	# In two pieces, so that the terminal's echo is not taken for the answer.
 	cat >&3 <<'END'
 echo "shell"": $(id -un) on $(tty), $(cat /etc/debian_version), $(uname -r)"
 echo "mod""ules: $(lsmod | cut -d ' ' -f 1 | grep -E '^virtio_(mmio|blk|net)$|^virtio_rng$|^ext4$' | sort | tr '\n' ' ')"
@@ -38,7 +38,7 @@ before=$(cut -d . -f 1 /proc/uptime)
 exec 3>&-
 beside
 load_run
-# Without what the shell says to the terminal itself.
+# Without the shell's control sequences for the terminal.
 out=$(printf '%s\n' "$out" | sed "s/$(printf '\033')\[[0-9;?]*[A-Za-z]//g")
 echo "# started at $before s of the inner host; $seen"
 check "Debian boots from the disk to its login prompt" out_has 'Debian GNU/Linux .* vmm-guest ttyS0'

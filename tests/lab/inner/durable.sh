@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The inner host of tests/lab/durable.test, which it does not survive. On the lab's disks lie images for two machines:
-# first one that flushes nothing, whose images nobody ever writes back, then one as it should be.
+# The inner host of tests/lab/durable.test, which it does not survive. The lab's disks have images for two machines:
+# first one that flushes nothing, whose images are never written back, then a normal one.
 #
 # shellcheck disable=SC2086,SC2154 # kernel, guest and nosync come as KEY=VALUE; a list of devices
 set -eu
@@ -10,7 +10,7 @@ for setting; do
 	eval "${setting%%=*}=\${setting#*=}"
 done
 
-# Nothing reaches a disk by itself: only what is flushed does.
+# Nothing is written back to a disk by itself: only flushed data is.
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 set -- $VMM_LAB_DISKS
 for n in 0 1 2 3 control; do

@@ -21,6 +21,6 @@ for job in write verify; do
 	check "$job: 256 MB through the page cache" out_has "^fio: vda $job is good: .*\<(256MiB|268MB)\>"
 	check "$job: 256 MB past it, by two queues" all_of status_is 0 -- out_has "^fio: vdb $job is good: .*\<(256MiB|268MB)\>"
 done
-# What is there is not what was there: the checks above read something that was written.
+# The contents have changed: so the checks above did read written data.
 check "the images are not empty" [ "$(du -m /disk/direct | cut -f 1)" -ge 255 ]
 finish

@@ -18,7 +18,7 @@ check "bench lifecycle" all_of status_is 0 -- out_has '^dirty pages only, by the
 
 # --- QEMU --------------------------------------------------------------------
 
-# figures WHO: what the program timed, in the TAP
+# figures WHO: prints the program's measurements in the TAP
 figures() {
 	printf '%s\n' "$out" | grep -v '^\.' | sed "s/^/# $1: cycles min, median, p90: /"
 }

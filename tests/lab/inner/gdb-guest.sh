@@ -1,7 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs in the guest of the suite gdb: says where functions are, and then makes both CPUs call them until the run is ended.
+# Runs in the guest of the suite gdb: prints the addresses of functions, and then makes both CPUs call them until the
+# run ends.
 # shellcheck disable=SC2154 # of the kernel's command line
 say() {
 	printf 'lab: %s\n' "$*"

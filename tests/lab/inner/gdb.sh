@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# gdb at a stock kernel with two CPUs: breakpoints in the kernel and in a module, steps, Ctrl-C, and INT3 that is the
-# guest's own. Watchpoints are inner/gdb-intel.sh's.
+# gdb with a stock kernel on two CPUs: breakpoints in the kernel and in a module, steps, Ctrl-C, and the guest's own
+# INT3. Watchpoints are in inner/gdb-intel.sh.
 #
 # shellcheck disable=SC2119,SC2154,SC2317 # `debug` with no more arguments; gdb.test has the variables
 # shellcheck source=tests/lab/inner/gdb-lib.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs in the guests of the lab's suites: says what the guest sees, each fact in a line "lab: ...", and then does what
+# Runs in the guests of the lab's suites: prints facts about the guest, each in a line "lab: ...", and then does what
 # lab=WORD on the kernel's command line asks for. Init powers off when this ends.
 #
 # shellcheck disable=SC2154,SC2016,SC2013 # what the kernel does not know itself goes to init's environment
@@ -10,7 +10,7 @@ say() {
 	printf 'lab: %s\n' "$*"
 }
 
-# The kernel's messages stay out of these lines; what it says in a panic comes through all the same.
+# Keeps the kernel's messages out of these lines; those of a panic are printed all the same.
 dmesg -n 1
 
 say "cpus $(grep -c ^processor /proc/cpuinfo) online $(nproc)"
@@ -28,7 +28,7 @@ for range in $(sed -n 's/^\([0-9a-f]*-[0-9a-f]*\) : System RAM$/\1/p' /proc/iome
 done
 say "ram $ram"
 
-# power_button: is there somebody who listens to it? init does where there is evdev.
+# power_button: does a process listen to it? init does if there is evdev.
 power_button() {
 	grep -q 'Power Button' /proc/bus/input/devices 2>/dev/null && ls /dev/input/event* >/dev/null 2>&1
 }

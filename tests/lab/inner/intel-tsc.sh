@@ -19,7 +19,7 @@ leaves() {
 		/^lab: leaf 0x16 / { n += $4 == 50 && $5 == 50 }
 		END { exit n != 2 }'
 }
-# Linux says what it measured: with the PIT, with the ACPI timer. With the leaves it says only the result.
+# Linux prints its measurements with the PIT and with the ACPI timer. With the leaves it prints only the result.
 nothing_measured() {
 	! out_has '^lab: tsc: .*calibrat.* (PIT|PMTIMER|HPET)'
 }

@@ -90,7 +90,7 @@ host_has_avx() {
 }
 out=$(cat "$TEST_TMP/xstate") err='' status=0
 check "the inner host has AVX" host_has_avx
-# same_xstate: the guest says of itself what the host says.
+# same_xstate: the guest's XSAVE state is the same as the host's.
 same_xstate() {
 	printf '%s\n' "$out" | grep '^xstate: ' >"$TEST_TMP/xstate.guest"
 	diff "$TEST_TMP/xstate" "$TEST_TMP/xstate.guest" >"$TEST_TMP/diff" && return

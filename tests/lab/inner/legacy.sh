@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Kernels that were told to do without ACPI, the I/O APIC or the local APIC: console in and out, a disk, what idle costs, and
-# the way out. With table=KERNEL every combination on that one, else one of each kind.
+# Kernels whose command line disables ACPI, the I/O APIC or the local APIC: console input and output, a disk, the cost
+# of idling, and the end of the run. With table=KERNEL every combination on that kernel, otherwise one of each kind.
 #
 # shellcheck disable=SC2154,SC2317,SC2009 # conditions are called by name, the kernels come as KEY=VALUE, busybox has no pgrep for this
 # shellcheck source=tests/lab/inner/lib.sh
@@ -78,7 +78,8 @@ on() {
 	eval "guest \"\$$name\" \"\$root_$name\" \"\$@\""
 }
 
-# A kernel of assembler that programs the timer without a word of ACPI: tests/integration/pit.test, with real virtualization.
+# A kernel in assembler that programs the timer without using ACPI: tests/integration/pit.test, with real
+# virtualization.
 run "$VMM" --kernel "$pit" --mem 64M --debug-exit --timeout 60s
 check "a kernel that programs the interval timer" status_is 101
 

@@ -166,7 +166,7 @@ beside
 check "SIGTERM presses the power button, Debian 6.1: 0" all_of status_is 0 -- out_has '^lab: listening$' -- \
 	out_has '^vmm guest: power button$'
 
-# Without ACPI nobody in the guest knows of a button.
+# Without ACPI the guest does not know of a button.
 meanwhile signals '^lab: holding' TERM
 in_tiny "lab=hold acpi=off" --grace 2s --log-level info
 check "SIGTERM to a guest that ignores it: 143 after the grace" all_of status_is 143 -- since_sent_within 1.9 12 -- \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The guest of tests/lab/pause.test: it says "lab: loaded", does what pause=WORD on the kernel's command line asks for
-# until a line is typed, and says what came of it.
+# until a line is typed, and prints the result.
 #
 # shellcheck disable=SC2154 # the kernel hands what it does not know itself to init's environment
 
@@ -10,7 +10,7 @@ say() {
 	printf 'lab: %s\n' "$*"
 }
 
-# until_stop NAME CMD...: CMD again and again; says how often it went well, and that it once did not.
+# until_stop NAME CMD...: repeats CMD; prints how often it succeeded, and whether it failed.
 until_stop() {
 	local name=$1 good=0
 	shift

@@ -1,6 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
-# The guest of recipes.sh: what a user would type, on a line each. $task comes from the kernel's command line.
+# The guest of recipes.sh: the commands that a user would type, one per line. $task comes from the kernel's command
+# line.
 # shellcheck disable=SC2154
 case ${task:-} in
 devices)

@@ -28,7 +28,7 @@ check "sockets are there" out_has '^vsock: there$'
 boot --kernel "$kernel" --initrd "$root" --mem 192M --debug-exit --append "quiet debug_exit=0xf4 task=0"
 check "a test that passes ends with 0" status_is 0
 
-# The modules of another kernel are not for this one, and init says so once.
+# Modules of another kernel cannot be loaded, and init prints that once.
 boot --kernel "$other" --initrd "$root" --mem 192M --append "quiet task=0"
 check "drivers of another kernel: one line" all_of status_is 0 -- \
 	test "$(printf '%s\n' "$out" | grep -c '^init: ')" = 1 -- out_has '^init: no drivers for virtio: .* Linux 6\.'

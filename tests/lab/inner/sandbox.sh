@@ -179,7 +179,7 @@ nothing_left() {
 	processes_gone && [ "$(ls -A "$TEST_TMP/place" | paste -sd' ')" = "$*" ] &&
 		[ "$(find /tmp /var/tmp -newer "$TEST_TMP/before" -type f ! -path "$TEST_TMP/*" 2>/dev/null)" = '' ]
 }
-# all_devices: a machine that is to be ended.
+# all_devices: a machine that the caller will end.
 all_devices() {
 	hold --grace 0s --console "file=$TEST_TMP/place/log" --disk "path=$TEST_TMP/storm/disk,overlay" --net tap=storm0 --net passt \
 		--vsock "cid=3,path=$TEST_TMP/place/vsock" --balloon

@@ -84,7 +84,7 @@ not_in_said() {
 	! grep -q "$1" "$TEST_TMP/said"
 }
 
-# The lab has hiccups of its own, so what was slow is measured once more: a device that waits for a disk always does.
+# The lab has delays of its own, so a slow result is measured again: a device that waits for a disk is always slow.
 whole() {
 	local pid turn
 	pid=$(vmm_pid)

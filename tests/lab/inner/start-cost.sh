@@ -4,7 +4,7 @@
 # shellcheck source=tests/lab/inner/lib.sh
 . tests/lab/inner/lib.sh
 
-# number REGEX: its first group in what the last run wrote to stderr
+# number REGEX: prints its first group, matched in the last run's stderr
 number() {
 	printf '%s\n' "$err" | sed -nE "s/.*$1.*/\\1/p" | head -n 1
 }

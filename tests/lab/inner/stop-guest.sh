@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# In the guest of tests/lab/inner/stop.sh: writes a disk and reads it back, three times, beside a ping that goes on.
+# In the guest of tests/lab/inner/stop.sh: writes a disk and reads it back, three times, while a ping is running.
 dmesg -n 1
 ip addr add 10.7.0.2/24 dev eth0
 ip link set eth0 up

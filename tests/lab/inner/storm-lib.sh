@@ -10,7 +10,7 @@
 STORM_MEMORY=24576
 STORM_LOG=65536
 
-# Peak of what is not the guest's RAM (VmHWM has both), again and again until vmm has gone.
+# Peak of memory other than guest RAM (VmHWM has both), sampled until vmm has ended.
 watch_memory() {
 	local pid kib peak=0
 	pid=$(vmm_pid) || return

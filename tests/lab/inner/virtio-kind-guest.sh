@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs in the guest of virtio-kind: two entropy devices to its kernel, the second of them the new kind's.
+# Runs in the guest of virtio-kind: its kernel sees two entropy devices, the second of which is the new kind.
 dmesg -n 1
 for d in /sys/bus/virtio/devices/*; do
 	echo "lab: $(basename "$d") $(cat "$d/device") $(basename "$(readlink "$d/driver")")"
