@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A hostile guest without a kernel: an ELF that vmm enters as it would enter Linux. It hits everything a guest can
- * reach with nonsense, for ever: ports (string I/O too), the addresses of devices and holes, MSRs, CPUID, the interrupt
- * controllers, virtqueues, other CPUs by INIT and SIPI at random addresses. To get past the first checks, it also is a
- * driver by the book that asks each virtio device for what nobody asks. Now and then it resets, powers off, panics or
- * faults three times, which ends a run; the test starts the next.
+ * A hostile guest without a kernel: an ELF that vmm enters as it would enter Linux. It sends random input to everything
+ * that a guest can reach, for ever: ports (string I/O too), the addresses of devices and holes, MSRs, CPUID, the
+ * interrupt controllers, virtqueues, other CPUs by INIT and SIPI at random addresses. To get past the first checks, it
+ * also is a conforming driver that makes unusual requests to each virtio device. Now and then it resets, powers off,
+ * panics or faults three times, which ends a run; the test starts the next.
  *
  * gcc -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=large -fno-stack-protector
  *     -fno-asynchronous-unwind-tables -nostdlib -static -no-pie -Wl,-Ttext=0x200000,--build-id=none,-z,noexecstack
@@ -22,7 +22,7 @@
 #define TABLES      0x190000u /* six pages of page tables */
 #define AP_PAGE     0x60u     /* where CPU 1 finds a program, in pages */
 
-/* Volatile, so that what was tried when a fault came is not tried again, and again. */
+/* Volatile, so that an attempt that faulted is not repeated for ever. */
 static volatile uint64_t seed;
 static volatile uint64_t resume;
 
@@ -102,7 +102,7 @@ static void set_idt(uint16_t cs)
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 }
 
-/* The first 4 GiB, each address at itself: what vmm enters a kernel with ends below the devices. */
+/* Identity-maps the first 4 GiB: vmm's own page tables for a kernel's entry end below the devices. */
 static void set_tables(void)
 {
 	uint64_t *pml4 = (uint64_t *)(uintptr_t)TABLES, *pdpt = pml4 + 512, *pd = pml4 + 1024;
@@ -242,7 +242,7 @@ static void vsock_packet(uint32_t *p)
 	p[10] = (rnd() & 3) ? 0 : (uint32_t)rnd();
 }
 
-/* What a request of this device begins with: nearly right. `data` is what follows the header of a disk's. */
+/* The start of a request for this device, almost valid. `data` follows the header of a disk's request. */
 static void request(uint32_t device, uint32_t *p, uint32_t *data)
 {
 	static const uint32_t types[] = {0, 1, 4, 8, 11, 13, 14, 0x80000000};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ptykeys OUT STEP... -- CMD...: runs CMD on a terminal of its own, does the steps in turn, and writes what CMD prints
- * to OUT. A step is until:REGEX (seen already, or within 120 s), next:REGEX (the same, behind what the last next: has
- * found), wait:SECONDS, or send:TEXT, where \r, \\ and \xHH are as in C.
+ * ptykeys OUT STEP... -- CMD...: runs CMD on a terminal of its own, does the steps in order, and writes CMD's output to
+ * OUT. A step is until:REGEX (matched already, or within 120 s), next:REGEX (the same, after the match of the last
+ * next:), wait:SECONDS, or send:TEXT, where \r, \\ and \xHH are as in C.
  *
  * Exit status: that of CMD, which has 10 s to end after the last step; 98: REGEX was never seen, 99: CMD did not end.
  */
@@ -58,7 +58,7 @@ static void look(void)
 		status = WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
 }
 
-/* Looks behind the first @from bytes, and counts those up to the end of what it has found there. */
+/* Searches after the first @from bytes, and counts the bytes up to the end of the match. */
 static bool until(const char *pattern, size_t *from)
 {
 	double end = now() + UNTIL_S;

@@ -106,7 +106,7 @@ void state_put(struct state_writer *w, const struct state_table *table, uint32_t
  */
 int state_get(struct state_reader *r, const struct state_table *table, uint32_t index, void *to, struct err *e);
 
-/** state_refuse() - report fields that contradict each other. Return: -EINVAL, with @rule and the section's name in @e */
+/** state_refuse() - report contradictory fields. Return: -EINVAL, with @rule and the section's name in @e */
 int state_refuse(struct err *e, const struct state_table *table, uint32_t index, const char *rule);
 
 #endif

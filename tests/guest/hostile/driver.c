@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A driver by the book, in the steps of virtio 1.2, 3.1.1 and 4.2.3: a case leaves one out, or does it wrongly. */
+/* A conforming driver, split into the steps of virtio 1.2, 3.1.1 and 4.2.3: a case omits one, or does it wrongly. */
 #include "tests/guest/hostile/hostile.h"
 
-/* A device is silent when it was looked at so often, an exit each, and for so many cycles: a second or two. */
+/* A device counts as silent after this many polls, an exit each, and this many cycles: a second or two. */
 #define PATIENCE        100000u
 #define PATIENCE_CYCLES UINT64_C(4000000000)
 
-/* And how long nothing has to happen: so many exits. */
+/* For how many exits nothing may happen. */
 #define SETTLE 32u
 
 #define LINE_STATUS 0x3fd /* the UART's: any port does whose reading has no effect and goes to user space */

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hostile driver without an operating system: an ELF that vmm enters directly. It knows virtio 1.2 from the
- * specification only, not from vmm's headers, breaks one rule after the other, and prints on the serial port, as TAP,
- * what it saw. After each case the device is reset, negotiated and used, and so is another one that had no part in it.
+ * A hostile driver without an operating system: an ELF that vmm enters directly. It is written from the virtio 1.2
+ * specification only, without vmm's headers, violates one rule after the other, and prints the results on the serial
+ * port as TAP. After each case the device is reset, negotiated and used, and so is another device that was not
+ * involved.
  *
  * Words of the command line:
  *	case=all | DEVICE | GROUP | DEVICE.GROUP | DEVICE.GROUP.N | list
  *	at=BASE,STRIDE,NR	where the virtio-mmio devices are (default: vmm's)
  *	ram=BYTES		where RAM ends
  *	peer			the device is not vmm's: cases that say so may differ
- *	terse			no words about what is good
+ *	terse			no output for cases that pass
  * It ends by debug exit: 0, or 1 when a case failed.
  *
- * One CPU, interrupts off: what a device says is polled.
+ * One CPU, interrupts disabled: devices are polled.
  */
 #ifndef HOSTILE_H
 #define HOSTILE_H
@@ -115,14 +116,14 @@ struct dev;
 
 /*
  * A kind of device.
- * @has, @lacks: features that tell it from another kind with the same id
- * @variant: of a kind that has all the cases of registers and rings: it has only its own
+ * @has, @lacks: features that distinguish it from another kind with the same id
+ * @variant: a variant of another kind, which has all the cases of registers and rings: it has only cases of its own
  * @main: the queue that the cases of rings use
  * @writable: words of configuration that a driver may write, as a mask
- * @prepare: after each start, what receives
- * @request: a plain request of the main queue, with what tells later whether it was done. Return: parts
- * @answered: the effects of that request are there, and @used_len is right
- * @untouched: nothing of it was done
+ * @prepare: called after each start, to fill the receive queues
+ * @request: a plain request for the main queue, prepared so that its effects can be checked. Return: number of parts
+ * @answered: checks that the request had its effects, and that @used_len is right
+ * @untouched: checks that it had no effect
  */
 struct kind {
 	uint32_t id;
@@ -153,7 +154,7 @@ struct dev {
 #define DEV_MEMORY   0x200000u
 #define RING_MEMORY  0x4000u
 #define BUFFER(d, n) ((d)->memory + 0x100000 + (uint64_t)(n)*0x1000) /* n: 0 to 255 */
-/* What ring cases put an indirect table into. */
+/* Memory for the indirect tables of ring cases. */
 #define TABLE(d) ((d)->memory + 0x80000)
 
 struct test {
@@ -165,10 +166,10 @@ struct test {
 	const char *peer; /* why another device may do something else; NULL: it may not */
 };
 
-/* Reasons not to ask another device at all. */
+/* Reasons why a case is not run with another device. */
 extern const char HANGS[], ABORTS[];
 
-/* @kind: of the devices that it is for, NULL: all; @needs: features without which it has no meaning */
+/* @kind: of the devices that it is for, NULL: all; @needs: features without which it is meaningless */
 struct group {
 	const char *name;
 	const struct kind *kind;
@@ -204,11 +205,11 @@ void set_features(const struct dev *d, uint64_t features);
 void set_address(const struct dev *d, uint32_t reg, uint64_t gpa);
 uint8_t config8(const struct dev *d, uint32_t offset);
 
-/* Return: the device at @base, or false when there is none that this guest knows. */
+/* Return: true if there is a device at @base that this guest knows. */
 bool dev_find(struct dev *d, uint64_t base, uint64_t memory);
 /* Resets, and waits until it is done. */
 void dev_reset(struct dev *d);
-/* Up to FEATURES_OK, which has to stick. */
+/* Up to FEATURES_OK, which the device has to accept. */
 void dev_negotiate(struct dev *d, uint64_t features);
 /* A queue of the driver's, empty; not ready yet. */
 void queue_init(struct dev *d, unsigned index);
@@ -217,7 +218,7 @@ void queue_place(struct dev *d, unsigned index);
 void queue_ready(struct dev *d, unsigned index);
 /* All of it: reset, negotiation with @features, every queue, DRIVER_OK. */
 void dev_start(struct dev *d, uint64_t features);
-/* dev_start() with what the kind's driver takes. */
+/* dev_start() with the features that the kind's driver accepts. */
 void dev_fresh(struct dev *d);
 
 void put(struct queue *q, unsigned i, uint64_t addr, uint32_t len, unsigned flags, unsigned next);
@@ -228,7 +229,7 @@ void kick(struct dev *d, unsigned index);
 uint16_t used_idx(const struct queue *q);
 struct used_elem used_at(const struct queue *q, uint16_t n);
 
-/* While a device may still do something: how often it was looked at, and since when. waiting() is the next look. */
+/* For waiting while a device may still act: number of polls, and the start time. waiting() is the next poll. */
 struct wait {
 	unsigned looks;
 	uint64_t since;
@@ -237,14 +238,14 @@ struct wait {
 bool waiting(struct wait *w);
 /* Long enough for a device that is going to do something. */
 void settle(void);
-/* Waits until the used index is @idx: a failure when it never is. Return: whether it is. */
+/* Waits until the used index is @idx; if it never is, the case fails. Return: whether it is. */
 bool wait_used(struct queue *q, uint16_t idx);
 /* Waits until (register & mask) == want. */
 bool wait_reg(const struct dev *d, uint32_t reg, uint32_t mask, uint32_t want);
 
 /* A plain request on the main queue, with its effects. */
 void do_plain(struct dev *d);
-/* The driver broke a rule: DEVICE_NEEDS_RESET, its interrupt, nothing was used, and nothing more is done. */
+/* Asserts that a violation was noticed: DEVICE_NEEDS_RESET, its interrupt, nothing used, and no further activity. */
 void expect_broken(struct dev *d);
 /* Nothing happens at all: no used element, the device is as it was. */
 void expect_nothing(struct dev *d);

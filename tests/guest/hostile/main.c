@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The order of things: devices, groups, cases, verdicts. */
+/* Runs everything in order: devices, groups, cases, verdicts. */
 #include "tests/guest/hostile/hostile.h"
 
 #define SERIAL     0x3f8
@@ -198,7 +198,7 @@ static void verdict(const char *id, const struct test *t)
 	print("\n");
 }
 
-/* The device works again, and another one never stopped to. */
+/* Checks that the device works again, and that another one still does. */
 static void aftermath(struct dev *d)
 {
 	struct dev *other = &dev[(unsigned)(d - dev + 1) % nr_devs];

@@ -55,7 +55,7 @@ static unsigned asks(const struct dev *d)
 	return 2 + d->count % 200;
 }
 
-/* A header of zeroes, and a question who has the gateway's address. */
+/* A header of zeroes, and an ARP request for the gateway's address. */
 static void put_question(struct dev *d)
 {
 	uint64_t at = HEADER(d) + HDR, arp = at + 14;
@@ -86,7 +86,7 @@ static unsigned request(struct dev *d, struct part *p)
 	return 2;
 }
 
-/* The answer to the last question lies at @frame. */
+/* Checks that the answer to the last request is at @frame. */
 static bool is_answer(const struct dev *d, uint64_t frame)
 {
 	return get8(frame + 12) == 8 && get8(frame + 13) == 6 && get8(frame + 21) == 2 &&
@@ -169,7 +169,7 @@ static void header_short(struct dev *d, const struct test *t)
 	expect_broken(d);
 }
 
-/* The device takes the frame, and nobody answers. */
+/* The device accepts the frame, and there is no answer. */
 static void dropped(struct dev *d, uint32_t len)
 {
 	struct part p[] = {{HEADER(d), len, false}};

@@ -87,7 +87,7 @@ static void avail_flags(struct dev *d, const struct test *t)
 	works(d, &r, 0);
 }
 
-/* Writes an indirect table: part i, from @first on, stands at place[i - first]. */
+/* Writes an indirect table: part i, from @first on, is at place[i - first]. */
 static struct queue put_table(struct dev *d, const struct plain *r, unsigned first, const uint16_t *place)
 {
 	struct queue table = {.desc = (volatile struct desc *)TABLE(d)};
@@ -277,7 +277,7 @@ static void wrong_order(struct dev *d, const struct test *t)
 	breaks(d, &r, 0);
 }
 
-/* Addresses in rows: this stands for the end of RAM, and what is close to it. */
+/* Addresses in rows: this represents the end of RAM, and addresses close to it. */
 #define RAM_END   BIT(40)
 #define REGISTERS 1
 

@@ -221,7 +221,7 @@ static unsigned balloon_request(struct dev *d, struct part *p)
 	return 1;
 }
 
-/* The host took it: what is read there now is zeroes. Its neighbours are as they were. */
+/* The host has taken the page: it reads as zeroes. Its neighbours are unchanged. */
 static void balloon_answered(struct dev *d, uint32_t used_len)
 {
 	expect("used length", used_len, 0);
@@ -350,7 +350,7 @@ static unsigned queue_of(const struct dev *d, unsigned index)
 	return index < d->nr_queues ? index : d->nr_queues - 1;
 }
 
-/* A queue that was not negotiated is nobody's. */
+/* A queue that was not negotiated does not exist. */
 static void queue_unused(struct dev *d, const struct test *t)
 {
 	unsigned queue = queue_of(d, (unsigned)t->a);

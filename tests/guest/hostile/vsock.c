@@ -50,7 +50,7 @@ static uint64_t our_cid(const struct dev *d)
 	return get(d, R_CONFIG) | (uint64_t)get(d, R_CONFIG + 4) << 32;
 }
 
-/* A packet of a port that nobody has used yet. */
+/* A packet from a port that has not been used yet. */
 static struct packet packet(struct dev *d, unsigned op, uint32_t port)
 {
 	return (struct packet){
@@ -69,7 +69,7 @@ static void put_packet(struct dev *d, const struct packet *h)
 	copy(TX_PACKET(d), (uint64_t)h, HDR);
 }
 
-/* Sends it, with @len bytes of what lies behind the header. */
+/* Sends it, with @len bytes after the header. */
 static void send(struct dev *d, const struct packet *h, uint32_t len)
 {
 	struct part p[] = {{TX_PACKET(d), HDR + len, false}};
@@ -96,7 +96,7 @@ static bool next(struct dev *d, struct packet *h, uint64_t *data)
 	return true;
 }
 
-/* Waits for a packet, whose header is what it has to be as an answer to @to. */
+/* Waits for a packet and checks that its header is right for an answer to @to. */
 static struct packet answer(struct dev *d, const struct packet *to, unsigned op)
 {
 	struct packet h = {0};
@@ -325,7 +325,7 @@ static void request_elsewhere(struct dev *d, const struct test *t)
 	expect_silence(d);
 }
 
-/* It is not said to be from us, so there is nobody to answer to. */
+/* Its source is not this guest, so there is no one to answer. */
 static void request_forged(struct dev *d, const struct test *t)
 {
 	struct packet h = packet(d, REQUEST, ECHO);
@@ -426,7 +426,7 @@ static void hear(struct dev *d, struct packet *h, uint32_t len, uint8_t with)
 	h->fwd_cnt += heard;
 }
 
-/* No connection is left: what belongs to it gets RST. */
+/* The connection is gone: packets that belong to it get RST. */
 static void expect_gone(struct dev *d, struct packet *h)
 {
 	h->op = CREDIT_REQUEST;
