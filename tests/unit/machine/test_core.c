@@ -43,11 +43,12 @@ static void each_segment_register_is_the_guests(void **state)
 	EMIT(&p, 0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xe8, 0xb0, 0x10, 0x8e, 0xe0);
 	/* mov $0x55aa, %eax; mov $0x77, %r15b */
 	EMIT(&p, 0xb8, 0xaa, 0x55, 0, 0, 0x41, 0xb7, 0x77);
-	triple_fault(&p);
+	/* For good. After a triple fault there are no registers on AMD: KVM's SVM resets the CPU. */
+	halt(&p);
 	wish.debugging = true;
 	up(&r, &p);
 	v = run(&r);
-	assert_int_equal(v.outcome, OUTCOME_CRASH);
+	assert_int_equal(v.outcome, OUTCOME_HALT);
 	assert_non_null(machine_core_path(r.m));
 	read_registers(machine_core_path(r.m), &c);
 	unlink(machine_core_path(r.m));
