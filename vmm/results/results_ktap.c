@@ -10,7 +10,10 @@
 #define DEPTH_MAX (KTAP_DEPTH_MAX - 2)
 #define TEXT_MAX  (4 * KTAP_NAME_MAX)
 
-/* A name or a reason: on one line, and without a # that could begin a directive. */
+/*
+ * A name or a reason: on one line, without a # that could begin a directive, and without the [[ of an attachment, which
+ * Jenkins takes from any output.
+ */
 static void put_text(FILE *out, const char *text)
 {
 	char buf[TEXT_MAX];
@@ -19,6 +22,8 @@ static void put_text(FILE *out, const char *text)
 	for (const char *s = buf; *s; s++) {
 		if (*s == '#')
 			fputs("\\x23", out);
+		else if (s[0] == '[' && s[1] == '[')
+			fputs("\\x5b", out);
 		else
 			fputc(*s, out);
 	}

@@ -296,7 +296,7 @@ static void ktap_reads_back(void **state)
 {
 	struct result_test t[6] = {a_test("good", RESULT_PASS), a_test("bad # SKIP", RESULT_FAIL),
 		a_test("slow", RESULT_TIMEOUT), a_test("gone\nok 9 fake", RESULT_SKIP), a_test("known", RESULT_FAIL),
-		a_test("oops", RESULT_PANIC)};
+		a_test("[[ATTACHMENT|[x]]]", RESULT_PANIC)};
 	struct results r = {.name = "vmm test", .test = t, .nr = ARRAY_SIZE(t), .complete = true};
 	char text[4096] = "", got[2048] = "";
 	FILE *out = fmemopen(text, sizeof(text), "w");
@@ -314,7 +314,7 @@ static void ktap_reads_back(void **state)
 	fclose(out);
 	assert_string_equal(got,
 		"good on 6.1=pass bad \\x23 SKIP on 6.1=fail{a=pass b=error{x=skip =error}} slow on 6.1=timeout "
-		"gone\\x0aok 9 fake on 6.1=skip known on 6.1=xfail oops on 6.1=error");
+		"gone\\x0aok 9 fake on 6.1=skip known on 6.1=xfail \\x5b[ATTACHMENT|[x]]] on 6.1=error");
 	ktap_destroy(&k);
 	ktap_destroy(&in);
 }
