@@ -114,13 +114,6 @@ static int read_known(struct command *c, struct err *e)
 	return known_add_text(&c->known, c->set->known, text, size, e);
 }
 
-static const char *file_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Makes paths absolute: a test may run in another directory. Kernels of the same name are labelled by their paths. */
 static int find_kernels(struct command *c, struct err *e)
 {
@@ -134,9 +127,9 @@ static int find_kernels(struct command *c, struct err *e)
 		c->kernel[i] = realpath(c->set->kernel[i], NULL);
 		if (!c->kernel[i])
 			return err_sys(e, -errno, "--kernel %s", c->set->kernel[i]);
-		c->label[i] = file_name(c->set->kernel[i]);
+		c->label[i] = path_name(c->set->kernel[i]);
 		for (size_t j = 0; j < nr; j++)
-			if (i != j && !strcmp(file_name(c->set->kernel[i]), file_name(c->set->kernel[j])))
+			if (i != j && !strcmp(path_name(c->set->kernel[i]), path_name(c->set->kernel[j])))
 				c->label[i] = c->set->kernel[i];
 	}
 	return 0;

@@ -77,9 +77,8 @@ static int add_arg(struct test_case *t, char *text, struct err *e)
 
 static int add_program(struct test_list *l, const char *path, struct err *e)
 {
-	const char *base = strrchr(path, '/');
 	struct test_case *t;
-	int r = add_case(l, strdup(base ? base + 1 : path), &t, e);
+	int r = add_case(l, strdup(path_name(path)), &t, e);
 
 	if (r == 0)
 		r = add_arg(t, strdup("flat"), e);
@@ -122,7 +121,7 @@ static char *trim(char *text)
 
 static int begin_section(struct section *s, char *line)
 {
-	const char *slash = strrchr(s->file, '/'), *base = slash ? slash + 1 : s->file;
+	const char *base = path_name(s->file);
 	size_t len = strlen(line);
 	char *name = NULL;
 	int r;
@@ -142,7 +141,7 @@ static int begin_section(struct section *s, char *line)
 		return r;
 	s->program = s->setting = 0;
 	s->test->machine = true;
-	if (slash && !(s->test->dir = strndup(s->file, (size_t)(slash - s->file) + 1)))
+	if (base > s->file && !(s->test->dir = strndup(s->file, (size_t)(base - s->file))))
 		return no_memory(s->e);
 	return add_arg(s->test, strdup("run"), s->e);
 }

@@ -16,7 +16,16 @@
 #ifndef VMM_BASE_PATH_H
 #define VMM_BASE_PATH_H
 
+#include <string.h>
 #include <sys/types.h>
+
+/** path_name() - the part of @path behind its last slash, or all of it; points into @path */
+static inline const char *path_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
 
 /**
  * path_open() - open(2) with these rules

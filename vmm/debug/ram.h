@@ -38,7 +38,7 @@ bool ram_is_zero(const uint8_t *page);
 /**
  * ram_read() - read @len bytes of one region, whole pages, at most RAM_CHUNK
  *
- * Pages that the host has not got are not touched.
+ * Pages for which the host holds no memory are not touched: reading them would allocate some.
  *
  * Return: whether any byte is not zero. Trust: guest.
  */

@@ -24,7 +24,7 @@ static bool shares_vm(const struct flat *f, const struct flat_program *p)
 /* Its name in output lines and messages. */
 static int name_program(struct flat *f, unsigned i, const char *path, struct err *e)
 {
-	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const char *base = path_name(path);
 	size_t len = strlen(base);
 	unsigned same = 1;
 	int n;
