@@ -91,8 +91,11 @@ int cmd_check(int argc, char **argv)
 		print_item("ok", "settings", "no --kernel given: values checked, nothing built");
 	} else {
 		r = check_config(&config, &e);
-		print_item(
-			r < 0 ? "BAD" : "ok", config.kernel, r < 0 ? e.text : "the machine can be built as configured");
+		if (r == 0)
+			print_item("ok", config.kernel, "the machine can be built as configured");
+		else /* the host's part of it is not what the operator named */
+			print_item(
+				e.by_operator ? "BAD" : "MISSING", e.by_operator ? config.kernel : "machine", e.text);
 		/* A host on which nothing boots is the more important problem. */
 		if (r < 0 && !status)
 			status = err_exit_status(&e);

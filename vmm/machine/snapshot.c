@@ -10,6 +10,7 @@
  *
  * Everything of known size is allocated in BUILD: malloc() in the loop may make no system call but mmap().
  */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@
 #include "vmm/snapshot/snapshot.h"
 
 #define STOP_NS NSEC_PER_SEC
+
+static_assert(SNAPSHOT_MEM_MAX == CONFIG_MEM_MAX, "what a machine can have can be in a snapshot, and no more");
 
 static const struct newfile_kind snapshot_kind = {.what = "snapshot", .option = "--snapshot"};
 

@@ -17,9 +17,8 @@ static const struct state_field rows[] = {
 	UP_TO(state_bytes, SNAPSHOT_STATE_MAX),
 	FIELD(head_crc),
 	FIELD(sums_crc),
-	/* The most that a four-level page table of the guest can map; a file can be that large. */
-	UP_TO(mem_bytes, BIT(46)),
-	UP_TO(ram_bytes, BIT(46)),
+	UP_TO(mem_bytes, SNAPSHOT_MEM_MAX),
+	UP_TO(ram_bytes, SNAPSHOT_MEM_MAX),
 	FIELD(created_ns),
 	UP_TO(cpus, UINT16_MAX),
 	FIELD(tsc_khz),
