@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/bench/exit_costs_internal.h"
 #include "vmm/kvm/stats.h"
 
@@ -261,12 +261,6 @@ int main(void)
 		cmocka_unit_test(a_row_that_cannot_run_says_why),
 		cmocka_unit_test(samples_are_the_guests),
 	};
-	struct err e = {0};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

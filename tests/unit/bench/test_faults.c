@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "tests/support/kvm_fault.h"
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/units.h"
 #include "vmm/bench/exit_costs.h"
 #include "vmm/bench/lifecycle.h"
@@ -186,12 +186,6 @@ int main(void)
 		cmocka_unit_test(rounds_with_a_reset),
 		cmocka_unit_test(rows_of_exits),
 	};
-	struct err e = {0};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/check/probe.h"
 #include "vmm/kvm/vcpu_state.h"
 
@@ -92,12 +92,6 @@ int main(void)
 		cmocka_unit_test(each_outcome),
 		cmocka_unit_test(no_vcpu_to_try_on),
 	};
-	struct err e = {0};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

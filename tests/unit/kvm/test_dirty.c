@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/x86.h"
 #include "vmm/kvm/dirty.h"
 #include "vmm/kvm/vcpu_state.h"
@@ -223,12 +223,6 @@ int main(void)
 		cmocka_unit_test(the_ring_names_what_the_guest_wrote),
 		cmocka_unit_test(a_ring_may_be_as_large_as_kvm_says),
 	};
-	struct err e = {};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

@@ -15,7 +15,7 @@
 
 #include "devices/rtc.h"
 #include "devices/uart16550.h"
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
@@ -441,12 +441,6 @@ int main(void)
 		cmocka_unit_test(each_way_to_write_alone),
 		cmocka_unit_test(a_return_that_kvm_refuses),
 	};
-	struct err e = {};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/util.h"
 #include "vmm/base/x86.h"
 #include "vmm/kvm/vcpu_state.h"
@@ -304,12 +304,6 @@ int main(void)
 		cmocka_unit_test(a_cpu_that_is_not_there),
 		cmocka_unit_test(an_entry_that_is_refused),
 	};
-	struct err e = {};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

@@ -6,7 +6,7 @@
  * The guests are real-mode code at CODE. What they do is counted here and in their memory, which the test's thread
  * reads as it is while they are held: ThreadSanitizer sees that holding orders it.
  */
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -548,13 +548,7 @@ int main(void)
 		cmocka_unit_test(guests_that_are_halted),
 		cmocka_unit_test(several_at_once),
 	};
-	struct err e = {};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
 	assert_int_equal(kick_install(), 0);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

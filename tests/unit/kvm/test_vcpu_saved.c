@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <x86intrin.h>
 
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
 #include "vmm/cpuid/cpuid.h"
@@ -530,12 +530,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(deadlines_stay_armed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_kvm_that_cannot_save_says_what_it_lacks, set_up, tear_down),
 	};
-	struct err e = {};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

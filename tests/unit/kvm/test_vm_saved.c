@@ -11,7 +11,7 @@
 #include <x86intrin.h>
 
 #include "devices/pit.h"
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/x86.h"
 #include "vmm/cpuid/cpuid.h"
@@ -538,12 +538,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(as_bytes_and_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_state_of_another_vm_is_refused, set_up, tear_down),
 	};
-	struct err e = {};
-	int r;
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	r = run_group(tests);
-	kvm_close(&kvm);
-	return r;
+	return run_with_kvm(&kvm, tests);
 }

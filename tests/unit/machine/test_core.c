@@ -2,7 +2,7 @@
 /*
  * What a core says of a CPU, of a guest that set its registers itself. What tools make of it: tests/lab/core.test.
  */
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "tests/unit/machine/run_rig.h"
 #include "vmm/debug/elfcore.h"
 
@@ -73,10 +73,6 @@ int main(void)
 		cmocka_unit_test(each_segment_register_is_the_guests),
 	};
 	struct kvm kvm = {.fd = -1};
-	struct err e = {0};
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	kvm_close(&kvm);
-	return run_group(tests);
+	return run_with_kvm(&kvm, tests);
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tests/support/image_kit.h"
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/x86.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/internal.h"
@@ -196,10 +196,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(where_every_cpu_stood_and_nothing_else)};
 	struct kvm kvm = {.fd = -1};
-	struct err e = {0};
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	kvm_close(&kvm);
-	return run_group(tests);
+	return run_with_kvm(&kvm, tests);
 }

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <sys/un.h>
 
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "tests/unit/machine/run_rig.h"
 #include "vmm/debug/gdb/stub.h"
 
@@ -187,10 +187,6 @@ int main(void)
 		cmocka_unit_test(a_client_comes_and_goes),
 	};
 	struct kvm kvm = {.fd = -1};
-	struct err e = {0};
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	kvm_close(&kvm);
-	return run_group(tests);
+	return run_with_kvm(&kvm, tests);
 }

@@ -9,7 +9,7 @@
 
 #include "security/seccomp.h"
 #include "tests/support/kvm_fault.h"
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "tests/unit/machine/run_rig.h"
 #include "vmm/kvm/vcpu_state.h"
 
@@ -479,10 +479,6 @@ int main(void)
 		cmocka_unit_test(no_guest_without_a_thread),
 	};
 	struct kvm kvm = {.fd = -1};
-	struct err e = {0};
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	kvm_close(&kvm);
-	return run_group(tests);
+	return run_with_kvm(&kvm, tests);
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "security/sandbox.h"
-#include "tests/support/unit.h"
+#include "tests/support/with_kvm.h"
 #include "vmm/base/clock.h"
 #include "vmm/program/flat_internal.h"
 #include "vmm/program/flat_ports.h"
@@ -342,10 +342,6 @@ int main(void)
 		cmocka_unit_test(a_keyboard_that_is_gone),
 	};
 	struct kvm kvm = {.fd = -1};
-	struct err e = {0};
 
-	if (kvm_open(NULL, &kvm, &e) < 0)
-		return skip_program(e.text);
-	kvm_close(&kvm);
-	return run_group(tests);
+	return run_with_kvm(&kvm, tests);
 }
