@@ -107,7 +107,9 @@ class Tree:
         self.tests = {}
         self.commands = {}
         self.vmm = set()
-        self.digest = ''  # of all files of the tree
+        self.data = ''  # digest of the files of the tree that tests read and no program holds
+        self.passes, self.passes_read = {}, 0
+        self.killers = {}  # (file, test) to how many mutants of the file the test is known to have killed
 
     def copy(self):
         """Brings the copy up to the tree. Files that are the same keep their time, and so are not built again."""
@@ -126,22 +128,34 @@ class Tree:
                 shutil.copymode(here, there)
         with open(listing, 'w', encoding='utf-8') as f:
             f.write('\n'.join(files))
-        self.digest = hashlib.sha256(b'\0'.join(f.encode() + read(os.path.join(self.root, f)) for f in files)).hexdigest()[:16]
+        data = [f for f in files if not f.startswith('docs/') and (not f.endswith(('.c', '.h')) or f.startswith('tests/guest/'))]
+        self.data = hashlib.sha256(b'\0'.join(f.encode() + read(os.path.join(self.root, f)) for f in data)).hexdigest()
+
+    def _stamp(self, key):
+        """What a test without a mutant depends on: its programs, and the files that it may read."""
+        needs = self.tests[key[0]][key[1]]['needs'] if key[0] in self.tests else self.vmm
+        builds = [key[0]] if key[0] in self.tests else sorted(self.clean)
+        programs = [self.clean[b].get(w, b'') for b in builds for w in sorted(needs)]
+        return hashlib.sha256(b''.join(programs) + self.data.encode()).hexdigest()[:16]
 
     def learnt(self, key):
-        """Whether another worker or run has seen this very tree pass the test (or skip it): its time is in `times` then."""
+        """Whether another worker or run has seen the same programs pass the test (or skip it): its time is in `times` then."""
         path = os.path.join(os.path.dirname(self.folder), 'passes.jsonl')
-        if os.path.exists(path):
-            for line in read(path).decode().splitlines():
-                row = json.loads(line)
-                if row['tree'] == self.digest:
-                    self.times.setdefault(tuple(row['test']), row['seconds'])
+        if os.path.exists(path) and os.path.getsize(path) != self.passes_read:
+            text = read(path).decode()
+            self.passes_read = len(text.encode())
+            for row in (json.loads(line) for line in text.splitlines()):
+                if 'of' in row:
+                    self.passes[(*row['test'], row['of'])] = row['seconds']
+        known = (*key, self._stamp(key))
+        if known in self.passes:
+            self.times[key] = self.passes[known]
         return key in self.times
 
     def learn(self, key, seconds):
         self.times[key] = seconds
         with open(os.path.join(os.path.dirname(self.folder), 'passes.jsonl'), 'a', encoding='utf-8') as f:
-            f.write(json.dumps({'tree': self.digest, 'test': list(key), 'seconds': seconds}) + '\n')
+            f.write(json.dumps({'test': list(key), 'of': self._stamp(key), 'seconds': seconds}) + '\n')
 
     def build_dir(self, build):
         return os.path.join(self.root, 'build-' + build)
@@ -235,14 +249,16 @@ class Tree:
         return found
 
     def affected(self, build, file):
-        """The names of the tests that have the object of a file: those named after it first, then the quick ones."""
+        """The names of the tests that have the object of a file: what killed most of its mutants first, then those named after
+        it, then the quick ones."""
         stem = os.path.basename(file)
         holders = self.holders[build].get(stem, set())
         names = [n for n, t in self.tests[build].items() if holders == {'all'} or t['needs'] & holders]
         words = set(re.split(r'[-_/.]', stem[:-2]))
 
         def rank(name):
-            return (-len(words & set(re.split(r'[-_]', name))), self.times.get((build, name)) or 0)
+            return (-self.killers.get((file, name), 0) / (1 + (self.times.get((build, name)) or 0)),
+                    -len(words & set(re.split(r'[-_]', name))), self.times.get((build, name)) or 0)
         return sorted(names, key=rank)
 
     def targets_of(self, build, names):

@@ -67,6 +67,15 @@ static int open_fd(int fd, const struct disk_params *like, struct disk *ret, str
 	return disk_open(&p, ret, e);
 }
 
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 static int make(off_t size)
 {
 	int fd = memfd_create("image", MFD_CLOEXEC);
@@ -201,6 +210,36 @@ static void what_is_no_disk(void **state)
 	close(fd);
 }
 
+/* Neither a disk that was refused nor one that was closed leaves a file open; nobody closes one twice. */
+static void no_file_is_left(void **state)
+{
+	int fd = make(SIZE), empty = make(0);
+	unsigned before = open_fds();
+	struct disk d = {.fd = -1};
+	struct err e;
+
+	assert_true(open_fd(empty, &(struct disk_params){.logical = 512, .raw = true}, &d, &e) < 0);
+	host.read_error = EIO;
+	assert_true(open_fd(fd, &(struct disk_params){.logical = 512, .direct = true, .raw = true}, &d, &e) < 0);
+	host.read_error = 0;
+	setenv("TMPDIR", "/proc/self/nowhere", 1);
+	assert_true(open_fd(fd, &(struct disk_params){.logical = 512, .overlay = true, .raw = true}, &d, &e) < 0);
+	unsetenv("TMPDIR");
+	assert_int_equal(open_fds(), before);
+	for (unsigned overlay = 0; overlay < 2; overlay++) {
+		const struct disk_params p = {.logical = 512, .overlay = overlay, .raw = true};
+
+		assert_int_equal(open_fd(fd, &p, &d, &e), 0);
+		assert_int_equal(open_fds(), before + 1 + overlay);
+		disk_close(&d);
+		assert_int_equal(open_fds(), before);
+		disk_close(&d);
+		assert_int_equal(open_fds(), before);
+	}
+	close(fd);
+	close(empty);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +247,7 @@ int main(void)
 		cmocka_unit_test(alignment_with_the_page_cache),
 		cmocka_unit_test(sectors_of_the_host),
 		cmocka_unit_test(what_is_no_disk),
+		cmocka_unit_test(no_file_is_left),
 	};
 
 	return run_group(tests);

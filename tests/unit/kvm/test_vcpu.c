@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "tests/support/with_kvm.h"
+#include "vmm/base/le.h"
 #include "vmm/base/util.h"
 #include "vmm/base/x86.h"
 #include "vmm/kvm/vcpu_state.h"
@@ -108,6 +109,28 @@ static void firmware_left_the_mtrrs_on(void **state)
 		assert_int_equal(vcpu_get_msrs(&vm.vcpu[i], &m, 1, &e), 0);
 		assert_false(m.refused);
 		assert_int_equal(m.value, 0x806);
+	}
+	vm_destroy(&vm);
+}
+
+/* Interrupts of the PIC come by LINT0, NMIs by LINT1 (MP specification 1.4, 3.6.2.2; SDM 3A, figure 11-8 for the bits). */
+static void firmware_left_the_apic_wired(void **state)
+{
+	struct vm vm = {.fd = -1};
+	struct err e = {};
+
+	assert_int_equal(vm_create(&kvm, &vm, &e), 0);
+	assert_int_equal(vm_add_irqchip(&vm, &e), 0);
+	assert_int_equal(vm_add_vcpus(&vm, 2, &e), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct kvm_lapic_state apic;
+
+		assert_int_equal(vcpu_set_platform(&vm.vcpu[i], &e), 0);
+		assert_int_equal(vcpu_get_apic(&vm.vcpu[i], &apic, &e), 0);
+		assert_int_equal(le32_get(apic.regs + 0x350), 0x700);
+		assert_int_equal(le32_get(apic.regs + 0x360), 0x400);
+		/* The first CPU's is enabled, with vector 0xff for what is spurious. */
+		assert_int_equal(le32_get(apic.regs + 0xf0), i ? 0xff : 0x1ff);
 	}
 	vm_destroy(&vm);
 }
@@ -297,6 +320,7 @@ int main(void)
 		cmocka_unit_test(misc_enable_keeps_what_is_kvms),
 		cmocka_unit_test(hwcr_is_asked_for_where_it_is),
 		cmocka_unit_test(firmware_left_the_mtrrs_on),
+		cmocka_unit_test(firmware_left_the_apic_wired),
 		cmocka_unit_test(a_refused_register_of_the_platform),
 		cmocka_unit_test(a_guest_has_kvmclock),
 		cmocka_unit_test(msrs_that_kvm_refuses),

@@ -52,7 +52,10 @@ static void a_test_that_vmm_cannot_run_is_an_error_whatever_it_printed(void **st
 static void results_decide_when_the_guest_ended_by_itself(void **state)
 {
 	expect(ENDED(0), "1..1\nok 1 a\n", RESULT_PASS, "");
+	expect(ENDED(1), "1..1\nok 1 a\n", RESULT_PASS, "");
 	expect(ENDED(32), "1..1\nok 1 a\n", RESULT_PASS, "");
+	expect(ENDED(38), "1..1\nok 1 a\n", RESULT_PASS, "");
+	expect(ENDED(38), "1..1\nnot ok 1 a\n", RESULT_FAIL, "1 of 1 failed; a: fail");
 	expect(ENDED(0), "1..2\nok 1 a\nnot ok 2 b\n", RESULT_FAIL, "1 of 2 failed; b: fail");
 	expect(ENDED(0), "1..1\nok 1 a # SKIP\n", RESULT_SKIP, "all of its results are skips");
 	expect(ENDED(0), "1..0 # SKIP\n", RESULT_SKIP, "all of its results are skips");
@@ -79,6 +82,8 @@ static void a_kernel_that_complains_is_a_splat_of_a_test_that_passed(void **stat
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		snprintf(text, sizeof(text), "1..1\n[    1.250000][    T1] %s\nok 1 a\n", lines[i]);
+		expect(ENDED(0), text, RESULT_SPLAT, lines[i]);
+		snprintf(text, sizeof(text), "%s\n1..1\nok 1 a # SKIP\n", lines[i]);
 		expect(ENDED(0), text, RESULT_SPLAT, lines[i]);
 		snprintf(text, sizeof(text), "%s\n1..1\nnot ok 1 a\n", lines[i]);
 		expect(ENDED(0), text, RESULT_FAIL, "1 of 1 failed; a: fail");

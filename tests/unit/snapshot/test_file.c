@@ -42,6 +42,8 @@ static struct cpuid_set cpuid = {
 
 static ssize_t write_fails; /* > 0: at most so many bytes; < 0: with this errno */
 static int memory_left = -1;
+static int reads_left = -1; /* reads until one fails with EIO; -1: none does */
+static bool read_little;    /* a few bytes at a time, and every second read is interrupted */
 
 int __wrap_sysinfo(struct sysinfo *si);
 ssize_t __wrap_pwrite(int to, const void *p, size_t len, off_t at);
@@ -74,6 +76,24 @@ ssize_t __wrap_pwrite64(int to, const void *p, size_t len, off_t at)
 	return __wrap_pwrite(to, p, len, at);
 }
 
+ssize_t __real_pread64(int from, void *p, size_t len, off_t at);
+ssize_t __wrap_pread64(int from, void *p, size_t len, off_t at);
+
+ssize_t __wrap_pread64(int from, void *p, size_t len, off_t at)
+{
+	static bool interrupted;
+
+	if (reads_left >= 0 && reads_left-- == 0) {
+		errno = EIO;
+		return -1;
+	}
+	if (read_little && (interrupted = !interrupted)) {
+		errno = EINTR;
+		return -1;
+	}
+	return __real_pread64(from, p, read_little ? MIN(len, (size_t)100000) : len, at);
+}
+
 static bool no_memory(void)
 {
 	return memory_left >= 0 && memory_left-- == 0;
@@ -100,7 +120,8 @@ static int set_up(void **unused)
 {
 	stop = false;
 	write_fails = 0;
-	memory_left = -1;
+	memory_left = reads_left = -1;
+	read_little = false;
 	ram = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(ram, MAP_FAILED);
 	mem = (struct gmem){};
@@ -262,6 +283,26 @@ static void what_is_written_is_read_back(void **unused)
 	snapshot_destroy(&s);
 }
 
+/* Each part begins where the one before it ends, at a multiple of 8 bytes, RAM at one of a page. */
+static void parts_follow_each_other(void **unused)
+{
+	for (unsigned n = 0; n < 20; n++) {
+		const struct snapshot_facts f = {
+			.nr_cpuid = n, .settings_bytes = 3 * n, .state_bytes = 1000 + n, .mem_bytes = (n + 1) * MIB};
+		const struct snapshot_layout l = snapshot_layout(&f);
+
+		assert_in_range(l.cpuid - SNAPSHOT_FACTS_AT - state_size(&snapshot_facts_table), 0, 7);
+		assert_in_range(l.extents - l.cpuid - 28 * n, 0, 7);
+		assert_int_equal(l.settings, l.extents + 16 * SNAPSHOT_EXTENTS_MAX);
+		assert_in_range(l.state - l.settings - 3 * n, 0, 7);
+		assert_in_range(l.sums - l.state - 1000 - n, 0, 7);
+		assert_in_range(l.ram - l.sums - 4 * ((n + 2) / 2), 0, PAGE_4K - 1);
+		assert_int_equal(l.end, l.ram + f.mem_bytes);
+		assert_true(is_aligned(l.cpuid | l.extents | l.settings | l.state | l.sums, 8));
+		assert_true(is_aligned(l.ram, PAGE_4K));
+	}
+}
+
 /* The file is sparse: at most 1.02 times the size of the non-zero pages, plus the head. */
 static void pages_of_zeroes_are_holes(void **unused)
 {
@@ -391,7 +432,13 @@ static void a_failed_write_is_an_error_and_no_snapshot(void **unused)
 	struct snapshot s;
 	struct err e = {};
 	read_back(&s);
+	assert_int_equal(s.facts.ram_bytes, TOUCHED * PAGE_4K);
 	assert_int_equal(snapshot_check_ram(&s, &e), 0);
+	snapshot_destroy(&s);
+	/* Another time by the same writer: what it counted before does not count. */
+	assert_int_equal(snapshot_write(writer, &mem, fd, &stop, &bytes), 0);
+	read_back(&s);
+	assert_int_equal(s.facts.ram_bytes, TOUCHED * PAGE_4K);
 	snapshot_destroy(&s);
 }
 
@@ -433,6 +480,45 @@ static void no_memory_is_an_error(void **unused)
 	snapshot_destroy(&s);
 }
 
+static void a_failed_read_is_an_error(void **unused)
+{
+	struct snapshot s = SNAPSHOT_NONE;
+	struct err e = {};
+	int failed = 0, r;
+
+	touch_some();
+	write_file();
+	do {
+		reads_left = failed;
+		e = (struct err){};
+		r = snapshot_read(fd, VERSION, &s, &e);
+		if (r == 0)
+			break;
+		assert_int_equal(r, -EIO);
+		assert_string_equal(e.text, "cannot read it: Input/output error");
+		assert_null(s.state);
+	} while (++failed < 100);
+	assert_int_equal(failed, 4); /* the magic, the version, the facts, the parts */
+	for (failed = 0; failed < 100; failed++) {
+		reads_left = failed;
+		e = (struct err){};
+		r = snapshot_check_ram(&s, &e);
+		if (r == 0)
+			break;
+		assert_int_equal(r, -EIO);
+		assert_string_equal(e.text, "cannot read it: Input/output error");
+	}
+	assert_int_equal(failed, 1 + 4); /* the sums, and each extent */
+	reads_left = -1;
+	snapshot_destroy(&s);
+	/* In pieces */
+	read_little = true;
+	read_back(&s);
+	assert_memory_equal(s.state, state, sizeof(state));
+	assert_int_equal(snapshot_check_ram(&s, &e), 0);
+	snapshot_destroy(&s);
+}
+
 static void a_foreign_file_is_refused(void **unused)
 {
 	static const char elf[] = "\x7f"
@@ -451,6 +537,11 @@ static void a_foreign_file_is_refused(void **unused)
 	assert_string_equal(e.text, "it is not a snapshot of vmm");
 	close(pipes[0]);
 	close(pipes[1]);
+	pipes[0] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(pipes[0] >= 0);
+	assert_int_equal(snapshot_read(pipes[0], VERSION, &s, &e), -EINVAL);
+	assert_string_equal(e.text, "it is not a snapshot of vmm");
+	close(pipes[0]);
 	assert_int_equal(snapshot_read(-1, VERSION, &s, &e), -EBADF);
 }
 
@@ -582,6 +673,8 @@ static void impossible_facts_are_refused(void **unused)
 	FORGE(mem_bytes, SIZE + PAGE_4K, "do not fit");
 	FORGE(mem_bytes, UINT64_MAX, "mem_bytes");
 	FORGE(mem_bytes, BIT(46), "do not fit");
+	FORGE(mem_bytes, BIT(46) + PAGE_4K, "mem_bytes");
+	FORGE(ram_bytes, BIT(46) + PAGE_4K, "ram_bytes");
 	FORGE(ram_bytes, SIZE + PAGE_4K, "impossible");
 	FORGE(ram_bytes, 1, "impossible");
 	FORGE(cpus, 0, "impossible");
@@ -663,6 +756,10 @@ static void the_vendor_is_printable(void **unused)
 	read_back(&s);
 	snapshot_vendor(&s, vendor);
 	assert_string_equal(vendor, "????ineIntel");
+	/* The first and the last printable character, and their neighbours */
+	s.cpuid->entry[0].edx = 0x7f7e201f;
+	snapshot_vendor(&s, vendor);
+	assert_string_equal(vendor, "????? ~?ntel");
 	s.cpuid->nr = 0;
 	snapshot_vendor(&s, vendor);
 	assert_string_equal(vendor, "");
@@ -676,6 +773,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_is_read_back),
+		TEST(parts_follow_each_other),
 		TEST(pages_of_zeroes_are_holes),
 		TEST(ram_that_nobody_touched_has_no_extent),
 		TEST(extents_are_granules_joined),
@@ -684,6 +782,7 @@ int main(void)
 		TEST(a_failed_write_is_an_error_and_no_snapshot),
 		TEST(what_no_file_has_room_for_is_refused),
 		TEST(no_memory_is_an_error),
+		TEST(a_failed_read_is_an_error),
 		TEST(a_foreign_file_is_refused),
 		TEST(another_version_is_refused),
 		TEST(a_file_cut_short_is_refused),
