@@ -329,8 +329,6 @@ static void write_item(struct writer *w, const struct item *i)
 	size_t size = 0;
 	FILE *out;
 
-	if (w->r < 0)
-		return;
 	snprintf(name, sizeof(name), "%s", i->name);
 	make_unique(w, i->class, name, sizeof(name));
 	named.name = name;

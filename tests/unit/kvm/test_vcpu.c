@@ -113,7 +113,9 @@ static void firmware_left_the_mtrrs_on(void **state)
 	vm_destroy(&vm);
 }
 
-/* Interrupts of the PIC come by LINT0, NMIs by LINT1 (MP specification 1.4, 3.6.2.2; SDM 3A, figure 11-8 for the bits). */
+/*
+ * Interrupts of the PIC come by LINT0, NMIs by LINT1: MP specification 1.4, 3.6.2.2; SDM 3A, figure 11-8, for the bits.
+ */
 static void firmware_left_the_apic_wired(void **state)
 {
 	struct vm vm = {.fd = -1};
