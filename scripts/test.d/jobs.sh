@@ -106,7 +106,7 @@ job_lint() {
 job_fuzz() {
 	local status=0
 	if [ -z "$cells_only" ]; then
-		tap_of fuzz scripts/fuzz --seconds 5 || status=$?
+		tap_of fuzz scripts/fuzz --seconds 3 || status=$?
 	fi
 	rm -rf "$tmp/files"
 	start_cells fuzz
