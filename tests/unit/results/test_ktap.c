@@ -5,6 +5,39 @@
 #include "tests/support/unit.h"
 #include "vmm/base/util.h"
 
+/* --- The host: memory runs out ----------------------------------------------------------------------------------- */
+
+static int memory_left = -1; /* allocations until one fails; -1: none does */
+
+void *__real_calloc(size_t nr, size_t size);
+void *__wrap_calloc(size_t nr, size_t size);
+char *__real_strdup(const char *s);
+char *__wrap_strdup(const char *s);
+char *__real_strndup(const char *s, size_t n);
+char *__wrap_strndup(const char *s, size_t n);
+
+static bool no_memory(void)
+{
+	return memory_left >= 0 && memory_left-- == 0;
+}
+
+void *__wrap_calloc(size_t nr, size_t size)
+{
+	return no_memory() ? NULL : __real_calloc(nr, size);
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return no_memory() ? NULL : __real_strdup(s);
+}
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+	return no_memory() ? NULL : __real_strndup(s, n);
+}
+
+/* --- Tests ------------------------------------------------------------------------------------------------------- */
+
 /* The results parsed from @log, as one line; "(none)": there are no results. */
 static void expect_text(const char *log, size_t size, const char *want)
 {
@@ -71,7 +104,8 @@ static void other_lines_are_output(void **state)
 {
 	EXPECT({"hello\nok, this is no result\nok computer\nnot okay\nokay 1\n", "(none)"}, {"", "(none)"},
 		{"ok\nnot ok\n", "(none)"}, {"1..2\nok 1 a\nbooting...\n# ok 2 it is said\nok 2 b\n", "a=pass b=pass"},
-		{"1..1x\n2..3\nTAP version x\nok 3rd\n", "(none)"}, {"Bail out!\n", "(none)"});
+		{"1..1x\n2..3\nTAP version x\nok 3rd\n", "(none)"}, {"Bail out!\n", "(none)"},
+		{"ok1 a\nok- b\nok# c\nnot ok2 d\nok-\n", "(none)"});
 }
 
 static void the_kernels_prefixes_are_not_part_of_a_line(void **state)
@@ -224,6 +258,67 @@ static void a_case_knows_its_part_of_the_log(void **state)
 	ktap_destroy(&k);
 }
 
+static void lines_that_say_nothing(void **state)
+{
+	EXPECT({"1..2\nok 1 a\n\n# a comment\n#\n  \nok 2 b\n", "a=pass b=pass"}, {"1..\nok 1 a\n", "a=pass"},
+		{"1..x\nok 1 a\n1..1 2\n", "a=pass"}, {"1..1 # nothing\nok 1 a\n", "a=pass"});
+}
+
+/* It announces results, as a version does. */
+static void a_subtest_without_a_result_is_a_fault(void **state)
+{
+	EXPECT({"KTAP version 1\n1..1\n    # Subtest: s\nok 1 s\n", "s=pass!EMPTY"},
+		{"KTAP version 1\n1..1\n    # Subtest: s\n    1..1\n    ok 1 a\nok 1 s\n", "s=pass{a=pass}"});
+}
+
+static void totals_are_of_leaf_cases(void **state)
+{
+	static const struct {
+		const char *log;
+		struct ktap_totals want;
+	} rows[] = {
+		{"1..4\nok 1 a\nnot ok 2 b\nok 3 c # SKIP\nnot ok 5 d # TODO\n",
+			{{[KTAP_PASS] = 1, [KTAP_FAIL] = 1, [KTAP_SKIP] = 1, [KTAP_XFAIL] = 1}, 4, 1}},
+		{"1..2\nok 1 a\n", {{[KTAP_PASS] = 1, [KTAP_MISSING] = 1}, 2, 1}},
+		{"1..1\n  1..2\n  ok 1 a\n  not ok 2 b # TIMEOUT\nnot ok 1 c\n",
+			{{[KTAP_PASS] = 1, [KTAP_TIMEOUT] = 1}, 2, 0}},
+		{"1..1\n  1..1\n  not ok 1 a # ERROR\nok 1 c\n", {{[KTAP_ERROR] = 1}, 1, 1}},
+		{"nothing\n", {{0}, 0, 0}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ktap_totals t;
+		struct ktap k;
+
+		memset(&t, 0xff, sizeof(t));
+		assert_int_equal(ktap_read(rows[i].log, strlen(rows[i].log), &k), 0);
+		ktap_count(&k, &t);
+		if (memcmp(&t, &rows[i].want, sizeof(t)))
+			fail_msg("row %zu: %u in all, %u faults", i, t.total, t.faults);
+		ktap_destroy(&k);
+	}
+}
+
+static void no_memory_is_an_error(void **state)
+{
+	static const char log[] = "1..3\n  1..2\n  ok 1 a # SKIP why\n  not ok 2 b\nok 1 c\n  ok 1 d\n";
+	struct ktap k;
+	int failed = 0;
+
+	do {
+		memory_left = failed;
+		if (ktap_read(log, sizeof(log) - 1, &k) == 0)
+			break;
+		memory_left = -1;
+		ktap_destroy(&k);
+	} while (++failed < 1000);
+	memory_left = -1;
+	/* A case, its name and its reason for each of six results, and the log's own name and reason */
+	assert_int_equal(failed, 2 + 3 * 6);
+	ktap_destroy(&k);
+	ktap_destroy(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +343,10 @@ int main(void)
 		cmocka_unit_test(more_results_than_are_read_are_a_fault),
 		cmocka_unit_test(deeper_levels_than_are_read_are_output),
 		cmocka_unit_test(a_case_knows_its_part_of_the_log),
+		cmocka_unit_test(lines_that_say_nothing),
+		cmocka_unit_test(a_subtest_without_a_result_is_a_fault),
+		cmocka_unit_test(totals_are_of_leaf_cases),
+		cmocka_unit_test(no_memory_is_an_error),
 	};
 
 	return run_group(tests);
