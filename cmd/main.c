@@ -8,6 +8,7 @@
 #include "cmd/bench/launch.h"
 #include "cmd/main.h"
 #include "cmd/options/args.h"
+#include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
 #include "cmd/tool.h"
 #include "cmd/usage.h"
@@ -51,15 +52,19 @@ static const struct command *find_command(const char *word)
 }
 
 /* --help or --version among the options, as far as they can be understood; the subcommand tells what is wrong. */
-static const struct option_def *asked_for(int argc, char **argv)
+static const struct option_def *asked_for(const struct command *named, int argc, char **argv)
 {
+	const struct command_info *info = named ? command_find(named->name) : NULL;
 	struct args a;
 	struct arg arg;
 
 	args_init(&a, NULL, argc, argv);
-	while (args_next(&a, &arg, NULL) > 0)
+	while (args_next(&a, &arg, NULL) > 0) {
 		if (arg.option && arg.option->type == OPT_FLAG)
 			return arg.option;
+		if (!arg.option && info && info->ends_options)
+			break;
+	}
 	return NULL;
 }
 
@@ -84,7 +89,7 @@ int main(int argc, char **argv)
 		if (tool_is(named->name))
 			return named->run(argc, argv);
 	}
-	flag = asked_for(argc, argv);
+	flag = asked_for(named, argc, argv);
 	if (flag && !strcmp(flag->name, "help"))
 		return usage_help(named ? named->name : "", argc > 1 ? argv[1] : "");
 	if (flag)

@@ -10,6 +10,7 @@
 #include "vmm/base/fdpath.h"
 #include "vmm/check/facts.h"
 #include "vmm/console/console.h"
+#include "vmm/exec/exec.h"
 #include "vmm/kvm/exit_trace.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/kinds.h"
@@ -234,4 +235,22 @@ void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, s
 void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)
 {
 	plan_streams(terminal, report_fd, plan);
+}
+
+void plan_exec_early(enum sandbox_mode mode, const struct exec_config *config, struct sandbox_plan *ret)
+{
+	*ret = (struct sandbox_plan){
+		.mode = mode,
+		.max_fds = FDS_BASE,
+		/* Nothing is written but the streams. */
+		.max_file_bytes = MAX(MAX(1, largest_stream()), caller_file(STDIN_FILENO)),
+		.fds = SANDBOX_NO_FDS,
+		.report_fd = -1,
+	};
+	keep_path(config->path, ret);
+}
+
+void plan_exec_confine(int report_fd, struct sandbox_plan *plan)
+{
+	plan_streams(NULL, report_fd, plan);
 }

@@ -9,6 +9,7 @@
 #include "security/sandbox.h"
 #include "vmm/config.h"
 
+struct exec_config;
 struct flat_config;
 struct machine;
 struct terminal;
@@ -31,5 +32,11 @@ void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sa
 
 /** plan_restored() - besides plan_early(): @fd is the snapshot that the machine is restored from, -1: none */
 void plan_restored(int fd, struct sandbox_plan *plan);
+
+/**
+ * plan_exec_early(), plan_exec_confine() - the same for a Linux program without a kernel, which has the streams itself
+ */
+void plan_exec_early(enum sandbox_mode mode, const struct exec_config *config, struct sandbox_plan *ret);
+void plan_exec_confine(int report_fd, struct sandbox_plan *plan);
 
 #endif

@@ -340,7 +340,6 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(PROGRAM, ALWAYS, writev, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program writes"),
 	IF(PROGRAM, ALWAYS, lseek, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program seeks"),
 	IF(PROGRAM, ALWAYS, fstat, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program asks what a stream is"),
-	IF(PROGRAM, ALWAYS, newfstatat, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the same, by glibc before 2.39"),
 	IF2(PROGRAM, ALWAYS, fcntl, "a stream, F_GETFL", INT(0, SANDBOX_FD(PROGRAM)), INT(1, F_GETFL),
 		"the program asks how a stream is open"),
 	IF2(PROGRAM, ALWAYS, ioctl, "a stream, FIONREAD", INT(0, SANDBOX_FD(PROGRAM)), INT(1, FIONREAD),

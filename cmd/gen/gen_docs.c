@@ -16,6 +16,7 @@
 #include "cmd/options/options.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/units.h"
+#include "vmm/exec/calls.h"
 #include "vmm/program/flat_ports.h"
 
 #define TEXT_COLUMNS 72
@@ -277,6 +278,43 @@ static void put_flat_options(void)
 	own_options(SECTION_FLAT);
 }
 
+static void put_exec_options(void)
+{
+	own_options(SECTION_EXEC);
+}
+
+/* Those whose handler is @missing, or all others: the text, or the bare name where there is none. */
+static void put_calls(bool missing)
+{
+	static const struct {
+		const char *name, *handler, *note;
+	} calls[] = {
+#define CALL(name, args, handler, note) {#name, #handler, note},
+		EXEC_CALLS(CALL)
+#undef CALL
+	};
+
+	puts(".Bl -tag -width Ds -compact");
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (!strcmp(calls[i].handler, "missing") != missing)
+			continue;
+		printf(".It Fn %s\n", calls[i].name);
+		if (*calls[i].note)
+			put_text(calls[i].note);
+	}
+	puts(".El");
+}
+
+static void put_exec_calls(void)
+{
+	put_calls(false);
+}
+
+static void put_exec_missing(void)
+{
+	put_calls(true);
+}
+
 static void put_bench_options(void)
 {
 	own_options(SECTION_BENCH);
@@ -332,6 +370,9 @@ static const struct {
 	{"@TEST_OPTIONS@", put_test_options},
 	{"@UNITS@", put_units},
 	{"@BENCH_OPTIONS@", put_bench_options},
+	{"@EXEC_OPTIONS@", put_exec_options},
+	{"@EXEC_CALLS@", put_exec_calls},
+	{"@EXEC_MISSING@", put_exec_missing},
 	{"@FLAT_OPTIONS@", put_flat_options},
 	{"@FLAT_PORTS@", put_flat_ports},
 };

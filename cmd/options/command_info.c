@@ -7,6 +7,7 @@
 
 #define LIST(name, options) static const struct subset_option name[] = {options(SUBSET_ROW){0}}
 LIST(flat, FLAT_OPTIONS);
+LIST(exec, EXEC_OPTIONS);
 LIST(bench_boot, BENCH_BOOT_OPTIONS);
 LIST(bench_lifecycle, BENCH_LIFECYCLE_OPTIONS);
 LIST(bench_exits, BENCH_EXITS_OPTIONS);
@@ -68,6 +69,18 @@ const struct command_info command_infos[] = {
 			"125    a test could not be run, or a report not be written\n",
 		.examples = "vmm test --jobs 4 --junit results.xml tests/\n"
 			    "vmm test --kernel old --kernel new --keep-logs logs cases/boot.ini\n",
+	},
+	{
+		.name = "exec",
+		.usage = "[OPTION...] PROGRAM [ARGUMENT...]",
+		.text = "Runs a static Linux program on a vCPU without a kernel: vmm answers its system\n"
+			"calls. It has the standard streams, and no file, network or other process.",
+		.ends_options = true,
+		.takes = exec,
+		.ends = "N      the program ended with N; 128+S: by signal S, and a line says which\n" ENDS_USAGE
+			"124    its time ran out\n" ENDS_FAILED,
+		.examples = "vmm exec ./hello\n"
+			    "vmm exec --trace-calls --timeout 2s busybox sh -c 'echo hello'\n",
 	},
 	{
 		.name = "bench boot",

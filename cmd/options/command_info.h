@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "cmd/options/subset.h"
+#include "vmm/exec/exec.h"
 #include "vmm/program/flat_layout.h"
 
 /*
@@ -22,6 +23,16 @@
 	X(STATS, "stats", NULL, 0, 0, 0)                                                                               \
 	X(TIMEOUT, "timeout", NULL, 0, 0, 0)                                                                           \
 	X(GDB, "gdb", NULL, 0, 0, 0)                                                                                   \
+	X(LOG_LEVEL, "log-level", NULL, 0, 0, 0)                                                                       \
+	X(SANDBOX, "sandbox", NULL, 0, 0, 0)
+
+#define EXEC_OPTIONS(X)                                                                                                \
+	X(MEM, "mem", "256M", EXEC_MEM_MIN, EXEC_MEM_MAX, EXEC_MEM_STEP)                                               \
+	X(ENV, "env", NULL, 0, 0, 0)                                                                                   \
+	X(CWD, "cwd", NULL, 0, 0, 0)                                                                                   \
+	X(STATS, "stats", NULL, 0, 0, 0)                                                                               \
+	X(TRACE_CALLS, "trace-calls", NULL, 0, 0, 0)                                                                   \
+	X(TIMEOUT, "timeout", NULL, 0, 0, 0)                                                                           \
 	X(LOG_LEVEL, "log-level", NULL, 0, 0, 0)                                                                       \
 	X(SANDBOX, "sandbox", NULL, 0, 0, 0)
 
@@ -84,6 +95,7 @@
  * @name: as it is typed: "flat", "bench boot"
  * @usage: what follows the name
  * @text: what it does, a sentence
+ * @ends_options: its first word ends the options: what follows is for the program that it names
  * @takes: ended by a NULL name; NULL: the settings of a machine, and what the table has for this command only
  * @ends: its exit statuses, a line each
  * @examples: one a line
@@ -92,6 +104,7 @@ struct command_info {
 	const char *name;
 	const char *usage;
 	const char *text;
+	bool ends_options;
 	const struct subset_option *takes;
 	const char *ends;
 	const char *examples;

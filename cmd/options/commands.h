@@ -11,6 +11,7 @@
 	X(check, "tell whether this host and these settings can run a machine")                                        \
 	X(cpuid, "print the CPUID of the host, of the guest, and why they differ")                                     \
 	X(flat, "run programs without a kernel: vmm flat PROG...")                                                     \
+	X(exec, "run a Linux program without a kernel: vmm exec PROG")                                                 \
 	X(test, "run tests, each in a guest: vmm test FILE|DIR...")                                                    \
 	X(bench, "measure: vmm bench boot|lifecycle|exits")                                                            \
 	X(report, "where the time of a run went: vmm report FILE...")                                                  \

@@ -844,9 +844,39 @@ const struct option_def options[] = {
 		.section = SECTION_FLAT,
 		OPTION_SWITCH("off"),
 		.help = "say what each program took: exits and times",
-		.man = OPTION_MAN(
-			"Prints on standard error, for each program, its exits by reason, the time to make its vCPU, "
-			"the time in the guest and in the VMM, and the time per exit."),
+		.man = OPTION_MAN("Prints on standard error what a program took: its exits, the time in the guest and "
+				  "in the VMM, "
+				  "and the time per exit.\n"
+				  "Of a flat program also its exits by reason, and the time to make its vCPU; of a "
+				  "Linux program its "
+				  "system calls, page faults and memory."),
+	},
+	{
+		.name = "env",
+		.section = SECTION_EXEC,
+		.type = OPT_STRING,
+		.metavar = "NAME=VALUE",
+		.repeatable = true,
+		.help = "a variable of the program's environment; may be given again",
+		.man = OPTION_MAN("Gives the program a variable of its environment; may be given again.\n"
+				  "It has PATH, HOME=/ and LANG=C.UTF-8 already, and nothing of the caller's."),
+	},
+	{
+		.name = "cwd",
+		.section = SECTION_EXEC,
+		.type = OPT_STRING,
+		.metavar = "DIRECTORY",
+		.deflt = "/",
+		.help = "the program's working directory",
+		.man = OPTION_MAN("What the program is told that its working directory is."),
+	},
+	{
+		.name = "trace-calls",
+		.section = SECTION_EXEC,
+		OPTION_SWITCH("off"),
+		.help = "print the program's system calls as strace does",
+		.man = OPTION_MAN("Prints each system call of the program with its result on standard error, as "
+				  "*strace*(1) does."),
 	},
 	BENCH_OPTIONS,
 	BENCH_BOOT_OPTIONS,

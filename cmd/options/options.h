@@ -28,6 +28,7 @@
 	X(ONLY_RUN, NULL, "Only for run", "run")                                                                       \
 	X(CPUID, NULL, "Only for cpuid", "cpuid")                                                                      \
 	X(FLAT, NULL, "Only for flat", "flat")                                                                         \
+	X(EXEC, NULL, "Only for exec", "exec")                                                                         \
 	X(BENCH, NULL, "Only for bench", "bench")                                                                      \
 	X(TEST, NULL, "Only for test", "test")                                                                         \
 	X(GENERAL, NULL, "General", NULL)
@@ -150,7 +151,7 @@ struct option_list {
 /* What most settings of type BOOL have in common. */
 #define OPTION_SWITCH(deflt_) .type = OPT_BOOL, .deflt = deflt_, .bare = "on"
 
-#define OPTIONS_MAX 80
+#define OPTIONS_MAX 84
 
 #define OPTION_CONSOLE_VIRTIO 0x100
 

@@ -32,18 +32,23 @@ static int take(const struct arg *arg, const char *cmd, struct subset_option *su
 		;
 	if (!subset->name)
 		return command_refuses(cmd, arg->option, e);
-	if (subset->given)
+	if (subset->given && !subset->all)
 		return err_set(e, -EINVAL, "--%s: given twice", name);
 	subset->given = true;
 	o = limited(subset);
 	r = option_parse(&o, arg->value, &subset->value, e);
-	return r < 0 ? err_wrap(e, r, "--%s%s%s", name, o.bare ? "=" : " ", *arg->value ? arg->value : "''") : 0;
+	if (r < 0)
+		return err_wrap(e, r, "--%s%s%s", name, o.bare ? "=" : " ", *arg->value ? arg->value : "''");
+	if (subset->all)
+		subset->all[subset->nr++] = subset->value.text;
+	return 0;
 }
 
 int subset_parse(int argc, char **argv, const char *cmd, struct subset_option *subset, const char **words,
 	size_t *ret_nr, struct err *e)
 {
 	size_t nr = 0;
+	const struct command_info *info;
 	struct args a;
 	struct arg arg;
 	int r;
@@ -58,10 +63,13 @@ int subset_parse(int argc, char **argv, const char *cmd, struct subset_option *s
 		p->given = false;
 	}
 	args_init(&a, cmd, argc, argv);
+	info = command_find(cmd);
 	while ((r = args_next(&a, &arg, e)) > 0) {
-		if (!arg.option)
+		if (!arg.option) {
 			words[nr++] = arg.value;
-		else if ((r = take(&arg, cmd, subset, e)) < 0)
+			a.ended = a.ended || (info && info->ends_options);
+		}
+		if (arg.option && (r = take(&arg, cmd, subset, e)) < 0)
 			return r;
 	}
 	if (r == 0)

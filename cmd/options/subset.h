@@ -19,6 +19,7 @@
  * @deflt: in place of the table's default; NULL: that one
  * @max: 0: the limits of the table; else @min, @max and @multiple count instead
  * @given: it is on the command line
+ * @all, @nr: of an option that may be repeated: room for as many texts as there are words, and what was given
  * @value: what it is, or its default (zeroes where it has none); text is borrowed from argv
  */
 struct subset_option {
@@ -28,6 +29,8 @@ struct subset_option {
 	uint64_t max;
 	uint64_t multiple;
 	bool given;
+	const char **all;
+	size_t nr;
 	struct option_value value;
 };
 

@@ -630,7 +630,7 @@ static uint64_t place_address(struct memory *m, const struct inject_arg *a)
 static pid_t another_thread(const struct target *t)
 {
 	for (size_t i = 0; i < targets_nr; i++)
-		if (targets[i].tid != t->tid && targets[i].role <= SANDBOX_VCPU)
+		if (targets[i].tid != t->tid && targets[i].role <= SANDBOX_PROGRAM)
 			return targets[i].tid;
 	return t->tid;
 }

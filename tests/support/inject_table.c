@@ -30,12 +30,13 @@
 #define DISK     INJECT_ROLE(SANDBOX_DISK)
 #define VIRTIO   INJECT_ROLE(SANDBOX_VIRTIO)
 #define VCPU     INJECT_ROLE(SANDBOX_VCPU)
+#define PROGRAM  INJECT_ROLE(SANDBOX_PROGRAM)
 #define BROKER   INJECT_ROLE(SANDBOX_BROKER)
 #define REPORTER INJECT_ROLE(SANDBOX_REPORT)
 #define DEBUGGER INJECT_ROLE(SANDBOX_GDB)
 #define WRITER   INJECT_ROLE(SANDBOX_STATE)
 #define NOBODY   0
-#define THREADS  (LOOP | DISK | VIRTIO | VCPU | DEBUGGER | WRITER)
+#define THREADS  (LOOP | DISK | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER)
 #define EVERY    THREADS
 
 /* Devices */
@@ -125,6 +126,9 @@
 	}
 #define CAN(roles, devices, call, want, why, ...)                                                                      \
 	ROW(roles, devices, false, THREADS, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
+/* The same, but for a Linux program's thread, to which the log is a stream of the program */
+#define NOT_PROGRAM(roles, devices, call, want, why, ...)                                                              \
+	ROW(roles, devices, false, THREADS & ~PROGRAM, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
 #define ENDS(roles, devices, call, want, why, ...)                                                                     \
 	ROW(roles, devices, true, roles, SYS_##call, #call, #__VA_ARGS__, want, why, __VA_ARGS__)
 /* No filter allows it. */
@@ -155,13 +159,14 @@ const struct inject_row inject_rows[] = {
 	/* futex, the clock, brk */
 	CAN(EVERY, ANY, futex, "EAGAIN", "a value that is not there", ROOM(4), N(FUTEX_WAIT), N(1), N(0)),
 	CAN(EVERY, ANY, futex, "ok", "nobody waits", ROOM(4), N(FUTEX_WAKE), N(1), N(0)),
-	CAN(LOOP | DISK | VCPU, ANY, futex, "EAGAIN", "a value that is not there",
+	CAN(LOOP | DISK | VCPU | PROGRAM, ANY, futex, "EAGAIN", "a value that is not there",
 		ROOM(4), N(FUTEX_WAIT_BITSET), N(1), N(0), N(0), N(1)),
 	NEVER(futex, ROOM(4), N(FUTEX_LOCK_PI), N(0), N(0)),
 	NEVER(futex, ROOM(4), N(FUTEX_CMP_REQUEUE), N(0), N(0)),
 	CAN(EVERY, ANY, clock_gettime, "ok", "tells the time", N(1), ROOM(16)),
 	CAN(LOOP, ANY, brk, "ok", "refused: the break does not move", N(0)),
-	CAN(LOOP | DISK, ANY, restart_syscall, "EINTR|ok|blocks", "nothing was interrupted in a timed wait", N(0)),
+	CAN(LOOP | DISK | PROGRAM, ANY, restart_syscall, "EINTR|ok|blocks",
+		"nothing was interrupted in a timed wait", N(0)),
 
 	/* Memory */
 	CAN(LOOP, ANY, mmap, "ok", "the process's own memory",
@@ -173,6 +178,10 @@ const struct inject_row inject_rows[] = {
 	NEVER(mmap, N(0), N(4096), N(PROT_READ | PROT_WRITE), N(MAP_SHARED), FD("/disk.img"), N(0)),
 	NEVER(mmap, CODE, N(4096), N(PROT_READ | PROT_WRITE), N(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), N(-1), N(0)),
 	NEVER(mprotect, CODE, N(4096), N(PROT_READ | PROT_WRITE | PROT_EXEC)),
+	OWN(PROGRAM, ANY, mprotect, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(PROT_NONE)),
+	OWN(PROGRAM, ANY, mprotect, "ENOMEM", "the process's own memory",
+		N(0x10000), N(4096), N(PROT_READ | PROT_WRITE)),
+	NEVER(mprotect, CODE, N(4096), N(PROT_READ | PROT_EXEC)),
 	NEVER(pkey_mprotect, CODE, N(4096), N(PROT_READ | PROT_WRITE | PROT_EXEC), N(-1)),
 	NEVER(mremap, CODE, N(4096), N(4096), N(MREMAP_MAYMOVE)),
 	NEVER(shmat, N(0), N(0), N(0)),
@@ -182,7 +191,7 @@ const struct inject_row inject_rows[] = {
 	NEVER(process_vm_readv, VICTIM, IOV("x"), N(1), IOV("x"), N(1), N(0)),
 	NEVER(process_vm_writev, SELF, IOV("x"), N(1), IOV("x"), N(1), N(0)),
 	CAN(LOOP, ANY, munmap, "ok", "the process's own memory", N(0), N(4096)),
-	CAN(DISK | VCPU | DEBUGGER | WRITER, ANY, madvise, "ENOMEM", "the process's own memory",
+	CAN(DISK | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, madvise, "ENOMEM", "the process's own memory",
 		N(0x10000), N(4096), N(MADV_DONTNEED)),
 	CAN(VIRTIO, ANY, madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_DONTNEED)),
 	CAN(VIRTIO, ON(BALLOON), madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_REMOVE)),
@@ -288,7 +297,22 @@ const struct inject_row inject_rows[] = {
 	NEVER(ftruncate, LOG, N(0)),
 	NEVER(ftruncate, FD("/disk.img"), N(0)),
 	NEVER(sync),
-	NEVER(lseek, LOG, N(0), N(0)),
+	DENIED((THREADS & ~PROGRAM) | BROKER | REPORTER, lseek, LOG, N(0), N(0)),
+	/* What a Linux program has: the streams of the command */
+	OWN(PROGRAM, ANY, readv, "ok|blocks", "what the program may read", STDIN, IOV_ROOM(16), N(1)),
+	OWN(PROGRAM, ANY, readv, "EBADF", "open for writing", LOG, IOV_ROOM(16), N(1)),
+	OWN(PROGRAM, ANY, writev, "ok appended:console", "what the program may write", CONSOLE, IOV("x"), N(1)),
+	OWN(PROGRAM, ANY, writev, "ok appended:log", "what the program may write", LOG, IOV("x"), N(1)),
+	OWN(PROGRAM, ANY, lseek, "ok|ESPIPE", "the place in a stream", CONSOLE, N(0), N(SEEK_CUR)),
+	OWN(PROGRAM, ANY, fstat, "ok", "what a stream is", CONSOLE, ROOM(144)),
+	OWN(PROGRAM, ANY, fcntl, "ok", "how a stream is open", CONSOLE, N(F_GETFL)),
+	OWN(PROGRAM, ANY, ioctl, "ok|ENOTTY", "how much there is to read", STDIN, N(FIONREAD), ROOM(4)),
+	OWN(PROGRAM, ANY, clock_nanosleep, "ok", "sleeps", N(1), N(0), ROOM(16), N(0)),
+	OWN(PROGRAM, ANY, getrandom, "ok", "random bytes", ROOM(8), N(8), N(0)),
+	DENIED(PROGRAM, readv, FD("kvm-vm"), IOV_ROOM(16), N(1)),
+	DENIED(PROGRAM, writev, FD("[eventpoll]"), IOV("x"), N(1)),
+	DENIED(PROGRAM, fstat, FD("[eventpoll]"), ROOM(144)),
+	DENIED(PROGRAM, newfstatat, CONSOLE, PATH("other/secret"), ROOM(144), N(AT_EMPTY_PATH)),
 	NEVER(sendfile, LOG, FD("/disk.img"), N(0), N(16)),
 	NEVER(splice, STDIN, N(0), LOG, N(0), N(1), N(0)),
 	NEVER(copy_file_range, FD("/disk.img"), N(0), LOG, N(0), N(16), N(0)),
@@ -309,7 +333,7 @@ const struct inject_row inject_rows[] = {
 	CAN(LOOP | DISK | VIRTIO | DEBUGGER | WRITER, ANY, read, "EBADF", "open for writing", LOG, ROOM(64), N(64)),
 	CAN(LOOP | DISK | VIRTIO | DEBUGGER | WRITER, ANY, read, "ok", "what it was given",
 		FD("/disk.img"), ROOM(64), N(64)),
-	CAN(LOOP, ON(FILES), fcntl, "ok", "reads flags", LOG, N(F_GETFL)),
+	NOT_PROGRAM(LOOP, ON(FILES), fcntl, "ok", "reads flags", LOG, N(F_GETFL)),
 	CAN(LOOP, ON(FILES), fcntl, "ok|ok flags:stdin|EBADF", "O_NONBLOCK of a stream that is no file",
 		ITS(STREAM), N(F_SETFL), N(0)),
 	NEVER(fcntl, LOG, N(F_SETFL), N(0)),
@@ -330,7 +354,7 @@ const struct inject_row inject_rows[] = {
 		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
 	CAN(VIRTIO, ON(TAP) | ON(PASST) | ON(VSOCK), epoll_ctl, "EPERM", "a file is never waited for",
 		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
-	CAN(LOOP, ANY, ppoll, "ok", "asks", N(0), N(0), ROOM(16), N(0), N(0)),
+	CAN(LOOP | PROGRAM, ANY, ppoll, "ok", "asks", N(0), N(0), ROOM(16), N(0), N(0)),
 	CAN(LOOP | VIRTIO, ANY, timerfd_settime, "ok", "a timer of its own", FD("[timerfd]"), N(0), ROOM(32), N(0)),
 	CAN(LOOP | VIRTIO, ANY, timerfd_settime, "EINVAL", "no timer", LOG, N(0), ROOM(32), N(0)),
 	NEVER(timerfd_create, N(1), N(0)),
@@ -386,9 +410,9 @@ const struct inject_row inject_rows[] = {
 	NEVER(accept4, LOG, N(0), N(0), N(0)),
 	CAN(VIRTIO, ON(VSOCK), shutdown, "ENOTSOCK", "a file is no socket", LOG, N(SHUT_WR)),
 	NEVER(shutdown, LOG, N(SHUT_RDWR)),
-	CAN(VIRTIO, ON(TAP) | ON(VSOCK), readv, "EBADF", "open for writing", LOG, IOV_ROOM(16), N(1)),
-	CAN(VIRTIO, ON(TAP) | ON(PASST), writev, "ok appended:log", "a false line in the log, behind what is there",
-		LOG, IOV("x"), N(1)),
+	NOT_PROGRAM(VIRTIO, ON(TAP) | ON(VSOCK), readv, "EBADF", "open for writing", LOG, IOV_ROOM(16), N(1)),
+	NOT_PROGRAM(VIRTIO, ON(TAP) | ON(PASST), writev, "ok appended:log",
+		"a false line in the log, behind what is there", LOG, IOV("x"), N(1)),
 	CAN(VIRTIO, ON(TAP) | ON(PASST), writev, "EBADF", "open for reading", FD("/kernel"), IOV("x"), N(1)),
 
 	/* Other processes and threads */
@@ -458,10 +482,13 @@ const struct inject_row inject_rows[] = {
 	NEVER(init_module, ROOM(16), N(16), BYTES("")),
 
 	/* ioctl: numbers on descriptors that are not theirs */
-	CAN(VCPU, ANY, ioctl, "EINVAL", "its own CPU, with an argument that KVM refuses", ITS(VCPU), N(KVM_RUN), N(1)),
+	CAN(VCPU | PROGRAM, ANY, ioctl, "EINVAL", "its own CPU, with an argument that KVM refuses",
+		ITS(VCPU), N(KVM_RUN), N(1)),
 	OWN(VCPU, ANY, ioctl, "ok", "reads registers of its own CPU", ITS(VCPU), N(KVM_GET_REGS), ROOM(144)),
-	OWN(VCPU, ANY, ioctl, "ok", "reads the state of its own CPU", ITS(VCPU), N(KVM_GET_MP_STATE), ROOM(4)),
-	OWN(VCPU, ANY, ioctl, "ok", "reads no register of its own CPU", ITS(VCPU), N(KVM_GET_MSRS), ROOM(8)),
+	OWN(VCPU | PROGRAM, ANY, ioctl, "ok", "reads the state of its own CPU",
+		ITS(VCPU), N(KVM_GET_MP_STATE), ROOM(4)),
+	OWN(VCPU | PROGRAM, ANY, ioctl, "ok", "reads no register of its own CPU", ITS(VCPU), N(KVM_GET_MSRS), ROOM(8)),
+	OWN(PROGRAM, ANY, ioctl, "ok", "sets no register of its own CPU", ITS(VCPU), N(KVM_SET_MSRS), ROOM(8)),
 	OWN(VCPU, ON(FLAT) | ON(GDB), ioctl, "ok", "reads registers of its own CPU",
 		ITS(VCPU), N(KVM_GET_SREGS), ROOM(312)),
 	OWN(VCPU, ON(GDB), ioctl, "ok", "breakpoints of its own CPU", ITS(VCPU), N(KVM_SET_GUEST_DEBUG), ROOM(72)),
@@ -489,7 +516,7 @@ const struct inject_row inject_rows[] = {
 	CAN(EVERY, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TIOCGPGRP), ROOM(4)),
 	CAN(LOOP, ON(TERMINAL), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TCGETS), ROOM(60)),
 	CAN(LOOP, ON(PTY), ioctl, "ENOTTY", "a file is no terminal", LOG, N(TIOCGPTPEER), N(0)),
-	CAN(LOOP, ON(PTY), ioctl, "ok", "how much there is to read", LOG, N(FIONREAD), ROOM(4)),
+	NOT_PROGRAM(LOOP, ON(PTY), ioctl, "ok", "how much there is to read", LOG, N(FIONREAD), ROOM(4)),
 	CAN(VIRTIO, ON(TAP), ioctl, "ENOTTY", "a file is no network interface", LOG, N(TUNSETOFFLOAD), N(0)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_VM), N(0)), /* /dev/kvm is closed */
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_VCPU), N(7)),
@@ -497,8 +524,8 @@ const struct inject_row inject_rows[] = {
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_DEVICE), ROOM(16)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_IOEVENTFD), ROOM(64)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_IRQFD), ROOM(32)),
-	DENIED(LOOP | DISK | VIRTIO | VCPU | WRITER | BROKER | REPORTER, ioctl, FD("kvm-vcpu:0"), N(KVM_SET_REGS),
-		ROOM(144)),
+	DENIED(LOOP | DISK | VIRTIO | VCPU | PROGRAM | WRITER | BROKER | REPORTER, ioctl,
+		FD("kvm-vcpu:0"), N(KVM_SET_REGS), ROOM(144)),
 	NEVER(ioctl, STDIN, N(TIOCSTI), BYTES("x")),
 	NEVER(ioctl, STDIN, N(TIOCLINUX), BYTES("\3")),
 	NEVER(ioctl, STDIN, N(TIOCSETD), ROOM(4)),
@@ -544,14 +571,14 @@ const struct inject_row inject_rows[] = {
 	DENIED(BROKER, sendmsg, N(0), ROOM(56), N(MSG_DONTWAIT)),
 
 	/* The end */
-	CAN(DISK | VIRTIO | VCPU | DEBUGGER | WRITER, ANY, rt_sigprocmask, "ok", "its own signals",
+	CAN(DISK | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, rt_sigprocmask, "ok", "its own signals",
 		N(0), N(0), N(0), N(8)),
 	ENDS(EVERY, ANY, exit_group, "ended|ended gone:sock/vsock|ended gone:sock/console|ended gone:sock/gdb",
 		"the machine ends, and the broker with it", N(1)),
 	ENDS(REPORTER, ANY, exit_group, "ended", "there is no report", N(1)),
 	ENDS(BROKER, ANY, exit_group, "ended", "the guest's connections are refused; the path stays", N(1)),
-	ENDS(DISK | VIRTIO | VCPU | DEBUGGER | WRITER, ANY, exit, "ended", "the thread ends, and its device with it",
-		N(0)),
+	ENDS(DISK | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, exit, "ended",
+		"the thread ends, and its device with it", N(0)),
 	ENDS(EVERY, ANY, rt_sigreturn,
 		"ok|ok raised:SEGV|ended|ok raised:SEGV gone:sock/vsock|ok raised:SEGV gone:sock/console|"
 		"ok raised:SEGV gone:sock/gdb",

@@ -45,12 +45,12 @@ ROOMS = {
     'vmm/exec': 'vmm/kvm vmm/cpuid boot security',
     'vmm/report': 'vmm vmm/kvm vmm/host vmm/machine security',
     'vmm/bench': 'vmm/kvm boot',
-    'cmd/options': 'vmm vmm/machine vmm/program vmm/report',
+    'cmd/options': 'vmm vmm/exec vmm/machine vmm/program vmm/report',
     'cmd/report': 'vmm/console vmm/report',
     'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/check vmm/program',
     'cmd/test': 'cmd/options vmm/console vmm/host vmm/results security',
-    'cmd/gen': 'cmd/options vmm/cpuid vmm/program',
-    'cmd': 'cmd/options cmd/report cmd/bench cmd/test vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/debug/gdb vmm/machine '
+    'cmd/gen': 'cmd/options vmm/cpuid vmm/exec vmm/program',
+    'cmd': 'cmd/options cmd/report cmd/bench cmd/test vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/debug/gdb vmm/exec vmm/machine '
            'vmm/machine/virtio vmm/program vmm/report vmm/snapshot security',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)

@@ -509,7 +509,7 @@ static void few_calls(void **state)
 		[SANDBOX_DISK] = 16,
 		[SANDBOX_VIRTIO] = 22,
 		[SANDBOX_VCPU] = 10,
-		[SANDBOX_PROGRAM] = 20,
+		[SANDBOX_PROGRAM] = 19,
 		[SANDBOX_GDB] = 16,
 		[SANDBOX_STATE] = 20,
 		[SANDBOX_BROKER] = 12,
