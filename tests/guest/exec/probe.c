@@ -124,6 +124,101 @@ static void recurse(volatile char *above)
 	here[1] = here[0];
 }
 
+/* Stacks, flags and selectors that a handler in ring 0 must not trip over. */
+static void stack_high(void)
+{
+	asm volatile("mov $0xffffffff80002400, %%rsp; push %%rax" ::: "memory");
+}
+static void stack_odd(void)
+{
+	asm volatile("mov $1, %%eax; shl $62, %%rax; mov %%rax, %%rsp; int3" ::: "memory");
+}
+static void stack_none(void)
+{
+	asm volatile("xor %%esp, %%esp; ud2" ::: "memory");
+}
+/* A system call with AC, DF and NT set: AC and DF are the program's again behind it (NT not on every KVM). */
+static void flags(void)
+{
+	unsigned long after;
+	long r;
+
+	asm volatile("pushfq; orq $0x44400, (%%rsp); popfq; mov $39, %%eax; syscall; pushfq; pop %1; cld;"
+		     "pushfq; andq $~0x44000, (%%rsp); popfq"
+		     : "=a"(r), "=r"(after)::"rcx", "r11", "memory", "cc");
+	printf("%d %lx\n", r > 0, after & 0x40400);
+}
+static void step_call(void)
+{
+	asm volatile("mov $39, %%eax; pushfq; orq $0x100, (%%rsp); popfq; syscall; nop" ::: "rax", "rcx", "r11", "cc");
+}
+/* R10 of a call, and all other registers, survive it. */
+static void registers(void)
+{
+	unsigned long r[6];
+
+	asm volatile("mov $39, %%eax; mov $11, %%rdi; mov $12, %%rsi; mov $13, %%rdx; mov $14, %%r10; mov $15, %%r8;"
+		     "mov $16, %%r9; syscall; mov %%rdi, %0; mov %%rsi, 8+%0; mov %%rdx, 16+%0; mov %%r10, 24+%0;"
+		     "mov %%r8, 32+%0; mov %%r9, 40+%0"
+		     : "=m"(r)::"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory");
+	for (int i = 0; i < 6; i++)
+		printf("%lu\n", r[i]);
+}
+static void selector(void)
+{
+	asm volatile("mov $0x10, %%eax; mov %%eax, %%ds" ::: "rax");
+}
+/* A far jump to the selector of the TSS */
+static void tss(void)
+{
+	asm volatile("sub $16, %%rsp; movl $0, (%%rsp); movl $0x40, 4(%%rsp); ljmp *(%%rsp)" ::: "memory");
+}
+static void swapgs(void)
+{
+	asm volatile("swapgs");
+}
+static void sysret(void)
+{
+	asm volatile("sysretq");
+}
+static void cr3(void)
+{
+	asm volatile("mov %%cr3, %%rax" ::: "rax");
+}
+static void wrmsr(void)
+{
+	asm volatile("mov $0xc0000082, %%ecx; wrmsr" ::: "rcx");
+}
+static void invlpg(void)
+{
+	asm volatile("invlpg (%rsp)");
+}
+
+/* Page tables, tables of the processor and stacks are of no use as addresses of a system call, and to no instruction. */
+static void tables(void)
+{
+	static const unsigned long at[] = {0xffffffff80000000, 0xffffffff80001000, 0xffffffff80002000,
+		0xffff800000000000, 0x7ffffffff000, 0x800000000000, 0, 0x1000};
+	struct timespec t = {0, 0};
+	int wrong = 0;
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		struct iovec v = {(void *)at[i], 8};
+		struct iovec both[2] = {{"x", 0}, v};
+
+		wrong += write(1, (void *)at[i], 8) != -1 || errno != EFAULT;
+		wrong += syscall(SYS_readv, 0, &v, 1) != -1 || errno != EFAULT;
+		wrong += syscall(SYS_writev, 1, both, 2) != -1 || errno != EFAULT;
+		wrong += syscall(SYS_clock_gettime, CLOCK_MONOTONIC, at[i]) != -1 || errno != EFAULT;
+		wrong += syscall(SYS_nanosleep, at[i], &t) != -1 || errno != EFAULT;
+		wrong += syscall(SYS_mprotect, at[i], 4096, RW) != -1;
+		wrong += syscall(SYS_munmap, at[i], 4096) != (at[i] < 0x10000 ? 0 : -1);
+		wrong += syscall(SYS_mmap, at[i], 4096, RW, ANON | MAP_FIXED, -1, 0) != -1;
+		wrong += syscall(SYS_mremap, at[i], 4096, 8192, MREMAP_MAYMOVE) != -1;
+	}
+	printf("%d wrong\n", wrong);
+}
+
 static void overflow(void)
 {
 	volatile char first = 1;
@@ -428,6 +523,20 @@ static const struct {
 	ROW(int80),
 	ROW(sysenter),
 	ROW(vmcall),
+	ROW(stack_high),
+	ROW(stack_odd),
+	ROW(stack_none),
+	ROW(flags),
+	ROW(step_call),
+	ROW(registers),
+	ROW(selector),
+	ROW(tss),
+	ROW(swapgs),
+	ROW(sysret),
+	ROW(cr3),
+	ROW(wrmsr),
+	ROW(invlpg),
+	ROW(tables),
 	ROW(overflow),
 	ROW(protect),
 	ROW(gone),

@@ -17,8 +17,9 @@ same() {
 
 same hello "$probe"
 same "position-independent" "$pie" x pie
-whats='divide int3 out step stub jump jump_far protect overflow churn errors avx'
-more='null trap int1 hlt in outs cli lret noncanonical align gone noexec abort exec reserve move heap clocks'
+whats='divide int3 out step stub jump jump_far protect overflow churn errors avx stack_high step_call flags'
+more='null trap int1 hlt in outs cli lret noncanonical align gone noexec abort exec reserve move heap clocks \
+	stack_odd stack_none registers selector swapgs sysret cr3 wrmsr invlpg tss'
 for what in $whats ${all:+$more}; do
 	same "$what" "$probe" "$what"
 done
