@@ -194,7 +194,7 @@ static void invlpg(void)
 	asm volatile("invlpg (%rsp)");
 }
 
-/* Page tables, tables of the processor and stacks are of no use as addresses of a system call, and to no instruction. */
+/* What is not the program's is of no use as an address of a system call. */
 static void tables(void)
 {
 	static const unsigned long at[] = {0xffffffff80000000, 0xffffffff80001000, 0xffffffff80002000,
