@@ -429,6 +429,43 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(REPORT, ALWAYS, write, "fd 0", INT(0, 0), "tells vmm how it went"),
 	ANY(REPORT, ALWAYS, exit_group, "the end"),
 	EVERY_SANITIZED(REPORT),
+
+	/* The process of vmm test that reads what guests print. Landlock limits what it can open further. */
+	ANY(RUNNER, ALWAYS, poll, "waits for output of guests, for their end, for a signal"),
+	ANY(RUNNER, ALWAYS, read, "output of guests and of vmm; a signal; how a report went"),
+	ANY(RUNNER, ALWAYS, write, "progress, logs, reports"),
+	IF2(RUNNER, ALWAYS, openat, "its directories, a file, O_TRUNC", INT(0, SANDBOX_FD(FILES)),
+		BITS(2, UINT32_MAX & ~LARGE_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC),
+		"the log of a test; a further JUnit file"),
+	IF2(RUNNER, ALWAYS, openat, "its directories, a file, O_APPEND", INT(0, SANDBOX_FD(FILES)),
+		BITS(2, UINT32_MAX & ~LARGE_FILE, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC),
+		"the log of a further attempt"),
+	IF(RUNNER, ALWAYS, pipe2, "O_CLOEXEC", INT(1, O_CLOEXEC), "the streams of a vmm"),
+	IF2(RUNNER, ALWAYS, fcntl, "F_SETFL, O_NONBLOCK", INT(1, F_SETFL), INT(2, O_NONBLOCK), "our ends of them"),
+	IF(RUNNER, ALWAYS, sendmsg, "MSG_NOSIGNAL", INT(2, MSG_NOSIGNAL), "asks the launcher to start or end a vmm"),
+	IF2(RUNNER, ALWAYS, recvfrom, "MSG_DONTWAIT, no address", INT(3, MSG_DONTWAIT), LONG(4, 0),
+		"the launcher says how one ended"),
+	ANY(RUNNER, ALWAYS, close, "streams, logs, reports"),
+	IF(RUNNER, ALWAYS, ioctl, "TIOCGWINSZ", INT(1, TIOCGWINSZ), "the width of the progress bar"),
+	IF2(RUNNER, ALWAYS, mmap, "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS",
+		LONG(2, PROT_READ | PROT_WRITE), LONG(3, MAP_PRIVATE | MAP_ANONYMOUS), "malloc"),
+	ANY(RUNNER, ALWAYS, munmap, "free of something large"),
+	IF(RUNNER, ALWAYS, mremap, "MREMAP_MAYMOVE", LONG(3, MREMAP_MAYMOVE), "a long log grows"),
+	REFUSED(RUNNER, ALWAYS, brk, "malloc asks for mmap then"),
+	ANY(RUNNER, ALWAYS, ftruncate, "a report that is written in place is emptied"),
+	ANY(RUNNER, ALWAYS, ppoll, "waits for the end of the process that renames a report"),
+	ANY(RUNNER, ALWAYS, wait4, "that process, and the launcher, end"),
+	ANY(RUNNER, ALWAYS, clock_gettime, "the time, where the vDSO does not tell it"),
+	TIMED_WAIT(RUNNER, "goes on waiting after a stop of the process"),
+	ANY(RUNNER, ALWAYS, exit_group, "the end"),
+	MUSL(ANY(RUNNER, ALWAYS, writev, "musl: text of stdio"))
+	MUSL(ANY(RUNNER, ALWAYS, readv, "musl: text of stdio"))
+	MUSL(IF2(RUNNER, ALWAYS, mmap, "PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS", LONG(2, PROT_NONE),
+		LONG(3, MAP_PRIVATE | MAP_ANONYMOUS), "musl: malloc"))
+	MUSL(IF(RUNNER, ALWAYS, mprotect, "PROT_READ|PROT_WRITE", LONG(2, PROT_READ | PROT_WRITE), "musl: malloc"))
+	MUSL(ANY(RUNNER, ALWAYS, madvise, "musl: free"))
+	MUSL(ANY(RUNNER, ALWAYS, rt_sigprocmask, "musl: the end"))
+	EVERY_SANITIZED(RUNNER),
 };
 
 /* clang-format on */

@@ -24,7 +24,8 @@
 	X(GDB, "gdb", "serves a debugger: registers and memory of a guest that is held")                               \
 	X(STATE, "state", "writes cores or snapshots of the guest, and sleeps until one is asked for")                 \
 	X(BROKER, "broker", "a process: owns the path of a socket, and connects to programs of the host by port")      \
-	X(REPORT, "report", "a process: renames a report or trace when it is complete")
+	X(REPORT, "report", "a process: renames a report or trace when it is complete")                                \
+	X(RUNNER, "runner", "a process of vmm test: reads what guests print, writes the results")
 
 /* X(id, name, when a machine has it) */
 #define SANDBOX_DEVICES(X)                                                                                             \
@@ -77,7 +78,7 @@ enum sandbox_device {
 	X(VCPU, 1, "the thread's own vCPU")                                                                            \
 	X(VM, 1, "the VM")                                                                                             \
 	X(PROGRAM, 3, "the command's streams, which the program has")                                                  \
-	X(FILES, 1, "the directory of cores, or of snapshots")                                                         \
+	X(FILES, 2, "the directory of cores, or of snapshots; those of logs and JUnit files")                          \
 	X(FILE, 1, "the core or snapshot that is being written; the directory again while there is none")              \
 	X(STREAM, 4, "streams of the caller's whose O_NONBLOCK is ours to take back; no file, none of sockets")
 

@@ -34,6 +34,7 @@
  * struct command - a run of `vmm test`
  * @kernel, @label: absolute paths, and the names of the kernels in reports
  * @job, @spec: of each test on each kernel, @nr of them
+ * @began: tests were run, so there are reports to write
  */
 struct command {
 	const struct test_settings *set;
@@ -50,6 +51,7 @@ struct command {
 	struct launcher launcher;
 	struct runner *runner;
 	struct progress progress;
+	bool began;
 };
 
 static void spec_free(struct launch_spec *s)
@@ -138,7 +140,7 @@ static int find_kernels(struct command *c, struct err *e)
 static int set_argv(
 	struct command *c, const struct test_case *t, const char *kernel, struct launch_spec *ret, struct err *e)
 {
-	char **argv = calloc(t->nr_args + 6, sizeof(*argv));
+	char **argv = calloc(t->nr_args + 7, sizeof(*argv));
 	size_t nr = 0;
 	bool bad;
 
@@ -149,6 +151,8 @@ static int set_argv(
 	bad = !(argv[nr++] = strdup(c->set->vmm));
 	for (size_t i = 0; !bad && i < t->nr_args; i++)
 		bad = !(argv[nr++] = strdup(t->arg[i]));
+	if (!bad && test_case_is_quiet(t))
+		bad = !(argv[nr++] = strdup("--append=loglevel=5"));
 	if (!bad && kernel)
 		bad = asprintf(&argv[nr++], "--kernel=%s", kernel) < 0;
 	if (!bad && !t->timeout_ns)
@@ -300,11 +304,12 @@ static int run(struct command *c, int *ret_signal, struct err *e)
 	r = runner_new(&config, &c->launcher, &c->runner);
 	if (r < 0)
 		return err_sys(e, r, "cannot start");
+	progress_init(&c->progress, c->job, c->nr);
 	if (c->set->confined)
 		r = reports_confine(&c->reports, c->log_dir, e);
 	if (r < 0)
 		return r;
-	progress_init(&c->progress, c->job, c->nr);
+	c->began = true;
 	r = runner_run(c->runner, ret_signal);
 	if (r == -EPIPE)
 		return err_set(e, r, "the process that starts the tests is gone");
@@ -337,7 +342,7 @@ int test_command(const struct test_settings *set)
 	r = run(&c, &signal, &e);
 	/* No test may still run when the reports are written, even if that fails. */
 	launcher_stop(&c.launcher);
-	if (c.progress.job) {
+	if (c.began) {
 		w = write_reports(&c, when, r == 0 && !signal, &written);
 		progress_summary(&c.progress, signal);
 	}

@@ -356,6 +356,35 @@ int test_list_add_names(struct test_list *l, FILE *in, struct err *e)
 	return r == 0 && ferror(in) ? err_sys(e, -EIO, "cannot read the names of tests") : r;
 }
 
+/* Whether @words has the word @word, or one that begins with it if it ends in '='. */
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *s = words; *(s += strspn(s, BLANKS)); s += strcspn(s, BLANKS))
+		if (!strncmp(s, word, n) && (word[n - 1] == '=' || strcspn(s, BLANKS) == n))
+			return true;
+	return false;
+}
+
+bool test_case_is_quiet(const struct test_case *t)
+{
+	static const char *const others[] = {"loglevel=", "ignore_loglevel", "debug"};
+	bool quiet = false;
+
+	for (size_t i = 0; i < t->nr_args; i++) {
+		const char *words = strchr(t->arg[i], '=');
+
+		if (!words || (strncmp(t->arg[i], "--append=", 9) && strncmp(t->arg[i], "--cmdline=", 10)))
+			continue;
+		quiet |= has_word(words + 1, "quiet");
+		for (size_t w = 0; w < ARRAY_SIZE(others); w++)
+			if (has_word(words + 1, others[w]))
+				return false;
+	}
+	return quiet;
+}
+
 bool test_case_matches(const struct test_case *t, const char *glob)
 {
 	CLEANUP_FREE char *tags = strdup(t->tags ? t->tags : "");

@@ -74,6 +74,12 @@ int test_list_add_names(struct test_list *l, FILE *in, struct err *e);
 /** test_list_destroy() */
 void test_list_destroy(struct test_list *l);
 
+/**
+ * test_case_is_quiet() - whether the kernel would not print its warnings: `quiet` is on its command line, and nothing
+ * else that sets what it prints
+ */
+bool test_case_is_quiet(const struct test_case *t);
+
 /** test_case_matches() - whether the name, or one of the tags, matches a pattern of fnmatch(3) */
 bool test_case_matches(const struct test_case *t, const char *glob);
 

@@ -56,7 +56,7 @@ static void draw(struct progress *p)
 		printable_text(name, sizeof(name), first, strlen(first), PRINTABLE_LINE);
 	}
 	/* Truncated to the width of the terminal. */
-	if (snprintf(line, (size_t)columns(), "[%s] %zu/%zu, %zu failed, %zu run: %s", bar, p->done, p->nr, p->bad,
+	if (snprintf(line, (size_t)columns(), "[%s] %zu/%zu, %zu failed, %zu running: %s", bar, p->done, p->nr, p->bad,
 		    p->nr_running, name) < 0)
 		return;
 	erase(p);

@@ -43,10 +43,10 @@ int reports_read_last(struct reports *r, const char *path, struct err *e);
 bool reports_skip(const struct reports *r, const char *test, const char *kernel);
 
 /**
- * reports_confine() - from now on this process can open only files in @log_dir (-1: none) and further JUnit files
- * beside the first, cannot execute programs, and has no capabilities
+ * reports_confine() - from now on this process has no capabilities, can open only files in @log_dir (-1: none) and
+ * further JUnit files beside the first, and can make only the system calls of role SANDBOX_RUNNER
  *
- * Logs a warning if the host has no Landlock. Return: 0 or a negative errno, with a message in @e.
+ * Logs a warning if the host has no Landlock or no seccomp. Return: 0 or a negative errno, with a message in @e.
  */
 int reports_confine(struct reports *r, int log_dir, struct err *e);
 

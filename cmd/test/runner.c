@@ -16,16 +16,16 @@
 #include "vmm/base/clock.h"
 #include "vmm/results/judge.h"
 
-#define TICK_MS   200
-#define SAID_MAX  512
-#define GRACE_NS  (2 * NSEC_PER_SEC) /* how long pipes may stay open after vmm has ended */
-#define NAME_SIZE 200
+#define TICK_MS    200
+#define ERRORS_MAX (16 * KIB)         /* bytes of standard error that are kept: at least half of it, the last */
+#define GRACE_NS   (2 * NSEC_PER_SEC) /* how long pipes may stay open after vmm has ended */
+#define NAME_SIZE  200
 
 /**
  * struct slot - a running test
  * @out, @err: read ends of its streams; -1: at end of file
  * @log: its output, @size bytes of @room, and a NUL
- * @said: the last line of vmm on standard error
+ * @errors: the end of vmm's standard error, @errors_size bytes and a NUL
  * @file: its log file; -1: none
  * @ended: the launcher has reported its end, at @ended_ns
  */
@@ -39,9 +39,8 @@ struct slot {
 	size_t size;
 	size_t room;
 	bool truncated;
-	char said[SAID_MAX];
-	size_t said_len;
-	bool said_full;
+	char errors[ERRORS_MAX];
+	size_t errors_size;
 	bool ended;
 	bool killed;
 	int wait_status;
@@ -125,7 +124,7 @@ static void finish(struct runner *r, struct slot *s)
 		.text = s->log,
 		.size = s->size,
 		.truncated = s->truncated,
-		.said = s->said,
+		.errors = s->errors,
 		.allow = c->job[s->job].allow};
 	struct judge_verdict v;
 	struct keep *k = &r->keep[s->job];
@@ -183,22 +182,20 @@ static void take_output(struct slot *s, const char *data, size_t n)
 	s->log[s->size] = '\0';
 }
 
-/* Remembers the last line that is not empty. */
-static void take_said(struct slot *s, const char *data, size_t n)
+/* Keeps the end; what is dropped is whole lines, unless a line is longer than half of the buffer. */
+static void take_errors(struct slot *s, const char *data, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (data[i] == '\n') {
-			s->said_full = s->said_len > 0;
-			continue;
+		if (s->errors_size == ERRORS_MAX - 1) {
+			const char *nl = memchr(s->errors + ERRORS_MAX / 2, '\n', ERRORS_MAX / 2 - 1);
+			size_t drop = nl ? (size_t)(nl + 1 - s->errors) : ERRORS_MAX / 2;
+
+			s->errors_size -= drop;
+			memmove(s->errors, s->errors + drop, s->errors_size);
 		}
-		if (s->said_full || !s->said_len) {
-			s->said_len = 0;
-			s->said_full = false;
-		}
-		if (s->said_len < SAID_MAX - 1)
-			s->said[s->said_len++] = data[i] ? data[i] : '?';
-		s->said[s->said_len] = '\0';
+		s->errors[s->errors_size++] = data[i] ? data[i] : '?';
 	}
+	s->errors[s->errors_size] = '\0';
 }
 
 /* Reads the available bytes. Return: false: at end of file, and closed. */
@@ -216,7 +213,7 @@ static bool take_stream(struct runner *r, struct slot *s, int *fd, bool out)
 	if (out)
 		take_output(s, buf, (size_t)n);
 	else
-		take_said(s, buf, (size_t)n);
+		take_errors(s, buf, (size_t)n);
 	if (s->file >= 0 && !s->truncated && write(s->file, buf, (size_t)n) != n)
 		r->r = errno ? -errno : -EIO;
 	return true;

@@ -20,7 +20,6 @@ static const char *const complaints[] = {
 	"WARNING: lock held when returning to user space",
 	"WARNING: stack recursion",
 	"WARNING: kernel stack",
-	"------------[ cut here ]------------",
 	"Oops: ",
 	"Oops - ",
 	"general protection fault",
@@ -46,6 +45,11 @@ static const char *const complaints[] = {
 	"kmemleak: ",
 };
 
+#define CUT_HERE   "------------[ cut here ]------------"
+#define END_TRACE  "---[ end trace "
+#define REPORT_MAX 200 /* lines of a report; one that has no end within these is its first line alone */
+#define CPUS_MAX   4   /* CPUs in the reason of a timeout */
+
 static bool line_complains(struct ktap_line l, bool panic)
 {
 	if (panic)
@@ -56,25 +60,121 @@ static bool line_complains(struct ktap_line l, bool panic)
 	return false;
 }
 
+static bool begins(struct ktap_line l, const char *with)
+{
+	return ktap_line_takes(&l, with);
+}
+
+static bool is_allowed(const struct judge_run *run, struct ktap_line l)
+{
+	char line[JUDGE_WHY_MAX];
+
+	if (!run->allow)
+		return false;
+	snprintf(line, sizeof(line), "%.*s", (int)MIN(l.end - l.s, (ptrdiff_t)sizeof(line)), l.s);
+	return regexec(run->allow, line, 0, NULL, 0) == 0;
+}
+
+/*
+ * Reads a report from its first line, @l. WARN and BUG begin with "cut here", and some text may stand before the line
+ * that says what it is; all have an "end trace".
+ *
+ * @at: of the line after @l, then of the line after the report
+ * @ret: the line that says what it is. Return: whether it is allowed.
+ */
+static bool take_report(const struct judge_run *run, struct ktap_line l, size_t *at, struct ktap_line *ret)
+{
+	bool named = line_complains(l, false), matched = is_allowed(run, l), allowed = matched;
+	size_t next = *at;
+
+	*ret = l;
+	for (int i = 0; i < REPORT_MAX && ktap_line_next(run->text, run->size, &next, &l); i++) {
+		bool more = line_complains(l, false), ends = begins(l, END_TRACE);
+
+		/* Another report; "Oops: 0002 [#1]" and "invalid opcode: 0000 [#1]" go on with this one. */
+		if (begins(l, CUT_HERE) || (named && more && !memmem(l.s, (size_t)(l.end - l.s), " [#", 3)))
+			break;
+		matched |= is_allowed(run, l);
+		if (!named && more)
+			*ret = l;
+		/* Without an end trace the report ends with the line that says what it is. */
+		if (ends || (!named && more)) {
+			*at = next;
+			allowed = matched;
+		}
+		named |= more;
+		if (ends)
+			break;
+	}
+	return allowed;
+}
+
 bool judge_complaint(const struct judge_run *run, bool panic, char *buf, size_t buf_size)
 {
 	struct ktap_line l;
 	size_t at = 0;
 
 	while (ktap_line_next(run->text, run->size, &at, &l)) {
-		if (!line_complains(l, panic))
+		if (!line_complains(l, panic) && (panic || !begins(l, CUT_HERE)))
+			continue;
+		if (!panic && take_report(run, l, &at, &l))
 			continue;
 		snprintf(buf, buf_size, "%.*s", (int)MIN(l.end - l.s, (ptrdiff_t)buf_size), l.s);
-		if (panic || !run->allow || regexec(run->allow, buf, 0, NULL, 0) != 0)
-			return true;
+		return true;
 	}
 	return false;
+}
+
+/* --- What vmm says ---------------------------------------------------------------------------------------------- */
+
+/*
+ * The first line of vmm's standard error that begins with @prefix; NULL: there is none. Text of the guest's console is
+ * there, too, but never at the beginning of a line.
+ */
+static const char *error_line(const char *from, const char *prefix)
+{
+	for (const char *s = from; *s; s = strchrnul(s, '\n') + (*strchrnul(s, '\n') != '\0'))
+		if (!strncmp(s, prefix, strlen(prefix)))
+			return s;
+	return NULL;
 }
 
 static void decide(struct judge_verdict *v, enum result_outcome o, const char *why)
 {
 	v->outcome = o;
 	snprintf(v->why, sizeof(v->why), "%s", why);
+}
+
+/* The reason is the line at @s, or @other if that is NULL. */
+static void decide_line(struct judge_verdict *v, enum result_outcome o, const char *s, const char *other)
+{
+	decide(v, o, s ? s : other);
+	v->why[strcspn(v->why, "\n")] = '\0';
+}
+
+/* vmm's last line that is its own, and not a position or text of the guest. */
+static const char *last_error(const char *errors)
+{
+	const char *last = NULL;
+
+	for (const char *s = errors; (s = error_line(s, "vmm: ")); s++)
+		last = s;
+	return last ? last : *errors ? errors : NULL;
+}
+
+/* Adds where the CPUs were: "CPU 0: running, 64-bit mode, RIP 0x...". */
+static void add_cpus(struct judge_verdict *v, const char *errors)
+{
+	size_t n = strlen(v->why);
+
+	for (int i = 0; i < CPUS_MAX && (errors = error_line(errors, "CPU ")); i++, errors++) {
+		size_t len = strcspn(errors, "\n");
+		const char *rsp = memmem(errors, len, ", RSP ", 6);
+
+		n += (size_t)snprintf(
+			v->why + n, sizeof(v->why) - n, "; %.*s", (int)(rsp ? rsp - errors : (ptrdiff_t)len), errors);
+		n = MIN(n, sizeof(v->why) - 1);
+	}
 }
 
 /* Judges by the results in the log, for a guest that ended by itself. */
@@ -99,13 +199,14 @@ static void judge_status(const struct judge_run *run, const struct ktap *k, stru
 	int status = v->status;
 
 	if (status == EXIT_USAGE || status >= EXIT_FAILED)
-		decide(v, RESULT_ERROR, *run->said ? run->said : "vmm did not end by itself");
-	else if (status == 124)
+		decide_line(v, RESULT_ERROR, last_error(run->errors), "vmm did not end by itself");
+	else if (status == 124) {
 		decide(v, RESULT_TIMEOUT, "its time ran out");
-	else if (status == 34)
+		add_cpus(v, run->errors);
+	} else if (status == 34)
 		decide(v, RESULT_PANIC, "the guest panicked");
 	else if (status == 36)
-		decide(v, RESULT_CRASH, *run->said ? run->said : "the guest crashed");
+		decide_line(v, RESULT_CRASH, error_line(run->errors, "vmm: the guest crashed"), "the guest crashed");
 	else if ((status == 32 || status == 38) && !k->found)
 		decide(v, RESULT_CRASH,
 			status == 32 ? "the guest reset itself without a result" : "the guest halted without a result");

@@ -17,7 +17,7 @@
  * @wait_status: of vmm, as waitpid() has it
  * @text: @size bytes that the guest printed, and a NUL
  * @truncated: the guest printed more than is in @text
- * @said: the last line of vmm's standard error; "": there was none
+ * @errors: the end of vmm's standard error, as a string of whole lines; "": there was none
  * @allow: kernel complaints that do not count as a splat; NULL: every complaint counts
  */
 struct judge_run {
@@ -25,7 +25,7 @@ struct judge_run {
 	const char *text;
 	size_t size;
 	bool truncated;
-	const char *said;
+	const char *errors;
 	const regex_t *allow;
 };
 
@@ -52,6 +52,9 @@ void judge_run(const struct judge_run *run, const struct ktap *ktap, struct judg
  * judge_complaint() - the first line in which a kernel reports a bug: oops, WARN, lockdep, KASAN, lockup, hung task
  * @panic: look for a panic instead of these
  * @buf, @buf_size: the line, not escaped
+ *
+ * All lines from the first one of a report to its "end trace" are one complaint, which @allow allows when it matches
+ * any of them.
  *
  * Return: whether there is one that @allow does not match.
  */

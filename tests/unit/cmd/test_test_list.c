@@ -50,6 +50,34 @@ static void keys_of_a_test_are_not_settings(void **state)
 	assert_false(test_case_matches(list.test[0], "y"));
 }
 
+/* A warning of the kernel must be printed to be noticed. */
+static void quiet_is_noticed_where_nothing_else_sets_what_is_printed(void **state)
+{
+	static const struct {
+		const char *words;
+		bool quiet;
+	} rows[] = {
+		{"append = quiet", true},
+		{"append = a=b quiet\nappend = c", true},
+		{"cmdline = console=ttyS0 quiet x", true},
+		{"append = quietly", false},
+		{"append = a=quiet", false},
+		{"append = quiet loglevel=3", false},
+		{"append = loglevel=7\nappend = quiet", false},
+		{"append = quiet ignore_loglevel", false},
+		{"append = debug quiet", false},
+		{"append = quiet debugfs=off", true},
+		{"initrd = quiet", false},
+	};
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(text, sizeof(text), "[a]\n%s\n", rows[i].words);
+		assert_int_equal(add(text), 0);
+		assert_int_equal(test_case_is_quiet(list.test[0]), rows[i].quiet);
+	}
+}
+
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
 	static const struct {
@@ -117,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_section_is_a_test_with_its_settings),
 		cmocka_unit_test(keys_of_a_test_are_not_settings),
+		cmocka_unit_test(quiet_is_noticed_where_nothing_else_sets_what_is_printed),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
 		cmocka_unit_test(more_settings_than_fit_are_refused),
 		cmocka_unit_test(known_failures_are_patterns_of_test_and_kernel),

@@ -7,6 +7,7 @@
 #define KILLED(signal) (signal)
 
 static const regex_t *allowed;
+static const char *errors = "vmm: said\n";
 static bool truncated;
 
 static void expect(int wait_status, const char *text, enum result_outcome outcome, const char *why)
@@ -14,7 +15,7 @@ static void expect(int wait_status, const char *text, enum result_outcome outcom
 	struct judge_run run = {.wait_status = wait_status,
 		.text = text,
 		.size = strlen(text),
-		.said = "vmm: said",
+		.errors = errors,
 		.allow = allowed,
 		.truncated = truncated};
 	struct judge_verdict v;
@@ -35,7 +36,7 @@ static void the_exit_status_decides_where_there_are_no_results(void **state)
 	expect(ENDED(123), "", RESULT_FAIL, "it wrote 61 to the exit port");
 	expect(ENDED(124), "", RESULT_TIMEOUT, "its time ran out");
 	expect(ENDED(34), "", RESULT_PANIC, "the guest panicked");
-	expect(ENDED(36), "", RESULT_CRASH, "vmm: said");
+	expect(ENDED(36), "", RESULT_CRASH, "the guest crashed");
 	expect(ENDED(32), "", RESULT_CRASH, "the guest reset itself without a result");
 	expect(ENDED(38), "", RESULT_CRASH, "the guest halted without a result");
 	expect(ENDED(40), "", RESULT_ERROR, "vmm ended with status 40");
@@ -61,6 +62,33 @@ static void results_decide_when_the_guest_ended_by_itself(void **state)
 	expect(ENDED(0), "1..0 # SKIP\n", RESULT_SKIP, "all of its results are skips");
 	expect(ENDED(3), "1..1\nok 1 a\n", RESULT_FAIL, "it wrote 1 to the exit port");
 	expect(ENDED(124), "1..1\nok 1 a\n", RESULT_TIMEOUT, "its time ran out");
+}
+
+static void the_reason_is_what_vmm_says_of_the_end(void **state)
+{
+	errors =
+		"vmm: a warning\nvmm: the guest crashed: KVM says so (triple fault)\nCPU 0: running\n"
+		"last console output:\n| vmm: the guest crashed: not this\nvmm: no driver in the guest started disk0\n";
+	expect(ENDED(36), "", RESULT_CRASH, "vmm: the guest crashed: KVM says so (triple fault)");
+	errors = "vmm: the first\nvmm: k: No such file or directory\n| text\n";
+	expect(ENDED(2), "", RESULT_ERROR, "vmm: k: No such file or directory");
+	errors = "";
+	expect(ENDED(125), "", RESULT_ERROR, "vmm did not end by itself");
+	errors = "vmm: said\n";
+}
+
+static void a_timeout_says_where_the_cpus_were(void **state)
+{
+	errors = "vmm: the time limit of 20 s ran out\n"
+		 "CPU 0: running, 64-bit mode, RIP 0xffffffff81000000 (f+0x1), RSP 0x1, CR3 0x2, interrupts on\n"
+		 "  code: eb fe\nCPU 1: its registers cannot be read\n| CPU 7: text of the guest\n";
+	expect(ENDED(124), "", RESULT_TIMEOUT,
+		"its time ran out; CPU 0: running, 64-bit mode, RIP 0xffffffff81000000 (f+0x1); CPU 1: its registers "
+		"cannot "
+		"be read");
+	errors = "CPU 0: a\nCPU 1: b\nCPU 2: c\nCPU 3: d\nCPU 4: e\n";
+	expect(ENDED(124), "", RESULT_TIMEOUT, "its time ran out; CPU 0: a; CPU 1: b; CPU 2: c; CPU 3: d");
+	errors = "vmm: said\n";
 }
 
 static void a_panic_in_the_text_counts_however_the_run_ended(void **state)
@@ -105,6 +133,51 @@ static void what_is_allowed_is_no_splat(void **state)
 	regfree(&r);
 }
 
+#define CUT   "------------[ cut here ]------------\n"
+#define WARN  CUT "a text of its own\nWARNING: CPU: 0 PID: 1 at x.c:3 f+0x1/0x2\nCall Trace:\n f+0x1/0x2\n"
+#define OOPS  "BUG: kernel NULL pointer dereference, address: 8\nOops: 0002 [#1] SMP\nRIP: 0010:g+0x1/0x2\n"
+#define TRACE "---[ end trace 0000000000000000 ]---\n"
+
+static void a_report_is_one_complaint_that_any_of_its_lines_allows(void **state)
+{
+	static const char *const ways[] = {
+		"text of its own", "WARNING: CPU", "^ *f\\+0x1", "NULL", "Oops", "RIP: 0010:g"};
+	static const char *const texts[] = {WARN TRACE, WARN TRACE, WARN TRACE, OOPS TRACE, OOPS TRACE, OOPS TRACE};
+	char text[1024];
+	regex_t r;
+
+	expect(ENDED(0), WARN TRACE, RESULT_SPLAT, "WARNING: CPU: 0 PID: 1 at x.c:3 f+0x1/0x2");
+	expect(ENDED(0), CUT "kernel BUG at x.c:1!\n" TRACE, RESULT_SPLAT, "kernel BUG at x.c:1!");
+	expect(ENDED(0), CUT "what is this\n", RESULT_SPLAT, "------------[ cut here ]------------");
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		assert_int_equal(regcomp(&r, ways[i], REG_EXTENDED | REG_NOSUB), 0);
+		allowed = &r;
+		expect(ENDED(0), texts[i], RESULT_PASS, "");
+		snprintf(text, sizeof(text), "%sBUG: other\n", texts[i]);
+		expect(ENDED(0), text, RESULT_SPLAT, "BUG: other");
+		snprintf(text, sizeof(text), "%s" CUT "WARNING: CPU: 0 PID: 9\n" TRACE, texts[i]);
+		if (i != 1)
+			expect(ENDED(0), text, RESULT_SPLAT, "WARNING: CPU: 0 PID: 9");
+		allowed = NULL;
+		regfree(&r);
+	}
+}
+
+static void a_report_without_an_end_is_its_first_lines(void **state)
+{
+	regex_t r;
+
+	assert_int_equal(regcomp(&r, "task a:1|CPU: 0", REG_EXTENDED | REG_NOSUB), 0);
+	allowed = &r;
+	expect(ENDED(0), "INFO: task a:1 blocked\nINFO: task b:1 blocked\n", RESULT_SPLAT, "INFO: task b:1 blocked");
+	expect(ENDED(0), "INFO: task a:1 blocked\n" WARN TRACE, RESULT_PASS, "");
+	expect(ENDED(0), "INFO: task a:1 blocked\n" OOPS TRACE, RESULT_SPLAT,
+		"BUG: kernel NULL pointer dereference, address: 8");
+	expect(ENDED(0), WARN "BUG: other\n", RESULT_SPLAT, "BUG: other");
+	allowed = NULL;
+	regfree(&r);
+}
+
 static void output_that_is_not_read_is_a_failure(void **state)
 {
 	truncated = true;
@@ -118,9 +191,13 @@ int main(void)
 		cmocka_unit_test(the_exit_status_decides_where_there_are_no_results),
 		cmocka_unit_test(a_test_that_vmm_cannot_run_is_an_error_whatever_it_printed),
 		cmocka_unit_test(results_decide_when_the_guest_ended_by_itself),
+		cmocka_unit_test(the_reason_is_what_vmm_says_of_the_end),
+		cmocka_unit_test(a_timeout_says_where_the_cpus_were),
 		cmocka_unit_test(a_panic_in_the_text_counts_however_the_run_ended),
 		cmocka_unit_test(a_kernel_that_complains_is_a_splat_of_a_test_that_passed),
 		cmocka_unit_test(what_is_allowed_is_no_splat),
+		cmocka_unit_test(a_report_is_one_complaint_that_any_of_its_lines_allows),
+		cmocka_unit_test(a_report_without_an_end_is_its_first_lines),
 		cmocka_unit_test(output_that_is_not_read_is_a_failure),
 	};
 

@@ -514,6 +514,7 @@ static void few_calls(void **state)
 		[SANDBOX_STATE] = 20,
 		[SANDBOX_BROKER] = 12,
 		[SANDBOX_REPORT] = 7,
+		[SANDBOX_RUNNER] = 20,
 	};
 
 	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++) {
