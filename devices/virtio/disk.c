@@ -199,11 +199,16 @@ static int unlinked_file(const char *for_path, struct err *e)
 			  for_path);
 }
 
-static int open_overlay(struct disk *d, const struct disk_params *p, struct err *e)
+static size_t map_words(const struct disk *d)
 {
 	uint64_t blocks = (d->size_bytes + OVERLAY_BLOCK - 1) / OVERLAY_BLOCK;
 
-	d->map = calloc((blocks + 63) / 64, sizeof(*d->map));
+	return (size_t)((blocks + 63) / 64);
+}
+
+static int open_overlay(struct disk *d, const struct disk_params *p, struct err *e)
+{
+	d->map = calloc(map_words(d), sizeof(*d->map));
 	if (!d->map)
 		return err_sys(e, -ENOMEM, "cannot allocate the map of the overlay for %s", p->path);
 	d->overlay_fd = unlinked_file(p->path, e);
@@ -398,6 +403,12 @@ static int copy_edges(struct disk *d, struct disk_io *io, uint64_t offset, uint6
 	if (r == 0 && !is_aligned(offset + len, OVERLAY_BLOCK) && offset + len < d->size_bytes)
 		r = copy_block(d, io, offset + len);
 	return r;
+}
+
+COLD void disk_forget(struct disk *d)
+{
+	if (d->map)
+		memset(d->map, 0, map_words(d) * sizeof(*d->map));
 }
 
 static void mark(struct disk *d, uint64_t offset, uint64_t len)

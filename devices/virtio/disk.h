@@ -104,6 +104,14 @@ int disk_write(struct disk *d, struct disk_io *io, const struct iovec *iov, size
 int disk_flush(const struct disk *d);
 
 /**
+ * disk_forget() - drop what was written to an overlay since disk_open(); does nothing for another disk
+ *
+ * Its blocks keep their space in the host's file system, for what is written next.
+ * Context: no other thread uses the disk.
+ */
+void disk_forget(struct disk *d);
+
+/**
  * disk_discard() - return the whole blocks of a range to the host's file system
  *
  * Return: 0 or a negative errno.

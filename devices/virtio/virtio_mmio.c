@@ -616,7 +616,10 @@ COLD int virtio_mmio_restore(struct virtio_mmio *t, uint32_t index, struct state
 	int ret;
 
 	pthread_mutex_lock(&d->lock);
+	assert(!virtio_working(d));
 	ret = check_identity(t, index, r, e);
+	if (ret == 0 && t->regs.status)
+		reset(t);
 	if (ret == 0)
 		ret = restore_regs(t, index, r, e);
 	for (unsigned i = 0; ret == 0 && i < d->nr_queues; i++)

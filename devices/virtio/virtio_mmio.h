@@ -78,7 +78,8 @@ void virtio_mmio_show(struct virtio_mmio *t, void *page);
 void virtio_mmio_save(struct virtio_mmio *t, uint32_t index, struct state_writer *w);
 
 /**
- * virtio_mmio_restore() - the state of such a device, into one that no driver has touched
+ * virtio_mmio_restore() - the state of such a device, into one that no driver has touched, or that is held as for
+ * virtio_mmio_save() and reset first
  *
  * Everything is checked as if the driver had just written it: features, status, rings inside RAM. Then the device goes
  * on: DRIVER_OK is set anew, an interrupt that the driver has not acknowledged is raised again, each queue is kicked.

@@ -57,7 +57,7 @@ static void make(void)
 	must(vcpu_set_entry(&vm.vcpu[0], &entry, &e), "CPU");
 	must(gmem_write(&vm.memory.gmem, CODE, code, sizeof(code)), "code");
 	memset(gmem_ptr(&vm.memory.gmem, DATA, MIB), 1, MIB);
-	must(vm_reset_init(&vm, &reset, &e), "reset");
+	must(vm_reset_init(&vm, &reset, NULL, &e), "reset");
 	must(vm_reset_mark(&reset, &e), "reset");
 }
 

@@ -8,7 +8,7 @@ int irq_line_init(struct irq_line *line)
 {
 	int fd = wake_open();
 
-	line->fd = MAX(fd, -1);
+	*line = (struct irq_line){.fd = MAX(fd, -1)};
 	return MIN(fd, 0);
 }
 
@@ -20,7 +20,10 @@ void irq_line_destroy(struct irq_line *line)
 
 void irq_raise(const struct irq_line *line)
 {
-	wake_send(line->fd);
+	if (unlikely(line->direct))
+		line->direct->pulse(line->direct, line->gsi);
+	else
+		wake_send(line->fd);
 }
 
 bool irq_take(const struct irq_line *line)

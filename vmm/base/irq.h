@@ -7,13 +7,26 @@
 #define VMM_BASE_IRQ_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct irq_direct - delivers pulses within irq_raise(), for a machine in which no delivery may be under way when it
+ * is held; implemented by the machine
+ * @pulse: any thread, does not block
+ */
+struct irq_direct {
+	void (*pulse)(struct irq_direct *d, uint32_t gsi);
+};
 
 /**
  * struct irq_line - owns its eventfd
  * @fd: -1 when there is none; raising it then does nothing
+ * @gsi, @direct: raise this interrupt there instead of signalling @fd; borrowed, NULL: not
  */
 struct irq_line {
 	int fd;
+	uint32_t gsi;
+	struct irq_direct *direct;
 };
 
 /**

@@ -6,31 +6,41 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "vmm/base/assert.h"
 #include "vmm/base/x86.h"
 
-static int init_region(struct vm_reset *t, size_t i, struct err *e)
+static int init_region(struct vm_reset *t, size_t i, const struct memory *base, struct err *e)
 {
-	const struct gmem_region *from = &t->vm->memory.gmem.region[i];
+	struct gmem_region *ram = &t->vm->memory.gmem.region[i];
 	struct reset_region *r = &t->region[i];
-	void *base = mmap(NULL, from->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at = base
+		? base->gmem.region[i].host
+		: mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (base == MAP_FAILED)
+	if (at == MAP_FAILED)
 		return err_sys(e, -errno, "cannot map room for a copy of guest RAM");
-	r->base = base;
-	r->slot = (struct dirty_slot){.slot = (uint32_t)i, .gpa = from->gpa, .size = from->size, .host = from->host};
+	r->base = at;
+	r->slot = (struct dirty_slot){.slot = (uint32_t)i, .gpa = ram->gpa, .size = ram->size, .host = ram->host};
 	t->nr = i + 1;
 	r->log = calloc(dirty_words(&r->slot), sizeof(*r->log));
 	r->ours = calloc(dirty_words(&r->slot), sizeof(*r->ours));
-	return r->log && r->ours ? 0 : err_sys(e, -ENOMEM, "no memory to note written pages");
+	if (!r->log || !r->ours)
+		return err_sys(e, -ENOMEM, "no memory to note written pages");
+	ram->written = r->ours;
+	return dirty_track(t->vm->kvm, t->vm->fd, &r->slot, true, e);
 }
 
-int vm_reset_init(struct vm *vm, struct vm_reset *t, struct err *e)
+int vm_reset_init(struct vm *vm, struct vm_reset *t, const struct memory *base, struct err *e)
 {
+	struct gmem *g = &vm->memory.gmem;
 	int r = vm_saved_init(vm, &t->saved, e);
 
+	assert(!base || (base->gmem.nr == g->nr && base->size == vm->memory.size));
 	t->vm = vm;
-	for (size_t i = 0; r == 0 && i < vm->memory.gmem.nr; i++)
-		r = init_region(t, i, e);
+	t->borrows = base;
+	for (size_t i = 0; r == 0 && i < g->nr; i++)
+		r = init_region(t, i, base, e);
+	g->tracked = r == 0;
 	return r;
 }
 
@@ -49,15 +59,16 @@ static void copy_ram(const struct reset_region *r)
 
 int vm_reset_mark(struct vm_reset *t, struct err *e)
 {
-	struct gmem *g = &t->vm->memory.gmem;
 	int r = vm_save(t->vm, &t->saved, e);
 
-	for (size_t i = 0; r == 0 && i < t->nr; i++) {
-		r = dirty_track(t->vm->kvm, t->vm->fd, &t->region[i].slot, true, e);
-		g->region[i].written = t->region[i].ours;
-		copy_ram(&t->region[i]);
+	for (size_t i = 0; r == 0 && !t->borrows && i < t->nr; i++) {
+		struct reset_region *region = &t->region[i];
+
+		/* What was written until now is part of the moment. */
+		r = dirty_log_collect(t->vm->kvm, t->vm->fd, &region->slot, region->log, e);
+		memset(region->ours, 0, dirty_words(&region->slot) * sizeof(*region->ours));
+		copy_ram(region);
 	}
-	g->tracked = r == 0;
 	return r;
 }
 
@@ -68,7 +79,7 @@ static uint64_t return_word(const struct reset_region *r, size_t word, uint64_t 
 	for (; bits; bits &= bits - 1, pages++) {
 		uint64_t at = (word * 64 + (uint64_t)__builtin_ctzll(bits)) * PAGE_4K;
 
-		memcpy((uint8_t *)r->slot.host + at, r->base + at, PAGE_4K);
+		gmem_window_read((uint8_t *)r->slot.host + at, r->base + at, PAGE_4K);
 	}
 	return pages;
 }
@@ -114,7 +125,8 @@ void vm_reset_destroy(struct vm_reset *t)
 		return;
 	for (size_t i = 0; i < t->nr; i++) {
 		t->vm->memory.gmem.region[i].written = NULL;
-		munmap(t->region[i].base, t->region[i].slot.size);
+		if (!t->borrows)
+			munmap(t->region[i].base, t->region[i].slot.size);
 		free(t->region[i].log);
 		free(t->region[i].ours);
 	}

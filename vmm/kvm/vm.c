@@ -245,11 +245,40 @@ int vm_hide_pmu(struct vm *vm, struct err *e)
 	return r < 0 ? err_sys(e, r, "KVM_ENABLE_CAP of KVM_CAP_PMU_CAPABILITY") : 0;
 }
 
-int vm_attach_irq(struct vm *vm, const struct irq_line *line, uint32_t gsi, struct err *e)
+/* Two requests: an edge is a change of the level. */
+static COLD void pulse(struct irq_direct *d, uint32_t gsi)
+{
+	struct vm *vm = container_of(d, struct vm, direct);
+	struct kvm_irq_level level = {.irq = gsi, .level = 1};
+
+	if (atomic_load_explicit(&vm->muted, memory_order_relaxed))
+		return;
+	ioctl(vm->fd, KVM_IRQ_LINE, &level);
+	level.level = 0;
+	ioctl(vm->fd, KVM_IRQ_LINE, &level);
+}
+
+COLD void vm_deliver_directly(struct vm *vm)
+{
+	vm->direct.pulse = pulse;
+}
+
+COLD void vm_mute_irqs(struct vm *vm, bool muted)
+{
+	atomic_store_explicit(&vm->muted, muted, memory_order_relaxed);
+}
+
+int vm_attach_irq(struct vm *vm, struct irq_line *line, uint32_t gsi, struct err *e)
 {
 	struct kvm_irqfd irqfd = {.fd = (uint32_t)line->fd, .gsi = gsi};
-	int r = kvm_ioctl(vm->kvm, vm->fd, KVM_IRQFD, &irqfd);
+	int r;
 
+	if (vm->direct.pulse) {
+		line->gsi = gsi;
+		line->direct = &vm->direct;
+		return 0;
+	}
+	r = kvm_ioctl(vm->kvm, vm->fd, KVM_IRQFD, &irqfd);
 	return r < 0 ? err_sys(e, r, "KVM_IRQFD of interrupt %u", gsi) : 0;
 }
 

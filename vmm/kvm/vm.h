@@ -7,6 +7,7 @@
 #define VMM_KVM_VM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "vmm/base/bus.h"
 #include "vmm/base/irq.h"
@@ -32,6 +33,8 @@ struct vm_maker {
  * @maker: between vm_create_begin() and vm_create_end()
  * @shown: the mapping of vm_show(), @shown_size bytes at @shown_gpa; NULL: none
  * @has_irqchip, @has_pit: vm_add_irqchip() and vm_add_pit() have been called
+ * @direct: of lines that vm_attach_irq() attaches after vm_deliver_directly(); without @pulse there are none
+ * @muted: see vm_mute_irqs()
  * @vcpu: @nr_vcpus of them, in an array that does not move
  */
 struct vm {
@@ -46,6 +49,8 @@ struct vm {
 	struct bus mmio;
 	bool has_irqchip;
 	bool has_pit;
+	struct irq_direct direct;
+	_Atomic bool muted;
 	struct vcpu *vcpu;
 	unsigned nr_vcpus;
 };
@@ -129,7 +134,23 @@ uint32_t vm_tsc_khz(struct vm *vm);
 int vm_hide_pmu(struct vm *vm, struct err *e);
 
 /** vm_attach_irq() - pulses of @line raise @gsi (KVM_IRQFD, edge) */
-int vm_attach_irq(struct vm *vm, const struct irq_line *line, uint32_t gsi, struct err *e);
+int vm_attach_irq(struct vm *vm, struct irq_line *line, uint32_t gsi, struct err *e);
+
+/**
+ * vm_deliver_directly() - lines that are attached from now on raise their interrupts by KVM_IRQ_LINE, in the thread
+ * that pulses them
+ *
+ * A worker thread of KVM delivers what is pulsed by KVM_IRQFD, at any time later. Here nothing is under way when no
+ * thread is in irq_raise().
+ */
+void vm_deliver_directly(struct vm *vm);
+
+/**
+ * vm_mute_irqs() - drop the pulses of such lines, while devices take a state of which KVM has the interrupts already
+ *
+ * Context: no other thread raises a line.
+ */
+void vm_mute_irqs(struct vm *vm, bool muted);
 
 /**
  * vm_attach_kick() - a guest's write of @value to the 4 bytes at @gpa signals @fd and does not leave KVM

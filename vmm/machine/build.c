@@ -20,6 +20,7 @@
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/internal.h"
+#include "vmm/machine/reset.h"
 
 static int open_console(struct machine *m, const struct machine_stdio *stdio, struct err *e)
 {
@@ -219,7 +220,7 @@ static struct device *device_of(struct machine *m, const struct board_part *p)
 }
 
 /* The interrupt line of a part that has one, else NULL. */
-static const struct irq_line *irq_of(const struct machine *m, const struct board_part *p)
+static struct irq_line *irq_of(struct machine *m, const struct board_part *p)
 {
 	return p->kind == BOARD_VIRTIO_MMIO ? &m->virtio->slot[p->index].irq : chips_irq(&m->chips, p);
 }
@@ -276,7 +277,7 @@ static int wire_board(struct machine *m, struct err *e)
 	for_each_part(p, &m->board) {
 		struct bus *bus = p->space == BOARD_PIO ? &m->vm.pio : &m->vm.mmio;
 		struct device *dev = device_of(m, p);
-		const struct irq_line *line;
+		struct irq_line *line;
 
 		r = bus_add(bus, p->base, p->size, dev);
 		if (r < 0)
@@ -454,6 +455,8 @@ int machine_build(struct machine *m, struct err *e)
 		return r;
 	report_interrupts(m);
 	vm_create_begin(&m->kvm, &m->vm);
+	if (m->facts.resets)
+		vm_deliver_directly(&m->vm);
 	r = build_cpuid(m, cpuid, e);
 	if (r == 0)
 		r = boots ? build_boot(m, cpuid, &entry, e) : build_restored(m, cpuid, e);
@@ -501,6 +504,7 @@ void machine_destroy(struct machine *m)
 		m->vm.shown = NULL;
 	}
 	machine_restore_forget(m);
+	machine_reset_destroy(m->reset);
 	machine_saved_destroy(m);
 	free(m->cpuid);
 	vm_destroy(&m->vm);

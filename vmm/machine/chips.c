@@ -118,11 +118,11 @@ struct device *chips_device(struct chips *c, const struct board_part *p)
 	return part ? (struct device *)((char *)c + part->device) : NULL;
 }
 
-const struct irq_line *chips_irq(const struct chips *c, const struct board_part *p)
+struct irq_line *chips_irq(struct chips *c, const struct board_part *p)
 {
 	const struct part *part = part_of(p);
 
-	return part && part->irq != NO_IRQ ? (const struct irq_line *)((const char *)c + part->irq) : NULL;
+	return part && part->irq != NO_IRQ ? (struct irq_line *)((char *)c + part->irq) : NULL;
 }
 
 void chips_save(struct chips *c, struct state_writer *w)

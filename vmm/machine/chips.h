@@ -63,7 +63,7 @@ int chips_init(struct chips *c, const struct chips_env *env, struct err *e);
 struct device *chips_device(struct chips *c, const struct board_part *p);
 
 /** chips_irq() - the interrupt line of such a part; NULL: it has none */
-const struct irq_line *chips_irq(const struct chips *c, const struct board_part *p);
+struct irq_line *chips_irq(struct chips *c, const struct board_part *p);
 
 /**
  * chips_save(), chips_restore() - the state of all of them, a section each; vmm/base/state.h

@@ -130,6 +130,7 @@ struct machine_counts {
  * @facts: of machine_describe(); @restored: inotify of its snapshot's file
  * @snapshot: from OPEN on; NULL: without --snapshot; @cpuid: of the guest, kept for it
  * @saved: of machine_saved_init(), or NULL; @saved_size: bytes of machine_save()
+ * @reset: NULL unless machine_reset_init() was called (vmm/machine/reset.h)
  */
 struct machine {
 	const struct config *config;
@@ -166,6 +167,7 @@ struct machine {
 	struct cpuid_set *cpuid;
 	struct vm_saved *saved;
 	size_t saved_size;
+	struct machine_reset *reset;
 	struct machine_button button;
 	struct machine_ending end;
 	struct machine_counts counts;

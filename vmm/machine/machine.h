@@ -182,6 +182,7 @@ const char *machine_core_end(const struct machine *m);
  * @snapshot: of which those of the kernel count
  * @snapshot_done: a snapshot was written to @path, or was not, with a message in @why; NULL: nobody wants to know
  * @restore: the machine is restored from this one; NULL: it boots
+ * @resets: the machine can be reset (vmm/machine/reset.h)
  */
 struct machine_facts {
 	const char *version;
@@ -190,6 +191,7 @@ struct machine_facts {
 	void (*snapshot_done)(void *arg, const char *path, const char *why);
 	void *arg;
 	const struct snapshot *restore;
+	bool resets;
 };
 
 /**

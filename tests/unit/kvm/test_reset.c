@@ -100,7 +100,7 @@ static void make(struct guest *g, bool irqchip)
 		0);
 	assert_int_equal(gmem_write(&g->vm.memory.gmem, HAS_APIC, &(uint32_t){irqchip}, 4), 0);
 	add_ports(g);
-	if (vm_reset_init(&g->vm, &g->reset, &e) < 0 || vm_saved_init(&g->vm, &g->now, &e) < 0 ||
+	if (vm_reset_init(&g->vm, &g->reset, NULL, &e) < 0 || vm_saved_init(&g->vm, &g->now, &e) < 0 ||
 		vm_saved_init(&g->vm, &g->moment, &e) < 0)
 		fail_msg("%s", e.text);
 	g->ram = malloc(RAM_SIZE);

@@ -112,6 +112,9 @@ static struct wish {
 	const char *gdb; /* where else than at a port that is free */
 	bool initrd;
 	bool no_panic_text;
+	bool resets;
+	bool overlay;
+	unsigned cpus; /* 0: 2 */
 	uint64_t timeout_ns;
 	struct trace_sink *sink;
 } wish;
@@ -146,14 +149,14 @@ static inline void configure(struct rig *r)
 	config_init(&r->config);
 	r->config.kernel = r->kernel;
 	r->config.mem_bytes = CONFIG_MEM_MIN;
-	r->config.cpus = 2;
+	r->config.cpus = wish.cpus ? wish.cpus : 2;
 	r->config.debug_exit = true;
 	r->config.debug_exit_port = DEBUG;
 	r->config.boot_marker = MARKER;
 	r->config.panic_text = !wish.no_panic_text;
 	r->config.timeout_ns = wish.timeout_ns ? wish.timeout_ns : TIME_LIMIT;
 	if (wish.devices) {
-		r->disk = (struct config_disk){.path = r->image, .logical = 512, .queues = 2};
+		r->disk = (struct config_disk){.path = r->image, .logical = 512, .queues = 2, .overlay = wish.overlay};
 		r->config.disk = &r->disk;
 		r->config.nr_disks = 1;
 		r->config.balloon.on = true;
@@ -191,7 +194,10 @@ static inline void up(struct rig *r, const struct program *p)
 	if (wish.sink)
 		trace_add_sink(r->trace, wish.sink);
 	assert_int_equal(loop_new(&r->loop), 0);
-	if (machine_open(&r->config, &io, r->trace, r->loop, &r->m, &e) < 0 || machine_build(r->m, &e) < 0)
+	if (machine_open(&r->config, &io, r->trace, r->loop, &r->m, &e) < 0)
+		fail_msg("%s", e.text);
+	r->m->facts.resets = wish.resets;
+	if (machine_build(r->m, &e) < 0)
 		fail_msg("%s", e.text);
 	/* As CONFINE leaves it. The filters themselves are not installed: __wrap_seccomp_install(). */
 	r->sandbox = (struct sandbox){.plan = &r->plan, .got.seccomp = true, .stage = SANDBOX_STAGE_BUILD};

@@ -124,6 +124,11 @@ static bool stop(void *unit, uint64_t deadline_ns)
 	return gone;
 }
 
+static COLD void forget(void *unit)
+{
+	disk_forget(&((struct blk_unit *)unit)->disk);
+}
+
 static void quit(void *unit)
 {
 	virtio_blk_quit(&((struct blk_unit *)unit)->blk);
@@ -149,6 +154,7 @@ const struct virtio_kind_ops virtio_blk_ops = {
 	.open = open_disk,
 	.init = init,
 	.start = start,
+	.forget = forget,
 	.quit = quit,
 	.stop = stop,
 	.destroy = destroy,

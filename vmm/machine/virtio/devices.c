@@ -211,6 +211,12 @@ int virtio_devices_restore(struct virtio_devices *s, struct state_reader *r, str
 	return ret;
 }
 
+COLD void virtio_devices_forget(struct virtio_devices *s)
+{
+	for_each_virtio_kind(kind) for (size_t i = 0; kind->ops->forget && i < units_of(s, kind)->nr; i++)
+		kind->ops->forget(unit_at(s, kind, i));
+}
+
 static void quit_own(struct virtio_devices *s)
 {
 	for_each_virtio_kind(kind) for (size_t i = 0; kind->ops->quit && i < units_of(s, kind)->nr; i++)

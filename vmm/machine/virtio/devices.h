@@ -104,13 +104,17 @@ void virtio_devices_release(struct virtio_devices *s);
 /**
  * virtio_devices_save(), virtio_devices_restore() - the state of all of them; vmm/base/state.h
  *
- * The devices must have been made with the same configuration, and not been used by a driver.
+ * The devices must have been made with the same configuration.
  *
  * Return: 0 or -EINVAL, with a message in @e; after a failure the machine must not be used.
- * Context: the CPUs held; saved between virtio_devices_hold() and virtio_devices_release(). Trust: guest.
+ * Context: the CPUs held; between virtio_devices_hold() and virtio_devices_release(), or, to restore, before a driver
+ * has used them. Trust: guest.
  */
 void virtio_devices_save(struct virtio_devices *s, struct state_writer *w);
 int virtio_devices_restore(struct virtio_devices *s, struct state_reader *r, struct err *e);
+
+/** virtio_devices_forget() - before virtio_devices_restore() of devices that were used: see @forget in kinds.h */
+void virtio_devices_forget(struct virtio_devices *s);
 
 /**
  * virtio_devices_stop() - end the devices' threads, after the CPUs have stopped

@@ -74,6 +74,8 @@ struct virtio_needs {
  * @init: make the device, using s->env and, for a kind with VIRTIO_SHARED, s->worker.loop. Return: 0 or a negative
  *        errno, without a message.
  * @start: start its threads, before the CPUs run. Return: 0 or a negative errno, without a message.
+ * @forget: the machine goes back to where it began to run: drop what the guest has written on the host's side since;
+ *          held as for virtio_devices_restore()
  * @quit: tell its threads to end, without waiting
  * @stop: wait for them until @deadline_ns on the monotonic clock. Return: false when one still hangs in a system call;
  *        it can be called again.
@@ -92,6 +94,7 @@ struct virtio_kind_ops {
 	int (*ready)(void *unit, struct virtio_devices *s, struct err *e);
 	int (*init)(void *unit, size_t index, struct virtio_devices *s, struct virtio_device **ret);
 	int (*start)(void *unit, struct sandbox *sandbox);
+	void (*forget)(void *unit);
 	void (*quit)(void *unit);
 	bool (*stop)(void *unit, uint64_t deadline_ns);
 	void (*destroy)(void *unit);
