@@ -136,7 +136,8 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 				.user = config->user,
 				.uid = config->uid,
 				.gid = config->gid,
-				.userns = config->userns,
+				/* In a user namespace all files would belong to nobody. */
+				.userns = config->nr_shares ? SANDBOX_USERNS_OFF : config->userns,
 				.chroot = config->chroot,
 				.netns = config->netns,
 				.cgroup = config->cgroup,
@@ -195,6 +196,7 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 {
 	/* Where the thread of role STATE makes its files */
 	const char *const dirs[] = {machine_core_dir(machine), machine_snapshot_dir(machine)};
+	const char *share;
 
 	plan_streams(terminal, report_fd, plan);
 	if (config->console == CONSOLE_PTY) {
@@ -202,7 +204,7 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 		/* To see at the end whether anybody reads it. */
 		allow_path(plan,
 			&(struct sandbox_path){console_pty_name(machine_console(machine)),
-				LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV, false});
+				LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV, false, false});
 	}
 	if (config->console == CONSOLE_FILE)
 		plan_stream(fd_of_path(config->console_path), plan);
@@ -211,10 +213,12 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (dirs[i])
 			allow_path(plan,
-				&(struct sandbox_path){dirs[i], LL_WRITE_FILE | LL_MAKE_REG | LL_REMOVE_FILE, false});
+				&(struct sandbox_path){dirs[i], LL_WRITE_FILE | LL_MAKE_REG | LL_REMOVE_FILE, false, false});
+	for (size_t i = 0; (share = machine_share_dir(machine, i)); i++)
+		allow_path(plan, &(struct sandbox_path){share, LL_READ_FILE | LL_READ_DIR, false, true});
 	/* To say how many pages are free, when they are too few. */
 	if (config->backing == BACKING_HUGE_2M || config->backing == BACKING_HUGE_1G)
-		allow_path(plan, &(struct sandbox_path){"/sys/kernel/mm/hugepages", LL_READ_FILE, true});
+		allow_path(plan, &(struct sandbox_path){"/sys/kernel/mm/hugepages", LL_READ_FILE, true, false});
 }
 
 void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, struct sandbox_plan *ret)

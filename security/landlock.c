@@ -84,7 +84,7 @@ static int add_rule(int ruleset, const struct landlock_allow *allow, uint64_t ha
 	return syscall(NR_ADD_RULE, ruleset, RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
 }
 
-int landlock_restrict(int abi, const struct landlock_allow *allow, size_t nr, struct err *e)
+int landlock_ruleset(int abi, const struct landlock_allow *allow, size_t nr, int *ret, struct err *e)
 {
 	struct ruleset_attr attr = {0};
 	CLEANUP_FD int ruleset = -1;
@@ -107,7 +107,22 @@ int landlock_restrict(int abi, const struct landlock_allow *allow, size_t nr, st
 		if (r < 0)
 			return err_sys(e, r, "landlock_add_rule");
 	}
-	if (syscall(NR_RESTRICT_SELF, ruleset, 0) < 0)
-		return err_sys(e, -errno, "landlock_restrict_self");
+	*ret = TAKE_FD(ruleset);
 	return 0;
+}
+
+int landlock_enforce(int ruleset)
+{
+	return syscall(NR_RESTRICT_SELF, ruleset, 0) < 0 ? -errno : 0;
+}
+
+int landlock_restrict(int abi, const struct landlock_allow *allow, size_t nr, struct err *e)
+{
+	CLEANUP_FD int ruleset = -1;
+	int r = landlock_ruleset(abi, allow, nr, &ruleset, e);
+
+	if (r < 0)
+		return r;
+	r = landlock_enforce(ruleset);
+	return r < 0 ? err_sys(e, r, "landlock_restrict_self") : 0;
 }

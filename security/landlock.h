@@ -61,6 +61,21 @@ int landlock_abi(void);
 void landlock_missing(int abi, char *buf, size_t size);
 
 /**
+ * landlock_ruleset() - the same restrictions, to be put in force later, by landlock_enforce()
+ * @ret: a descriptor that the caller owns; untouched on failure
+ *
+ * Return: 0 or a negative errno, with a message in @e.
+ */
+int landlock_ruleset(int abi, const struct landlock_allow *allow, size_t nr, int *ret, struct err *e);
+
+/**
+ * landlock_enforce() - a layer more for the calling thread; no_new_privs is set
+ *
+ * Return: 0 or a negative errno.
+ */
+int landlock_enforce(int ruleset);
+
+/**
  * landlock_restrict() - deny everything that an ABI can deny, except what @allow names
  * @abi: 1 to the value of landlock_abi(); rights added by later ABIs are not denied
  *

@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <linux/futex.h>
 #include <linux/if_tun.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -271,6 +272,31 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF2(DISK, ALWAYS, fallocate, "its disk, ZERO_RANGE|KEEP_SIZE", INT(0, SANDBOX_FD(DISK)),
 		INT(1, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE), "the guest writes zeroes"),
 	EVERY_SANITIZED(DISK),
+
+	/*
+	 * The loop of a share. Descriptors come and go, so none is bound; what is opened is bound by Landlock, and a
+	 * name without a path by the two calls that take one.
+	 */
+	EVERY(SHARE),
+	EVERY_MUSL(SHARE)
+	EPOLL_PWAIT(SHARE)
+	EVERY_ENDING(SHARE),
+	ANY(SHARE, ALWAYS, epoll_wait, "waits for the next kick"),
+	ANY(SHARE, ALWAYS, read, "an eventfd: the end"),
+	IF(SHARE, ALWAYS, openat2, "beneath a directory", INT(3, sizeof(struct open_how)),
+		"a name in a directory, opened for reading or for its attributes"),
+	IF(SHARE, ALWAYS, statx, "AT_EMPTY_PATH", INT(2, AT_EMPTY_PATH), "attributes of what is open"),
+	IF(SHARE, ALWAYS, statx, "AT_SYMLINK_NOFOLLOW|AT_NO_AUTOMOUNT",
+		INT(2, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT), "attributes of a name in a directory"),
+	ANY(SHARE, ALWAYS, readlinkat, "where a link that is open leads"),
+	ANY(SHARE, ALWAYS, getdents64, "the names in a directory"),
+	ANY(SHARE, ALWAYS, lseek, "where to go on in a directory; holes of a file"),
+	ANY(SHARE, ALWAYS, preadv, "the guest reads a file"),
+	ANY(SHARE, ALWAYS, fgetxattr, "an extended attribute"),
+	ANY(SHARE, ALWAYS, flistxattr, "their names"),
+	ANY(SHARE, ALWAYS, fstatfs, "the size of the host's file system"),
+	ANY(SHARE, ALWAYS, close, "what was used least recently"),
+	EVERY_SANITIZED(SHARE),
 
 	/* The loop of network devices, the socket device and the balloon */
 	EVERY(VIRTIO),

@@ -18,6 +18,7 @@
 #define SANDBOX_ROLES(X)                                                                                               \
 	X(LOOP, "loop", "the control loop: signals, timers, console, and the report at the end")                       \
 	X(DISK, "disk", "the loop of a disk")                                                                          \
+	X(SHARE, "share", "serves the files of a shared directory")                                                    \
 	X(VIRTIO, "virtio", "the loop of network, socket device and balloon")                                          \
 	X(VCPU, "vcpu", "a vCPU: runs the guest and answers its exits")                                                \
 	X(PROGRAM, "program", "runs a Linux program without a kernel, and answers its system calls")                   \
@@ -38,6 +39,7 @@
 	X(TAP, "tap", "a network device has a TAP interface behind it")                                                \
 	X(PASST, "passt", "a network device has passt behind it")                                                      \
 	X(VSOCK, "vsock", "there is a socket device")                                                                  \
+	X(SHARE, "share", "a directory is shared with the guest")                                                      \
 	X(BALLOON, "balloon", "there is a memory balloon")                                                             \
 	X(PIT, "pit", "a machine, whose interval timer KVM makes when the guest programs it")                          \
 	X(REPORT, "report", "a report or a trace is written at the end")                                               \

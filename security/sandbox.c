@@ -224,13 +224,25 @@ static int jail(struct sandbox *s, struct err *e)
 	return r == 0 && !root ? named_jail(s, e) : r;
 }
 
-static int restrict_paths(struct sandbox *s, const struct landlock_allow *allow, size_t nr, struct err *e)
+/**
+ * struct paths - what open_paths() has opened
+ * @allow: @nr of them, of which the first @nr_common are for all threads
+ */
+struct paths {
+	struct landlock_allow allow[SANDBOX_PATHS_MAX + 1];
+	size_t nr, nr_common;
+};
+
+static int restrict_paths(struct sandbox *s, const struct paths *p, struct err *e)
 {
-	int abi = landlock_abi(), r;
+	int abi = landlock_abi(), r = 0;
 
 	if (abi < 0)
 		return shortage(s, landlock_words(abi, e), e);
-	r = landlock_restrict(abi, allow, nr, e);
+	if (p->nr > p->nr_common)
+		r = landlock_ruleset(abi, p->allow, p->nr_common, &s->narrow_fd, e);
+	if (r == 0)
+		r = landlock_restrict(abi, p->allow, p->nr, e);
 	if (r < 0)
 		return shortage(s, r, e);
 	s->got.landlock_abi = abi;
@@ -238,7 +250,7 @@ static int restrict_paths(struct sandbox *s, const struct landlock_allow *allow,
 	return 0;
 }
 
-static int give_up(struct sandbox *s, const struct landlock_allow *allow, size_t nr, struct err *e)
+static int give_up(struct sandbox *s, const struct paths *paths, struct err *e)
 {
 	int r;
 
@@ -258,7 +270,7 @@ static int give_up(struct sandbox *s, const struct landlock_allow *allow, size_t
 	s->got.no_new_privs = r == 0;
 	r = shortage(s, r, e);
 	if (r == 0)
-		r = restrict_paths(s, allow, nr, e);
+		r = restrict_paths(s, paths, e);
 	if (r < 0)
 		return r;
 	s->got.seccomp = seccomp_available();
@@ -269,35 +281,40 @@ static int give_up(struct sandbox *s, const struct landlock_allow *allow, size_t
 }
 
 /* A path has to be opened before the root changes. One that does not exist needs no rule. */
-static size_t open_paths(const struct sandbox_plan *plan, struct landlock_allow *allow)
+static void open_path(struct paths *p, const char *path, uint64_t rights)
 {
-	size_t nr = 0;
+	int fd = open(path, O_PATH | O_CLOEXEC);
 
-	for (size_t i = 0; i < plan->nr_paths; i++) {
-		int fd = open(plan->path[i].path, O_PATH | O_CLOEXEC);
+	if (fd >= 0)
+		p->allow[p->nr++] = (struct landlock_allow){.fd = fd, .rights = rights};
+}
 
-		if (fd >= 0)
-			allow[nr++] = (struct landlock_allow){.fd = fd, .rights = plan->path[i].rights};
-	}
-	if (SANITIZED) {
-		/* The sanitizer's reports read the maps of the process. */
-		int fd = open("/proc", O_PATH | O_CLOEXEC);
+static void open_paths_of(const struct sandbox_plan *plan, bool share, struct paths *p)
+{
+	for (size_t i = 0; i < plan->nr_paths; i++)
+		if (plan->path[i].share == share)
+			open_path(p, plan->path[i].path, plan->path[i].rights);
+}
 
-		if (fd >= 0)
-			allow[nr++] = (struct landlock_allow){.fd = fd, .rights = LL_READ_FILE | LL_READ_DIR};
-	}
-	return nr;
+static void open_paths(const struct sandbox_plan *plan, struct paths *ret)
+{
+	ret->nr = 0;
+	open_paths_of(plan, false, ret);
+	/* The sanitizer's reports read the maps of the process. */
+	if (SANITIZED)
+		open_path(ret, "/proc", LL_READ_FILE | LL_READ_DIR);
+	ret->nr_common = ret->nr;
+	open_paths_of(plan, true, ret);
 }
 
 int sandbox_confine(struct sandbox *s, struct err *e)
 {
-	struct landlock_allow allow[SANDBOX_PATHS_MAX + 1];
 	uint64_t since = trace_now_ns();
-	size_t nr;
+	struct paths paths;
 	int r;
 
 	enter(s, SANDBOX_STAGE_CONFINE);
-	nr = open_paths(s->plan, allow);
+	open_paths(s->plan, &paths);
 	if (s->plan->mode != SANDBOX_OFF)
 		s->got.bounding_empty = confine_empty_bounding_set();
 	r = jail(s, e);
@@ -305,9 +322,9 @@ int sandbox_confine(struct sandbox *s, struct err *e)
 	if (s->got.userns)
 		s->got.bounding_empty = confine_empty_bounding_set();
 	if (r == 0 && s->plan->mode != SANDBOX_OFF)
-		r = give_up(s, allow, nr, e);
-	for (size_t i = 0; i < nr; i++)
-		close(allow[i].fd);
+		r = give_up(s, &paths, e);
+	for (size_t i = 0; i < paths.nr; i++)
+		close(paths.allow[i].fd);
 	if (r < 0)
 		return r;
 	told(s, SANDBOX_STAGE_CONFINE, since);
@@ -344,6 +361,15 @@ int sandbox_lock(struct sandbox *s, enum sandbox_role role, const struct sandbox
 		limits_set_data(s->statm_fd);
 		close(s->statm_fd);
 		s->statm_fd = 0;
+	}
+	if (s->narrow_fd > 0 && role != SANDBOX_SHARE) {
+		r = landlock_enforce(s->narrow_fd);
+		if (r < 0)
+			return r;
+	}
+	if (s->narrow_fd > 0 && role == SANDBOX_LOOP) {
+		close(s->narrow_fd);
+		s->narrow_fd = 0;
 	}
 	if (!s->got.seccomp)
 		return 0;

@@ -62,7 +62,7 @@ enum sandbox_stage {
 	SANDBOX_STAGE_LOCK,
 };
 
-#define SANDBOX_PATHS_MAX 4
+#define SANDBOX_PATHS_MAX 20
 #define SANDBOX_KEEP_MAX  32
 
 /**
@@ -70,11 +70,13 @@ enum sandbox_stage {
  * @path: borrowed; a file, or a directory and all below it
  * @rights: LL_ bits of security/landlock.h
  * @by_name: it is looked up by its path, so the root directory must not change
+ * @share: for threads of role SANDBOX_SHARE only
  */
 struct sandbox_path {
 	const char *path;
 	uint64_t rights;
 	bool by_name;
+	bool share;
 };
 
 /**
@@ -155,6 +157,7 @@ struct sandbox_achieved {
 /**
  * struct sandbox - private; zero-initialise
  * @statm_fd: > 0: /proc/self/statm
+ * @narrow_fd: > 0: a Landlock ruleset without what is for one role only, for the threads of the others
  * @took_ns: time spent in EARLY
  */
 struct sandbox {
@@ -163,6 +166,7 @@ struct sandbox {
 	struct sandbox_achieved got;
 	_Atomic int stage;
 	int statm_fd;
+	int narrow_fd;
 	uint64_t took_ns;
 };
 

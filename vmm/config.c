@@ -77,6 +77,11 @@ void config_destroy(struct config *c)
 		free(c->disk[i].id);
 	}
 	free(c->disk);
+	for (size_t i = 0; i < c->nr_shares; i++) {
+		free(c->share[i].path);
+		free(c->share[i].tag);
+	}
+	free(c->share);
 	for (size_t i = 0; i < c->nr_nets; i++) {
 		free(c->net[i].name);
 		destroy_ports(&c->net[i].tcp);

@@ -59,6 +59,17 @@ struct config_disk {
 #define CONFIG_DISK_QUEUES_MAX 8
 #define CONFIG_DISK_ID_MAX     20
 
+/**
+ * struct config_share - a directory that the guest may read; strings are owned
+ * @tag: 1 to CONFIG_SHARE_TAG_MAX bytes; NULL: share0 and so on
+ */
+struct config_share {
+	char *path;
+	char *tag;
+};
+
+#define CONFIG_SHARE_TAG_MAX 36
+
 /* NONE and TWO are refused by machine_check(). */
 enum config_net_kind { CONFIG_NET_NONE, CONFIG_NET_TAP, CONFIG_NET_FD, CONFIG_NET_PASST, CONFIG_NET_TWO };
 
@@ -135,6 +146,7 @@ struct config_balloon {
  * @balloon: the memory balloon
  * @discovery: of virtio devices
  * @disk, @nr_disks: owned array, in the order in which the guest numbers them
+ * @share, @nr_shares: owned array
  * @net, @nr_nets: owned array, in the order in which the guest numbers them
  * @boot_marker: port (up to 0xffff) or address of the boot marker, 0: off
  * @timeout_ns: wall-clock limit from main, 0: none
@@ -178,6 +190,8 @@ struct config {
 	enum discovery discovery;
 	struct config_disk *disk;
 	size_t nr_disks;
+	struct config_share *share;
+	size_t nr_shares;
 	struct config_net *net;
 	size_t nr_nets;
 	uint64_t boot_marker;

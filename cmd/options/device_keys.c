@@ -163,7 +163,42 @@ static const void *disk_at(const struct config *c, size_t i)
 	return i < c->nr_disks ? &c->disk[i] : NULL;
 }
 
-const struct option_list disk_list = {disk_keys, ARRAY_SIZE(disk_keys), disk_add, disk_at};
+const struct option_list disk_list = {disk_keys, ARRAY_SIZE(disk_keys), disk_add, disk_at, false};
+
+/* --- --share, [share] -------------------------------------------------------------------------------------------- */
+
+#define SHARE_FIELD(ctype, member) OPTION_FIELD(struct config_share, ctype, member)
+
+static const struct option_def share_keys[] = {
+	{
+		.name = "path",
+		.type = OPT_PATH,
+		.metavar = "PATH",
+		.required = true,
+		SHARE_FIELD(char *, path),
+		.man = OPTION_MAN("The directory. As the first word it needs no path= in front of it."),
+	},
+	{
+		.name = "tag",
+		.type = OPT_STRING,
+		.metavar = "NAME",
+		SHARE_FIELD(char *, tag),
+		.man = OPTION_MAN("What the guest mounts it by, of at most 36 bytes.\n"
+				  "Without one it is share0, share1 and so on."),
+	},
+};
+
+static void *share_add(struct config *c)
+{
+	return APPEND(c->share, c->nr_shares);
+}
+
+static const void *share_at(const struct config *c, size_t i)
+{
+	return i < c->nr_shares ? &c->share[i] : NULL;
+}
+
+const struct option_list share_list = {share_keys, ARRAY_SIZE(share_keys), share_add, share_at, true};
 
 /* --- --net, [net] ------------------------------------------------------------------------------------------------ */
 
@@ -366,7 +401,7 @@ static const void *net_at(const struct config *c, size_t i)
 	return i < c->nr_nets ? &c->net[i] : NULL;
 }
 
-const struct option_list net_list = {net_keys, ARRAY_SIZE(net_keys), net_add, net_at};
+const struct option_list net_list = {net_keys, ARRAY_SIZE(net_keys), net_add, net_at, false};
 
 /* --- --vsock, [vsock] -------------------------------------------------------------------------------------------- */
 
@@ -403,7 +438,7 @@ static const void *vsock_at(const struct config *c, size_t i)
 	return i == 0 && c->vsock.path ? &c->vsock : NULL;
 }
 
-const struct option_list vsock_list = {vsock_keys, ARRAY_SIZE(vsock_keys), vsock_add, vsock_at};
+const struct option_list vsock_list = {vsock_keys, ARRAY_SIZE(vsock_keys), vsock_add, vsock_at, false};
 
 /* --- --balloon, [balloon] ---------------------------------------------------------------------------------------- */
 
@@ -453,4 +488,4 @@ static const void *balloon_at(const struct config *c, size_t i)
 	return i == 0 && c->balloon.on ? &c->balloon : NULL;
 }
 
-const struct option_list balloon_list = {balloon_keys, ARRAY_SIZE(balloon_keys), balloon_add, balloon_at};
+const struct option_list balloon_list = {balloon_keys, ARRAY_SIZE(balloon_keys), balloon_add, balloon_at, false};

@@ -10,6 +10,6 @@
 /* What a row of type LIST has of its kind. */
 #define OPTION_LIST(kind) .type = OPT_LIST, .list = &kind##_list
 
-extern const struct option_list disk_list, net_list, vsock_list, balloon_list;
+extern const struct option_list disk_list, share_list, net_list, vsock_list, balloon_list;
 
 #endif

@@ -87,13 +87,21 @@ static int unknown(const struct option_def *o, const char *word, size_t len, str
 	return err_set(e, -EINVAL, "%.*s: unknown key; the keys are %s", (int)MIN(len, 200), word, names);
 }
 
-/* One KEY[=VALUE], checked; its text is in *ret_text. Return: the key, or NULL with a message in @e. */
-static const struct option_def *take_word(const struct option_def *o, char *word, const char **ret_text, struct err *e)
+/*
+ * One KEY[=VALUE], checked; its text is in *ret_text. @first: it is the first of the option.
+ * Return: the key, or NULL with a message in @e.
+ */
+static const struct option_def *take_word(
+	const struct option_def *o, char *word, bool first, const char **ret_text, struct err *e)
 {
 	size_t len = strcspn(word, "=");
 	const struct option_def *k = device_list_find(o, word, len);
 	struct option_value v;
 
+	if (!k && first && *word && o->list->plain) {
+		*ret_text = word;
+		return o->list->keys;
+	}
 	if (!k) {
 		unknown(o, word, len, e);
 		return NULL;
@@ -121,7 +129,7 @@ int device_list_check(const struct option_def *o, const char *text, struct err *
 	if (!copy)
 		return err_set(e, -ENOMEM, "out of memory");
 	while ((word = cut_word(&at))) {
-		k = take_word(o, word, &value, e);
+		k = take_word(o, word, !seen, &value, e);
 		if (!k)
 			return -EINVAL;
 		if ((seen & BIT(k - o->list->keys)) && !k->repeatable)
@@ -147,6 +155,7 @@ int device_list_store(const struct option_def *o, const char *text, struct confi
 {
 	CLEANUP_FREE char *copy = strdup(text);
 	char *at = copy, *word;
+	bool first = true;
 	void *item;
 	int r = 0;
 
@@ -160,9 +169,10 @@ int device_list_store(const struct option_def *o, const char *text, struct confi
 			r = store(k, k->deflt, item);
 	while (r == 0 && (word = cut_word(&at))) {
 		const char *value;
-		const struct option_def *k = take_word(o, word, &value, NULL);
+		const struct option_def *k = take_word(o, word, first, &value, NULL);
 
 		assert(k);
+		first = false;
 		r = store(k, value, item);
 	}
 	return r;

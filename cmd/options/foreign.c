@@ -11,20 +11,21 @@
 #define CPUS      "--cpus N"
 #define DISK      "--disk path=FILE"
 #define INITRD    "--initrd FILE"
+#define IS_READ   " a guest can only read what is shared; leave it out"
 #define LOGGED    "--log-level debug"
 #define NET       "--net tap=NAME, or --net passt, which needs no privileges"
 #define QUIET     "--log-level error"
 #define SIZE      "--mem SIZE"
 #define STDIO     "--console stdio, which is the default"
 #define TIMEOUT   "--timeout TIME"
-#define DEVICES   " each device has an option of its own: --disk, --net, --vsock, --rng, --balloon, --debug-exit"
+#define DEVICES   " each device has its own option: --disk, --share, --net, --vsock, --rng, --balloon, --debug-exit"
 #define IS_DIRECT " there is no firmware: --kernel FILE is entered directly"
 #define IS_DONE   " there is no such choice; leave it out"
 #define IS_KVM    " vmm always runs on KVM, and its machine has one kind; leave it out"
 #define IS_ONCE   " a reset ends the run anyhow, with status 32; leave it out"
 #define NO_API    " vmm has no API and no monitor: signals, keys and --gdb are what there is"
 #define NO_SCREEN " there is no display; the guest's console is on standard output"
-#define NO_SHARE  " no directories are shared with guests; --disk path=FILE takes an image of one"
+#define SHARE     "--share PATH"
 
 const struct foreign_word foreign_words[] = {
 	{"D", " what vmm says goes to standard error: 2>FILE"},
@@ -54,7 +55,7 @@ const struct foreign_word foreign_words[] = {
 	{"drive", DISK},
 	{"enable-kvm", IS_KVM},
 	{"firmware", IS_DIRECT},
-	{"fs", NO_SHARE},
+	{"fs", SHARE},
 	{"hda", DISK},
 	{"i", INITRD},
 	{"image", DISK},
@@ -90,8 +91,7 @@ const struct foreign_word foreign_words[] = {
 	{"s", "--gdb tcp:1234"},
 	{"seccomp", "--sandbox MODE"},
 	{"serial", "--console WHERE"},
-	{"share", NO_SHARE},
-	{"shared-dir", NO_SHARE},
+	{"shared-dir", SHARE},
 	{"smp", CPUS},
 	{"tap", "--net tap=NAME"},
 	{"time-limit", TIMEOUT},
@@ -99,8 +99,8 @@ const struct foreign_word foreign_words[] = {
 	{"v", LOGGED},
 	{"verbose", LOGGED},
 	{"vga", NO_SCREEN},
-	{"virtfs", NO_SHARE},
-	{"virtiofs", NO_SHARE},
+	{"virtfs", SHARE},
+	{"virtiofs", SHARE},
 	{"vnc", NO_SCREEN},
 	{"balloon=target", "size"},
 	{"disk=direct", "cache=none"},
@@ -122,6 +122,11 @@ const struct foreign_word foreign_words[] = {
 	{"net=nic", IS_DONE},
 	{"net=none", " without --net there is no network; leave it out"},
 	{"net=user", "passt"},
+	{"share=mount_tag", "tag"},
+	{"share=readonly", IS_READ},
+	{"share=ro", IS_READ},
+	{"share=rw", IS_READ},
+	{"share=source", "path"},
 	{"vsock=guest-cid", "cid"},
 	{"vsock=socket", "path"},
 	{"vsock=uds_path", "path"},

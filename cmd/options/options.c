@@ -521,6 +521,25 @@ const struct option_def options[] = {
 		.man = OPTION_MAN("A disk, which the guest finds as /dev/vda, /dev/vdb and so on, in this order."),
 	},
 	{
+		.name = "share",
+		.section = SECTION_DEVICES,
+		OPTION_LIST(share),
+		.metavar = "PATH[,tag=NAME]",
+		.repeatable = true,
+		.help = "a directory that the guest can read; repeatable",
+		.man = OPTION_MAN(
+			"A directory of the host, which the guest can mount and read: mount -t virtiofs -o ro NAME "
+			"DIR.\n"
+			"It reads what the user who runs the machine may read; who a file belongs to is shown as on "
+			"the host.\n"
+			"Nothing outside of the directory can be reached, by links or otherwise, and another file "
+			"system that is mounted below it is an empty directory: share that by an option of its own.\n"
+			"FIFOs, sockets and devices are seen and never opened.\n"
+			"proc, sysfs, cgroups and their like cannot be shared.\n"
+			"What changes on the host is seen after a second at the latest, when a file is opened "
+			"again."),
+	},
+	{
 		.name = "net",
 		.saved = OPTION_MERGED,
 		.common = true,

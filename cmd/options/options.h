@@ -133,12 +133,14 @@ struct option_def {
  * @keys, @nr: its keys; a first one of type PATH is what a word without a key must have been meant for
  * @add: appends an element of zeroes to the configuration, which owns it; NULL when memory ran out
  * @at: element @i of a configuration; NULL: there is none
+ * @plain: the first word may be the value of the first key, without the key in front of it
  */
 struct option_list {
 	const struct option_def *keys;
 	size_t nr;
 	void *(*add)(struct config *c);
 	const void *(*at)(const struct config *c, size_t i);
+	bool plain;
 };
 
 /* The manual is made while vmm is built: only what makes or checks it has its sentences, the program a NULL. */

@@ -4,8 +4,9 @@
 #include <string.h>
 
 /* A new member is compared below; then these are its sizes. */
-_Static_assert(sizeof(struct config) == 312, "compare the new member of struct config");
+_Static_assert(sizeof(struct config) == 328, "compare the new member of struct config");
 _Static_assert(sizeof(struct config_disk) == 48, "compare the new member of struct config_disk");
+_Static_assert(sizeof(struct config_share) == 16, "compare the new member of struct config_share");
 _Static_assert(sizeof(struct config_net) == 64, "compare the new member of struct config_net");
 
 static bool text_differs(const char *a, const char *b)
@@ -48,6 +49,13 @@ static const char *disk_difference(const struct config_disk *a, const struct con
 	return NULL;
 }
 
+static const char *share_difference(const struct config_share *a, const struct config_share *b)
+{
+	TEXT(path);
+	TEXT(tag);
+	return NULL;
+}
+
 static const char *net_difference(const struct config_net *a, const struct config_net *b)
 {
 	PLAIN(kind);
@@ -65,9 +73,12 @@ static const char *devices_difference(const struct config *a, const struct confi
 	const char *what = NULL;
 
 	PLAIN(nr_disks);
+	PLAIN(nr_shares);
 	PLAIN(nr_nets);
 	for (size_t i = 0; !what && i < a->nr_disks; i++)
 		what = disk_difference(&a->disk[i], &b->disk[i]);
+	for (size_t i = 0; !what && i < a->nr_shares; i++)
+		what = share_difference(&a->share[i], &b->share[i]);
 	for (size_t i = 0; !what && i < a->nr_nets; i++)
 		what = net_difference(&a->net[i], &b->net[i]);
 	if (what)

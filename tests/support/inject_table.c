@@ -28,6 +28,7 @@
 /* Roles */
 #define LOOP     INJECT_ROLE(SANDBOX_LOOP)
 #define DISK     INJECT_ROLE(SANDBOX_DISK)
+#define SHARER   INJECT_ROLE(SANDBOX_SHARE)
 #define VIRTIO   INJECT_ROLE(SANDBOX_VIRTIO)
 #define VCPU     INJECT_ROLE(SANDBOX_VCPU)
 #define PROGRAM  INJECT_ROLE(SANDBOX_PROGRAM)
@@ -36,7 +37,8 @@
 #define DEBUGGER INJECT_ROLE(SANDBOX_GDB)
 #define WRITER   INJECT_ROLE(SANDBOX_STATE)
 #define NOBODY   0
-#define THREADS  (LOOP | DISK | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER)
+#define THREADS  (LOOP | DISK | SHARER | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER)
+#define OTHERS   (THREADS & ~SHARER)
 #define EVERY    THREADS
 
 /* Devices */
@@ -191,7 +193,7 @@ const struct inject_row inject_rows[] = {
 	NEVER(process_vm_readv, VICTIM, IOV("x"), N(1), IOV("x"), N(1), N(0)),
 	NEVER(process_vm_writev, SELF, IOV("x"), N(1), IOV("x"), N(1), N(0)),
 	CAN(LOOP, ANY, munmap, "ok", "the process's own memory", N(0), N(4096)),
-	CAN(DISK | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, madvise, "ENOMEM", "the process's own memory",
+	CAN(DISK | SHARER | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, madvise, "ENOMEM", "the process's own memory",
 		N(0x10000), N(4096), N(MADV_DONTNEED)),
 	CAN(VIRTIO, ANY, madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_DONTNEED)),
 	CAN(VIRTIO, ON(BALLOON), madvise, "ENOMEM", "the process's own memory", N(0x10000), N(4096), N(MADV_REMOVE)),
@@ -203,7 +205,7 @@ const struct inject_row inject_rows[] = {
 	/* Files by their paths */
 	NEVER(open, PATH("other/secret"), N(O_RDONLY)),
 	NEVER(openat, CWD, PATH("other/secret"), N(O_RDONLY)),
-	NEVER(openat2, CWD, PATH("other/secret"), ROOM(24), N(24)),
+	DENIED(OTHERS | BROKER | REPORTER, openat2, CWD, PATH("other/secret"), ROOM(24), N(24)),
 	NEVER(creat, PATH("other/new"), N(0600)),
 	NEVER(open_by_handle_at, N(-1), ROOM(128), N(0)),
 	NEVER(truncate, PATH("other/secret"), N(0)),
@@ -224,7 +226,8 @@ const struct inject_row inject_rows[] = {
 	NEVER(utimensat, CWD, PATH("other/secret"), N(0), N(0)),
 	NEVER(setxattr, PATH("other/secret"), BYTES("user.x"), BYTES("y"), N(1), N(0)),
 	NEVER(fsetxattr, FD("/disk.img"), BYTES("user.x"), BYTES("y"), N(1), N(0)),
-	NEVER(getdents64, FD("/disk.img"), ROOM(256), N(256)),
+	DENIED(OTHERS | BROKER | REPORTER, getdents64, FD("/disk.img"), ROOM(256), N(256)),
+	CAN(SHARER, ANY, getdents64, "ENOTDIR", "the names in what is open", FD("/kernel"), ROOM(256), N(256)),
 	NEVER(chdir, PATH("other")),
 	NEVER(fchdir, N(0)),
 	NEVER(chroot, PATH("other")),
@@ -244,6 +247,24 @@ const struct inject_row inject_rows[] = {
 	NEVER(unlinkat, CWD, PATH("other/secret"), N(0)),
 	NEVER(unlinkat, CWD, PATH("sock/near"), N(0)),
 	NEVER(newfstatat, CWD, PATH("other/secret"), ROOM(144), N(0)),
+
+	/*
+	 * A share: names are looked up from a directory that is open, and Landlock opens nothing but the share; the
+	 * attributes of what else there is it cannot deny.
+	 */
+	CAN(SHARER, ANY, openat2, "EACCES", "not outside of the share: Landlock",
+		CWD, PATH("other/secret"), ROOM(24), N(24)),
+	CAN(SHARER, ANY, statx, "ok", "attributes of any file that vmm's user could see", CWD, PATH("other/secret"),
+		N(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT), N(0), ROOM(256)),
+	CAN(SHARER, ANY, statx, "ok", "attributes of what is open", FD("/kernel"), BYTES(""), N(AT_EMPTY_PATH), N(0),
+		ROOM(256)),
+	DENIED(SHARER, openat2, CWD, PATH("other/secret"), ROOM(24), N(8)),
+	DENIED(SHARER, openat, CWD, PATH("other/secret"), N(0)),
+	CAN(SHARER, ANY, readlinkat, "EINVAL", "where any link leads", CWD, PATH("other/secret"), ROOM(64), N(64)),
+	CAN(SHARER, ANY, fgetxattr, "ENODATA|EOPNOTSUPP|ENOTSUP", "an attribute of what is open", FD("/kernel"),
+		BYTES("user.x"), ROOM(64), N(64)),
+	CAN(SHARER, ANY, flistxattr, "ok|EOPNOTSUPP", "attributes of what is open", FD("/kernel"), ROOM(64), N(64)),
+	CAN(SHARER, ANY, fstatfs, "ok", "the size of a file system", FD("/kernel"), ROOM(120)),
 
 	/* Files that are open */
 	CAN(DISK, ANY, pwritev2, "ok overwritten:disk.img|EBADF", "the guest may write its disk, unless it is `ro`",
@@ -275,9 +296,11 @@ const struct inject_row inject_rows[] = {
 	CAN(WRITER, ANY, sysinfo, "ok", "how much memory the host has", ROOM(112)),
 	CAN(WRITER, ANY, mincore, "ENOMEM", "what of its memory has been touched", N(0x10000), N(4096), ROOM(8)),
 	NEVER(pwritev, LOG, IOV("x"), N(1), N(0)),
-	CAN(DISK, ANY, preadv, "ok", "the guest may read its disk", ITS(DISK), IOV_ROOM(64), N(1), N(0)),
-	NEVER(preadv, LOG, IOV_ROOM(64), N(1), N(0)),
-	NEVER(preadv, FD("/kernel"), IOV_ROOM(64), N(1), N(0)),
+	OWN(DISK, ANY, preadv, "ok", "the guest may read its disk", ITS(DISK), IOV_ROOM(64), N(1), N(0)),
+	DENIED(OTHERS | BROKER | REPORTER, preadv, LOG, IOV_ROOM(64), N(1), N(0)),
+	DENIED(OTHERS | BROKER | REPORTER, preadv, FD("/kernel"), IOV_ROOM(64), N(1), N(0)),
+	CAN(SHARER, ANY, preadv, "EBADF", "open for writing", LOG, IOV_ROOM(64), N(1), N(0)),
+	CAN(SHARER, ANY, preadv, "ok", "what the machine was given", FD("/kernel"), IOV_ROOM(64), N(1), N(0)),
 	CAN(DISK, ANY, fallocate, "ok overwritten:disk.img|EBADF", "the guest discards",
 		ITS(DISK), N(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), N(0), N(4096)),
 	CAN(DISK, ANY, fallocate, "ok|ok overwritten:disk.img|EBADF", "the guest writes zeroes",
@@ -297,7 +320,7 @@ const struct inject_row inject_rows[] = {
 	NEVER(ftruncate, LOG, N(0)),
 	NEVER(ftruncate, FD("/disk.img"), N(0)),
 	NEVER(sync),
-	DENIED((THREADS & ~PROGRAM) | BROKER | REPORTER, lseek, LOG, N(0), N(0)),
+	DENIED((OTHERS & ~PROGRAM) | BROKER | REPORTER, lseek, LOG, N(0), N(0)),
 	/* What a Linux program has: the streams of the command */
 	OWN(PROGRAM, ANY, readv, "ok|blocks", "what the program may read", STDIN, IOV_ROOM(16), N(1)),
 	OWN(PROGRAM, ANY, readv, "EBADF", "open for writing", LOG, IOV_ROOM(16), N(1)),
@@ -313,6 +336,8 @@ const struct inject_row inject_rows[] = {
 	DENIED(PROGRAM, writev, FD("[eventpoll]"), IOV("x"), N(1)),
 	DENIED(PROGRAM, fstat, FD("[eventpoll]"), ROOM(144)),
 	DENIED(PROGRAM, newfstatat, CONSOLE, PATH("other/secret"), ROOM(144), N(AT_EMPTY_PATH)),
+	CAN(SHARER, ANY, lseek, "ok|ESPIPE", "moves where the next read without an offset begins",
+		FD("/kernel"), N(0), N(0)),
 	NEVER(sendfile, LOG, FD("/disk.img"), N(0), N(16)),
 	NEVER(splice, STDIN, N(0), LOG, N(0), N(1), N(0)),
 	NEVER(copy_file_range, FD("/disk.img"), N(0), LOG, N(0), N(16), N(0)),
@@ -330,8 +355,9 @@ const struct inject_row inject_rows[] = {
 	CAN(LOOP, ANY, pread64, "ok", "what it was given", FD("/kernel"), ROOM(64), N(64), N(0)),
 	CAN(LOOP, ANY, pread64, "ok", "what it was given", FD("/disk.img"), ROOM(64), N(64), N(0)),
 	CAN(LOOP, ANY, pread64, "EBADF", "open for writing", LOG, ROOM(64), N(64), N(0)),
-	CAN(LOOP | DISK | VIRTIO | DEBUGGER | WRITER, ANY, read, "EBADF", "open for writing", LOG, ROOM(64), N(64)),
-	CAN(LOOP | DISK | VIRTIO | DEBUGGER | WRITER, ANY, read, "ok", "what it was given",
+	CAN(LOOP | DISK | SHARER | VIRTIO | DEBUGGER | WRITER, ANY, read, "EBADF", "open for writing",
+		LOG, ROOM(64), N(64)),
+	CAN(LOOP | DISK | SHARER | VIRTIO | DEBUGGER | WRITER, ANY, read, "ok", "what it was given",
 		FD("/disk.img"), ROOM(64), N(64)),
 	NOT_PROGRAM(LOOP, ON(FILES), fcntl, "ok", "reads flags", LOG, N(F_GETFL)),
 	CAN(LOOP, ON(FILES), fcntl, "ok|ok flags:stdin|EBADF", "O_NONBLOCK of a stream that is no file",
@@ -345,11 +371,12 @@ const struct inject_row inject_rows[] = {
 	NEVER(fcntl, FD("/disk.img"), N(F_OFD_SETLK), ROOM(32)),
 	NEVER(fcntl, FD("/disk.img"), N(F_SETLEASE), N(F_WRLCK)),
 	NEVER(fcntl, FD("/disk.img"), N(F_NOTIFY), N(1)),
-	CAN(LOOP | DEBUGGER | WRITER, ANY, close, "EBADF", "what the process has open, and no other", N(9999)),
+	CAN(LOOP | SHARER | DEBUGGER | WRITER, ANY, close, "EBADF", "what the process has open, and no other", N(9999)),
 	CAN(VIRTIO, ON(VSOCK), close, "EBADF", "what the process has open, and no other", N(9999)),
 	NEVER(close_range, N(0), N(9999), N(0)),
 	CAN(LOOP, ANY, epoll_wait, "ok", "asks", FD("[eventpoll]"), ROOM(64), N(1), N(0)),
-	CAN(DISK | VIRTIO | DEBUGGER | WRITER, ANY, epoll_wait, "ok", "asks", FD("[eventpoll]"), ROOM(64), N(1), N(0)),
+	CAN(DISK | SHARER | VIRTIO | DEBUGGER | WRITER, ANY, epoll_wait, "ok", "asks",
+		FD("[eventpoll]"), ROOM(64), N(1), N(0)),
 	CAN(LOOP | DEBUGGER, ANY, epoll_ctl, "EPERM", "a file is never waited for",
 		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
 	CAN(VIRTIO, ON(TAP) | ON(PASST) | ON(VSOCK), epoll_ctl, "EPERM", "a file is never waited for",
@@ -524,7 +551,7 @@ const struct inject_row inject_rows[] = {
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_CREATE_DEVICE), ROOM(16)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_IOEVENTFD), ROOM(64)),
 	NEVER(ioctl, FD("kvm-vm"), N(KVM_IRQFD), ROOM(32)),
-	DENIED(LOOP | DISK | VIRTIO | VCPU | PROGRAM | WRITER | BROKER | REPORTER, ioctl,
+	DENIED(LOOP | DISK | SHARER | VIRTIO | VCPU | PROGRAM | WRITER | BROKER | REPORTER, ioctl,
 		FD("kvm-vcpu:0"), N(KVM_SET_REGS), ROOM(144)),
 	NEVER(ioctl, STDIN, N(TIOCSTI), BYTES("x")),
 	NEVER(ioctl, STDIN, N(TIOCLINUX), BYTES("\3")),
@@ -571,13 +598,13 @@ const struct inject_row inject_rows[] = {
 	DENIED(BROKER, sendmsg, N(0), ROOM(56), N(MSG_DONTWAIT)),
 
 	/* The end */
-	CAN(DISK | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, rt_sigprocmask, "ok", "its own signals",
+	CAN(DISK | SHARER | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, rt_sigprocmask, "ok", "its own signals",
 		N(0), N(0), N(0), N(8)),
 	ENDS(EVERY, ANY, exit_group, "ended|ended gone:sock/vsock|ended gone:sock/console|ended gone:sock/gdb",
 		"the machine ends, and the broker with it", N(1)),
 	ENDS(REPORTER, ANY, exit_group, "ended", "there is no report", N(1)),
 	ENDS(BROKER, ANY, exit_group, "ended", "the guest's connections are refused; the path stays", N(1)),
-	ENDS(DISK | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, exit, "ended",
+	ENDS(DISK | SHARER | VIRTIO | VCPU | PROGRAM | DEBUGGER | WRITER, ANY, exit, "ended",
 		"the thread ends, and its device with it", N(0)),
 	ENDS(EVERY, ANY, rt_sigreturn,
 		"ok|ok raised:SEGV|ended|ok raised:SEGV gone:sock/vsock|ok raised:SEGV gone:sock/console|"

@@ -87,6 +87,11 @@ void machine_set_sandbox(struct machine *m, struct sandbox *s)
 	m->sandbox = s;
 }
 
+const char *machine_share_dir(const struct machine *m, size_t index)
+{
+	return virtio_devices_share(m->virtio, index);
+}
+
 void machine_balloon(struct machine *m, bool more)
 {
 	virtio_devices_balloon(m->virtio, more);

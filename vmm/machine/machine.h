@@ -168,6 +168,9 @@ uint64_t machine_core_largest(const struct config *c);
 /** machine_core_dir() - a path to the opened directory of --core, for the sandbox, or NULL; borrowed */
 const char *machine_core_dir(const struct machine *m);
 
+/** machine_share_dir() - a path to the opened directory of --share @index, for the sandbox, or NULL; borrowed */
+const char *machine_share_dir(const struct machine *m, size_t index);
+
 /** machine_core_path() - of the last core that was written, or NULL; borrowed */
 const char *machine_core_path(const struct machine *m);
 

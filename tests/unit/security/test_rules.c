@@ -369,6 +369,9 @@ static void arguments_are_looked_at(void **state)
 		{SANDBOX_LOOP, SYS_fcntl, {0, F_SETOWN}},
 		{SANDBOX_LOOP, SYS_tgkill, {1, 1, KICK_SIGNAL}},
 		{SANDBOX_LOOP, SYS_tgkill, {SANDBOX_OWN_PID, 1, KICK_SIGNAL}},
+		{SANDBOX_SHARE, SYS_statx, {0, 0, 0}},
+		{SANDBOX_SHARE, SYS_statx, {0, 0, AT_SYMLINK_NOFOLLOW}},
+		{SANDBOX_SHARE, SYS_openat2, {0, 0, 0, 16}},
 		{SANDBOX_VIRTIO, SYS_madvise, {0, 0, 8 /* MADV_FREE */}},
 		{SANDBOX_VIRTIO, SYS_futex, {0, 9 /* FUTEX_WAIT_BITSET */}},
 	};
@@ -507,6 +510,7 @@ static void few_calls(void **state)
 	static const unsigned marks[SANDBOX_ROLE_COUNT] = {
 		[SANDBOX_LOOP] = 22,
 		[SANDBOX_DISK] = 16,
+		[SANDBOX_SHARE] = 21, /* 20 where no terminal has to be set back */
 		[SANDBOX_VIRTIO] = 22,
 		[SANDBOX_VCPU] = 10,
 		[SANDBOX_PROGRAM] = 19,

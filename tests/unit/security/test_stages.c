@@ -318,9 +318,9 @@ static void confine_keeps_no_fd(void)
 	struct err e = {0};
 	unsigned before;
 
-	plan.path[0] = (struct sandbox_path){"/tmp", LL_REMOVE_FILE, true};
-	plan.path[1] = (struct sandbox_path){"/none-such", LL_REMOVE_FILE, true};
-	plan.path[2] = (struct sandbox_path){"/etc", LL_READ_FILE, true};
+	plan.path[0] = (struct sandbox_path){"/tmp", LL_REMOVE_FILE, true, false};
+	plan.path[1] = (struct sandbox_path){"/none-such", LL_REMOVE_FILE, true, false};
+	plan.path[2] = (struct sandbox_path){"/etc", LL_READ_FILE, true, false};
 	plan.nr_paths = 3;
 	must(sandbox_early(&s, &plan, &e) == 0);
 	sandbox_open(&s, NULL);
@@ -331,9 +331,38 @@ static void confine_keeps_no_fd(void)
 	must(open("/tmp", O_RDONLY) < 0 && errno == EACCES);
 }
 
+/* What is shared is for its role alone. Without filters, which let nothing be opened. */
+static void a_share_is_for_its_role(void)
+{
+	struct sandbox_plan plan = plan_of(SANDBOX_STRICT);
+	struct sandbox s = {0};
+	struct err e = {0};
+	unsigned before;
+
+	plan.path[0] = (struct sandbox_path){"/etc", LL_READ_FILE | LL_READ_DIR, true, true};
+	plan.path[1] = (struct sandbox_path){"/usr", LL_READ_DIR, true, false};
+	plan.nr_paths = 2;
+	must(sandbox_early(&s, &plan, &e) == 0);
+	sandbox_open(&s, NULL);
+	before = open_fds();
+	must(sandbox_confine(&s, &e) == 0);
+	sandbox_build(&s);
+	s.got.seccomp = false;
+	must(sandbox_lock(&s, SANDBOX_SHARE, NULL) == 0);
+	must(close(open("/etc/passwd", O_RDONLY)) == 0 && close(open("/usr", O_RDONLY)) == 0);
+	must(sandbox_lock(&s, SANDBOX_VCPU, NULL) == 0);
+	must(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES);
+	must(open("/etc", O_RDONLY) < 0 && errno == EACCES);
+	must(close(open("/usr", O_RDONLY)) == 0);
+	/* The last thread: what the layer is made of is not needed any more. */
+	must(sandbox_lock(&s, SANDBOX_LOOP, NULL) == 0);
+	must(open_fds() <= before);
+}
+
 static void paths(void **state)
 {
 	in_child(confine_keeps_no_fd);
+	in_child(a_share_is_for_its_role);
 }
 
 /**
@@ -400,7 +429,7 @@ static void host_refuses(const struct refusal *f)
 
 static int run_refused(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
 {
-	plan->path[0] = (struct sandbox_path){"/etc", LL_READ_FILE, true};
+	plan->path[0] = (struct sandbox_path){"/etc", LL_READ_FILE, true, false};
 	plan->nr_paths = 1;
 	host_refuses(refused);
 	return run_stages(s, plan, e);
@@ -842,7 +871,7 @@ static void a_namespace_with_paths(void)
 	struct err e = {0};
 
 	plan.jail.userns = SANDBOX_USERNS_AUTO;
-	plan.path[0] = (struct sandbox_path){"/etc", LL_READ_FILE, true};
+	plan.path[0] = (struct sandbox_path){"/etc", LL_READ_FILE, true, false};
 	plan.nr_paths = 1;
 	must(run_stages(&s, &plan, &e) == 0);
 	must(s.got.userns && !s.got.own_root);

@@ -131,6 +131,9 @@ void virtio_devices_stop(struct virtio_devices *s);
  */
 bool virtio_devices_destroy(struct virtio_devices *s);
 
+/** virtio_devices_share() - a path to the opened directory of share @index, for the sandbox, or NULL; borrowed */
+const char *virtio_devices_share(struct virtio_devices *s, size_t index);
+
 /** virtio_devices_console() - borrowed, NULL when there is none; usable after virtio_devices_init() */
 struct virtio_console *virtio_devices_console(struct virtio_devices *s);
 

@@ -30,6 +30,7 @@ struct virtio_devices;
 	X(vsock, "socket device", "--vsock", "vmw_vsock_virtio_transport", SHARED)                                     \
 	X(console, "virtio console", "--console virtio", "virtio_console", LOOP)                                       \
 	X(balloon, "balloon", "--balloon", "virtio_balloon", SHARED)                                                   \
+	X(fs, "share", "--share", "virtiofs", OWN)                                                                     \
 	/* One row per line. */
 
 /**
