@@ -522,6 +522,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "share",
+		.saved = OPTION_OF_BOOT,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(share),
 		.metavar = "PATH[,tag=NAME]",

@@ -251,13 +251,18 @@ COLD int fuse_nodes_init(struct fuse_nodes *t, int root, uint32_t nr, unsigned m
 	return 0;
 }
 
+static void close_all(struct fuse_nodes *t)
+{
+	for (uint32_t i = FUSE_ROOT_NODE + 1; i < t->used && t->fds; i++)
+		if (t->nodes[i].type)
+			fuse_fd_close(t, &t->nodes[i]);
+}
+
 void fuse_nodes_reset(struct fuse_nodes *t)
 {
 	struct fuse_node root = t->nodes[FUSE_ROOT_NODE];
 
-	for (uint32_t i = FUSE_ROOT_NODE + 1; i < t->used && t->fds; i++)
-		if (t->nodes[i].type)
-			fuse_fd_close(t, &t->nodes[i]);
+	close_all(t);
 	/* Afterwards the memory reads as zeroes. */
 	if (t->used > FUSE_ROOT_NODE + 1)
 		madvise(t->nodes, bytes_of(t), MADV_DONTNEED);
@@ -270,7 +275,8 @@ COLD void fuse_nodes_destroy(struct fuse_nodes *t)
 {
 	if (!t->nodes)
 		return;
-	fuse_nodes_reset(t);
+	/* Without fuse_nodes_reset(): another thread than the server's destroys it, whose filter has no madvise(). */
+	close_all(t);
 	close(t->nodes[FUSE_ROOT_NODE].fd);
 	munmap(t->nodes, bytes_of(t));
 	t->nodes = NULL;

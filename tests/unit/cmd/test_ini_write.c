@@ -337,6 +337,7 @@ static void report_has_every_setting(void **state)
 		{"debugcon", REPORT_NULL, 0, NULL},
 		{"panic_text", REPORT_BOOL, 0, NULL},
 		{"disks", REPORT_NUMBER, 2, NULL},
+		{"shares", REPORT_NUMBER, 0, NULL},
 		{"nets", REPORT_NUMBER, 0, NULL},
 		{"vsock", REPORT_BOOL, 0, NULL},
 		{"balloon", REPORT_BOOL, 1, NULL},
