@@ -12,6 +12,7 @@ devices)
 	echo "address: $(ip -4 addr show eth0 | sed -n 's/.*inet \([0-9.]*\).*/\1/p')"
 	echo "route: $(ip route | sed -n 's/^default via \([0-9.]*\).*/\1/p')"
 	mount -o ro /dev/vda /root && echo "disk: $(cat /root/hello)"
+	mount -t virtiofs -o ro files /mnt && echo "share: $(cat /mnt/hello)"
 	[ ! -c /dev/vsock ] || echo "vsock: there"
 	;;
 *) exit "$task" ;;

@@ -12,16 +12,19 @@ ip addr add 10.9.0.2/24 dev up0
 ip link set up0 up
 ip route add default via 10.9.0.1 dev up0
 
-boot --kernel "$kernel" --initrd "$root" --mem 192M --append "quiet task=devices" --disk "path=$disk,ro" --net passt \
+mkdir "$TEST_TMP/files"
+echo "from the directory" >"$TEST_TMP/files/hello"
+boot --kernel "$kernel" --initrd "$root" --mem 192M --append "quiet task=devices" --share "$TEST_TMP/files,tag=files" --disk "path=$disk,ro" --net passt \
 	--vsock "cid=3,path=$TEST_TMP/vm.sock" --balloon --console virtio
 check "the guest ends well" all_of status_is 0 -- test -z "$err"
 for driver in '0x0001 virtio_net' '0x0002 virtio_blk' '0x0003 virtio_console' '0x0004 virtio_rng' \
-	'0x0005 virtio_balloon' '0x0013 vmw_vsock_virtio_transport'; do
+	'0x0005 virtio_balloon' '0x0013 vmw_vsock_virtio_transport' '0x001a virtiofs'; do
 	check "a device and its driver: $driver" out_has "^driver: $driver\$"
 done
 check "udhcpc gets the address and the route from passt" all_of out_has '^address: 10\.9\.0\.2$' -- \
 	out_has '^route: 10\.9\.0\.1$'
 check "the disk is mounted" out_has '^disk: from the disk$'
+check "the directory is mounted" out_has '^share: from the directory$'
 check "sockets are there" out_has '^vsock: there$'
 
 # A test: 0 is a pass; the README has one that fails.
