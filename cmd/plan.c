@@ -213,7 +213,8 @@ void plan_confine(const struct config *config, const struct terminal *terminal, 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (dirs[i])
 			allow_path(plan,
-				&(struct sandbox_path){dirs[i], LL_WRITE_FILE | LL_MAKE_REG | LL_REMOVE_FILE, false, false});
+				&(struct sandbox_path){
+					dirs[i], LL_WRITE_FILE | LL_MAKE_REG | LL_REMOVE_FILE, false, false});
 	for (size_t i = 0; (share = machine_share_dir(machine, i)); i++)
 		allow_path(plan, &(struct sandbox_path){share, LL_READ_FILE | LL_READ_DIR, false, true});
 	/* To say how many pages are free, when they are too few. */

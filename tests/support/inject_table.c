@@ -336,7 +336,7 @@ const struct inject_row inject_rows[] = {
 	DENIED(PROGRAM, writev, FD("[eventpoll]"), IOV("x"), N(1)),
 	DENIED(PROGRAM, fstat, FD("[eventpoll]"), ROOM(144)),
 	DENIED(PROGRAM, newfstatat, CONSOLE, PATH("other/secret"), ROOM(144), N(AT_EMPTY_PATH)),
-	CAN(SHARER, ANY, lseek, "ok|ESPIPE", "moves where the next read without an offset begins",
+	NOT_PROGRAM(SHARER, ANY, lseek, "ok|ESPIPE", "moves where the next read without an offset begins",
 		FD("/kernel"), N(0), N(0)),
 	NEVER(sendfile, LOG, FD("/disk.img"), N(0), N(16)),
 	NEVER(splice, STDIN, N(0), LOG, N(0), N(1), N(0)),

@@ -228,7 +228,8 @@ int machine_snapshot_check(const struct config *c, struct err *e)
 	if (c->nested)
 		return err_set(e, -EINVAL, "--snapshot: not with --nested: a guest's own guests cannot be saved");
 	if (c->nr_shares)
-		return err_set(e, -EINVAL, "--snapshot: not with --share: which files a guest has open cannot be saved");
+		return err_set(
+			e, -EINVAL, "--snapshot: not with --share: which files a guest has open cannot be saved");
 	if (c->backing == BACKING_HUGE_2M || c->backing == BACKING_HUGE_1G)
 		return err_set(e, -EINVAL, "--snapshot: not with --hugepages: memory is mapped from a file later");
 	return 0;
