@@ -176,7 +176,7 @@ static const struct option_def share_keys[] = {
 		.metavar = "PATH",
 		.required = true,
 		SHARE_FIELD(char *, path),
-		.man = OPTION_MAN("The directory. As the first word it needs no path= in front of it."),
+		.man = OPTION_MAN("The directory.\nAs the first word it needs no path= in front of it."),
 	},
 	{
 		.name = "tag",
