@@ -45,8 +45,8 @@ attend() {
 	done
 }
 
-# guest KERNEL ROOT WORDS ARG...: a boot that is attended, with a disk.
-guest() {
+# attended KERNEL ROOT WORDS ARG...: a boot that is attended, with a disk.
+attended() {
 	local kernel=$1 root=$2 words=$3
 	shift 3
 	rm -f "$TEST_TMP/ended"
@@ -60,6 +60,18 @@ guest() {
 	load_run
 	out="$out
 $seen"
+}
+
+# guest KERNEL ROOT WORDS ARG...: the same, again where the host's KVM has lost an interrupt. A tick of the PIT that comes to
+# the 8259 while the guest has its local APIC switched off (Linux does that for some 20 exits) is not delivered when it is
+# on again: no request for KVM to look goes with the write to LVT0. All later ones wait behind it, and the CPU is in HLT for
+# good. So seen by KVM's trace events in the kernels 6.1; on a loaded lab in one boot of 30.
+guest() {
+	attended "$@"
+	if status_is 124 && ! out_has '^lab: ' && err_has '^CPU 0: (halted|running), 64-bit mode.*interrupts on$'; then
+		echo "# no interrupts since the local APIC was off: once more"
+		attended "$@"
+	fi
 }
 
 # works CPUS DISK STATUS [PIT]: the guest ran to its end, its console works in both directions, it has CPUS CPUs, and idle
