@@ -41,17 +41,18 @@ static int check_kind(struct source *src, struct err *e)
 	return 0;
 }
 
-static int is_dynamic(struct source *src, const Elf64_Phdr *ph, struct err *e)
+static int read_interpreter(struct program_image *img, const Elf64_Phdr *ph, struct err *e)
 {
-	char name[INTERPRETER_MAX + 1] = {0};
+	uint64_t size = img->source.size;
+	int r;
 
-	if (ph->p_offset < src->size)
-		source_read(src, ph->p_offset, name,
-			MIN(MIN(ph->p_filesz, (uint64_t)INTERPRETER_MAX), src->size - ph->p_offset), NULL);
-	return err_set(e, -ENOEXEC,
-		"a dynamically linked program (its loader is %s): not supported yet; link it with -static or "
-		"-static-pie",
-		name);
+	if (!ph->p_filesz || ph->p_filesz > sizeof(img->interpreter) || ph->p_offset > size ||
+		ph->p_filesz > size - ph->p_offset)
+		return err_set(e, -ENOEXEC, "the name of its loader (PT_INTERP) is not in the file, or is too long");
+	r = source_read(&img->source, ph->p_offset, img->interpreter, ph->p_filesz, e);
+	if (r == 0 && (img->interpreter[ph->p_filesz - 1] || img->interpreter[0] != '/'))
+		r = err_set(e, -ENOEXEC, "the name of its loader (PT_INTERP) is not an absolute path");
+	return r;
 }
 
 /* In memory the file's bytes are whole pages, as mmap() has them. */
@@ -111,6 +112,9 @@ static int check_place(struct program_image *img, uint64_t lowest, uint64_t high
 
 static int check_entry(const struct program_image *img, struct err *e)
 {
+	/* A library has none. */
+	if (img->movable && !img->entry && img->dynamic_size)
+		return 0;
 	for (unsigned i = 0; i < img->nr; i++) {
 		const struct program_segment *s = &img->segment[i];
 
@@ -143,10 +147,14 @@ static int collect(struct program_image *img, const Elf64_Ehdr *h, struct err *e
 	img->align = PAGE_4K;
 	for (unsigned i = 0; r == 0 && i < h->e_phnum; i++) {
 		if (ph[i].p_type == PT_INTERP)
-			return is_dynamic(&img->source, &ph[i], e);
+			r = read_interpreter(img, &ph[i], e);
+		if (ph[i].p_type == PT_DYNAMIC) {
+			img->dynamic = ph[i].p_offset;
+			img->dynamic_size = ph[i].p_filesz;
+		}
 		if (ph[i].p_type == PT_GNU_STACK)
 			img->exec_stack = ph[i].p_flags & PF_X;
-		if (ph[i].p_type == PT_LOAD)
+		if (r == 0 && ph[i].p_type == PT_LOAD)
 			r = add_segment(img, i, &ph[i], e);
 	}
 	if (r == 0 && !img->nr)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Linux program: a static ELF for x86-64, at fixed addresses or position-independent. Finds the addresses of its
- * parts; the owner of an address space maps them.
+ * A Linux program, or a library of one: an ELF for x86-64, at fixed addresses or position-independent. Finds the
+ * addresses of its parts and the names of what it needs; the owner of an address space maps them.
  */
 #ifndef BOOT_FORMAT_PROGRAM_H
 #define BOOT_FORMAT_PROGRAM_H
@@ -13,6 +13,9 @@
 #include "vmm/base/err.h"
 
 #define PROGRAM_SEGMENTS_MAX 64
+#define PROGRAM_NEEDS_MAX    64
+#define PROGRAM_NAME_MAX     256
+#define PROGRAM_PATHS_MAX    1024
 
 /** The rights of a segment: PF_X, PF_W and PF_R of <elf.h> */
 enum { PROGRAM_X = 1, PROGRAM_W = 2, PROGRAM_R = 4 };
@@ -39,6 +42,8 @@ struct program_segment {
  * @entry: in an executable segment
  * @headers: address of the program headers in memory, 0: they are not in memory; @nr_headers of @header_size bytes
  * @exec_stack: requests an executable stack
+ * @interpreter: path of its loader; empty: it needs none
+ * @dynamic, @dynamic_size: its dynamic section, in the file; @dynamic_size 0: none
  */
 struct program_image {
 	struct source source;
@@ -49,6 +54,9 @@ struct program_image {
 	unsigned nr_headers;
 	unsigned header_size;
 	bool exec_stack;
+	char interpreter[PROGRAM_NAME_MAX];
+	uint64_t dynamic;
+	uint64_t dynamic_size;
 	struct program_segment segment[PROGRAM_SEGMENTS_MAX];
 	unsigned nr;
 };
@@ -60,10 +68,33 @@ struct program_image {
  *                    [0, @highest - @lowest)
  * @ret: filled on success only
  *
- * Return: 0; -ENOEXEC: not such a program; @e says what it is: a script, a dynamic program, one for another machine, a
- * malformed one; an error of source_open() or source_read().
- * Context: BUILD stage. Trust: operator.
+ * Return: 0; -ENOEXEC: not such a program; @e says what it is: a script, one for another machine, a malformed one; an
+ * error of source_open() or source_read().
+ * Context: OPEN or BUILD stage. Trust: operator.
  */
 int program_image_read(int fd, uint64_t lowest, uint64_t highest, struct program_image *ret, struct err *e);
+
+/**
+ * struct program_needs - what the dynamic section names
+ * @name: file names of libraries (DT_NEEDED), @nr of them
+ * @rpath, @runpath: directories to look in, separated by colons; empty: none
+ */
+struct program_needs {
+	char name[PROGRAM_NEEDS_MAX][PROGRAM_NAME_MAX];
+	unsigned nr;
+	char rpath[PROGRAM_PATHS_MAX];
+	char runpath[PROGRAM_PATHS_MAX];
+};
+
+/**
+ * program_needs_read() - read the names of the libraries of a program, or of a library
+ * @img: as program_image_read() has filled it
+ * @ret: filled on success only
+ *
+ * Return: 0, also when there is no dynamic section; -ENOEXEC: a malformed one, or more than fits; an error of
+ * source_read().
+ * Context: OPEN stage. Trust: operator. Spec: System V ABI, chapter 5 (dynamic linking).
+ */
+int program_needs_read(struct program_image *img, struct program_needs *ret, struct err *e);
 
 #endif

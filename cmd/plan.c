@@ -11,6 +11,7 @@
 #include "vmm/check/facts.h"
 #include "vmm/console/console.h"
 #include "vmm/exec/exec.h"
+#include "vmm/exec/libraries.h"
 #include "vmm/kvm/exit_trace.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/kinds.h"
@@ -246,7 +247,7 @@ void plan_exec_early(enum sandbox_mode mode, const struct exec_config *config, s
 {
 	*ret = (struct sandbox_plan){
 		.mode = mode,
-		.max_fds = FDS_BASE,
+		.max_fds = FDS_BASE + LIBRARIES_MAX,
 		/* Nothing is written but the streams. */
 		.max_file_bytes = MAX(MAX(1, largest_stream()), caller_file(STDIN_FILENO)),
 		.fds = SANDBOX_NO_FDS,

@@ -363,6 +363,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	OWN_PROGRAM("KVM_GET_MSRS", REQUEST_KVM_GET_MSRS, "the program asks for its FS or GS base"),
 	OWN_PROGRAM("KVM_SET_MSRS", REQUEST_KVM_SET_MSRS, "the program sets its FS or GS base"),
 	IF(PROGRAM, ALWAYS, readv, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program reads"),
+	ANY(PROGRAM, ALWAYS, preadv, "the program reads itself and its libraries, and a stream at a place"),
 	IF(PROGRAM, ALWAYS, writev, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program writes"),
 	IF(PROGRAM, ALWAYS, lseek, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program seeks"),
 	IF(PROGRAM, ALWAYS, fstat, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program asks what a stream is"),

@@ -73,8 +73,8 @@ const struct command_info command_infos[] = {
 	{
 		.name = "exec",
 		.usage = "[OPTION...] PROGRAM [ARGUMENT...]",
-		.text = "Runs a static Linux program on a vCPU without a kernel: vmm answers its system\n"
-			"calls. It has the standard streams, and no file, network or other process.",
+		.text = "Runs a Linux program on a vCPU without a kernel: vmm answers its system calls.\n"
+			"It has the standard streams and its libraries; no other file, no network.",
 		.ends_options = true,
 		.takes = exec,
 		.ends = "N      the program ended with N; 128+S: by signal S, and a line says which\n" ENDS_USAGE

@@ -67,6 +67,19 @@ static uint64_t argument(const uint8_t *p)
 	return a >> 56 == 0xff && a >> 32 != UINT32_MAX ? KIT_SCRATCH + a % (KIT_SCRATCH_SIZE + PAGE_4K) : a;
 }
 
+/* A file of two pages and a bit, open as descriptor 3 too. */
+static const struct libraries *one_library(void)
+{
+	static struct libraries l;
+	static uint8_t bytes[2 * PAGE_4K + 100];
+
+	if (!l.nr) {
+		memset(bytes, 0x55, sizeof(bytes));
+		kit_must(libraries_open(&l, kit_file(bytes, sizeof(bytes)), "/f", NULL, NULL) == 0);
+	}
+	return &l;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kit_task k;
@@ -76,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		kit_must(null_fd >= 0);
 	}
 	kit_task_open(&k, RAM, (const int[]){null_fd, null_fd, null_fd}, NULL);
+	k.t.libraries = one_library();
+	k.t.file[3].host = EXEC_STREAMS;
 	/* No call may block. */
 	k.stop = true;
 	for (unsigned i = 0; i < CALLS_MAX && size >= CALL_SIZE && !k.t.end.ended; i++) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The file of a Linux program. The segments of an accepted one are at allowed addresses, in order, of whole pages, with
- * their bytes in the file; for a refused one there is a message, and the result is unchanged.
+ * their bytes in the file; for a refused one there is a message, and the result is unchanged. What it needs has names
+ * that end.
  */
 #include <string.h>
 
@@ -11,6 +12,26 @@
 
 #define LOWEST  UINT64_C(0x10000)
 #define HIGHEST UINT64_C(0x555555554000)
+
+static void read_needs(struct program_image *img)
+{
+	struct program_needs needs, untouched;
+	struct err e = {0};
+	int r;
+
+	memset(&needs, 0xee, sizeof(needs));
+	untouched = needs;
+	r = program_needs_read(img, &needs, &e);
+	kit_must(r <= 0 && !r == !e.text[0]);
+	if (r) {
+		kit_must(!memcmp(&needs, &untouched, sizeof(needs)));
+		return;
+	}
+	kit_must(needs.nr <= PROGRAM_NEEDS_MAX && memchr(needs.rpath, 0, sizeof(needs.rpath)) &&
+		memchr(needs.runpath, 0, sizeof(needs.runpath)));
+	for (unsigned i = 0; i < needs.nr; i++)
+		kit_must(memchr(needs.name[i], 0, sizeof(needs.name[i])) != NULL);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -38,5 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		kit_must(s->file_end == s->start || s->offset + (s->file_end - s->start) <= size);
 		before = s->end;
 	}
+	kit_must(strnlen(img.interpreter, sizeof(img.interpreter)) < sizeof(img.interpreter));
+	read_needs(&img);
 	return 0;
 }

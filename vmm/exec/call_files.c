@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls on files: the three standard streams of the command; no file of the host can be opened by name.
+ * System calls on files: the three standard streams of the command, and the program with its libraries, which are
+ * open already. No name is looked up on the host.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -22,13 +24,28 @@
 #define TRANSFER_MAX  UINT64_C(0x7ffff000) /* MAX_RW_COUNT of Linux */
 #define POLL_MAX      EXEC_FILES_MAX
 #define GUEST_IOV_MAX 1024
+#define LARGE_FILE    0100000 /* what Linux adds to the flags of every open file */
 
 /* Return: the descriptor on the host, or -EBADF. */
 static int host_of(const struct exec_task *t, uint64_t fd)
 {
 	uint32_t n = (uint32_t)fd;
 
-	return n < EXEC_FILES_MAX && t->file[n].host >= 0 ? t->host[t->file[n].host] : -EBADF;
+	return n < EXEC_FILES_MAX && t->file[n].host >= 0 && t->file[n].host < EXEC_STREAMS ? t->host[t->file[n].host]
+											    : -EBADF;
+}
+
+static bool is_open(const struct exec_task *t, uint64_t fd)
+{
+	return (uint32_t)fd < EXEC_FILES_MAX && t->file[(uint32_t)fd].host >= 0;
+}
+
+const struct library *exec_library(const struct exec_task *t, uint64_t fd)
+{
+	uint32_t n = (uint32_t)fd;
+
+	return is_open(t, n) && t->file[n].host >= EXEC_STREAMS ? &t->libraries->of[t->file[n].host - EXEC_STREAMS]
+								: NULL;
 }
 
 /* glibc before 2.39 implements fstat() by newfstatat(), which also takes paths, so that no filter should allow it. */
@@ -73,14 +90,25 @@ static int add_windows(struct exec_task *t, uint64_t at, uint64_t len, unsigned 
 	return 0;
 }
 
+/* Where to read from or write to: @offset: NULL: where the file's own position is */
+struct channel {
+	int fd;
+	bool out;
+	uint64_t *offset;
+};
+
 /* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
-static ssize_t transfer(struct exec_task *t, int fd, const struct windows *w, bool out)
+static ssize_t transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
 {
 	ssize_t n;
 
 	do
-		n = out ? writev(fd, w->iov, w->nr) : readv(fd, w->iov, w->nr);
+		n = c->out          ? writev(c->fd, w->iov, w->nr)
+			: c->offset ? preadv(c->fd, w->iov, w->nr, (off_t)*c->offset)
+				    : readv(c->fd, w->iov, w->nr);
 	while (n < 0 && errno == EINTR && !exec_stopping(t));
+	if (n > 0 && c->offset)
+		*c->offset += (uint64_t)n;
 	return n < 0 ? -errno : n;
 }
 
@@ -88,16 +116,16 @@ static ssize_t transfer(struct exec_task *t, int fd, const struct windows *w, bo
  * Reads into or writes from a range. @ret_done: bytes transferred, also on failure. Return: 0: all; 1: less; a negative
  * errno.
  */
-static int move_range(struct exec_task *t, int fd, uint64_t at, uint64_t len, bool out, uint64_t *ret_done)
+static int move_range(struct exec_task *t, const struct channel *c, uint64_t at, uint64_t len, uint64_t *ret_done)
 {
 	while (len) {
 		struct windows w = {.nr = 0};
-		int fault = add_windows(t, at, len, out ? SPACE_R : SPACE_W, &w);
+		int fault = add_windows(t, at, len, c->out ? SPACE_R : SPACE_W, &w);
 		ssize_t n;
 
 		if (!w.bytes)
 			return fault;
-		n = transfer(t, fd, &w, out);
+		n = transfer(t, c, &w);
 		if (n < 0)
 			return (int)n;
 		*ret_done += (uint64_t)n;
@@ -125,23 +153,54 @@ static bool may_go_on(int fd)
 	return file_status(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static int64_t read_or_write(struct exec_task *t, const uint64_t *a, bool out)
+/* The descriptor on the host, and which position counts. Return: 0 or -EBADF */
+static int channel_of(struct exec_task *t, uint64_t fd, bool out, struct channel *ret)
+{
+	const struct library *l = exec_library(t, fd);
+
+	*ret = (struct channel){host_of(t, fd), out, NULL};
+	if (l && !out)
+		*ret = (struct channel){l->fd, out, &t->file[(uint32_t)fd].offset};
+	return MIN(ret->fd, 0);
+}
+
+static int64_t move(struct exec_task *t, const struct channel *c, const uint64_t *a)
 {
 	uint64_t len = MIN(a[2], TRANSFER_MAX), done = 0;
-	int fd = host_of(t, a[0]), r;
+	int fd = c->fd, r;
+	bool out = c->out;
 
-	if (fd < 0)
-		return fd;
-	if (!out && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
+	if (!out && !c->offset && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
 		len = (WINDOWS_MAX - 1) * PAGE_4K;
 	/* Gets the host's error for a descriptor that is not open in this direction. */
+	if (!len && c->offset)
+		return 0;
 	if (!len) {
 		ssize_t n = out ? writev(fd, NULL, 0) : readv(fd, NULL, 0);
 
 		return n < 0 ? -errno : 0;
 	}
-	r = move_range(t, fd, a[1], len, out, &done);
+	r = move_range(t, c, a[1], len, &done);
 	return end_transfer(t, r, done, out);
+}
+
+static int64_t read_or_write(struct exec_task *t, const uint64_t *a, bool out)
+{
+	struct channel c;
+	int r = channel_of(t, a[0], out, &c);
+
+	return r < 0 ? r : move(t, &c, a);
+}
+
+int64_t exec_sys_pread64(struct exec_task *t, const uint64_t *a)
+{
+	const struct library *l = exec_library(t, a[0]);
+	uint64_t offset = a[3];
+	struct channel c = {l ? l->fd : host_of(t, a[0]), false, &offset};
+
+	if (c.fd < 0)
+		return c.fd;
+	return offset > INT64_MAX ? -EINVAL : move(t, &c, a);
 }
 
 int64_t exec_sys_read(struct exec_task *t, const uint64_t *a)
@@ -164,11 +223,12 @@ struct guest_iov {
 static int64_t vector(struct exec_task *t, const uint64_t *a, bool out)
 {
 	uint64_t left = TRANSFER_MAX, done = 0;
-	int fd = host_of(t, a[0]), r = 0;
 	struct windows w = {.nr = 0};
+	struct channel c;
+	int r = channel_of(t, a[0], out, &c);
 
-	if (fd < 0)
-		return fd;
+	if (r < 0)
+		return r;
 	if (a[2] > GUEST_IOV_MAX)
 		return -EINVAL;
 	for (uint64_t i = 0; i < a[2] && left; i++) {
@@ -190,7 +250,7 @@ static int64_t vector(struct exec_task *t, const uint64_t *a, bool out)
 	}
 	if (!w.bytes)
 		return r;
-	r = (int)transfer(t, fd, &w, out);
+	r = (int)transfer(t, &c, &w);
 	if (r > 0)
 		done = (uint64_t)r;
 	return end_transfer(t, MIN(r, 0), done, out);
@@ -206,11 +266,39 @@ int64_t exec_sys_writev(struct exec_task *t, const uint64_t *a)
 	return vector(t, a, true);
 }
 
+/* A library has data throughout. */
+static int64_t seek_library(struct exec_file *f, const struct library *l, int64_t by, uint64_t whence)
+{
+	int64_t size = l->st.st_size, from;
+
+	switch (whence) {
+	case SEEK_SET: from = 0; break;
+	case SEEK_CUR: from = (int64_t)f->offset; break;
+	case SEEK_END: from = size; break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (by < 0 || by >= size)
+			return -ENXIO;
+		from = whence == SEEK_HOLE ? size - by : 0;
+		break;
+	default: return -EINVAL;
+	}
+	if (by > 0 && from > INT64_MAX - by)
+		return -EOVERFLOW;
+	if (from + by < 0)
+		return -EINVAL;
+	f->offset = (uint64_t)(from + by);
+	return from + by;
+}
+
 int64_t exec_sys_lseek(struct exec_task *t, const uint64_t *a)
 {
+	const struct library *l = exec_library(t, a[0]);
 	int fd = host_of(t, a[0]);
 	off_t at;
 
+	if (l)
+		return seek_library(&t->file[(uint32_t)a[0]], l, (int64_t)a[1], (uint32_t)a[2]);
 	if (fd < 0)
 		return fd;
 	if (a[2] > SEEK_HOLE)
@@ -223,24 +311,23 @@ int64_t exec_sys_lseek(struct exec_task *t, const uint64_t *a)
 
 int64_t exec_sys_close(struct exec_task *t, const uint64_t *a)
 {
-	int fd = host_of(t, a[0]);
-
-	if (fd < 0)
-		return fd;
+	if (!is_open(t, a[0]))
+		return -EBADF;
 	t->file[(uint32_t)a[0]] = (struct exec_file){.host = -1};
 	return 0;
 }
 
 static int64_t duplicate(struct exec_task *t, uint64_t fd, uint64_t from, bool close_on_exec)
 {
-	if (host_of(t, fd) < 0)
+	if (!is_open(t, fd))
 		return -EBADF;
 	if (from >= EXEC_FILES_MAX)
 		return -EINVAL;
 	for (uint64_t i = from; i < EXEC_FILES_MAX; i++) {
 		if (t->file[i].host >= 0)
 			continue;
-		t->file[i] = (struct exec_file){t->file[(uint32_t)fd].host, close_on_exec};
+		t->file[i] = t->file[(uint32_t)fd];
+		t->file[i].close_on_exec = close_on_exec;
 		return (int64_t)i;
 	}
 	return -EMFILE;
@@ -255,16 +342,17 @@ static int64_t replace(struct exec_task *t, uint64_t fd, uint64_t to, bool close
 {
 	uint32_t n = (uint32_t)to;
 
-	if (host_of(t, fd) < 0 || n >= EXEC_FILES_MAX)
+	if (!is_open(t, fd) || n >= EXEC_FILES_MAX)
 		return -EBADF;
-	t->file[n] = (struct exec_file){t->file[(uint32_t)fd].host, close_on_exec};
+	t->file[n] = t->file[(uint32_t)fd];
+	t->file[n].close_on_exec = close_on_exec;
 	return n;
 }
 
 int64_t exec_sys_dup2(struct exec_task *t, const uint64_t *a)
 {
 	if ((uint32_t)a[0] == (uint32_t)a[1])
-		return host_of(t, a[0]) < 0 ? -EBADF : (int64_t)(uint32_t)a[0];
+		return is_open(t, a[0]) ? (int64_t)(uint32_t)a[0] : -EBADF;
 	return replace(t, a[0], a[1], false);
 }
 
@@ -280,15 +368,15 @@ int64_t exec_sys_fcntl(struct exec_task *t, const uint64_t *a)
 	int fd = host_of(t, a[0]), r;
 	struct exec_file *f;
 
-	if (fd < 0)
-		return fd;
+	if (!is_open(t, a[0]))
+		return -EBADF;
 	f = &t->file[(uint32_t)a[0]];
 	switch ((uint32_t)a[1]) {
 	case F_DUPFD: return duplicate(t, a[0], a[2], false);
 	case F_DUPFD_CLOEXEC: return duplicate(t, a[0], a[2], true);
 	case F_GETFD: return f->close_on_exec ? FD_CLOEXEC : 0;
 	case F_SETFD: f->close_on_exec = a[2] & FD_CLOEXEC; return 0;
-	case F_GETFL: r = fcntl(fd, F_GETFL); return r < 0 ? -errno : r;
+	case F_GETFL: r = fd < 0 ? O_RDONLY | LARGE_FILE : fcntl(fd, F_GETFL); return r < 0 ? -errno : r;
 	/* The streams are shared with the caller and other programs. */
 	case F_SETFL: return 0;
 	default: return -EINVAL;
@@ -299,55 +387,149 @@ int64_t exec_sys_ioctl(struct exec_task *t, const uint64_t *a)
 {
 	int fd = host_of(t, a[0]), n;
 
-	if (fd < 0)
-		return fd;
-	if ((uint32_t)a[1] != FIONREAD)
+	if (!is_open(t, a[0]))
+		return -EBADF;
+	if (fd < 0 || (uint32_t)a[1] != FIONREAD)
 		return -ENOTTY;
 	if (ioctl(fd, FIONREAD, &n) < 0)
 		return -errno;
 	return space_write(&t->space, a[2], &n, sizeof(n));
 }
 
+/* --- Files in memory ---------------------------------------------------------------------------------------- */
+
+/* Reads the file's bytes into pages that are mapped already; the rest of the last one is zero. */
+static int fill(struct exec_task *t, const struct library *l, uint64_t at, uint64_t len, uint64_t offset)
+{
+	const struct channel c = {l->fd, false, &offset};
+
+	while (len) {
+		struct windows w = {.nr = 0};
+		int fault = add_windows(t, at, len, 0, &w);
+		ssize_t n;
+
+		if (!w.bytes)
+			return fault;
+		n = transfer(t, &c, &w);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		at += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+int exec_map_library(
+	struct exec_task *t, const struct library *l, uint64_t at, uint64_t len, uint64_t offset, unsigned rights)
+{
+	uint64_t size = (uint64_t)l->st.st_size, bytes = offset < size ? MIN(len, size - offset) : 0;
+	uint64_t whole = align_up(bytes, PAGE_4K);
+	int r = 0;
+
+	if (whole)
+		r = space_map(&t->space, at, whole, rights, AREA_FILE);
+	if (r == 0 && whole < len)
+		r = space_map(&t->space, at + whole, len - whole, 0, AREA_CUT);
+	return r < 0 ? r : fill(t, l, at, bytes, offset);
+}
+
 /* --- What a file is ---------------------------------------------------------------------------------------- */
+
+static int status_of(const struct exec_task *t, uint64_t fd, struct stat *ret)
+{
+	const struct library *l = exec_library(t, fd);
+	int host = host_of(t, fd);
+
+	if (l)
+		*ret = l->st;
+	else if (host < 0)
+		return host;
+	else if (file_status(host, ret) < 0)
+		return -errno;
+	return 0;
+}
 
 int64_t exec_sys_fstat(struct exec_task *t, const uint64_t *a)
 {
-	int fd = host_of(t, a[0]);
 	struct stat st;
+	int r = status_of(t, a[0], &st);
 
-	if (fd < 0)
-		return fd;
-	if (file_status(fd, &st) < 0)
-		return -errno;
-	return space_write(&t->space, a[1], &st, sizeof(st));
+	return r < 0 ? r : space_write(&t->space, a[1], &st, sizeof(st));
 }
 
-/* A path that does not exist; its arguments are checked as far as Linux would. */
-static int64_t no_name(struct exec_task *t, uint64_t at, bool empty_allowed)
+/*
+ * The file of a name. @ret: NULL: the name is empty, which is refused unless @empty_allowed. Return: 0, -ENOENT; the
+ * address is checked as Linux would.
+ */
+static int64_t look_up(struct exec_task *t, uint64_t at, bool empty_allowed, const struct library **ret)
 {
-	char name[PATH_MAX];
+	char name[PATH_MAX], whole[2 * PATH_MAX];
 	ptrdiff_t len = space_string(&t->space, at, name, sizeof(name));
 
+	*ret = NULL;
 	if (len < 0)
 		return len;
-	return len || !empty_allowed ? -ENOENT : 0;
+	if (!len)
+		return empty_allowed ? 0 : -ENOENT;
+	if (*name != '/')
+		snprintf(whole, sizeof(whole), "%s%s%s", t->cwd, t->cwd[1] ? "/" : "", name);
+	*ret = t->libraries ? libraries_find(t->libraries, *name == '/' ? name : whole) : NULL;
+	return *ret ? 0 : -ENOENT;
 }
 
-int64_t exec_sys_no_file(struct exec_task *t, const uint64_t *a)
+static int64_t named_status(struct exec_task *t, const uint64_t *a)
 {
-	return no_name(t, a[0], false);
+	const struct library *l;
+	int64_t r = look_up(t, a[0], false, &l);
+
+	return r < 0 ? r : space_write(&t->space, a[1], &l->st, sizeof(l->st));
 }
 
-int64_t exec_sys_no_file_at(struct exec_task *t, const uint64_t *a)
+int64_t exec_sys_stat(struct exec_task *t, const uint64_t *a)
 {
-	return no_name(t, a[1], false);
+	return named_status(t, a);
+}
+
+int64_t exec_sys_access(struct exec_task *t, const uint64_t *a)
+{
+	const struct library *l;
+	int64_t r = look_up(t, a[0], false, &l);
+
+	if (r < 0)
+		return r;
+	if (a[1] & ~(uint64_t)(R_OK | W_OK | X_OK))
+		return -EINVAL;
+	return a[1] & W_OK || (a[1] & X_OK && !(l->st.st_mode & 0111)) ? -EACCES : 0;
+}
+
+int64_t exec_sys_accessat(struct exec_task *t, const uint64_t *a)
+{
+	return exec_sys_access(t, a + 1);
 }
 
 int64_t exec_sys_open(struct exec_task *t, const uint64_t *a)
 {
-	int64_t r = no_name(t, a[0], false);
+	const struct library *l;
+	int64_t r = look_up(t, a[0], false, &l);
 
-	return r == -ENOENT && a[1] & O_CREAT ? -EROFS : r;
+	if (r < 0)
+		return r == -ENOENT && a[1] & O_CREAT ? -EROFS : r;
+	if ((a[1] & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	if (l->fd < 0)
+		return -EACCES;
+	if (a[1] & O_DIRECTORY)
+		return -ENOTDIR;
+	if ((a[1] & O_ACCMODE) != O_RDONLY || a[1] & O_TRUNC)
+		return -EACCES;
+	for (int i = 0; i < EXEC_FILES_MAX; i++) {
+		if (t->file[i].host >= 0)
+			continue;
+		t->file[i] = (struct exec_file){
+			.host = EXEC_STREAMS + (int)(l - t->libraries->of), .close_on_exec = a[1] & O_CLOEXEC};
+		return i;
+	}
+	return -EMFILE;
 }
 
 int64_t exec_sys_openat(struct exec_task *t, const uint64_t *a)
@@ -357,8 +539,11 @@ int64_t exec_sys_openat(struct exec_task *t, const uint64_t *a)
 
 int64_t exec_sys_newfstatat(struct exec_task *t, const uint64_t *a)
 {
-	int64_t r = no_name(t, a[1], a[3] & AT_EMPTY_PATH);
+	const struct library *l;
+	int64_t r = look_up(t, a[1], a[3] & AT_EMPTY_PATH, &l);
 
+	if (r == 0 && l)
+		return space_write(&t->space, a[2], &l->st, sizeof(l->st));
 	return r < 0 ? r : exec_sys_fstat(t, (const uint64_t[]){a[0], a[2]});
 }
 
@@ -369,18 +554,17 @@ static struct statx_timestamp stamp(struct timespec ts)
 
 int64_t exec_sys_statx(struct exec_task *t, const uint64_t *a)
 {
-	int64_t r = no_name(t, a[1], a[2] & AT_EMPTY_PATH);
+	const struct library *l;
+	int64_t r = look_up(t, a[1], a[2] & AT_EMPTY_PATH, &l);
 	struct statx x;
 	struct stat st;
-	int fd;
 
+	if (r == 0 && l)
+		st = l->st;
+	else if (r == 0)
+		r = status_of(t, a[0], &st);
 	if (r < 0)
 		return r;
-	fd = host_of(t, a[0]);
-	if (fd < 0)
-		return fd;
-	if (file_status(fd, &st) < 0)
-		return -errno;
 	memset(&x, 0, sizeof(x));
 	x.stx_mask = STATX_BASIC_STATS;
 	x.stx_blksize = (uint32_t)st.st_blksize;
@@ -458,7 +642,7 @@ static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, con
 {
 	static const struct timespec at_once;
 	struct pollfd guest[POLL_MAX], host[POLL_MAX];
-	int invalid = 0, n;
+	int ready = 0, n;
 
 	if (nr > POLL_MAX)
 		return -EINVAL;
@@ -469,15 +653,18 @@ static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, con
 		int fd = guest[i].fd < 0 ? -1 : host_of(t, (uint64_t)guest[i].fd);
 
 		host[i] = (struct pollfd){.fd = MAX(fd, -1), .events = guest[i].events};
-		guest[i].revents = guest[i].fd >= 0 && fd < 0 ? POLLNVAL : 0;
-		invalid += guest[i].revents != 0;
+		guest[i].revents = guest[i].fd < 0 || fd >= 0 ? 0
+			: exec_library(t, (uint64_t)guest[i].fd)
+			? guest[i].events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
+			: POLLNVAL;
+		ready += guest[i].revents != 0;
 	}
-	n = exec_poll(t, host, nr, invalid ? &at_once : limit);
+	n = exec_poll(t, host, nr, ready ? &at_once : limit);
 	if (n < 0)
 		return n;
 	for (uint64_t i = 0; i < nr; i++)
 		guest[i].revents |= host[i].revents;
-	n += invalid;
+	n += ready;
 	for (uint64_t i = 0; i < nr; i++) {
 		int r = space_write(&t->space, at + i * sizeof(*guest) + offsetof(struct pollfd, revents),
 			&guest[i].revents, sizeof(guest[i].revents));

@@ -14,6 +14,9 @@
 #define MADV_LAST    25  /* of the plain numbers: MADV_COLLAPSE */
 #define MAP_HUGETLB_ 0x40000
 
+/* Linux include/uapi/linux/mman.h */
+#define MAP_SHARED_VALIDATE_ 3
+
 _Static_assert(MAP_FIXED_NOREPLACE == 0x100000, "as Linux has it");
 
 static unsigned rights_of(uint64_t prot)
@@ -54,14 +57,26 @@ int64_t exec_sys_brk(struct exec_task *t, const uint64_t *a)
 	return (int64_t)a[0];
 }
 
-static int check_mmap(const struct exec_task *t, uint64_t flags, uint64_t fd, uint64_t offset)
+static int check_file(const struct exec_task *t, uint64_t type, uint64_t prot, uint64_t fd)
+{
+	if (!exec_library(t, fd))
+		return fd < EXEC_FILES_MAX && t->file[fd].host >= 0 ? -ENODEV : -EBADF;
+	return type != MAP_PRIVATE && prot & PROT_WRITE ? -EACCES : 0;
+}
+
+static int check_mmap(const struct exec_task *t, uint64_t prot, uint64_t flags, uint64_t fd, uint64_t offset)
 {
 	uint64_t type = flags & 0xf;
 
 	if (offset % PAGE_4K)
 		return -EINVAL;
-	if (!(flags & MAP_ANONYMOUS))
-		return fd < EXEC_FILES_MAX && t->file[fd].host >= 0 ? -ENODEV : -EBADF;
+	if (!(flags & MAP_ANONYMOUS)) {
+		int r = check_file(t, type, prot, fd);
+
+		if (r < 0)
+			return r;
+		return type == MAP_PRIVATE || type == MAP_SHARED || type == MAP_SHARED_VALIDATE_ ? 0 : -EINVAL;
+	}
 	if (flags & MAP_HUGETLB_)
 		return -ENOMEM;
 	return type == MAP_SHARED || type == MAP_PRIVATE ? 0 : -EINVAL;
@@ -70,7 +85,8 @@ static int check_mmap(const struct exec_task *t, uint64_t flags, uint64_t fd, ui
 int64_t exec_sys_mmap(struct exec_task *t, const uint64_t *a)
 {
 	uint64_t at = a[0], len = pages_of(a[1]), flags = a[3];
-	int r = check_mmap(t, flags, (uint32_t)a[4], a[5]);
+	const struct library *file = flags & MAP_ANONYMOUS ? NULL : exec_library(t, a[4]);
+	int r = check_mmap(t, a[2], flags, (uint32_t)a[4], a[5]);
 
 	if (r < 0)
 		return r;
@@ -95,7 +111,8 @@ int64_t exec_sys_mmap(struct exec_task *t, const uint64_t *a)
 		if (!at)
 			return -ENOMEM;
 	}
-	r = space_map(&t->space, at, len, rights_of(a[2]), AREA_MAPPED);
+	r = file ? exec_map_library(t, file, at, len, a[5], rights_of(a[2]))
+		 : space_map(&t->space, at, len, rights_of(a[2]), AREA_MAPPED);
 	return r < 0 ? r : (int64_t)at;
 }
 
@@ -128,6 +145,20 @@ int64_t exec_sys_mprotect(struct exec_task *t, const uint64_t *a)
 	return r == -EINVAL ? -ENOMEM : r;
 }
 
+static bool has_file(const struct space *s, uint64_t at, uint64_t len)
+{
+	for (uint64_t end = at + len; at < end;) {
+		const struct area *a = space_area(s, at);
+
+		if (!a || a->start >= end)
+			return false;
+		if (a->kind == AREA_FILE)
+			return true;
+		at = a->end;
+	}
+	return false;
+}
+
 int64_t exec_sys_madvise(struct exec_task *t, const uint64_t *a)
 {
 	uint64_t len = pages_of(a[1]);
@@ -138,7 +169,8 @@ int64_t exec_sys_madvise(struct exec_task *t, const uint64_t *a)
 		return -EINVAL;
 	if (!len)
 		return 0;
-	if (a[2] != MADV_DONTNEED && a[2] != MADV_FREE)
+	/* What came from a file would have to come from it again. */
+	if ((a[2] != MADV_DONTNEED && a[2] != MADV_FREE) || has_file(&t->space, a[0], len))
 		return space_mapped(&t->space, a[0], len) ? 0 : -ENOMEM;
 	r = space_discard(&t->space, a[0], len);
 	return r == -EINVAL ? -ENOMEM : r;

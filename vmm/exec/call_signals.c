@@ -138,15 +138,27 @@ static bool give_page(struct exec_task *t, uint64_t error, uint64_t address, uin
 	return false;
 }
 
+/* Behind the end of a file that is mapped? */
+static bool is_cut(const struct exec_task *t, uint64_t address)
+{
+	const struct area *a = space_area(&t->space, address);
+
+	return a && a->start <= address && a->kind == AREA_CUT;
+}
+
 void exec_fault(struct exec_task *t, unsigned vector, uint64_t error, uint64_t address, uint64_t rip)
 {
+	int signal = signal_of(vector);
+
 	if (vector == VECTOR_PF) {
 		if (give_page(t, error, address, rip) || t->end.ended)
 			return;
+		if (is_cut(t, address))
+			signal = SIGBUS;
 	} else {
 		snprintf(t->end.words, sizeof(t->end.words), "%s; RIP 0x%" PRIx64, name_of(vector), rip);
 	}
-	exec_signal(t, signal_of(vector), true);
+	exec_signal(t, signal, true);
 }
 
 /* --- Calls ------------------------------------------------------------------------------------------------- */

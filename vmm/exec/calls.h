@@ -15,29 +15,30 @@
 #define EXEC_CALLS(CALL) \
 	CALL(read, "dBu", read, "") \
 	CALL(write, "dbu", write, "") \
-	CALL(open, "sxo", open, "no file can be opened yet") \
+	CALL(open, "sxo", open, "the program, its loader and libraries alone, for reading") \
 	CALL(close, "d", close, "the command's own stream stays open") \
-	CALL(stat, "sx", no_file, "no file but the streams") \
+	CALL(stat, "sx", stat, "of what can be opened") \
 	CALL(fstat, "dx", fstat, "") \
-	CALL(lstat, "sx", no_file, "no file but the streams") \
+	CALL(lstat, "sx", stat, "of what can be opened") \
 	CALL(poll, "xud", poll, "") \
 	CALL(lseek, "ddd", lseek, "") \
-	CALL(mmap, "xupmdx", mmap, "no file can be mapped yet") \
+	CALL(mmap, "xupmdx", mmap, "a file is read when it is mapped: later changes of it are not seen") \
 	CALL(mprotect, "xup", mprotect, "changes nothing when a part is not mapped") \
 	CALL(munmap, "xu", munmap, "") \
 	CALL(brk, "x", brk, "") \
 	CALL(rt_sigaction, "dxxu", rt_sigaction, "handlers are remembered, and not run yet") \
 	CALL(rt_sigprocmask, "dxxu", rt_sigprocmask, "") \
 	CALL(ioctl, "dxx", ioctl, "a stream answers as a pipe does") \
+	CALL(pread64, "dBud", pread64, "") \
 	CALL(readv, "dxu", readv, "") \
 	CALL(writev, "dxu", writev, "") \
-	CALL(access, "so", no_file, "no file but the streams") \
+	CALL(access, "so", access, "of what can be opened") \
 	CALL(sched_yield, "", zero, "") \
 	CALL(mremap, "xuuxx", mremap, "") \
 	CALL(msync, "xud", mapped, "") \
-	CALL(madvise, "xud", madvise, "advice that is not followed is accepted") \
-	CALL(dup, "d", dup, "") \
-	CALL(dup2, "dd", dup2, "") \
+	CALL(madvise, "xud", madvise, "advice that is not followed is accepted, also for what came from a file") \
+	CALL(dup, "d", dup, "a library gets a position of its own") \
+	CALL(dup2, "dd", dup2, "a library gets a position of its own") \
 	CALL(pause, "", pause, "ends with the run: no handler can be run yet") \
 	CALL(nanosleep, "xx", nanosleep, "") \
 	CALL(getpid, "", getpid, "2") \
@@ -90,23 +91,23 @@
 	CALL(clock_nanosleep, "ddxx", clock_nanosleep, "") \
 	CALL(exit_group, "d", exit, "") \
 	CALL(tgkill, "ddd", tgkill, "the program itself is all there is") \
-	CALL(openat, "dsxo", openat, "no file can be opened yet") \
-	CALL(newfstatat, "dsxx", newfstatat, "no file but the streams") \
+	CALL(openat, "dsxo", openat, "the program, its loader and libraries alone, for reading") \
+	CALL(newfstatat, "dsxx", newfstatat, "of what can be opened") \
 	CALL(readlinkat, "dssu", readlinkat, "/proc/self/exe alone") \
-	CALL(faccessat, "dso", no_file_at, "no file but the streams") \
+	CALL(faccessat, "dso", accessat, "of what can be opened") \
 	CALL(ppoll, "xuxxu", ppoll, "") \
 	CALL(set_robust_list, "xu", zero, "one thread: nobody waits for it") \
 	CALL(pipe2, "xx", missing, "a program has no children") \
 	CALL(pipe, "x", missing, "a program has no children") \
-	CALL(dup3, "ddx", dup3, "") \
+	CALL(dup3, "ddx", dup3, "a library gets a position of its own") \
 	CALL(prlimit64, "ddxx", prlimit64, "limits are set and have no effect") \
 	CALL(getcpu, "xxx", getcpu, "CPU 0") \
 	CALL(getrandom, "Bux", getrandom, "") \
 	CALL(execveat, "dsxxx", missing, "a program has no children") \
-	CALL(statx, "dsxxx", statx, "no file but the streams") \
+	CALL(statx, "dsxxx", statx, "of what can be opened") \
 	CALL(rseq, "xuxx", missing, "a program has one thread") \
 	CALL(clone3, "xu", missing, "a program has one thread and no children yet") \
-	CALL(faccessat2, "dsox", no_file_at, "no file but the streams")
+	CALL(faccessat2, "dsox", accessat, "of what can be opened")
 /* clang-format on */
 
 #endif

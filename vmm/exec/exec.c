@@ -52,7 +52,7 @@ struct exec {
 	struct exec_task task;
 	struct exec_cpu cpu;
 	struct loop_timer limit;
-	int fd;
+	struct libraries libraries;
 	char path[PATH_ROOM];
 
 	_Atomic bool ended;
@@ -67,15 +67,40 @@ struct exec {
 
 /* --- Set-up ------------------------------------------------------------------------------------------------ */
 
-static void name_program(struct exec *x)
+/* The program has the same absolute name in the guest, so that its libraries are found beside it. */
+static int name_program(struct exec *x, struct err *e)
 {
-	const char *path = x->config.path, *base = strrchr(path, '/');
+	const char *path = x->config.path;
+	char dir[PATH_MAX] = "";
+	int n;
 
-	/* The guest's root directory contains the program and nothing else. */
-	if (*path == '/' && strlen(path) < PATH_MAX)
-		snprintf(x->path, sizeof(x->path), "%s", path);
-	else
-		snprintf(x->path, sizeof(x->path), "/%.*s", PATH_MAX - 1, base ? base + 1 : path);
+	if (*path != '/' && !getcwd(dir, sizeof(dir)))
+		return err_sys(e, -errno, "cannot read the name of the working directory");
+	n = snprintf(x->path, sizeof(x->path), "%s%s%s", dir, *dir ? "/" : "", path);
+	return n < 0 || n >= PATH_MAX ? err_sys(e, -ENAMETOOLONG, "%s", path) : 0;
+}
+
+/* What the program's own loader takes from its environment */
+static const char *library_dirs(const struct exec *x)
+{
+	static const char name[] = "LD_LIBRARY_PATH=";
+
+	for (const char *const *env = x->config.envp; *env; env++)
+		if (!strncmp(*env, name, sizeof(name) - 1))
+			return *env + sizeof(name) - 1;
+	return NULL;
+}
+
+static int open_program(struct exec *x, struct err *e)
+{
+	/* Non-blocking, so that a FIFO is an error instead of blocking. */
+	int r = name_program(x, e), fd = r < 0 ? r : path_open(x->config.path, O_RDONLY | O_NONBLOCK, 0);
+
+	if (r < 0)
+		return r;
+	if (fd < 0)
+		return err_sys(e, fd, "%s", x->config.path);
+	return libraries_open(&x->libraries, fd, x->path, library_dirs(x), e);
 }
 
 static int set_base(struct exec_task *t, bool gs, uint64_t base)
@@ -105,11 +130,10 @@ int exec_open(
 	x->kvm.fd = x->vm.fd = -1;
 	x->trace = trace;
 	x->loop = loop;
-	name_program(x);
 	crew_init(&x->crew, &exec_crew);
-	/* Non-blocking, so that a FIFO is an error instead of blocking. */
-	x->fd = path_open(config->path, O_RDONLY | O_NONBLOCK, 0);
-	r = x->fd < 0 ? err_operator(e, err_sys(e, x->fd, "%s", config->path)) : kvm_open(trace, &x->kvm, e);
+	r = err_operator(e, open_program(x, e));
+	if (r == 0)
+		r = kvm_open(trace, &x->kvm, e);
 	if (r < 0) {
 		exec_destroy(x);
 		return r;
@@ -176,7 +200,10 @@ static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, ui
 	x->task.get_base = get_base;
 	x->task.cpu = &x->cpu;
 	exec_task_init(&x->task, x->config.host);
-	r = err_operator(e, image_load(&x->task, x->fd, &start, rip, rsp, e));
+	x->task.libraries = &x->libraries;
+	r = err_operator(e,
+		image_load(&x->task, x->libraries.of[0].fd, x->libraries.loader ? x->libraries.of[1].fd : -1, &start,
+			rip, rsp, e));
 	return r < 0 ? err_wrap(e, r, "%s", x->config.path) : 0;
 }
 
@@ -192,7 +219,6 @@ int exec_build(struct exec *x, struct err *e)
 		r = load(x, cpuid, &rip, &rsp, e);
 	if (r < 0)
 		return r;
-	close(TAKE_FD(x->fd));
 	crew_add(&x->crew, &x->thread, &x->vm.vcpu[0], "program");
 	return exec_cpu_init(&x->cpu, &x->vm.vcpu[0], &x->task.space, cpuid, rip, rsp, e);
 }
@@ -401,8 +427,7 @@ void exec_destroy(struct exec *x)
 {
 	if (!x)
 		return;
-	if (x->fd >= 0)
-		close(x->fd);
+	libraries_close(&x->libraries);
 	space_destroy(&x->task.space);
 	vm_destroy(&x->vm);
 	kvm_close(&x->kvm);

@@ -156,7 +156,7 @@ static int push_texts(struct exec_task *t, struct stack *s, const struct image_s
 	return r;
 }
 
-static size_t fill_auxv(const struct program_image *img, uint64_t bias, const struct image_start *start,
+static size_t fill_auxv(const struct program_image *img, uint64_t bias, uint64_t base, const struct image_start *start,
 	const struct texts *at, uint64_t (*aux)[2])
 {
 	const uint64_t values[AUXV_MAX][2] = {
@@ -166,7 +166,7 @@ static size_t fill_auxv(const struct program_image *img, uint64_t bias, const st
 		{AT_PHDR, img->headers ? img->headers + bias : 0},
 		{AT_PHENT, img->header_size},
 		{AT_PHNUM, img->nr_headers},
-		{AT_BASE, 0},
+		{AT_BASE, base},
 		{AT_FLAGS, 0},
 		{AT_ENTRY, img->entry + bias},
 		{AT_UID, EXEC_ID},
@@ -186,7 +186,7 @@ static size_t fill_auxv(const struct program_image *img, uint64_t bias, const st
 	return ARRAY_SIZE(values);
 }
 
-static int write_stack(struct exec_task *t, const struct program_image *img, uint64_t bias,
+static int write_stack(struct exec_task *t, const struct program_image *img, uint64_t bias, uint64_t base,
 	const struct image_start *start, uint64_t top, uint64_t *ret_rsp)
 {
 	uint64_t bytes = 0, aux[AUXV_MAX][2], to;
@@ -200,7 +200,7 @@ static int write_stack(struct exec_task *t, const struct program_image *img, uin
 	r = push_texts(t, &s, start, argc, envc, &at);
 	if (r < 0)
 		return r;
-	auxc = fill_auxv(img, bias, start, &at, aux);
+	auxc = fill_auxv(img, bias, base, start, &at, aux);
 	/* argc, argv and NULL, envp and NULL, the auxiliary vector; RSP is a multiple of 16. */
 	s.at = align_down(s.at - (1 + argc + 1 + envc + 1 + 2 * auxc) * sizeof(uint64_t), 16);
 	*ret_rsp = to = s.at;
@@ -215,15 +215,40 @@ static int write_stack(struct exec_task *t, const struct program_image *img, uin
 	return r;
 }
 
-int image_load(struct exec_task *t, int fd, const struct image_start *start, uint64_t *ret_rip, uint64_t *ret_rsp,
-	struct err *e)
+/* The loader starts first, and finds the program by the auxiliary vector. */
+static int load_loader(struct exec_task *t, int fd, uint64_t *ret_base, uint64_t *ret_rip, struct err *e)
 {
-	uint64_t bias = 0, top = SPACE_HIGH - pages(start, 0, STACK_PAGES), last;
+	struct program_image img;
+	uint64_t size, base;
+	int r = program_image_read(fd, SPACE_LOW, SPACE_HIGH, &img, e);
+
+	if (r == 0 && (!img.movable || *img.interpreter || !img.entry))
+		r = err_set(e, -ENOEXEC, "not a loader");
+	if (r < 0)
+		return err_wrap(e, r, "the program's loader");
+	size = img.segment[img.nr - 1].end;
+	base = space_find(&t->space, size + img.align, t->top);
+	if (!base)
+		return no_memory(t, e);
+	base = align_up(base, img.align);
+	r = load_segments(t, &img, base, e);
+	*ret_base = base;
+	*ret_rip = img.entry + base;
+	return r;
+}
+
+int image_load(struct exec_task *t, int fd, int loader, const struct image_start *start, uint64_t *ret_rip,
+	uint64_t *ret_rsp, struct err *e)
+{
+	uint64_t bias = 0, base = 0, top = SPACE_HIGH - pages(start, 0, STACK_PAGES), last;
 	struct program_image img;
 	int r = program_image_read(fd, SPACE_LOW, PIE_BASE, &img, e);
 
 	if (r < 0)
 		return r;
+	if (*img.interpreter && loader < 0)
+		return err_set(
+			e, -ENOEXEC, "a dynamically linked program, whose loader %s is not there", img.interpreter);
 	if (img.movable)
 		bias = align_up(PIE_BASE + pages(start, 1, PIE_PAGES), img.align);
 	r = load_segments(t, &img, bias, e);
@@ -234,13 +259,18 @@ int image_load(struct exec_task *t, int fd, const struct image_start *start, uin
 	t->top = top - IMAGE_STACK_SIZE - STACK_GAP - pages(start, 3, MMAP_PAGES);
 	r = space_map(&t->space, top - IMAGE_STACK_SIZE, IMAGE_STACK_SIZE,
 		SPACE_R | SPACE_W | (img.exec_stack ? SPACE_X : 0), AREA_STACK);
+	*ret_rip = img.entry + bias;
+	if (r == 0 && *img.interpreter) {
+		r = load_loader(t, loader, &base, ret_rip, e);
+		if (r < 0)
+			return r;
+	}
 	if (r == 0)
-		r = write_stack(t, &img, bias, start, top, ret_rsp);
+		r = write_stack(t, &img, bias, base, start, top, ret_rsp);
 	if (r == -E2BIG)
 		return err_set(e, r, "the arguments and the environment take more than %llu MiB",
 			(unsigned long long)(IMAGE_ARGS_MAX / MIB));
 	if (r < 0)
 		return no_memory(t, e);
-	*ret_rip = img.entry + bias;
 	return 0;
 }

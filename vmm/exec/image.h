@@ -31,13 +31,14 @@ struct image_start {
  * image_load() - map a program and its stack, and fill both
  * @t: has nothing mapped; the start addresses for brk and mmap are set in it
  * @fd: a regular file
+ * @loader: the file of its loader; -1: none, and a program that needs one is refused
  * @ret_rip, @ret_rsp: initial RIP and RSP
  *
  * Return: 0; -ENOEXEC: see program_image_read(); -E2BIG: too many arguments; -EFBIG: they or the program do not fit
  * into memory.
  * Context: BUILD stage. Trust: operator.
  */
-int image_load(struct exec_task *t, int fd, const struct image_start *start, uint64_t *ret_rip, uint64_t *ret_rsp,
-	struct err *e);
+int image_load(struct exec_task *t, int fd, int loader, const struct image_start *start, uint64_t *ret_rip,
+	uint64_t *ret_rsp, struct err *e);
 
 #endif

@@ -34,7 +34,8 @@ struct area {
 	uint8_t kind;
 };
 
-enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE };
+/* AREA_CUT is what was mapped of a file behind its end: no access, and SIGBUS. */
+enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE, AREA_FILE, AREA_CUT };
 
 /**
  * struct space - zero-initialised, then space_init()

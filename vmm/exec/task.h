@@ -14,6 +14,7 @@
 
 #include "vmm/base/trace.h"
 #include "vmm/exec/calls.h"
+#include "vmm/exec/libraries.h"
 #include "vmm/exec/space.h"
 
 #define EXEC_FILES_MAX 256
@@ -24,10 +25,15 @@
 #define EXEC_NR_MAX    512
 #define EXEC_NAME_MAX  16
 
-/** struct exec_file - an open file: @host: the stream of the command, 0 to 2; -1: closed */
+/**
+ * struct exec_file - an open file
+ * @host: the stream of the command, 0 to 2; from EXEC_STREAMS on a file of struct libraries; -1: closed
+ * @offset: where the next byte is read; of a library only
+ */
 struct exec_file {
 	int host;
 	bool close_on_exec;
+	uint64_t offset;
 };
 
 /** struct exec_action - layout of Linux arch/x86/include/uapi/asm/signal.h */
@@ -58,6 +64,7 @@ struct exec_end {
  * @heap, @heap_end: initial and current brk
  * @top: mmap searches for a free range below it
  * @host: descriptors of the three streams, -1: none
+ * @libraries: the files that it may open; borrowed, NULL: none
  * @blocked, @pending: signals, bit S - 1 for S
  * @altstack: the last argument of sigaltstack()
  * @missing: one bit for each unknown call that has been logged
@@ -77,6 +84,7 @@ struct exec_task {
 	uint64_t heap_end;
 	uint64_t top;
 	int host[EXEC_STREAMS];
+	const struct libraries *libraries;
 	struct exec_file file[EXEC_FILES_MAX];
 	struct exec_action action[EXEC_SIGNALS + 1];
 	uint64_t blocked;
@@ -111,6 +119,19 @@ int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg);
  * @vector, @error, @address, @rip: as in struct exec_exit
  */
 void exec_fault(struct exec_task *t, unsigned vector, uint64_t error, uint64_t address, uint64_t rip);
+
+/** exec_library() - the file that an open descriptor of the program refers to; NULL: none, or a stream */
+const struct library *exec_library(const struct exec_task *t, uint64_t fd);
+
+/**
+ * exec_map_library() - map a part of a file, and read it
+ * @at, @len: whole pages
+ * @kind of the area: AREA_FILE; of what is behind the end of the file: AREA_CUT
+ *
+ * Return: 0; -EINVAL or -ENOMEM of space_map(); a negative errno of preadv
+ */
+int exec_map_library(
+	struct exec_task *t, const struct library *l, uint64_t at, uint64_t len, uint64_t offset, unsigned rights);
 
 /** exec_signal() - send the program a signal; @forced: caused by an exception: cannot be blocked or ignored */
 void exec_signal(struct exec_task *t, int signal, bool forced);

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -410,6 +412,29 @@ static void vectors(void)
 	printf("%zd %.3s %.4s\n", n, a, b);
 }
 
+/* Its own file: by name, at a place, in memory, and behind its end. */
+static void own_file(void)
+{
+	const char *name = (const char *)getauxval(AT_EXECFN);
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	struct stat st, by_name;
+	char head[4] = "", at[3] = "";
+	const char *p;
+
+	fstat(fd, &st);
+	stat(name, &by_name);
+	read(fd, head, 4);
+	pread(fd, at, 3, 1);
+	p = mmap(NULL, (size_t)st.st_size + 8192, PROT_READ, MAP_PRIVATE, fd, 0);
+	printf("%.3s %.3s %d %d %d\n", head + 1, at, memcmp(p, head, 4), (int)lseek(fd, 0, SEEK_CUR),
+		st.st_size == by_name.st_size && st.st_ino == by_name.st_ino && S_ISREG(st.st_mode));
+	printf("%d\n", p[st.st_size] | p[(st.st_size - 1) | 4095]);
+	printf("%d %d\n", access(name, X_OK), open("/nonesuch", O_RDONLY));
+	fflush(stdout);
+	close(fd);
+	printf("%d\n", p[((st.st_size - 1) | 4095) + 1]);
+}
+
 static void clocks(void)
 {
 	struct timespec a, b, t = {0, 30000000};
@@ -549,6 +574,7 @@ static const struct {
 	ROW(errors),
 	ROW(vectors),
 	ROW(clocks),
+	ROW(own_file),
 	ROW(pipe_gone),
 	ROW(yes),
 	ROW(args),

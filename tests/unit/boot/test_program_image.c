@@ -106,6 +106,7 @@ static void other_files(void **state)
 {
 	static const char loader[] = "/lib64/ld-linux-x86-64.so.2";
 	struct file f = good();
+	struct program_image img;
 
 	refused("#!/bin/sh\nexit\n", 15, "a script for the interpreter /bin/sh,");
 	refused("#! /usr/bin/env python3", 23, "a script for the interpreter /usr/bin/env,");
@@ -114,10 +115,100 @@ static void other_files(void **state)
 	refused(&f, 40, "truncated: an ELF header takes 64 bytes");
 	f.ph[3] = (Elf64_Phdr){.p_type = PT_INTERP, .p_offset = 0x300, .p_filesz = sizeof(loader)};
 	memcpy(f.bytes + 0x300, loader, sizeof(loader));
-	refused(&f, sizeof(f),
-		"dynamically linked program (its loader is /lib64/ld-linux-x86-64.so.2): not supported yet");
+	assert_int_equal(read_image(&f, sizeof(f), &img, NULL), 0);
+	assert_string_equal(img.interpreter, loader);
 	f.ph[3].p_offset = UINT64_MAX - 5;
-	refused(&f, sizeof(f), "dynamically linked program (its loader is )");
+	refused(&f, sizeof(f), "its loader (PT_INTERP) is not in the file");
+	f.ph[3].p_offset = 0x300;
+	f.ph[3].p_filesz = 0;
+	refused(&f, sizeof(f), "its loader (PT_INTERP) is not in the file");
+	f.ph[3].p_filesz = PROGRAM_NAME_MAX + 1;
+	refused(&f, sizeof(f), "or is too long");
+	f.ph[3].p_filesz = sizeof(loader) - 1;
+	refused(&f, sizeof(f), "is not an absolute path");
+	f.ph[3].p_filesz = sizeof(loader);
+	f.bytes[0x300] = 'x';
+	refused(&f, sizeof(f), "is not an absolute path");
+}
+
+/* A string table at byte 0x400, the dynamic section at 0x500. */
+static struct file with_needs(void)
+{
+	static const char names[] = "\0libc.so.6\0/opt/lib:$ORIGIN/lib\0libm.so.6";
+	const Elf64_Dyn d[] = {
+		{DT_NEEDED, {1}},
+		{DT_NEEDED, {32}},
+		{DT_RUNPATH, {11}},
+		{DT_STRTAB, {TEXT_AT + 0x400}},
+		{DT_NULL, {0}},
+		{DT_NEEDED, {0x7fffffff}},
+	};
+	struct file f = good();
+
+	memcpy(f.bytes + 0x400, names, sizeof(names));
+	memcpy(f.bytes + 0x500, d, sizeof(d));
+	f.ph[3] = (Elf64_Phdr){.p_type = PT_DYNAMIC, .p_offset = 0x500, .p_filesz = sizeof(d)};
+	return f;
+}
+
+static int read_needs(const struct file *f, struct program_needs *needs, struct err *e)
+{
+	CLEANUP_FD int fd = kit_file(f, sizeof(*f));
+	struct program_image img;
+
+	assert_int_equal(program_image_read(fd, LOWEST, HIGHEST, &img, e), 0);
+	return program_needs_read(&img, needs, e);
+}
+
+static void what_it_needs(void **state)
+{
+	struct file f = with_needs();
+	struct program_needs needs;
+	struct err e = {};
+
+	assert_int_equal(read_needs(&f, &needs, &e), 0);
+	assert_int_equal(needs.nr, 2);
+	assert_string_equal(needs.name[0], "libc.so.6");
+	assert_string_equal(needs.name[1], "libm.so.6");
+	assert_string_equal(needs.runpath, "/opt/lib:$ORIGIN/lib");
+	assert_string_equal(needs.rpath, "");
+	f = good();
+	assert_int_equal(read_needs(&f, &needs, &e), 0);
+	assert_int_equal(needs.nr, 0);
+}
+
+#define BAD_NEEDS(change, words)                                                                                       \
+	do {                                                                                                           \
+		struct file f = with_needs();                                                                          \
+		Elf64_Dyn *d = (Elf64_Dyn *)(f.bytes + 0x500);                                                         \
+		struct program_needs needs = {.nr = 77};                                                               \
+		struct err e = {};                                                                                     \
+                                                                                                                       \
+		change;                                                                                                \
+		assert_int_equal(read_needs(&f, &needs, &e), -ENOEXEC);                                                \
+		assert_int_equal(needs.nr, 77);                                                                        \
+		assert_non_null(strstr(e.text, words));                                                                \
+		(void)d;                                                                                               \
+	} while (0)
+
+static void need_many(struct file *f, Elf64_Dyn *d)
+{
+	f->ph[3].p_filesz = 100 * sizeof(*d);
+	for (int i = 4; i < 100; i++)
+		d[i] = (Elf64_Dyn){DT_NEEDED, {1}};
+}
+
+static void broken_needs(void **state)
+{
+	BAD_NEEDS(f.ph[3].p_offset = UINT64_MAX - 8, "its dynamic section is not in the file");
+	BAD_NEEDS(f.ph[3].p_filesz = 0x100000, "its dynamic section is not in the file");
+	BAD_NEEDS(d[3].d_un.d_ptr = 0x1000, "is in no segment of the file");
+	BAD_NEEDS(d[3].d_un.d_ptr = DATA_AT + 0x100, "is in no segment of the file");
+	BAD_NEEDS(d[3].d_tag = DT_DEBUG, "outside of the string table");
+	BAD_NEEDS(d[0].d_un.d_val = UINT64_MAX, "outside of the string table");
+	BAD_NEEDS(d[0].d_un.d_val = 0x1e00 - 0x400, "outside of the string table");
+	BAD_NEEDS(memset(f.bytes + 0x401, 'x', 255), "longer than 255 bytes");
+	BAD_NEEDS(need_many(&f, d), "more than 64 libraries");
 }
 
 #define SPOILED(change, words)                                                                                         \
@@ -159,6 +250,8 @@ int main(void)
 		cmocka_unit_test(what_is_in_it),
 		cmocka_unit_test(other_files),
 		cmocka_unit_test(broken_ones),
+		cmocka_unit_test(what_it_needs),
+		cmocka_unit_test(broken_needs),
 	};
 
 	return run_group(tests);

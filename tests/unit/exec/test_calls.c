@@ -163,6 +163,92 @@ static void names(void **state)
 	assert_int_equal(CALL(f, fstat, 2, to), -EBADF);
 }
 
+/* The program itself and its libraries: a file of a page and 100 bytes. */
+static void files(void **state)
+{
+	struct fixture *f = *state;
+	struct libraries l = {.nr = 0};
+	uint64_t name = put(f, 0, "/opt/x", 7), wrong = put(f, 100, "/opt/y", 7), local = put(f, 200, "opt/x", 6);
+	uint64_t to = KIT_SCRATCH + PAGE_4K, at;
+	uint8_t bytes[PAGE_4K + 100], got[sizeof(bytes)];
+	struct stat st;
+	struct statx x;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + 1);
+	assert_int_equal(libraries_open(&l, kit_file(bytes, sizeof(bytes)), "/opt/x", NULL, NULL), 0);
+	f->k.t.libraries = &l;
+	assert_int_equal(CALL(f, open, wrong, O_RDONLY), -ENOENT);
+	assert_int_equal(CALL(f, open, name, O_RDWR), -EACCES);
+	assert_int_equal(CALL(f, open, name, O_RDONLY | O_TRUNC), -EACCES);
+	assert_int_equal(CALL(f, open, name, O_RDONLY | O_DIRECTORY), -ENOTDIR);
+	assert_int_equal(CALL(f, open, name, O_CREAT | O_EXCL), -EEXIST);
+	assert_int_equal(CALL(f, access, name, R_OK), 0);
+	assert_int_equal(CALL(f, access, name, W_OK), -EACCES);
+	assert_int_equal(CALL(f, access, name, 8), -EINVAL);
+	assert_int_equal(CALL(f, faccessat2, (uint64_t)AT_FDCWD, wrong, R_OK, 0), -ENOENT);
+	assert_int_equal(CALL(f, stat, name, to), 0);
+	get(f, to, &st, sizeof(st));
+	assert_int_equal(st.st_size, sizeof(bytes));
+	/* Its directory is there, and can only be looked at. */
+	assert_int_equal(CALL(f, stat, put(f, 300, "/opt/", 6), to), 0);
+	get(f, to, &st, sizeof(st));
+	assert_true(S_ISDIR(st.st_mode));
+	assert_int_equal(CALL(f, open, KIT_SCRATCH + 300, O_RDONLY | O_DIRECTORY), -EACCES);
+	assert_int_equal(CALL(f, stat, put(f, 300, "/op", 4), to), -ENOENT);
+	assert_int_equal(CALL(f, stat, put(f, 300, "/", 2), to), 0);
+	assert_int_equal(CALL(f, openat, (uint64_t)AT_FDCWD, local, O_RDONLY | O_CLOEXEC), 2);
+	assert_int_equal(CALL(f, fcntl, 2, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(CALL(f, fcntl, 2, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_int_equal(CALL(f, fstat, 2, to), 0);
+	assert_int_equal(CALL(f, statx, 2, put(f, 300, "", 1), AT_EMPTY_PATH, 0, to), 0);
+	get(f, to, &x, sizeof(x));
+	assert_int_equal(x.stx_size, sizeof(bytes));
+	assert_int_equal(CALL(f, write, 2, to, 1), -EBADF);
+	assert_int_equal(CALL(f, read, 2, to, 0), 0);
+	assert_int_equal(CALL(f, read, 2, to, 10), 10);
+	assert_int_equal(CALL(f, dup, 2), 3);
+	assert_int_equal(CALL(f, read, 3, to + 10, 2 * PAGE_4K), sizeof(bytes) - 10);
+	get(f, to, got, sizeof(got));
+	assert_memory_equal(got, bytes, sizeof(got));
+	assert_int_equal(CALL(f, read, 3, to, 10), 0);
+	assert_int_equal(CALL(f, lseek, 2, 5, SEEK_CUR), 15);
+	assert_int_equal(CALL(f, lseek, 2, -16ul, SEEK_CUR), -EINVAL);
+	assert_int_equal(CALL(f, lseek, 2, -1ul, SEEK_END), sizeof(bytes) - 1);
+	assert_int_equal(CALL(f, lseek, 2, 5, SEEK_HOLE), sizeof(bytes));
+	assert_int_equal(CALL(f, lseek, 2, sizeof(bytes), SEEK_DATA), -ENXIO);
+	assert_int_equal(CALL(f, lseek, 2, INT64_MAX, SEEK_END), -EOVERFLOW);
+	assert_int_equal(CALL(f, pread64, 2, to, 4, 50), 4);
+	get(f, to, got, 4);
+	assert_memory_equal(got, bytes + 50, 4);
+	assert_int_equal(CALL(f, pread64, 2, to, 4, -1ul), -EINVAL);
+	assert_int_equal(CALL(f, pread64, 0, to, 4, 0), -ESPIPE);
+	assert_int_equal(CALL(f, ioctl, 2, 0x541b /* FIONREAD */, to), -ENOTTY);
+	assert_int_equal(CALL(f, mmap, 0, PAGE_4K, PROT_WRITE, MAP_SHARED, 2, 0), -EACCES);
+	assert_int_equal(CALL(f, mmap, 0, PAGE_4K, PROT_READ, 0, 2, 0), -EINVAL);
+	at = (uint64_t)CALL(f, mmap, 0, 4 * PAGE_4K, PROT_READ | PROT_WRITE, MAP_PRIVATE, 2, 0);
+	get(f, at, got, sizeof(got));
+	assert_memory_equal(got, bytes, sizeof(got));
+	get(f, at + sizeof(got), got, 100);
+	assert_int_equal(got[0] | got[99], 0);
+	/* Advice must not turn a file's bytes into zeroes. */
+	assert_int_equal(CALL(f, madvise, at, PAGE_4K, MADV_DONTNEED), 0);
+	get(f, at, got, 100);
+	assert_memory_equal(got, bytes, 100);
+	/* Behind the end */
+	assert_int_equal(space_read(&f->k.t.space, at + 2 * PAGE_4K, got, 1), -EFAULT);
+	exec_fault(&f->k.t, VECTOR_PF, PF_ERROR_U, at + 2 * PAGE_4K, 0x77);
+	assert_int_equal(f->k.t.end.signal, SIGBUS);
+	assert_int_equal(CALL(f, close, 2), 0);
+	assert_int_equal(CALL(f, read, 2, to, 1), -EBADF);
+	get(f, at, got, 100);
+	assert_memory_equal(got, bytes, 100);
+	for (int i = 0; CALL(f, open, name, O_RDONLY) >= 0; i++)
+		assert_true(i < EXEC_FILES_MAX);
+	assert_int_equal(CALL(f, open, name, O_RDONLY), -EMFILE);
+	libraries_close(&l);
+}
+
 static void heap(void **state)
 {
 	struct fixture *f = *state;
@@ -440,6 +526,7 @@ int main(void)
 		TEST(more_than_one_window),
 		TEST(descriptors),
 		TEST(names),
+		TEST(files),
 		TEST(heap),
 		TEST(maps),
 		TEST(signals),
