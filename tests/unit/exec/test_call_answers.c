@@ -7,7 +7,9 @@
 #include <asm/prctl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,6 +28,7 @@
 struct fixture {
 	struct kit_task k;
 	int pipe[2];
+	pthread_t waiter;
 };
 
 #define CALL(f, nr, ...) exec_call(&(f)->k.t, SYS_##nr, (const uint64_t[6]){__VA_ARGS__})
@@ -362,6 +365,52 @@ static void another_stack(void **state)
 	assert_int_equal(CALL(f, sigaltstack, BAD, 0), -EFAULT);
 }
 
+static atomic_bool returned;
+
+static void on_signal(int signal)
+{
+}
+
+/* Ends the run after a while, and wakes who waits until it has seen it. */
+static void *end_the_run(void *arg)
+{
+	struct fixture *f = arg;
+	pthread_t waiter = f->waiter;
+
+	nanosleep(&(const struct timespec){.tv_nsec = 30 * NSEC_PER_MSEC}, NULL);
+	f->k.stop = true;
+	while (!atomic_load(&returned)) {
+		pthread_kill(waiter, SIGUSR1);
+		nanosleep(&(const struct timespec){.tv_nsec = NSEC_PER_MSEC}, NULL);
+	}
+	return NULL;
+}
+
+/* pause(), and a futex that nobody wakes, wait until the run ends. */
+static void calls_that_wait(void **state)
+{
+	struct sigaction action = {.sa_handler = on_signal}, was;
+	struct fixture *f = *state;
+	pthread_t thread;
+
+	sigaction(SIGUSR1, &action, &was);
+	f->waiter = pthread_self();
+	put(f, 0, "\3\0\0", 4);
+	for (unsigned i = 0; i < 2; i++) {
+		int64_t r;
+
+		f->k.stop = false;
+		atomic_store(&returned, false);
+		assert_int_equal(pthread_create(&thread, NULL, end_the_run, f), 0);
+		r = i ? CALL(f, futex, KIT_SCRATCH, 0, 3, 0, 0, 0) : CALL(f, pause);
+		assert_true(f->k.stop);
+		atomic_store(&returned, true);
+		pthread_join(thread, NULL);
+		assert_int_equal(r, -EINTR);
+	}
+	sigaction(SIGUSR1, &was, NULL);
+}
+
 /* A page that is moved away leaves nothing where it was. */
 static void moved_memory(void **state)
 {
@@ -461,6 +510,7 @@ int main(void)
 		TEST(files),
 		TEST(signals_end_it),
 		TEST(another_stack),
+		TEST(calls_that_wait),
 		TEST(moved_memory),
 		TEST(unmapped_memory_is_zero_again),
 		TEST(texts_of_calls),
