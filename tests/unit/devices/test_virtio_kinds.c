@@ -7,6 +7,7 @@
  * fed has one more chain each time that the device looks. And epoll_wait(), to count how often a loop wakes up, and
  * irq_raise(), to see what a guest sees when its interrupt comes.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -217,6 +218,26 @@ static void requests_without_end(void **state)
 	}
 }
 
+/* Who kicks a device has its lock, also where the device lets go of it for a while. */
+static void a_kick_returns_with_the_lock(void **state)
+{
+	for_each_kind(k) for (unsigned q = 0, nr = 1; q < nr; q++)
+	{
+		struct virtio_rig *r = up(k);
+		struct vqd_buf buf[3];
+		unsigned n = k->chain(r, q, buf);
+
+		nr = r->dev->nr_queues;
+		vqd_offer(&r->d, q, vqd_add(&r->d, q, buf, n, false));
+		pthread_mutex_lock(&r->dev->lock);
+		r->dev->ops->kick(r->dev, q);
+		if (pthread_mutex_trylock(&r->dev->lock) != EBUSY)
+			fail_msg("%s, queue %u: its lock is free", k->name, q);
+		pthread_mutex_unlock(&r->dev->lock);
+		down(r);
+	}
+}
+
 static void queues_take_turns(void **state)
 {
 	for_each_kind(k)
@@ -353,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_for_nothing),
 		cmocka_unit_test(requests_without_end),
+		cmocka_unit_test(a_kick_returns_with_the_lock),
 		cmocka_unit_test(queues_take_turns),
 		cmocka_unit_test(drivers_that_do_as_they_are_told),
 		cmocka_unit_test(kicks_and_resets),
