@@ -236,6 +236,7 @@ static void broken_ones(void **state)
 	SPOILED(f.ph[1].p_align = UINT64_C(1) << 40, "cannot be met");
 	SPOILED(f.ph[1].p_vaddr = 0x400e00, "overlap");
 	SPOILED(f.ph[1].p_vaddr = 0x20e00, "overlap, or are not in the order");
+	SPOILED(f.ph[0].p_vaddr = 0x1000, "a segment at 0x1000 to 0x");
 	SPOILED(f.ph[0].p_vaddr = 0x1000, "a program lies in 0x10000 to");
 	SPOILED(f.ph[1].p_vaddr = 0x555555554e00, "a program lies in 0x10000 to 0x555555554000");
 	SPOILED(f.ph[1].p_vaddr = UINT64_C(0xffffffff80000e00), "a program lies in");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The tables that a processor has without a kernel, as it reads them: SDM 3A, 3.4.5 and 7.2.3 (descriptors), 6.14 (gates
- * and stacks of 64-bit mode), 7.7 (TSS).
+ * The tables that a processor has without a kernel, as it reads them: SDM 3A, 3.4.5 and 7.2.3 (descriptors), 6.14
+ * (gates and stacks of 64-bit mode), 7.7 (TSS).
  */
 #include "tests/support/unit.h"
 
