@@ -311,13 +311,13 @@ static void nothing_moves_in_a_pause(void **state)
 	unsigned last = 0;
 
 	open_crew(mixed);
-	for (unsigned round = 0; round < 1000; round++) {
+	for (unsigned round = 0; round < 200; round++) {
 		unsigned before;
 
 		pause_crew();
 		before = rig.m[0].moved;
 		assert_true(before >= last);
-		if (round % 100 == 0)
+		if (round % 20 == 0)
 			nap();
 		assert_int_equal(rig.m[0].moved, before);
 		assert_int_equal(moved_so_far(0), before);
@@ -415,7 +415,7 @@ static int count(struct vcpu_thread *t, void *arg)
 
 static void *call_often(void *arg)
 {
-	for (unsigned i = 0; i < 200; i++)
+	for (unsigned i = 0; i < 100; i++)
 		SURE(crew_call(&rig.m[i % 2].t, count, arg, LONG_NS) == 0);
 	return NULL;
 }
@@ -430,20 +430,20 @@ static void calls_from_everywhere(void **state)
 	open_crew(guests);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&caller[i], NULL, call_often, &counts[i]), 0);
-	for (unsigned i = 0; i < 50; i++) {
+	for (unsigned i = 0; i < 25; i++) {
 		pause_crew();
 		crew_resume(&rig.crew);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		pthread_join(caller[i], NULL);
-		assert_int_equal(counts[i], 200);
+		assert_int_equal(counts[i], 100);
 	}
 	end_crew();
 }
 
 static void *call_the_first(void *arg)
 {
-	for (unsigned i = 0; i < 300; i++)
+	for (unsigned i = 0; i < 100; i++)
 		SURE(crew_call(&rig.m[0].t, count, arg, LONG_NS) == 0);
 	return NULL;
 }
@@ -459,7 +459,7 @@ static void calls_wait_for_each_other(void **state)
 		assert_int_equal(pthread_create(&caller[i], NULL, call_the_first, &calls), 0);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(pthread_join(caller[i], NULL), 0);
-	assert_int_equal(calls, 1200);
+	assert_int_equal(calls, 400);
 	end_crew();
 }
 
