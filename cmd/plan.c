@@ -16,6 +16,7 @@
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/kinds.h"
 #include "vmm/program/flat.h"
+#include "vmm/snapshot/disks.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
 #define FDS_BASE        64
@@ -53,7 +54,7 @@ static uint64_t largest_stream(void)
 static uint64_t largest_file(const struct config *c)
 {
 	struct virtio_needs needs;
-	uint64_t largest = MAX(1, largest_stream());
+	uint64_t largest = MAX(1, largest_stream()), copied = 0;
 
 	if (c->console == CONSOLE_FILE && !c->console_cap_bytes)
 		return 0;
@@ -67,8 +68,6 @@ static uint64_t largest_file(const struct config *c)
 		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXIT_TRACE_MAX);
 	if (c->core)
 		largest = MAX(largest, machine_core_largest(c));
-	if (c->snapshot)
-		largest = MAX(largest, machine_snapshot_largest(c));
 	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
 		struct stat st;
 
@@ -79,8 +78,11 @@ static uint64_t largest_file(const struct config *c)
 			return 0;
 		if (S_ISREG(st.st_mode))
 			largest = MAX(largest, (uint64_t)st.st_size);
+		if (needs.copies)
+			copied += snapshot_overlay_bytes((uint64_t)st.st_size);
 	}
-	return largest;
+	/* A snapshot has what is in the overlays as well. */
+	return c->snapshot ? MAX(largest, machine_snapshot_largest(c) + copied) : largest;
 }
 
 /* A path that names a descriptor; what we start, as passt, does not get it. */

@@ -291,6 +291,9 @@ static int check(const struct run *run, struct err *e)
 {
 	const struct config *c = &run->config;
 
+	for (size_t i = 0; i < c->nr_disks && run->restored.fd < 0; i++)
+		if (c->disk[i].changed)
+			return err_set(e, -EINVAL, "--disk path=%s: changed is for `vmm restore`", c->disk[i].path);
 	if (!c->kernel && run->restored.fd < 0)
 		return err_set(
 			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm help run` lists all");

@@ -30,7 +30,7 @@
  * struct view - a snapshot that is shown
  * @disk_bytes: what the file takes, holes left out
  * @features: names, with blanks between
- * @ram: what is known of its RAM's checksums: "right", or NULL: nobody has looked
+ * @ram: what is known of the checksums of RAM and overlays: "right", or NULL: nobody has looked
  */
 struct view {
 	const char *path;
@@ -128,6 +128,21 @@ static void print_settings(const char *settings)
 	}
 }
 
+static void print_disks(const struct view *v)
+{
+	char size[UNITS_TEXT_MAX], text[128];
+
+	for (uint32_t i = 0; i < v->s.facts.nr_disks; i++) {
+		const struct snapshot_disk *d = &v->s.disk[i];
+		int n = snprintf(text, sizeof(text), "%s", format_size(d->size_bytes, size));
+
+		if (d->overlay)
+			snprintf(text + n, sizeof(text) - (size_t)n, ", of which %.1fM are here, from its overlay",
+				(double)(d->nr_blocks * SNAPSHOT_BLOCK) / MIB);
+		line(i ? "" : "disks", text);
+	}
+}
+
 static void print_text(const struct view *v)
 {
 	const struct snapshot_facts *f = &v->s.facts;
@@ -144,10 +159,12 @@ static void print_text(const struct view *v)
 	snprintf(text, sizeof(text), "%u of %s, TSC %.3f MHz", f->cpus, v->vendor, f->tsc_khz / 1000.0);
 	line("cpus", text);
 	line("needs", v->features);
+	print_disks(v);
 	print_settings(v->s.settings);
 	snprintf(text, sizeof(text), "%.1fM on the disk", (double)v->disk_bytes / MIB);
 	line("size", text);
-	snprintf(text, sizeof(text), "state right, RAM %s", v->ram ? v->ram : "not looked at (vmm snapshot check)");
+	snprintf(text, sizeof(text), "state right, %s %s", v->s.facts.disk_bytes ? "RAM and disks" : "RAM",
+		v->ram ? v->ram : "not looked at (vmm snapshot check)");
 	line("checksums", text);
 }
 
@@ -160,6 +177,22 @@ static void put_features(struct json *j, struct view *v)
 	json_array(j, "cpu_features");
 	for (char *name = strtok_r(v->features, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
 		json_string(j, NULL, name + strspn(name, " "));
+	json_end(j);
+}
+
+static void put_disks(struct json *j, const struct snapshot *s)
+{
+	json_array(j, "disks");
+	for (uint32_t i = 0; i < s->facts.nr_disks; i++) {
+		const struct snapshot_disk *d = &s->disk[i];
+
+		json_object(j, NULL);
+		json_u64(j, "size_bytes", d->size_bytes);
+		json_u64(j, "modified_ns", d->mtime_ns);
+		json_bool(j, "overlay", d->overlay);
+		json_u64(j, "overlay_bytes", d->nr_blocks * SNAPSHOT_BLOCK);
+		json_end(j);
+	}
 	json_end(j);
 }
 
@@ -187,6 +220,7 @@ static void write_json(FILE *out, struct view *v)
 	json_u64(&j, "tsc_khz", f->tsc_khz);
 	json_string(&j, "cpu_vendor", v->vendor);
 	put_features(&j, v);
+	put_disks(&j, &v->s);
 	json_string(&j, "settings", v->s.settings);
 	json_u64(&j, "state_bytes", f->state_bytes);
 	json_u64(&j, "file_bytes", f->file_bytes);
@@ -231,6 +265,8 @@ static int show(struct view *v, const struct subset_option *json, bool check, st
 	r = err_operator(e, snapshot_read(fd, NULL, &v->s, e));
 	if (r == 0 && check)
 		r = err_operator(e, snapshot_check_ram(&v->s, e));
+	if (r == 0 && check)
+		r = err_operator(e, snapshot_check_disks(&v->s, e));
 	if (r == 0) {
 		v->ram = check ? "right" : NULL;
 		v->now_ns = clock_ns(CLOCK_REALTIME);

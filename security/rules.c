@@ -421,6 +421,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(STATE, ALWAYS, pwrite64, "its file", INT(0, SANDBOX_FD(FILE)), "RAM, and what describes it"),
 	IF(STATE, ALWAYS, fsync, "its file", INT(0, SANDBOX_FD(FILE)), "the file is on the disk"),
 	IF(STATE, ALWAYS, fsync, "its directory", INT(0, SANDBOX_FD(FILES)), "so is its name"),
+	ANY(STATE, SNAPSHOT, fstat, "when was the image of a disk modified?"),
+	ANY(STATE, SNAPSHOT, pread64, "samples of images, blocks of overlays: more files than a filter can name"),
 	ANY(STATE, ALWAYS, close, "the number that the new file came with"),
 	IF2(STATE, ALWAYS, renameat, "in its directory", INT(0, SANDBOX_FD(FILES)), INT(2, SANDBOX_FD(FILES)),
 		"the complete file gets its name"),

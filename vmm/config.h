@@ -38,6 +38,7 @@ enum disk_format { DISK_FORMAT_AUTO, DISK_FORMAT_RAW };
  * @id: its serial number for the guest, at most 20 bytes; NULL: disk0 and so on
  * @ro: the guest cannot write
  * @overlay: the guest's writes are stored outside the image, and discarded at the end
+ * @changed: of a restored machine: the image may have changed since the snapshot
  * @format: whether a container format is detected
  * @cache: DISK_CACHE_NONE bypasses the host's page cache
  * @rate_bytes: bytes per second, 0: no limit
@@ -49,6 +50,7 @@ struct config_disk {
 	char *id;
 	bool ro;
 	bool overlay;
+	bool changed;
 	enum disk_format format;
 	enum disk_cache cache;
 	uint64_t rate_bytes;

@@ -79,7 +79,16 @@ static const struct option_def disk_keys[] = {
 			"The guest can write, and the image stays as it is: changes are kept in a temporary file "
 			"without a name, and are gone with the machine.\n"
 			"It lies in the directory that TMPDIR names, which has to be usable then, else in /var/tmp or "
-			"/tmp."),
+			"/tmp.\n"
+			"A snapshot has these changes."),
+	},
+	{
+		.name = "changed",
+		OPTION_SWITCH("off"),
+		DISK_FIELD(bool, changed),
+		.man = OPTION_MAN("For *vmm restore*: take the image even if it has changed since the snapshot was "
+				  "written.\n"
+				  "What the guest remembers of its file systems is then wrong."),
 	},
 	{
 		.name = "format",

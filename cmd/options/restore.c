@@ -81,6 +81,7 @@ static int merge_disk(struct config *c, struct config_disk *d, size_t i, struct 
 				e, -EINVAL, "--disk: ro, logical= and queues= of %s are those of the snapshot", id);
 		take(&s->path, &d->path);
 		s->overlay = d->overlay;
+		s->changed = d->changed;
 		s->cache = d->cache;
 		s->rate_bytes = d->rate_bytes;
 		s->format = d->format;

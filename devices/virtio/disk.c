@@ -5,8 +5,8 @@
  * by itself.
  *
  * The overlay is a sparse unlinked file of the image's size and a map with a bit for each OVERLAY_BLOCK: set, the block
- * is in the overlay; clear, in the image. A write that covers a block only partly first copies the rest of it. The bit
- * is set last. Only one thread writes the map: an overlay's queues share it.
+ * is in the overlay; clear, in the base if that has it, else in the image. A write that covers a part of a block first
+ * copies the rest of it. The bit is set last. Only one thread writes the map: an overlay's queues share it.
  */
 #include "devices/virtio/disk.h"
 
@@ -28,7 +28,7 @@
 #include "vmm/base/path.h"
 #include "vmm/base/util.h"
 
-#define OVERLAY_BLOCK UINT64_C(4096)
+#define OVERLAY_BLOCK DISK_OVERLAY_BLOCK
 
 /* --- Opening ---------------------------------------------------------------------------------------------------- */
 
@@ -201,9 +201,7 @@ static int unlinked_file(const char *for_path, struct err *e)
 
 static size_t map_words(const struct disk *d)
 {
-	uint64_t blocks = (d->size_bytes + OVERLAY_BLOCK - 1) / OVERLAY_BLOCK;
-
-	return (size_t)((blocks + 63) / 64);
+	return (size_t)((disk_blocks(d) + 63) / 64);
 }
 
 static int open_overlay(struct disk *d, const struct disk_params *p, struct err *e)
@@ -262,6 +260,7 @@ void disk_close(struct disk *d)
 	if (d->overlay_fd >= 0)
 		close(d->overlay_fd);
 	free(d->map);
+	free(d->base.map);
 	*d = (struct disk){.fd = -1, .overlay_fd = -1};
 }
 
@@ -348,20 +347,35 @@ static int move_image(const struct disk *d, enum direction dir, struct disk_io *
 
 /* --- The overlay ------------------------------------------------------------------------------------------------- */
 
-static bool in_overlay(const struct disk *d, uint64_t block)
+enum layer { IMAGE, BASE, OVERLAY };
+
+static bool has_block(const uint64_t *map, uint64_t block)
 {
-	return d->map[block / 64] & BIT(block % 64);
+	return map[block / 64] & BIT(block % 64);
 }
 
-/*
- * Return: the number of bytes from `offset` on, at most `len`, whose blocks are all in the overlay or all in the image.
- */
-static uint64_t run_of(const struct disk *d, uint64_t offset, uint64_t len, bool *ret_in_overlay)
+static enum layer layer_of(const struct disk *d, uint64_t block)
+{
+	if (has_block(d->map, block))
+		return OVERLAY;
+	return d->base.map && has_block(d->base.map, block) ? BASE : IMAGE;
+}
+
+/* Return: the file of a layer; *@offset becomes that in it. */
+static int file_of(const struct disk *d, enum layer layer, uint64_t *offset)
+{
+	if (layer == BASE)
+		*offset += d->base.at;
+	return layer == OVERLAY ? d->overlay_fd : layer == BASE ? d->base.fd : d->fd;
+}
+
+/* Return: the number of bytes from `offset` on, at most `len`, whose blocks are all in the same layer. */
+static uint64_t run_of(const struct disk *d, uint64_t offset, uint64_t len, enum layer *ret_layer)
 {
 	uint64_t block = offset / OVERLAY_BLOCK, end = (offset + len - 1) / OVERLAY_BLOCK, next = block + 1;
 
-	*ret_in_overlay = in_overlay(d, block);
-	while (next <= end && in_overlay(d, next) == *ret_in_overlay)
+	*ret_layer = layer_of(d, block);
+	while (next <= end && layer_of(d, next) == *ret_layer)
 		next++;
 	return MIN(next * OVERLAY_BLOCK - offset, len);
 }
@@ -370,27 +384,30 @@ static int overlay_read(
 	const struct disk *d, struct disk_io *io, const struct iovec *iov, size_t nr, uint64_t offset, uint64_t len)
 {
 	for (uint64_t done = 0, n; done < len; done += n) {
-		bool written;
-		int r;
+		uint64_t from = offset + done;
+		enum layer layer;
+		int fd, r;
 
-		n = run_of(d, offset + done, len - done, &written);
-		r = move(written ? d->overlay_fd : d->fd, READ, io->slice, iov_cut(iov, nr, done, n, io->slice),
-			offset + done);
+		n = run_of(d, from, len - done, &layer);
+		fd = file_of(d, layer, &from);
+		r = move(fd, READ, io->slice, iov_cut(iov, nr, done, n, io->slice), from);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* Called before a write that covers only a part of the block at `at`: copies the rest from the image. */
+/* Called before a write that covers only a part of the block at `at`: copies the rest from below the overlay. */
 static int copy_block(struct disk *d, struct disk_io *io, uint64_t at)
 {
-	uint64_t start = align_down(at, OVERLAY_BLOCK), len = MIN(OVERLAY_BLOCK, d->size_bytes - start);
-	int r;
+	uint64_t start = align_down(at, OVERLAY_BLOCK), len = MIN(OVERLAY_BLOCK, d->size_bytes - start), from = start;
+	enum layer layer = layer_of(d, start / OVERLAY_BLOCK);
+	int fd, r;
 
-	if (in_overlay(d, start / OVERLAY_BLOCK))
+	if (layer == OVERLAY)
 		return 0;
-	r = move_buffer(d->fd, READ, io->bounce, len, start);
+	fd = file_of(d, layer, &from);
+	r = move_buffer(fd, READ, io->bounce, len, from);
 	return r < 0 ? r : move_buffer(d->overlay_fd, WRITE, io->bounce, len, start);
 }
 
@@ -489,10 +506,10 @@ int disk_discard(struct disk *d, uint64_t offset, uint64_t len)
 		return unsupported(r) ? 0 : r;
 	}
 	for (uint64_t at = start, n; at < end && r == 0; at += n) {
-		bool written;
+		enum layer layer;
 
-		n = run_of(d, at, end - at, &written);
-		if (written)
+		n = run_of(d, at, end - at, &layer);
+		if (layer == OVERLAY)
 			r = allocate(d->overlay_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, n);
 	}
 	return unsupported(r) ? 0 : r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The interface of a disk image for blk.c: bytes at offsets, in a raw file or a block device, or in an overlay that
- * stores writes while the image itself is not changed.
+ * stores writes while the image itself is not changed. The overlay of a restored guest has a base below it: what the
+ * guest had written before its snapshot.
  */
 #ifndef DEVICES_VIRTIO_DISK_H
 #define DEVICES_VIRTIO_DISK_H
@@ -33,6 +34,19 @@ struct disk_params {
 	unsigned logical;
 };
 
+#define DISK_OVERLAY_BLOCK UINT64_C(4096)
+
+/**
+ * struct disk_base - blocks of an overlay in another file, which is only read
+ * @fd: borrowed; @at: where in it the disk would begin: each block is at its own offset from there
+ * @map: a bit for each block that is there; owned; NULL: there is no base
+ */
+struct disk_base {
+	int fd;
+	uint64_t at;
+	uint64_t *map;
+};
+
 /**
  * struct disk - owns its descriptors and the map; plain reads and writes may come from several threads at once, those
  * of an overlay from one
@@ -41,6 +55,7 @@ struct disk_params {
  * @align: direct: of buffers, offsets and lengths; else 1
  * @block: granularity of discarding and zeroing by the host: a sector of a block device, 1 for a file
  * @map: overlay: a bit for each block that is in the overlay
+ * @base: what is below the overlay, in front of the image
  */
 struct disk {
 	int fd;
@@ -51,7 +66,14 @@ struct disk {
 	unsigned block;
 	bool ro;
 	uint64_t *map;
+	struct disk_base base;
 };
+
+/** disk_blocks() - number of DISK_OVERLAY_BLOCKs; the last one may be cut */
+static inline uint64_t disk_blocks(const struct disk *d)
+{
+	return (d->size_bytes + DISK_OVERLAY_BLOCK - 1) / DISK_OVERLAY_BLOCK;
+}
 
 /**
  * struct disk_io - the buffers of one thread; nothing is allocated per request

@@ -32,6 +32,9 @@ static void make_good(void)
 {
 	static uint8_t state[64] = "state";
 	static const struct cpuid_set cpuid = {.nr = 3, .entry = {{.ebx = 0x756e6547}}};
+	static const uint64_t map = 5;
+	static const uint8_t block[2 * SNAPSHOT_BLOCK + 512] = {1, [2 * SNAPSHOT_BLOCK] = 2};
+	struct snapshot_source disk = {.size_bytes = sizeof(block), .overlay = true};
 	const struct snapshot_parts parts = {
 		.version = VERSION,
 		.facts = {.mem_bytes = RAM, .cpus = 1, .kernel = "vmlinux"},
@@ -39,6 +42,8 @@ static void make_good(void)
 		.settings = "[machine]\n",
 		.state = state,
 		.state_bytes = sizeof(state),
+		.disk = &disk,
+		.nr_disks = 1,
 	};
 	uint8_t *ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct gmem mem = {};
@@ -48,6 +53,10 @@ static void make_good(void)
 	uint64_t bytes;
 
 	good.fd = memfd_create("snapshot", MFD_CLOEXEC);
+	disk.image_fd = memfd_create("image", MFD_CLOEXEC);
+	disk.layer[0] = (struct snapshot_layer){disk.image_fd, 0, &map};
+	if (pwrite(disk.image_fd, block, sizeof(block), 0) != sizeof(block))
+		abort();
 	ram[5] = ram[4 * MIB] = 1;
 	if (good.fd < 0 || gmem_add(&mem, &(struct gmem_region){.size = RAM, .host = ram, .fd = -1}) < 0 ||
 		snapshot_writer_new(RAM, &w) < 0 || snapshot_prepare(w, &parts) < 0 ||
@@ -57,6 +66,7 @@ static void make_good(void)
 	good.data = malloc(good.head);
 	if (!good.data || pread(good.fd, good.data, good.head, 0) != (ssize_t)good.head)
 		abort();
+	close(disk.image_fd);
 	snapshot_destroy(&s);
 	snapshot_writer_free(w);
 	munmap(ram, RAM);
@@ -96,6 +106,17 @@ static void check(const struct snapshot *s)
 	assert(strlen(s->facts.kernel) < sizeof(s->facts.kernel));
 	snapshot_vendor(s, vendor);
 	snapshot_check_ram(s, NULL);
+	snapshot_check_disks(s, NULL);
+	for (uint32_t i = 0; i < s->facts.nr_disks; i++) {
+		uint64_t *map = NULL;
+
+		assert(s->disk[i].size_bytes <= s->facts.file_bytes || !s->disk[i].overlay);
+		if (!s->disk[i].overlay || snapshot_disk_map(s, i, &map, NULL) < 0)
+			continue;
+		assert(!(map[0] >> snapshot_blocks(s->disk[i].size_bytes)) ||
+			s->disk[i].size_bytes > 64 * SNAPSHOT_BLOCK);
+		free(map);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

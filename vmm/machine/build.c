@@ -443,6 +443,8 @@ static int build_restored(struct machine *m, struct cpuid_set *cpuid, struct err
 
 	if (r == 0)
 		r = machine_restore_memory(m, e);
+	if (r == 0)
+		r = machine_restore_disks(m, e);
 	return r == 0 ? build_vm(m, e) : r;
 }
 

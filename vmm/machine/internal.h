@@ -23,6 +23,7 @@
 #include "vmm/machine/chips.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/devices.h"
+#include "vmm/snapshot/snapshot.h"
 
 /**
  * enum cpu_probe - the result of checking a CPU (see the theory of operation in run.c)
@@ -240,6 +241,21 @@ bool machine_snapshot_destroy(struct machine_snapshot *s);
 int machine_restore_memory(struct machine *m, struct err *e);
 int machine_restore_cpuid(struct machine *m, struct cpuid_set *cpuid, struct err *e);
 int machine_restore_state(struct machine *m, struct err *e);
+
+/**
+ * machine_snapshot_disks() - what a snapshot has of the disks
+ * @ret: SNAPSHOT_DISKS_MAX, borrowed descriptors and maps in them
+ *
+ * Return: how many there are.
+ */
+uint32_t machine_snapshot_disks(const struct machine *m, struct snapshot_source *ret);
+
+/**
+ * machine_restore_disks() - compare the images with those of the snapshot, and put its blocks below the overlays
+ *
+ * Return: 0 or a negative errno, with a message in @e. Context: BUILD, before the devices are made. Trust: guest.
+ */
+int machine_restore_disks(struct machine *m, struct err *e);
 
 /** machine_restore_watch() - learn of changes of the snapshot's file; stage OPEN; as machine_restore_memory() */
 int machine_restore_watch(struct machine *m, struct err *e);

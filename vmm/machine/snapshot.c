@@ -38,7 +38,7 @@ static const struct newfile_kind snapshot_kind = {.what = "snapshot", .option = 
  *         of the text, how much of it is also its end (Knuth, Morris, Pratt)
  * @found: wakes the control loop: a mark or a text was seen; @armed: whether one that is seen counts
  * @busy: a snapshot was requested and has not been written yet
- * @state: buffer for machine_save()
+ * @disk: of the machine; @state: buffer for machine_save()
  * @taken: number of snapshots written
  * @ended: the run has ended
  * @end: a message for the operator at the end of the run, or NULL
@@ -56,6 +56,7 @@ struct machine_snapshot {
 	bool busy, ended;
 	struct hold hold;
 	struct snapshot_writer *writer;
+	struct snapshot_source disk[SNAPSHOT_DISKS_MAX];
 	uint8_t *state;
 	uint64_t asked_ns, bytes;
 	unsigned taken;
@@ -144,6 +145,8 @@ static int save(struct machine_snapshot *s, struct err *e)
 		.cpuid = m->cpuid,
 		.settings = s->facts->settings,
 		.state = s->state,
+		.disk = s->disk,
+		.nr_disks = machine_snapshot_disks(m, s->disk),
 	};
 	int r = machine_save(m, &w, e);
 

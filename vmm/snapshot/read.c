@@ -64,7 +64,7 @@ static int check_version(const uint8_t *head, const char *version, char *ret, st
 static int check_facts(struct snapshot_facts *f, uint64_t size, struct err *e)
 {
 	if (!f->mem_bytes || !is_aligned(f->mem_bytes, PAGE_4K) || !f->cpus || f->ram_bytes > f->mem_bytes ||
-		!is_aligned(f->ram_bytes, PAGE_4K))
+		!is_aligned(f->ram_bytes | f->disk_bytes, PAGE_4K))
 		return err_set(e, -EINVAL, "the snapshot says impossible things of its machine");
 	if (f->file_bytes != snapshot_layout(f).end)
 		return err_set(e, -EINVAL, "the snapshot's parts do not fit its size");
@@ -137,16 +137,39 @@ static int get_extents(struct snapshot *s, const uint8_t *from, struct err *e)
 	return 0;
 }
 
+/* Their sizes add up to that of the part behind RAM. */
+static int get_disks(struct snapshot *s, const uint8_t *from, size_t size, struct err *e)
+{
+	struct state_reader r = {.data = from, .size = size};
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < s->facts.nr_disks; i++) {
+		struct snapshot_disk *d = &s->disk[i];
+		int ret = state_get(&r, &snapshot_disk_table, i, d, e);
+
+		if (ret < 0)
+			return ret;
+		bytes += snapshot_disk_area(d);
+		if (!d->size_bytes || d->nr_blocks > (d->overlay ? snapshot_blocks(d->size_bytes) : 0))
+			return err_set(e, -EINVAL, "the snapshot's disk %u is impossible", i);
+	}
+	return bytes == s->facts.disk_bytes
+		? 0
+		: err_set(e, -EINVAL, "the snapshot's disks do not fit the size of their overlays");
+}
+
 static int take_parts(struct snapshot *s, const struct snapshot_layout *l, const uint8_t *head, struct err *e)
 {
 	const struct snapshot_facts *f = &s->facts;
+	int r;
 
 	/* One byte more: an allocation of size 0 may be NULL. */
 	s->cpuid = calloc(1, sizeof(*s->cpuid));
 	s->extent = calloc(f->nr_extents + 1, sizeof(*s->extent));
 	s->settings = calloc((size_t)f->settings_bytes + 1, 1);
 	s->state = calloc((size_t)f->state_bytes + 1, 1);
-	if (!s->cpuid || !s->extent || !s->settings || !s->state)
+	s->disk = calloc(f->nr_disks + 1, sizeof(*s->disk));
+	if (!s->cpuid || !s->extent || !s->settings || !s->state || !s->disk)
 		return err_sys(e, -ENOMEM, "cannot read it");
 	for (uint32_t i = 0; i < f->nr_cpuid; i++)
 		s->cpuid->entry[i] = get_cpuid(head + (size_t)i * CPUID_ENTRY_SIZE);
@@ -155,7 +178,8 @@ static int take_parts(struct snapshot *s, const struct snapshot_layout *l, const
 	memcpy(s->state, head + (l->state - l->cpuid), f->state_bytes);
 	if (strlen(s->settings) != f->settings_bytes)
 		return err_set(e, -EINVAL, "the snapshot's settings are not text");
-	return get_extents(s, head + (l->extents - l->cpuid), e);
+	r = get_extents(s, head + (l->extents - l->cpuid), e);
+	return r < 0 ? r : get_disks(s, head + (l->disks - l->cpuid), l->sums - l->disks, e);
 }
 
 static int read_parts(struct snapshot *s, struct err *e)
@@ -206,6 +230,7 @@ void snapshot_destroy(struct snapshot *s)
 	free(s->extent);
 	free(s->settings);
 	free(s->state);
+	free(s->disk);
 	*s = SNAPSHOT_NONE;
 }
 

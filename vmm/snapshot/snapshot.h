@@ -8,12 +8,15 @@
  *	extents		which parts of RAM are in the file: address and size of each, 64 bits each
  *	settings	of the machine, in the format of a configuration file
  *	state		of CPUs, chips and devices: sections of vmm/base/state.h
+ *	disks		struct snapshot_disk of each, sections of vmm/base/state.h
  *	sums		a CRC-32 of each SNAPSHOT_GRANULE of RAM, 0 if it is all zeroes
  *	RAM		from a page boundary on, each byte at its own offset; pages of zeroes are holes in the file
+ *	overlays	of each disk with one: a bit for each block that is here, then from a page boundary on the
+ *			blocks, each at its own offset; blocks of zeroes are holes
  *
- * Numbers are little-endian. The facts, the parts from CPUID to state, and the sums have a CRC-32 each. RAM is covered
- * by its sums, which restoring does not check, so that a restored machine reads only the RAM that it needs;
- * snapshot_check_ram() reads and checks all of it.
+ * Numbers are little-endian. The facts, the parts from CPUID to disks, the sums, and the map of each overlay have a
+ * CRC-32 each. RAM is covered by its sums and the blocks of an overlay by one, which restoring does not check, so that
+ * a restored machine reads only what it needs; snapshot_check_ram() and snapshot_check_disks() read and check all.
  *
  * RAM inside an extent is mapped from the file; the rest is anonymous memory. Extents consist of whole granules, or of
  * larger pieces if there would be too many of them.
@@ -30,6 +33,7 @@
 #include "vmm/base/gmem.h"
 #include "vmm/base/util.h"
 #include "vmm/cpuid/cpuid.h"
+#include "vmm/snapshot/disks.h"
 
 #define SNAPSHOT_MAGIC        "vmm snapshot\r\n\x1a\n"
 #define SNAPSHOT_MAGIC_SIZE   16
@@ -47,8 +51,9 @@
 /**
  * struct snapshot_facts - facts about the file and its machine
  * @file_bytes: size of the file
- * @nr_cpuid, @nr_extents: numbers of entries; @settings_bytes, @state_bytes: sizes of these parts
- * @head_crc: of the parts from CPUID to state; @sums_crc: of the sums
+ * @nr_cpuid, @nr_extents, @nr_disks: numbers of entries; @settings_bytes, @state_bytes: sizes of these parts
+ * @disk_bytes: size of the overlays, with holes
+ * @head_crc: of the parts from CPUID to disks; @sums_crc: of the sums
  * @mem_bytes: size of RAM; @ram_bytes: size of its non-zero pages; @cpus: number of CPUs
  * @created_ns: when the machine was paused for it, CLOCK_REALTIME
  * @tsc_khz: rate of its TSC, 0: unknown
@@ -59,12 +64,14 @@ struct snapshot_facts {
 	uint64_t file_bytes;
 	uint32_t nr_cpuid;
 	uint32_t nr_extents;
+	uint32_t nr_disks;
 	uint32_t settings_bytes;
 	uint32_t state_bytes;
 	uint32_t head_crc;
 	uint32_t sums_crc;
 	uint64_t mem_bytes;
 	uint64_t ram_bytes;
+	uint64_t disk_bytes;
 	uint64_t created_ns;
 	uint32_t cpus;
 	uint32_t tsc_khz;
@@ -77,6 +84,7 @@ struct snapshot_facts {
 /**
  * struct snapshot_parts - the contents of a file besides RAM; borrowed
  * @version: of this vmm, shorter than SNAPSHOT_VERSION_SIZE
+ * @disk: borrowed until the file is written; @nr_disks: at most SNAPSHOT_DISKS_MAX
  * @facts: without sizes, counts and checksums of the file, which the writer fills in
  */
 struct snapshot_parts {
@@ -86,6 +94,8 @@ struct snapshot_parts {
 	const char *settings;
 	const uint8_t *state;
 	size_t state_bytes;
+	const struct snapshot_source *disk;
+	uint32_t nr_disks;
 };
 
 /* --- Writing --------------------------------------------------------------------------------------------------- */
@@ -104,7 +114,7 @@ int snapshot_writer_new(uint64_t mem_bytes, struct snapshot_writer **ret);
 /** snapshot_writer_free() - takes NULL */
 void snapshot_writer_free(struct snapshot_writer *w);
 
-/** snapshot_largest() - upper limit of the file size for a machine with @mem_bytes of RAM */
+/** snapshot_largest() - upper limit of the file size for a machine with @mem_bytes of RAM and no overlay */
 uint64_t snapshot_largest(uint64_t mem_bytes);
 
 /**
@@ -121,9 +131,10 @@ int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *par
  * @stop: set to true by another thread to cancel
  * @ret_bytes: bytes written, not counting holes; untouched on failure
  *
- * Does not allocate; its system calls are those of vmm/debug/ram.h.
+ * The disks must not change either. Does not allocate; its system calls are those of vmm/debug/ram.h and of
+ * snapshot_fingerprint().
  *
- * Return: 0, -ECANCELED, or a negative errno of pwrite(). Context: any thread. Trust: guest (RAM).
+ * Return: 0, -ECANCELED, or a negative errno of pwrite() or of reading a disk. Context: any thread. Trust: guest (RAM).
  */
 int snapshot_write(
 	struct snapshot_writer *w, const struct gmem *mem, int fd, const _Atomic bool *stop, uint64_t *ret_bytes);
@@ -134,7 +145,7 @@ int snapshot_write(
  * struct snapshot - a file that has been read up to its sums; start from SNAPSHOT_NONE
  * @fd: of the file; borrowed
  * @version: of the vmm that wrote it
- * @cpuid, @extent, @settings, @state: owned; @settings is ended by a NUL
+ * @cpuid, @extent, @settings, @state, @disk: owned; @settings is ended by a NUL
  * @sums_at, @ram_at: their offsets in the file
  */
 struct snapshot {
@@ -145,6 +156,7 @@ struct snapshot {
 	struct gmem_extent *extent;
 	char *settings;
 	uint8_t *state;
+	struct snapshot_disk *disk;
 	uint64_t sums_at;
 	uint64_t ram_at;
 };

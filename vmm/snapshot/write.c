@@ -17,6 +17,7 @@
  * struct snapshot_writer - @ram_reader has the buffer for a chunk of RAM
  * @head: the part of the file before RAM, @layout.ram bytes
  * @touched: for each granule, whether it has a non-zero page
+ * @source: the machine's disks; @disk: as the file has them
  */
 struct snapshot_writer {
 	uint64_t mem_bytes;
@@ -24,6 +25,8 @@ struct snapshot_writer {
 	struct snapshot_layout layout;
 	uint8_t *head;
 	uint8_t *touched;
+	const struct snapshot_source *source;
+	struct snapshot_disk disk[SNAPSHOT_DISKS_MAX];
 	struct ram_reader ram_reader;
 };
 
@@ -72,6 +75,19 @@ static void put_cpuid(uint8_t *to, const struct kvm_cpuid_entry2 *c)
 		le32_put(to + 4 * i, value[i]);
 }
 
+static void plan_disks(struct snapshot_writer *w, const struct snapshot_parts *parts)
+{
+	w->source = parts->disk;
+	w->facts.nr_disks = parts->nr_disks;
+	w->facts.disk_bytes = 0;
+	for (uint32_t i = 0; i < parts->nr_disks; i++) {
+		const struct snapshot_source *from = &parts->disk[i];
+
+		w->disk[i] = (struct snapshot_disk){.size_bytes = from->size_bytes, .overlay = from->overlay};
+		w->facts.disk_bytes += snapshot_disk_area(&w->disk[i]);
+	}
+}
+
 int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *parts)
 {
 	size_t settings = strlen(parts->settings);
@@ -80,6 +96,7 @@ int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *par
 	uint8_t *head;
 
 	assert(strlen(parts->version) < SNAPSHOT_VERSION_SIZE && parts->facts.mem_bytes == w->mem_bytes);
+	assert(parts->nr_disks <= SNAPSHOT_DISKS_MAX);
 	if (settings > SNAPSHOT_SETTINGS_MAX || parts->state_bytes > SNAPSHOT_STATE_MAX ||
 		parts->cpuid->nr > CPUID_ENTRIES_MAX)
 		return -E2BIG;
@@ -87,6 +104,7 @@ int snapshot_prepare(struct snapshot_writer *w, const struct snapshot_parts *par
 	f->nr_cpuid = parts->cpuid->nr;
 	f->settings_bytes = (uint32_t)settings;
 	f->state_bytes = (uint32_t)parts->state_bytes;
+	plan_disks(w, parts);
 	w->layout = snapshot_layout(f);
 	f->file_bytes = l->end;
 	head = realloc(w->head, l->ram);
@@ -184,6 +202,25 @@ static void put_extents(struct snapshot_writer *w)
 	w->facts.nr_extents = nr;
 }
 
+static int write_disks(struct snapshot_writer *w, int fd, const _Atomic bool *stop)
+{
+	struct state_writer to = {.data = w->head + w->layout.disks, .size = w->layout.sums - w->layout.disks};
+	uint64_t at = w->layout.overlays;
+
+	for (uint32_t i = 0; i < w->facts.nr_disks; i++) {
+		struct snapshot_disk *d = &w->disk[i];
+		int r = snapshot_fingerprint(w->source[i].image_fd, d);
+
+		if (r == 0 && d->overlay)
+			r = snapshot_put_overlay(&w->ram_reader, &w->source[i], fd, at, stop, d);
+		if (r < 0)
+			return r;
+		state_put(&to, &snapshot_disk_table, i, d);
+		at += snapshot_disk_area(d);
+	}
+	return 0;
+}
+
 int snapshot_write(
 	struct snapshot_writer *w, const struct gmem *mem, int fd, const _Atomic bool *stop, uint64_t *ret_bytes)
 {
@@ -201,6 +238,8 @@ int snapshot_write(
 	r = ram_write_at(&w->ram_reader, fd, l->end - 1, &zero, 1);
 	if (r == 0)
 		r = write_ram(w, mem, fd, stop);
+	if (r == 0)
+		r = write_disks(w, fd, stop);
 	if (r < 0)
 		return r;
 	put_extents(w);

@@ -515,7 +515,7 @@ static void few_calls(void **state)
 		[SANDBOX_VCPU] = 10,
 		[SANDBOX_PROGRAM] = 20,
 		[SANDBOX_GDB] = 16,
-		[SANDBOX_STATE] = 20,
+		[SANDBOX_STATE] = 22,
 		[SANDBOX_BROKER] = 12,
 		[SANDBOX_REPORT] = 7,
 		[SANDBOX_RUNNER] = 20,

@@ -95,6 +95,8 @@ static int init(void *unit, size_t index, struct virtio_devices *s, struct virti
 		r = worker_init(&u->worker[u->nr_workers], name, SANDBOX_DISK);
 		u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][0] = u->disk.fd;
 		u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][1] = u->disk.overlay_fd;
+		if (u->disk.base.map)
+			u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][2] = u->disk.base.fd;
 	}
 	if (r < 0)
 		return r;
@@ -143,6 +145,13 @@ static void destroy(void *unit)
 	for (unsigned i = 0; i < u->nr_workers; i++)
 		worker_destroy(&u->worker[i]);
 	disk_close(&u->disk);
+}
+
+struct disk *virtio_devices_disk(struct virtio_devices *s, size_t i)
+{
+	struct blk_unit *u = virtio_devices_unit(s, VIRTIO_KIND_blk, i);
+
+	return u ? &u->disk : NULL;
 }
 
 const struct virtio_kind_ops virtio_blk_ops = {

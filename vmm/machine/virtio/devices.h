@@ -13,6 +13,7 @@
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/virtio/kinds.h"
 
+struct disk;
 struct virtio_console;
 
 /**
@@ -133,6 +134,9 @@ bool virtio_devices_destroy(struct virtio_devices *s);
 
 /** virtio_devices_share() - a path to the opened directory of share @index, for the sandbox, or NULL; borrowed */
 const char *virtio_devices_share(struct virtio_devices *s, size_t index);
+
+/** virtio_devices_disk() - the image of disk @i, or NULL when there are no more; borrowed; usable from OPEN on */
+struct disk *virtio_devices_disk(struct virtio_devices *s, size_t i);
 
 /** virtio_devices_console() - borrowed, NULL when there is none; usable after virtio_devices_init() */
 struct virtio_console *virtio_devices_console(struct virtio_devices *s);
