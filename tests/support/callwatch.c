@@ -7,6 +7,8 @@
  *     outside ROLE CALL ARGUMENT...
  * with tabs between the words; a line "watching" says that it has begun.
  *
+ * With -k it kills the program at a call, and writes "killed CALL".
+ *
  * It can also remove the vDSO, so that the time is read by system calls, or a system call, as on a kernel that was
  * built without it.
  *
@@ -44,16 +46,19 @@ static int out_fd = -1;
 static bool hide_vdso;
 static bool follow_forks;
 static pid_t program;
+static const char *kill_role; /* NULL: none */
+static unsigned long kill_after;
 
 static void usage(void)
 {
 	fprintf(stderr,
-		"usage: callwatch [-o FILE] [-f] [-V] [-n CALL]... [-e CALL]... CMD [ARG...]\n"
+		"usage: callwatch [-o FILE] [-f] [-V] [-n CALL]... [-e CALL]... [-k ROLE:N] CMD [ARG...]\n"
 		"  -o FILE  append to FILE what was needed and what was outside\n"
 		"  -f       also look at the programs that CMD starts\n"
 		"  -V       no vDSO for CMD\n"
 		"  -n CALL  CMD's system call CALL is not there (ENOSYS)\n"
-		"  -e CALL  it is refused, as by an old container runtime (EPERM)\n");
+		"  -e CALL  it is refused, as by an old container runtime (EPERM)\n"
+		"  -k ROLE:N  SIGKILL, before the Nth call of threads of ROLE; needs -o\n");
 	exit(2);
 }
 
@@ -67,6 +72,10 @@ static void look(const struct role_filter *f, uint64_t nr, const uint64_t *arg)
 {
 	bool allowed = false;
 
+	if (kill_role && !strcmp(seccomp_role_name(f->role), kill_role) && !--kill_after) {
+		dprintf(out_fd, "killed\t%s\n", seccomp_call_name((long)nr));
+		kill(program, SIGKILL);
+	}
 	for (size_t i = 0; i < sandbox_rules_nr; i++) {
 		const struct sandbox_rule *rule = &sandbox_rules[i];
 
@@ -212,7 +221,7 @@ int main(int argc, char **argv)
 	size_t nr_away = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+o:fVn:e:")) != -1) {
+	while ((opt = getopt(argc, argv, "+o:fVn:e:k:")) != -1) {
 		switch (opt) {
 		case 'o':
 			out_fd = open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -221,6 +230,12 @@ int main(int argc, char **argv)
 			break;
 		case 'f': follow_forks = true; break;
 		case 'V': hide_vdso = true; break;
+		case 'k':
+			kill_role = strtok(optarg, ":");
+			kill_after = strtoul(strtok(NULL, "") ?: "", NULL, 10);
+			if (!kill_after)
+				usage();
+			break;
 		case 'n':
 		case 'e':
 			if (nr_away == ARRAY_SIZE(away))
