@@ -248,10 +248,15 @@ static void what_ends_it(void **state)
 		int signal;
 		const char *words;
 	} rows[] = {
-		{{0x0f, 0x0b}, SIGILL, "invalid opcode"}, {{0xcc}, SIGTRAP, "breakpoint"},
-		{{0x31, 0xc9, 0xf7, 0xf1}, SIGFPE, "divide error"}, {{0xf4}, SIGSEGV, "general protection fault"},
+		{{0x0f, 0x0b}, SIGILL, "invalid opcode"},
+		{{0xcc}, SIGTRAP, "breakpoint"},
+		{{0x31, 0xc9, 0xf7, 0xf1}, SIGFPE, "divide error"},
+		{{0xf4}, SIGSEGV, "general protection fault"},
 		{{0x8b, 0x04, 0x25, LE32(0x10)}, SIGSEGV, "read of address 0x10"},
 		{{0xa2, 0, 0, 0, 0, 0, 0, 0, 0x80}, SIGSEGV, ""}, /* not canonical */
+		/* mov EXEC_STUB, %rax; mov -1, %rcx; jmp *%rax: as if a call were to return into the upper half */
+		{{0x48, 0xc7, 0xc0, 0x00, 0x10, 0x00, 0x80, 0x48, 0xc7, 0xc1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xe0},
+			SIGSEGV, ""},
 	};
 	struct err e = {};
 	int fd;
