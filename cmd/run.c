@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/confinement.h"
+#include "cmd/each.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
 #include "cmd/options/commands.h"
@@ -54,6 +55,7 @@ struct run {
 	struct hold pause;
 	struct core_request dump;
 	struct snapshot restored;
+	struct each *each;
 	char *settings;
 	char version[SNAPSHOT_VERSION_SIZE];
 };
@@ -61,6 +63,11 @@ struct run {
 /* The guest is asked first, so it has to run. */
 static void ask_to_end(struct run *run, int signo)
 {
+	/* Of the guests of --each-line none has anything to lose. */
+	if (run->each) {
+		machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
+		return;
+	}
 	machine_release(run->machine, &run->pause);
 	machine_terminate(run->machine, signo);
 }
@@ -197,6 +204,7 @@ static void run_destroy(struct run *run)
 {
 	/* The console borrows the terminal, the machine the loop and the trace, the trace the log and the report. */
 	machine_destroy(run->machine);
+	each_close(run->each);
 	terminal_close(run->terminal);
 	signals_close(&run->signals);
 	confinement_close(&run->confinement);
@@ -274,6 +282,7 @@ static COLD int describe_machine(struct run *run, struct err *e)
 		.snapshot_done = on_snapshot_done,
 		.arg = run,
 		.restore = run->restored.fd >= 0 ? &run->restored : NULL,
+		.resets = run->each,
 	};
 	int r = 0;
 
@@ -367,6 +376,9 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 		stdio.filter = terminal_filter(run->terminal);
 		logsink_set_terminal(run->log, run->terminal);
 	}
+	r = run->config.each_line ? each_open(&run->config, run->loop, &run->each, e) : 0;
+	if (r < 0)
+		return r;
 	r = machine_open(&run->config, &stdio, run->trace, run->loop, &run->machine, e);
 	if (r == 0 && console_pty_name(machine_console(run->machine)))
 		fprintf(stderr, "vmm: console is %s\n", console_pty_name(machine_console(run->machine)));
@@ -376,6 +388,8 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 		r = confine(run, e);
 	if (r == 0)
 		r = machine_build(run->machine, e);
+	if (r == 0 && run->each)
+		r = each_begin(run->each, run->machine, e);
 	if (r == 0)
 		report_begin(run->report);
 	return r;
@@ -468,6 +482,16 @@ static COLD int open_snapshot(struct run *run, const char *path, struct err *e)
 
 	if (r < 0)
 		return r;
+	/* A stream that is closed has its number free: the snapshot is not to become the guest's input. */
+	if (fd <= STDERR_FILENO) {
+		int low = fd;
+
+		fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		r = fd < 0 ? err_sys(e, -errno, "cannot open the snapshot") : 0;
+		close(low);
+		if (r < 0)
+			return r;
+	}
 	r = snapshot_read(fd, run->version, &run->restored, e);
 	if (r < 0) {
 		close(fd);

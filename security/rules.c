@@ -44,6 +44,19 @@
 #define REQUEST_KVM_GET_IRQCHIP     0xc208ae62
 #define REQUEST_KVM_GET_PIT2        0x8070ae9f
 #define REQUEST_KVM_GET_CLOCK       0x8030ae7c
+#define REQUEST_KVM_SET_SREGS2      0x4140aecd
+#define REQUEST_KVM_SET_XCRS        0x4188aea7
+#define REQUEST_KVM_SET_XSAVE       0x5000aea5
+#define REQUEST_KVM_SET_DEBUGREGS   0x4080aea2
+#define REQUEST_KVM_SET_DEVICE_ATTR 0x4018aee1
+#define REQUEST_KVM_SET_LAPIC       0x4400ae8f
+#define REQUEST_KVM_SET_VCPU_EVENTS 0x4040aea0
+#define REQUEST_KVM_SET_MP_STATE    0x4004ae99
+#define REQUEST_KVM_SET_IRQCHIP     0x8208ae63
+#define REQUEST_KVM_SET_CLOCK       0x4030ae7b
+#define REQUEST_KVM_GET_DIRTY_LOG   0x4010ae42
+#define REQUEST_KVM_GET_TSC_KHZ     0xaea3
+#define REQUEST_KVM_IRQ_LINE        0x4008ae61
 
 /* Linux include/uapi/linux/fcntl.h: not with every feature set of the C library */
 #define COMMAND_DUPFD_CLOEXEC 1030
@@ -227,6 +240,26 @@ const struct sandbox_rule sandbox_rules[] = {
 		"a snapshot's interrupt controllers"),
 	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_PIT2", INT(1, REQUEST_KVM_GET_PIT2), "a snapshot's interval timer"),
 	IF(LOOP, SNAPSHOT, ioctl, "KVM_GET_CLOCK", INT(1, REQUEST_KVM_GET_CLOCK), "a snapshot's clock"),
+	IF(LOOP, RESET, ioctl, "KVM_GET_DIRTY_LOG", INT(1, REQUEST_KVM_GET_DIRTY_LOG),
+		"which pages the guest has written"),
+	IF(LOOP, RESET, ioctl, "KVM_GET_TSC_KHZ", INT(1, REQUEST_KVM_GET_TSC_KHZ),
+		"a clock goes on at the rate that it had"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_SREGS2", INT(1, REQUEST_KVM_SET_SREGS2), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_XCRS", INT(1, REQUEST_KVM_SET_XCRS), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_XSAVE", INT(1, REQUEST_KVM_SET_XSAVE), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_DEBUGREGS", INT(1, REQUEST_KVM_SET_DEBUGREGS), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_REGS", INT(1, REQUEST_KVM_SET_REGS), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_DEVICE_ATTR", INT(1, REQUEST_KVM_SET_DEVICE_ATTR),
+		"the TSC of a CPU goes on from where it was"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_MSRS", INT(1, REQUEST_KVM_SET_MSRS), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_LAPIC", INT(1, REQUEST_KVM_SET_LAPIC), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_VCPU_EVENTS", INT(1, REQUEST_KVM_SET_VCPU_EVENTS), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_MP_STATE", INT(1, REQUEST_KVM_SET_MP_STATE), "a CPU goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_IRQCHIP", INT(1, REQUEST_KVM_SET_IRQCHIP), "the interrupt controllers go back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_PIT2", INT(1, REQUEST_KVM_SET_PIT2), "the interval timer goes back"),
+	IF(LOOP, RESET, ioctl, "KVM_SET_CLOCK", INT(1, REQUEST_KVM_SET_CLOCK),
+		"the guest's clock goes on from where it was"),
+	IF(LOOP, RESET, ioctl, "KVM_IRQ_LINE", INT(1, REQUEST_KVM_IRQ_LINE), "an interrupt, delivered at once"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
 	IF2(LOOP, FILES, fcntl, "F_SETFL, a stream", INT(0, SANDBOX_FD(STREAM)), INT(1, F_SETFL),
 		"O_NONBLOCK of a stream is taken back"),
@@ -263,6 +296,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	TIMED_WAIT(DISK, "goes on waiting until its rate allows a request, after a stop of the process"),
 	ANY(DISK, ALWAYS, epoll_wait, "waits for the next kick"),
 	ANY(DISK, ALWAYS, read, "an eventfd: the end"),
+	IF(DISK, RESET, ioctl, "KVM_IRQ_LINE", INT(1, REQUEST_KVM_IRQ_LINE), "an interrupt, delivered at once"),
 	IF(DISK, ALWAYS, preadv, "its disk", INT(0, SANDBOX_FD(DISK)), "the guest reads"),
 	IF2(DISK, ALWAYS, pwritev2, "its disk, RWF_DSYNC or no flag", INT(0, SANDBOX_FD(DISK)),
 		BITS(5, UINT32_MAX & ~(uint32_t)RWF_DSYNC, 0), "the guest writes"),
@@ -306,6 +340,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(VIRTIO, ALWAYS, epoll_wait, "waits for the next event"),
 	ANY(VIRTIO, ALWAYS, read, "an eventfd or a timer: the next turn, the end"),
 	ANY(VIRTIO, ALWAYS, timerfd_settime, "the next turn; how long a program may take"),
+	IF(VIRTIO, RESET, ioctl, "KVM_IRQ_LINE", INT(1, REQUEST_KVM_IRQ_LINE), "an interrupt, delivered at once"),
 	ANY(VIRTIO, TAP, epoll_ctl, "waits for frames, or for room for one"),
 	ANY(VIRTIO, TAP, readv, "a frame for the guest"),
 	ANY(VIRTIO, TAP, writev, "a frame from the guest"),
@@ -345,6 +380,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	THE_VM(PIT, "KVM_REINJECT_CONTROL", REQUEST_KVM_REINJECT,
 		"the new interval timer does not inject missed ticks again"),
 	THE_VM(PIT, "KVM_SET_PIT2", REQUEST_KVM_SET_PIT2, "the new interval timer, as the guest programmed it"),
+	THE_VM(RESET, "KVM_IRQ_LINE", REQUEST_KVM_IRQ_LINE, "an interrupt, delivered at once"),
 	OWN_VCPU(ALWAYS, "KVM_GET_MSRS", REQUEST_KVM_GET_MSRS,
 		"has the guest a clock better than the ACPI timer that it reads first?"),
 	OWN_VCPU(FLAT, "KVM_GET_SREGS", REQUEST_KVM_GET_SREGS, "where a program ended"),

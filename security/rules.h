@@ -46,6 +46,7 @@
 	X(GDB, "gdb", "a debugger may connect")                                                                        \
 	X(CORE, "core", "cores of the guest are written")                                                              \
 	X(SNAPSHOT, "snapshot", "snapshots of the guest are written")                                                  \
+	X(RESET, "reset", "the guest goes back to where it began, again and again")                                    \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
 

@@ -97,6 +97,9 @@ struct config_net {
 	struct config_ports udp;
 };
 
+/** enum each_line - the form of the answers to the lines of --each-line */
+enum each_line { EACH_LINE_OFF, EACH_LINE_TEXT, EACH_LINE_JSON };
+
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_SOCKET, CONSOLE_NULL };
 
 /**
@@ -161,6 +164,8 @@ struct config_balloon {
  * @trace: file for the trace, or NULL
  * @gdb: address to wait for a debugger at, see vmm/debug/gdb/address.h; or NULL
  * @core: file for a core of the guest, with %s and %n, or NULL; machine_core_check()
+ * @each_line: each line of standard input goes to a guest that begins at the snapshot; @line_timeout_ns: limit of each,
+ *             0: none
  * @snapshot: file for a snapshot of the guest, and when it is written, or NULL; machine_snapshot_check()
  * @config_file: configuration file that was read, or NULL
  */
@@ -213,6 +218,8 @@ struct config {
 	char *gdb;
 	char *core;
 	char *snapshot;
+	enum each_line each_line;
+	uint64_t line_timeout_ns;
 	char *config_file;
 };
 

@@ -131,7 +131,8 @@ const struct command_info command_infos[] = {
 			"125    the snapshot's file was cut or changed meanwhile\n",
 		.examples = "vmm vmlinux --initrd root.cpio --snapshot ready.snap,on=mark,then=exit\n"
 			    "vmm restore ready.snap\n"
-			    "vmm restore --console file=log --timeout 30s ready.snap\n",
+			    "vmm restore --console file=log --timeout 30s ready.snap\n"
+			    "vmm restore --each-line=json ready.snap <commands\n",
 	},
 	{
 		.name = "snapshot info",

@@ -33,6 +33,7 @@ static const char *const discoveries[] = {
 /* As enum ini_extent has them. */
 static const char *const extents[] = {"changed", "all", NULL};
 
+static const char *const each_lines[] = {"off", "text", "json", NULL};
 static const char *const raw_choices[] = {"host", "guest", NULL};
 
 static const char *const log_levels[] = {
@@ -831,6 +832,33 @@ const struct option_def options[] = {
 				  "one, and as a comment those that have no value.\n"
 				  "What a file cannot say, such as a blank at the end of a file name, is an error.\n"
 				  "No kernel has to be given, and no file but that of *--config* is opened."),
+	},
+	{
+		.name = "each-line",
+		.section = SECTION_RESTORE,
+		.type = OPT_CHOICE,
+		.choices = each_lines,
+		.metavar = "text|json",
+		.bare = "text",
+		.deflt = "off",
+		FIELD(enum each_line, each_line),
+		.help = "give each line of standard input to a guest that begins at the snapshot",
+		.man = OPTION_MAN(
+			"Give each line of standard input to the console of a guest that begins at the snapshot, and "
+			"write what it answers to standard output: up to a mark, or to its end.\n"
+			"With json, each answer is an object in a line of its own.\n"
+			"See *vmm-snapshot*(1)."),
+	},
+	{
+		.name = "line-timeout",
+		.section = SECTION_RESTORE,
+		.type = OPT_DURATION,
+		.deflt = "10s",
+		.max = 365 * DAY_NS,
+		FIELD(uint64_t, line_timeout_ns),
+		.help = "the longest that a line of --each-line may take, 0 for any time",
+		.man = OPTION_MAN("End the guest of a line of *--each-line* after this time, with status 124.\n"
+				  "0 means never."),
 	},
 	{
 		.name = "raw",

@@ -31,6 +31,7 @@
 	X(EXEC, NULL, "Only for exec", "exec")                                                                         \
 	X(BENCH, NULL, "Only for bench", "bench")                                                                      \
 	X(TEST, NULL, "Only for test", "test")                                                                         \
+	X(RESTORE, NULL, "Only for restore", "restore")                                                                \
 	X(GENERAL, NULL, "General", NULL)
 
 enum option_section {

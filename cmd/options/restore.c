@@ -133,6 +133,44 @@ static int merge(struct config *c, struct config *mine, struct err *e)
 	return 0;
 }
 
+/* The settings of this command's own. */
+static int apply_own(const struct settings *line, struct config *c, struct err *e)
+{
+	static const char *const names[] = {"each-line", "line-timeout"};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {
+		const struct option_def *o = option_find(names[i], strlen(names[i]));
+
+		r = settings_apply_option(o, line->setting[o - options].nr ? line : NULL, c);
+	}
+	return r < 0 ? err_sys(e, r, "cannot restore it") : 0;
+}
+
+/* Standard input and output are those of the lines. */
+static int check_each_line(struct config *c, struct err *e)
+{
+	if (!c->each_line)
+		return 0;
+	if (c->console == CONSOLE_STDIO)
+		c->console = CONSOLE_NULL;
+	if (c->console != CONSOLE_NULL && c->console != CONSOLE_FILE)
+		return err_set(
+			e, -EINVAL, "--each-line: the console's input are the lines: --console file=, null, or none");
+	if (c->snapshot)
+		return err_set(
+			e, -EINVAL, "--each-line: not with --snapshot: each guest begins at the one that there is");
+	if (c->gdb)
+		return err_set(e, -EINVAL, "--each-line: not with --gdb: a debugger has one guest");
+	for (size_t i = 0; i < c->nr_disks; i++)
+		if (!c->disk[i].ro && !c->disk[i].overlay)
+			return err_set(e, -EINVAL,
+				"--each-line: what a guest writes to %s cannot be undone: restore it with "
+				"--disk id=...,path=...,overlay",
+				c->disk[i].path);
+	return 0;
+}
+
 int restore_config(const char *saved, const struct settings *line, struct config *ret, struct err *e)
 {
 	CLEANUP_SETTINGS struct settings file = {.file = "the snapshot's settings"};
@@ -152,6 +190,10 @@ int restore_config(const char *saved, const struct settings *line, struct config
 		r = settings_apply(&none, &merged, &mine, e);
 	if (r == 0)
 		r = merge(&c, &mine, e);
+	if (r == 0)
+		r = apply_own(line, &c, e);
+	if (r == 0)
+		r = check_each_line(&c, e);
 	if (r == 0)
 		r = machine_check(&c, e);
 	config_destroy(&mine);

@@ -98,7 +98,7 @@ static int check_excluded(
 		other->name, other_by->file, other_by->setting[other - options].line, other->name);
 }
 
-static int apply_one(const struct option_def *o, const struct settings *by, struct config *c)
+int settings_apply_option(const struct option_def *o, const struct settings *by, struct config *c)
 {
 	const struct setting *t = by ? &by->setting[o - options] : NULL;
 	size_t nr = t ? t->nr : o->deflt ? 1 : 0;
@@ -130,7 +130,7 @@ int settings_apply(const struct settings *file, const struct settings *line, str
 	for_each_option(o) {
 		if (!option_section_name(o->section))
 			continue;
-		r = apply_one(o, winner(o, file, line), &c);
+		r = settings_apply_option(o, winner(o, file, line), &c);
 		if (r < 0) {
 			err_set(e, r, "out of memory");
 			goto fail;

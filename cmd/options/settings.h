@@ -46,6 +46,16 @@ void settings_destroy(struct settings *s);
 int settings_add(struct settings *s, const struct option_def *o, const char *text, unsigned line, struct err *e);
 
 /**
+ * settings_apply_option() - put one setting into @c, or its default
+ * @by: who gives it; NULL: nobody
+ *
+ * settings_apply() leaves out those of a section that no file has: they are a subcommand's.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int settings_apply_option(const struct option_def *o, const struct settings *by, struct config *c);
+
+/**
  * settings_apply() - the command line over the file over the defaults
  * @file, @line: borrowed
  * @ret: initialised here; the caller destroys it; untouched on failure

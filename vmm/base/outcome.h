@@ -19,6 +19,7 @@
 	X(DEBUG_EXIT, "debug-exit", -1,                                                                                \
 		"2N+1: the guest wrote N (0 to 61) to the debug-exit port; a larger N ends in 123")                    \
 	X(SNAPSHOT, "snapshot", 0, "a snapshot was written, and the run was to end with it")                           \
+	X(ANSWERED, "answered", -1, "each line of --each-line was answered: the first status that is not 0, or 0")     \
 	X(TIMEOUT, "timeout", 124, "the time limit ran out")                                                           \
 	X(FAILURE, "failure", 125, "the VMM or its host failed")                                                       \
 	X(SIGNAL, "signal", -1, "128+S: ended by signal S")
@@ -67,7 +68,7 @@ enum detector {
  * struct verdict - how a run ended
  * @outcome: OUTCOME_NONE while it runs
  * @by: what detected it
- * @value: what the guest wrote (DEBUG_EXIT), the signal number (SIGNAL), else 0
+ * @value: what the guest wrote (DEBUG_EXIT), the signal number (SIGNAL), the status (ANSWERED), else 0
  */
 struct verdict {
 	enum outcome outcome;

@@ -118,6 +118,15 @@ void console_set_watch(struct console *c, struct console_watch *w)
 	c->timeline.marked = on_mark;
 }
 
+COLD void console_restart(struct console *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->feed_nr = 0;
+	c->panic_text = (struct panic_text){0};
+	c->timeline = (struct timeline){.trace = c->timeline.trace, .marked = c->timeline.marked};
+	pthread_mutex_unlock(&c->lock);
+}
+
 static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
 {
 	struct console *c = container_of(h, struct console, host);

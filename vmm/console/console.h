@@ -153,6 +153,23 @@ void console_begin(struct console *c);
 /** console_set_watch() - before the machine runs; @w: borrowed until console_destroy() */
 void console_set_watch(struct console *c, struct console_watch *w);
 
+/**
+ * console_feed() - give the guest this input, after which there is none until the next call
+ * @data: @n bytes; borrowed until the next call or console_restart()
+ *
+ * Context: the loop's thread; a console without an input of its own (CONSOLE_FILE, CONSOLE_NULL), after
+ * console_attach(). Input that the guest has not taken yet is dropped.
+ */
+void console_feed(struct console *c, const uint8_t *data, size_t n);
+
+/**
+ * console_restart() - the guest is another one: forget what it has said so far (its panic, marks, the beginning of a
+ * line), and the input that it has not taken
+ *
+ * Context: the loop's thread, while the guest is held.
+ */
+void console_restart(struct console *c);
+
 /** console_host() - the interface for the device; valid as long as @c, also before console_attach() */
 struct char_host *console_host(struct console *c);
 

@@ -165,10 +165,35 @@ static void end_input(struct console *c, ssize_t r)
 		loop_add(c->loop, &c->in_src, 0);
 }
 
+static COLD void offer_feed(struct console *c)
+{
+	size_t n = c->feed_nr ? c->guest->rx(c->guest, c->feed, c->feed_nr) : 0;
+
+	c->feed += n;
+	c->feed_nr -= n;
+	pthread_mutex_lock(&c->lock);
+	c->stats.input += n;
+	pthread_mutex_unlock(&c->lock);
+}
+
+COLD void console_feed(struct console *c, const uint8_t *data, size_t n)
+{
+	c->fed = true;
+	c->feed = data;
+	c->feed_nr = n;
+	offer_feed(c);
+}
+
 void console_input(struct console *c)
 {
-	bool taken = offer(c);
+	bool taken;
 	ssize_t r;
+
+	if (unlikely(c->fed)) {
+		offer_feed(c);
+		return;
+	}
+	taken = offer(c);
 
 	if (taken)
 		tell_end(c);

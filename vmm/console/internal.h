@@ -47,6 +47,7 @@ enum console_loss {
  * @batching: @batch is armed, and will check the ring after @batch_ns
  * @in_buf: of @in_size bytes; from @in_at to @in_nr they wait for the guest
  * @break_at: offsets in @in_buf before which a BREAK is sent; ascending
+ * @feed: input of console_feed() that the guest has not taken, @feed_nr bytes; @fed: there is no other
  * @in_ended: nothing more to read from @in
  * @end_due: that end has not been reported to the guest yet
  * @full_since: when @in_buf became full, 0: not since the guest last took input
@@ -82,6 +83,9 @@ struct console {
 	unsigned nr_breaks;
 	uint64_t full_since;
 	bool retry_set;
+	const uint8_t *feed;
+	size_t feed_nr;
+	bool fed;
 	bool in_ended;
 	bool end_due;
 	bool cap_told;

@@ -502,6 +502,7 @@ void machine_destroy(struct machine *m)
 	holding_destroy(&m->holding);
 	loop_timer_destroy(&m->button.grace);
 	gdb_stub_close(m->gdb);
+	machine_rounds_destroy(m->rounds);
 	console_destroy(m->console);
 	unread = machine_core_destroy(m->core);
 	unread = machine_snapshot_destroy(m->snapshot) && unread;

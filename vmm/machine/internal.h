@@ -132,6 +132,7 @@ struct machine_counts {
  * @snapshot: from OPEN on; NULL: without --snapshot; @cpuid: of the guest, kept for it
  * @saved: of machine_saved_init(), or NULL; @saved_size: bytes of machine_save()
  * @reset: NULL unless machine_reset_init() was called (vmm/machine/reset.h)
+ * @rounds: NULL unless it runs in rounds (vmm/machine/rounds.h)
  */
 struct machine {
 	const struct config *config;
@@ -169,6 +170,7 @@ struct machine {
 	struct vm_saved *saved;
 	size_t saved_size;
 	struct machine_reset *reset;
+	struct machine_rounds *rounds;
 	struct machine_button button;
 	struct machine_ending end;
 	struct machine_counts counts;
@@ -265,6 +267,24 @@ void machine_restore_changed(struct machine *m);
 
 /** machine_restore_forget() - undo machine_restore_watch() */
 void machine_restore_forget(struct machine *m);
+
+/**
+ * machine_rounds_take_end() - is this the end of a round instead of the run's? Any thread; one of a vCPU is then held
+ * when its exit is complete.
+ */
+bool machine_rounds_take_end(struct machine *m, const struct verdict *v);
+
+/** machine_rounds_mark() - the guest has set a mark, which ends a round; any thread, as machine_rounds_take_end() */
+void machine_rounds_mark(struct machine *m);
+
+/** machine_rounds_start() - before the gate is opened: the guest waits for the first round */
+void machine_rounds_start(struct machine *m);
+
+/** machine_rounds_destroy() - takes NULL; before the console is destroyed */
+void machine_rounds_destroy(struct machine_rounds *r);
+
+/** machine_forget_probe() - what the checks for a permanent halt have seen does not count any more; the loop */
+void machine_forget_probe(struct machine *m);
 
 /** machine_failed() - end the run since the host failed, which counts before any other end. In the loop's thread. */
 void machine_failed(struct machine *m, const char *why);

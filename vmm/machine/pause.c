@@ -62,8 +62,8 @@ static void skip_time(struct machine *m, uint64_t lost)
 		m->limit_at_ns += lost;
 		loop_timer_set(&m->limit, m->limit_at_ns - now, 0);
 	}
-	/* Does nothing for a guest without kvm-clock. */
-	for (unsigned i = 0; lost > WATCHDOG_NS && i < m->vm.nr_vcpus; i++)
+	/* Does nothing for a guest without kvm-clock; one that runs in rounds starts each with its clocks restored. */
+	for (unsigned i = 0; lost > WATCHDOG_NS && !m->rounds && i < m->vm.nr_vcpus; i++)
 		vcpu_was_paused(m->cpu[i].thread.vcpu);
 	trace_resumed(m->trace, lost);
 }

@@ -21,10 +21,12 @@
 #include "vmm/machine/saved.h"
 
 /**
- * struct machine_reset - the moment: @vm what KVM has, and RAM; @devices the rest, @size bytes
+ * struct machine_reset - the moment: @vm what KVM has, and RAM, of @base if that is not empty; @devices the rest, @size
+ * bytes
  */
 struct machine_reset {
 	struct vm_reset vm;
+	struct memory base;
 	uint8_t *devices;
 	size_t size;
 };
@@ -35,7 +37,7 @@ static void put_devices(struct machine *m, struct state_writer *w)
 	virtio_devices_save(m->virtio, w);
 }
 
-int machine_reset_init(struct machine *m, const struct memory *base, struct err *e)
+int machine_reset_init(struct machine *m, struct memory *base, struct err *e)
 {
 	struct machine_reset *t;
 	int r = machine_saved_init(m, e);
@@ -49,7 +51,11 @@ int machine_reset_init(struct machine *m, const struct memory *base, struct err 
 	t->devices = malloc(machine_saved_size(m));
 	if (!t->devices)
 		return err_sys(e, -ENOMEM, "no memory for a reset");
-	return vm_reset_init(&m->vm, &t->vm, base, e);
+	if (base) {
+		t->base = *base;
+		*base = (struct memory){0};
+	}
+	return vm_reset_init(&m->vm, &t->vm, base ? &t->base : NULL, e);
 }
 
 int machine_reset_mark(struct machine *m, struct err *e)
@@ -86,6 +92,7 @@ void machine_reset_destroy(struct machine_reset *t)
 	if (!t)
 		return;
 	vm_reset_destroy(&t->vm);
+	memory_destroy(&t->base);
 	free(t->devices);
 	free(t);
 }

@@ -20,12 +20,12 @@ struct machine_reset;
 
 /**
  * machine_reset_init() - note writes to RAM from now on
- * @base: as of vm_reset_init(), NULL: RAM is copied by machine_reset_mark()
+ * @base: as of vm_reset_init(); taken, and empty afterwards. NULL: RAM is copied by machine_reset_mark().
  *
  * Return: 0 or a negative errno, as of machine_saved_init(), with a message in @e. Interrupt lines are to be attached
  * after vm_deliver_directly().
  */
-int machine_reset_init(struct machine *m, const struct memory *base, struct err *e);
+int machine_reset_init(struct machine *m, struct memory *base, struct err *e);
 
 /** machine_reset_mark() - the moment to return to is now; once. Return: 0 or a negative errno, with a message in @e. */
 int machine_reset_mark(struct machine *m, struct err *e);

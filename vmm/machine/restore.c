@@ -20,6 +20,7 @@
 #include "vmm/base/fdpath.h"
 #include "vmm/cpuid/fits.h"
 #include "vmm/machine/internal.h"
+#include "vmm/machine/reset.h"
 #include "vmm/machine/saved.h"
 
 int machine_restore_cpuid(struct machine *m, struct cpuid_set *cpuid, struct err *e)
@@ -51,18 +52,35 @@ int machine_restore_memory(struct machine *m, struct err *e)
 	return 0;
 }
 
+/* RAM goes back to what the file has, by a second mapping of it. */
+static COLD int begin_reset(struct machine *m, struct err *e)
+{
+	const struct snapshot *s = m->facts.restore;
+	CLEANUP(memory_destroy) struct memory base = {0};
+	int r = memory_map(m->config->mem_bytes, false, s->fd, s->ram_at, s->extent, s->facts.nr_extents, &base, e);
+
+	if (r == 0)
+		r = machine_reset_init(m, &base, e);
+	return r;
+}
+
 int machine_restore_state(struct machine *m, struct err *e)
 {
 	const struct snapshot *s = m->facts.restore;
 	struct state_reader r = {.data = s->state, .size = s->facts.state_bytes};
 	int ret = machine_saved_init(m, e);
 
+	if (ret == 0 && m->facts.resets)
+		ret = begin_reset(m, e);
 	if (ret == 0)
 		ret = machine_restore(m, &r, MACHINE_TIME_GOES_ON, e);
 	if (ret == 0 && r.at != r.size)
 		ret = err_set(e, -EINVAL, "cannot restore the guest: the snapshot has more state than the machine");
 	if (ret < 0)
 		return ret == -EINVAL || ret == -ENOTSUP ? err_operator(e, ret) : ret;
+	ret = m->facts.resets ? machine_reset_mark(m, e) : 0;
+	if (ret < 0)
+		return ret;
 	trace_restored(m->trace, s->facts.ram_bytes, s->facts.nr_extents);
 	return 0;
 }

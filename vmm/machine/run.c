@@ -49,11 +49,13 @@
 
 COLD void machine_end(struct machine *m, enum outcome outcome, enum detector by, uint64_t value)
 {
-	if (machine_core_interrupt(m))
+	const struct verdict v = {outcome, by, value};
+
+	if (machine_core_interrupt(m) || machine_rounds_take_end(m, &v))
 		return;
 	pthread_mutex_lock(&m->end.lock);
 	if (m->end.verdict.outcome == OUTCOME_NONE)
-		m->end.verdict = (struct verdict){outcome, by, value};
+		m->end.verdict = v;
 	pthread_mutex_unlock(&m->end.lock);
 	crew_quit(&m->crew);
 	loop_stop(m->loop);
@@ -331,7 +333,7 @@ static void probe_all(struct machine *m)
 	}
 }
 
-static void forget_probe(struct machine *m)
+void machine_forget_probe(struct machine *m)
 {
 	m->tick.dead_rounds = 0;
 	for (unsigned i = 0; i < m->vm.nr_vcpus; i++)
@@ -365,7 +367,7 @@ static void check_halted(struct machine *m)
 	if (asked && answered != m->vm.nr_vcpus)
 		return;
 	if (made_progress(m))
-		forget_probe(m);
+		machine_forget_probe(m);
 	else if (m->tick.dead_rounds == 0)
 		probe_all(m);
 }
@@ -402,7 +404,7 @@ static COLD void on_tick(struct loop_timer *t)
 	if (m->button.signo)
 		press_again(m);
 	if (m->holding.state != HOLDING_NONE) {
-		forget_probe(m);
+		machine_forget_probe(m);
 		return;
 	}
 	check_panic(m);
@@ -511,6 +513,7 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	trace_running(m->trace);
 	if (m->gdb)
 		gdb_stub_begin(m->gdb);
+	machine_rounds_start(m);
 	crew_open(&m->crew);
 	r = loop_run(m->loop);
 	if (r < 0)

@@ -97,6 +97,7 @@ void machine_snapshot_mark(struct machine *m, const char *name)
 {
 	struct machine_snapshot *s = m->snapshot;
 
+	machine_rounds_mark(m);
 	if (s && s->option.on == SNAPSHOT_ON_MARK && (!s->option.text || !strcmp(s->option.text, name)))
 		found(s);
 }
