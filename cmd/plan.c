@@ -183,8 +183,7 @@ static void plan_stream(int fd, struct sandbox_plan *plan)
 	named[MIN(fd, SANDBOX_FD_MAX - 1)] = fd;
 }
 
-/* What the standard streams are, which the guest's console may be. */
-static void plan_streams(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)
+void plan_streams(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan)
 {
 	plan->report_fd = report_fd;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -198,11 +197,16 @@ static void plan_streams(const struct terminal *terminal, int report_fd, struct 
 void plan_confine(const struct config *config, const struct terminal *terminal, const struct machine *machine,
 	int report_fd, struct sandbox_plan *plan)
 {
+	plan_streams(terminal, report_fd, plan);
+	plan_opened(config, machine, plan);
+}
+
+void plan_opened(const struct config *config, const struct machine *machine, struct sandbox_plan *plan)
+{
 	/* Where the thread of role STATE makes its files */
 	const char *const dirs[] = {machine_core_dir(machine), machine_snapshot_dir(machine)};
 	const char *share;
 
-	plan_streams(terminal, report_fd, plan);
 	if (config->console == CONSOLE_PTY) {
 		plan->devices |= SANDBOX_HAS(PTY);
 		/* To see at the end whether anybody reads it. */

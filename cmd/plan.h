@@ -26,6 +26,12 @@ void plan_early(const struct config *config, struct sandbox_plan *ret);
 void plan_confine(const struct config *config, const struct terminal *terminal, const struct machine *machine,
 	int report_fd, struct sandbox_plan *plan);
 
+/** plan_streams() - of plan_confine(), what the standard streams are, which the guest's console may be */
+void plan_streams(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan);
+
+/** plan_opened() - of plan_confine(), what was opened */
+void plan_opened(const struct config *config, const struct machine *machine, struct sandbox_plan *plan);
+
 /** plan_flat_early(), plan_flat_confine() - the same for programs without a kernel */
 void plan_flat_early(enum sandbox_mode mode, const struct flat_config *config, struct sandbox_plan *ret);
 void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sandbox_plan *plan);

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/confinement.h"
 #include "cmd/each.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
@@ -24,8 +23,8 @@
 #include "cmd/options/report_config.h"
 #include "cmd/options/restore.h"
 #include "cmd/plan.h"
+#include "cmd/run.h"
 #include "cmd/runfiles.h"
-#include "cmd/signals.h"
 #include "cmd/terminal.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/file.h"
@@ -36,29 +35,6 @@
 #include "vmm/machine/machine.h"
 #include "vmm/report/kernel_id.h"
 #include "vmm/report/report.h"
-
-/**
- * struct run - the state of cmd_run()
- */
-struct run {
-	struct config config;
-	struct trace *trace;
-	struct logsink *log;
-	struct loop *loop;
-	struct machine *machine;
-	struct terminal *terminal;
-	struct confinement confinement;
-	struct report *report;
-	struct report_info info;
-	struct report_setting *setting;
-	struct signals signals;
-	struct hold pause;
-	struct core_request dump;
-	struct snapshot restored;
-	struct each *each;
-	char *settings;
-	char version[SNAPSHOT_VERSION_SIZE];
-};
 
 /* The guest is asked first, so it has to run. */
 static void ask_to_end(struct run *run, int signo)
@@ -200,7 +176,7 @@ static void say_verdict(const struct run *run, const struct verdict *v)
 		machine_hints(run->machine, v, stderr);
 }
 
-static void run_destroy(struct run *run)
+void run_destroy(struct run *run)
 {
 	/* The console borrows the terminal, the machine the loop and the trace, the trace the log and the report. */
 	machine_destroy(run->machine);
@@ -227,7 +203,7 @@ static uint64_t cpu_ns(void)
 }
 
 /* The program and the settings for a report or a trace; nothing for a run without them. */
-static int describe(struct run *run, char **argv, struct err *e)
+int run_describe(struct run *run, char **argv, struct err *e)
 {
 	if (!run->config.report && !run->config.trace)
 		return 0;
@@ -242,7 +218,7 @@ static int describe(struct run *run, char **argv, struct err *e)
 	return 0;
 }
 
-static COLD void version_of(char ret[static SNAPSHOT_VERSION_SIZE])
+COLD void run_version(char ret[static SNAPSHOT_VERSION_SIZE])
 {
 	struct report_info info = {0};
 
@@ -274,7 +250,7 @@ static void snapshot_kernel(const char *path, struct snapshot_facts *ret)
 }
 
 /* What a snapshot, and a machine that is restored from one, has besides its configuration. */
-static COLD int describe_machine(struct run *run, struct err *e)
+COLD int run_describe_machine(struct run *run, struct err *e)
 {
 	struct machine_facts f = {
 		.version = run->version,
@@ -283,10 +259,12 @@ static COLD int describe_machine(struct run *run, struct err *e)
 		.arg = run,
 		.restore = run->restored.fd >= 0 ? &run->restored : NULL,
 		.resets = run->each,
+		.ram = run->ram.host ? &run->ram : NULL,
+		.watch_fd = run->watch_fd,
 	};
 	int r = 0;
 
-	version_of(run->version);
+	run_version(run->version);
 	if (run->config.snapshot) {
 		r = restore_settings(&run->config, &run->settings, e);
 		f.settings = run->settings;
@@ -296,7 +274,7 @@ static COLD int describe_machine(struct run *run, struct err *e)
 	return r == 0 ? machine_describe(run->machine, &f, e) : r;
 }
 
-static int check(const struct run *run, struct err *e)
+int run_check(const struct run *run, struct err *e)
 {
 	const struct config *c = &run->config;
 
@@ -334,6 +312,47 @@ static int confine(struct run *run, struct err *e)
 static const struct terminal_ops key_ops = {
 	.quit = on_quit, .pause = on_pause, .dump = on_dump, .snapshot = on_snapshot};
 
+/* The parts that every process has of its own. */
+static int begin(struct run *run, uint64_t zero_ns, struct err *e)
+{
+	int r = trace_new(zero_ns, &run->trace);
+
+	if (r == 0)
+		r = logsink_new(STDERR_FILENO, run->config.log_level, &run->log);
+	if (r == 0)
+		r = loop_new(&run->loop);
+	run->pause = (struct hold){.held = on_paused, .refused = on_pause_refused};
+	run->dump.done = on_dumped;
+	return r < 0 ? err_sys(e, r, "cannot set up") : 0;
+}
+
+static void begin_trace(struct run *run, uint64_t cpu_before)
+{
+	trace_add_sink(run->trace, logsink_sink(run->log));
+	trace_start(run->trace, cpu_before);
+	trace_config_ready(run->trace);
+}
+
+static int watch_signals(struct run *run, struct err *e)
+{
+	return signals_watch(&run->signals, run->loop, run->trace, run->config.balloon.on, run->config.core,
+		run->config.snapshot, on_signal, run, e);
+}
+
+static int open_terminal(struct run *run, struct machine_stdio *stdio, struct err *e)
+{
+	int r;
+
+	if (run->config.console != CONSOLE_STDIO)
+		return 0;
+	r = terminal_open(STDIN_FILENO, &key_ops, run, &run->terminal, e);
+	if (r < 0)
+		return r;
+	stdio->filter = terminal_filter(run->terminal);
+	logsink_set_terminal(run->log, run->terminal);
+	return 0;
+}
+
 static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 {
 	struct machine_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
@@ -342,20 +361,14 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	plan_early(&run->config, &run->confinement.plan);
 	plan_restored(run->restored.fd, &run->confinement.plan);
 	r = sandbox_early(&run->confinement.sandbox, &run->confinement.plan, e);
+	if (r == 0)
+		r = begin(run, main_entry_ns(), e);
 	if (r < 0)
 		return r;
-	r = trace_new(main_entry_ns(), &run->trace);
-	if (r == 0)
-		r = logsink_new(STDERR_FILENO, run->config.log_level, &run->log);
-	if (r == 0)
-		r = loop_new(&run->loop);
-	if (r == 0)
-		r = report_new(&run->config, &run->info, run->trace, &run->report);
+	r = report_new(&run->config, &run->info, run->trace, &run->report);
 	if (r < 0)
 		return err_sys(e, r, "cannot set up");
-	trace_add_sink(run->trace, logsink_sink(run->log));
-	trace_start(run->trace, cpu_before_main);
-	trace_config_ready(run->trace);
+	begin_trace(run, cpu_before_main);
 	sandbox_open(&run->confinement.sandbox, run->trace);
 	r = report_open(run->report, e);
 	if (r < 0)
@@ -363,33 +376,66 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = gmem_install_sigbus();
 	if (r < 0)
 		return err_sys(e, r, "sigaction");
-	r = signals_watch(&run->signals, run->loop, run->trace, run->config.balloon.on, run->config.core,
-		run->config.snapshot, on_signal, run, e);
-	if (r < 0)
-		return r;
-	run->pause = (struct hold){.held = on_paused, .refused = on_pause_refused};
-	run->dump.done = on_dumped;
-	if (run->config.console == CONSOLE_STDIO) {
-		r = terminal_open(STDIN_FILENO, &key_ops, run, &run->terminal, e);
-		if (r < 0)
-			return r;
-		stdio.filter = terminal_filter(run->terminal);
-		logsink_set_terminal(run->log, run->terminal);
-	}
-	r = run->config.each_line ? each_open(&run->config, run->loop, &run->each, e) : 0;
-	if (r < 0)
-		return r;
-	r = machine_open(&run->config, &stdio, run->trace, run->loop, &run->machine, e);
+	r = watch_signals(run, e);
+	if (r == 0)
+		r = open_terminal(run, &stdio, e);
+	if (r == 0 && run->config.each_line)
+		r = each_open(&run->config, run->loop, &run->each, e);
+	if (r == 0)
+		r = machine_open(&run->config, &stdio, run->trace, run->loop, &run->machine, e);
 	if (r == 0 && console_pty_name(machine_console(run->machine)))
 		fprintf(stderr, "vmm: console is %s\n", console_pty_name(machine_console(run->machine)));
 	if (r == 0 && (run->config.snapshot || run->restored.fd >= 0))
-		r = describe_machine(run, e);
+		r = run_describe_machine(run, e);
 	if (r == 0)
 		r = confine(run, e);
 	if (r == 0)
 		r = machine_build(run->machine, e);
 	if (r == 0 && run->each)
 		r = each_begin(run->each, run->machine, e);
+	if (r == 0)
+		report_begin(run->report);
+	return r;
+}
+
+COLD int run_open(struct run *run, char **argv, struct err *e)
+{
+	int r = run_describe(run, argv, e);
+
+	if (r == 0)
+		r = report_new(&run->config, &run->info, NULL, &run->report);
+	if (r < 0)
+		return err_sys(e, r, "cannot set up");
+	r = report_open(run->report, e);
+	if (r == 0)
+		r = machine_open(&run->config, NULL, NULL, NULL, &run->machine, e);
+	return r == 0 ? run_describe_machine(run, e) : r;
+}
+
+COLD int run_forked(struct run *run, const struct confinement *confined, struct err *e)
+{
+	const struct machine_stdio stdio = {.in_fd = -1, .out_fd = STDOUT_FILENO};
+	uint64_t now = trace_now_ns();
+	int r;
+
+	trace_forked();
+	run->confinement = *confined;
+	plan_streams(NULL, confinement_complaints(&run->confinement), &run->confinement.plan);
+	r = begin(run, now, e);
+	if (r < 0)
+		return r;
+	r = report_adopt(run->report, run->trace);
+	if (r < 0)
+		return err_sys(e, r, "cannot set up");
+	begin_trace(run, 0);
+	r = sandbox_forked(&run->confinement.sandbox, &run->confinement.plan, run->trace, e);
+	if (r == 0)
+		r = watch_signals(run, e);
+	if (r == 0)
+		r = machine_adopt(run->machine, &stdio, run->trace, run->loop, e);
+	machine_set_sandbox(run->machine, &run->confinement.sandbox);
+	if (r == 0)
+		r = machine_build(run->machine, e);
 	if (r == 0)
 		report_begin(run->report);
 	return r;
@@ -424,36 +470,39 @@ static int print_config(const struct config *c, enum ini_extent extent)
 	return 0;
 }
 
-/* Return: the exit status. */
-static int run_machine(struct run *run, char **argv, uint64_t cpu_before_main)
+int run_end(struct run *run, int r, const struct verdict *v, const struct err *e)
 {
-	struct report_end end = {.verdict = {OUTCOME_FAILURE, DETECTOR_VMM, 0}};
-	struct err e = {};
-	int r = describe(run, argv, &e);
+	struct report_end end = {.verdict = *v, .sandbox = &run->confinement.sandbox.got};
 
-	if (r == 0)
-		r = set_up(run, cpu_before_main, &e);
-	if (r == 0)
-		r = machine_run(run->machine, &end.verdict, &e);
 	/* The following output is for the operator: restore the terminal. */
 	if (run->log)
 		logsink_set_terminal(run->log, NULL);
 	terminal_close(run->terminal);
 	run->terminal = NULL;
 	if (r < 0) {
-		fprintf(stderr, "vmm: %s\n", e.text);
-		end.status = err_exit_status(&e);
-		end.error = e.text;
+		fprintf(stderr, "vmm: %s\n", e->text);
+		end.status = err_exit_status(e);
+		end.error = e->text;
 	} else {
-		say_verdict(run, &end.verdict);
-		end.status = verdict_exit_status(&end.verdict);
+		say_verdict(run, v);
+		end.status = verdict_exit_status(v);
 	}
-	end.sandbox = &run->confinement.sandbox.got;
 	finish(run, &end);
 	return end.status;
 }
 
-#define RUN_NONE ((struct run){.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE, .restored = SNAPSHOT_NONE})
+int run_machine(struct run *run, char **argv, uint64_t cpu_before_main)
+{
+	struct verdict v = {OUTCOME_FAILURE, DETECTOR_VMM, 0};
+	struct err e = {};
+	int r = run_describe(run, argv, &e);
+
+	if (r == 0)
+		r = set_up(run, cpu_before_main, &e);
+	if (r == 0)
+		r = machine_run(run->machine, &v, &e);
+	return run_end(run, r, &v, &e);
+}
 
 int cmd_run(int argc, char **argv)
 {
@@ -467,56 +516,7 @@ int cmd_run(int argc, char **argv)
 	if (r == 0 && own[0].given)
 		return print_config(&run.config, (enum ini_extent)own[0].value.n);
 	if (r == 0)
-		r = check(&run, &e);
-	if (r < 0) {
-		fprintf(stderr, "vmm: %s\n", e.text);
-		return EXIT_USAGE;
-	}
-	return run_machine(&run, argv, cpu_before_main);
-}
-
-/* Before the sandbox, as a configuration file: what is behind facts and settings is read as plain bytes. */
-static COLD int open_snapshot(struct run *run, const char *path, struct err *e)
-{
-	int fd, r = file_open_regular("snapshot", path, &fd, e);
-
-	if (r < 0)
-		return r;
-	/* A stream that is closed has its number free: the snapshot is not to become the guest's input. */
-	if (fd <= STDERR_FILENO) {
-		int low = fd;
-
-		fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-		r = fd < 0 ? err_sys(e, -errno, "cannot open the snapshot") : 0;
-		close(low);
-		if (r < 0)
-			return r;
-	}
-	r = snapshot_read(fd, run->version, &run->restored, e);
-	if (r < 0) {
-		close(fd);
-		return err_wrap(e, r, "%s", path);
-	}
-	return 0;
-}
-
-COLD int cmd_restore(int argc, char **argv)
-{
-	CLEANUP(run_destroy) struct run run = RUN_NONE;
-	CLEANUP_SETTINGS struct settings line = {0};
-	uint64_t cpu_before_main = cpu_ns();
-	const char *path = NULL;
-	struct err e = {};
-	int r;
-
-	version_of(run.version);
-	r = restore_parse(argc, argv, &line, &path, &e);
-	if (r == 0)
-		r = open_snapshot(&run, path, &e);
-	if (r == 0)
-		r = restore_config(run.restored.settings, &line, &run.config, &e);
-	if (r == 0)
-		r = check(&run, &e);
+		r = run_check(&run, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;

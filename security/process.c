@@ -14,7 +14,7 @@ static int restrict_paths(const struct sandbox_process *p, struct err *e)
 	const struct landlock_allow allow = {.fd = p->dir_fd, .rights = p->rights};
 	int abi = landlock_abi();
 
-	return abi < 0 ? err_sys(e, abi, "Landlock") : landlock_restrict(abi, &allow, 1, e);
+	return abi < 0 ? err_sys(e, abi, "Landlock") : landlock_restrict(abi, &allow, p->dir_fd >= 0, e);
 }
 
 /* A call that is not allowed kills it: there is nothing it could report to. */

@@ -531,6 +531,23 @@ const struct sandbox_rule sandbox_rules[] = {
 	MUSL(ANY(RUNNER, ALWAYS, madvise, "musl: free"))
 	MUSL(ANY(RUNNER, ALWAYS, rt_sigprocmask, "musl: the end"))
 	EVERY_SANITIZED(RUNNER),
+
+	/* Collects the output of clones. Its descriptors are the streams of clones, which come over a socket. */
+	ANY(CLONES, ALWAYS, ppoll, "waits for a clone, a signal or the spawner"),
+	TIMED_WAIT(CLONES, "goes on waiting after a stop of the process"),
+	ANY(CLONES, ALWAYS, read, "what a clone prints; a signal"),
+	ANY(CLONES, ALWAYS, write, "prints it"),
+	IF(CLONES, ALWAYS, recvmsg, "MSG_CMSG_CLOEXEC", INT(2, MSG_CMSG_CLOEXEC), "a clone has started or ended"),
+	IF2(CLONES, ALWAYS, sendto, "MSG_NOSIGNAL, no address", INT(3, MSG_NOSIGNAL), LONG(4, 0),
+		"a signal is for all clones"),
+	ANY(CLONES, ALWAYS, close, "a stream that has ended"),
+	ANY(CLONES, ALWAYS, wait4, "the spawner ends"),
+	ANY(CLONES, ALWAYS, munmap, "free of something large"),
+	REFUSED(CLONES, ALWAYS, brk, "the C library gives memory back"),
+	ANY(CLONES, ALWAYS, clock_gettime, "the time, where the vDSO does not tell it"),
+	ANY(CLONES, ALWAYS, exit_group, "the end"),
+	MUSL(ANY(CLONES, ALWAYS, madvise, "musl: free"))
+	EVERY_SANITIZED(CLONES),
 };
 
 /* clang-format on */

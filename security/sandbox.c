@@ -102,6 +102,11 @@ int sandbox_missing(enum sandbox_mode mode, struct err *e)
 	return 0;
 }
 
+int sandbox_standard_fds(struct err *e)
+{
+	return limits_fill_standard_fds(e);
+}
+
 int sandbox_early(struct sandbox *s, struct sandbox_plan *plan, struct err *e)
 {
 	uint64_t since = trace_now_ns();
@@ -345,6 +350,17 @@ void sandbox_build(struct sandbox *s)
 	}
 	if (*s->got.unhandled)
 		trace_sandbox_unhandled(s->trace, s->got.landlock_abi, s->got.unhandled);
+}
+
+int sandbox_forked(struct sandbox *s, struct sandbox_plan *plan, struct trace *trace, struct err *e)
+{
+	int r;
+
+	assert(s->stage == SANDBOX_STAGE_BUILD);
+	s->plan = plan;
+	s->trace = trace;
+	r = s->got.seccomp ? sigsys_install(plan->report_fd, plan->last_words) : 0;
+	return r < 0 ? err_sys(e, r, "sigaction") : 0;
 }
 
 int sandbox_lock(struct sandbox *s, enum sandbox_role role, const struct sandbox_fds *fds)

@@ -188,6 +188,14 @@ int sandbox_missing(enum sandbox_mode mode, struct err *e);
 int sandbox_userns_available(void);
 
 /**
+ * sandbox_standard_fds() - open something that can be neither read nor written for each standard stream that is closed,
+ * so that no file of ours gets its number; stage EARLY does it, too
+ *
+ * Return: 0 or a negative errno, with a message in @e.
+ */
+int sandbox_standard_fds(struct err *e);
+
+/**
  * sandbox_early() - stage EARLY; in strict mode it first calls sandbox_missing()
  * @plan: borrowed for as long as @s is used
  *
@@ -208,6 +216,14 @@ int sandbox_confine(struct sandbox *s, struct err *e);
 
 /** sandbox_build() - begin stage BUILD */
 void sandbox_build(struct sandbox *s);
+
+/**
+ * sandbox_forked() - the sandbox of a process that was forked in stage BUILD, and has a copy of @s
+ * @plan: a copy, of whose members those that come with the process may be others: @fds, @report_fd
+ *
+ * Return: 0 or a negative errno, with a message in @e.
+ */
+int sandbox_forked(struct sandbox *s, struct sandbox_plan *plan, struct trace *trace, struct err *e);
 
 /**
  * sandbox_lock() - stage LOCK for the calling thread: from now on it can make only the calls of @role
@@ -234,7 +250,7 @@ struct sandbox_as {
  * struct sandbox_process - what an auxiliary process may still do
  * @as: borrowed
  * @role, @devices: its filter; @devices are SANDBOX_HAS() bits
- * @dir_fd, @rights: one directory, and LL_ bits of security/landlock.h
+ * @dir_fd, @rights: one directory, and LL_ bits of security/landlock.h; -1: none
  * @capabilities: keep those that it has
  */
 struct sandbox_process {

@@ -255,8 +255,8 @@ static void put_differences(const struct option_def *o)
 		if (!command_takes(c, o, &how) || !how || (!how->deflt && !how->max))
 			continue;
 		subset_limit(&own, how);
-		snprintf(text, sizeof(text), "Of `vmm %s`, valid is %s; the default is %s.", c->name,
-			option_valid(&own, valid), own.deflt);
+		snprintf(text, sizeof(text), "Of `vmm %s`, valid is %s%s%s.", c->name, option_valid(&own, valid),
+			own.deflt ? "; the default is " : "", own.deflt ? own.deflt : "");
 		put_text(text);
 	}
 }
@@ -325,6 +325,11 @@ static void put_test_options(void)
 	own_options(SECTION_TEST);
 }
 
+static void put_restore_options(void)
+{
+	own_options(SECTION_RESTORE);
+}
+
 static void put_flat_port(unsigned port, unsigned ports, const char *text)
 {
 	if (ports > 1)
@@ -368,6 +373,7 @@ static const struct {
 	{"@FISH_COMMANDS@", put_fish_commands},
 	{"@FISH_OPTIONS@", put_fish_options},
 	{"@TEST_OPTIONS@", put_test_options},
+	{"@RESTORE_OPTIONS@", put_restore_options},
 	{"@UNITS@", put_units},
 	{"@BENCH_OPTIONS@", put_bench_options},
 	{"@EXEC_OPTIONS@", put_exec_options},

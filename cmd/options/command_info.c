@@ -14,6 +14,7 @@ LIST(bench_exits, BENCH_EXITS_OPTIONS);
 LIST(test, TEST_OPTIONS);
 LIST(report, REPORT_OPTIONS);
 LIST(snapshot, SNAPSHOT_OPTIONS);
+LIST(restore, RESTORE_OPTIONS);
 
 #define ENDS_USAGE  "2      the command line is wrong, or what it names is missing\n"
 #define ENDS_FAILED "125    vmm or its host failed\n"
@@ -126,13 +127,16 @@ const struct command_info command_infos[] = {
 		.text = "Goes on with the guest of a snapshot, as often as wanted. The machine is that\n"
 			"of the snapshot; console, time limit, report, the files behind disks may be\n"
 			"others: --disk id=ID,path=FILE is another file for a disk of the guest.",
-		.ends = "as of `vmm run`; besides\n"
+		.takes = restore,
+		.machine = true,
+		.ends = "as of `vmm run`, with --clones that of the first clone that is not 0; besides\n"
 			"2      the snapshot is damaged, of another version, or not for this host\n"
 			"125    the snapshot's file was cut or changed meanwhile\n",
 		.examples = "vmm vmlinux --initrd root.cpio --snapshot ready.snap,on=mark,then=exit\n"
 			    "vmm restore ready.snap\n"
 			    "vmm restore --console file=log --timeout 30s ready.snap\n"
-			    "vmm restore --each-line=json ready.snap <commands\n",
+			    "vmm restore --each-line=json ready.snap <commands\n"
+			    "vmm restore --clones 500 --jobs 8 --report run-%n.json ready.snap\n",
 	},
 	{
 		.name = "snapshot info",
@@ -183,14 +187,14 @@ bool command_takes(const struct command_info *c, const struct option_def *o, con
 	*ret = NULL;
 	if (o->type == OPT_FLAG)
 		return true;
-	if (!strcmp(c->name, "restore") && (o->saved == OPTION_OF_BOOT || o->saved == OPTION_SAVED))
-		return false;
-	if (!c->takes)
-		return !only || !strcmp(only, c->name);
-	for (const struct subset_option *p = c->takes; p->name; p++)
+	for (const struct subset_option *p = c->takes; p && p->name; p++)
 		if (!strcmp(p->name, o->name))
 			*ret = p;
-	return *ret;
+	if (*ret || (c->takes && !c->machine))
+		return *ret;
+	if (!strcmp(c->name, "restore") && (o->saved == OPTION_OF_BOOT || o->saved == OPTION_SAVED))
+		return false;
+	return !only || !strcmp(only, c->name);
 }
 
 int command_refuses(const char *name, const struct option_def *o, struct err *e)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cmd/options/options_restore.h"
 #include "cmd/options/subset.h"
 #include "vmm/exec/exec.h"
 #include "vmm/program/flat_layout.h"
@@ -85,6 +86,11 @@
 
 #define SNAPSHOT_OPTIONS(X) X(JSON, "json", NULL, 0, 0, 0)
 
+/* Besides the settings of a machine */
+#define RESTORE_OPTIONS(X)                                                                                             \
+	X(CLONES, "clones", NULL, 0, 0, 0)                                                                             \
+	X(JOBS, "jobs", NULL, 1, CLONES_MAX, 0)
+
 /* Of these lists: an enumerator, and a row of the array that subset_parse() fills in, which ends with an empty one. */
 #define SUBSET_INDEX(id, name_, deflt_, min_, max_, multiple_) id,
 #define SUBSET_ROW(id, name_, deflt_, min_, max_, multiple_)                                                           \
@@ -97,6 +103,7 @@
  * @text: what it does, a sentence
  * @ends_options: its first word ends the options: what follows is for the program that it names
  * @takes: ended by a NULL name; NULL: the settings of a machine, and what the table has for this command only
+ * @machine: it takes the settings of a machine besides @takes
  * @ends: its exit statuses, a line each
  * @examples: one a line
  */
@@ -106,6 +113,7 @@ struct command_info {
 	const char *text;
 	bool ends_options;
 	const struct subset_option *takes;
+	bool machine;
 	const char *ends;
 	const char *examples;
 };

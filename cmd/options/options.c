@@ -6,6 +6,7 @@
 
 #include "cmd/options/device_keys.h"
 #include "cmd/options/options_bench.h"
+#include "cmd/options/options_restore.h"
 #include "cmd/options/options_test.h"
 #include "vmm/base/board.h"
 #include "vmm/base/clock.h"
@@ -929,6 +930,7 @@ const struct option_def options[] = {
 	BENCH_OPTIONS,
 	BENCH_BOOT_OPTIONS,
 	TEST_TABLE,
+	RESTORE_TABLE,
 	{
 		.name = "config",
 		.saved = OPTION_OF_BOOT,

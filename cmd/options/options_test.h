@@ -23,10 +23,11 @@
 		OPTION_SWITCH("on"),                                                                                   \
 		.help = "boot a guest for each test",                                                                  \
 		.man = OPTION_MAN("Boot a guest for each test.\nThere is no other way yet.")},                         \
-		TEST_NUMBER("jobs", NULL, 1, 256, "tests at once; without it as CPUs and memory allow",                \
-			"How many tests run at once.\n"                                                                \
+		TEST_NUMBER("jobs", NULL, 1, 256, "tests or clones at once",                                           \
+			"test: how many tests run at once.\n"                                                          \
 			"Without it, as many as there are CPUs and as three quarters of the free memory hold; a line " \
-			"says which of the two is the limit."),                                                        \
+			"says which of the two is the limit.\n"                                                        \
+			"restore: how many clones run at once; without it, all."),                                     \
 		TEST_NUMBER("retries", "0", 0, 100, "try a test again that was not as expected",                       \
 			"Try a test again, at most this many times, whose outcome was not as expected.\n"              \
 			"One that is as expected then counts as such, and is reported as flaky."),                     \

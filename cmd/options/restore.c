@@ -9,7 +9,8 @@
 #include "cmd/options/ini.h"
 #include "vmm/machine/machine.h"
 
-int restore_parse(int argc, char **argv, struct settings *ret, const char **ret_path, struct err *e)
+int restore_parse(
+	int argc, char **argv, struct subset_option *own, struct settings *ret, const char **ret_path, struct err *e)
 {
 	const struct command_info *me = command_find("restore");
 	const struct subset_option *how;
@@ -26,6 +27,10 @@ int restore_parse(int argc, char **argv, struct settings *ret, const char **ret_
 			path = arg.value;
 		else if (!command_takes(me, arg.option, &how))
 			return command_refuses("restore", arg.option, e);
+		else if (how && (r = subset_take(&arg, &own[how - me->takes], e)) < 0)
+			return r;
+		else if (how)
+			continue;
 		else if (arg.option->type != OPT_FLAG && (r = settings_add(ret, arg.option, arg.value, 0, e)) < 0)
 			return r;
 	}

@@ -6,15 +6,18 @@
 #define CMD_OPTIONS_RESTORE_H
 
 #include "cmd/options/settings.h"
+#include "cmd/options/subset.h"
 
 /**
  * restore_parse() - take a command line apart
+ * @own: in the order of RESTORE_OPTIONS; filled in
  * @ret: its settings; settings_destroy() in any case
  * @ret_path: of the snapshot; borrowed from @argv
  *
  * Return: 0 or -EINVAL, with a message in @e that names an option that restored machines do not take. Trust: operator.
  */
-int restore_parse(int argc, char **argv, struct settings *ret, const char **ret_path, struct err *e);
+int restore_parse(
+	int argc, char **argv, struct subset_option *own, struct settings *ret, const char **ret_path, struct err *e);
 
 /**
  * restore_settings() - the machine of @c as a snapshot has it, for restore_config(); the caller frees *@ret

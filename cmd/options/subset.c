@@ -22,16 +22,21 @@ static struct option_def limited(const struct subset_option *p)
 static int take(const struct arg *arg, const char *cmd, struct subset_option *subset, struct err *e)
 {
 	const char *name = arg->option->name;
-	struct option_def o;
-	int r;
 
 	/* main() has answered --help and --version. */
 	if (arg->option->type == OPT_FLAG)
 		return 0;
 	for (; subset->name && strcmp(subset->name, name); subset++)
 		;
-	if (!subset->name)
-		return command_refuses(cmd, arg->option, e);
+	return subset->name ? subset_take(arg, subset, e) : command_refuses(cmd, arg->option, e);
+}
+
+int subset_take(const struct arg *arg, struct subset_option *subset, struct err *e)
+{
+	const char *name = arg->option->name;
+	struct option_def o;
+	int r;
+
 	if (subset->given && !subset->all)
 		return err_set(e, -EINVAL, "--%s: given twice", name);
 	subset->given = true;

@@ -37,6 +37,11 @@ struct subset_option {
 /** subset_limit() - puts default and limits of @how, as far as it has its own, in place of the table's in @o */
 void subset_limit(struct option_def *o, const struct subset_option *how);
 
+struct arg;
+
+/** subset_take() - one option of a command line; its name is that of @subset. Return and trust: as subset_parse() */
+int subset_take(const struct arg *arg, struct subset_option *subset, struct err *e);
+
 /**
  * subset_parse() - take a command line apart
  * @cmd: the subcommand, as in struct command_info

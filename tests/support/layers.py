@@ -49,8 +49,9 @@ ROOMS = {
     'cmd/report': 'vmm/console vmm/report',
     'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/check vmm/program',
     'cmd/test': 'cmd/options vmm/console vmm/host vmm/results security',
+    'cmd/clones': 'vmm security',
     'cmd/gen': 'cmd/options vmm/cpuid vmm/exec vmm/program',
-    'cmd': 'cmd/options cmd/report cmd/bench cmd/test vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/debug/gdb vmm/exec vmm/machine '
+    'cmd': 'cmd/options cmd/report cmd/bench cmd/test cmd/clones vmm vmm/cpuid vmm/kvm vmm/host vmm/console vmm/check vmm/debug/gdb vmm/exec vmm/machine '
            'vmm/machine/virtio vmm/program vmm/report vmm/snapshot security',
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)

@@ -76,13 +76,18 @@ const char *trace_def_arg(const struct trace_def *def, size_t i)
 	return text;
 }
 
+static __thread int thread_id;
+
 int trace_thread_id(void)
 {
-	static __thread int id;
+	if (!thread_id)
+		thread_id = (int)syscall(SYS_gettid);
+	return thread_id;
+}
 
-	if (!id)
-		id = (int)syscall(SYS_gettid);
-	return id;
+void trace_forked(void)
+{
+	thread_id = 0;
 }
 
 uint64_t trace_now_ns(void)

@@ -108,6 +108,9 @@ void trace_add_sink(struct trace *t, struct trace_sink *sink);
  */
 int trace_thread_id(void);
 
+/** trace_forked() - forget the id of the calling thread, in the child of a fork */
+void trace_forked(void);
+
 /** trace_fd() - readable when trace_drain() has work */
 int trace_fd(const struct trace *t);
 

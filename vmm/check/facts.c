@@ -244,6 +244,10 @@ void host_facts_json_process(const struct host_facts *h, struct json *j, const c
 	char stat[1024], status[4096];
 	const char *at = read_text(h->stat, stat, sizeof(stat)) ? strrchr(stat, ')') : NULL;
 
+	if (h->stat < 0 && h->status < 0) {
+		json_null(j, key);
+		return;
+	}
 	if (at &&
 		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64 " %*u %" SCNu64 " %" SCNu64, &minor,
 			&major, &user, &kernel) != 4)

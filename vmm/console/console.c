@@ -112,6 +112,11 @@ static void on_mark(struct timeline *t, const char *name)
 	c->watch->mark(c->watch, name);
 }
 
+void console_set_trace(struct console *c, struct trace *trace)
+{
+	c->trace = trace;
+}
+
 void console_set_watch(struct console *c, struct console_watch *w)
 {
 	c->watch = w;

@@ -137,6 +137,9 @@ struct console;
  */
 int console_open(const struct console_params *p, struct console **ret, struct err *e);
 
+/** console_set_trace() - another trace, before console_attach(); borrowed until console_destroy() */
+void console_set_trace(struct console *c, struct trace *trace);
+
 /**
  * console_attach() - connect @guest, and start serving it in @loop
  * @loop, @guest: borrowed until console_finish() or console_destroy()

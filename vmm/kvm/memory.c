@@ -104,8 +104,9 @@ static int populate(void *host, uint64_t size)
 		return 0;
 	if (errno != EINVAL)
 		return -errno;
+	/* What a file has is kept. */
 	for (uint64_t at = 0; at < size; at += 4 * KIB)
-		p[at] = 0;
+		p[at] = p[at];
 	return 0;
 }
 
@@ -155,18 +156,25 @@ static int check_size(uint64_t size, const char *kind, uint64_t page_size, struc
 	return 0;
 }
 
+int memory_prefault(const struct memory *m, struct err *e)
+{
+	int r = populate(m->host, m->size);
+	char text[UNITS_TEXT_MAX];
+
+	return r < 0 ? err_sys(e, r, "cannot prefault %s of guest memory", format_size(m->size, text)) : 0;
+}
+
 /* What becomes of @m->host, whatever is mapped there: no core dump has it, the guest has it around the hole. */
 static int finish(struct memory *m, bool prefault, struct err *e)
 {
 	uint64_t low = MIN(m->size, BOARD_HOLE_START);
-	char text[UNITS_TEXT_MAX];
 	int r;
 
 	if (madvise(m->host, m->size, MADV_DONTDUMP) < 0)
 		return err_sys(e, -errno, "cannot keep guest memory out of core dumps (madvise)");
-	r = prefault ? populate(m->host, m->size) : 0;
+	r = prefault ? memory_prefault(m, e) : 0;
 	if (r < 0)
-		return err_sys(e, r, "cannot prefault %s of guest memory", format_size(m->size, text));
+		return r;
 	r = gmem_add(&m->gmem, &(struct gmem_region){.gpa = 0, .size = low, .host = m->host, .fd = -1});
 	if (r == 0 && m->size > low)
 		r = gmem_add(&m->gmem,
@@ -210,8 +218,8 @@ int memory_create(uint64_t size, enum backing backing, bool prefault, struct mem
 	return r;
 }
 
-int memory_map(uint64_t size, bool prefault, int fd, uint64_t file_at, const struct gmem_extent *extent, size_t nr,
-	struct memory *ret, struct err *e)
+int memory_map(uint64_t size, int fd, uint64_t file_at, const struct gmem_extent *extent, size_t nr, struct memory *ret,
+	struct err *e)
 {
 	struct memory m = {.size = size};
 	char text[UNITS_TEXT_MAX];
@@ -227,7 +235,7 @@ int memory_map(uint64_t size, bool prefault, int fd, uint64_t file_at, const str
 			    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)(file_at + extent[i].at)) == MAP_FAILED)
 			r = err_sys(e, -errno, "cannot map %s of guest memory", format_size(size, text));
 	if (r == 0)
-		r = finish(&m, prefault, e);
+		r = finish(&m, false, e);
 	if (r < 0) {
 		memory_destroy(&m);
 		return r;

@@ -46,7 +46,6 @@ int memory_create(uint64_t size, enum backing backing, bool prefault, struct mem
  * memory_map() - map RAM that a file has, privately: the guest's writes are its own, and what it does not touch takes
  * nothing
  * @size: bytes, a multiple of 4 KiB
- * @prefault: make every page the guest's own now
  * @fd: of a regular file
  * @file_at: where RAM begins in it, at a page
  * @extent: @nr, sorted, of whole pages, apart and in RAM: what the file has; the rest is anonymous and reads as zeroes
@@ -56,8 +55,11 @@ int memory_create(uint64_t size, enum backing backing, bool prefault, struct mem
  *
  * Return: 0 or a negative errno, with a message in @e.
  */
-int memory_map(uint64_t size, bool prefault, int fd, uint64_t file_at, const struct gmem_extent *extent, size_t nr,
-	struct memory *ret, struct err *e);
+int memory_map(uint64_t size, int fd, uint64_t file_at, const struct gmem_extent *extent, size_t nr, struct memory *ret,
+	struct err *e);
+
+/** memory_prefault() - make every page the guest's own now. Return: 0 or a negative errno, with a message in @e. */
+int memory_prefault(const struct memory *m, struct err *e);
 
 /** memory_destroy() - takes NULL and a zeroed struct; no VM may use the memory any more */
 void memory_destroy(struct memory *m);

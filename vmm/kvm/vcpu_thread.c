@@ -51,7 +51,7 @@ void crew_init(struct crew *c, const struct crew_ops *ops)
 {
 	pthread_condattr_t attr;
 
-	*c = (struct crew){.ops = ops, .pid = getpid(), .last = &c->first, .holds = 1};
+	*c = (struct crew){.ops = ops, .last = &c->first, .holds = 1};
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -249,6 +249,8 @@ int crew_start(struct crew *c, unsigned *ret_at)
 	unsigned at = 0;
 	int r = 0;
 
+	/* Here, since the crew may have been made before a fork. */
+	c->pid = getpid();
 	kick_blocked(&blocked, true);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, c->ops->stack_size);

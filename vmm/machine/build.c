@@ -42,6 +42,7 @@ static int open_console(struct machine *m, const struct machine_stdio *stdio, st
 int machine_open(const struct config *config, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop,
 	struct machine **ret, struct err *e)
 {
+	static const struct machine_stdio no_stdio = {.in_fd = -1, .out_fd = -1};
 	struct machine *m = calloc(1, sizeof(*m));
 	int r;
 
@@ -71,8 +72,8 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 		r = machine_gdb_open(m, e);
 	if (r == 0)
 		r = kvm_open(trace, &m->kvm, e);
-	if (r == 0)
-		r = open_console(m, stdio, e);
+	if (r == 0 && (stdio || config->console != CONSOLE_STDIO))
+		r = open_console(m, stdio ? stdio : &no_stdio, e);
 	if (r < 0) {
 		machine_destroy(m);
 		return r;
@@ -80,6 +81,22 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	trace_files_opened(trace);
 	*ret = m;
 	return 0;
+}
+
+int machine_adopt(
+	struct machine *m, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop, struct err *e)
+{
+	int r = 0;
+
+	m->trace = m->kvm.trace = trace;
+	m->loop = loop;
+	if (m->console)
+		console_set_trace(m->console, trace);
+	else
+		r = open_console(m, stdio, e);
+	if (r == 0 && m->restored.fd >= 0)
+		r = machine_restore_watch(m, e);
+	return r;
 }
 
 void machine_set_sandbox(struct machine *m, struct sandbox *s)
@@ -407,8 +424,13 @@ static void tell_tsc(struct machine *m, struct cpuid_set *cpuid)
 
 int machine_describe(struct machine *m, const struct machine_facts *facts, struct err *e)
 {
+	int r;
+
 	m->facts = *facts;
-	return facts->restore ? machine_restore_watch(m, e) : 0;
+	if (!facts->restore)
+		return 0;
+	r = machine_restore_open(m, e);
+	return r == 0 && m->loop ? machine_restore_watch(m, e) : r;
 }
 
 /* What the guest's CPUs say, for a snapshot. */

@@ -128,7 +128,7 @@ struct machine_counts {
  * @gdb_core: .done is set while a core is written for it, and @gdb_released when it wants the guest to go on meanwhile
  * @limit: timer for the time limit, at @limit_at_ns; 0: none
  * @core: from OPEN on; NULL: without --core
- * @facts: of machine_describe(); @restored: inotify of its snapshot's file
+ * @facts: of machine_describe(); @restored: inotify of its snapshot's file, perhaps shared
  * @snapshot: from OPEN on; NULL: without --snapshot; @cpuid: of the guest, kept for it
  * @saved: of machine_saved_init(), or NULL; @saved_size: bytes of machine_save()
  * @reset: NULL unless machine_reset_init() was called (vmm/machine/reset.h)
@@ -259,7 +259,11 @@ uint32_t machine_snapshot_disks(const struct machine *m, struct snapshot_source 
  */
 int machine_restore_disks(struct machine *m, struct err *e);
 
-/** machine_restore_watch() - learn of changes of the snapshot's file; stage OPEN; as machine_restore_memory() */
+/**
+ * machine_restore_open(), machine_restore_watch() - learn of changes of the snapshot's file: stage OPEN, and with a
+ * loop; as machine_restore_memory()
+ */
+int machine_restore_open(struct machine *m, struct err *e);
 int machine_restore_watch(struct machine *m, struct err *e);
 
 /** machine_restore_changed() - look whether there was one: if so, that ends the run. In the loop's thread. */

@@ -22,6 +22,7 @@ struct console;
 struct console_filter;
 struct host_facts;
 struct machine;
+struct memory;
 struct sandbox;
 struct measures;
 
@@ -52,7 +53,7 @@ int machine_check(const struct config *c, struct err *e);
 
 /**
  * machine_open() - open /dev/kvm, the kernel, the initrd and the console
- * @config, @stdio, @trace, @loop: borrowed until machine_destroy()
+ * @config, @stdio, @trace, @loop: borrowed until machine_destroy(); NULL, all but @config: machine_adopt() has them
  * @ret: owned by the caller; untouched on failure
  *
  * Should: open everything that has a path. Mustn't: read the files' contents.
@@ -186,6 +187,9 @@ const char *machine_core_end(const struct machine *m);
  * @snapshot_done: a snapshot was written to @path, or was not, with a message in @why; NULL: nobody wants to know
  * @restore: the machine is restored from this one; NULL: it boots
  * @resets: the machine can be reset (vmm/machine/reset.h)
+ * @ram: of @restore, mapped by machine_map_snapshot() and inherited by fork(), of which the machine takes a copy; NULL:
+ *	it maps it
+ * @watch_fd: of machine_watch_snapshot(), when several machines share it; 0 or -1: the machine makes its own
  */
 struct machine_facts {
 	const char *version;
@@ -195,6 +199,8 @@ struct machine_facts {
 	void *arg;
 	const struct snapshot *restore;
 	bool resets;
+	const struct memory *ram;
+	int watch_fd;
 };
 
 /**
@@ -203,6 +209,33 @@ struct machine_facts {
  * Return: 0 or a negative errno, with a message in @e.
  */
 int machine_describe(struct machine *m, const struct machine_facts *facts, struct err *e);
+
+/**
+ * machine_adopt() - what machine_open() did without: in a process that was forked after it, and after
+ * machine_describe()
+ * @trace, @loop, @stdio: as there; not inherited, since processes that share an epoll or an eventfd take each other's
+ *	events
+ *
+ * Return: 0 or a negative errno, with a message in @e. Context: needs no path; before machine_build().
+ */
+int machine_adopt(
+	struct machine *m, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop, struct err *e);
+
+/**
+ * machine_map_snapshot() - map the RAM of a snapshot privately, and lock its file
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Return: 0 or a negative errno, with a message in @e. Trust: guest.
+ */
+int machine_map_snapshot(const struct config *c, const struct snapshot *s, struct memory *ret, struct err *e);
+
+/**
+ * machine_watch_snapshot() - learn of changes of a snapshot's file, which end the machines that are restored from it
+ * @ret: readable when there was one; the caller closes it; untouched on failure
+ *
+ * Return: 0 or a negative errno, with a message in @e. Context: stage OPEN.
+ */
+int machine_watch_snapshot(const struct snapshot *s, int *ret, struct err *e);
 
 /**
  * machine_snapshot() - hold the machine, write a snapshot to the file of --snapshot, and resume it or end the run

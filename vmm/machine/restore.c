@@ -9,7 +9,7 @@
  * mapping are not detected.
  */
 #include <errno.h>
-#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -34,18 +34,26 @@ int machine_restore_cpuid(struct machine *m, struct cpuid_set *cpuid, struct err
 	return 0;
 }
 
-int machine_restore_memory(struct machine *m, struct err *e)
+int machine_map_snapshot(const struct config *c, const struct snapshot *s, struct memory *ret, struct err *e)
 {
-	const struct snapshot *s = m->facts.restore;
-	int r;
-
-	if (s->facts.mem_bytes != m->config->mem_bytes || s->facts.cpus != m->config->cpus)
+	if (s->facts.mem_bytes != c->mem_bytes || s->facts.cpus != c->cpus)
 		return err_operator(
 			e, err_set(e, -EINVAL, "the snapshot's settings do not fit its memory and its CPUs"));
 	if (flock(s->fd, LOCK_SH | LOCK_NB) < 0)
 		return err_operator(e, err_sys(e, -errno, "the snapshot is locked by another program"));
-	r = memory_map(m->config->mem_bytes, m->config->prefault, s->fd, s->ram_at, s->extent, s->facts.nr_extents,
-		&m->vm.memory, e);
+	return memory_map(c->mem_bytes, s->fd, s->ram_at, s->extent, s->facts.nr_extents, ret, e);
+}
+
+int machine_restore_memory(struct machine *m, struct err *e)
+{
+	int r = 0;
+
+	if (m->facts.ram)
+		m->vm.memory = *m->facts.ram;
+	else
+		r = machine_map_snapshot(m->config, m->facts.restore, &m->vm.memory, e);
+	if (r == 0 && m->config->prefault)
+		r = memory_prefault(&m->vm.memory, e);
 	if (r < 0)
 		return r;
 	trace_memory_ready(m->trace, m->config->mem_bytes, "snapshot");
@@ -57,7 +65,7 @@ static COLD int begin_reset(struct machine *m, struct err *e)
 {
 	const struct snapshot *s = m->facts.restore;
 	CLEANUP(memory_destroy) struct memory base = {0};
-	int r = memory_map(m->config->mem_bytes, false, s->fd, s->ram_at, s->extent, s->facts.nr_extents, &base, e);
+	int r = memory_map(m->config->mem_bytes, s->fd, s->ram_at, s->extent, s->facts.nr_extents, &base, e);
 
 	if (r == 0)
 		r = machine_reset_init(m, &base, e);
@@ -90,25 +98,40 @@ static void on_changed(struct loop_source *s, uint32_t events)
 	machine_restore_changed(container_of(s, struct machine, restored));
 }
 
+int machine_watch_snapshot(const struct snapshot *s, int *ret, struct err *e)
+{
+	CLEANUP_FD int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[FD_PATH_SIZE];
+
+	fd_path(s->fd, path);
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0)
+		return err_sys(e, -errno, "cannot watch the snapshot's file (inotify)");
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+int machine_restore_open(struct machine *m, struct err *e)
+{
+	m->restored.ready = on_changed;
+	if (m->facts.watch_fd <= 0)
+		return machine_watch_snapshot(m->facts.restore, &m->restored.fd, e);
+	m->restored.fd = m->facts.watch_fd;
+	return 0;
+}
+
 int machine_restore_watch(struct machine *m, struct err *e)
 {
-	char path[FD_PATH_SIZE];
-	int r;
+	int r = loop_add(m->loop, &m->restored, EPOLLIN);
 
-	m->restored.ready = on_changed;
-	m->restored.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	fd_path(m->facts.restore->fd, path);
-	if (m->restored.fd < 0 || inotify_add_watch(m->restored.fd, path, IN_MODIFY) < 0)
-		return err_sys(e, -errno, "cannot watch the snapshot's file (inotify)");
-	r = loop_add(m->loop, &m->restored, EPOLLIN);
 	return r < 0 ? err_sys(e, r, "cannot watch the snapshot's file") : 0;
 }
 
+/* Looked at and not read: other machines may share it. */
 void machine_restore_changed(struct machine *m)
 {
-	char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+	struct pollfd p = {.fd = m->restored.fd, .events = POLLIN};
 
-	if (m->restored.fd >= 0 && read(m->restored.fd, event, sizeof(event)) > 0)
+	if (m->restored.fd >= 0 && ppoll(&p, 1, &(struct timespec){0}, NULL) > 0)
 		machine_failed(m, "the snapshot's file was cut or changed while the guest had it mapped");
 }
 

@@ -43,6 +43,18 @@ static void note_start(struct report *r)
 	snprintf(r->started + n, sizeof(r->started) - n, ".%06uZ", (unsigned)(ns % NSEC_PER_SEC / NSEC_PER_USEC));
 }
 
+/* From now on */
+static int record(struct report *r, struct trace *trace)
+{
+	r->trace = trace;
+	r->main_tid = gettid();
+	note_start(r);
+	if (recorder_init(&r->recorder) < 0)
+		return -ENOMEM;
+	trace_add_sink(trace, &r->recorder.sink);
+	return 0;
+}
+
 int report_new(const struct config *c, const struct report_info *info, struct trace *trace, struct report **ret)
 {
 	struct report *r;
@@ -56,19 +68,25 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
 		return -ENOMEM;
 	r->config = c;
 	r->info = info;
-	r->trace = trace;
 	r->files = (struct host_facts){.thp = -1, .smaps = -1, .status = -1, .stat = -1};
 	r->out = r->trace_out = OUTFILE_CLOSED;
 	r->kernel_fd = -1;
-	r->main_tid = gettid();
-	note_start(r);
-	if (recorder_init(&r->recorder) < 0) {
+	if (trace && record(r, trace) < 0) {
 		free(r);
 		return -ENOMEM;
 	}
-	trace_add_sink(trace, &r->recorder.sink);
 	*ret = r;
 	return 0;
+}
+
+int report_adopt(struct report *r, struct trace *trace)
+{
+	if (!r)
+		return 0;
+	cleanup_fd(&r->files.smaps);
+	cleanup_fd(&r->files.status);
+	cleanup_fd(&r->files.stat);
+	return record(r, trace);
 }
 
 /* What cannot be opened has no identity; that it cannot be booted either, the loader reports. */

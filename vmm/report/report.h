@@ -71,7 +71,7 @@ struct report_end {
 
 /**
  * report_new() - start recording @trace
- * @c, @info, @trace: borrowed until report_free()
+ * @c, @info, @trace: borrowed until report_free(); @trace may be NULL until report_adopt()
  * @ret: owned by the caller, NULL when neither file is requested; unchanged on failure
  *
  * Return: 0 or -ENOMEM. Context: the trace's owner, before other threads.
@@ -88,6 +88,15 @@ int report_new(const struct config *c, const struct report_info *info, struct tr
  * Context: OPEN stage. Trust: operator.
  */
 int report_open(struct report *r, struct err *e);
+
+/**
+ * report_adopt() - the report is about this process, which was forked after report_open(); @r may be NULL
+ *
+ * What is read in /proc about a process would be that of the other one, and is left out.
+ *
+ * Return: 0 or -ENOMEM. Context: as report_new().
+ */
+int report_adopt(struct report *r, struct trace *trace);
 
 /** report_begin() - called when the run starts: truncates files that cannot be replaced; @r may be NULL */
 void report_begin(struct report *r);

@@ -200,7 +200,8 @@ static struct memory map(int fd, bool prefault)
 	struct memory m = {0};
 	struct err e = {0};
 
-	if (memory_map(32 * MIB, prefault, fd, FILE_AT, extents, ARRAY_SIZE(extents), &m, &e) < 0)
+	if (memory_map(32 * MIB, fd, FILE_AT, extents, ARRAY_SIZE(extents), &m, &e) < 0 ||
+		(prefault && memory_prefault(&m, &e) < 0))
 		fail_msg("%s", e.text);
 	return m;
 }
@@ -267,10 +268,10 @@ static void what_cannot_be_mapped_is_refused(void **state)
 	struct memory m = {0};
 	struct err e = {0};
 
-	assert_int_equal(memory_map(32 * MIB, false, -1, 0, extents, 1, &m, &e), -EBADF);
+	assert_int_equal(memory_map(32 * MIB, -1, 0, extents, 1, &m, &e), -EBADF);
 	assert_non_null(strstr(e.text, "cannot map 32M of guest memory"));
-	assert_int_equal(memory_map(32 * MIB + 1, false, -1, 0, NULL, 0, &m, &e), -EINVAL);
-	assert_int_equal(memory_map(BIT(50), false, -1, 0, NULL, 0, &m, &e), -ENOMEM);
+	assert_int_equal(memory_map(32 * MIB + 1, -1, 0, NULL, 0, &m, &e), -EINVAL);
+	assert_int_equal(memory_map(BIT(50), -1, 0, NULL, 0, &m, &e), -ENOMEM);
 	assert_null(m.host);
 }
 

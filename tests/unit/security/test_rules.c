@@ -519,6 +519,7 @@ static void few_calls(void **state)
 		[SANDBOX_BROKER] = 12,
 		[SANDBOX_REPORT] = 7,
 		[SANDBOX_RUNNER] = 20,
+		[SANDBOX_CLONES] = 11,
 	};
 
 	for (int role = 0; role < SANDBOX_ROLE_COUNT; role++) {

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `vmm restore`: goes on with the guest of a snapshot, once or in clones.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cmd/clones/clones.h"
+#include "cmd/clones/names.h"
+#include "cmd/main.h"
+#include "cmd/options/command_info.h"
+#include "cmd/options/commands.h"
+#include "cmd/options/restore.h"
+#include "cmd/plan.h"
+#include "cmd/run.h"
+#include "vmm/base/clock.h"
+#include "vmm/base/file.h"
+#include "vmm/base/outcome.h"
+#include "vmm/base/path.h"
+
+enum { RESTORE_OPTIONS(SUBSET_INDEX) };
+
+/**
+ * struct restore - all of the command; what clones share is the spawner's
+ * @argv, @line: the command line
+ * @run: the first run, or each clone's: @nr_runs of them
+ * @confinement: entered by the spawner, inherited by the clones
+ * @ram: mapped by the spawner
+ */
+struct restore {
+	char **argv;
+	struct settings line;
+	struct run *run;
+	unsigned nr_runs;
+	struct confinement confinement;
+	struct memory ram;
+	uint64_t limit_at_ns;
+};
+
+/* Before the sandbox, as a configuration file: what is behind facts and settings is read as plain bytes. */
+static int open_snapshot(struct run *run, const char *path, struct err *e)
+{
+	int fd, r = file_open_regular("snapshot", path, &fd, e);
+
+	if (r < 0)
+		return r;
+	r = snapshot_read(fd, run->version, &run->restored, e);
+	if (r < 0) {
+		close(fd);
+		return err_wrap(e, r, "%s", path);
+	}
+	return 0;
+}
+
+/* --- Clones ------------------------------------------------------------------------------------------------------ */
+
+/* Clone @n, from 1, whose files are its own. */
+static int open_own(struct restore *c, unsigned n, struct err *e)
+{
+	struct run *first = &c->run[0], *run = &c->run[n - 1];
+	int r = 0;
+
+	if (n > 1) {
+		*run = RUN_NONE;
+		memcpy(run->version, first->version, sizeof(run->version));
+		r = restore_config(first->restored.settings, &c->line, &run->config, e);
+	}
+	if (r == 0 && c->nr_runs > 1)
+		r = clones_name(&run->config, n, e);
+	/* The buffers of the first. */
+	run->restored = first->restored;
+	run->watch_fd = first->watch_fd;
+	if (r == 0)
+		r = run_open(run, c->argv, e);
+	return r < 0 && c->nr_runs > 1 ? err_wrap(e, r, "clone %u", n) : r;
+}
+
+static int enter_early(struct restore *c, const int *keep, size_t nr_keep, struct err *e)
+{
+	struct sandbox_plan *plan = &c->confinement.plan;
+
+	plan_early(&c->run[0].config, plan);
+	plan_restored(c->run[0].restored.fd, plan);
+	for (size_t i = 0; i < nr_keep && plan->nr_keep < SANDBOX_KEEP_MAX; i++)
+		plan->keep[plan->nr_keep++] = keep[i];
+	plan->max_fds *= c->nr_runs;
+	return sandbox_early(&c->confinement.sandbox, plan, e);
+}
+
+static int open_clones(void *arg, const int *keep, size_t nr_keep, struct clones_fds *fds, struct err *e)
+{
+	struct restore *c = arg;
+	struct run *first = &c->run[0];
+	int r = enter_early(c, keep, nr_keep, e);
+
+	if (r == 0 && gmem_install_sigbus() < 0)
+		r = err_sys(e, -errno, "sigaction");
+	if (r == 0)
+		r = machine_watch_snapshot(&first->restored, &first->watch_fd, e);
+	if (r < 0)
+		return r;
+	sandbox_open(&c->confinement.sandbox, NULL);
+	r = clones_fds_take(fds, 0, e);
+	if (r < 0)
+		return r;
+	for (unsigned n = 1; n <= c->nr_runs; n++) {
+		r = open_own(c, n, e);
+		if (r == 0 && c->nr_runs > 1)
+			r = clones_fds_take(fds, n, e);
+		if (r < 0)
+			return r;
+	}
+	plan_opened(&first->config, first->machine, &c->confinement.plan);
+	c->confinement.plan.report_fd = STDERR_FILENO;
+	r = confinement_enter(&c->confinement, NULL, e);
+	return r == 0 ? machine_map_snapshot(&first->config, &first->restored, &c->ram, e) : r;
+}
+
+static int run_clone(void *arg, unsigned n)
+{
+	struct restore *c = arg;
+	struct run *run = &c->run[c->nr_runs > 1 ? n - 1 : 0];
+	struct verdict v = {OUTCOME_FAILURE, DETECTOR_VMM, 0};
+	uint64_t now = trace_now_ns();
+	struct err e = {};
+	int r;
+
+	run->ram = c->ram;
+	if (c->limit_at_ns)
+		run->config.timeout_ns = c->limit_at_ns > now ? c->limit_at_ns - now : 1;
+	r = run_forked(run, &c->confinement, &e);
+	if (r == 0)
+		r = machine_run(run->machine, &v, &e);
+	return run_end(run, r, &v, &e);
+}
+
+static int run_clones(struct restore *c, unsigned nr, unsigned jobs, struct err *e)
+{
+	static const struct clones_ops ops = {.open = open_clones, .run = run_clone};
+	const struct config *config = &c->run[0].config;
+	struct clones_config clones = {
+		.nr = nr,
+		.jobs = MIN(jobs, nr),
+		.ops = &ops,
+		.arg = c,
+		.config = config,
+		.limit_at_ns = c->limit_at_ns,
+	};
+	bool own;
+	int r = clones_check(config, nr, &own, e);
+	struct run *runs;
+
+	if (r == 0)
+		r = clones_room(&clones, e);
+	if (r < 0)
+		return err_operator(e, r);
+	if (own && nr > 1) {
+		runs = realloc(c->run, nr * sizeof(*runs));
+		if (!runs)
+			return err_sys(e, -ENOMEM, "cannot allocate %u clones", nr);
+		c->run = runs;
+		c->nr_runs = nr;
+		clones.config = &runs[0].config;
+	} else if (own) {
+		r = clones_name(&c->run[0].config, 1, e);
+	}
+	return r == 0 ? clones_run(&clones, e) : r;
+}
+
+/* --- The command ------------------------------------------------------------------------------------------------- */
+
+static int parse(struct restore *c, int argc, char **argv, struct subset_option *own, struct err *e)
+{
+	struct run *run = c->run;
+	const char *path = NULL;
+	int r;
+
+	run_version(run->version);
+	r = restore_parse(argc, argv, own, &c->line, &path, e);
+	if (r == 0 && own[JOBS].given && !own[CLONES].given)
+		r = err_set(e, -EINVAL, "--jobs: how many of --clones run at once");
+	if (r == 0)
+		r = sandbox_standard_fds(e);
+	if (r == 0)
+		r = open_snapshot(run, path, e);
+	if (r == 0)
+		r = restore_config(run->restored.settings, &c->line, &run->config, e);
+	return r == 0 ? run_check(run, e) : r;
+}
+
+int cmd_restore(int argc, char **argv)
+{
+	struct subset_option own[] = {RESTORE_OPTIONS(SUBSET_ROW){0}};
+	uint64_t cpu_before_main = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	struct restore c = {.argv = argv, .run = malloc(sizeof(*c.run)), .nr_runs = 1, .confinement = CONFINEMENT_NONE};
+	struct err e = {};
+	int status;
+
+	if (!c.run) {
+		fprintf(stderr, "vmm: out of memory\n");
+		return EXIT_FAILED;
+	}
+	*c.run = RUN_NONE;
+	if (parse(&c, argc, argv, own, &e) < 0) {
+		status = EXIT_USAGE;
+		fprintf(stderr, "vmm: %s\n", e.text);
+	} else if (own[CLONES].given) {
+		if (c.run->config.timeout_ns)
+			c.limit_at_ns = main_entry_ns() + c.run->config.timeout_ns;
+		status = run_clones(&c, (unsigned)own[CLONES].value.n,
+			own[JOBS].given ? (unsigned)own[JOBS].value.n : UINT32_MAX, &e);
+		if (status < 0) {
+			fprintf(stderr, "vmm: %s\n", e.text);
+			status = err_exit_status(&e);
+		}
+	} else {
+		status = run_machine(c.run, argv, cpu_before_main);
+	}
+	run_destroy(c.run);
+	settings_destroy(&c.line);
+	free(c.run);
+	return status;
+}
