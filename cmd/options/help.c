@@ -111,10 +111,16 @@ static void print_command(FILE *out, const struct command_info *c)
 		fputs("\nOptions:\n", out);
 	for (const struct subset_option *p = c->takes; p && p->name; p++)
 		print_option(out, option_find(p->name, strlen(p->name)), p);
-	if (c->machine)
+	if (c->machine) {
+		const struct subset_option *how;
+
+		for_each_option(o)
+			if (option_section_command(o->section) && command_takes(c, o, &how) && !how)
+				print_option(out, o, NULL);
 		fputs("\nWhat else it takes of `vmm run`: what a snapshot does not have.\n", out);
-	else if (!c->takes)
+	} else if (!c->takes) {
 		print_machine(out, c, !strcmp(c->name, "run"));
+	}
 	print_lines(out, "Exit status", c->ends);
 	print_lines(out, "Examples", c->examples);
 }
