@@ -105,8 +105,11 @@ static int populate(void *host, uint64_t size)
 	if (errno != EINVAL)
 		return -errno;
 	/* What a file has is kept. */
-	for (uint64_t at = 0; at < size; at += 4 * KIB)
-		p[at] = p[at];
+	for (uint64_t at = 0; at < size; at += 4 * KIB) {
+		uint8_t byte = p[at];
+
+		p[at] = byte;
+	}
 	return 0;
 }
 

@@ -40,7 +40,7 @@
 #define SNAPSHOT_VERSION_SIZE 64 /* with its NUL */
 #define SNAPSHOT_FACTS_AT     (SNAPSHOT_MAGIC_SIZE + SNAPSHOT_VERSION_SIZE)
 
-#define SNAPSHOT_MEM_MAX      BIT(46) /* as much as a machine can have */
+#define SNAPSHOT_MEM_MAX      (65536 * GIB) /* as much as a machine can have */
 #define SNAPSHOT_GRANULE      (2 * MIB)
 #define SNAPSHOT_EXTENTS_MAX  127 /* with the anonymous memory before, between and after them: at most 255 mappings */
 #define SNAPSHOT_SETTINGS_MAX MIB

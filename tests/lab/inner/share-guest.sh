@@ -38,7 +38,11 @@ say "opened $line"
 until [ -e /mnt/side/go ]; do
 	sleep 0.3
 done
-say "unlinked $(cat <&4) $(ls /mnt/side | grep -c '^open$')"
+there=0
+for name in /mnt/side/*; do
+	[ "$name" != /mnt/side/open ] || there=1
+done
+say "unlinked $(cat <&4) $there"
 say "replaced $(cat /mnt/side/replaced)"
 exec 3<&- 4<&-
 

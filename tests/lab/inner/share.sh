@@ -27,14 +27,14 @@ echo "before" >"$side/replaced"
 printf 'the first line\nand what comes behind it\n' >"$side/open"
 
 # What happens on the host while the guest has a file open.
-meanwhile() {
+change() {
 	wait_for "$TEST_TMP/out" '^lab: opened' || return
 	rm "$side/open"
 	echo "after" >"$side/new"
 	mv "$side/new" "$side/replaced"
 	: >"$side/go"
 }
-meanwhile &
+change &
 boot --kernel "$kernel" --initrd "$root" --mem 256M --append quiet --share "$tree,tag=tree" --share "path=$side"
 wait $!
 
