@@ -100,7 +100,11 @@ job_install() {
 }
 
 job_lint() {
-	tap_of lint scripts/lint
+	tap_of lint scripts/lint --quick
+}
+
+job_tidy() {
+	tap_of tidy scripts/lint tidy
 }
 
 job_fuzz() {
