@@ -117,15 +117,19 @@ static void say(struct collector *k, const char *text)
 
 /* --- Streams of clones ------------------------------------------------------------------------------------------- */
 
-static void flush_line(struct collector *k, struct live *l, int i)
+static void put_line(struct sink *s, const struct live *l, const char *text, size_t n)
 {
 	char prefix[16];
-	int n = snprintf(prefix, sizeof(prefix), "%u: ", l->n);
 
+	put(s, prefix, (size_t)snprintf(prefix, sizeof(prefix), "%u: ", l->n));
+	put(s, text, n);
+}
+
+static void flush_line(struct collector *k, struct live *l, int i)
+{
 	if (!l->used[i])
 		return;
-	put(&k->sink[i], prefix, (size_t)n);
-	put(&k->sink[i], l->line[i], l->used[i]);
+	put_line(&k->sink[i], l, l->line[i], l->used[i]);
 	if (l->line[i][l->used[i] - 1] != '\n')
 		put(&k->sink[i], "\n", 1);
 	l->used[i] = 0;
@@ -146,11 +150,9 @@ static void take_stream(struct collector *k, struct live *l, int i)
 	}
 	used = l->used[i] + (size_t)n;
 	while ((end = memchr(line + from, '\n', used - from))) {
-		char prefix[16];
 		size_t len = (size_t)(end - line) + 1 - from;
 
-		put(&k->sink[i], prefix, (size_t)snprintf(prefix, sizeof(prefix), "%u: ", l->n));
-		put(&k->sink[i], line + from, len);
+		put_line(&k->sink[i], l, line + from, len);
 		from += len;
 	}
 	memmove(line, line + from, used - from);
