@@ -107,9 +107,23 @@ def whole_list(top, files, seed):
     return sorted(slots, key=lambda s: (s.rank, s.name)), sources
 
 
+EQUIVALENT = 'tests/data/mutants-equivalent'
+
+
+def sources_of_equivalents(top):
+    """{file: its Source}, of the files that have a row."""
+    with open(os.path.join(top, EQUIVALENT), encoding='utf-8') as f:
+        names = {line.split('\t')[0] for line in f if line.strip() and not line.startswith('#')}
+    sources = {}
+    for name in sorted(n for n in names if os.path.isfile(os.path.join(top, n))):
+        with open(os.path.join(top, name), encoding='utf-8') as text:
+            sources[name] = Source(name, text.read())
+    return sources
+
+
 def equivalents_of(top, sources):
     """tests/data/mutants-equivalent: {key of a mutant: reason}. A row that fits no mutant of today's tree is wrong."""
-    path = 'tests/data/mutants-equivalent'
+    path = EQUIVALENT
     reasons = {}
     if not os.path.exists(os.path.join(top, path)):
         return reasons

@@ -103,6 +103,8 @@ static int walk(int dir, char *path, int flags, struct walk *w)
 {
 	CLEANUP_FD int at = *path == '/' ? open("/", O_PATH | O_CLOEXEC) : -1;
 
+	if (*path == '/' && at < 0)
+		return -errno;
 	for (;;) {
 		char *name = path + strspn(path, "/"), *end = name + strcspn(name, "/");
 		int how, fd;

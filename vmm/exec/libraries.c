@@ -49,14 +49,22 @@ static int add(struct libraries *l, int fd, const char *path, struct err *e)
 /* Non-blocking, so that a FIFO is an error instead of blocking. Return: a descriptor of a regular file, or -errno. */
 static int open_regular(const char *path)
 {
-	int fd = path_open(path, O_RDONLY | O_NONBLOCK, 0);
+	int fd = path_open(path, O_RDONLY | O_NONBLOCK, 0), r = 0;
 	struct stat st;
 
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
+	if (fd >= 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	else if (fd >= 0 && !S_ISREG(st.st_mode))
+		r = -ENOENT;
+	if (r < 0)
 		close(fd);
-		return -ENOENT;
-	}
-	return fd;
+	return r < 0 ? r : fd;
+}
+
+/* An error that says nothing about the file: another one in its place would be the wrong one. */
+static bool is_shortage(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EIO;
 }
 
 /* Is it there under that name already? musl's loader is its C library, too. */
@@ -91,9 +99,9 @@ static int try(struct search *s, const char *dir, int len, struct err *e)
 		if (n < 0 || (size_t)n >= sizeof(path))
 			continue;
 		fd = open_regular(path);
-		if (fd < 0)
+		if (fd < 0 && !is_shortage(fd))
 			continue;
-		r = add(s->l, fd, path, e);
+		r = fd < 0 ? err_sys(e, fd, "%s", path) : add(s->l, fd, path, e);
 		if (r < 0)
 			return r;
 		s->found = true;

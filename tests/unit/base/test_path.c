@@ -42,6 +42,26 @@ long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 
 static char top[32];
 
+static int root_error;
+
+int __real_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if (root_error && !strcmp(path, "/")) {
+		errno = root_error;
+		return -1;
+	}
+	va_start(ap, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return __real_open64(path, flags, mode);
+}
+
 static void make_file(const char *path, const char *text, mode_t mode, uid_t owner)
 {
 	CLEANUP_FD int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
@@ -143,6 +163,19 @@ static void one_descriptor_is_enough(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_int_equal(fd, next);
 	close(fd);
+}
+
+/* An absolute path is never looked up from the working directory, whatever fails. */
+static void a_root_that_cannot_be_opened(void **state)
+{
+	make_dir("odd", 0755, geteuid());
+	make_file("odd/file", "ours", 0644, geteuid());
+	no_openat2 = true;
+	root_error = EMFILE;
+	assert_fails("/odd/file", O_RDONLY, -EMFILE);
+	root_error = 0;
+	assert_fails("/odd/file", O_RDONLY, -ENOENT);
+	assert_opens("odd/file", "ours");
 }
 
 /* --- Without anybody else ---------------------------------------------------------------------------------------- */
@@ -399,6 +432,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest own[] = {
 		T(one_descriptor_is_enough),
+		T(a_root_that_cannot_be_opened),
 		T(links_of_our_own_are_followed),
 		T(a_file_is_made),
 	};

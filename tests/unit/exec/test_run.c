@@ -14,22 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/support/tiny_program.h"
 #include "tests/support/with_kvm.h"
 #include "vmm/base/clock.h"
 #include "vmm/exec/exec.h"
 #include "vmm/exec/image.h"
-
-#define BASE  UINT64_C(0x400000)
-#define DATA  UINT64_C(0x500000)
-#define START 0x1000 /* of the code in the file, and behind BASE */
-
-/* Where an instruction has a number of 32 bits. */
-#define LE32(n)     (n) & 0xff, (n) >> 8 & 0xff, (n) >> 16 & 0xff, (n) >> 24 & 0xff
-#define SYSCALL(nr) 0xb8, LE32(nr), 0x0f, 0x05 /* mov nr, %eax; syscall */
-#define EDI(n)      0xbf, LE32(n)
-#define ESI(n)      0xbe, LE32(n)
-#define EDX(n)      0xba, LE32(n)
-#define EXIT_EDI    SYSCALL(SYS_exit_group)
 
 static struct kvm kvm;
 
@@ -46,42 +35,9 @@ struct rig {
 static const char *const argv_of_all[] = {"program", "one", "two", NULL};
 static const char *const envp_of_all[] = {"A=1", "B=2", NULL};
 
-/* A program of two segments: code at BASE, and 8 bytes of data and 16 KiB of zeroes at DATA. */
 static int make(struct rig *r, const uint8_t *code, size_t size)
 {
-	static uint8_t file[0x3000];
-	const Elf64_Ehdr head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-		.e_type = ET_EXEC,
-		.e_machine = EM_X86_64,
-		.e_version = EV_CURRENT,
-		.e_entry = BASE + START,
-		.e_phoff = sizeof(head),
-		.e_ehsize = sizeof(head),
-		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = 2};
-	const Elf64_Phdr load[2] = {{.p_type = PT_LOAD,
-					    .p_flags = PF_R | PF_X,
-					    .p_vaddr = BASE,
-					    .p_filesz = 0x2000,
-					    .p_memsz = 0x2000,
-					    .p_align = 0x1000},
-		{.p_type = PT_LOAD,
-			.p_flags = PF_R | PF_W,
-			.p_offset = 0x2000,
-			.p_vaddr = DATA,
-			.p_filesz = 8,
-			.p_memsz = 8 + 16 * KIB,
-			.p_align = 0x1000}};
-	int fd = memfd_create("program", MFD_CLOEXEC);
-
-	memset(file, 0xcc, sizeof(file));
-	memcpy(file, &head, sizeof(head));
-	memcpy(file + sizeof(head), load, sizeof(load));
-	memcpy(file + START, code, size);
-	memcpy(file + 0x2000, "\x2a\0\0\0\0\0\0\0", 8);
-	assert_int_equal(write(fd, file, sizeof(file)), sizeof(file));
-	snprintf(r->path, sizeof(r->path), "/proc/self/fd/%d", fd);
-	return fd;
+	return tiny_program(code, size, r->path, sizeof(r->path));
 }
 
 /* Return: as exec_open(), exec_build() or exec_run(), whichever fails first. */
