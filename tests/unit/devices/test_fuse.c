@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
@@ -91,6 +92,39 @@ static int down(void **state)
 	nftw(b->dir, rm, 16, FTW_DEPTH | FTW_PHYS);
 	free(b);
 	return 0;
+}
+
+/* The call that the host refuses; NULL: none. No other test has it answer EDQUOT. */
+static const char *refused;
+
+static bool is_refused(const char *call)
+{
+	errno = EDQUOT;
+	return refused && !strcmp(refused, call);
+}
+
+#define WRAP(type, name, call, params, args)                                                                           \
+	type __real_##name params;                                                                                     \
+	type __wrap_##name params;                                                                                     \
+	type __wrap_##name params                                                                                      \
+	{                                                                                                              \
+		return is_refused(call) ? -1 : __real_##name args;                                                     \
+	}
+
+WRAP(int, fstatfs64, "fstatfs", (int fd, struct statfs64 *s), (fd, s))
+WRAP(ssize_t, readlinkat, "readlinkat", (int fd, const char *path, char *buf, size_t n), (fd, path, buf, n))
+WRAP(ssize_t, preadv64, "preadv", (int fd, const struct iovec *v, int nr, off_t at), (fd, v, nr, at))
+WRAP(off_t, lseek64, "lseek", (int fd, off_t at, int whence), (fd, at, whence))
+WRAP(ssize_t, fgetxattr, "fgetxattr", (int fd, const char *name, void *p, size_t n), (fd, name, p, n))
+WRAP(ssize_t, flistxattr, "flistxattr", (int fd, char *p, size_t n), (fd, p, n))
+
+long __real_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if ((nr == SYS_getdents64 && is_refused("getdents64")) || (nr == SYS_statx && is_refused("statx")))
+		return -1;
+	return __real_syscall(nr, a, b, c, d, e, f);
 }
 
 static uint64_t node_of(struct bench *b, uint64_t dir, const char *name)
@@ -417,6 +451,75 @@ static void extended_attributes_are_those_of_the_host(void **state)
 	assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, node_of(b, FUSE_ROOT, "fifo"), &a, sizeof(a)), -ENODATA);
 	memset(a.name, 'x', sizeof(a.name));
 	assert_int_equal(client_ask(&b->c, FUSE_GETXATTR, n, &a, sizeof(a)), -EINVAL);
+}
+
+/* Whatever the host refuses is the answer, with nothing behind it. */
+static void errors_of_the_host_are_the_answer(void **state)
+{
+	static const struct {
+		const char *call;
+		uint32_t opcode;
+		const char *name;
+		bool dir;
+	} rows[] = {
+		{"fstatfs", FUSE_STATFS, "sub", false},
+		{"readlinkat", FUSE_READLINK, "link", false},
+		{"preadv", FUSE_READ, "file", false},
+		{"lseek", FUSE_LSEEK, "file", false},
+		{"fgetxattr", FUSE_GETXATTR, "file", false},
+		{"flistxattr", FUSE_LISTXATTR, "file", false},
+		{"lseek", FUSE_READDIR, "sub", true},
+		{"getdents64", FUSE_READDIR, "sub", true},
+		{"statx", FUSE_GETATTR, "file", false},
+	};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t n = rows[i].opcode == FUSE_READLINK || rows[i].dir ? node_of(b, FUSE_ROOT, rows[i].name)
+									    : open_file(b, "file");
+		const struct fuse_read_in read = {.size = 512};
+		const struct fuse_lseek_in seek = {.whence = SEEK_DATA};
+		const struct fuse_getattr_in attr = {0};
+		const struct {
+			struct fuse_xattr_in in;
+			char name[8];
+		} xattr = {{.size = 512}, "user.a"};
+		const void *arg = NULL;
+		size_t len = 0;
+
+		if (rows[i].dir)
+			assert_int_equal(client_open(&b->c, n, true, O_RDONLY), 0);
+		switch (rows[i].opcode) {
+		case FUSE_READ:
+		case FUSE_READDIR:
+			arg = &read;
+			len = sizeof(read);
+			break;
+		case FUSE_LSEEK:
+			arg = &seek;
+			len = sizeof(seek);
+			break;
+		case FUSE_GETATTR:
+			arg = &attr;
+			len = sizeof(attr);
+			break;
+		case FUSE_GETXATTR:
+			arg = &xattr;
+			len = sizeof(xattr.in) + sizeof("user.a");
+			break;
+		case FUSE_LISTXATTR:
+			arg = &xattr.in;
+			len = sizeof(xattr.in);
+			break;
+		}
+		b->c.room = 1024;
+		refused = rows[i].call;
+		if (client_ask(&b->c, rows[i].opcode, n, arg, len) != -EDQUOT)
+			fail_msg("row %zu: %s", i, rows[i].call);
+		assert_int_equal(b->c.out.len, sizeof(b->c.out));
+		refused = NULL;
+		assert_true(client_ask(&b->c, rows[i].opcode, n, arg, len) != -EDQUOT);
+	}
 }
 
 static void statfs_and_lseek_are_those_of_the_host(void **state)
@@ -863,6 +966,7 @@ int main(void)
 		T(nothing_is_written),
 		T(fifos_and_sockets_are_never_opened),
 		T(extended_attributes_are_those_of_the_host),
+		T(errors_of_the_host_are_the_answer),
 		T(statfs_and_lseek_are_those_of_the_host),
 		T(a_directory_drops_no_name),
 		T(any_offset_is_the_hosts_to_judge),

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/serial_reg.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "devices/i8042.h"
@@ -61,6 +62,48 @@ static uint64_t pmtimer_now(const struct pmtimer *t)
 	return container_of(t, struct mainboard, pmtimer)->pmtimer_ns;
 }
 
+/* Locks of this thread: the state is read under the chip's, by which a vCPU that writes a register waits. */
+static int held, taken;
+static bool put_unlocked;
+
+int __real_pthread_mutex_lock(pthread_mutex_t *m);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *m);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *m)
+{
+	held++;
+	taken++;
+	return __real_pthread_mutex_lock(m);
+}
+
+int __real_pthread_mutex_unlock(pthread_mutex_t *m);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *m);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *m)
+{
+	held--;
+	return __real_pthread_mutex_unlock(m);
+}
+
+void __real_state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from_);
+void __wrap_state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from_);
+void __wrap_state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from_)
+{
+	put_unlocked |= held != 1;
+	__real_state_put(w, table, index, from_);
+}
+
+static void begin_locks(void)
+{
+	held = taken = 0;
+	put_unlocked = false;
+}
+
+static void assert_locks(const char *what)
+{
+	if (put_unlocked || held || taken != 1)
+		fail_msg("%s: locks: %d taken, %d kept%s", what, taken, held,
+			put_unlocked ? ", none at state_put()" : "");
+}
+
 static void make(struct mainboard *b)
 {
 	*b = (struct mainboard){.pit_host.start = start_pit, .pmtimer_host.has_clock = no_clock, .events = FAKE_EVENTS};
@@ -110,9 +153,13 @@ static int tear_down(void **state)
 	do {                                                                                                           \
 		struct state_writer w_ = {.data = bytes, .size = sizeof(bytes) / 2}, again_;                           \
 		struct err e_ = {};                                                                                    \
+		begin_locks();                                                                                         \
 		chip##_save(&from.chip, &w_);                                                                          \
+		assert_locks(#chip "_save");                                                                           \
+		begin_locks();                                                                                         \
 		if (chip##_restore(&to.chip, &(struct state_reader){.data = bytes, .size = w_.used}, &e_) < 0)         \
 			fail_msg("%s", e_.text);                                                                       \
+		assert_locks(#chip "_restore");                                                                        \
 		again_ = (struct state_writer){.data = bytes + w_.used, .size = w_.used};                              \
 		chip##_save(&to.chip, &again_);                                                                        \
 		assert_int_equal(again_.used, w_.used);                                                                \

@@ -88,13 +88,21 @@ static void *vcpu(void *arg)
 static void *loop(void *arg)
 {
 	struct board_of_chips *b = arg;
+	uint8_t bytes[4096];
 
 	while (!b->stop) {
+		struct state_writer w = {.data = bytes, .size = sizeof(bytes)};
+
 		b->uart.guest.rx(&b->uart.guest, (const uint8_t *)"typed", 5);
 		b->uart.guest.tx_room(&b->uart.guest);
 		b->debugcon.guest.tx_room(&b->debugcon.guest);
 		power_press_button(&b->power);
 		irq_take(&b->irq);
+		uart_save(&b->uart, &w);
+		i8042_save(&b->i8042, &w);
+		rtc_save(&b->rtc, &w);
+		power_save(&b->power, &w);
+		pit_save(&b->pit, &w);
 	}
 	return NULL;
 }
