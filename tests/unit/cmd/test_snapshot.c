@@ -8,16 +8,32 @@
 
 #include "cmd/options/commands.h"
 #include "tests/unit/cmd/captured.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/jsonread.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/util.h"
 #include "vmm/base/x86.h"
 #include "vmm/snapshot/snapshot.h"
 
-#define MEM (4 * MIB)
+#define MEM       (4 * MIB)
+#define RAM_BYTES (512 * KIB)
+#define CREATED   UINT64_C(1700000000) /* seconds: 2023-11-14 22:13:20 UTC */
 
 static char path[] = "/tmp/vmm-snapshot-XXXXXX";
 static struct captured c;
+
+/* What the clock of the day says, in seconds; 0: the time of the day. */
+static uint64_t now_s;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	if (clock != CLOCK_REALTIME || !now_s)
+		return __real_clock_gettime(clock, ret);
+	*ret = (struct timespec){.tv_sec = (time_t)now_s};
+	return 0;
+}
 
 static int make_file(void **state)
 {
@@ -30,7 +46,7 @@ static int make_file(void **state)
 		.version = "1.2.3 (abc)",
 		.facts = {.mem_bytes = MEM,
 			.cpus = 3,
-			.created_ns = 1700000000000000000,
+			.created_ns = CREATED * NSEC_PER_SEC,
 			.tsc_khz = 2100000,
 			.kernel_bytes = 12345,
 			.kernel = "/boot/vmlinux",
@@ -51,7 +67,7 @@ static int make_file(void **state)
 	if (ram == MAP_FAILED || fd < 0 ||
 		gmem_add(&mem, &(struct gmem_region){.size = MEM, .host = ram, .fd = -1}) < 0)
 		return -1;
-	memset(ram + MIB, 5, PAGE_4K);
+	memset(ram + MIB, 5, RAM_BYTES);
 	if (snapshot_writer_new(MEM, &w) < 0 || snapshot_prepare(w, &parts) < 0 ||
 		snapshot_write(w, &mem, fd, &stop, &bytes) < 0)
 		return -1;
@@ -98,6 +114,50 @@ static void its_facts(void **state)
 	HAS(c.out, "state right, RAM right");
 }
 
+/* Each line, as it is on the page; `file`, `needs` and `size` depend on the machine. */
+static void its_lines(void **state)
+{
+	static const char *const lines[] = {
+		"made by   vmm 1.2.3 (abc)\n",
+		"taken     2023-11-14 22:13:20 UTC, 1 day ago\n",
+		"kernel    Linux version 6.1, from /boot/vmlinux, build id 00ff\n",
+		"memory    4M, of which 0.5M are not zero, in 1 part\n",
+		"cpus      3 of GenuineIntel, TSC 2100.000 MHz\n",
+		"settings  [machine]\n",
+		"          mem = 4M\n",
+		"checksums state right, RAM not looked at (vmm snapshot check)\n",
+	};
+	const char *at;
+
+	now_s = CREATED + 24 * 3600;
+	run(cmd_snapshot, "info", path, NULL);
+	at = c.out;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		at = strstr(at, lines[i]);
+		if (!at)
+			fail_msg("\"%s\" has no \"%s\", or not there", c.out, lines[i]);
+	}
+	now_s = 0;
+}
+
+static void how_old_it_is(void **state)
+{
+	static const struct {
+		uint64_t age;
+		const char *text;
+	} rows[] = {{0, " 0 seconds ago"}, {1, " 1 second ago"}, {59, " 59 seconds ago"}, {60, " 1 minute ago"},
+		{119, " 1 minute ago"}, {120, " 2 minutes ago"}, {3599, " 59 minutes ago"}, {3600, " 1 hour ago"},
+		{24 * 3600 - 1, " 23 hours ago"}, {24 * 3600, " 1 day ago"}, {400 * 24 * 3600, " 400 days ago"},
+		{-(uint64_t)100, " 0 seconds ago"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		now_s = CREATED + rows[i].age;
+		run(cmd_snapshot, "info", path, NULL);
+		HAS(c.out, rows[i].text);
+	}
+	now_s = 0;
+}
+
 static void its_facts_as_json(void **state)
 {
 	char json[sizeof(path) + 12], option[sizeof(json) + 8];
@@ -122,7 +182,7 @@ static void its_facts_as_json(void **state)
 	assert_string_equal(json_text(json_get(&d, d.node, "cpu_vendor"), ""), "GenuineIntel");
 	assert_string_equal(json_text(json_get(&d, d.node, "settings"), ""), "[machine]\nmem = 4M\n");
 	assert_int_equal(json_count(json_get(&d, d.node, "memory_bytes")), MEM);
-	assert_int_equal(json_count(json_get(&d, d.node, "ram_bytes")), PAGE_4K);
+	assert_int_equal(json_count(json_get(&d, d.node, "ram_bytes")), RAM_BYTES);
 	assert_int_equal(json_count(json_get(&d, d.node, "extents")), 1);
 	assert_int_equal(json_count(json_get(&d, d.node, "cpus")), 3);
 	assert_int_equal(json_count(json_get(&d, d.node, "tsc_khz")), 2100000);
@@ -197,6 +257,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(its_facts),
+		cmocka_unit_test(its_lines),
+		cmocka_unit_test(how_old_it_is),
 		cmocka_unit_test(its_facts_as_json),
 		cmocka_unit_test(what_cannot_be_shown),
 		cmocka_unit_test(answers_have_to_arrive),

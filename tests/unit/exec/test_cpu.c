@@ -122,7 +122,7 @@ static void its_segments_and_tables(void **state)
 	assert_int_equal(regs.system.tr.type, 0xb);
 	assert_int_equal(regs.system.tr.limit, 103);
 	assert_int_equal(regs.system.tr.s, 0);
-	/* The tables are where their bytes are: the last descriptor is the TSS's, of 16 bytes, and the limit ends behind it. */
+	/* The last descriptor is the TSS's, of 16 bytes, and the limit ends behind it. */
 	assert_int_equal(regs.system.gdt.limit, 0x40 + 16 - 1);
 	assert_int_equal(regs.system.idt.limit, 32 * 16 - 1);
 	assert_int_equal(regs.system.gdt.base & ~UINT64_C(0xfff), MONITOR);
