@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cmd/confinement.h"
@@ -92,6 +93,17 @@ static void set_streams(struct exec_config *c)
 
 /* --- Running ------------------------------------------------------------------------------------------------- */
 
+/* The soft limit of many hosts is less than a program may have open. */
+static void raise_files(const struct exec_config *c)
+{
+	struct rlimit limit;
+
+	if ((!c->nr_ro && !c->nr_rw && !c->system) || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void on_signal(void *arg, int signo)
 {
 	struct session *s = arg;
@@ -103,6 +115,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 {
 	int r;
 
+	raise_files(&s->config);
 	plan_exec_early(mode, &s->config, &s->confinement.plan);
 	r = sandbox_early(&s->confinement.sandbox, &s->confinement.plan, e);
 	if (r < 0)
@@ -121,7 +134,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 		r = exec_open(&s->config, s->trace, s->loop, &s->exec, e);
 	if (r < 0)
 		return r;
-	plan_exec_confine(confinement_complaints(&s->confinement), &s->confinement.plan);
+	plan_exec_confine(exec_mounts(s->exec), confinement_complaints(&s->confinement), &s->confinement.plan);
 	r = confinement_enter(&s->confinement, NULL, e);
 	if (r < 0)
 		return r;
@@ -185,6 +198,12 @@ static int configure(struct session *s, const struct subset_option *o, const cha
 	s->config.path = words[0];
 	s->config.argv = words;
 	s->config.cwd = o[CWD].value.text;
+	s->config.ro = o[RO].all;
+	s->config.nr_ro = o[RO].nr;
+	s->config.rw = o[RW].all;
+	s->config.nr_rw = o[RW].nr;
+	s->config.tmp_bytes = o[TMP].value.n;
+	s->config.system = o[SYSTEM].value.n;
 	s->config.mem_bytes = o[MEM].value.n;
 	s->config.timed = o[STATS].value.n;
 	s->config.trace_fd = o[TRACE_CALLS].value.n ? STDERR_FILENO : -1;
@@ -198,13 +217,16 @@ int cmd_exec(int argc, char **argv)
 	enum { EXEC_OPTIONS(SUBSET_INDEX) };
 	struct subset_option subset[] = {EXEC_OPTIONS(SUBSET_ROW){0}};
 	CLEANUP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
-	CLEANUP_FREE const char **env = calloc((size_t)argc, sizeof(*env));
+	CLEANUP_FREE const char **env = calloc((size_t)argc * 3, sizeof(*env));
 	CLEANUP(session_destroy) struct session s = {.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE};
 	struct err e = {};
 	size_t nr = 0;
 	int r;
 
+	/* Each of them can be given as often as there are words. */
 	subset[ENV].all = env;
+	subset[RO].all = env + argc;
+	subset[RW].all = env + 2 * (size_t)argc;
 	r = words && env ? subset_parse(argc, argv, "exec", subset, words, &nr, &e)
 			 : err_set(&e, -ENOMEM, "out of memory");
 	if (r == 0)

@@ -11,7 +11,7 @@
 #include "vmm/check/facts.h"
 #include "vmm/console/console.h"
 #include "vmm/exec/exec.h"
-#include "vmm/exec/libraries.h"
+#include "vmm/exec/files.h"
 #include "vmm/kvm/exit_trace.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/virtio/kinds.h"
@@ -252,18 +252,41 @@ void plan_flat_confine(const struct terminal *terminal, int report_fd, struct sa
 
 void plan_exec_early(enum sandbox_mode mode, const struct exec_config *config, struct sandbox_plan *ret)
 {
+	bool any = config->nr_ro || config->nr_rw || config->system;
+
 	*ret = (struct sandbox_plan){
 		.mode = mode,
-		.max_fds = FDS_BASE + LIBRARIES_MAX,
-		/* Nothing is written but the streams. */
-		.max_file_bytes = MAX(MAX(1, largest_stream()), caller_file(STDIN_FILENO)),
+		.max_fds = FDS_BASE + LIBRARIES_MAX + 2 * MOUNTS_MAX + (any ? EXEC_FILES_MAX : 0),
+		/* Nothing is written but the streams, unless there is --rw. */
+		.max_file_bytes = config->nr_rw ? 0 : MAX(MAX(1, largest_stream()), caller_file(STDIN_FILENO)),
+		/* In a user namespace all files would belong to nobody. */
+		.jail = {.userns = any ? SANDBOX_USERNS_OFF : SANDBOX_USERNS_AUTO},
+		.devices = (any ? SANDBOX_HAS(TREE) : 0) | (config->nr_rw ? SANDBOX_HAS(CHANGES) : 0),
 		.fds = SANDBOX_NO_FDS,
 		.report_fd = -1,
 	};
 	keep_path(config->path, ret);
 }
 
-void plan_exec_confine(int report_fd, struct sandbox_plan *plan)
+/* The same again, by the host's kernel: what a bug of ours lets through must not reach other files. */
+static void plan_mount(const struct mount *m, struct sandbox_plan *plan)
 {
+	uint64_t rights = LL_READ_FILE;
+
+	if (m->root < 0)
+		return;
+	if (m->file < 0)
+		rights |= LL_READ_DIR;
+	if (m->writable)
+		rights |= LL_WRITE_FILE | LL_TRUNCATE;
+	if (m->writable && m->file < 0)
+		rights |= LL_REMOVE_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SYM | LL_REFER;
+	allow_path(plan, &(struct sandbox_path){m->rule, rights, false, false});
+}
+
+void plan_exec_confine(const struct mounts *mounts, int report_fd, struct sandbox_plan *plan)
+{
+	for (unsigned i = 0; i < mounts->nr; i++)
+		plan_mount(&mounts->of[i], plan);
 	plan_streams(NULL, report_fd, plan);
 }

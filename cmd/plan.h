@@ -12,6 +12,7 @@
 struct exec_config;
 struct flat_config;
 struct machine;
+struct mounts;
 struct terminal;
 
 /** plan_early() - the part for stage EARLY; @config is borrowed as long as @ret is used */
@@ -43,6 +44,6 @@ void plan_restored(int fd, struct sandbox_plan *plan);
  * plan_exec_early(), plan_exec_confine() - the same for a Linux program without a kernel, which has the streams itself
  */
 void plan_exec_early(enum sandbox_mode mode, const struct exec_config *config, struct sandbox_plan *ret);
-void plan_exec_confine(int report_fd, struct sandbox_plan *plan);
+void plan_exec_confine(const struct mounts *mounts, int report_fd, struct sandbox_plan *plan);
 
 #endif

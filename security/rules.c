@@ -8,6 +8,7 @@
 #include <linux/if_tun.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -60,6 +61,8 @@
 
 /* Linux include/uapi/linux/fcntl.h: not with every feature set of the C library */
 #define COMMAND_DUPFD_CLOEXEC 1030
+#define COMMAND_OFD_GETLK     36
+#define COMMAND_OFD_SETLK     37
 
 /* Some C libraries add it to the flags of an open, where it changes nothing. */
 #define LARGE_FILE 0100000u
@@ -413,6 +416,33 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(PROGRAM, ALWAYS, mprotect, "PROT_NONE", LONG(2, PROT_NONE), "KVM forgets pages that lose a right"),
 	IF(PROGRAM, ALWAYS, mprotect, "PROT_READ|PROT_WRITE", LONG(2, PROT_READ | PROT_WRITE),
 		"KVM forgets pages that lose a right"),
+	/* Files of the host: more than a filter can name. Names beneath an open directory, which Landlock allows. */
+	ANY(PROGRAM, TREE, openat2, "a name in a directory, without links; what Landlock allows"),
+	ANY(PROGRAM, TREE, close, "a directory of a name, a file of the program"),
+	ANY(PROGRAM, TREE, readv, "the program reads a file"),
+	ANY(PROGRAM, TREE, lseek, "the program seeks in a file or directory"),
+	ANY(PROGRAM, TREE, fstat, "what has the name? is it still the same?"),
+	ANY(PROGRAM, TREE, fstatfs, "the program asks for a file system"),
+	ANY(PROGRAM, TREE, getdents64, "the program lists a directory"),
+	ANY(PROGRAM, TREE, readlinkat, "where does a link lead? it is open, and the name is empty"),
+	IF(PROGRAM, TREE, faccessat2, "AT_EMPTY_PATH", INT(3, AT_EMPTY_PATH), "the program asks what it may do"),
+	IF(PROGRAM, TREE, fcntl, "F_OFD_SETLK", INT(1, COMMAND_OFD_SETLK), "the program locks a part of a file"),
+	IF(PROGRAM, TREE, fcntl, "F_OFD_GETLK", INT(1, COMMAND_OFD_GETLK), "the program asks for a lock"),
+	IF(PROGRAM, TREE, flock, "LOCK_SH|LOCK_NB", INT(1, LOCK_SH | LOCK_NB), "the program locks a file"),
+	IF(PROGRAM, TREE, flock, "LOCK_EX|LOCK_NB", INT(1, LOCK_EX | LOCK_NB), "the program locks a file"),
+	IF(PROGRAM, TREE, flock, "LOCK_UN|LOCK_NB", INT(1, LOCK_UN | LOCK_NB), "the program unlocks a file"),
+	ANY(PROGRAM, TREE, fsync, "the program wants a file on the disk"),
+	ANY(PROGRAM, TREE, fdatasync, "the program wants a file on the disk"),
+	ANY(PROGRAM, CHANGES, writev, "the program writes to a file"),
+	ANY(PROGRAM, CHANGES, pwritev, "the program writes to a file at a place"),
+	ANY(PROGRAM, CHANGES, ftruncate, "the program cuts a file, or opens it with O_TRUNC"),
+	ANY(PROGRAM, CHANGES, fchmod, "rights of a file that is open"),
+	IF2(PROGRAM, CHANGES, utimensat, "no path, no flags", LONG(1, 0), INT(3, 0), "times of a file that is open"),
+	ANY(PROGRAM, CHANGES, mkdirat, "a single name in an open directory"),
+	ANY(PROGRAM, CHANGES, unlinkat, "a single name in an open directory"),
+	ANY(PROGRAM, CHANGES, renameat2, "single names in open directories"),
+	IF(PROGRAM, CHANGES, linkat, "no flags", INT(4, 0), "single names in open directories"),
+	ANY(PROGRAM, CHANGES, symlinkat, "a single name in an open directory"),
 	EVERY_SANITIZED(PROGRAM),
 
 	/* Serves a debugger while all vCPUs are held */

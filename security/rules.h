@@ -49,6 +49,8 @@
 	X(SNAPSHOT, "snapshot", "snapshots of the guest are written")                                                  \
 	X(RESET, "reset", "the guest goes back to where it began, again and again")                                    \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
+	X(TREE, "tree", "a Linux program without a kernel has files of the host")                                      \
+	X(CHANGES, "changes", "and may change some of them")                                                           \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")
 
 enum sandbox_role {

@@ -62,7 +62,7 @@ enum sandbox_stage {
 	SANDBOX_STAGE_LOCK,
 };
 
-#define SANDBOX_PATHS_MAX 20
+#define SANDBOX_PATHS_MAX 60
 #define SANDBOX_KEEP_MAX  32
 
 /**

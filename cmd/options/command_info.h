@@ -31,6 +31,10 @@
 	X(MEM, "mem", "256M", EXEC_MEM_MIN, EXEC_MEM_MAX, EXEC_MEM_STEP)                                               \
 	X(ENV, "env", NULL, 0, 0, 0)                                                                                   \
 	X(CWD, "cwd", NULL, 0, 0, 0)                                                                                   \
+	X(RO, "ro", NULL, 0, 0, 0)                                                                                     \
+	X(RW, "rw", NULL, 0, 0, 0)                                                                                     \
+	X(TMP, "tmp", NULL, 0, 0, 0)                                                                                   \
+	X(SYSTEM, "system", NULL, 0, 0, 0)                                                                             \
 	X(STATS, "stats", NULL, 0, 0, 0)                                                                               \
 	X(TRACE_CALLS, "trace-calls", NULL, 0, 0, 0)                                                                   \
 	X(TIMEOUT, "timeout", NULL, 0, 0, 0)                                                                           \

@@ -6,6 +6,7 @@
 
 #include "cmd/options/device_keys.h"
 #include "cmd/options/options_bench.h"
+#include "cmd/options/options_exec.h"
 #include "cmd/options/options_restore.h"
 #include "cmd/options/options_test.h"
 #include "vmm/base/board.h"
@@ -917,8 +918,10 @@ const struct option_def options[] = {
 		.metavar = "DIRECTORY",
 		.deflt = "/",
 		.help = "the program's working directory",
-		.man = OPTION_MAN("What the program is told that its working directory is."),
+		.man = OPTION_MAN("The program's working directory.\n"
+				  "Below *ro* and *rw* it has to exist; elsewhere it is made, and empty."),
 	},
+	EXEC_FILES_TABLE,
 	{
 		.name = "trace-calls",
 		.section = SECTION_EXEC,

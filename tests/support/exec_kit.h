@@ -34,6 +34,22 @@ static inline int kit_get_base(struct exec_task *t, bool gs, uint64_t *ret)
 	return 0;
 }
 
+/* The files that the program was started with, each under its own name. */
+static inline void kit_task_libraries(struct kit_task *k, const struct libraries *l)
+{
+	k->t.files->libraries = l;
+	for (unsigned i = 0; i < l->nr; i++) {
+		const char *name = strrchr(l->of[i].path, '/') + 1;
+		char dir[64];
+		uint32_t node;
+
+		snprintf(dir, sizeof(dir), "%.*s", (int)(name - l->of[i].path), l->of[i].path);
+		kit_must(tree_path(&k->t.files->tree, dir, &node) == 0);
+		kit_must(tree_add(&k->t.files->tree, node, name, strlen(name), TREE_OPENED, 0, &node) == 0);
+		k->t.files->tree.node[node].what = (int32_t)i;
+	}
+}
+
 /* @trace: NULL: a trace that is discarded */
 static inline void kit_task_open(struct kit_task *k, uint64_t size, const int *host, struct trace *trace)
 {
@@ -44,18 +60,19 @@ static inline void kit_task_open(struct kit_task *k, uint64_t size, const int *h
 	kit_must(space_init(&k->t.space, &k->ram.mem) == 0);
 	k->t.trace = trace ? trace : &none;
 	k->t.path = "/program";
-	k->t.cwd = "/";
 	k->t.stop = &k->stop;
 	k->t.set_base = kit_set_base;
 	k->t.get_base = kit_get_base;
 	k->t.heap = k->t.heap_end = 0x600000;
 	k->t.top = UINT64_C(0x7f0000000000);
-	exec_task_init(&k->t, host);
+	k->t.files = exec_files_new(host, 1024, 256);
+	kit_must(k->t.files);
 	kit_must(space_map(&k->t.space, KIT_SCRATCH, KIT_SCRATCH_SIZE, SPACE_R | SPACE_W, AREA_MAPPED) == 0);
 }
 
 static inline void kit_task_close(struct kit_task *k)
 {
+	exec_files_free(k->t.files);
 	space_destroy(&k->t.space);
 	kit_ram_close(&k->ram);
 }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -257,9 +258,34 @@ void host_userns(struct host_items *h, int r, const char *sysctl)
 			r == -EPERM ? ", by a seccomp filter such as a container's" : "");
 }
 
+void host_program_files(struct host_items *h, int abi, int openat2)
+{
+	static const char what[] = "files of vmm exec";
+
+	if (openat2 == -ENOSYS)
+		add(h, HOST_NOTE, "isolation", what, "no openat2 (Linux 5.6): --ro, --rw and --system do not work");
+	else if (abi < 1)
+		add(h, HOST_NOTE, "isolation", what, "held by vmm alone, not by Landlock as well");
+	else if (abi < 2)
+		add(h, HOST_NOTE, "isolation", what,
+			"Landlock ABI %d: no renames and links across directories; --ro does not hold truncation", abi);
+	else if (abi < 3)
+		add(h, HOST_NOTE, "isolation", what, "Landlock ABI %d: below --ro, truncation is held by vmm alone",
+			abi);
+	else
+		add(h, HOST_OK, "isolation", what, "held by vmm and by Landlock; chmod and times by vmm alone");
+}
+
+/* With arguments that it refuses. Return: -ENOSYS: the kernel does not have it */
+static int try_openat2(void)
+{
+	return syscall(SYS_openat2, -1, "", NULL, 0) < 0 ? -errno : 0;
+}
+
 static void check_isolation(struct host_items *h)
 {
 	host_landlock(h, landlock_abi());
+	host_program_files(h, landlock_abi(), try_openat2());
 	if (seccomp_available())
 		add(h, HOST_OK, "isolation", "seccomp", "filters, with SECCOMP_RET_TRAP");
 	else

@@ -55,6 +55,12 @@ void host_check(struct host_items *ret);
 void host_landlock(struct host_items *items, int abi);
 
 /**
+ * host_program_files() - one item: what holds the files of the host that `vmm exec` gives to a program
+ * @abi: result of landlock_abi(); @openat2: errno of a try, negative
+ */
+void host_program_files(struct host_items *items, int abi, int openat2);
+
+/**
  * host_userns() - one item: whether a user namespace can be created, and if not, why
  * @r: result of sandbox_userns_available()
  * @sysctl: the directory of the host's sysctls, /proc/sys

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 
 enum {
@@ -31,14 +30,6 @@ _Static_assert(ARRAY_SIZE(rows) <= UINT8_MAX, "a row's number is a byte");
 const struct exec_row *exec_row(uint64_t nr)
 {
 	return nr < EXEC_NR_MAX && row_of[nr] != NO_ROW ? &rows[row_of[nr]] : NULL;
-}
-
-void exec_task_init(struct exec_task *t, const int *host)
-{
-	for (int i = 0; i < EXEC_FILES_MAX; i++)
-		t->file[i].host = i < EXEC_STREAMS && host[i] >= 0 ? i : -1;
-	memcpy(t->host, host, sizeof(t->host));
-	t->mask = 022;
 }
 
 static void name_missing(struct exec_task *t, uint64_t nr)

@@ -1,336 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls on files: the three standard streams of the command, and the program with its libraries, which are
- * open already. No name is looked up on the host.
+ * System calls on descriptors: what they refer to, and waiting for them.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/exec/task.h"
 #include "vmm/exec/wait.h"
+#include "vmm/exec/walk.h"
 
-#define WINDOWS_MAX   64
-#define TRANSFER_MAX  UINT64_C(0x7ffff000) /* MAX_RW_COUNT of Linux */
-#define POLL_MAX      EXEC_FILES_MAX
-#define GUEST_IOV_MAX 1024
-#define LARGE_FILE    0100000 /* what Linux adds to the flags of every open file */
+#define POLL_MAX   EXEC_FILES_MAX
+#define LARGE_FILE 0100000u /* what Linux adds to the flags of every open file */
+#define LOCK_AGAIN (10 * NSEC_PER_MSEC)
 
-/* Return: the descriptor on the host, or -EBADF. */
-static int host_of(const struct exec_task *t, uint64_t fd)
-{
-	uint32_t n = (uint32_t)fd;
-
-	return n < EXEC_FILES_MAX && t->file[n].host >= 0 && t->file[n].host < EXEC_STREAMS ? t->host[t->file[n].host]
-											    : -EBADF;
-}
-
-static bool is_open(const struct exec_task *t, uint64_t fd)
-{
-	return (uint32_t)fd < EXEC_FILES_MAX && t->file[(uint32_t)fd].host >= 0;
-}
-
-const struct library *exec_library(const struct exec_task *t, uint64_t fd)
-{
-	uint32_t n = (uint32_t)fd;
-
-	return is_open(t, n) && t->file[n].host >= EXEC_STREAMS ? &t->libraries->of[t->file[n].host - EXEC_STREAMS]
-								: NULL;
-}
-
-/* glibc before 2.39 implements fstat() by newfstatat(), which also takes paths, so that no filter should allow it. */
-static int file_status(int fd, struct stat *ret)
-{
-	return (int)syscall(SYS_fstat, fd, ret);
-}
-
-/* --- Data -------------------------------------------------------------------------------------------------- */
-
-/**
- * struct windows - parts of the program's memory for one system call of the host
- * @bytes: in all
- */
-struct windows {
-	struct iovec iov[WINDOWS_MAX];
-	int nr;
-	uint64_t bytes;
-};
-
-/* Adds as much of a range as fits. Return: 0; -EFAULT or -ENOMEM: the part after @w->bytes is not accessible. */
-static int add_windows(struct exec_task *t, uint64_t at, uint64_t len, unsigned access, struct windows *w)
-{
-	while (len) {
-		struct iovec *last = w->nr ? &w->iov[w->nr - 1] : NULL;
-		uint8_t *host;
-		size_t n;
-		int r = space_window(&t->space, at, len, access, &host, &n);
-
-		if (r < 0)
-			return r;
-		if (last && (uint8_t *)last->iov_base + last->iov_len == host)
-			last->iov_len += n;
-		else if (w->nr < WINDOWS_MAX)
-			w->iov[w->nr++] = (struct iovec){host, n};
-		else
-			return 0;
-		w->bytes += n;
-		at += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* Where to read from or write to: @offset: NULL: where the file's own position is */
-struct channel {
-	int fd;
-	bool out;
-	uint64_t *offset;
-};
-
-/* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
-static ssize_t transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
-{
-	ssize_t n;
-
-	do
-		n = c->out          ? writev(c->fd, w->iov, w->nr)
-			: c->offset ? preadv(c->fd, w->iov, w->nr, (off_t)*c->offset)
-				    : readv(c->fd, w->iov, w->nr);
-	while (n < 0 && errno == EINTR && !exec_stopping(t));
-	if (n > 0 && c->offset)
-		*c->offset += (uint64_t)n;
-	return n < 0 ? -errno : n;
-}
-
-/*
- * Reads into or writes from a range. @ret_done: bytes transferred, also on failure. Return: 0: all; 1: less; a negative
- * errno.
- */
-static int move_range(struct exec_task *t, const struct channel *c, uint64_t at, uint64_t len, uint64_t *ret_done)
-{
-	while (len) {
-		struct windows w = {.nr = 0};
-		int fault = add_windows(t, at, len, c->out ? SPACE_R : SPACE_W, &w);
-		ssize_t n;
-
-		if (!w.bytes)
-			return fault;
-		n = transfer(t, c, &w);
-		if (n < 0)
-			return (int)n;
-		*ret_done += (uint64_t)n;
-		/* A read returns the available bytes; only from a regular file can more be read at once. */
-		if ((uint64_t)n < w.bytes)
-			return 1;
-		at += (uint64_t)n;
-		len -= (uint64_t)n;
-	}
-	return 0;
-}
-
-static int64_t end_transfer(struct exec_task *t, int r, uint64_t done, bool out)
-{
-	if (r == -EPIPE && out)
-		exec_signal(t, SIGPIPE, false);
-	return done || r >= 0 ? (int64_t)done : r;
-}
-
-/* More than the windows of one call can hold is read only if the rest is sure to be available. */
-static bool may_go_on(int fd)
-{
-	struct stat st;
-
-	return file_status(fd, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* The descriptor on the host, and which position counts. Return: 0 or -EBADF */
-static int channel_of(struct exec_task *t, uint64_t fd, bool out, struct channel *ret)
-{
-	const struct library *l = exec_library(t, fd);
-
-	*ret = (struct channel){host_of(t, fd), out, NULL};
-	if (l && !out)
-		*ret = (struct channel){l->fd, out, &t->file[(uint32_t)fd].offset};
-	return MIN(ret->fd, 0);
-}
-
-static int64_t move(struct exec_task *t, const struct channel *c, const uint64_t *a)
-{
-	uint64_t len = MIN(a[2], TRANSFER_MAX), done = 0;
-	int fd = c->fd, r;
-	bool out = c->out;
-
-	if (!out && !c->offset && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
-		len = (WINDOWS_MAX - 1) * PAGE_4K;
-	/* Gets the host's error for a descriptor that is not open in this direction. */
-	if (!len && c->offset)
-		return 0;
-	if (!len) {
-		ssize_t n = out ? writev(fd, NULL, 0) : readv(fd, NULL, 0);
-
-		return n < 0 ? -errno : 0;
-	}
-	r = move_range(t, c, a[1], len, &done);
-	return end_transfer(t, r, done, out);
-}
-
-static int64_t read_or_write(struct exec_task *t, const uint64_t *a, bool out)
-{
-	struct channel c;
-	int r = channel_of(t, a[0], out, &c);
-
-	return r < 0 ? r : move(t, &c, a);
-}
-
-int64_t exec_sys_pread64(struct exec_task *t, const uint64_t *a)
-{
-	const struct library *l = exec_library(t, a[0]);
-	uint64_t offset = a[3];
-	struct channel c = {l ? l->fd : host_of(t, a[0]), false, &offset};
-
-	if (c.fd < 0)
-		return c.fd;
-	return offset > INT64_MAX ? -EINVAL : move(t, &c, a);
-}
-
-int64_t exec_sys_read(struct exec_task *t, const uint64_t *a)
-{
-	return read_or_write(t, a, false);
-}
-
-int64_t exec_sys_write(struct exec_task *t, const uint64_t *a)
-{
-	return read_or_write(t, a, true);
-}
-
-/* Copies an entry of the program's iovec array. */
-struct guest_iov {
-	uint64_t at;
-	uint64_t len;
-};
-
-/* A small vector is passed to the host in one call, so that a write to a pipe is atomic. */
-static int64_t vector(struct exec_task *t, const uint64_t *a, bool out)
-{
-	uint64_t left = TRANSFER_MAX, done = 0;
-	struct windows w = {.nr = 0};
-	struct channel c;
-	int r = channel_of(t, a[0], out, &c);
-
-	if (r < 0)
-		return r;
-	if (a[2] > GUEST_IOV_MAX)
-		return -EINVAL;
-	for (uint64_t i = 0; i < a[2] && left; i++) {
-		struct guest_iov v;
-
-		r = space_read(&t->space, a[1] + i * sizeof(v), &v, sizeof(v));
-		if (r == 0 && v.len > INT64_MAX)
-			r = -EINVAL;
-		if (r < 0)
-			break;
-		v.len = MIN(v.len, left);
-		left -= v.len;
-		/* What does not fit is left to the program's next call: the result is short. */
-		if (w.nr + (int)MIN(v.len / PAGE_4K + 2, UINT64_C(1000)) > WINDOWS_MAX && w.nr)
-			break;
-		r = add_windows(t, v.at, v.len, out ? SPACE_R : SPACE_W, &w);
-		if (r < 0)
-			break;
-	}
-	if (!w.bytes)
-		return r;
-	r = (int)transfer(t, &c, &w);
-	if (r > 0)
-		done = (uint64_t)r;
-	return end_transfer(t, MIN(r, 0), done, out);
-}
-
-int64_t exec_sys_readv(struct exec_task *t, const uint64_t *a)
-{
-	return vector(t, a, false);
-}
-
-int64_t exec_sys_writev(struct exec_task *t, const uint64_t *a)
-{
-	return vector(t, a, true);
-}
-
-/* A library has data throughout. */
-static int64_t seek_library(struct exec_file *f, const struct library *l, int64_t by, uint64_t whence)
-{
-	int64_t size = l->st.st_size, from;
-
-	switch (whence) {
-	case SEEK_SET: from = 0; break;
-	case SEEK_CUR: from = (int64_t)f->offset; break;
-	case SEEK_END: from = size; break;
-	case SEEK_DATA:
-	case SEEK_HOLE:
-		if (by < 0 || by >= size)
-			return -ENXIO;
-		from = whence == SEEK_HOLE ? size - by : 0;
-		break;
-	default: return -EINVAL;
-	}
-	if (by > 0 && from > INT64_MAX - by)
-		return -EOVERFLOW;
-	if (from + by < 0)
-		return -EINVAL;
-	f->offset = (uint64_t)(from + by);
-	return from + by;
-}
-
-int64_t exec_sys_lseek(struct exec_task *t, const uint64_t *a)
-{
-	const struct library *l = exec_library(t, a[0]);
-	int fd = host_of(t, a[0]);
-	off_t at;
-
-	if (l)
-		return seek_library(&t->file[(uint32_t)a[0]], l, (int64_t)a[1], (uint32_t)a[2]);
-	if (fd < 0)
-		return fd;
-	if (a[2] > SEEK_HOLE)
-		return -EINVAL;
-	at = lseek(fd, (off_t)a[1], (int)a[2]);
-	return at < 0 ? -errno : at;
-}
+#ifndef F_OFD_GETLK
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#endif
 
 /* --- Descriptors ------------------------------------------------------------------------------------------- */
 
 int64_t exec_sys_close(struct exec_task *t, const uint64_t *a)
 {
-	if (!is_open(t, a[0]))
-		return -EBADF;
-	t->file[(uint32_t)a[0]] = (struct exec_file){.host = -1};
+	return exec_files_close(t->files, a[0]);
+}
+
+int64_t exec_sys_close_range(struct exec_task *t, const uint64_t *a)
+{
+	uint32_t first = (uint32_t)a[0], last = MIN((uint32_t)a[1], EXEC_FILES_MAX - 1u);
+
+	if (first > (uint32_t)a[1] || (uint32_t)a[2] & ~6u)
+		return -EINVAL;
+	for (uint32_t fd = first; fd <= last; fd++) {
+		if (a[2] & 4 /* CLOSE_RANGE_CLOEXEC */)
+			t->files->fd[fd].close_on_exec = true;
+		else
+			exec_files_close(t->files, fd);
+	}
 	return 0;
 }
 
 static int64_t duplicate(struct exec_task *t, uint64_t fd, uint64_t from, bool close_on_exec)
 {
-	if (!is_open(t, fd))
+	struct exec_open *o = exec_files_get(t->files, fd);
+	int64_t r;
+
+	if (!o)
 		return -EBADF;
 	if (from >= EXEC_FILES_MAX)
 		return -EINVAL;
-	for (uint64_t i = from; i < EXEC_FILES_MAX; i++) {
-		if (t->file[i].host >= 0)
-			continue;
-		t->file[i] = t->file[(uint32_t)fd];
-		t->file[i].close_on_exec = close_on_exec;
-		return (int64_t)i;
-	}
-	return -EMFILE;
+	r = exec_files_install(t->files, o, from, close_on_exec);
+	o->refs += r >= 0;
+	return r;
 }
 
 int64_t exec_sys_dup(struct exec_task *t, const uint64_t *a)
@@ -340,19 +70,18 @@ int64_t exec_sys_dup(struct exec_task *t, const uint64_t *a)
 
 static int64_t replace(struct exec_task *t, uint64_t fd, uint64_t to, bool close_on_exec)
 {
-	uint32_t n = (uint32_t)to;
+	struct exec_open *o = exec_files_get(t->files, fd);
 
-	if (!is_open(t, fd) || n >= EXEC_FILES_MAX)
+	if (!o || (uint32_t)to >= EXEC_FILES_MAX)
 		return -EBADF;
-	t->file[n] = t->file[(uint32_t)fd];
-	t->file[n].close_on_exec = close_on_exec;
-	return n;
+	exec_files_dup2(t->files, o, (uint32_t)to, close_on_exec);
+	return (uint32_t)to;
 }
 
 int64_t exec_sys_dup2(struct exec_task *t, const uint64_t *a)
 {
 	if ((uint32_t)a[0] == (uint32_t)a[1])
-		return is_open(t, a[0]) ? (int64_t)(uint32_t)a[0] : -EBADF;
+		return exec_files_get(t->files, a[0]) ? (int64_t)(uint32_t)a[0] : -EBADF;
 	return replace(t, a[0], a[1], false);
 }
 
@@ -363,300 +92,218 @@ int64_t exec_sys_dup3(struct exec_task *t, const uint64_t *a)
 	return replace(t, a[0], a[1], a[2] & O_CLOEXEC);
 }
 
+/* Of a stream, the host knows how it is open; that it does not block is the program's own flag. */
+static int64_t get_flags(const struct exec_open *o)
+{
+	int r;
+
+	if (o->kind != EXEC_STREAM)
+		return o->flags | (o->flags & O_PATH ? 0 : LARGE_FILE);
+	r = fcntl(o->host, F_GETFL);
+	return r < 0 ? -errno : r | (int)(o->flags & O_NONBLOCK);
+}
+
+static int64_t set_flags(struct exec_open *o, uint64_t flags)
+{
+	if (o->flags & O_PATH)
+		return -EBADF;
+	o->flags = (o->flags & ~(uint32_t)O_NONBLOCK) | (uint32_t)(flags & O_NONBLOCK);
+	if (o->kind == EXEC_NODE)
+		o->flags = (o->flags & ~(uint32_t)O_APPEND) | (uint32_t)(flags & O_APPEND);
+	return 0;
+}
+
+/* Waits between two attempts. Return: 0, or -EINTR: the run is to end */
+static int attempt_again(struct exec_task *t)
+{
+	const struct timespec pause = ns_to_timespec(LOCK_AGAIN);
+
+	return MIN(exec_poll(t, NULL, 0, &pause), 0);
+}
+
+/* Locks of open files, which other processes of the host see; with those of memory nobody else can interfere. */
+static int64_t lock_range(struct exec_task *t, const struct exec_open *o, const uint64_t *a)
+{
+	bool get = a[1] == F_GETLK || a[1] == F_OFD_GETLK;
+	struct flock l;
+	int r = space_read(&t->space, a[2], &l, sizeof(l));
+
+	if (r < 0)
+		return r;
+	l.l_pid = 0;
+	while (o->kind == EXEC_HOST && fcntl(o->host, get ? F_OFD_GETLK : F_OFD_SETLK, &l) < 0) {
+		if (errno != EAGAIN || (a[1] != F_SETLKW && a[1] != F_OFD_SETLK + 1))
+			return -errno;
+		r = attempt_again(t);
+		if (r < 0)
+			return r;
+	}
+	if (!get)
+		return 0;
+	if (o->kind != EXEC_HOST)
+		l.l_type = F_UNLCK;
+	return space_write(&t->space, a[2], &l, sizeof(l));
+}
+
 int64_t exec_sys_fcntl(struct exec_task *t, const uint64_t *a)
 {
-	int fd = host_of(t, a[0]), r;
-	struct exec_file *f;
+	struct exec_open *o = exec_files_get(t->files, a[0]);
+	struct exec_fd *fd;
 
-	if (!is_open(t, a[0]))
+	if (!o)
 		return -EBADF;
-	f = &t->file[(uint32_t)a[0]];
+	fd = &t->files->fd[(uint32_t)a[0]];
 	switch ((uint32_t)a[1]) {
 	case F_DUPFD: return duplicate(t, a[0], a[2], false);
 	case F_DUPFD_CLOEXEC: return duplicate(t, a[0], a[2], true);
-	case F_GETFD: return f->close_on_exec ? FD_CLOEXEC : 0;
-	case F_SETFD: f->close_on_exec = a[2] & FD_CLOEXEC; return 0;
-	case F_GETFL: r = fd < 0 ? O_RDONLY | LARGE_FILE : fcntl(fd, F_GETFL); return r < 0 ? -errno : r;
+	case F_GETFD: return fd->close_on_exec ? FD_CLOEXEC : 0;
+	case F_SETFD: fd->close_on_exec = a[2] & FD_CLOEXEC; return 0;
+	case F_GETFL: return get_flags(o);
 	/* The streams are shared with the caller and other programs. */
-	case F_SETFL: return 0;
+	case F_SETFL: return set_flags(o, a[2]);
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLK + 1: return o->kind == EXEC_STREAM ? -EINVAL : lock_range(t, o, a);
 	default: return -EINVAL;
 	}
 }
 
-int64_t exec_sys_ioctl(struct exec_task *t, const uint64_t *a)
+int64_t exec_sys_flock(struct exec_task *t, const uint64_t *a)
 {
-	int fd = host_of(t, a[0]), n;
+	struct exec_open *o = exec_files_get(t->files, a[0]);
+	int how = (int)a[1];
 
-	if (!is_open(t, a[0]))
+	if (!o || o->flags & O_PATH)
 		return -EBADF;
-	if (fd < 0 || (uint32_t)a[1] != FIONREAD)
-		return -ENOTTY;
-	if (ioctl(fd, FIONREAD, &n) < 0)
-		return -errno;
-	return space_write(&t->space, a[2], &n, sizeof(n));
-}
+	if ((how & ~LOCK_NB) != LOCK_SH && (how & ~LOCK_NB) != LOCK_EX && (how & ~LOCK_NB) != LOCK_UN)
+		return -EINVAL;
+	while (o->kind == EXEC_HOST && flock(o->host, how | LOCK_NB) < 0) {
+		int r = errno != EWOULDBLOCK || how & LOCK_NB ? -errno : attempt_again(t);
 
-/* --- Files in memory ---------------------------------------------------------------------------------------- */
-
-/* Reads the file's bytes into pages that are mapped already; the rest of the last one is zero. */
-static int fill(struct exec_task *t, const struct library *l, uint64_t at, uint64_t len, uint64_t offset)
-{
-	const struct channel c = {l->fd, false, &offset};
-
-	while (len) {
-		struct windows w = {.nr = 0};
-		int fault = add_windows(t, at, len, 0, &w);
-		ssize_t n;
-
-		if (!w.bytes)
-			return fault;
-		n = transfer(t, &c, &w);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		at += (uint64_t)n;
-		len -= (uint64_t)n;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
 
-int exec_map_library(
-	struct exec_task *t, const struct library *l, uint64_t at, uint64_t len, uint64_t offset, unsigned rights)
+int64_t exec_sys_ioctl(struct exec_task *t, const uint64_t *a)
 {
-	uint64_t size = (uint64_t)l->st.st_size, bytes = offset < size ? MIN(len, size - offset) : 0;
-	uint64_t whole = align_up(bytes, PAGE_4K);
-	int r = 0;
+	struct exec_open *o = exec_files_get(t->files, a[0]);
+	int n;
 
-	if (whole)
-		r = space_map(&t->space, at, whole, rights, AREA_FILE);
-	if (r == 0 && whole < len)
-		r = space_map(&t->space, at + whole, len - whole, 0, AREA_CUT);
-	return r < 0 ? r : fill(t, l, at, bytes, offset);
+	if (!o || o->flags & O_PATH)
+		return -EBADF;
+	switch ((uint32_t)a[1]) {
+	case FIOCLEX:
+	case FIONCLEX: t->files->fd[(uint32_t)a[0]].close_on_exec = (uint32_t)a[1] == FIOCLEX; return 0;
+	case FIONBIO:
+		n = space_read(&t->space, a[2], &n, sizeof(n)) < 0 ? -EFAULT : n ? O_NONBLOCK : 0;
+		return n < 0 ? n : set_flags(o, (o->flags & O_APPEND) | (uint32_t)n);
+	case FIONREAD: break;
+	default: return -ENOTTY;
+	}
+	if (o->kind != EXEC_STREAM)
+		return -ENOTTY;
+	if (ioctl(o->host, FIONREAD, &n) < 0)
+		return -errno;
+	return space_write(&t->space, a[2], &n, sizeof(n));
+}
+
+static int64_t sync_file(struct exec_task *t, const uint64_t *a, int (*sync)(int fd))
+{
+	struct exec_open *o = exec_files_get(t->files, a[0]);
+
+	if (!o || o->flags & O_PATH)
+		return -EBADF;
+	if (o->kind == EXEC_STREAM)
+		return -EINVAL;
+	return o->kind == EXEC_HOST && sync(o->host) < 0 ? -errno : 0;
+}
+
+int64_t exec_sys_fsync(struct exec_task *t, const uint64_t *a)
+{
+	return sync_file(t, a, fsync);
+}
+
+int64_t exec_sys_fdatasync(struct exec_task *t, const uint64_t *a)
+{
+	return sync_file(t, a, fdatasync);
+}
+
+/* fadvise64, sync_file_range: nothing has to follow */
+int64_t exec_sys_of_file(struct exec_task *t, const uint64_t *a)
+{
+	return exec_files_get(t->files, a[0]) ? 0 : -EBADF;
+}
+
+int64_t exec_sys_unsupported(struct exec_task *t, const uint64_t *a)
+{
+	return -EOPNOTSUPP;
+}
+
+int64_t exec_sys_umask(struct exec_task *t, const uint64_t *a)
+{
+	uint32_t old = t->files->mask;
+
+	t->files->mask = a[0] & 0777;
+	return old;
 }
 
 /* --- What a file is ---------------------------------------------------------------------------------------- */
 
-static int status_of(const struct exec_task *t, uint64_t fd, struct stat *ret)
+int exec_open_status(const struct exec_task *t, const struct exec_open *o, struct stat *ret)
 {
-	const struct library *l = exec_library(t, fd);
-	int host = host_of(t, fd);
-
-	if (l)
-		*ret = l->st;
-	else if (host < 0)
-		return host;
-	else if (file_status(host, ret) < 0)
-		return -errno;
+	if (o->kind != EXEC_NODE)
+		return walk_status(o->host, ret);
+	exec_node_stat(t, o->node, ret);
 	return 0;
 }
 
 int64_t exec_sys_fstat(struct exec_task *t, const uint64_t *a)
 {
+	const struct exec_open *o = exec_files_get(t->files, a[0]);
 	struct stat st;
-	int r = status_of(t, a[0], &st);
+	int r = o ? exec_open_status(t, o, &st) : -EBADF;
 
 	return r < 0 ? r : space_write(&t->space, a[1], &st, sizeof(st));
 }
 
-/*
- * The file of a name. @ret: NULL: the name is empty, which is refused unless @empty_allowed. Return: 0, -ENOENT; the
- * address is checked as Linux would.
- */
-static int64_t look_up(struct exec_task *t, uint64_t at, bool empty_allowed, const struct library **ret)
+int64_t exec_sys_ftruncate(struct exec_task *t, const uint64_t *a)
 {
-	char name[PATH_MAX], whole[2 * PATH_MAX];
-	ptrdiff_t len = space_string(&t->space, at, name, sizeof(name));
+	struct exec_open *o = exec_files_get(t->files, a[0]);
 
-	*ret = NULL;
-	if (len < 0)
-		return len;
-	if (!len)
-		return empty_allowed ? 0 : -ENOENT;
-	if (*name != '/')
-		snprintf(whole, sizeof(whole), "%s%s%s", t->cwd, t->cwd[1] ? "/" : "", name);
-	*ret = t->libraries ? libraries_find(t->libraries, *name == '/' ? name : whole) : NULL;
-	return *ret ? 0 : -ENOENT;
-}
-
-static int64_t named_status(struct exec_task *t, const uint64_t *a)
-{
-	const struct library *l;
-	int64_t r = look_up(t, a[0], false, &l);
-
-	return r < 0 ? r : space_write(&t->space, a[1], &l->st, sizeof(l->st));
-}
-
-int64_t exec_sys_stat(struct exec_task *t, const uint64_t *a)
-{
-	return named_status(t, a);
-}
-
-int64_t exec_sys_access(struct exec_task *t, const uint64_t *a)
-{
-	const struct library *l;
-	int64_t r = look_up(t, a[0], false, &l);
-
-	if (r < 0)
-		return r;
-	if (a[1] & ~(uint64_t)(R_OK | W_OK | X_OK))
+	if (!o)
+		return -EBADF;
+	if ((int64_t)a[1] < 0 || (o->flags & O_ACCMODE) == O_RDONLY || o->flags & O_PATH || o->kind == EXEC_STREAM)
 		return -EINVAL;
-	return a[1] & W_OK || (a[1] & X_OK && !(l->st.st_mode & 0111)) ? -EACCES : 0;
-}
-
-int64_t exec_sys_accessat(struct exec_task *t, const uint64_t *a)
-{
-	return exec_sys_access(t, a + 1);
-}
-
-int64_t exec_sys_open(struct exec_task *t, const uint64_t *a)
-{
-	const struct library *l;
-	int64_t r = look_up(t, a[0], false, &l);
-
-	if (r < 0)
-		return r == -ENOENT && a[1] & O_CREAT ? -EROFS : r;
-	if ((a[1] & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		return -EEXIST;
-	if (l->fd < 0)
-		return -EACCES;
-	if (a[1] & O_DIRECTORY)
-		return -ENOTDIR;
-	if ((a[1] & O_ACCMODE) != O_RDONLY || a[1] & O_TRUNC)
-		return -EACCES;
-	for (int i = 0; i < EXEC_FILES_MAX; i++) {
-		if (t->file[i].host >= 0)
-			continue;
-		t->file[i] = (struct exec_file){
-			.host = EXEC_STREAMS + (int)(l - t->libraries->of), .close_on_exec = a[1] & O_CLOEXEC};
-		return i;
-	}
-	return -EMFILE;
-}
-
-int64_t exec_sys_openat(struct exec_task *t, const uint64_t *a)
-{
-	return exec_sys_open(t, a + 1);
-}
-
-int64_t exec_sys_newfstatat(struct exec_task *t, const uint64_t *a)
-{
-	const struct library *l;
-	int64_t r = look_up(t, a[1], a[3] & AT_EMPTY_PATH, &l);
-
-	if (r == 0 && l)
-		return space_write(&t->space, a[2], &l->st, sizeof(l->st));
-	return r < 0 ? r : exec_sys_fstat(t, (const uint64_t[]){a[0], a[2]});
-}
-
-static struct statx_timestamp stamp(struct timespec ts)
-{
-	return (struct statx_timestamp){.tv_sec = ts.tv_sec, .tv_nsec = (uint32_t)ts.tv_nsec};
-}
-
-int64_t exec_sys_statx(struct exec_task *t, const uint64_t *a)
-{
-	const struct library *l;
-	int64_t r = look_up(t, a[1], a[2] & AT_EMPTY_PATH, &l);
-	struct statx x;
-	struct stat st;
-
-	if (r == 0 && l)
-		st = l->st;
-	else if (r == 0)
-		r = status_of(t, a[0], &st);
-	if (r < 0)
-		return r;
-	memset(&x, 0, sizeof(x));
-	x.stx_mask = STATX_BASIC_STATS;
-	x.stx_blksize = (uint32_t)st.st_blksize;
-	x.stx_nlink = (uint32_t)st.st_nlink;
-	x.stx_uid = st.st_uid;
-	x.stx_gid = st.st_gid;
-	x.stx_mode = (uint16_t)st.st_mode;
-	x.stx_ino = st.st_ino;
-	x.stx_size = (uint64_t)st.st_size;
-	x.stx_blocks = (uint64_t)st.st_blocks;
-	x.stx_atime = stamp(st.st_atim);
-	x.stx_mtime = stamp(st.st_mtim);
-	x.stx_ctime = stamp(st.st_ctim);
-	return space_write(&t->space, a[4], &x, sizeof(x));
-}
-
-static int64_t copy_name(struct exec_task *t, const char *name, uint64_t at, uint64_t size)
-{
-	size_t len = MIN(strlen(name), size);
-	int r;
-
-	if (!size || size > INT_MAX)
-		return -EINVAL;
-	r = space_write(&t->space, at, name, len);
-	return r < 0 ? r : (int64_t)len;
-}
-
-int64_t exec_sys_readlink(struct exec_task *t, const uint64_t *a)
-{
-	char name[PATH_MAX];
-	ptrdiff_t len = space_string(&t->space, a[0], name, sizeof(name));
-
-	if (len < 0)
-		return len;
-	return strcmp(name, "/proc/self/exe") ? -ENOENT : copy_name(t, t->path, a[1], a[2]);
-}
-
-int64_t exec_sys_readlinkat(struct exec_task *t, const uint64_t *a)
-{
-	return exec_sys_readlink(t, a + 1);
-}
-
-int64_t exec_sys_getcwd(struct exec_task *t, const uint64_t *a)
-{
-	size_t len = strlen(t->cwd) + 1;
-	int r;
-
-	if (a[1] < len)
-		return -ERANGE;
-	r = space_write(&t->space, a[0], t->cwd, len);
-	return r < 0 ? r : (int64_t)len;
-}
-
-int64_t exec_sys_chdir(struct exec_task *t, const uint64_t *a)
-{
-	char name[PATH_MAX];
-	ptrdiff_t len = space_string(&t->space, a[0], name, sizeof(name));
-
-	if (len < 0)
-		return len;
-	return strcmp(name, t->cwd) && strcmp(name, ".") ? -ENOENT : 0;
-}
-
-int64_t exec_sys_umask(struct exec_task *t, const uint64_t *a)
-{
-	uint32_t old = t->mask;
-
-	t->mask = a[0] & 0777;
-	return old;
+	if (o->kind == EXEC_HOST)
+		return ftruncate(o->host, (off_t)a[1]) < 0 ? -errno : 0;
+	return t->files->tree.node[o->node].kind == TREE_FILE ? tree_truncate(&t->files->tree, o->node, a[1]) : -EINVAL;
 }
 
 /* --- Waiting ----------------------------------------------------------------------------------------------- */
 
-static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, const struct timespec *limit)
+/* What is in memory is always ready. */
+static short ready_now(const struct exec_open *o, short events)
+{
+	return o->kind == EXEC_NODE ? events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM) : 0;
+}
+
+/* @guest, @host: of @nr files; the former gets the results. Return: how many are ready, or a negative errno */
+static int64_t poll_files(
+	struct exec_task *t, struct pollfd *guest, struct pollfd *host, uint64_t nr, const struct timespec *limit)
 {
 	static const struct timespec at_once;
-	struct pollfd guest[POLL_MAX], host[POLL_MAX];
 	int ready = 0, n;
 
-	if (nr > POLL_MAX)
-		return -EINVAL;
-	n = space_read(&t->space, at, guest, nr * sizeof(*guest));
-	if (n < 0)
-		return n;
 	for (uint64_t i = 0; i < nr; i++) {
-		int fd = guest[i].fd < 0 ? -1 : host_of(t, (uint64_t)guest[i].fd);
+		const struct exec_open *o = guest[i].fd < 0 ? NULL : exec_files_get(t->files, (uint64_t)guest[i].fd);
 
-		host[i] = (struct pollfd){.fd = MAX(fd, -1), .events = guest[i].events};
-		guest[i].revents = guest[i].fd < 0 || fd >= 0 ? 0
-			: exec_library(t, (uint64_t)guest[i].fd)
-			? guest[i].events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
-			: POLLNVAL;
+		host[i] = (struct pollfd){.fd = o && o->kind != EXEC_NODE ? o->host : -1, .events = guest[i].events};
+		guest[i].revents = o ? ready_now(o, guest[i].events) : guest[i].fd < 0 ? 0 : POLLNVAL;
 		ready += guest[i].revents != 0;
 	}
 	n = exec_poll(t, host, nr, ready ? &at_once : limit);
@@ -664,13 +311,24 @@ static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, con
 		return n;
 	for (uint64_t i = 0; i < nr; i++)
 		guest[i].revents |= host[i].revents;
-	n += ready;
-	for (uint64_t i = 0; i < nr; i++) {
-		int r = space_write(&t->space, at + i * sizeof(*guest) + offsetof(struct pollfd, revents),
-			&guest[i].revents, sizeof(guest[i].revents));
+	return n + ready;
+}
 
-		if (r < 0)
-			return r;
+static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, const struct timespec *limit)
+{
+	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
+	int64_t n;
+	int r;
+
+	_Static_assert(2 * POLL_MAX * sizeof(*guest) <= EXEC_SCRATCH, "both arrays fit");
+	if (nr > POLL_MAX)
+		return -EINVAL;
+	r = space_read(&t->space, at, guest, nr * sizeof(*guest));
+	n = r < 0 ? r : poll_files(t, guest, host, nr, limit);
+	for (uint64_t i = 0; n >= 0 && i < nr; i++) {
+		r = space_write(&t->space, at + i * sizeof(*guest) + offsetof(struct pollfd, revents),
+			&guest[i].revents, sizeof(guest[i].revents));
+		n = r < 0 ? r : n;
 	}
 	return n;
 }
@@ -689,4 +347,89 @@ int64_t exec_sys_ppoll(struct exec_task *t, const uint64_t *a)
 	int r = a[2] ? exec_read_time(t, a[2], &limit) : 0;
 
 	return r < 0 ? r : wait_for_files(t, a[0], a[1], a[2] ? &limit : NULL);
+}
+
+/* --- select ------------------------------------------------------------------------------------------------- */
+
+#define SELECT_MAX 1024
+
+/** struct sets - the three of select: to read, to write, exceptions */
+struct sets {
+	uint64_t bits[3][SELECT_MAX / 64];
+};
+
+static const short select_events[3] = {POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM, POLLPRI};
+static const short select_results[3] = {
+	POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR, POLLPRI};
+
+static int copy_sets(struct exec_task *t, const uint64_t *a, struct sets *s, bool out)
+{
+	size_t len = ((uint32_t)a[0] + 63) / 64 * 8;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 3; i++)
+		if (a[1 + i])
+			r = out ? space_write(&t->space, a[1 + i], s->bits[i], len)
+				: space_read(&t->space, a[1 + i], s->bits[i], len);
+	return r;
+}
+
+static int64_t select_files(struct exec_task *t, const uint64_t *a, const struct timespec *limit)
+{
+	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
+	struct sets in = {0}, out = {0};
+	int64_t n, found = 0;
+	uint64_t nr = 0;
+	int r = (uint32_t)a[0] > SELECT_MAX ? -EINVAL : copy_sets(t, a, &in, false);
+
+	if (r < 0)
+		return r;
+	for (uint32_t fd = 0; fd < (uint32_t)a[0]; fd++) {
+		short events = 0;
+
+		for (int i = 0; i < 3; i++)
+			events |= in.bits[i][fd / 64] & BIT(fd % 64) ? select_events[i] : 0;
+		if (events && !exec_files_get(t->files, fd))
+			return -EBADF;
+		if (events)
+			guest[nr++] = (struct pollfd){.fd = (int)fd, .events = events};
+	}
+	n = poll_files(t, guest, host, nr, limit);
+	if (n < 0)
+		return n;
+	for (uint64_t k = 0; k < nr; k++)
+		for (int i = 0; i < 3; i++) {
+			uint32_t fd = (uint32_t)guest[k].fd;
+
+			if (!(in.bits[i][fd / 64] & BIT(fd % 64)) || !(guest[k].revents & select_results[i]))
+				continue;
+			out.bits[i][fd / 64] |= BIT(fd % 64);
+			found++;
+		}
+	r = copy_sets(t, a, &out, true);
+	return r < 0 ? r : found;
+}
+
+int64_t exec_sys_select(struct exec_task *t, const uint64_t *a)
+{
+	int64_t tv[2];
+	struct timespec limit;
+	int r = a[4] ? space_read(&t->space, a[4], tv, sizeof(tv)) : 0;
+
+	if (r < 0)
+		return r;
+	if (a[4] && (tv[0] < 0 || tv[1] < 0))
+		return -EINVAL;
+	if (a[4])
+		limit = (struct timespec){
+			MIN(tv[0], INT32_MAX) + MIN(tv[1] / 1000000, INT32_MAX), tv[1] % 1000000 * 1000};
+	return select_files(t, a, a[4] ? &limit : NULL);
+}
+
+int64_t exec_sys_pselect6(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec limit;
+	int r = a[4] ? exec_read_time(t, a[4], &limit) : 0;
+
+	return r < 0 ? r : select_files(t, a, a[4] ? &limit : NULL);
 }

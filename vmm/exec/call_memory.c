@@ -2,6 +2,7 @@
 #include "vmm/exec/task.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #define HEAP_RIGHTS (SPACE_R | SPACE_W)
@@ -57,11 +58,21 @@ int64_t exec_sys_brk(struct exec_task *t, const uint64_t *a)
 	return (int64_t)a[0];
 }
 
+/* Changes of a mapping do not reach the file, so that a shared one cannot be written to. */
 static int check_file(const struct exec_task *t, uint64_t type, uint64_t prot, uint64_t fd)
 {
-	if (!exec_library(t, fd))
-		return fd < EXEC_FILES_MAX && t->file[fd].host >= 0 ? -ENODEV : -EBADF;
-	return type != MAP_PRIVATE && prot & PROT_WRITE ? -EACCES : 0;
+	const struct exec_open *o = exec_files_get(t->files, fd);
+	struct stat st;
+
+	if (!o || o->flags & O_PATH)
+		return -EBADF;
+	if (o->kind == EXEC_STREAM || exec_open_status(t, o, &st) < 0 || !S_ISREG(st.st_mode))
+		return -ENODEV;
+	if ((o->flags & O_ACCMODE) == O_WRONLY)
+		return -EACCES;
+	if (type == MAP_PRIVATE || !(prot & PROT_WRITE))
+		return 0;
+	return (o->flags & O_ACCMODE) == O_RDWR ? -ENODEV : -EACCES;
 }
 
 static int check_mmap(const struct exec_task *t, uint64_t prot, uint64_t flags, uint64_t fd, uint64_t offset)
@@ -85,7 +96,6 @@ static int check_mmap(const struct exec_task *t, uint64_t prot, uint64_t flags, 
 int64_t exec_sys_mmap(struct exec_task *t, const uint64_t *a)
 {
 	uint64_t at = a[0], len = pages_of(a[1]), flags = a[3];
-	const struct library *file = flags & MAP_ANONYMOUS ? NULL : exec_library(t, a[4]);
 	int r = check_mmap(t, a[2], flags, (uint32_t)a[4], a[5]);
 
 	if (r < 0)
@@ -111,8 +121,8 @@ int64_t exec_sys_mmap(struct exec_task *t, const uint64_t *a)
 		if (!at)
 			return -ENOMEM;
 	}
-	r = file ? exec_map_library(t, file, at, len, a[5], rights_of(a[2]))
-		 : space_map(&t->space, at, len, rights_of(a[2]), AREA_MAPPED);
+	r = flags & MAP_ANONYMOUS ? space_map(&t->space, at, len, rights_of(a[2]), AREA_MAPPED)
+				  : exec_map_file(t, a[4], at, len, a[5], rights_of(a[2]));
 	return r < 0 ? r : (int64_t)at;
 }
 

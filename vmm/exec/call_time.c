@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "vmm/base/clock.h"
+#include "vmm/base/kick.h"
 #include "vmm/exec/wait.h"
 
 #define TICKS 100 /* a second: USER_HZ */
@@ -24,6 +25,27 @@ static struct timespec after(const struct timespec *from, const struct timespec 
 		t.tv_sec++;
 	}
 	return t;
+}
+
+/*
+ * The kick is blocked from the look at the end until the host waits, which lets it in: one that arrives in between
+ * ends the wait.
+ */
+static int wait_once(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit)
+{
+	sigset_t kick, before, waiting;
+	int r;
+
+	sigemptyset(&kick);
+	sigaddset(&kick, KICK_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &kick, &before);
+	waiting = before;
+	sigdelset(&waiting, KICK_SIGNAL);
+	r = exec_stopping(t) ? -EINTR : ppoll(file, nr, limit, &waiting);
+	if (r == -1)
+		r = -errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit)
@@ -46,13 +68,9 @@ int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct 
 		}
 		if (left.tv_sec < 0)
 			left = (struct timespec){0};
-		if (exec_stopping(t))
-			return -EINTR;
-		r = ppoll(file, nr, limit ? &left : NULL, NULL);
-		if (r >= 0)
+		r = wait_once(t, file, nr, limit ? &left : NULL);
+		if (r != -EINTR || exec_stopping(t))
 			return r;
-		if (errno != EINTR)
-			return -errno;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
 }

@@ -15,14 +15,14 @@
 #define EXEC_CALLS(CALL) \
 	CALL(read, "dBu", read, "") \
 	CALL(write, "dbu", write, "") \
-	CALL(open, "sxo", open, "the program, its loader and libraries alone, for reading") \
+	CALL(open, "sxo", open, "no FIFOs, sockets or devices of the host; no O_DIRECT, no O_TMPFILE") \
 	CALL(close, "d", close, "the command's own stream stays open") \
-	CALL(stat, "sx", stat, "of what can be opened") \
+	CALL(stat, "sx", stat, "") \
 	CALL(fstat, "dx", fstat, "") \
-	CALL(lstat, "sx", stat, "of what can be opened") \
+	CALL(lstat, "sx", lstat, "") \
 	CALL(poll, "xud", poll, "") \
-	CALL(lseek, "ddd", lseek, "") \
-	CALL(mmap, "xupmdx", mmap, "a file is read when it is mapped: later changes of it are not seen") \
+	CALL(lseek, "ddd", lseek, "what is in memory has no holes") \
+	CALL(mmap, "xupmdx", mmap, "read when it is mapped, later changes are not seen; none is shared and writable") \
 	CALL(mprotect, "xup", mprotect, "changes nothing when a part is not mapped") \
 	CALL(munmap, "xu", munmap, "") \
 	CALL(brk, "x", brk, "") \
@@ -32,13 +32,13 @@
 	CALL(pread64, "dBud", pread64, "") \
 	CALL(readv, "dxu", readv, "") \
 	CALL(writev, "dxu", writev, "") \
-	CALL(access, "so", access, "of what can be opened") \
+	CALL(access, "so", access, "what vmm itself may do") \
 	CALL(sched_yield, "", zero, "") \
 	CALL(mremap, "xuuxx", mremap, "") \
 	CALL(msync, "xud", mapped, "") \
 	CALL(madvise, "xud", madvise, "advice that is not followed is accepted, also for what came from a file") \
-	CALL(dup, "d", dup, "a library gets a position of its own") \
-	CALL(dup2, "dd", dup2, "a library gets a position of its own") \
+	CALL(dup, "d", dup, "") \
+	CALL(dup2, "dd", dup2, "") \
 	CALL(pause, "", pause, "ends with the run: no handler can be run yet") \
 	CALL(nanosleep, "xx", nanosleep, "") \
 	CALL(getpid, "", getpid, "2") \
@@ -52,10 +52,10 @@
 	CALL(wait4, "dxdx", wait4, "there are no children") \
 	CALL(kill, "dd", kill, "the program itself is all there is") \
 	CALL(uname, "x", uname, "Linux 6.1.0") \
-	CALL(fcntl, "ddx", fcntl, "no locks; F_SETFL changes nothing") \
-	CALL(getcwd, "xu", getcwd, "what --cwd says") \
-	CALL(chdir, "s", chdir, "to where it is already") \
-	CALL(readlink, "ssu", readlink, "/proc/self/exe alone") \
+	CALL(fcntl, "ddx", fcntl, "locks are those of open files; F_SETFL changes O_NONBLOCK alone") \
+	CALL(getcwd, "xu", getcwd, "") \
+	CALL(chdir, "s", chdir, "") \
+	CALL(readlink, "ssu", readlink, "") \
 	CALL(umask, "o", umask, "") \
 	CALL(gettimeofday, "xx", gettimeofday, "") \
 	CALL(getrlimit, "dx", getrlimit, "") \
@@ -84,30 +84,81 @@
 	CALL(time, "x", time, "") \
 	CALL(futex, "xddxxd", futex, "one thread: nobody else wakes it") \
 	CALL(sched_getaffinity, "dux", sched_getaffinity, "one CPU") \
-	CALL(getdents64, "dxu", missing, "no directory can be opened yet") \
+	CALL(getdents64, "dxu", getdents64, "a mount is listed only where the host has something of that name") \
 	CALL(set_tid_address, "x", getpid, "2") \
 	CALL(clock_gettime, "dx", clock_gettime, "") \
 	CALL(clock_getres, "dx", clock_getres, "") \
 	CALL(clock_nanosleep, "ddxx", clock_nanosleep, "") \
 	CALL(exit_group, "d", exit, "") \
 	CALL(tgkill, "ddd", tgkill, "the program itself is all there is") \
-	CALL(openat, "dsxo", openat, "the program, its loader and libraries alone, for reading") \
-	CALL(newfstatat, "dsxx", newfstatat, "of what can be opened") \
-	CALL(readlinkat, "dssu", readlinkat, "/proc/self/exe alone") \
-	CALL(faccessat, "dso", accessat, "of what can be opened") \
+	CALL(openat, "dsxo", openat, "as open") \
+	CALL(newfstatat, "dsxx", newfstatat, "") \
+	CALL(readlinkat, "dssu", readlinkat, "") \
+	CALL(faccessat, "dso", faccessat, "what vmm itself may do") \
 	CALL(ppoll, "xuxxu", ppoll, "") \
 	CALL(set_robust_list, "xu", zero, "one thread: nobody waits for it") \
 	CALL(pipe2, "xx", missing, "a program has no children") \
 	CALL(pipe, "x", missing, "a program has no children") \
-	CALL(dup3, "ddx", dup3, "a library gets a position of its own") \
+	CALL(dup3, "ddx", dup3, "") \
 	CALL(prlimit64, "ddxx", prlimit64, "limits are set and have no effect") \
 	CALL(getcpu, "xxx", getcpu, "CPU 0") \
 	CALL(getrandom, "Bux", getrandom, "") \
 	CALL(execveat, "dsxxx", missing, "a program has no children") \
-	CALL(statx, "dsxxx", statx, "of what can be opened") \
+	CALL(statx, "dsxxx", statx, "no time of birth") \
 	CALL(rseq, "xuxx", missing, "a program has one thread") \
 	CALL(clone3, "xu", missing, "a program has one thread and no children yet") \
-	CALL(faccessat2, "dsox", accessat, "of what can be opened")
+	CALL(faccessat2, "dsox", faccessat2, "what vmm itself may do") \
+	CALL(creat, "so", creat, "below --rw and --tmp") \
+	CALL(pwrite64, "dbud", pwrite64, "not to a stream") \
+	CALL(preadv, "dxud", preadv, "") \
+	CALL(pwritev, "dxud", pwritev, "not to a stream") \
+	CALL(sendfile, "ddxu", sendfile, "from a file") \
+	CALL(copy_file_range, "dxdxux", missing, "programs then copy by read and write") \
+	CALL(select, "dxxxx", select, "what is left of the time is not written back") \
+	CALL(pselect6, "dxxxxx", pselect6, "the mask of signals stays") \
+	CALL(fchdir, "d", fchdir, "") \
+	CALL(mkdir, "so", mkdir, "below --rw and --tmp") \
+	CALL(mkdirat, "dso", mkdirat, "below --rw and --tmp") \
+	CALL(rmdir, "s", rmdir, "below --rw and --tmp") \
+	CALL(unlink, "s", unlink, "below --rw and --tmp") \
+	CALL(unlinkat, "dsx", unlinkat, "below --rw and --tmp") \
+	CALL(rename, "ss", rename, "below --rw and --tmp") \
+	CALL(renameat, "dsds", renameat, "below --rw and --tmp") \
+	CALL(renameat2, "dsdsx", renameat2, "below --rw and --tmp; no exchange") \
+	CALL(link, "ss", link, "below --rw") \
+	CALL(linkat, "dsdsx", linkat, "below --rw") \
+	CALL(symlink, "ss", symlink, "below --rw and --tmp") \
+	CALL(symlinkat, "sds", symlinkat, "below --rw and --tmp") \
+	CALL(chmod, "so", chmod, "below --rw and --tmp; no set-user-ID, no set-group-ID") \
+	CALL(fchmod, "do", fchmod, "as chmod") \
+	CALL(fchmodat, "dso", fchmodat, "as chmod") \
+	CALL(chown, "sdd", chown, "to the owner and group that it has") \
+	CALL(fchown, "ddd", fchown, "as chown") \
+	CALL(lchown, "sdd", lchown, "as chown") \
+	CALL(fchownat, "dsddx", fchownat, "as chown") \
+	CALL(truncate, "su", truncate, "below --rw and --tmp") \
+	CALL(ftruncate, "du", ftruncate, "") \
+	CALL(utimensat, "dsxx", utimensat, "below --rw and --tmp; of a symbolic link they stay") \
+	CALL(utimes, "sx", utimes, "below --rw and --tmp") \
+	CALL(futimesat, "dsx", futimesat, "below --rw and --tmp") \
+	CALL(mknod, "sox", missing, "no FIFOs, sockets or devices are made") \
+	CALL(mknodat, "dsox", missing, "no FIFOs, sockets or devices are made") \
+	CALL(fsync, "d", fsync, "") \
+	CALL(fdatasync, "d", fdatasync, "") \
+	CALL(fallocate, "ddud", unsupported, "EOPNOTSUPP") \
+	CALL(fadvise64, "dudd", of_file, "advice is not followed") \
+	CALL(sync_file_range, "dudx", of_file, "does nothing") \
+	CALL(flock, "dd", flock, "") \
+	CALL(statfs, "sx", statfs, "") \
+	CALL(fstatfs, "dx", fstatfs, "not of a stream") \
+	CALL(close_range, "uux", close_range, "") \
+	CALL(getxattr, "ssxu", unsupported, "EOPNOTSUPP") \
+	CALL(lgetxattr, "ssxu", unsupported, "EOPNOTSUPP") \
+	CALL(fgetxattr, "dsxu", unsupported, "EOPNOTSUPP") \
+	CALL(listxattr, "sxu", unsupported, "EOPNOTSUPP") \
+	CALL(llistxattr, "sxu", unsupported, "EOPNOTSUPP") \
+	CALL(flistxattr, "dxu", unsupported, "EOPNOTSUPP") \
+	CALL(openat2, "dsxu", missing, "programs then use openat")
 /* clang-format on */
 
 #endif

@@ -24,11 +24,12 @@
 #include "vmm/base/path.h"
 #include "vmm/exec/cpu.h"
 #include "vmm/exec/image.h"
+#include "vmm/exec/layout.h"
 #include "vmm/exec/task.h"
 #include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 
-#define STACK_SIZE      (128 * KIB)
+#define STACK_SIZE      (256 * KIB)
 #define LINE_MAX_       512
 #define KICK_AGAIN      (5 * NSEC_PER_MSEC)
 #define PATH_ROOM       (PATH_MAX + 2)
@@ -100,7 +101,8 @@ static int open_program(struct exec *x, struct err *e)
 		return r;
 	if (fd < 0)
 		return err_sys(e, fd, "%s", x->config.path);
-	return libraries_open(&x->libraries, fd, x->path, library_dirs(x), e);
+	r = libraries_open(&x->libraries, fd, x->path, library_dirs(x), e);
+	return r < 0 ? r : exec_layout(&x->config, &x->libraries, &x->task.files, e);
 }
 
 static int set_base(struct exec_task *t, bool gs, uint64_t base)
@@ -140,6 +142,11 @@ int exec_open(
 	}
 	*ret = x;
 	return 0;
+}
+
+const struct mounts *exec_mounts(const struct exec *x)
+{
+	return &x->task.files->mounts;
 }
 
 void exec_set_sandbox(struct exec *x, struct sandbox *sandbox)
@@ -194,13 +201,12 @@ static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, ui
 		return err_sys(e, -errno, "getrandom");
 	x->task.trace = x->trace;
 	x->task.path = x->path;
-	x->task.cwd = x->config.cwd;
+	x->task.argv = x->config.argv;
+	snprintf(x->task.name, sizeof(x->task.name), "%.15s", path_name(x->path));
 	x->task.stop = &x->crew.stop;
 	x->task.set_base = set_base;
 	x->task.get_base = get_base;
 	x->task.cpu = &x->cpu;
-	exec_task_init(&x->task, x->config.host);
-	x->task.libraries = &x->libraries;
 	r = err_operator(e,
 		image_load(&x->task, x->libraries.of[0].fd, x->libraries.loader ? x->libraries.of[1].fd : -1, &start,
 			rip, rsp, e));
@@ -427,6 +433,7 @@ void exec_destroy(struct exec *x)
 {
 	if (!x)
 		return;
+	exec_files_free(x->task.files);
 	libraries_close(&x->libraries);
 	space_destroy(&x->task.space);
 	vm_destroy(&x->vm);

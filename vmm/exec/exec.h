@@ -23,7 +23,9 @@
 #define EXEC_MEM_MIN  (1 * MIB)
 #define EXEC_MEM_MAX  (1024 * GIB)
 #define EXEC_MEM_STEP (4 * KIB)
+#define EXEC_TMP_MAX  (64 * GIB)
 
+struct mounts;
 struct sandbox;
 struct exec;
 
@@ -32,6 +34,9 @@ struct exec;
  * @path: of the program, on the host
  * @argv, @envp: of the program, ended by NULL
  * @cwd: of the program; absolute
+ * @ro, @rw: PATH[:GUESTPATH] of the host that it can read, and change; @nr_ro, @nr_rw of them
+ * @tmp_bytes: size of its /tmp in memory; 0: none
+ * @system: it can read the system's programs and libraries
  * @mem_bytes: most memory that it may use, page tables included
  * @host: descriptors of the three streams, -1: closed
  * @trace_fd: system calls are printed there as strace does; -1: not printed
@@ -43,6 +48,12 @@ struct exec_config {
 	const char *const *argv;
 	const char *const *envp;
 	const char *cwd;
+	const char *const *ro;
+	const char *const *rw;
+	size_t nr_ro;
+	size_t nr_rw;
+	uint64_t tmp_bytes;
+	bool system;
 	uint64_t mem_bytes;
 	int host[3];
 	int trace_fd;
@@ -89,6 +100,9 @@ struct exec_result {
  */
 int exec_open(
 	const struct exec_config *config, struct trace *trace, struct loop *loop, struct exec **ret, struct err *e);
+
+/** exec_mounts() - the files of the host that the program has, for the sandbox; see vmm/exec/mounts.h */
+const struct mounts *exec_mounts(const struct exec *x);
 
 /** exec_set_sandbox() - set the sandbox that each thread enters before the program runs; borrowed, NULL: none */
 void exec_set_sandbox(struct exec *x, struct sandbox *sandbox);

@@ -223,24 +223,6 @@ int libraries_open(struct libraries *l, int fd, const char *path, const char *di
 	return r;
 }
 
-const struct library *libraries_find(const struct libraries *l, const char *path)
-{
-	/* A loader does not look into directories that are not there. */
-	static const struct library dir = {
-		.fd = -1, .st = {.st_mode = S_IFDIR | 0555, .st_nlink = 2, .st_blksize = PAGE_4K}};
-	size_t len = strlen(path);
-
-	for (unsigned i = 0; i < l->nr; i++)
-		if (!strcmp(l->of[i].path, path))
-			return &l->of[i];
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	for (unsigned i = 0; i < l->nr; i++)
-		if (!strncmp(l->of[i].path, path, len) && (l->of[i].path[len] == '/' || len == 1))
-			return &dir;
-	return NULL;
-}
-
 void libraries_close(struct libraries *l)
 {
 	for (unsigned i = 0; i < l->nr; i++) {

@@ -50,9 +50,6 @@ struct libraries {
  */
 int libraries_open(struct libraries *l, int fd, const char *path, const char *dirs, struct err *e);
 
-/** libraries_find() - the file of that name; a directory that has one of them has no descriptor; else NULL */
-const struct library *libraries_find(const struct libraries *l, const char *path);
-
 /** libraries_close() - takes a zeroed struct */
 void libraries_close(struct libraries *l);
 

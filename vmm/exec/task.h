@@ -3,7 +3,7 @@
  * The state of a program that its system calls work on, as Linux keeps it for a process. Does not use KVM: tests and a
  * fuzzer call exec_call() on heap memory.
  *
- * All values that come from the program are hostile. Handlers do not allocate and use no path of the host.
+ * All values that come from the program are hostile. Handlers do not allocate; names go through walk().
  */
 #ifndef VMM_EXEC_TASK_H
 #define VMM_EXEC_TASK_H
@@ -14,27 +14,14 @@
 
 #include "vmm/base/trace.h"
 #include "vmm/exec/calls.h"
-#include "vmm/exec/libraries.h"
+#include "vmm/exec/files.h"
 #include "vmm/exec/space.h"
 
-#define EXEC_FILES_MAX 256
-#define EXEC_STREAMS   3
-#define EXEC_SIGNALS   64
-#define EXEC_PID       2
-#define EXEC_ID        65534 /* nobody */
-#define EXEC_NR_MAX    512
-#define EXEC_NAME_MAX  16
-
-/**
- * struct exec_file - an open file
- * @host: the stream of the command, 0 to 2; from EXEC_STREAMS on a file of struct libraries; -1: closed
- * @offset: where the next byte is read; of a library only
- */
-struct exec_file {
-	int host;
-	bool close_on_exec;
-	uint64_t offset;
-};
+#define EXEC_SIGNALS  64
+#define EXEC_PID      2
+#define EXEC_ID       65534 /* nobody */
+#define EXEC_NR_MAX   512
+#define EXEC_NAME_MAX 16
 
 /** struct exec_action - layout of Linux arch/x86/include/uapi/asm/signal.h */
 struct exec_action {
@@ -58,13 +45,12 @@ struct exec_end {
 
 /**
  * struct exec_task
- * @path: of the program in the guest; @cwd: its working directory; both borrowed
+ * @path: of the program in the guest; @argv: its arguments, NULL: none; borrowed
+ * @files: owned by whoever made it
  * @stop: set when the run is to end: no call may wait any longer; borrowed
  * @set_base, @get_base: for FS and GS, see cpu.h; @cpu is passed to them
  * @heap, @heap_end: initial and current brk
  * @top: mmap searches for a free range below it
- * @host: descriptors of the three streams, -1: none
- * @libraries: the files that it may open; borrowed, NULL: none
  * @blocked, @pending: signals, bit S - 1 for S
  * @altstack: the last argument of sigaltstack()
  * @missing: one bit for each unknown call that has been logged
@@ -74,7 +60,8 @@ struct exec_task {
 	struct space space;
 	struct trace *trace;
 	const char *path;
-	const char *cwd;
+	const char *const *argv;
+	struct exec_files *files;
 	const _Atomic bool *stop;
 	int (*set_base)(struct exec_task *t, bool gs, uint64_t base);
 	int (*get_base)(struct exec_task *t, bool gs, uint64_t *ret);
@@ -83,14 +70,10 @@ struct exec_task {
 	uint64_t heap;
 	uint64_t heap_end;
 	uint64_t top;
-	int host[EXEC_STREAMS];
-	const struct libraries *libraries;
-	struct exec_file file[EXEC_FILES_MAX];
 	struct exec_action action[EXEC_SIGNALS + 1];
 	uint64_t blocked;
 	uint64_t pending;
 	uint64_t altstack[3];
-	uint32_t mask;
 	char name[EXEC_NAME_MAX];
 	uint64_t missing[EXEC_NR_MAX / 64];
 
@@ -98,13 +81,6 @@ struct exec_task {
 	uint64_t calls;
 	uint64_t faults;
 };
-
-/**
- * exec_task_init() - a program with the three streams and nothing mapped
- * @t: zeroed
- * @host: the command's streams, -1: closed
- */
-void exec_task_init(struct exec_task *t, const int *host);
 
 /**
  * exec_call() - answer a system call
@@ -120,18 +96,18 @@ int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg);
  */
 void exec_fault(struct exec_task *t, unsigned vector, uint64_t error, uint64_t address, uint64_t rip);
 
-/** exec_library() - the file that an open descriptor of the program refers to; NULL: none, or a stream */
-const struct library *exec_library(const struct exec_task *t, uint64_t fd);
+/** exec_open_status() - stat() of an open file. Return: 0 or a negative errno */
+int exec_open_status(const struct exec_task *t, const struct exec_open *o, struct stat *ret);
 
 /**
- * exec_map_library() - map a part of a file, and read it
+ * exec_map_file() - map a part of a file, and read it
+ * @fd: open for reading
  * @at, @len: whole pages
  * @kind of the area: AREA_FILE; of what is behind the end of the file: AREA_CUT
  *
- * Return: 0; -EINVAL or -ENOMEM of space_map(); a negative errno of preadv
+ * Return: 0; -EBADF; -EINVAL or -ENOMEM of space_map(); a negative errno of preadv
  */
-int exec_map_library(
-	struct exec_task *t, const struct library *l, uint64_t at, uint64_t len, uint64_t offset, unsigned rights);
+int exec_map_file(struct exec_task *t, uint64_t fd, uint64_t at, uint64_t len, uint64_t offset, unsigned rights);
 
 /** exec_signal() - send the program a signal; @forced: caused by an exception: cannot be blocked or ignored */
 void exec_signal(struct exec_task *t, int signal, bool forced);

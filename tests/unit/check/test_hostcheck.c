@@ -61,6 +61,33 @@ static void rights_that_an_older_landlock_lacks(void **state)
 	assert_non_null(strstr(i->text, "lsm="));
 }
 
+/* What Landlock cannot hold of the files of a program is named. */
+static void files_of_programs(void **state)
+{
+	static const struct {
+		int abi, openat2;
+		enum host_grade grade;
+		const char *text;
+	} rows[] = {
+		{7, -EINVAL, HOST_OK, "held by vmm and by Landlock; chmod and times by vmm alone"},
+		{2, -EINVAL, HOST_NOTE, "Landlock ABI 2: below --ro, truncation is held by vmm alone"},
+		{1, -EINVAL, HOST_NOTE,
+			"Landlock ABI 1: no renames and links across directories; --ro does not hold truncation"},
+		{-EOPNOTSUPP, -EINVAL, HOST_NOTE, "held by vmm alone, not by Landlock as well"},
+		{7, -ENOSYS, HOST_NOTE, "no openat2 (Linux 5.6): --ro, --rw and --system do not work"},
+	};
+	struct host_items h;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		h.nr = 0;
+		host_program_files(&h, rows[i].abi, rows[i].openat2);
+		assert_int_equal(h.nr, 1);
+		assert_int_equal(h.item[0].grade, rows[i].grade);
+		assert_string_equal(h.item[0].text, rows[i].text);
+		assert_true(host_boots(&h));
+	}
+}
+
 /* The settings of a host: a directory in which one file has @value. */
 static const struct host_item *userns(struct host_items *h, int r, const char *name, const char *value)
 {
@@ -197,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rights_that_an_older_landlock_lacks),
+		cmocka_unit_test(files_of_programs),
 		cmocka_unit_test(who_forbids_user_namespaces),
 		cmocka_unit_test(vms_that_wait_for_rcu),
 		cmocka_unit_test(the_report_lists_them),

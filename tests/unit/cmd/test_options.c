@@ -352,7 +352,7 @@ static void help_of_each_command(void **state)
 		fclose(out);
 		lines = lines_fit(text);
 		if (!all)
-			assert_in_range(lines, 15, 30);
+			assert_in_range(lines, 15, 40);
 		for (const struct subset_option *p = c->takes; p && p->name; p++)
 			assert_non_null(option_find(p->name, strlen(p->name)));
 		for_each_option(o) {
@@ -427,6 +427,9 @@ static void documents_have_every_option(void **state)
 	for_each_option(o) {
 		if (!strstr(man1, escaped("Fl \\-", o->name, buf)))
 			fail_msg("%s is not in vmm(1)", o->name);
+		/* A key of disks has that name, too. */
+		if (!strcmp(o->name, "ro"))
+			continue;
 		if (!strstr(man5, escaped(o->type == OPT_LIST ? "\n.Ss Section " : "\n.It Cm ", o->name, buf)) !=
 			!option_section_name(o->section))
 			fail_msg("%s: %s in vmm.conf(5)", o->name, option_section_name(o->section) ? "not" : "is");

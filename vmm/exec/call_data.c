@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * System calls that move data between the program's memory and what it has open.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+
+#include "vmm/exec/task.h"
+#include "vmm/exec/wait.h"
+#include "vmm/exec/walk.h"
+
+#define WINDOWS_MAX   64
+#define TRANSFER_MAX  UINT64_C(0x7ffff000) /* MAX_RW_COUNT of Linux */
+#define GUEST_IOV_MAX 1024
+#define SEND_MAX      (16 * PAGE_4K)
+
+/**
+ * struct windows - parts of the program's memory for one system call of the host
+ * @bytes: in all
+ */
+struct windows {
+	struct iovec iov[WINDOWS_MAX];
+	int nr;
+	uint64_t bytes;
+};
+
+/* Adds as much of a range as fits. Return: 0; -EFAULT or -ENOMEM: the part after @w->bytes is not accessible. */
+static int add_windows(struct exec_task *t, uint64_t at, uint64_t len, unsigned access, struct windows *w)
+{
+	while (len) {
+		struct iovec *last = w->nr ? &w->iov[w->nr - 1] : NULL;
+		uint8_t *host;
+		size_t n;
+		int r = space_window(&t->space, at, len, access, &host, &n);
+
+		if (r < 0)
+			return r;
+		if (last && (uint8_t *)last->iov_base + last->iov_len == host)
+			last->iov_len += n;
+		else if (w->nr < WINDOWS_MAX)
+			w->iov[w->nr++] = (struct iovec){host, n};
+		else
+			return 0;
+		w->bytes += n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* --- Files in memory ---------------------------------------------------------------------------------------- */
+
+/* A buffer of ours, not the program's memory: each returns the bytes moved, or a negative errno. */
+
+static ssize_t read_device(const struct tree_node *n, uint8_t *buf, size_t len)
+{
+	switch (n->what) {
+	case EXEC_DEV_NULL: return 0;
+	case EXEC_DEV_ZERO:
+	case EXEC_DEV_FULL: memset(buf, 0, len); return (ssize_t)len;
+	default: {
+		ssize_t r = getrandom(buf, len, 0);
+
+		return r < 0 ? -errno : r;
+	}
+	}
+}
+
+static ssize_t read_text(struct exec_task *t, const struct tree_node *n, uint8_t *buf, size_t len, uint64_t offset)
+{
+	char *text = (char *)t->files->scratch;
+	size_t size = exec_proc_text(t, n, text, sizeof(t->files->scratch));
+
+	if (offset >= size)
+		return 0;
+	len = MIN(len, size - offset);
+	memcpy(buf, text + offset, len);
+	return (ssize_t)len;
+}
+
+static ssize_t read_file(struct exec_task *t, uint32_t node, uint8_t *buf, size_t len, uint64_t offset)
+{
+	struct tree *tree = &t->files->tree;
+	uint64_t size = tree->node[node].size;
+	size_t done = 0;
+
+	len = offset < size ? MIN(len, size - offset) : 0;
+	while (done < len) {
+		uint8_t *from;
+		size_t n;
+		int r = tree_window(tree, node, offset + done, false, &from, &n);
+
+		if (r < 0)
+			return r;
+		n = MIN(n, len - done);
+		memcpy(buf + done, from, n);
+		done += n;
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t write_file(struct exec_task *t, uint32_t node, const uint8_t *buf, size_t len, uint64_t offset)
+{
+	struct tree *tree = &t->files->tree;
+	size_t done = 0;
+	int r = 0;
+
+	while (done < len) {
+		uint8_t *to;
+		size_t n;
+
+		r = tree_window(tree, node, offset + done, true, &to, &n);
+		if (r < 0)
+			break;
+		n = MIN(n, len - done);
+		memcpy(to, buf + done, n);
+		done += n;
+	}
+	if (done)
+		tree_wrote(tree, node, offset + done);
+	return done ? (ssize_t)done : r;
+}
+
+static ssize_t node_data(struct exec_task *t, uint32_t node, bool out, uint8_t *buf, size_t len, uint64_t offset)
+{
+	const struct tree_node *n = &t->files->tree.node[node];
+
+	switch (n->kind) {
+	case TREE_FILE: return out ? write_file(t, node, buf, len, offset) : read_file(t, node, buf, len, offset);
+	case TREE_DEVICE:
+		if (out)
+			return n->what == EXEC_DEV_FULL ? -ENOSPC : (ssize_t)len;
+		return read_device(n, buf, len);
+	case TREE_PROC: return out ? -EBADF : read_text(t, n, buf, len, offset);
+	default: return -EISDIR;
+	}
+}
+
+/* All windows, as far as there is data or room. */
+static ssize_t node_transfer(struct exec_task *t, uint32_t node, bool out, const struct windows *w, uint64_t offset)
+{
+	ssize_t done = 0;
+
+	for (int i = 0; i < w->nr; i++) {
+		ssize_t n = node_data(t, node, out, w->iov[i].iov_base, w->iov[i].iov_len, offset + (uint64_t)done);
+
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		if ((size_t)n < w->iov[i].iov_len)
+			break;
+	}
+	return done;
+}
+
+/* --- Transfers ---------------------------------------------------------------------------------------------- */
+
+/**
+ * struct channel - what to read from or write to
+ * @fd: on the host; -1: in memory
+ * @offset: NULL: where the host's file is
+ */
+struct channel {
+	struct exec_open *o;
+	int fd;
+	bool out;
+	uint64_t *offset;
+};
+
+/* The program made a stream of the command non-blocking: its own flag, since others have the stream, too. */
+static bool would_block(const struct channel *c)
+{
+	struct pollfd p = {.fd = c->fd, .events = c->out ? POLLOUT : POLLIN};
+	static const struct timespec at_once;
+
+	return c->o->kind == EXEC_STREAM && c->o->flags & O_NONBLOCK && ppoll(&p, 1, &at_once, NULL) == 0;
+}
+
+static ssize_t host_transfer(const struct channel *c, const struct windows *w)
+{
+	if (would_block(c)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (c->offset)
+		return c->out ? pwritev(c->fd, w->iov, w->nr, (off_t)*c->offset)
+			      : preadv(c->fd, w->iov, w->nr, (off_t)*c->offset);
+	return c->out ? writev(c->fd, w->iov, w->nr) : readv(c->fd, w->iov, w->nr);
+}
+
+/* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
+static ssize_t transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
+{
+	ssize_t n;
+
+	if (c->fd < 0) {
+		n = node_transfer(t, c->o->node, c->out, w, *c->offset);
+	} else {
+		do
+			n = host_transfer(c, w);
+		while (n < 0 && errno == EINTR && !exec_stopping(t));
+		n = n < 0 ? -errno : n;
+	}
+	if (n > 0 && c->offset)
+		*c->offset += (uint64_t)n;
+	return n;
+}
+
+/*
+ * Reads into or writes from a range. @ret_done: bytes transferred, also on failure. Return: 0: all; 1: less; a negative
+ * errno.
+ */
+static int move_range(struct exec_task *t, const struct channel *c, uint64_t at, uint64_t len, uint64_t *ret_done)
+{
+	while (len) {
+		struct windows w = {.nr = 0};
+		int fault = add_windows(t, at, len, c->out ? SPACE_R : SPACE_W, &w);
+		ssize_t n;
+
+		if (!w.bytes)
+			return fault;
+		n = transfer(t, c, &w);
+		if (n < 0)
+			return (int)n;
+		*ret_done += (uint64_t)n;
+		/* A read returns the available bytes; only from a regular file can more be read at once. */
+		if ((uint64_t)n < w.bytes)
+			return 1;
+		at += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static int64_t end_transfer(struct exec_task *t, int r, uint64_t done, bool out)
+{
+	if (r == -EPIPE && out)
+		exec_signal(t, SIGPIPE, false);
+	return done || r >= 0 ? (int64_t)done : r;
+}
+
+/* More than the windows of one call can hold is read only if the rest is sure to be available. */
+static bool may_go_on(int fd)
+{
+	struct stat st;
+
+	return walk_status(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/*
+ * What a descriptor reads or writes. @at: NULL: the position of the open file. Return: 0, -EBADF: not open, or not in
+ * this direction; -ESPIPE.
+ */
+static int channel_of(struct exec_task *t, uint64_t fd, bool out, uint64_t *at, struct channel *ret)
+{
+	struct exec_open *o = exec_files_get(t->files, fd);
+	uint32_t mode = o ? o->flags & O_ACCMODE : 0;
+	const struct tree_node *n;
+
+	if (!o || o->flags & O_PATH || mode == (out ? O_RDONLY : O_WRONLY))
+		return -EBADF;
+	/* A stream gets what is written in its order. */
+	if (at && out && o->kind == EXEC_STREAM)
+		return -ESPIPE;
+	*ret = (struct channel){o, o->host, out, at};
+	if (o->kind != EXEC_NODE)
+		return 0;
+	n = &t->files->tree.node[o->node];
+	ret->fd = n->kind == TREE_OPENED ? t->files->libraries->of[n->what].fd : -1;
+	if (!at)
+		ret->offset = &o->offset;
+	if (out && o->flags & O_APPEND && n->kind == TREE_FILE)
+		*ret->offset = n->size;
+	return 0;
+}
+
+static int64_t move(struct exec_task *t, const struct channel *c, const uint64_t *a)
+{
+	uint64_t len = MIN(a[2], TRANSFER_MAX), done = 0;
+	int fd = c->fd, r;
+	bool out = c->out;
+
+	if (!out && !c->offset && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
+		len = (WINDOWS_MAX - 1) * PAGE_4K;
+	/* Gets the host's error for a descriptor that is not open in this direction. */
+	if (!len && c->offset)
+		return 0;
+	if (!len) {
+		ssize_t n = out ? writev(fd, NULL, 0) : readv(fd, NULL, 0);
+
+		return n < 0 ? -errno : 0;
+	}
+	r = move_range(t, c, a[1], len, &done);
+	return end_transfer(t, r, done, out);
+}
+
+static int64_t read_or_write(struct exec_task *t, const uint64_t *a, bool out)
+{
+	struct channel c;
+	int r = channel_of(t, a[0], out, NULL, &c);
+
+	return r < 0 ? r : move(t, &c, a);
+}
+
+static int64_t at_place(struct exec_task *t, const uint64_t *a, bool out)
+{
+	uint64_t offset = a[3];
+	struct channel c;
+	int r = channel_of(t, a[0], out, &offset, &c);
+
+	if (r < 0)
+		return r;
+	return offset > INT64_MAX ? -EINVAL : move(t, &c, a);
+}
+
+int64_t exec_sys_pread64(struct exec_task *t, const uint64_t *a)
+{
+	return at_place(t, a, false);
+}
+
+int64_t exec_sys_pwrite64(struct exec_task *t, const uint64_t *a)
+{
+	return at_place(t, a, true);
+}
+
+int64_t exec_sys_read(struct exec_task *t, const uint64_t *a)
+{
+	return read_or_write(t, a, false);
+}
+
+int64_t exec_sys_write(struct exec_task *t, const uint64_t *a)
+{
+	return read_or_write(t, a, true);
+}
+
+/* Copies an entry of the program's iovec array. */
+struct guest_iov {
+	uint64_t at;
+	uint64_t len;
+};
+
+/* A small vector is passed to the host in one call, so that a write to a pipe is atomic. */
+static int64_t vector(struct exec_task *t, const uint64_t *a, bool out, uint64_t *at)
+{
+	uint64_t left = TRANSFER_MAX, done = 0;
+	struct windows w = {.nr = 0};
+	struct channel c;
+	int r = channel_of(t, a[0], out, at, &c);
+
+	if (r < 0)
+		return r;
+	if (a[2] > GUEST_IOV_MAX)
+		return -EINVAL;
+	for (uint64_t i = 0; i < a[2] && left; i++) {
+		struct guest_iov v;
+
+		r = space_read(&t->space, a[1] + i * sizeof(v), &v, sizeof(v));
+		if (r == 0 && v.len > INT64_MAX)
+			r = -EINVAL;
+		if (r < 0)
+			break;
+		v.len = MIN(v.len, left);
+		left -= v.len;
+		/* What does not fit is left to the program's next call: the result is short. */
+		if (w.nr + (int)MIN(v.len / PAGE_4K + 2, UINT64_C(1000)) > WINDOWS_MAX && w.nr)
+			break;
+		r = add_windows(t, v.at, v.len, out ? SPACE_R : SPACE_W, &w);
+		if (r < 0)
+			break;
+	}
+	if (!w.bytes)
+		return r;
+	r = (int)transfer(t, &c, &w);
+	if (r > 0)
+		done = (uint64_t)r;
+	return end_transfer(t, MIN(r, 0), done, out);
+}
+
+int64_t exec_sys_readv(struct exec_task *t, const uint64_t *a)
+{
+	return vector(t, a, false, NULL);
+}
+
+int64_t exec_sys_writev(struct exec_task *t, const uint64_t *a)
+{
+	return vector(t, a, true, NULL);
+}
+
+static int64_t vector_at(struct exec_task *t, const uint64_t *a, bool out)
+{
+	uint64_t offset = a[3];
+
+	return offset > INT64_MAX ? -EINVAL : vector(t, a, out, &offset);
+}
+
+int64_t exec_sys_preadv(struct exec_task *t, const uint64_t *a)
+{
+	return vector_at(t, a, false);
+}
+
+int64_t exec_sys_pwritev(struct exec_task *t, const uint64_t *a)
+{
+	return vector_at(t, a, true);
+}
+
+/* Through the scratch buffer. Return: bytes sent, 0 at the end, or a negative errno */
+static int64_t send_piece(struct exec_task *t, const struct channel *out, const struct channel *in, size_t len)
+{
+	struct windows w = {.iov = {{t->files->scratch, MIN(len, SEND_MAX)}}, .nr = 1};
+	const uint64_t start = in->offset ? *in->offset : 0;
+	ssize_t n = transfer(t, in, &w), sent;
+
+	if (n <= 0)
+		return n;
+	w.iov[0].iov_len = (size_t)n;
+	sent = transfer(t, out, &w);
+	/* What did not go out has not been read. */
+	if (sent < n && in->offset)
+		*in->offset = start + (uint64_t)MAX(sent, 0);
+	else if (sent < n)
+		lseek(in->fd, MAX(sent, 0) - n, SEEK_CUR);
+	return sent;
+}
+
+int64_t exec_sys_sendfile(struct exec_task *t, const uint64_t *a)
+{
+	uint64_t offset = 0, left = MIN(a[3], TRANSFER_MAX), done = 0;
+	struct channel in, out;
+	int64_t n = a[2] ? space_read(&t->space, a[2], &offset, sizeof(offset)) : 0;
+
+	if (n == 0)
+		n = channel_of(t, a[1], false, a[2] ? &offset : NULL, &in);
+	if (n == 0)
+		n = channel_of(t, a[0], true, NULL, &out);
+	/* From a file alone: /proc makes its text in the same buffer. */
+	if (n == 0 && (in.o->kind == EXEC_STREAM || (in.fd < 0 && t->files->tree.node[in.o->node].kind != TREE_FILE)))
+		n = -EINVAL;
+	while (n == 0 && left) {
+		n = send_piece(t, &out, &in, left);
+		if (n <= 0)
+			break;
+		done += (uint64_t)n;
+		left -= (uint64_t)n;
+		n = 0;
+	}
+	if (a[2] && done && space_write(&t->space, a[2], &offset, sizeof(offset)) < 0)
+		return -EFAULT;
+	return end_transfer(t, (int)n, done, true);
+}
+
+/* --- Position ----------------------------------------------------------------------------------------------- */
+
+/* What is in memory has data throughout. */
+static int64_t seek_node(struct exec_open *o, int64_t size, int64_t by, uint64_t whence)
+{
+	int64_t from;
+
+	switch (whence) {
+	case SEEK_SET: from = 0; break;
+	case SEEK_CUR: from = (int64_t)o->offset; break;
+	case SEEK_END: from = size; break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (by < 0 || by >= size)
+			return -ENXIO;
+		from = whence == SEEK_HOLE ? size - by : 0;
+		break;
+	default: return -EINVAL;
+	}
+	if (by > 0 && from > INT64_MAX - by)
+		return -EOVERFLOW;
+	if (from + by < 0)
+		return -EINVAL;
+	o->offset = (uint64_t)(from + by);
+	return from + by;
+}
+
+int64_t exec_sys_lseek(struct exec_task *t, const uint64_t *a)
+{
+	struct exec_open *o = exec_files_get(t->files, a[0]);
+	struct stat st;
+	off_t at;
+
+	if (!o || o->flags & O_PATH)
+		return -EBADF;
+	if ((uint32_t)a[2] > SEEK_HOLE)
+		return -EINVAL;
+	if (o->kind == EXEC_NODE) {
+		exec_node_stat(t, o->node, &st);
+		return seek_node(o, st.st_size, (int64_t)a[1], (uint32_t)a[2]);
+	}
+	at = lseek(o->host, (off_t)a[1], (int)a[2]);
+	return at < 0 ? -errno : at;
+}
+
+/* --- Mappings ----------------------------------------------------------------------------------------------- */
+
+/* Reads the file's bytes into pages that are mapped already; the rest of the last one is zero. */
+static int fill(struct exec_task *t, const struct channel *c, uint64_t at, uint64_t len)
+{
+	while (len) {
+		struct windows w = {.nr = 0};
+		int fault = add_windows(t, at, len, 0, &w);
+		ssize_t n;
+
+		if (!w.bytes)
+			return fault;
+		n = transfer(t, c, &w);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		at += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+int exec_map_file(struct exec_task *t, uint64_t fd, uint64_t at, uint64_t len, uint64_t offset, unsigned rights)
+{
+	struct channel c;
+	struct stat st;
+	uint64_t size, bytes, whole;
+	int r = channel_of(t, fd, false, &offset, &c);
+
+	if (r == 0)
+		r = exec_open_status(t, c.o, &st);
+	if (r < 0)
+		return r;
+	size = (uint64_t)st.st_size;
+	bytes = offset < size ? MIN(len, size - offset) : 0;
+	whole = align_up(bytes, PAGE_4K);
+	if (whole)
+		r = space_map(&t->space, at, whole, rights, AREA_FILE);
+	if (r == 0 && whole < len)
+		r = space_map(&t->space, at + whole, len - whole, 0, AREA_CUT);
+	return r < 0 ? r : fill(t, &c, at, bytes);
+}

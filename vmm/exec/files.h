@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a program has open: its descriptors, the open files behind them, its working directory, and the names that lead
+ * to more of them.
+ *
+ * Context: one thread at a time. Nothing here allocates after exec_files_new().
+ */
+#ifndef VMM_EXEC_FILES_H
+#define VMM_EXEC_FILES_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/exec/libraries.h"
+#include "vmm/exec/mounts.h"
+#include "vmm/exec/tree.h"
+
+#define EXEC_FILES_MAX 4096
+#define EXEC_STREAMS   3
+#define EXEC_SCRATCH   (64 * KIB)
+
+/**
+ * enum exec_open_kind
+ * @EXEC_STREAM: of the command: @host is borrowed
+ * @EXEC_HOST: @host is owned
+ * @EXEC_NODE: in memory
+ */
+enum exec_open_kind { EXEC_CLOSED, EXEC_STREAM, EXEC_HOST, EXEC_NODE };
+
+/**
+ * struct exec_open - an open file; the descriptors that dup() makes share it
+ * @flags: O_ flags that it was opened with; O_PATH: for its name alone
+ * @offset: of the next byte, or the next entry; the host has that of its files
+ * @mount: that it was opened below; NULL: none
+ */
+struct exec_open {
+	uint8_t kind;
+	uint32_t refs;
+	uint32_t flags;
+	uint32_t node;
+	int host;
+	uint64_t offset;
+	const struct mount *mount;
+};
+
+/** struct exec_fd - @open: index + 1 into the open files; 0: closed */
+struct exec_fd {
+	uint16_t open;
+	bool close_on_exec;
+};
+
+/**
+ * struct exec_files - owns all that is in it
+ * @cwd: index of the open file that is the working directory
+ * @name: of each open file, as it was when it was opened: absolute; of the root directory ""
+ * @scratch: for the call that is being answered
+ */
+struct exec_files {
+	struct exec_fd fd[EXEC_FILES_MAX];
+	struct exec_open open[EXEC_FILES_MAX + 1];
+	unsigned cwd;
+	uint32_t mask;
+	struct tree tree;
+	struct mounts mounts;
+	const struct libraries *libraries;
+	char name[EXEC_FILES_MAX + 1][PATH_MAX];
+	uint8_t scratch[EXEC_SCRATCH] __attribute__((aligned(16)));
+};
+
+/**
+ * exec_files_new() - the streams, and an empty root directory, which is the working directory
+ * @host: descriptors of the streams; -1: closed
+ * @nodes, @pages: limits of what is in memory, see tree.h
+ *
+ * Return: NULL: no memory.
+ */
+struct exec_files *exec_files_new(const int *host, uint32_t nodes, uint32_t pages);
+
+/** exec_files_free() - takes NULL */
+void exec_files_free(struct exec_files *f);
+
+/** exec_files_get() - the open file of a descriptor, or NULL */
+struct exec_open *exec_files_get(struct exec_files *f, uint64_t fd);
+
+/** exec_files_name() - its name */
+const char *exec_files_name(const struct exec_files *f, const struct exec_open *o);
+
+/**
+ * exec_files_new_open() - an open file without a descriptor, with one reference
+ * @from: copied; what it owns is taken if this does not fail
+ *
+ * Return: NULL: too many.
+ */
+struct exec_open *exec_files_new_open(struct exec_files *f, const struct exec_open *from, const char *name);
+
+/** exec_files_unref() - drop a reference; the last one closes it */
+void exec_files_unref(struct exec_files *f, struct exec_open *o);
+
+/**
+ * exec_files_install() - give an open file a descriptor, which takes its reference
+ *
+ * Return: the lowest free one from @from on, or -EMFILE.
+ */
+int exec_files_install(struct exec_files *f, struct exec_open *o, uint64_t from, bool close_on_exec);
+
+/** exec_files_dup2() - let the descriptor @to refer to an open file, too */
+void exec_files_dup2(struct exec_files *f, struct exec_open *o, uint32_t to, bool close_on_exec);
+
+/** exec_files_close() - Return: 0 or -EBADF */
+int exec_files_close(struct exec_files *f, uint64_t fd);
+
+/** exec_files_chdir() - takes the reference to a directory */
+void exec_files_chdir(struct exec_files *f, struct exec_open *o);
+
+#endif
