@@ -274,7 +274,7 @@ static int change_open(struct exec_task *t, const struct exec_open *o, const str
 {
 	if (!o || o->flags & O_PATH)
 		return -EBADF;
-	if (o->kind == EXEC_STREAM)
+	if (o->kind == EXEC_STREAM || o->kind > EXEC_NODE)
 		return -EPERM;
 	if (!o->mount->writable)
 		return -EROFS;

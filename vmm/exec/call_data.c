@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -193,12 +194,52 @@ static ssize_t host_transfer(const struct channel *c, const struct windows *w)
 	return c->out ? writev(c->fd, w->iov, w->nr) : readv(c->fd, w->iov, w->nr);
 }
 
+/* Of a pipe or a counter */
+static ssize_t piece(struct exec_task *t, const struct channel *c, uint8_t *buf, size_t len)
+{
+	if (c->o->kind == EXEC_PIPE)
+		return c->out ? exec_pipe_write(&t->files->pipe[c->o->node], buf, len)
+			      : exec_pipe_read(&t->files->pipe[c->o->node], buf, len);
+	if (c->o->kind == EXEC_EVENT)
+		return c->out ? exec_event_write(&c->o->offset, buf, len)
+			      : exec_event_read(&c->o->offset, c->o->node, buf, len);
+	return -EINVAL;
+}
+
+/* What no more than PIPE_BUF bytes are is written at once, or not at all. Return: bytes, or a negative errno */
+static ssize_t pipe_transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
+{
+	const struct exec_pipe *p = c->o->kind == EXEC_PIPE ? &t->files->pipe[c->o->node] : NULL;
+	ssize_t done = 0;
+
+	if (p && c->out && p->readers && w->bytes <= PIPE_BUF && EXEC_PIPE_SIZE - p->used < w->bytes)
+		return -EAGAIN;
+	for (int i = 0; i < w->nr; i++) {
+		ssize_t n = piece(t, c, w->iov[i].iov_base, w->iov[i].iov_len);
+
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		if ((size_t)n < w->iov[i].iov_len)
+			break;
+	}
+	return done;
+}
+
+/* Nobody else has the other end: a wait for it ends with the run. */
+static ssize_t pipe_blocks(struct exec_task *t, const struct channel *c, ssize_t n)
+{
+	return n == -EAGAIN && !(c->o->flags & O_NONBLOCK) ? exec_poll(t, NULL, 0, NULL) : n;
+}
+
 /* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
 static ssize_t transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
 {
 	ssize_t n;
 
-	if (c->fd < 0) {
+	if (c->fd < 0 && c->o->kind != EXEC_NODE) {
+		n = pipe_blocks(t, c, pipe_transfer(t, c, w));
+	} else if (c->fd < 0) {
 		n = node_transfer(t, c->o->node, c->out, w, *c->offset);
 	} else {
 		do
@@ -265,7 +306,7 @@ static int channel_of(struct exec_task *t, uint64_t fd, bool out, uint64_t *at, 
 	if (!o || o->flags & O_PATH || mode == (out ? O_RDONLY : O_WRONLY))
 		return -EBADF;
 	/* A stream gets what is written in its order. */
-	if (at && out && o->kind == EXEC_STREAM)
+	if (at && ((out && o->kind == EXEC_STREAM) || o->kind > EXEC_NODE))
 		return -ESPIPE;
 	*ret = (struct channel){o, o->host, out, at};
 	if (o->kind != EXEC_NODE)
@@ -285,10 +326,10 @@ static int64_t move(struct exec_task *t, const struct channel *c, const uint64_t
 	int fd = c->fd, r;
 	bool out = c->out;
 
-	if (!out && !c->offset && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
+	if (!out && fd >= 0 && !c->offset && len > WINDOWS_MAX * PAGE_4K && !may_go_on(fd))
 		len = (WINDOWS_MAX - 1) * PAGE_4K;
 	/* Gets the host's error for a descriptor that is not open in this direction. */
-	if (!len && c->offset)
+	if (!len && (c->offset || fd < 0))
 		return 0;
 	if (!len) {
 		ssize_t n = out ? writev(fd, NULL, 0) : readv(fd, NULL, 0);
@@ -438,7 +479,9 @@ int64_t exec_sys_sendfile(struct exec_task *t, const uint64_t *a)
 	if (n == 0)
 		n = channel_of(t, a[0], true, NULL, &out);
 	/* From a file alone: /proc makes its text in the same buffer. */
-	if (n == 0 && (in.o->kind == EXEC_STREAM || (in.fd < 0 && t->files->tree.node[in.o->node].kind != TREE_FILE)))
+	if (n == 0 &&
+		(in.o->kind == EXEC_STREAM || in.o->kind > EXEC_NODE ||
+			(in.fd < 0 && t->files->tree.node[in.o->node].kind != TREE_FILE)))
 		n = -EINVAL;
 	while (n == 0 && left) {
 		n = send_piece(t, &out, &in, left);
@@ -490,6 +533,8 @@ int64_t exec_sys_lseek(struct exec_task *t, const uint64_t *a)
 		return -EBADF;
 	if ((uint32_t)a[2] > SEEK_HOLE)
 		return -EINVAL;
+	if (o->kind > EXEC_NODE)
+		return -ESPIPE;
 	if (o->kind == EXEC_NODE) {
 		exec_node_stat(t, o->node, &st);
 		return seek_node(o, st.st_size, (int64_t)a[1], (uint32_t)a[2]);

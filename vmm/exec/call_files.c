@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls on descriptors: what they refer to, and waiting for them.
+ * System calls on descriptors, and what they refer to.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -18,7 +17,6 @@
 #include "vmm/exec/wait.h"
 #include "vmm/exec/walk.h"
 
-#define POLL_MAX   EXEC_FILES_MAX
 #define LARGE_FILE 0100000u /* what Linux adds to the flags of every open file */
 #define LOCK_AGAIN (10 * NSEC_PER_MSEC)
 
@@ -166,7 +164,7 @@ int64_t exec_sys_fcntl(struct exec_task *t, const uint64_t *a)
 	case F_SETLKW:
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
-	case F_OFD_SETLK + 1: return o->kind == EXEC_STREAM ? -EINVAL : lock_range(t, o, a);
+	case F_OFD_SETLK + 1: return o->kind == EXEC_STREAM || o->kind > EXEC_NODE ? -EINVAL : lock_range(t, o, a);
 	default: return -EINVAL;
 	}
 }
@@ -205,6 +203,10 @@ int64_t exec_sys_ioctl(struct exec_task *t, const uint64_t *a)
 	case FIONREAD: break;
 	default: return -ENOTTY;
 	}
+	if (o->kind == EXEC_PIPE) {
+		n = (int)t->files->pipe[o->node].used;
+		return space_write(&t->space, a[2], &n, sizeof(n));
+	}
 	if (o->kind != EXEC_STREAM)
 		return -ENOTTY;
 	if (ioctl(o->host, FIONREAD, &n) < 0)
@@ -218,7 +220,7 @@ static int64_t sync_file(struct exec_task *t, const uint64_t *a, int (*sync)(int
 
 	if (!o || o->flags & O_PATH)
 		return -EBADF;
-	if (o->kind == EXEC_STREAM)
+	if (o->kind == EXEC_STREAM || o->kind > EXEC_NODE)
 		return -EINVAL;
 	return o->kind == EXEC_HOST && sync(o->host) < 0 ? -errno : 0;
 }
@@ -256,9 +258,18 @@ int64_t exec_sys_umask(struct exec_task *t, const uint64_t *a)
 
 int exec_open_status(const struct exec_task *t, const struct exec_open *o, struct stat *ret)
 {
-	if (o->kind != EXEC_NODE)
+	if (o->kind == EXEC_STREAM || o->kind == EXEC_HOST)
 		return walk_status(o->host, ret);
-	exec_node_stat(t, o->node, ret);
+	if (o->kind == EXEC_NODE) {
+		exec_node_stat(t, o->node, ret);
+		return 0;
+	}
+	memset(ret, 0, sizeof(*ret));
+	ret->st_mode = o->kind == EXEC_PIPE ? S_IFIFO | 0600 : 0600;
+	ret->st_ino = o->node + 1;
+	ret->st_nlink = 1;
+	ret->st_uid = ret->st_gid = EXEC_ID;
+	ret->st_blksize = PAGE_4K;
 	return 0;
 }
 
@@ -277,159 +288,10 @@ int64_t exec_sys_ftruncate(struct exec_task *t, const uint64_t *a)
 
 	if (!o)
 		return -EBADF;
-	if ((int64_t)a[1] < 0 || (o->flags & O_ACCMODE) == O_RDONLY || o->flags & O_PATH || o->kind == EXEC_STREAM)
+	if ((int64_t)a[1] < 0 || (o->flags & O_ACCMODE) == O_RDONLY || o->flags & O_PATH || o->kind == EXEC_STREAM ||
+		o->kind > EXEC_NODE)
 		return -EINVAL;
 	if (o->kind == EXEC_HOST)
 		return ftruncate(o->host, (off_t)a[1]) < 0 ? -errno : 0;
 	return t->files->tree.node[o->node].kind == TREE_FILE ? tree_truncate(&t->files->tree, o->node, a[1]) : -EINVAL;
-}
-
-/* --- Waiting ----------------------------------------------------------------------------------------------- */
-
-/* What is in memory is always ready. */
-static short ready_now(const struct exec_open *o, short events)
-{
-	return o->kind == EXEC_NODE ? events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM) : 0;
-}
-
-/* @guest, @host: of @nr files; the former gets the results. Return: how many are ready, or a negative errno */
-static int64_t poll_files(
-	struct exec_task *t, struct pollfd *guest, struct pollfd *host, uint64_t nr, const struct timespec *limit)
-{
-	static const struct timespec at_once;
-	int ready = 0, n;
-
-	for (uint64_t i = 0; i < nr; i++) {
-		const struct exec_open *o = guest[i].fd < 0 ? NULL : exec_files_get(t->files, (uint64_t)guest[i].fd);
-
-		host[i] = (struct pollfd){.fd = o && o->kind != EXEC_NODE ? o->host : -1, .events = guest[i].events};
-		guest[i].revents = o ? ready_now(o, guest[i].events) : guest[i].fd < 0 ? 0 : POLLNVAL;
-		ready += guest[i].revents != 0;
-	}
-	n = exec_poll(t, host, nr, ready ? &at_once : limit);
-	if (n < 0)
-		return n;
-	for (uint64_t i = 0; i < nr; i++)
-		guest[i].revents |= host[i].revents;
-	return n + ready;
-}
-
-static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, const struct timespec *limit)
-{
-	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
-	int64_t n;
-	int r;
-
-	_Static_assert(2 * POLL_MAX * sizeof(*guest) <= EXEC_SCRATCH, "both arrays fit");
-	if (nr > POLL_MAX)
-		return -EINVAL;
-	r = space_read(&t->space, at, guest, nr * sizeof(*guest));
-	n = r < 0 ? r : poll_files(t, guest, host, nr, limit);
-	for (uint64_t i = 0; n >= 0 && i < nr; i++) {
-		r = space_write(&t->space, at + i * sizeof(*guest) + offsetof(struct pollfd, revents),
-			&guest[i].revents, sizeof(guest[i].revents));
-		n = r < 0 ? r : n;
-	}
-	return n;
-}
-
-int64_t exec_sys_poll(struct exec_task *t, const uint64_t *a)
-{
-	int ms = (int)a[2];
-	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
-
-	return wait_for_files(t, a[0], a[1], ms < 0 ? NULL : &limit);
-}
-
-int64_t exec_sys_ppoll(struct exec_task *t, const uint64_t *a)
-{
-	struct timespec limit;
-	int r = a[2] ? exec_read_time(t, a[2], &limit) : 0;
-
-	return r < 0 ? r : wait_for_files(t, a[0], a[1], a[2] ? &limit : NULL);
-}
-
-/* --- select ------------------------------------------------------------------------------------------------- */
-
-#define SELECT_MAX 1024
-
-/** struct sets - the three of select: to read, to write, exceptions */
-struct sets {
-	uint64_t bits[3][SELECT_MAX / 64];
-};
-
-static const short select_events[3] = {POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM, POLLPRI};
-static const short select_results[3] = {
-	POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR, POLLPRI};
-
-static int copy_sets(struct exec_task *t, const uint64_t *a, struct sets *s, bool out)
-{
-	size_t len = ((uint32_t)a[0] + 63) / 64 * 8;
-	int r = 0;
-
-	for (int i = 0; r == 0 && i < 3; i++)
-		if (a[1 + i])
-			r = out ? space_write(&t->space, a[1 + i], s->bits[i], len)
-				: space_read(&t->space, a[1 + i], s->bits[i], len);
-	return r;
-}
-
-static int64_t select_files(struct exec_task *t, const uint64_t *a, const struct timespec *limit)
-{
-	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
-	struct sets in = {0}, out = {0};
-	int64_t n, found = 0;
-	uint64_t nr = 0;
-	int r = (uint32_t)a[0] > SELECT_MAX ? -EINVAL : copy_sets(t, a, &in, false);
-
-	if (r < 0)
-		return r;
-	for (uint32_t fd = 0; fd < (uint32_t)a[0]; fd++) {
-		short events = 0;
-
-		for (int i = 0; i < 3; i++)
-			events |= in.bits[i][fd / 64] & BIT(fd % 64) ? select_events[i] : 0;
-		if (events && !exec_files_get(t->files, fd))
-			return -EBADF;
-		if (events)
-			guest[nr++] = (struct pollfd){.fd = (int)fd, .events = events};
-	}
-	n = poll_files(t, guest, host, nr, limit);
-	if (n < 0)
-		return n;
-	for (uint64_t k = 0; k < nr; k++)
-		for (int i = 0; i < 3; i++) {
-			uint32_t fd = (uint32_t)guest[k].fd;
-
-			if (!(in.bits[i][fd / 64] & BIT(fd % 64)) || !(guest[k].revents & select_results[i]))
-				continue;
-			out.bits[i][fd / 64] |= BIT(fd % 64);
-			found++;
-		}
-	r = copy_sets(t, a, &out, true);
-	return r < 0 ? r : found;
-}
-
-int64_t exec_sys_select(struct exec_task *t, const uint64_t *a)
-{
-	int64_t tv[2];
-	struct timespec limit;
-	int r = a[4] ? space_read(&t->space, a[4], tv, sizeof(tv)) : 0;
-
-	if (r < 0)
-		return r;
-	if (a[4] && (tv[0] < 0 || tv[1] < 0))
-		return -EINVAL;
-	if (a[4])
-		limit = (struct timespec){
-			MIN(tv[0], INT32_MAX) + MIN(tv[1] / 1000000, INT32_MAX), tv[1] % 1000000 * 1000};
-	return select_files(t, a, a[4] ? &limit : NULL);
-}
-
-int64_t exec_sys_pselect6(struct exec_task *t, const uint64_t *a)
-{
-	struct timespec limit;
-	int r = a[4] ? exec_read_time(t, a[4], &limit) : 0;
-
-	return r < 0 ? r : select_files(t, a, a[4] ? &limit : NULL);
 }

@@ -66,7 +66,7 @@ static int check_file(const struct exec_task *t, uint64_t type, uint64_t prot, u
 
 	if (!o || o->flags & O_PATH)
 		return -EBADF;
-	if (o->kind == EXEC_STREAM || exec_open_status(t, o, &st) < 0 || !S_ISREG(st.st_mode))
+	if (o->kind == EXEC_STREAM || o->kind > EXEC_NODE || exec_open_status(t, o, &st) < 0 || !S_ISREG(st.st_mode))
 		return -ENODEV;
 	if ((o->flags & O_ACCMODE) == O_WRONLY)
 		return -EACCES;

@@ -542,7 +542,7 @@ int64_t exec_sys_getdents64(struct exec_task *t, const uint64_t *a)
 		if (!n && o->offset < 2)
 			n = -EINVAL;
 	} else {
-		n = o->kind == EXEC_STREAM ? -ENOTDIR : syscall(SYS_getdents64, o->host, t->files->scratch, size);
+		n = o->kind != EXEC_HOST ? -ENOTDIR : syscall(SYS_getdents64, o->host, t->files->scratch, size);
 		n = n == -1 ? -errno : n;
 	}
 	r = n > 0 ? space_write(&t->space, a[1], t->files->scratch, (size_t)n) : 0;
@@ -590,5 +590,6 @@ int64_t exec_sys_fstatfs(struct exec_task *t, const uint64_t *a)
 	if (!o)
 		return -EBADF;
 	/* That of a stream is not the program's business. */
-	return o->kind == EXEC_STREAM ? -ENOSYS : put_statfs(t, o->kind == EXEC_HOST ? o->host : -1, a[1]);
+	return o->kind == EXEC_STREAM || o->kind > EXEC_NODE ? -ENOSYS
+							     : put_statfs(t, o->kind == EXEC_HOST ? o->host : -1, a[1]);
 }

@@ -97,8 +97,8 @@
 	CALL(faccessat, "dso", faccessat, "what vmm itself may do") \
 	CALL(ppoll, "xuxxu", ppoll, "") \
 	CALL(set_robust_list, "xu", zero, "one thread: nobody waits for it") \
-	CALL(pipe2, "xx", missing, "a program has no children") \
-	CALL(pipe, "x", missing, "a program has no children") \
+	CALL(pipe2, "xx", pipe2, "in memory, 64 at most") \
+	CALL(pipe, "x", pipe, "in memory, 64 at most") \
 	CALL(dup3, "ddx", dup3, "") \
 	CALL(prlimit64, "ddxx", prlimit64, "limits are set and have no effect") \
 	CALL(getcpu, "xxx", getcpu, "CPU 0") \
@@ -158,6 +158,13 @@
 	CALL(listxattr, "sxu", unsupported, "EOPNOTSUPP") \
 	CALL(llistxattr, "sxu", unsupported, "EOPNOTSUPP") \
 	CALL(flistxattr, "dxu", unsupported, "EOPNOTSUPP") \
+	CALL(eventfd, "u", eventfd, "") \
+	CALL(eventfd2, "ux", eventfd2, "") \
+	CALL(epoll_create, "d", epoll_create, "16 at most") \
+	CALL(epoll_create1, "x", epoll_create1, "16 at most") \
+	CALL(epoll_ctl, "dddx", epoll_ctl, "of streams, pipes and eventfds") \
+	CALL(epoll_wait, "dxud", epoll_wait, "EPOLLET reports as if it were not given") \
+	CALL(epoll_pwait, "dxudx", epoll_wait, "the mask of signals stays") \
 	CALL(openat2, "dsxu", missing, "programs then use openat")
 /* clang-format on */
 

@@ -76,11 +76,30 @@ struct exec_open *exec_files_new_open(struct exec_files *f, const struct exec_op
 	return NULL;
 }
 
+/* An open file that is gone is watched by nobody. */
+static void forget(struct exec_files *f, const struct exec_open *o)
+{
+	for (unsigned i = 0; i < EXEC_EPOLLS_MAX; i++) {
+		struct exec_epoll *e = &f->epoll[i];
+
+		for (unsigned k = e->used ? e->nr : 0; k--;)
+			if (e->watch[k].open == o - f->open)
+				e->watch[k] = e->watch[--e->nr];
+	}
+}
+
 void exec_files_unref(struct exec_files *f, struct exec_open *o)
 {
 	assert(o->refs);
 	if (--o->refs)
 		return;
+	forget(f, o);
+	if (o->kind == EXEC_PIPE && (o->flags & O_ACCMODE) == O_RDONLY)
+		f->pipe[o->node].readers--;
+	if (o->kind == EXEC_PIPE && (o->flags & O_ACCMODE) == O_WRONLY)
+		f->pipe[o->node].writers--;
+	if (o->kind == EXEC_EPOLL)
+		f->epoll[o->node].used = false;
 	if (o->kind == EXEC_HOST)
 		close(o->host);
 	if (o->kind == EXEC_NODE)

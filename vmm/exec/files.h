@@ -14,6 +14,7 @@
 
 #include "vmm/exec/libraries.h"
 #include "vmm/exec/mounts.h"
+#include "vmm/exec/pipe.h"
 #include "vmm/exec/tree.h"
 
 #define EXEC_FILES_MAX 4096
@@ -25,8 +26,11 @@
  * @EXEC_STREAM: of the command: @host is borrowed
  * @EXEC_HOST: @host is owned
  * @EXEC_NODE: in memory
+ * @EXEC_PIPE: an end of pipe @node
+ * @EXEC_EVENT: an eventfd; @offset is its counter, @node: it is a semaphore
+ * @EXEC_EPOLL: number @node
  */
-enum exec_open_kind { EXEC_CLOSED, EXEC_STREAM, EXEC_HOST, EXEC_NODE };
+enum exec_open_kind { EXEC_CLOSED, EXEC_STREAM, EXEC_HOST, EXEC_NODE, EXEC_PIPE, EXEC_EVENT, EXEC_EPOLL };
 
 /**
  * struct exec_open - an open file; the descriptors that dup() makes share it
@@ -50,6 +54,28 @@ struct exec_fd {
 	bool close_on_exec;
 };
 
+#define EXEC_EPOLLS_MAX  16
+#define EXEC_WATCHES_MAX 1024
+
+/**
+ * struct exec_watch - what epoll_ctl() added
+ * @open: index of the open file, @fd: the descriptor that it was added by
+ * @off: it was reported, and waits to be switched on again (EPOLLONESHOT)
+ */
+struct exec_watch {
+	uint64_t data;
+	uint32_t fd;
+	uint32_t events;
+	uint16_t open;
+	bool off;
+};
+
+struct exec_epoll {
+	bool used;
+	unsigned nr;
+	struct exec_watch watch[EXEC_WATCHES_MAX];
+};
+
 /**
  * struct exec_files - owns all that is in it
  * @cwd: index of the open file that is the working directory
@@ -64,6 +90,8 @@ struct exec_files {
 	struct tree tree;
 	struct mounts mounts;
 	const struct libraries *libraries;
+	struct exec_pipe pipe[EXEC_PIPES_MAX];
+	struct exec_epoll epoll[EXEC_EPOLLS_MAX];
 	char name[EXEC_FILES_MAX + 1][PATH_MAX];
 	uint8_t scratch[EXEC_SCRATCH] __attribute__((aligned(16)));
 };

@@ -158,7 +158,10 @@ size_t exec_fd_link(struct exec_task *t, const struct exec_open *o, char ret[sta
 	struct stat st;
 	const char *what;
 
-	if (o->kind != EXEC_STREAM)
+	if (o->kind == EXEC_EVENT || o->kind == EXEC_EPOLL)
+		return (size_t)snprintf(
+			ret, PATH_MAX, "anon_inode:[%s]", o->kind == EXEC_EVENT ? "eventfd" : "eventpoll");
+	if (o->kind == EXEC_HOST || o->kind == EXEC_NODE)
 		return copy_name(exec_files_name(t->files, o), ret);
 	if (exec_open_status(t, o, &st) < 0)
 		memset(&st, 0, sizeof(st));

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * System calls that wait for descriptors: poll, select and epoll.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "vmm/exec/task.h"
+#include "vmm/exec/wait.h"
+
+#define POLL_MAX EXEC_FILES_MAX
+
+/* --- Waiting ----------------------------------------------------------------------------------------------- */
+
+/* What of memory is ready; files there always are. */
+static short ready_now(const struct exec_task *t, const struct exec_open *o, short events)
+{
+	const short always = POLLHUP | POLLERR;
+
+	switch (o->kind) {
+	case EXEC_NODE: return events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+	case EXEC_PIPE:
+		return exec_pipe_events(&t->files->pipe[o->node], (o->flags & O_ACCMODE) == O_WRONLY) &
+			(events | always);
+	case EXEC_EVENT:
+		return events &
+			((o->offset ? POLLIN | POLLRDNORM : 0) |
+				(o->offset < EXEC_EVENT_MAX ? POLLOUT | POLLWRNORM : 0));
+	default: return 0;
+	}
+}
+
+/* @o: NULL: not open, or not asked for. Return: is it ready already? */
+static bool prepare(const struct exec_task *t, const struct exec_open *o, struct pollfd *guest, struct pollfd *host)
+{
+	bool ours = o && (o->kind == EXEC_STREAM || o->kind == EXEC_HOST);
+
+	*host = (struct pollfd){.fd = ours ? o->host : -1, .events = guest->events};
+	guest->revents = o ? ready_now(t, o, guest->events) : guest->fd < 0 ? 0 : POLLNVAL;
+	return guest->revents;
+}
+
+static int64_t finish(struct exec_task *t, struct pollfd *guest, struct pollfd *host, uint64_t nr, int ready,
+	const struct timespec *limit)
+{
+	static const struct timespec at_once;
+	int n = exec_poll(t, host, nr, ready ? &at_once : limit);
+
+	if (n < 0)
+		return n;
+	for (uint64_t i = 0; i < nr; i++)
+		guest[i].revents |= host[i].revents;
+	return n + ready;
+}
+
+/* @guest, @host: of @nr files; the former gets the results. Return: how many are ready, or a negative errno */
+static int64_t poll_files(
+	struct exec_task *t, struct pollfd *guest, struct pollfd *host, uint64_t nr, const struct timespec *limit)
+{
+	int ready = 0;
+
+	for (uint64_t i = 0; i < nr; i++)
+		ready += prepare(t, guest[i].fd < 0 ? NULL : exec_files_get(t->files, (uint64_t)guest[i].fd), &guest[i],
+			&host[i]);
+	return finish(t, guest, host, nr, ready, limit);
+}
+
+static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, const struct timespec *limit)
+{
+	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
+	int64_t n;
+	int r;
+
+	_Static_assert(2 * POLL_MAX * sizeof(*guest) <= EXEC_SCRATCH, "both arrays fit");
+	if (nr > POLL_MAX)
+		return -EINVAL;
+	r = space_read(&t->space, at, guest, nr * sizeof(*guest));
+	n = r < 0 ? r : poll_files(t, guest, host, nr, limit);
+	for (uint64_t i = 0; n >= 0 && i < nr; i++) {
+		r = space_write(&t->space, at + i * sizeof(*guest) + offsetof(struct pollfd, revents),
+			&guest[i].revents, sizeof(guest[i].revents));
+		n = r < 0 ? r : n;
+	}
+	return n;
+}
+
+int64_t exec_sys_poll(struct exec_task *t, const uint64_t *a)
+{
+	int ms = (int)a[2];
+	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
+
+	return wait_for_files(t, a[0], a[1], ms < 0 ? NULL : &limit);
+}
+
+int64_t exec_sys_ppoll(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec limit;
+	int r = a[2] ? exec_read_time(t, a[2], &limit) : 0;
+
+	return r < 0 ? r : wait_for_files(t, a[0], a[1], a[2] ? &limit : NULL);
+}
+
+/* --- select ------------------------------------------------------------------------------------------------- */
+
+#define SELECT_MAX 1024
+
+/** struct sets - the three of select: to read, to write, exceptions */
+struct sets {
+	uint64_t bits[3][SELECT_MAX / 64];
+};
+
+static const short select_events[3] = {POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM, POLLPRI};
+static const short select_results[3] = {
+	POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR, POLLPRI};
+
+static int copy_sets(struct exec_task *t, const uint64_t *a, struct sets *s, bool out)
+{
+	size_t len = ((uint32_t)a[0] + 63) / 64 * 8;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 3; i++)
+		if (a[1 + i])
+			r = out ? space_write(&t->space, a[1 + i], s->bits[i], len)
+				: space_read(&t->space, a[1 + i], s->bits[i], len);
+	return r;
+}
+
+static int64_t select_files(struct exec_task *t, const uint64_t *a, const struct timespec *limit)
+{
+	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
+	struct sets in = {0}, out = {0};
+	int64_t n, found = 0;
+	uint64_t nr = 0;
+	int r = (uint32_t)a[0] > SELECT_MAX ? -EINVAL : copy_sets(t, a, &in, false);
+
+	if (r < 0)
+		return r;
+	for (uint32_t fd = 0; fd < (uint32_t)a[0]; fd++) {
+		short events = 0;
+
+		for (int i = 0; i < 3; i++)
+			events |= in.bits[i][fd / 64] & BIT(fd % 64) ? select_events[i] : 0;
+		if (events && !exec_files_get(t->files, fd))
+			return -EBADF;
+		if (events)
+			guest[nr++] = (struct pollfd){.fd = (int)fd, .events = events};
+	}
+	n = poll_files(t, guest, host, nr, limit);
+	if (n < 0)
+		return n;
+	for (uint64_t k = 0; k < nr; k++)
+		for (int i = 0; i < 3; i++) {
+			uint32_t fd = (uint32_t)guest[k].fd;
+
+			if (!(in.bits[i][fd / 64] & BIT(fd % 64)) || !(guest[k].revents & select_results[i]))
+				continue;
+			out.bits[i][fd / 64] |= BIT(fd % 64);
+			found++;
+		}
+	r = copy_sets(t, a, &out, true);
+	return r < 0 ? r : found;
+}
+
+int64_t exec_sys_select(struct exec_task *t, const uint64_t *a)
+{
+	int64_t tv[2];
+	struct timespec limit;
+	int r = a[4] ? space_read(&t->space, a[4], tv, sizeof(tv)) : 0;
+
+	if (r < 0)
+		return r;
+	if (a[4] && (tv[0] < 0 || tv[1] < 0))
+		return -EINVAL;
+	if (a[4])
+		limit = (struct timespec){
+			MIN(tv[0], INT32_MAX) + MIN(tv[1] / 1000000, INT32_MAX), tv[1] % 1000000 * 1000};
+	return select_files(t, a, a[4] ? &limit : NULL);
+}
+
+int64_t exec_sys_pselect6(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec limit;
+	int r = a[4] ? exec_read_time(t, a[4], &limit) : 0;
+
+	return r < 0 ? r : select_files(t, a, a[4] ? &limit : NULL);
+}
+
+/* --- epoll -------------------------------------------------------------------------------------------------- */
+
+/* The kernel's struct epoll_event is packed on x86-64. */
+struct event {
+	uint32_t events;
+	uint64_t data;
+} __attribute__((packed));
+
+static int64_t install(struct exec_task *t, const struct exec_open *from, uint64_t close_on_exec)
+{
+	struct exec_open *o = exec_files_new_open(t->files, from, "");
+	int64_t fd = o ? exec_files_install(t->files, o, 0, close_on_exec) : -EMFILE;
+
+	if (o && fd < 0)
+		exec_files_unref(t->files, o);
+	return fd;
+}
+
+int64_t exec_sys_epoll_create1(struct exec_task *t, const uint64_t *a)
+{
+	struct exec_open o = {.kind = EXEC_EPOLL, .host = -1, .flags = O_RDWR};
+	int64_t fd;
+
+	if ((uint32_t)a[0] & ~(uint32_t)EPOLL_CLOEXEC)
+		return -EINVAL;
+	while (o.node < EXEC_EPOLLS_MAX && t->files->epoll[o.node].used)
+		o.node++;
+	if (o.node == EXEC_EPOLLS_MAX)
+		return -EMFILE;
+	t->files->epoll[o.node].used = true;
+	t->files->epoll[o.node].nr = 0;
+	fd = install(t, &o, a[0] & EPOLL_CLOEXEC);
+	if (fd < 0)
+		t->files->epoll[o.node].used = false;
+	return fd;
+}
+
+int64_t exec_sys_epoll_create(struct exec_task *t, const uint64_t *a)
+{
+	return (int)a[0] <= 0 ? -EINVAL : exec_sys_epoll_create1(t, (const uint64_t[6]){0});
+}
+
+/* Files, directories and devices cannot be waited for. */
+static bool can_wait(const struct exec_task *t, const struct exec_open *o)
+{
+	struct stat st;
+
+	if (o->kind == EXEC_STREAM)
+		return exec_open_status(t, o, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	return o->kind == EXEC_PIPE || o->kind == EXEC_EVENT;
+}
+
+static int64_t add_watch(struct exec_epoll *e, struct exec_watch *old, const struct exec_watch *new)
+{
+	if (old)
+		return -EEXIST;
+	if (e->nr == EXEC_WATCHES_MAX)
+		return -ENOSPC;
+	e->watch[e->nr++] = *new;
+	return 0;
+}
+
+int64_t exec_sys_epoll_ctl(struct exec_task *t, const uint64_t *a)
+{
+	struct exec_open *ep = exec_files_get(t->files, a[0]), *o = exec_files_get(t->files, a[2]);
+	struct exec_watch *w = NULL, new;
+	struct exec_epoll *e;
+	struct event event = {0};
+
+	if (!ep || !o)
+		return -EBADF;
+	if ((uint32_t)a[1] != EPOLL_CTL_DEL && space_read(&t->space, a[3], &event, sizeof(event)) < 0)
+		return -EFAULT;
+	if (ep->kind != EXEC_EPOLL || ep == o || o->kind == EXEC_EPOLL)
+		return -EINVAL;
+	if (!can_wait(t, o))
+		return -EPERM;
+	e = &t->files->epoll[ep->node];
+	new = (struct exec_watch){event.data, (uint32_t)a[2], event.events, (uint16_t)(o - t->files->open), false};
+	for (unsigned i = 0; i < e->nr; i++)
+		if (e->watch[i].open == new.open && e->watch[i].fd == new.fd)
+			w = &e->watch[i];
+	switch ((uint32_t)a[1]) {
+	case EPOLL_CTL_ADD: return add_watch(e, w, &new);
+	case EPOLL_CTL_MOD:
+		if (w)
+			*w = new;
+		return w ? 0 : -ENOENT;
+	case EPOLL_CTL_DEL:
+		if (w)
+			*w = e->watch[--e->nr];
+		return w ? 0 : -ENOENT;
+	default: return -EINVAL;
+	}
+}
+
+/* Copies what is ready, at most @most. Return: how many, or a negative errno */
+static int64_t put_events(
+	struct exec_task *t, struct exec_epoll *e, const struct pollfd *guest, uint64_t to, uint64_t most)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < e->nr && n < most; i++) {
+		struct exec_watch *w = &e->watch[i];
+		const struct event event = {(uint16_t)guest[i].revents, w->data};
+		int r;
+
+		if (!guest[i].revents || w->off)
+			continue;
+		r = space_write(&t->space, to + n * sizeof(event), &event, sizeof(event));
+		if (r < 0)
+			return n ? (int64_t)n : r;
+		w->off = w->events & EPOLLONESHOT;
+		n++;
+	}
+	return (int64_t)n;
+}
+
+static int64_t epoll_files(struct exec_task *t, const uint64_t *a, const struct timespec *limit)
+{
+	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
+	const struct exec_open *ep = exec_files_get(t->files, a[0]);
+	struct exec_epoll *e;
+	int ready = 0;
+	int64_t n;
+
+	if (!ep)
+		return -EBADF;
+	if (ep->kind != EXEC_EPOLL || (int)a[2] <= 0)
+		return -EINVAL;
+	e = &t->files->epoll[ep->node];
+	for (unsigned i = 0; i < e->nr; i++) {
+		const struct exec_watch *w = &e->watch[i];
+
+		guest[i] = (struct pollfd){
+			.fd = -1, .events = (short)(w->events & (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP))};
+		ready += prepare(t, w->off ? NULL : &t->files->open[w->open], &guest[i], &host[i]);
+	}
+	n = finish(t, guest, host, e->nr, ready, limit);
+	return n <= 0 ? n : put_events(t, e, guest, a[1], (uint32_t)a[2]);
+}
+
+int64_t exec_sys_epoll_wait(struct exec_task *t, const uint64_t *a)
+{
+	int ms = (int)a[3];
+	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
+
+	return epoll_files(t, a, ms < 0 ? NULL : &limit);
+}
+
+/* --- Pipes and counters ------------------------------------------------------------------------------------- */
+
+#define PIPE_FLAGS ((uint32_t)(O_CLOEXEC | O_NONBLOCK))
+
+int64_t exec_sys_pipe2(struct exec_task *t, const uint64_t *a)
+{
+	struct exec_open o = {.kind = EXEC_PIPE, .host = -1, .flags = O_RDONLY | (uint32_t)(a[1] & O_NONBLOCK)};
+	struct exec_pipe *p;
+	int32_t fd[2];
+	int64_t n;
+
+	if ((uint32_t)a[1] & ~PIPE_FLAGS)
+		return -EINVAL;
+	while (o.node < EXEC_PIPES_MAX && (t->files->pipe[o.node].readers || t->files->pipe[o.node].writers))
+		o.node++;
+	if (o.node == EXEC_PIPES_MAX)
+		return -ENFILE;
+	p = &t->files->pipe[o.node];
+	p->readers = p->writers = 1;
+	p->at = p->used = 0;
+	n = install(t, &o, a[1] & O_CLOEXEC);
+	if (n < 0) {
+		p->readers = p->writers = 0;
+		return n;
+	}
+	fd[0] = (int32_t)n;
+	o.flags |= O_WRONLY;
+	n = install(t, &o, a[1] & O_CLOEXEC);
+	fd[1] = (int32_t)n;
+	if (n >= 0)
+		n = space_write(&t->space, a[0], fd, sizeof(fd));
+	else
+		p->writers = 0;
+	if (n < 0) {
+		exec_files_close(t->files, (uint32_t)fd[0]);
+		if (fd[1] >= 0)
+			exec_files_close(t->files, (uint32_t)fd[1]);
+	}
+	return n;
+}
+
+int64_t exec_sys_pipe(struct exec_task *t, const uint64_t *a)
+{
+	return exec_sys_pipe2(t, (const uint64_t[6]){a[0]});
+}
+
+int64_t exec_sys_eventfd2(struct exec_task *t, const uint64_t *a)
+{
+	const struct exec_open o = {.kind = EXEC_EVENT,
+		.host = -1,
+		.flags = O_RDWR | (uint32_t)(a[1] & O_NONBLOCK),
+		.offset = (uint32_t)a[0],
+		.node = a[1] & 1 /* EFD_SEMAPHORE */};
+
+	return (uint32_t)a[1] & ~(PIPE_FLAGS | 1) ? -EINVAL : install(t, &o, a[1] & O_CLOEXEC);
+}
+
+int64_t exec_sys_eventfd(struct exec_task *t, const uint64_t *a)
+{
+	return exec_sys_eventfd2(t, (const uint64_t[6]){a[0]});
+}
