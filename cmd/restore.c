@@ -27,6 +27,7 @@ enum { RESTORE_OPTIONS(SUBSET_INDEX) };
  * struct restore - all of the command; what clones share is the spawner's
  * @argv, @line: the command line
  * @run: the first run, or each clone's: @nr_runs of them
+ * @nr: of the guests that are restored
  * @confinement: entered by the spawner, inherited by the clones
  * @ram: mapped by the spawner
  */
@@ -35,6 +36,7 @@ struct restore {
 	struct settings line;
 	struct run *run;
 	unsigned nr_runs;
+	unsigned nr;
 	struct confinement confinement;
 	struct memory ram;
 	uint64_t limit_at_ns;
@@ -129,6 +131,8 @@ static int run_clone(void *arg, unsigned n)
 	int r;
 
 	run->ram = c->ram;
+	run->clone = n;
+	run->clones = c->nr;
 	if (c->limit_at_ns)
 		run->config.timeout_ns = c->limit_at_ns > now ? c->limit_at_ns - now : 1;
 	r = run_forked(run, &c->confinement, &e);
@@ -153,6 +157,7 @@ static int run_clones(struct restore *c, unsigned nr, unsigned jobs, struct err 
 	int r = clones_check(config, nr, &own, e);
 	struct run *runs;
 
+	c->nr = nr;
 	if (r == 0)
 		r = clones_room(&clones, e);
 	if (r < 0)

@@ -259,7 +259,8 @@ COLD int run_describe_machine(struct run *run, struct err *e)
 		.arg = run,
 		.restore = run->restored.fd >= 0 ? &run->restored : NULL,
 		.resets = run->each,
-		.ram = run->ram.host ? &run->ram : NULL,
+		.clone = 1,
+		.clones = 1,
 		.watch_fd = run->watch_fd,
 	};
 	int r = 0;
@@ -433,6 +434,7 @@ COLD int run_forked(struct run *run, const struct confinement *confined, struct 
 		r = watch_signals(run, e);
 	if (r == 0)
 		r = machine_adopt(run->machine, &stdio, run->trace, run->loop, e);
+	machine_inherit(run->machine, &run->ram, run->clone, run->clones);
 	machine_set_sandbox(run->machine, &run->confinement.sandbox);
 	if (r == 0)
 		r = machine_build(run->machine, e);

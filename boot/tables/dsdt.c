@@ -38,6 +38,7 @@ static bool described(enum board_kind kind, bool *many)
 	case BOARD_PMTIMER:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
+	case BOARD_MARKER:
 	case BOARD_BOOT_MARKER: return false;
 	}
 	return false;
@@ -237,6 +238,7 @@ static void write_part(const struct board_part *p, struct aml *a)
 	case BOARD_PMTIMER:
 	case BOARD_DEBUG_EXIT:
 	case BOARD_DEBUGCON:
+	case BOARD_MARKER:
 	case BOARD_BOOT_MARKER: break;
 	}
 }

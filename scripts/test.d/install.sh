@@ -54,7 +54,8 @@ whole() {
 	check "$1: manual pages, completion, licence" all_of installed '/man/man1/vmm\.1$' -- installed '/man/man5/vmm\.conf\.5$' -- \
 		installed '/completions/vmm$' -- installed '/site-functions/_vmm$' -- installed '/vmm\.fish$' -- installed '/doc/vmm/LICENSE$'
 	check "$1: the scripts behind commands, and the guest's programs" all_of installed '/libexec/vmm/initramfs$' -- \
-		installed '/libexec/vmm/kernel$' -- installed '/libexec/vmm/guest/init$' -- installed '/libexec/vmm/guest/vmm-exit$'
+		installed '/libexec/vmm/kernel$' -- installed '/libexec/vmm/guest/init$' -- installed '/libexec/vmm/guest/vmm-exit$' -- \
+		installed '/libexec/vmm/guest/vmm-mark$'
 	run "$vmm" --version
 	check "$1: the program runs" all_of status_is 0 -- out_has '^vmm [0-9]'
 }

@@ -66,6 +66,7 @@ static unsigned expected_devices(const struct board *board)
 		case BOARD_PMTIMER:
 		case BOARD_DEBUG_EXIT:
 		case BOARD_DEBUGCON:
+		case BOARD_MARKER:
 		case BOARD_BOOT_MARKER: break;
 		}
 	return n;

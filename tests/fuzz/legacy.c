@@ -12,6 +12,7 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/i8042.h"
+#include "devices/marker.h"
 #include "devices/pit.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
@@ -39,6 +40,9 @@ struct bench {
 	struct pvpanic pvpanic;
 	struct debug_exit debug_exit;
 	struct debugcon debugcon;
+	struct marker marker;
+	struct marker_host marker_host;
+	unsigned marks;
 	struct device *chip[CHIPS];
 	int64_t now_ns;
 	size_t debugcon_bytes;
@@ -52,6 +56,21 @@ static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
 {
 	container_of(host, struct bench, pit_host)->pit_starts++;
 	return 0;
+}
+
+static void on_mark(struct marker_host *h, const char *name)
+{
+	size_t n = strlen(name);
+
+	assert(n > 0 && n < MARKER_ARGUMENT_MAX);
+	for (size_t i = 0; i < n; i++)
+		assert(name[i] > ' ' && name[i] < 0x7f);
+	container_of(h, struct bench, marker_host)->marks++;
+}
+
+static bool is_busy(struct marker_host *h)
+{
+	return container_of(h, struct bench, marker_host)->now_ns & 1;
 }
 
 static int64_t fake_now(const struct rtc *r)
@@ -167,12 +186,37 @@ static void check_clock(struct bench *b)
 	assert(rtc_get(b, RTC_D) == RTC_D_VALID);
 }
 
+/* In place of a chip without registers: names, commands and answers, in lives that begin at any time. */
+static void use_marker(struct bench *b, unsigned at, uint64_t value, unsigned len, bool write)
+{
+	static const uint8_t word[] = "word";
+	struct marker_life life = {.restored = true, .clone = 1, .clones = 2, .word = word, .word_size = at};
+	unsigned marks = b->marks;
+	uint64_t left = in_wide(&b->marker.dev, MARKER_LEFT, 4), now;
+
+	if (!write) {
+		in_wide(&b->marker.dev, at, len);
+		now = in_wide(&b->marker.dev, MARKER_LEFT, 4);
+		assert(now <= left && left - now <= len && b->marks == marks);
+		return;
+	}
+	if (value % 7 == 6 && at <= sizeof(word))
+		marker_begin(&b->marker, &life);
+	out_wide(&b->marker.dev, at, at == MARKER_CONTROL ? value % 7 : value, len);
+	assert(b->marks == marks || (b->marks == marks + 1 && at == MARKER_CONTROL && value % 7 == MARKER_MARK));
+	assert(in_wide(&b->marker.dev, MARKER_LEFT, 4) <= MARKER_WORD_MAX);
+}
+
 static void step(struct bench *b, uint8_t what, uint8_t arg, uint8_t value)
 {
 	enum chip chip = (what & 7) % CHIPS;
 	unsigned len = 1U << (what >> 6), at = arg % (chip_size[chip] + 2);
 	uint64_t wide = value | (uint64_t)arg << 8 | (uint64_t)value << 16 | (uint64_t)arg << 56;
 
+	if (chip == DEBUG_EXIT && ((what >> 3 & 7) == 2 || (what >> 3 & 7) == 4)) {
+		use_marker(b, arg % (MARKER_SIZE + 2), wide, len, (what >> 3 & 7) == 2);
+		return;
+	}
 	switch (what >> 3 & 7) {
 	case 0:
 	case 1:
@@ -202,10 +246,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (i8042_init(&b->i8042, &b->events.events) || rtc_init(&b->rtc, 5 * GIB) ||
 		power_init(&b->power, &b->irq, &b->events.events) || pvpanic_init(&b->pvpanic, &b->events.events) ||
 		debug_exit_init(&b->debug_exit, &b->events.events) || debugcon_init(&b->debugcon, &b->host.host) ||
-		pit_init(&b->pit, &b->pit_host))
+		pit_init(&b->pit, &b->pit_host) || marker_init(&b->marker, &b->marker_host))
 		abort();
 	b->rtc.now = fake_now;
 	b->pit_host.start = start_pit;
+	b->marker_host = (struct marker_host){.mark = on_mark, .busy = is_busy};
 	b->chip[I8042_DATA] = &b->i8042.data;
 	b->chip[I8042_CMD] = &b->i8042.cmd;
 	b->chip[RTC] = &b->rtc.dev;
@@ -222,6 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	power_destroy(&b->power);
 	debugcon_destroy(&b->debugcon);
 	pit_destroy(&b->pit);
+	marker_destroy(&b->marker);
 	irq_line_destroy(&b->irq);
 	free(b);
 	return 0;

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "devices/i8042.h"
+#include "devices/marker.h"
 #include "devices/pit.h"
 #include "devices/pm1.h"
 #include "devices/pmtimer.h"
@@ -74,6 +75,8 @@ struct chips {
 	struct pmtimer pmtimer;
 	struct pmtimer_host pmtimer_host;
 	struct power power;
+	struct marker marker;
+	struct marker_host marker_host;
 };
 
 static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
@@ -82,6 +85,15 @@ static int start_pit(struct pit_host *host, uint8_t control, uint8_t speaker)
 }
 
 static bool no_clock(struct pmtimer_host *host)
+{
+	return false;
+}
+
+static void no_mark(struct marker_host *h, const char *name)
+{
+}
+
+static bool not_busy(struct marker_host *h)
 {
 	return false;
 }
@@ -156,6 +168,7 @@ static void try_chip(unsigned which, struct chips *c, struct input *in)
 		TRY(pmtimer, pmtimer_init(&c->pmtimer, &c->pmtimer_host) ?: (c->pmtimer.now = pmtimer_now, 0),
 			&c->pmtimer.dev);
 		break;
+	case 10: TRY(marker, marker_init(&c->marker, &c->marker_host), &c->marker.dev); break;
 	default: TRY(power, power_init(&c->power, &c->irq, &c->events.events), &c->power.dev); break;
 	}
 }
@@ -170,6 +183,7 @@ static void chip(unsigned which, struct input *in)
 	c->events = (struct fake_events)FAKE_EVENTS;
 	c->pit_host.start = start_pit;
 	c->pmtimer_host.has_clock = no_clock;
+	c->marker_host = (struct marker_host){.mark = no_mark, .busy = not_busy};
 	/* For drive(), whichever chip it is about. */
 	if (uart_init(&c->uart, &c->irq, &c->host.host) < 0)
 		abort();
@@ -270,9 +284,9 @@ static void device(unsigned which, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
-	unsigned which = next(&in) % 10;
+	unsigned which = next(&in) % 11;
 
-	if (which < 7)
+	if (which < 7 || which == 10)
 		chip(which, &in);
 	else
 		device(which - 7, &in);

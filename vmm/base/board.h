@@ -37,6 +37,7 @@ enum board_kind {
 	BOARD_PMTIMER,     /* ACPI power management timer; 4 ports, one register */
 	BOARD_POWER,       /* ACPI sleep control, sleep status, reset, and the event register of the GED: POWER_* */
 	BOARD_VIRTIO_MMIO, /* one register page */
+	BOARD_MARKER,      /* ports: devices/marker_regs.h */
 	BOARD_BOOT_MARKER, /* ports, or a register in the 32-bit hole */
 };
 

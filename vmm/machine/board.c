@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/boot_marker.h"
+#include "devices/marker_regs.h"
 #include "devices/pit.h"
 #include "vmm/machine/kernel_args.h"
 #include "vmm/machine/virtio/kinds.h"
@@ -205,6 +206,8 @@ int board_draw(const struct config *config, struct board *ret, struct err *e)
 		r = add_port(&b, BOARD_POWER, PORT_POWER, POWER_SIZE, GSI_POWER, e);
 	if (r == 0)
 		r = add_port(&b, BOARD_PMTIMER, PORT_PMTIMER, PMTIMER_SIZE, BOARD_GSI_NONE, e);
+	if (r == 0)
+		r = add_port(&b, BOARD_MARKER, MARKER_PORT, MARKER_SIZE, BOARD_GSI_NONE, e);
 	if (r == 0)
 		r = heed_cmdline(config, &b, e);
 	if (r == 0 && config->pvpanic)

@@ -270,6 +270,7 @@ static int init_devices(struct machine *m, struct err *e)
 		.events = &m->hosts.events,
 		.pit = &m->hosts.pit,
 		.pmtimer = &m->hosts.pmtimer,
+		.marker = &m->hosts.marker,
 	};
 	const struct virtio_env env = {
 		.config = m->config,
@@ -280,6 +281,7 @@ static int init_devices(struct machine *m, struct err *e)
 	};
 	int r;
 
+	machine_unique_init(m);
 	m->hosts.pit.start = start_pit;
 	m->hosts.pmtimer.has_clock = machine_guest_has_clock;
 	console_split_init(&m->split, &m->chips.uart.guest, virtio_devices_console(m->virtio));

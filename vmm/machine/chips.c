@@ -45,6 +45,11 @@ static int init_boot_marker(struct chips *c, const struct chips_env *env)
 	return boot_marker_init(&c->boot_marker, env->events);
 }
 
+static int init_marker(struct chips *c, const struct chips_env *env)
+{
+	return marker_init(&c->marker, env->marker);
+}
+
 static int init_pm1(struct chips *c, const struct chips_env *env)
 {
 	return pm1_init(&c->pm1, env->events);
@@ -87,6 +92,7 @@ static const struct part {
 	{BOARD_DEBUGCON, 0, AT(debugcon.dev), NO_IRQ, init_debugcon},
 	{BOARD_PVPANIC, 0, AT(pvpanic.dev), NO_IRQ, init_pvpanic},
 	{BOARD_BOOT_MARKER, 0, AT(boot_marker.dev), NO_IRQ, init_boot_marker},
+	{BOARD_MARKER, 0, AT(marker.dev), NO_IRQ, init_marker},
 	{BOARD_PM1, 0, AT(pm1.dev), NO_IRQ, init_pm1},
 	{BOARD_PMTIMER, 0, AT(pmtimer.dev), NO_IRQ, init_pmtimer},
 	{BOARD_POWER, 0, AT(power.dev), AT(power_irq), init_power},
@@ -134,6 +140,7 @@ void chips_save(struct chips *c, struct state_writer *w)
 	pm1_save(&c->pm1, w);
 	pmtimer_save(&c->pmtimer, w);
 	power_save(&c->power, w);
+	marker_save(&c->marker, w);
 }
 
 int chips_restore(struct chips *c, struct state_reader *r, struct err *e)
@@ -145,7 +152,8 @@ int chips_restore(struct chips *c, struct state_reader *r, struct err *e)
 	ret = ret < 0 ? ret : rtc_restore(&c->rtc, r, e);
 	ret = ret < 0 ? ret : pm1_restore(&c->pm1, r, e);
 	ret = ret < 0 ? ret : pmtimer_restore(&c->pmtimer, r, e);
-	return ret < 0 ? ret : power_restore(&c->power, r, e);
+	ret = ret < 0 ? ret : power_restore(&c->power, r, e);
+	return ret < 0 ? ret : marker_restore(&c->marker, r, e);
 }
 
 void chips_destroy(struct chips *c)
@@ -158,6 +166,7 @@ void chips_destroy(struct chips *c)
 	pit_destroy(&c->pit);
 	rtc_destroy(&c->rtc);
 	debugcon_destroy(&c->debugcon);
+	marker_destroy(&c->marker);
 	irq_line_destroy(&c->uart_irq);
 	irq_line_destroy(&c->power_irq);
 }

@@ -10,6 +10,7 @@
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
 #include "devices/i8042.h"
+#include "devices/marker.h"
 #include "devices/pit.h"
 #include "devices/pm1.h"
 #include "devices/pmtimer.h"
@@ -32,6 +33,7 @@ struct chips {
 	struct debugcon debugcon;
 	struct pvpanic pvpanic;
 	struct boot_marker boot_marker;
+	struct marker marker;
 	struct pm1 pm1;
 	struct pmtimer pmtimer;
 	struct power power;
@@ -44,6 +46,7 @@ struct chips {
  * @ram_size: bytes, for the clock's memory
  * @console: host end of the serial port and of debugcon
  * @events: receives a guest's reset, power-off and similar events
+ * @marker: receives its marks
  */
 struct chips_env {
 	uint64_t ram_size;
@@ -51,6 +54,7 @@ struct chips_env {
 	struct guest_events *events;
 	struct pit_host *pit;
 	struct pmtimer_host *pmtimer;
+	struct marker_host *marker;
 };
 
 /**

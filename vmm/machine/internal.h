@@ -64,6 +64,7 @@ struct machine_hosts {
 	struct guest_events events;
 	struct pit_host pit;
 	struct pmtimer_host pmtimer;
+	struct marker_host marker;
 };
 
 /**
@@ -179,6 +180,23 @@ struct machine {
 /** machine_guest_event() - struct guest_events.raise of the machine */
 void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value);
 
+/**
+ * machine_mark() - the guest has set a mark: for snapshots, rounds and the timeline; any thread
+ * @by: static
+ */
+void machine_mark(struct machine *m, const char *name, const char *by);
+
+/** machine_unique_init() - before the chips are made */
+void machine_unique_init(struct machine *m);
+
+/**
+ * machine_unique() - make a restored guest another one than all that were restored from the same snapshot
+ *
+ * Return: 0 or a negative errno, with a message in @e. Context: the machine is held, or does not run yet; after its
+ * devices were restored.
+ */
+int machine_unique(struct machine *m, struct err *e);
+
 /** machine_pause_init() - make its timer. Return: 0 or a negative errno. */
 int machine_pause_init(struct machine *m);
 
@@ -227,6 +245,9 @@ int machine_snapshot_start(struct machine *m, struct err *e);
 
 /** machine_snapshot_mark() - the guest has set a mark; any thread */
 void machine_snapshot_mark(struct machine *m, const char *name);
+
+/** machine_snapshot_waits() - one was asked for by the guest, and is not written yet; any thread */
+bool machine_snapshot_waits(const struct machine *m);
 
 /** machine_snapshot_finish() - after the CPUs and devices have stopped: nobody wants one any more */
 void machine_snapshot_finish(struct machine *m);

@@ -189,6 +189,8 @@ const char *machine_core_end(const struct machine *m);
  * @resets: the machine can be reset (vmm/machine/reset.h)
  * @ram: of @restore, mapped by machine_map_snapshot() and inherited by fork(), of which the machine takes a copy; NULL:
  *	it maps it
+ * @clone, @clones: which of how many machines it is that are restored at once, from 1
+ * @word: for the guest, @word_size bytes, at most MARKER_WORD_MAX
  * @watch_fd: of machine_watch_snapshot(), when several machines share it; 0 or -1: the machine makes its own
  */
 struct machine_facts {
@@ -200,6 +202,9 @@ struct machine_facts {
 	const struct snapshot *restore;
 	bool resets;
 	const struct memory *ram;
+	uint32_t clone, clones;
+	const uint8_t *word;
+	size_t word_size;
 	int watch_fd;
 };
 
@@ -220,6 +225,12 @@ int machine_describe(struct machine *m, const struct machine_facts *facts, struc
  */
 int machine_adopt(
 	struct machine *m, const struct machine_stdio *stdio, struct trace *trace, struct loop *loop, struct err *e);
+
+/**
+ * machine_inherit() - what a machine that machine_adopt() was called for has from the process that it was forked from
+ * @ram: as struct machine_facts has it; taken by machine_build(); @clone, @clones: as there
+ */
+void machine_inherit(struct machine *m, const struct memory *ram, uint32_t clone, uint32_t clones);
 
 /**
  * machine_map_snapshot() - map the RAM of a snapshot privately, and lock its file

@@ -44,6 +44,13 @@ int machine_map_snapshot(const struct config *c, const struct snapshot *s, struc
 	return memory_map(c->mem_bytes, s->fd, s->ram_at, s->extent, s->facts.nr_extents, ret, e);
 }
 
+void machine_inherit(struct machine *m, const struct memory *ram, uint32_t clone, uint32_t clones)
+{
+	m->facts.ram = ram;
+	m->facts.clone = clone;
+	m->facts.clones = clones;
+}
+
 int machine_restore_memory(struct machine *m, struct err *e)
 {
 	int r = 0;
@@ -87,6 +94,8 @@ int machine_restore_state(struct machine *m, struct err *e)
 	if (ret < 0)
 		return ret == -EINVAL || ret == -ENOTSUP ? err_operator(e, ret) : ret;
 	ret = m->facts.resets ? machine_reset_mark(m, e) : 0;
+	if (ret == 0)
+		ret = machine_unique(m, e);
 	if (ret < 0)
 		return ret;
 	trace_restored(m->trace, s->facts.ram_bytes, s->facts.nr_extents);

@@ -167,7 +167,7 @@ static bool reset(struct machine_rounds *r, uint64_t *ret_pages)
 {
 	struct err e = {0};
 
-	if (machine_reset(r->m, ret_pages, &e) < 0) {
+	if (machine_reset(r->m, ret_pages, &e) < 0 || machine_unique(r->m, &e) < 0) {
 		machine_failed(r->m, e.text);
 		return false;
 	}

@@ -108,18 +108,22 @@ static COLD void end_or_panic(struct machine *m, enum outcome outcome, enum dete
 		machine_end(m, outcome, by, 0);
 }
 
-/*
- * The number is the mark's name. Limited, so that a guest cannot fill our memory; further marks are counted.
- */
-static void on_mark(struct machine *m, uint64_t value)
+/* Limited, so that a guest cannot fill our memory; further marks are counted. */
+void machine_mark(struct machine *m, const char *name, const char *by)
+{
+	machine_snapshot_mark(m, name);
+	if (atomic_fetch_add_explicit(&m->counts.marks, 1, memory_order_relaxed) >= TIMELINE_MARKS_MAX)
+		return;
+	trace_mark(m->trace, name, by);
+}
+
+/* The number is the mark's name. */
+static void on_boot_mark(struct machine *m, uint64_t value)
 {
 	char name[24];
 
 	snprintf(name, sizeof(name), "%" PRIu64, value);
-	machine_snapshot_mark(m, name);
-	if (atomic_fetch_add_explicit(&m->counts.marks, 1, memory_order_relaxed) >= TIMELINE_MARKS_MAX)
-		return;
-	trace_mark(m->trace, name, "boot marker");
+	machine_mark(m, name, "boot marker");
 }
 
 COLD void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_t value)
@@ -135,7 +139,7 @@ COLD void machine_guest_event(struct guest_events *ev, enum guest_event what, ui
 		trace_guest_event(m->trace, "reset", value);
 		end_or_panic(m, OUTCOME_RESET, value == GUEST_RESET_ACPI ? DETECTOR_ACPI : DETECTOR_I8042);
 		break;
-	case GUEST_MARK: on_mark(m, value); break;
+	case GUEST_MARK: on_boot_mark(m, value); break;
 	case GUEST_PANIC:
 		trace_guest_event(m->trace, "panic", value);
 		trace_panicked(m->trace, detector_text(DETECTOR_PVPANIC));

@@ -37,6 +37,7 @@ static const struct newfile_kind snapshot_kind = {.what = "snapshot", .option = 
  * @watch: sees the guest's output; @seen: bytes of the text that the output so far ends with; @back: of each beginning
  *         of the text, how much of it is also its end (Knuth, Morris, Pratt)
  * @found: wakes the control loop: a mark or a text was seen; @armed: whether one that is seen counts
+ * @waited: the guest has asked for one, which has not been written yet
  * @busy: a snapshot was requested and has not been written yet
  * @disk: of the machine; @state: buffer for machine_save()
  * @taken: number of snapshots written
@@ -53,6 +54,7 @@ struct machine_snapshot {
 	uint8_t back[SNAPSHOT_TEXT_MAX + 1];
 	struct loop_source found;
 	_Atomic bool armed;
+	_Atomic bool waited;
 	bool busy, ended;
 	struct hold hold;
 	struct snapshot_writer *writer;
@@ -67,8 +69,10 @@ struct machine_snapshot {
 
 static void found(struct machine_snapshot *s)
 {
-	if (s->option.every || atomic_exchange_explicit(&s->armed, false, memory_order_relaxed))
-		wake_send(s->found.fd);
+	if (!s->option.every && !atomic_exchange_explicit(&s->armed, false, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&s->waited, true, memory_order_relaxed);
+	wake_send(s->found.fd);
 }
 
 /* Called by any thread that forwards the guest's output, one at a time. */
@@ -102,6 +106,11 @@ void machine_snapshot_mark(struct machine *m, const char *name)
 		found(s);
 }
 
+bool machine_snapshot_waits(const struct machine *m)
+{
+	return m->snapshot && atomic_load_explicit(&m->snapshot->waited, memory_order_relaxed);
+}
+
 static void find_back(struct machine_snapshot *s)
 {
 	const char *text = s->option.text;
@@ -122,6 +131,7 @@ static void done(struct machine_snapshot *s, const char *path, const char *why)
 	const struct machine_facts *f = s->facts;
 
 	s->busy = false;
+	atomic_store_explicit(&s->waited, false, memory_order_relaxed);
 	s->taken += path != NULL;
 	if (path)
 		trace_snapshot_written(s->m->trace, path, s->bytes, trace_now_ns() - s->asked_ns);
