@@ -28,6 +28,7 @@ enum { RESTORE_OPTIONS(SUBSET_INDEX) };
  * @argv, @line: the command line
  * @run: the first run, or each clone's: @nr_runs of them
  * @nr: of the guests that are restored
+ * @word: of --word, or NULL
  * @confinement: entered by the spawner, inherited by the clones
  * @ram: mapped by the spawner
  */
@@ -37,6 +38,7 @@ struct restore {
 	struct run *run;
 	unsigned nr_runs;
 	unsigned nr;
+	char *word;
 	struct confinement confinement;
 	struct memory ram;
 	uint64_t limit_at_ns;
@@ -54,6 +56,30 @@ static int open_snapshot(struct run *run, const char *path, struct err *e)
 		close(fd);
 		return err_wrap(e, r, "%s", path);
 	}
+	return 0;
+}
+
+/* What the guests get: the text, or what a file has. */
+static int read_word(struct restore *c, struct err *e)
+{
+	struct run *run = c->run;
+	const char *text = run->config.word;
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	if (!text)
+		return 0;
+	run->word = text;
+	run->word_size = strlen(text);
+	if (text[0] == '@') {
+		fd = path_open(text + 1, O_RDONLY, 0);
+		r = fd < 0 ? fd : file_read_all(fd, MACHINE_WORD_MAX, &c->word, &run->word_size);
+		if (r < 0 && r != -EFBIG)
+			return err_sys(e, r, "--word: cannot read %s", text + 1);
+		run->word = c->word;
+	}
+	if (!run->word || run->word_size > MACHINE_WORD_MAX)
+		return err_set(e, -EINVAL, "--word: more than %d bytes", MACHINE_WORD_MAX);
 	return 0;
 }
 
@@ -75,6 +101,8 @@ static int open_own(struct restore *c, unsigned n, struct err *e)
 	/* The buffers of the first. */
 	run->restored = first->restored;
 	run->watch_fd = first->watch_fd;
+	run->word = first->word;
+	run->word_size = first->word_size;
 	if (r == 0)
 		r = run_open(run, c->argv, e);
 	return r < 0 && c->nr_runs > 1 ? err_wrap(e, r, "clone %u", n) : r;
@@ -193,6 +221,8 @@ static int parse(struct restore *c, int argc, char **argv, struct subset_option 
 		r = open_snapshot(run, path, e);
 	if (r == 0)
 		r = restore_config(run->restored.settings, &c->line, &run->config, e);
+	if (r == 0)
+		r = read_word(c, e);
 	return r == 0 ? run_check(run, e) : r;
 }
 
@@ -226,6 +256,7 @@ int cmd_restore(int argc, char **argv)
 	}
 	run_destroy(c.run);
 	settings_destroy(&c.line);
+	free(c.word);
 	free(c.run);
 	return status;
 }

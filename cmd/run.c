@@ -261,6 +261,8 @@ COLD int run_describe_machine(struct run *run, struct err *e)
 		.resets = run->each,
 		.clone = 1,
 		.clones = 1,
+		.word = (const uint8_t *)run->word,
+		.word_size = run->word_size,
 		.watch_fd = run->watch_fd,
 	};
 	int r = 0;

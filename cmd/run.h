@@ -20,7 +20,7 @@ struct terminal;
 /**
  * struct run - all of it; starts from RUN_NONE
  * @restored: the snapshot that the machine is restored from; its @fd is -1 for one that boots
- * @ram, @clone, @clones, @watch_fd: as struct machine_facts has them; not owned
+ * @ram, @clone, @clones, @word, @watch_fd: as struct machine_facts has them; not owned
  * @each: with --each-line, else NULL
  * @settings: of the machine, for a snapshot
  */
@@ -41,6 +41,8 @@ struct run {
 	struct snapshot restored;
 	struct memory ram;
 	uint32_t clone, clones;
+	const char *word;
+	size_t word_size;
 	int watch_fd;
 	struct each *each;
 	char *settings;

@@ -18,7 +18,7 @@
  * | MARKER_CLEAR | any, which is dropped | none |
  * | MARKER_MARK | a name, 1 to 63 printable bytes without blanks | none: the guest has reached a point of this name |
  * | MARKER_SEED | none | 64 random bytes that no other guest has; once for each time that the guest was restored |
- * | MARKER_CLONE | none | two numbers of 4 bytes: which clone this is, from 1, and of how many; zeroes unless restored |
+ * | MARKER_CLONE | none | two numbers of 4 bytes: which clone it is, from 1, and of how many; 0 unless restored |
  * | MARKER_WORD | none | the word of `vmm restore --word` |
  *
  * A guest that sets a mark stands in it until MARKER_IS_BUSY is clear: if a snapshot is written at the mark, it begins

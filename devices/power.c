@@ -62,12 +62,22 @@ static void power_write(struct device *dev, uint64_t offset, const void *data, u
 	pthread_mutex_unlock(&p->lock);
 }
 
-void power_press_button(struct power *p)
+static void happen(struct power *p, uint8_t event)
 {
 	pthread_mutex_lock(&p->lock);
-	p->regs.event |= POWER_EVENT_BUTTON;
+	p->regs.event |= event;
 	irq_raise(p->irq);
 	pthread_mutex_unlock(&p->lock);
+}
+
+void power_press_button(struct power *p)
+{
+	happen(p, POWER_EVENT_BUTTON);
+}
+
+void power_new_generation(struct power *p)
+{
+	happen(p, POWER_EVENT_GENERATION);
 }
 
 bool power_button_waits(struct power *p)
@@ -97,7 +107,7 @@ void power_destroy(struct power *p)
 static const struct state_field power_fields[] = {
 	STATE_UP_TO(struct power_regs, sleep_type, SLEEP_TYP_MASK),
 	STATE_UP_TO(struct power_regs, sleep_status, POWER_WAK_STS),
-	STATE_UP_TO(struct power_regs, event, POWER_EVENT_BUTTON),
+	STATE_UP_TO(struct power_regs, event, POWER_EVENT_BUTTON | POWER_EVENT_GENERATION),
 };
 STATE_TABLE(power_state, "power", power_fields);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The power block of a hardware-reduced ACPI machine: sleep control, sleep status, reset, and the event register of the
- * generic event device (GED), whose only event is the power button. Offsets and values are POWER_* in vmm/base/board.h,
- * since the ACPI tables name them too.
+ * generic event device (GED): the power button, and a new VM generation id. Offsets and values are POWER_* in
+ * vmm/base/board.h, since the ACPI tables name them too.
  *
  * Spec: ACPI 6.5, 4.8.3.7 (sleep control and status), 4.8.3.6 (reset).
  */
@@ -65,6 +65,13 @@ void power_destroy(struct power *p);
 void power_press_button(struct power *p);
 
 /**
+ * power_new_generation() - the VM generation id is another one
+ *
+ * Context: as power_press_button().
+ */
+void power_new_generation(struct power *p);
+
+/**
  * power_button_waits() - true when the guest has not read the event of the last press
  *
  * Context: any thread.
@@ -74,7 +81,7 @@ bool power_button_waits(struct power *p);
 /**
  * power_save(), power_restore() - the state that a guest can observe; vmm/base/state.h
  *
- * A press that the guest has not read interrupts it again, since the pulse may have been lost.
+ * An event that the guest has not read interrupts it again, since the pulse may have been lost.
  *
  * Return: 0 or -EINVAL, with a message in @e; then the device is as it was. Context: no vCPU runs. Trust: guest.
  */

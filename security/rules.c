@@ -263,7 +263,6 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(LOOP, RESET, ioctl, "KVM_SET_CLOCK", INT(1, REQUEST_KVM_SET_CLOCK),
 		"the guest's clock goes on from where it was"),
 	IF(LOOP, RESET, ioctl, "KVM_IRQ_LINE", INT(1, REQUEST_KVM_IRQ_LINE), "an interrupt, delivered at once"),
-	IF(LOOP, RESET, getrandom, "no flags", INT(2, 0), "each guest that begins again is another one"),
 	IF(LOOP, FILES, fcntl, "F_GETFL", INT(1, F_GETFL), "O_NONBLOCK of a stream is taken back"),
 	IF2(LOOP, FILES, fcntl, "F_SETFL, a stream", INT(0, SANDBOX_FD(STREAM)), INT(1, F_SETFL),
 		"O_NONBLOCK of a stream is taken back"),

@@ -71,6 +71,7 @@ void config_destroy(struct config *c)
 	free(c->gdb);
 	free(c->core);
 	free(c->snapshot);
+	free(c->word);
 	free(c->config_file);
 	for (size_t i = 0; i < c->nr_disks; i++) {
 		free(c->disk[i].path);

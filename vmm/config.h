@@ -97,6 +97,9 @@ struct config_net {
 	struct config_ports udp;
 };
 
+/** enum clock - of a restored guest: it goes on from where it was, or is right */
+enum clock { CLOCK_GOES_ON, CLOCK_IS_RIGHT };
+
 /** enum each_line - the form of the answers to the lines of --each-line */
 enum each_line { EACH_LINE_OFF, EACH_LINE_TEXT, EACH_LINE_JSON };
 
@@ -166,6 +169,8 @@ struct config_balloon {
  * @core: file for a core of the guest, with %s and %n, or NULL; machine_core_check()
  * @each_line: each line of standard input goes to a guest that begins at the snapshot; @line_timeout_ns: limit of each,
  *             0: none
+ * @clock: of a restored guest
+ * @word: for a restored guest, or a file with it after @; or NULL
  * @snapshot: file for a snapshot of the guest, and when it is written, or NULL; machine_snapshot_check()
  * @config_file: configuration file that was read, or NULL
  */
@@ -220,6 +225,8 @@ struct config {
 	char *snapshot;
 	enum each_line each_line;
 	uint64_t line_timeout_ns;
+	enum clock clock;
+	char *word;
 	char *config_file;
 };
 

@@ -29,6 +29,8 @@ enum {
 	OP_PACKAGE = 0x12,
 	OP_METHOD = 0x14,
 	OP_EXT = 0x5b,
+	OP_LOCAL0 = 0x60,
+	OP_STORE = 0x70,
 	OP_AND = 0x7b,
 	OP_NOTIFY = 0x86,
 	OP_IF = 0xa0,
@@ -253,11 +255,6 @@ void aml_name(struct aml *a, const char *name)
 	name_seg(a, name);
 }
 
-void aml_ref(struct aml *a, const char *name)
-{
-	name_seg(a, name);
-}
-
 void aml_int(struct aml *a, uint64_t value)
 {
 	uint8_t p[9] = {0};
@@ -314,6 +311,18 @@ void aml_and(struct aml *a)
 void aml_and_end(struct aml *a)
 {
 	byte(a, OP_ZERO); /* NullName: no target */
+}
+
+void aml_store_local(struct aml *a, const char *name)
+{
+	byte(a, OP_STORE);
+	name_seg(a, name);
+	byte(a, OP_LOCAL0);
+}
+
+void aml_local(struct aml *a)
+{
+	byte(a, OP_LOCAL0);
 }
 
 void aml_notify(struct aml *a, const char *name, uint8_t value)

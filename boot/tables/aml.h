@@ -56,9 +56,6 @@ void aml_end(struct aml *a);
 /** aml_name() - Name (@name, ...): the next object is its value */
 void aml_name(struct aml *a, const char *name);
 
-/** aml_ref() - the value of a named object */
-void aml_ref(struct aml *a, const char *name);
-
 /** aml_int() - an integer in its shortest form */
 void aml_int(struct aml *a, uint64_t value);
 
@@ -77,6 +74,10 @@ void aml_field_unit(struct aml *a, const char *name, unsigned bits);
 /** aml_and() - And (...): its two operands follow, the result is not stored */
 void aml_and(struct aml *a);
 void aml_and_end(struct aml *a);
+
+/** aml_store_local() - Store (@name, Local0); aml_local() - Local0, as a value */
+void aml_store_local(struct aml *a, const char *name);
+void aml_local(struct aml *a);
 
 /** aml_notify() - Notify (@name, @value) */
 void aml_notify(struct aml *a, const char *name, uint8_t value);

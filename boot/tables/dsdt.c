@@ -19,8 +19,8 @@
 
 #include "boot/tables/boardcheck.h"
 
-#define NOTIFY_BUTTON_PRESSED 0x80 /* ACPI 6.5, 5.6.6 */
-#define STA_PRESENT           0x0f /* present, enabled, visible in the UI, working: 6.3.7 */
+#define NOTIFY_CHANGED 0x80 /* of a button: pressed. ACPI 6.5, 5.6.6 */
+#define STA_PRESENT    0x0f /* present, enabled, visible in the UI, working: 6.3.7 */
 
 /* Kinds of parts that the DSDT describes. @many: there may be more than one, distinguished by index. */
 static bool described(enum board_kind kind, bool *many)
@@ -31,6 +31,7 @@ static bool described(enum board_kind kind, bool *many)
 	case BOARD_RTC:
 	case BOARD_PVPANIC:
 	case BOARD_POWER:
+	case BOARD_GENERATION:
 	case BOARD_VIRTIO_MMIO: return true;
 	case BOARD_I8042:
 	case BOARD_PIT:
@@ -48,7 +49,7 @@ static int check_registers(const struct board_part *p, struct err *e)
 {
 	const char *name = board_part_name(p->kind);
 
-	if (p->kind == BOARD_VIRTIO_MMIO) {
+	if (p->kind == BOARD_VIRTIO_MMIO || p->kind == BOARD_GENERATION) {
 		if (p->space != BOARD_MMIO || p->base > UINT32_MAX || p->size > BOARD_HOLE_END - p->base)
 			return err_set(e, -EINVAL,
 				"%s %u: its registers at 0x%" PRIx64 " do not lie in memory below 4 GiB", name,
@@ -189,11 +190,43 @@ static void write_pvpanic(const struct board_part *p, struct aml *a)
 }
 
 /*
- * The power button, and the Generic Event Device that signals it (5.6.9): its interrupt runs _EVT, which reads the
- * event register. The read clears it, so two presses before the method runs count as one, and none is lost: a press
- * after the read raises the line again.
+ * Drivers find it by the second id and evaluate ADDR, the lower and the upper half of the address; a notification says
+ * that the bytes there are others (Microsoft, Virtual Machine Generation ID). They need no _CRS.
  */
-static void write_power(const struct board_part *p, struct aml *a)
+static void write_generation(const struct board_part *p, struct aml *a)
+{
+	aml_device(a, "VGEN");
+	id_string(a, "VMMGENID");
+	aml_name(a, "_CID");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "_DDN");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "ADDR");
+	aml_package(a, 2);
+	aml_int(a, p->base & UINT32_MAX);
+	aml_int(a, p->base >> 32);
+	aml_end(a);
+	aml_end(a);
+}
+
+/* If (Local0 & @event) Notify (@name, 0x80) */
+static void write_event(struct aml *a, uint8_t event, const char *name)
+{
+	aml_if(a);
+	aml_and(a);
+	aml_local(a);
+	aml_int(a, event);
+	aml_and_end(a);
+	aml_notify(a, name, NOTIFY_CHANGED);
+	aml_end(a);
+}
+
+/*
+ * The power button, and the Generic Event Device that signals it and a new generation id (5.6.9): its interrupt runs
+ * _EVT, which reads the event register. The read clears it, so two presses before the method runs count as one, and
+ * none is lost: a press after the read raises the line again.
+ */
+static void write_power(const struct board *board, const struct board_part *p, struct aml *a)
 {
 	if (p->gsi == BOARD_GSI_NONE)
 		return;
@@ -213,24 +246,22 @@ static void write_power(const struct board_part *p, struct aml *a)
 	aml_field_unit(a, "EVNT", 8);
 	aml_end(a);
 	aml_method(a, "_EVT", 1, true);
-	aml_if(a);
-	aml_and(a);
-	aml_ref(a, "EVNT");
-	aml_int(a, POWER_EVENT_BUTTON);
-	aml_and_end(a);
-	aml_notify(a, "PWRB", NOTIFY_BUTTON_PRESSED);
-	aml_end(a); /* If */
+	aml_store_local(a, "EVNT");
+	write_event(a, POWER_EVENT_BUTTON, "PWRB");
+	if (board_find(board, BOARD_GENERATION, 0))
+		write_event(a, POWER_EVENT_GENERATION, "VGEN");
 	aml_end(a); /* Method */
 	aml_end(a); /* Device */
 }
 
-static void write_part(const struct board_part *p, struct aml *a)
+static void write_part(const struct board *board, const struct board_part *p, struct aml *a)
 {
 	switch (p->kind) {
 	case BOARD_UART: write_uart(p, a); break;
 	case BOARD_RTC: write_rtc(p, a); break;
 	case BOARD_PVPANIC: write_pvpanic(p, a); break;
-	case BOARD_POWER: write_power(p, a); break;
+	case BOARD_POWER: write_power(board, p, a); break;
+	case BOARD_GENERATION: write_generation(p, a); break;
 	case BOARD_VIRTIO_MMIO: write_virtio(p, a); break;
 	case BOARD_I8042:
 	case BOARD_PIT:
@@ -263,6 +294,6 @@ void dsdt_write(const struct board *board, struct aml *aml)
 	write_cpus(board, aml);
 	for_each_part(p, board)
 		if (p->kind != BOARD_VIRTIO_MMIO || !board->virtio_on_cmdline)
-			write_part(p, aml);
+			write_part(board, p, aml);
 	aml_end(aml);
 }

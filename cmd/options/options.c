@@ -36,6 +36,7 @@ static const char *const discoveries[] = {
 static const char *const extents[] = {"changed", "all", NULL};
 
 static const char *const each_lines[] = {"off", "text", "json", NULL};
+static const char *const clocks[] = {[CLOCK_GOES_ON] = "monotonic", [CLOCK_IS_RIGHT] = "realtime", NULL};
 static const char *const raw_choices[] = {"host", "guest", NULL};
 
 static const char *const log_levels[] = {
@@ -934,6 +935,32 @@ const struct option_def options[] = {
 	BENCH_BOOT_OPTIONS,
 	TEST_TABLE,
 	RESTORE_TABLE,
+	{
+		.name = "clock",
+		.section = SECTION_RESTORE,
+		.type = OPT_CHOICE,
+		.choices = clocks,
+		.metavar = "monotonic|realtime",
+		.deflt = "monotonic",
+		FIELD(enum clock, clock),
+		.help = "whether a guest's clocks go on from the snapshot, or are right",
+		.man = OPTION_MAN(
+			"monotonic: a restored guest's clocks go on from where the snapshot has them, and its time of "
+			"day is behind by the time between.\n"
+			"realtime: all of them are advanced by the time that has passed, so that its time of day is "
+			"right; to the guest it is as if it had not run meanwhile."),
+	},
+	{
+		.name = "word",
+		.section = SECTION_RESTORE,
+		.type = OPT_STRING,
+		.metavar = "TEXT|@FILE",
+		FIELD(char *, word),
+		.help = "what vmm-mark prints in a restored guest",
+		.man = OPTION_MAN("What the program vmm-mark prints in a restored guest, and what any program can ask "
+				  "the marker for: at most 4096 bytes, or what a file has after an @.\n"
+				  "See *vmm-snapshot*(1)."),
+	},
 	{
 		.name = "config",
 		.saved = OPTION_OF_BOOT,

@@ -58,6 +58,7 @@ static unsigned expected_devices(const struct board *board)
 		case BOARD_UART:
 		case BOARD_RTC:
 		case BOARD_PVPANIC:
+		case BOARD_GENERATION:
 		case BOARD_VIRTIO_MMIO: n++; break;
 		case BOARD_POWER: n += p->gsi == BOARD_GSI_NONE ? 0 : 2; break;
 		case BOARD_I8042:

@@ -16,6 +16,7 @@
 #define BOARDS_TIMER_PORT   0x608
 #define BOARDS_PANIC_PORT   0x505
 #define BOARDS_VIRTIO_START UINT64_C(0xd0000000)
+#define BOARDS_GENERATION   UINT64_C(0xcffff000)
 
 /* The parts of a board, except those that no table describes. */
 static const struct boards_example {
@@ -23,15 +24,16 @@ static const struct boards_example {
 	unsigned cpus;
 	bool uart, rtc, pvpanic, power, button;
 	unsigned virtio;
+	bool generation;
 } boards[] = {
-	{"bare", 1, false, false, false, false, false, 0},
-	{"one", 1, true, true, false, true, true, 0},
-	{"no-rtc", 1, true, false, true, true, true, 1},
-	{"no-button", 2, true, true, true, true, false, 2},
-	{"four", 4, true, true, true, true, true, 4},
-	{"many", 254, true, true, true, true, true, 4},
-	{"full", 254, true, true, true, true, true, 20},
-	{"pic", 2, true, true, true, true, true, 4},
+	{"bare", 1, false, false, false, false, false, 0, false},
+	{"one", 1, true, true, false, true, true, 0, false},
+	{"no-rtc", 1, true, false, true, true, true, 1, false},
+	{"no-button", 2, true, true, true, true, false, 2, true},
+	{"four", 4, true, true, true, true, true, 4, true},
+	{"many", 254, true, true, true, true, true, 4, false},
+	{"full", 254, true, true, true, true, true, 20, true},
+	{"pic", 2, true, true, true, true, true, 4, true},
 };
 
 static inline void boards_add(
@@ -39,7 +41,7 @@ static inline void boards_add(
 {
 	b->part[b->nr++] = (struct board_part){
 		.kind = kind,
-		.space = kind == BOARD_VIRTIO_MMIO ? BOARD_MMIO : BOARD_PIO,
+		.space = kind == BOARD_VIRTIO_MMIO || kind == BOARD_GENERATION ? BOARD_MMIO : BOARD_PIO,
 		.index = index,
 		.base = base,
 		.size = size,
@@ -73,6 +75,8 @@ static inline bool boards_make(const char *name, struct board *ret)
 			boards_add(ret, BOARD_POWER, 0, BOARDS_POWER_PORT, POWER_SIZE, x->button ? 1 : BOARD_GSI_NONE);
 		for (unsigned v = 0; v < x->virtio; v++)
 			boards_add(ret, BOARD_VIRTIO_MMIO, v, BOARDS_VIRTIO_START + v * 0x1000, 0x1000, free_gsi[v]);
+		if (x->generation)
+			boards_add(ret, BOARD_GENERATION, 0, BOARDS_GENERATION, 0x1000, BOARD_GSI_NONE);
 		if (!strcmp(name, "pic"))
 			boards_add(ret, BOARD_PM1, 0, BOARDS_PM1_PORT, PM1_SIZE, BOARD_GSI_NONE);
 		return true;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A new member is compared below; then these are its sizes. */
-_Static_assert(sizeof(struct config) == 344, "compare the new member of struct config");
+_Static_assert(sizeof(struct config) == 360, "compare the new member of struct config");
 _Static_assert(sizeof(struct config_disk) == 48, "compare the new member of struct config_disk");
 _Static_assert(sizeof(struct config_share) == 16, "compare the new member of struct config_share");
 _Static_assert(sizeof(struct config_net) == 64, "compare the new member of struct config_net");
@@ -143,6 +143,8 @@ const char *config_difference(const struct config *a, const struct config *b)
 	TEXT(snapshot);
 	PLAIN(each_line);
 	PLAIN(line_timeout_ns);
+	PLAIN(clock);
+	TEXT(word);
 	what = devices_difference(a, b);
 	return what ? what : sandbox_difference(a, b);
 }

@@ -13,6 +13,7 @@ static const char *const names[] = {
 	[BOARD_PMTIMER] = "ACPI timer",
 	[BOARD_POWER] = "ACPI power block",
 	[BOARD_VIRTIO_MMIO] = "virtio-mmio device",
+	[BOARD_GENERATION] = "VM generation id",
 	[BOARD_MARKER] = "marker",
 	[BOARD_BOOT_MARKER] = "boot marker",
 };

@@ -37,6 +37,7 @@ enum board_kind {
 	BOARD_PMTIMER,     /* ACPI power management timer; 4 ports, one register */
 	BOARD_POWER,       /* ACPI sleep control, sleep status, reset, and the event register of the GED: POWER_* */
 	BOARD_VIRTIO_MMIO, /* one register page */
+	BOARD_GENERATION,  /* a page with the VM generation id at its start */
 	BOARD_MARKER,      /* ports: devices/marker_regs.h */
 	BOARD_BOOT_MARKER, /* ports, or a register in the 32-bit hole */
 };
@@ -45,14 +46,15 @@ enum board_kind {
  * Registers of BOARD_POWER, one byte each, as offsets into its range. ACPI 6.5, 4.8.3.7 and 4.8.3.6; the event register
  * is ours.
  */
-#define POWER_SLEEP_CONTROL 0 /* SLP_TYPx in bits 2 to 4, SLP_EN in bit 5 */
-#define POWER_SLEEP_STATUS  1
-#define POWER_RESET         2 /* write POWER_RESET_VALUE */
-#define POWER_EVENT         3 /* read: pending events of the GED, cleared by the read */
-#define POWER_SIZE          4
-#define POWER_RESET_VALUE   0x01
-#define POWER_SLP_TYP_S5    5
-#define POWER_EVENT_BUTTON  0x01
+#define POWER_SLEEP_CONTROL    0 /* SLP_TYPx in bits 2 to 4, SLP_EN in bit 5 */
+#define POWER_SLEEP_STATUS     1
+#define POWER_RESET            2 /* write POWER_RESET_VALUE */
+#define POWER_EVENT            3 /* read: pending events of the GED, cleared by the read */
+#define POWER_SIZE             4
+#define POWER_RESET_VALUE      0x01
+#define POWER_SLP_TYP_S5       5
+#define POWER_EVENT_BUTTON     0x01
+#define POWER_EVENT_GENERATION 0x02 /* the VM generation id is another one */
 
 /* Registers of BOARD_PM1, two bytes each, as offsets into its range. ACPI 6.5, 4.8.3.1 and 4.8.3.2. */
 #define PM1_STATUS     0

@@ -113,7 +113,7 @@ int vm_reset_return(struct vm_reset *t, uint64_t *ret_pages, struct err *e)
 			pages += return_pages(region);
 	}
 	if (r == 0)
-		r = vm_restore(t->vm, &t->saved, 0, e);
+		r = vm_restore(t->vm, &t->saved, t->skip_ns, e);
 	if (r == 0)
 		*ret_pages = pages;
 	return r;

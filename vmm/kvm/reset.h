@@ -35,11 +35,13 @@ struct reset_region {
 /**
  * struct vm_reset - owns what it points to but @vm; zero-initialised, then vm_reset_init()
  * @borrows: the regions' @base is the caller's
+ * @skip_ns: how much later than at the moment the guest's clocks are when it goes back, as of vm_restore()
  * @region: as in the VM's RAM
  */
 struct vm_reset {
 	struct vm *vm;
 	bool borrows;
+	uint64_t skip_ns;
 	struct vm_saved saved;
 	struct reset_region region[GMEM_REGIONS_MAX];
 	size_t nr;

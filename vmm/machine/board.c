@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/boot_marker.h"
+#include "devices/generation.h"
 #include "devices/marker_regs.h"
 #include "devices/pit.h"
 #include "vmm/machine/kernel_args.h"
@@ -28,6 +29,9 @@
 /* One page each, from the middle of the 32-bit hole. */
 #define VIRTIO_MMIO_BASE UINT64_C(0xd0000000)
 #define VIRTIO_MMIO_STEP UINT64_C(0x1000)
+
+/* In front of the pages of virtio devices: what a guest reads without an exit is one range. */
+#define GENERATION_BASE (VIRTIO_MMIO_BASE - GENERATION_PAGE_SIZE)
 
 #define CMDLINE_WORD_MAX 80 /* maximum bytes of an argument that the board adds to the kernel's command line */
 
@@ -107,6 +111,19 @@ static int add_virtio(struct board *b, const struct config *c, struct err *e)
 			},
 			e);
 	return r;
+}
+
+static int add_generation(struct board *b, struct err *e)
+{
+	return add(b,
+		(struct board_part){
+			.kind = BOARD_GENERATION,
+			.space = BOARD_MMIO,
+			.base = GENERATION_BASE,
+			.size = GENERATION_PAGE_SIZE,
+			.gsi = BOARD_GSI_NONE,
+		},
+		e);
 }
 
 /* Port numbers are smaller than any memory address in the hole, so the number determines the address space. */
@@ -217,6 +234,8 @@ int board_draw(const struct config *config, struct board *ret, struct err *e)
 		r = add_port(&b, BOARD_DEBUG_EXIT, config->debug_exit_port, 4, BOARD_GSI_NONE, e);
 	if (r == 0 && config->debugcon_port)
 		r = add_port(&b, BOARD_DEBUGCON, config->debugcon_port, 1, BOARD_GSI_NONE, e);
+	if (r == 0)
+		r = add_generation(&b, e);
 	if (r == 0)
 		r = add_virtio(&b, config, e);
 	if (r == 0 && config->boot_marker)

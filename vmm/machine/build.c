@@ -51,7 +51,7 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 	m->config = config;
 	m->trace = trace;
 	m->loop = loop;
-	m->restored.fd = -1;
+	m->restored.fd = m->random_fd = -1;
 	m->kvm.fd = m->vm.fd = m->image.kernel_fd = m->image.initrd_fd = -1;
 	m->chips = CHIPS_NONE;
 	m->hosts.events.raise = machine_guest_event;
@@ -119,15 +119,15 @@ struct console *machine_console(const struct machine *m)
 	return m->console;
 }
 
-/* The register pages of the virtio devices, which are contiguous. */
+/* The page of the generation id, and behind it the register pages of the virtio devices. */
 static int show_registers(struct machine *m, struct err *e)
 {
-	const struct board_part *first = board_find(&m->board, BOARD_VIRTIO_MMIO, 0), *next = first;
+	const struct board_part *first = board_find(&m->board, BOARD_GENERATION, 0), *next = first;
 	uint64_t size = 0;
 
-	for (unsigned i = 1; next; next = board_find(&m->board, BOARD_VIRTIO_MMIO, i++))
+	for (unsigned i = 0; next; next = board_find(&m->board, BOARD_VIRTIO_MMIO, i++))
 		size = next->base + next->size - first->base;
-	return size ? vm_show(&m->vm, first->base, size, e) : 0;
+	return vm_show(&m->vm, first->base, size, e);
 }
 
 static int build_memory(struct machine *m, struct err *e)
@@ -432,6 +432,8 @@ int machine_describe(struct machine *m, const struct machine_facts *facts, struc
 	if (!facts->restore)
 		return 0;
 	r = machine_restore_open(m, e);
+	if (r == 0 && facts->resets)
+		r = machine_unique_open(m, e);
 	return r == 0 && m->loop ? machine_restore_watch(m, e) : r;
 }
 
@@ -509,8 +511,8 @@ int machine_build(struct machine *m, struct err *e)
 		r = machine_core_init(m, e);
 	if (r == 0)
 		r = machine_snapshot_init(m, e);
-	if (r == 0 && !boots)
-		r = machine_restore_state(m, e);
+	if (r == 0)
+		r = boots ? machine_new_generation(m, e) : machine_restore_state(m, e);
 	return r;
 }
 
@@ -546,6 +548,8 @@ void machine_destroy(struct machine *m)
 		close(m->image.kernel_fd);
 	if (m->image.initrd_fd >= 0)
 		close(m->image.initrd_fd);
+	if (m->random_fd >= 0)
+		close(m->random_fd);
 	for (unsigned i = 0; m->cpu && i < m->config->cpus; i++) {
 		exit_trace_free(m->cpu[i].exit_trace);
 		kvm_stats_close(&m->cpu[i].stats);

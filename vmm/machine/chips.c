@@ -45,6 +45,11 @@ static int init_boot_marker(struct chips *c, const struct chips_env *env)
 	return boot_marker_init(&c->boot_marker, env->events);
 }
 
+static int init_generation(struct chips *c, const struct chips_env *env)
+{
+	return generation_init(&c->generation);
+}
+
 static int init_marker(struct chips *c, const struct chips_env *env)
 {
 	return marker_init(&c->marker, env->marker);
@@ -92,6 +97,7 @@ static const struct part {
 	{BOARD_DEBUGCON, 0, AT(debugcon.dev), NO_IRQ, init_debugcon},
 	{BOARD_PVPANIC, 0, AT(pvpanic.dev), NO_IRQ, init_pvpanic},
 	{BOARD_BOOT_MARKER, 0, AT(boot_marker.dev), NO_IRQ, init_boot_marker},
+	{BOARD_GENERATION, 0, AT(generation.dev), NO_IRQ, init_generation},
 	{BOARD_MARKER, 0, AT(marker.dev), NO_IRQ, init_marker},
 	{BOARD_PM1, 0, AT(pm1.dev), NO_IRQ, init_pm1},
 	{BOARD_PMTIMER, 0, AT(pmtimer.dev), NO_IRQ, init_pmtimer},

@@ -9,6 +9,7 @@
 #include "devices/boot_marker.h"
 #include "devices/debug_exit.h"
 #include "devices/debugcon.h"
+#include "devices/generation.h"
 #include "devices/i8042.h"
 #include "devices/marker.h"
 #include "devices/pit.h"
@@ -33,6 +34,7 @@ struct chips {
 	struct debugcon debugcon;
 	struct pvpanic pvpanic;
 	struct boot_marker boot_marker;
+	struct generation generation;
 	struct marker marker;
 	struct pm1 pm1;
 	struct pmtimer pmtimer;

@@ -132,6 +132,7 @@ struct machine_counts {
  * @facts: of machine_describe(); @restored: inotify of its snapshot's file, perhaps shared
  * @snapshot: from OPEN on; NULL: without --snapshot; @cpuid: of the guest, kept for it
  * @saved: of machine_saved_init(), or NULL; @saved_size: bytes of machine_save()
+ * @random_fd: of machine_unique_open(), or -1
  * @reset: NULL unless machine_reset_init() was called (vmm/machine/reset.h)
  * @rounds: NULL unless it runs in rounds (vmm/machine/rounds.h)
  */
@@ -171,6 +172,7 @@ struct machine {
 	struct vm_saved *saved;
 	size_t saved_size;
 	struct machine_reset *reset;
+	int random_fd;
 	struct machine_rounds *rounds;
 	struct machine_button button;
 	struct machine_ending end;
@@ -185,6 +187,12 @@ void machine_guest_event(struct guest_events *ev, enum guest_event what, uint64_
  * @by: static
  */
 void machine_mark(struct machine *m, const char *name, const char *by);
+
+/** machine_unique_open() - for a machine that is reset; stage OPEN. Return: 0 or a negative errno, with a message. */
+int machine_unique_open(struct machine *m, struct err *e);
+
+/** machine_new_generation() - another VM generation id; as machine_unique(), which tells the guest too */
+int machine_new_generation(struct machine *m, struct err *e);
 
 /** machine_unique_init() - before the chips are made */
 void machine_unique_init(struct machine *m);

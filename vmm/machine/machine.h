@@ -178,6 +178,8 @@ const char *machine_core_path(const struct machine *m);
 /** machine_core_end() - after machine_run(): a message about the core written at the end; NULL: none was needed */
 const char *machine_core_end(const struct machine *m);
 
+#define MACHINE_WORD_MAX 4096
+
 /**
  * struct machine_facts - what a machine with --snapshot, or a restored one, has besides its configuration; all borrowed
  * until machine_destroy()
@@ -190,7 +192,7 @@ const char *machine_core_end(const struct machine *m);
  * @ram: of @restore, mapped by machine_map_snapshot() and inherited by fork(), of which the machine takes a copy; NULL:
  *	it maps it
  * @clone, @clones: which of how many machines it is that are restored at once, from 1
- * @word: for the guest, @word_size bytes, at most MARKER_WORD_MAX
+ * @word: for the guest, @word_size bytes, at most MACHINE_WORD_MAX
  * @watch_fd: of machine_watch_snapshot(), when several machines share it; 0 or -1: the machine makes its own
  */
 struct machine_facts {

@@ -78,6 +78,7 @@ int machine_reset(struct machine *m, uint64_t *ret_pages, struct err *e)
 
 	vm_mute_irqs(&m->vm, true);
 	virtio_devices_forget(m->virtio);
+	t->vm.skip_ns = machine_skipped_ns(&t->vm.saved, m->config->clock);
 	r = vm_reset_return(&t->vm, ret_pages, e);
 	if (r == 0)
 		r = chips_restore(&m->chips, &devices, e);

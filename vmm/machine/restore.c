@@ -88,7 +88,7 @@ int machine_restore_state(struct machine *m, struct err *e)
 	if (ret == 0 && m->facts.resets)
 		ret = begin_reset(m, e);
 	if (ret == 0)
-		ret = machine_restore(m, &r, MACHINE_TIME_GOES_ON, e);
+		ret = machine_restore(m, &r, m->config->clock, e);
 	if (ret == 0 && r.at != r.size)
 		ret = err_set(e, -EINVAL, "cannot restore the guest: the snapshot has more state than the machine");
 	if (ret < 0)

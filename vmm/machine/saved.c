@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 #include "vmm/base/assert.h"
+#include "vmm/base/clock.h"
+#include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm_saved.h"
 #include "vmm/machine/internal.h"
 
@@ -70,22 +72,23 @@ int machine_save(struct machine *m, struct state_writer *w, struct err *e)
 	return 0;
 }
 
-/* How far the guest's clocks are advanced. A wall clock that was set back meanwhile does not take them back. */
-static uint64_t skipped_ns(const struct machine *m, enum machine_time time)
+uint64_t machine_skipped_ns(const struct vm_saved *s, enum clock clock)
 {
 	uint64_t now = clock_ns(CLOCK_REALTIME);
 
-	return time == MACHINE_TIME_REALTIME && now > m->saved->realtime_ns ? now - m->saved->realtime_ns : 0;
+	return clock == CLOCK_IS_RIGHT && now > s->realtime_ns ? now - s->realtime_ns : 0;
 }
 
-int machine_restore(struct machine *m, struct state_reader *r, enum machine_time time, struct err *e)
+int machine_restore(struct machine *m, struct state_reader *r, enum clock clock, struct err *e)
 {
 	int ret;
 
 	assert(m->saved);
 	ret = vm_saved_get(m->saved, r, e);
 	if (ret == 0)
-		ret = vm_restore(&m->vm, m->saved, skipped_ns(m, time), e);
+		ret = vm_restore(&m->vm, m->saved, machine_skipped_ns(m->saved, clock), e);
+	for (unsigned i = 0; ret == 0 && clock == CLOCK_IS_RIGHT && i < m->vm.nr_vcpus; i++)
+		vcpu_was_paused(&m->vm.vcpu[i]);
 	if (ret == 0)
 		ret = chips_restore(&m->chips, r, e);
 	if (ret == 0)

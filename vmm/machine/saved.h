@@ -6,20 +6,15 @@
  *	machine_saved_init(m, e);		after machine_build(), for both directions
  *	size = machine_saved_size(m);		room for a state_writer
  *	machine_save(m, &writer, e);		while the machine is held (machine_hold(), and @held has been called)
- *	machine_restore(m, &reader, time, e);	after machine_build() and before machine_run()
+ *	machine_restore(m, &reader, clock, e);	after machine_build() and before machine_run()
  */
 #ifndef VMM_MACHINE_SAVED_H
 #define VMM_MACHINE_SAVED_H
 
 #include "vmm/base/err.h"
 #include "vmm/base/state.h"
+#include "vmm/kvm/vm_saved.h"
 #include "vmm/machine/machine.h"
-
-/** enum machine_time - the clocks of a restored guest: TSC and kvm-clock, together */
-enum machine_time {
-	MACHINE_TIME_GOES_ON,  /* from where they were: the guest does not see the time between */
-	MACHINE_TIME_REALTIME, /* advanced by the wall time that has passed */
-};
 
 /**
  * machine_saved_init() - what machine_save() and machine_restore() need; owned by the machine. A second call does
@@ -48,6 +43,8 @@ int machine_save(struct machine *m, struct state_writer *w, struct err *e);
 /**
  * machine_restore() - take it over
  * @r: it is left behind the last section
+ * @clock: whether TSC and kvm-clock are advanced, together, by the wall time that has passed; the guest's watchdogs
+ *	forgive that time
  *
  * RAM has to be in place: rings are looked at, and each queue that is ready is kicked once. Each device with a reason
  * for an interrupt raises it again; timers are armed.
@@ -58,6 +55,13 @@ int machine_save(struct machine *m, struct state_writer *w, struct err *e);
  * Context: after machine_build() and before machine_run(): no driver has touched a device.
  * Trust: guest.
  */
-int machine_restore(struct machine *m, struct state_reader *r, enum machine_time time, struct err *e);
+int machine_restore(struct machine *m, struct state_reader *r, enum clock clock, struct err *e);
+
+/**
+ * machine_skipped_ns() - by how much the clocks of what was saved are advanced now: 0 unless CLOCK_IS_RIGHT
+ *
+ * A wall clock that was set back meanwhile does not take them back.
+ */
+uint64_t machine_skipped_ns(const struct vm_saved *s, enum clock clock);
 
 #endif

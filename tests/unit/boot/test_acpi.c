@@ -140,7 +140,7 @@ static void test_every_example(void **state)
 		assert_true(aml_read_terms((struct aml_span){t.dsdt + 36, t.dsdt + t.dsdt_size}, "", &w));
 		assert_int_equal(w.devices,
 			boards[i].cpus + boards[i].uart + boards[i].rtc + boards[i].pvpanic + 2 * boards[i].button +
-				boards[i].virtio);
+				boards[i].virtio + boards[i].generation);
 		assert_int_equal(w.methods, boards[i].button);
 		/* No two tables share a byte. */
 		for (size_t a = 0; a < t.blob.nr; a++) {
@@ -322,6 +322,11 @@ static void test_devices(void **state)
 		"ACPI0013",
 		10);
 	EXPECT(&t, "GED_", "_CRS", 0x11, 0x0e, 0x0a, 0x0b, 0x89, 0x06, 0x00, 0x03, 0x01, 1, 0, 0, 0, 0x79, 0x00);
+	expect(&t, "VGEN", "_CID",
+		"\x0d"
+		"VM_Gen_Counter",
+		16);
+	EXPECT(&t, "VGEN", "ADDR", 0x12, 0x08, 0x02, 0x0c, 0x00, 0xf0, 0xff, 0xcf, 0x00);
 	expect(&t, "V003", "_HID",
 		"\x0d"
 		"LNRO0005",
@@ -347,12 +352,14 @@ static void test_absent_parts(void **state)
 	assert_false(has(&t, "PVPN"));
 	assert_false(has(&t, "PWRB"));
 	assert_false(has(&t, "GED_"));
+	assert_false(has(&t, "VGEN"));
 	assert_false(has(&t, "V000"));
 	assert_null(find(&t, "", "_S5_", &size));
 	acpi_blob_destroy(&t.blob);
 
-	/* A power block without an interrupt: power-off works, there is no button. */
+	/* A power block without an interrupt: power-off works, there is no button, and nobody is notified. */
 	build_example("no-button", &t);
+	assert_true(has(&t, "VGEN"));
 	assert_non_null(find(&t, "", "_S5_", &size));
 	assert_false(has(&t, "PWRB"));
 	assert_false(has(&t, "GED_"));

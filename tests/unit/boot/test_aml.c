@@ -50,8 +50,6 @@ static void test_names_and_strings(void **state)
 	aml_name(&a, "_S5");
 	aml_string(&a, "ACPI");
 	EXPECT(&a, 0x08, '_', 'S', '5', '_', 0x0d, 'A', 'C', 'P', 'I', 0);
-	aml_ref(&a, "X");
-	EXPECT(&a, 'X', '_', '_', '_');
 	aml_eisa_id(&a, "PNP0501"); /* the encoding of the specification's own example, PNP0501 */
 	EXPECT(&a, 0x0c, 0x41, 0xd0, 0x05, 0x01);
 	aml_eisa_id(&a, "PNP0C0C");
@@ -76,16 +74,17 @@ static void test_method(void **state)
 	struct aml a = {0};
 
 	aml_method(&a, "_EVT", 1, true);
+	aml_store_local(&a, "EVNT");
 	aml_if(&a);
 	aml_and(&a);
-	aml_ref(&a, "EVNT");
+	aml_local(&a);
 	aml_int(&a, 1);
 	aml_and_end(&a);
 	aml_notify(&a, "PWRB", 0x80);
 	aml_end(&a);
 	aml_end(&a);
-	EXPECT(&a, 0x14, 0x16, '_', 'E', 'V', 'T', 0x09, 0xa0, 0x0f, 0x7b, 'E', 'V', 'N', 'T', 0x01, 0x00, 0x86, 'P',
-		'W', 'R', 'B', 0x0a, 0x80);
+	EXPECT(&a, 0x14, 0x19, '_', 'E', 'V', 'T', 0x09, 0x70, 'E', 'V', 'N', 'T', 0x60, 0xa0, 0x0c, 0x7b, 0x60, 0x01,
+		0x00, 0x86, 'P', 'W', 'R', 'B', 0x0a, 0x80);
 }
 
 static void test_region(void **state)

@@ -511,7 +511,12 @@ static void power_button(void **state)
 	assert_int_equal(in8(&to.power.dev, POWER_SLEEP_CONTROL), 1 << 2);
 	assert_int_equal(in8(&to.power.dev, POWER_EVENT), POWER_EVENT_BUTTON);
 	assert_false(power_button_waits(&to.power));
-	REFUSED(power, "event is 0x2", .event = 2);
+	power_new_generation(&from.power);
+	MOVE(power);
+	assert_true(irq_take(&to.irq));
+	assert_false(power_button_waits(&to.power));
+	assert_int_equal(in8(&to.power.dev, POWER_EVENT), POWER_EVENT_GENERATION);
+	REFUSED(power, "event is 0x4", .event = 4);
 	REFUSED(power, "sleep_type is 0xff", .sleep_type = 0xff);
 }
 

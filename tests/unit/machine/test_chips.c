@@ -74,6 +74,7 @@ static void each_chip_is_where_its_part_says(void **state)
 		{BOARD_DEBUGCON, 0, "debugcon"},
 		{BOARD_PVPANIC, 0, "pvpanic"},
 		{BOARD_BOOT_MARKER, 0, "boot-marker"},
+		{BOARD_GENERATION, 0, "generation"},
 		{BOARD_MARKER, 0, "marker"},
 		{BOARD_PM1, 0, "pm1"},
 		{BOARD_PMTIMER, 0, "pmtimer"},

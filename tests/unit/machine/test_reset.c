@@ -185,6 +185,23 @@ static off_t printed_now(const struct rig *r)
 	return st.st_size;
 }
 
+/* After the return, which is exact, the guest is made another one. */
+static void make_another(struct machine *m)
+{
+	const uint8_t *shown = vm_shown(&m->vm, board_find(&m->board, BOARD_GENERATION, 0)->base);
+	uint8_t was[GENERATION_ID_SIZE];
+	struct err e = {0};
+
+	memcpy(was, m->chips.generation.id, sizeof(was));
+	assert_false(m->chips.power.regs.event & POWER_EVENT_GENERATION);
+	assert_int_equal(machine_unique(m, &e), 0);
+	assert_memory_not_equal(m->chips.generation.id, was, sizeof(was));
+	if (shown)
+		assert_memory_equal(shown, m->chips.generation.id, sizeof(was));
+	assert_true(m->chips.power.regs.event & POWER_EVENT_GENERATION);
+	assert_true(m->chips.marker.life.restored);
+}
+
 static void on_held(struct hold *h)
 {
 	struct trial *t = container_of(h, struct trial, hold);
@@ -200,6 +217,7 @@ static void on_held(struct hold *h)
 		return;
 	}
 	compare(t);
+	make_another(m);
 	t->pages += pages;
 	/* As many as it wrote, stacks and the like apart. */
 	assert_in_range(pages, PAGES, PAGES + 8);

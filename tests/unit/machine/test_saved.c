@@ -111,7 +111,7 @@ static int restore(struct rig *r, struct err *e)
 	if (ret == 0)
 		ret = gmem_write(&r->m->vm.memory.gmem, 0, ram_bytes, CONFIG_MEM_MIN);
 	if (ret == 0)
-		ret = machine_restore(r->m, &reader, MACHINE_TIME_GOES_ON, e);
+		ret = machine_restore(r->m, &reader, CLOCK_GOES_ON, e);
 	if (ret == 0)
 		assert_int_equal(reader.at, reader.size);
 	return ret;
