@@ -69,9 +69,8 @@ static uint8_t read_reg(struct marker *m, uint64_t reg)
 	}
 }
 
-static void marker_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+static void read_regs(struct marker *m, uint64_t offset, void *data, unsigned len)
 {
-	struct marker *m = container_of(dev, struct marker, dev);
 	uint8_t *byte = data;
 
 	pthread_mutex_lock(&m->lock);
@@ -131,9 +130,8 @@ static void add_argument(struct marker *m, uint8_t byte)
 		m->regs.argument[m->regs.argument_nr++] = byte;
 }
 
-static void marker_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+static void write_regs(struct marker *m, uint64_t offset, const void *data, unsigned len)
 {
-	struct marker *m = container_of(dev, struct marker, dev);
 	uint8_t value[8] = {0};
 
 	memcpy(value, data, len);
@@ -146,11 +144,36 @@ static void marker_write(struct device *dev, uint64_t offset, const void *data, 
 	pthread_mutex_unlock(&m->lock);
 }
 
+static void marker_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+{
+	read_regs(container_of(dev, struct marker, dev), offset, data, len);
+}
+
+static void marker_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+{
+	write_regs(container_of(dev, struct marker, dev), offset, data, len);
+}
+
+static void window_read(struct device *dev, uint64_t offset, void *data, unsigned len)
+{
+	read_regs(container_of(dev, struct marker, window), offset, data, len);
+}
+
+static void window_write(struct device *dev, uint64_t offset, const void *data, unsigned len)
+{
+	write_regs(container_of(dev, struct marker, window), offset, data, len);
+}
+
 int marker_init(struct marker *m, struct marker_host *host)
 {
-	static const struct device_ops ops = {.read = marker_read, .write = marker_write};
+	static const struct device_ops ports = {.read = marker_read, .write = marker_write};
+	static const struct device_ops window = {.read = window_read, .write = window_write};
 
-	*m = (struct marker){.dev = {.ops = &ops, .name = "marker"}, .host = host};
+	*m = (struct marker){
+		.dev = {.ops = &ports, .name = "marker"},
+		.window = {.ops = &window, .name = "marker-window"},
+		.host = host,
+	};
 	return -pthread_mutex_init(&m->lock, NULL);
 }
 

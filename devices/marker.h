@@ -60,9 +60,10 @@ struct marker_life {
 	size_t word_size;
 };
 
-/** struct marker - @host: borrowed; @seeded: the seed was asked for */
+/** struct marker - @window: @dev's registers at another place; @host: borrowed; @seeded: the seed was asked for */
 struct marker {
 	struct device dev;
+	struct device window;
 	struct marker_host *host;
 	pthread_mutex_t lock;
 	struct marker_regs regs;

@@ -2,10 +2,13 @@
 /*
  * The registers of the marker (marker.h), for vmm and for programs in a guest (tools/vmm-mark.c): numbers alone.
  *
- * | port | bytes | read | written |
+ * They are ports from MARKER_PORT on, and the same registers at the address MARKER_ADDRESS: a program has the ones by
+ * ioperm(2), the others by /dev/mem.
+ *
+ * | at | bytes | read | written |
  * |---|---|---|---|
  * | MARKER_ID | 4 | MARKER_ID_VALUE | nothing happens |
- * | MARKER_CONTROL | 4 | MARKER_IS_ bits | a command, by one write at this port |
+ * | MARKER_CONTROL | 4 | MARKER_IS_ bits | a command, by one write |
  * | MARKER_DATA | 4 | the next bytes of the answer, zeroes behind its end | the next bytes of the argument |
  * | MARKER_LEFT | 4 | how many bytes of the answer are left | nothing happens |
  *
@@ -28,6 +31,7 @@
 #define DEVICES_MARKER_REGS_H
 
 #define MARKER_PORT    0x620
+#define MARKER_ADDRESS 0xcfffe000
 #define MARKER_ID      0
 #define MARKER_CONTROL 4
 #define MARKER_DATA    8

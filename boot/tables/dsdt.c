@@ -196,7 +196,7 @@ static void write_pvpanic(const struct board_part *p, struct aml *a)
 static void write_generation(const struct board_part *p, struct aml *a)
 {
 	aml_device(a, "VGEN");
-	id_string(a, "VMMGENID");
+	id_string(a, "VMMG0001");
 	aml_name(a, "_CID");
 	aml_string(a, "VM_Gen_Counter");
 	aml_name(a, "_DDN");

@@ -11,8 +11,8 @@
  *	vmm-mark --word		prints the word
  *
  * Without a C library: an initramfs gets it, and 10 KiB are quicker to unpack
- * than 700. Ports are read through /dev/port where the kernel has it, since
- * QEMU's software CPU refuses other access in a nested guest (see vmm-exit.c).
+ * than 700. The registers are reached by /dev/mem where the kernel has it, since
+ * QEMU's software CPU refuses ports to a restored nested guest (see vmm-exit.c).
  */
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
@@ -22,16 +22,28 @@
 
 #include "../../devices/marker_regs.h"
 
-#define LOCK_EX 2
+#define LOCK_EX    2
+#define PROT_BOTH  3 /* read and write */
+#define MAP_SHARED 1
+#define PAGE       4096
 
-/* For the first argument of a call that takes fewer. */
-static long call(long nr, long a, long b, long c, long d)
+static long call6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
 	long ret;
 
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
 	return ret;
+}
+
+static long call(long nr, long a, long b, long c)
+{
+	return call6(nr, a, b, c, 0, 0, 0);
 }
 
 static size_t length(const char *text)
@@ -57,7 +69,7 @@ static void print(int fd, const void *data, size_t n)
 	const char *at = data;
 
 	while (n) {
-		long r = call(__NR_write, fd, (long)at, (long)n, 0);
+		long r = call(__NR_write, fd, (long)at, (long)n);
 
 		if (r <= 0)
 			return;
@@ -69,7 +81,7 @@ static void print(int fd, const void *data, size_t n)
 static __attribute__((noreturn)) void end(int status)
 {
 	for (;;)
-		call(__NR_exit_group, status, 0, 0, 0);
+		call(__NR_exit_group, status, 0, 0);
 }
 
 static __attribute__((noreturn)) void fail(int status, const char *why)
@@ -80,29 +92,39 @@ static __attribute__((noreturn)) void fail(int status, const char *why)
 	end(status);
 }
 
-/* --- The marker's ports ----------------------------------------------------------------------------------------- */
+/* --- The marker's registers ------------------------------------------------------------------------------------- */
 
-static int port_fd;
+static volatile uint8_t *window;
 
-static void open_ports(void)
+static int map_window(void)
 {
-	port_fd = (int)call(__NR_openat, AT_FDCWD, (long)"/dev/port", O_RDWR | O_CLOEXEC, 0);
-	if (port_fd < 0 && call(__NR_ioperm, MARKER_PORT, MARKER_SIZE, 1, 0) < 0)
-		fail(1, "no access to I/O ports: it is for root");
+	long fd = call(__NR_openat, AT_FDCWD, (long)"/dev/mem", O_RDWR | O_CLOEXEC), at;
+
+	if (fd < 0)
+		return 0;
+	at = call6(__NR_mmap, 0, PAGE, PROT_BOTH, MAP_SHARED, fd, MARKER_ADDRESS);
+	if (at < 0 && at > -PAGE)
+		return 0;
 	/* One at a time: the registers have one argument and one answer. */
-	if (port_fd >= 0)
-		call(__NR_flock, port_fd, LOCK_EX, 0, 0);
+	call(__NR_flock, fd, LOCK_EX, 0);
+	window = (volatile uint8_t *)at;
+	return 1;
+}
+
+static void open_registers(void)
+{
+	if (!map_window() && call(__NR_ioperm, MARKER_PORT, MARKER_SIZE, 1) < 0)
+		fail(1, "no access to /dev/mem, nor to I/O ports: it is for root");
 }
 
 static uint8_t get(unsigned reg)
 {
 	unsigned short port = (unsigned short)(MARKER_PORT + reg);
-	uint8_t byte = 0xff;
+	uint8_t byte;
 
-	if (port_fd < 0)
-		__asm__ volatile("inb %1, %0" : "=a"(byte) : "Nd"(port));
-	else if (call(__NR_pread64, port_fd, (long)&byte, 1, port) != 1)
-		fail(1, "cannot read from /dev/port");
+	if (window)
+		return window[reg];
+	__asm__ volatile("inb %1, %0" : "=a"(byte) : "Nd"(port));
 	return byte;
 }
 
@@ -110,10 +132,10 @@ static void put(unsigned reg, uint8_t byte)
 {
 	unsigned short port = (unsigned short)(MARKER_PORT + reg);
 
-	if (port_fd < 0)
+	if (window)
+		window[reg] = byte;
+	else
 		__asm__ volatile("outb %0, %1" : : "a"(byte), "Nd"(port));
-	else if (call(__NR_pwrite64, port_fd, (long)&byte, 1, port) != 1)
-		fail(1, "cannot write to /dev/port");
 }
 
 static uint32_t get32(unsigned reg)
@@ -155,11 +177,11 @@ static void mix(void)
 
 	e.size = (int)ask(MARKER_SEED, e.bytes, sizeof(e.bytes));
 	e.bits = 8 * e.size;
-	fd = call(__NR_openat, AT_FDCWD, (long)"/dev/urandom", O_RDWR | O_CLOEXEC, 0);
+	fd = call(__NR_openat, AT_FDCWD, (long)"/dev/urandom", O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
-		r = call(__NR_ioctl, fd, RNDADDENTROPY, (long)&e, 0);
+		r = call(__NR_ioctl, fd, RNDADDENTROPY, (long)&e);
 	if (r == 0)
-		r = call(__NR_ioctl, fd, RNDRESEEDCRNG, 0, 0);
+		r = call(__NR_ioctl, fd, RNDRESEEDCRNG, 0);
 	for (unsigned i = 0; i < sizeof(e.bytes); i++)
 		((volatile uint8_t *)e.bytes)[i] = 0;
 	if (r < 0)
@@ -221,7 +243,7 @@ __attribute__((noreturn, used)) static void begin(const long *stack)
 
 	if (stack[0] != 2 || (argv[1][0] == '-' && !same(argv[1], "--clone") && !same(argv[1], "--word")))
 		fail(2, "usage: vmm-mark NAME | --clone | --word");
-	open_ports();
+	open_registers();
 	if (get32(MARKER_ID) != MARKER_ID_VALUE)
 		fail(1, "there is no marker: not a guest of vmm, or of one that has none yet");
 	if (same(argv[1], "--clone"))

@@ -53,7 +53,8 @@ check_table()
 {
 	board=$1 table=$2
 	iasl -vs -p "ours-$table" -d "$table.dat" >log 2>&1 || { cat log; die "$board: iasl does not disassemble $table"; }
-	iasl -vs -w3 -we -p "theirs-$table" -tc "ours-$table.dsl" >log 2>&1 ||
+	# 4089: nothing in the table refers to ADDR of VGEN, which drivers evaluate.
+	iasl -vs -w3 -we -vw 4089 -p "theirs-$table" -tc "ours-$table.dsl" >log 2>&1 ||
 		{ cat log; die "$board: iasl does not compile $table"; }
 	grep -q ' 0 Errors, 0 Warnings, 0 Remarks' log || { cat log; die "$board: iasl has remarks on $table"; }
 	essence "$table.dat" >ours

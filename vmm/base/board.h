@@ -38,7 +38,7 @@ enum board_kind {
 	BOARD_POWER,       /* ACPI sleep control, sleep status, reset, and the event register of the GED: POWER_* */
 	BOARD_VIRTIO_MMIO, /* one register page */
 	BOARD_GENERATION,  /* a page with the VM generation id at its start */
-	BOARD_MARKER,      /* ports: devices/marker_regs.h */
+	BOARD_MARKER,      /* ports, and the same registers in memory: devices/marker_regs.h */
 	BOARD_BOOT_MARKER, /* ports, or a register in the 32-bit hole */
 };
 

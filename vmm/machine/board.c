@@ -113,16 +113,11 @@ static int add_virtio(struct board *b, const struct config *c, struct err *e)
 	return r;
 }
 
-static int add_generation(struct board *b, struct err *e)
+static int add_memory(struct board *b, enum board_kind kind, uint64_t base, uint64_t size, struct err *e)
 {
 	return add(b,
 		(struct board_part){
-			.kind = BOARD_GENERATION,
-			.space = BOARD_MMIO,
-			.base = GENERATION_BASE,
-			.size = GENERATION_PAGE_SIZE,
-			.gsi = BOARD_GSI_NONE,
-		},
+			.kind = kind, .space = BOARD_MMIO, .base = base, .size = size, .gsi = BOARD_GSI_NONE},
 		e);
 }
 
@@ -235,7 +230,9 @@ int board_draw(const struct config *config, struct board *ret, struct err *e)
 	if (r == 0 && config->debugcon_port)
 		r = add_port(&b, BOARD_DEBUGCON, config->debugcon_port, 1, BOARD_GSI_NONE, e);
 	if (r == 0)
-		r = add_generation(&b, e);
+		r = add_memory(&b, BOARD_MARKER, MARKER_ADDRESS, MARKER_SIZE, e);
+	if (r == 0)
+		r = add_memory(&b, BOARD_GENERATION, GENERATION_BASE, GENERATION_PAGE_SIZE, e);
 	if (r == 0)
 		r = add_virtio(&b, config, e);
 	if (r == 0 && config->boot_marker)

@@ -99,6 +99,7 @@ static const struct part {
 	{BOARD_BOOT_MARKER, 0, AT(boot_marker.dev), NO_IRQ, init_boot_marker},
 	{BOARD_GENERATION, 0, AT(generation.dev), NO_IRQ, init_generation},
 	{BOARD_MARKER, 0, AT(marker.dev), NO_IRQ, init_marker},
+	{BOARD_MARKER, 1, AT(marker.window), NO_IRQ, NULL},
 	{BOARD_PM1, 0, AT(pm1.dev), NO_IRQ, init_pm1},
 	{BOARD_PMTIMER, 0, AT(pmtimer.dev), NO_IRQ, init_pmtimer},
 	{BOARD_POWER, 0, AT(power.dev), AT(power_irq), init_power},

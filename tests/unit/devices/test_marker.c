@@ -84,6 +84,11 @@ static void it_is_found_by_its_number(void **state)
 	assert_int_equal(left(), 0);
 	assert_int_equal(in_wide(&b.marker.dev, MARKER_DATA, 4), 0);
 	assert_int_equal(in_wide(&b.marker.dev, MARKER_SIZE, 8), UINT64_MAX);
+	/* The window has the same registers. */
+	assert_int_equal(in_wide(&b.marker.window, MARKER_ID, 4), MARKER_ID_VALUE);
+	out8(&b.marker.window, MARKER_DATA, 'w');
+	out8(&b.marker.window, MARKER_CONTROL, MARKER_MARK);
+	assert_string_equal(b.name, "w");
 }
 
 static void a_mark_has_its_argument_for_a_name(void **state)

@@ -76,6 +76,7 @@ static void each_chip_is_where_its_part_says(void **state)
 		{BOARD_BOOT_MARKER, 0, "boot-marker"},
 		{BOARD_GENERATION, 0, "generation"},
 		{BOARD_MARKER, 0, "marker"},
+		{BOARD_MARKER, 1, "marker-window"},
 		{BOARD_PM1, 0, "pm1"},
 		{BOARD_PMTIMER, 0, "pmtimer"},
 		{BOARD_POWER, 0, "power"},
