@@ -265,12 +265,24 @@ static void another_machines_state_is_refused(void **state)
 	down(&second);
 }
 
+static void clocks_that_are_right(void **state)
+{
+	struct vm_saved s = {.realtime_ns = clock_ns(CLOCK_REALTIME) - 5 * NSEC_PER_SEC};
+
+	assert_int_equal(machine_skipped_ns(&s, CLOCK_GOES_ON), 0);
+	assert_in_range(machine_skipped_ns(&s, CLOCK_IS_RIGHT), 5 * NSEC_PER_SEC, 65 * NSEC_PER_SEC);
+	/* The host's clock was set back. */
+	s.realtime_ns += 3600 * NSEC_PER_SEC;
+	assert_int_equal(machine_skipped_ns(&s, CLOCK_IS_RIGHT), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guest_goes_on_in_another_machine),
 		cmocka_unit_test(a_device_with_a_reason_raises_its_line),
 		cmocka_unit_test(another_machines_state_is_refused),
+		cmocka_unit_test(clocks_that_are_right),
 	};
 
 	if (access(KVM_DEVICE, R_OK | W_OK) < 0)
