@@ -230,7 +230,8 @@ int cmd_restore(int argc, char **argv)
 {
 	struct subset_option own[] = {RESTORE_OPTIONS(SUBSET_ROW){0}};
 	uint64_t cpu_before_main = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	struct restore c = {.argv = argv, .run = malloc(sizeof(*c.run)), .nr_runs = 1, .confinement = CONFINEMENT_NONE};
+	struct restore c = {
+		.argv = argv, .run = malloc(sizeof(*c.run)), .nr_runs = 1, .nr = 1, .confinement = CONFINEMENT_NONE};
 	struct err e = {};
 	int status;
 

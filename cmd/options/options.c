@@ -940,10 +940,10 @@ const struct option_def options[] = {
 		.section = SECTION_RESTORE,
 		.type = OPT_CHOICE,
 		.choices = clocks,
-		.metavar = "monotonic|realtime",
+		.metavar = "CLOCK",
 		.deflt = "monotonic",
 		FIELD(enum clock, clock),
-		.help = "whether a guest's clocks go on from the snapshot, or are right",
+		.help = "monotonic: they go on; realtime: they are right",
 		.man = OPTION_MAN(
 			"monotonic: a restored guest's clocks go on from where the snapshot has them, and its time of "
 			"day is behind by the time between.\n"

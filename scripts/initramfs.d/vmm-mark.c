@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../devices/marker_regs.h"
+#include "devices/marker_regs.h"
 
 #define LOCK_EX    2
 #define PROT_BOTH  3 /* read and write */

@@ -334,6 +334,18 @@ static void help_shows_what_most_need(void **state)
 	free(text);
 }
 
+/* As @THIS@, which the templates have. */
+static bool has_placeholder(const char *text)
+{
+	for (; (text = strchr(text, '@')); text++) {
+		size_t n = strspn(text + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+
+		if (n && text[1 + n] == '@')
+			return true;
+	}
+	return false;
+}
+
 /* Each option is in the help of every command that takes it, and of no other; `run` has those of a machine for all. */
 static void help_of_each_command(void **state)
 {
@@ -446,8 +458,8 @@ static void documents_have_every_option(void **state)
 #undef X
 	assert_non_null(strstr(man1, "\n.It 2\n"));
 	/* No placeholder is left. */
-	assert_null(strchr(man1, '@'));
-	assert_null(strchr(man5, '@'));
+	assert_false(has_placeholder(man1));
+	assert_false(has_placeholder(man5));
 	free(man1);
 	free(man5);
 }
@@ -472,8 +484,7 @@ static void completions_have_every_option(void **state)
 		fail_msg("%s is not in %s", buf, completion_paths[i]);
 		COMMANDS(X)
 #undef X
-		for (char *at = text; (at = strchr(at, '@')); at++)
-			assert_false(at[1] >= 'A' && at[1] <= 'Z');
+		assert_false(has_placeholder(text));
 		free(text);
 	}
 }
