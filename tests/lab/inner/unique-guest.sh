@@ -23,7 +23,7 @@ mark)
 	;;
 driver)
 	# The driver alone: as soon as it has reseeded.
-	echo "driver $(find /sys/bus/acpi/drivers/vmgenid -name 'VMMG0001*' 2>/dev/null | wc -l) reseeds $(reseeds)"
+	echo "driver $(find /sys/bus/acpi/drivers/vmgenid /sys/bus/platform/drivers/vmgenid -name 'VMMG0001*' 2>/dev/null | wc -l) reseeds $(reseeds)"
 	echo "wait here"
 	i=0
 	while [ "$(reseeds)" = 0 ] && [ "$i" -lt 200 ]; do
