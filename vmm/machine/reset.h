@@ -34,8 +34,8 @@ int machine_reset_mark(struct machine *m, struct err *e);
  * machine_reset() - go back to it
  * @ret_pages: pages of 4 KiB that were copied
  *
- * The guest's clocks go on from where they were, or are right, as config->clock says. What the devices had not passed on
- * to the host is passed on again.
+ * The guest's clocks go on from where they were, or are right, as config->clock says. What the devices had not passed
+ * on to the host is passed on again.
  * Interrupts that are raised within are dropped: KVM's state has those of the moment.
  *
  * Return: 0; or a negative errno, with a message in @e: KVM refuses a part, and the machine must not run on.
