@@ -43,7 +43,7 @@ lines)
 	;;
 clock)
 	echo "clocksource $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
-	clock-gap print 20
+	clock-gap print 60
 	vmm-mark ready
 	clock-gap print 60
 	echo "uptime $(cut -d' ' -f1 /proc/uptime)"
