@@ -301,6 +301,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(DISK, ALWAYS, read, "an eventfd: the end"),
 	IF(DISK, RESET, ioctl, "KVM_IRQ_LINE", INT(1, REQUEST_KVM_IRQ_LINE), "an interrupt, delivered at once"),
 	IF(DISK, ALWAYS, preadv, "its disk", INT(0, SANDBOX_FD(DISK)), "the guest reads"),
+	IF(DISK, ALWAYS, preadv, "the snapshot", INT(0, SANDBOX_FD(DISK_BASE)), "the guest reads what it wrote before"),
 	IF2(DISK, ALWAYS, pwritev2, "its disk, RWF_DSYNC or no flag", INT(0, SANDBOX_FD(DISK)),
 		BITS(5, UINT32_MAX & ~(uint32_t)RWF_DSYNC, 0), "the guest writes"),
 	IF(DISK, ALWAYS, fdatasync, "its disk", INT(0, SANDBOX_FD(DISK)), "the guest flushes"),

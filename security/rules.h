@@ -81,6 +81,7 @@ enum sandbox_device {
  */
 #define SANDBOX_FD_KINDS(X)                                                                                            \
 	X(DISK, 2, "the disk's image, and its overlay")                                                                \
+	X(DISK_BASE, 1, "the snapshot, which has blocks of the disk's overlay; only read")                             \
 	X(VCPU, 1, "the thread's own vCPU")                                                                            \
 	X(VM, 1, "the VM")                                                                                             \
 	X(PROGRAM, 3, "the command's streams, which the program has")                                                  \

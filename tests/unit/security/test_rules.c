@@ -345,6 +345,16 @@ static void no_descriptor(void **state)
 	some_fds = old;
 }
 
+/* The snapshot that has blocks of an overlay belongs to all that were restored from it. */
+static void a_snapshot_below_an_overlay_is_only_read(void **state)
+{
+	const uint64_t arg[6] = {FD_AT(SANDBOX_FD_DISK_BASE, 0), 0, 0, 0, 0, 0};
+
+	must_die(SANDBOX_DISK, ALL, SYS_pwritev2, arg);
+	must_die(SANDBOX_DISK, ALL, SYS_fdatasync, arg);
+	must_die(SANDBOX_DISK, ALL, SYS_fallocate, arg);
+}
+
 /* Calls that are allowed with some arguments die with others. */
 static void arguments_are_looked_at(void **state)
 {
@@ -566,6 +576,7 @@ int main(void)
 		cmocka_unit_test(every_condition_is_looked_at),
 		cmocka_unit_test(every_descriptor_of_a_kind),
 		cmocka_unit_test(no_descriptor),
+		cmocka_unit_test(a_snapshot_below_an_overlay_is_only_read),
 		cmocka_unit_test(own_process_only),
 		cmocka_unit_test(malloc_without_brk),
 		cmocka_unit_test(calls_of_32_bits_kill),

@@ -96,7 +96,7 @@ static int init(void *unit, size_t index, struct virtio_devices *s, struct virti
 		u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][0] = u->disk.fd;
 		u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][1] = u->disk.overlay_fd;
 		if (u->disk.base.map)
-			u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK][2] = u->disk.base.fd;
+			u->worker[u->nr_workers].fds.of[SANDBOX_FD_DISK_BASE][0] = u->disk.base.fd;
 	}
 	if (r < 0)
 		return r;
