@@ -90,14 +90,34 @@ void vm_saved_destroy(struct vm_saved *s)
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
+/*
+ * Where a request that reads or writes the clock was interrupted, the clock and the TSC that was read beside it are
+ * apart by as long, and Linux stops using the TSC for half a millisecond. So a request that took longer than this is
+ * made again.
+ */
+#define CLOCK_TAKES (100 * NSEC_PER_USEC)
+#define CLOCK_TRIES 8
+
+static bool was_interrupted(uint64_t begin, uint64_t khz, unsigned try)
+{
+	return nanoseconds(__rdtsc() - begin, khz) > CLOCK_TAKES && try < CLOCK_TRIES;
+}
+
 static int save_clock(struct vm *vm, struct vm_saved *s, uint64_t *ret_host_tsc, struct err *e)
 {
-	struct kvm_clock_data clock = {0};
-	int r = kvm_ioctl(vm->kvm, vm->fd, KVM_GET_CLOCK, &clock);
+	struct kvm_clock_data clock;
+	uint64_t begin;
+	unsigned try = 0;
+	int r;
 
-	if (r < 0)
-		return err_sys(e, r, "KVM_GET_CLOCK");
-	*ret_host_tsc = clock.flags & KVM_CLOCK_HOST_TSC ? clock.host_tsc : __rdtsc();
+	do {
+		clock = (struct kvm_clock_data){0};
+		begin = __rdtsc();
+		r = kvm_ioctl(vm->kvm, vm->fd, KVM_GET_CLOCK, &clock);
+		if (r < 0)
+			return err_sys(e, r, "KVM_GET_CLOCK");
+		*ret_host_tsc = clock.flags & KVM_CLOCK_HOST_TSC ? clock.host_tsc : __rdtsc();
+	} while (!(clock.flags & KVM_CLOCK_HOST_TSC) && was_interrupted(begin, s->tsc_khz, ++try));
 	s->clock_ns = clock.clock;
 	s->realtime_ns = clock.flags & KVM_CLOCK_REALTIME ? clock.realtime : clock_ns(CLOCK_REALTIME);
 	return 0;
@@ -195,11 +215,19 @@ static int restore_pit(struct vm *vm, const struct vm_saved *s, const struct mom
 
 static int restore_clock(struct vm *vm, const struct vm_saved *s, const struct moment *at, struct err *e)
 {
-	uint64_t since = nanoseconds(__rdtsc() - at->host_tsc, s->tsc_khz);
-	struct kvm_clock_data clock = {.clock = s->clock_ns + at->skip_ns + since};
-	int r = kvm_ioctl(vm->kvm, vm->fd, KVM_SET_CLOCK, &clock);
+	uint64_t begin;
+	unsigned try = 0;
 
-	return r < 0 ? err_sys(e, r, "KVM_SET_CLOCK") : 0;
+	do {
+		begin = __rdtsc();
+		uint64_t since = nanoseconds(begin - at->host_tsc, s->tsc_khz);
+		struct kvm_clock_data clock = {.clock = s->clock_ns + at->skip_ns + since};
+		int r = kvm_ioctl(vm->kvm, vm->fd, KVM_SET_CLOCK, &clock);
+
+		if (r < 0)
+			return err_sys(e, r, "KVM_SET_CLOCK");
+	} while (was_interrupted(begin, s->tsc_khz, ++try));
+	return 0;
 }
 
 /*

@@ -30,6 +30,11 @@ static unsigned failing_nth;
 static int told_khz;
 static uint32_t clock_flags = UINT32_MAX;
 
+/* The request that is interrupted for so long, the first time: before KVM does it, and after. 0: none. */
+#define INTERRUPTION (3 * NSEC_PER_MSEC)
+static unsigned long interrupted;
+static uint64_t first_tsc;
+
 /* The requests that write, in the order in which they were made. */
 static unsigned long written[256];
 static size_t nr_written;
@@ -50,6 +55,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		errno = ENXIO;
 		return -1;
 	}
+	if (!first_tsc)
+		first_tsc = __rdtsc();
+	if (request == interrupted)
+		usleep(INTERRUPTION / NSEC_PER_USEC);
 	if (request == KVM_GET_TSC_KHZ && told_khz)
 		return told_khz;
 	if (nr_written < ARRAY_SIZE(written))
@@ -57,6 +66,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	r = __real_ioctl(fd, request, arg);
 	if (request == KVM_GET_CLOCK && r == 0)
 		((struct kvm_clock_data *)arg)->flags &= clock_flags;
+	if (request == interrupted) {
+		usleep(INTERRUPTION / NSEC_PER_USEC);
+		interrupted = 0;
+	}
 	return r;
 }
 
@@ -100,6 +113,7 @@ static int set_up_with(bool irqchip)
 	fail_at(0, 0);
 	told_khz = 0;
 	clock_flags = UINT32_MAX;
+	interrupted = 0;
 	make(&from, irqchip);
 	make(&to, irqchip);
 	saved = other = (struct vm_saved){0};
@@ -280,6 +294,45 @@ static void the_clock_goes_on(void **state)
 		since = clock_ns(CLOCK_MONOTONIC_RAW) - since;
 		assert_in_range(now, saved.clock_ns + 3 * day, saved.clock_ns + 3 * day + since + NSEC_PER_MSEC);
 	}
+}
+
+static uint64_t ns_of_cycles(uint64_t cycles)
+{
+	return (uint64_t)((unsigned __int128)cycles * NSEC_PER_MSEC / saved.tsc_khz);
+}
+
+/* What CPU 0's TSC is ahead of the host's. */
+static uint64_t tsc_zero(void)
+{
+	uint64_t offset = 0;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset};
+
+	assert_int_equal(ioctl(from.vcpu[0].fd, KVM_GET_DEVICE_ATTR, &attr), 0);
+	return offset;
+}
+
+/* The clock and the TSC stay together, whatever interrupts the request that reads or writes the clock. */
+static void an_interruption_does_not_part_the_clocks(void **state)
+{
+	uint64_t before, now;
+
+	save();
+	first_tsc = 0;
+	interrupted = KVM_SET_CLOCK;
+	restore(0);
+	before = __rdtsc();
+	now = kvmclock(&to);
+	assert_in_range(now - saved.clock_ns + INTERRUPTION / 2, ns_of_cycles(before - first_tsc), UINT64_MAX);
+
+	/* Without KVM's own pair of readings: what the clock is behind the TSC when it is saved. */
+	clock_flags = 0;
+	interrupted = KVM_GET_CLOCK;
+	set_kvmclock(&from, 0);
+	first_tsc = __rdtsc();
+	save();
+	assert_in_range(saved.vcpu[0].tsc - tsc_zero() - first_tsc, 0,
+		(saved.clock_ns + INTERRUPTION / 2) * saved.tsc_khz / NSEC_PER_MSEC);
 }
 
 static uint64_t tsc_of(struct vm *vm, unsigned cpu)
@@ -530,6 +583,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_interval_timer_where_there_is_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_controllers, set_up_bare, tear_down),
 		cmocka_unit_test_setup_teardown(the_clock_goes_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_interruption_does_not_part_the_clocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_tsc_is_advanced_with_the_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tsc_of_another_rate_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_order_of_a_restore, set_up, tear_down),
