@@ -57,11 +57,22 @@ static uint64_t return_run(const struct virtio_balloon *b, const struct gmem_reg
 	return stop - start;
 }
 
+/*
+ * RAM of a restored machine is mapped from a snapshot: a page that is returned has what it had there. A driver takes
+ * it for uninitialized. The window of a kernel's file is never all of RAM.
+ */
+static bool has_snapshot(const struct gmem *g)
+{
+	const struct gmem_region *last = &g->region[g->nr - 1];
+
+	return g->file_lo <= g->region[0].gpa && g->file_hi >= last->gpa + last->size;
+}
+
 /* [gpa, end) lies in RAM. */
 static void return_pages(struct virtio_balloon *b, uint64_t gpa, uint64_t end)
 {
 	const struct gmem *g = b->dev.queue[INFLATE].mem;
-	const uint64_t before[2] = {0, g->file_lo}, after[2] = {g->file_hi, UINT64_MAX};
+	const uint64_t before[2] = {0, has_snapshot(g) ? UINT64_MAX : g->file_lo}, after[2] = {g->file_hi, UINT64_MAX};
 	const uint64_t *part[2] = {before, after};
 	uint64_t returned = 0;
 
@@ -188,8 +199,8 @@ static enum served serve_report(struct virtio_balloon *b, unsigned queue, unsign
 	const uint64_t page = MAX(b->page_bytes, 2 * MIB);
 	uint64_t skip = b->done[queue];
 
-	/* Discarded pages read as zeroes, which is wrong for a guest that expects another pattern. */
-	if (virtio_has(&b->dev, VIRTIO_BALLOON_F_PAGE_POISON) && b->poison)
+	/* Discarded pages read as zeroes, or as a snapshot has them: wrong for a guest that expects a pattern. */
+	if (virtio_has(&b->dev, VIRTIO_BALLOON_F_PAGE_POISON) && (b->poison || has_snapshot(b->dev.queue[queue].mem)))
 		return DONE;
 	for (size_t i = 0; i < b->chain.in_nr; i++) {
 		uintptr_t start = (uintptr_t)b->chain.in[i].iov_base, end = start + b->chain.in[i].iov_len, stop;

@@ -362,6 +362,52 @@ static void report(struct bench *b, unsigned queue, unsigned first, unsigned n)
 	assert_true(vqd_used(&b->d, queue, &head, &len));
 }
 
+/* All of RAM is of a file, which has an f where the guest has written an x since. */
+static void up_restored(struct bench *b, uint64_t features)
+{
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	uint8_t page[PAGE];
+
+	up_with(b, PAGE, features);
+	memset(page, 'f', PAGE);
+	for (unsigned i = 0; i < BIG_PAGES; i++)
+		assert_int_equal(write(fd, page, PAGE), PAGE);
+	assert_ptr_equal(mmap(b->big, BIG_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0), b->big);
+	close(fd);
+	memset(b->big, 'x', BIG_SIZE);
+	gmem_set_file_window(&b->d.mem, 0, BIG_GPA + BIG_SIZE);
+}
+
+static void assert_first(const struct bench *b, unsigned page, char byte)
+{
+	assert_int_equal(b->big[(uint64_t)page * PAGE], byte);
+}
+
+/* What a restored guest returns is what the snapshot has, and no memory of its own any more. */
+static void restored_memory_is_returned_to_its_file(void **state)
+{
+	struct bench b;
+
+	up_restored(&b, VIRTIO_BALLOON_F_PAGE_REPORTING);
+	give(&b, INFLATE, 10, 30, 1);
+	assert_first(&b, 9, 'x');
+	assert_first(&b, 10, 'f');
+	assert_first(&b, 39, 'f');
+	assert_first(&b, 40, 'x');
+	assert_int_equal(b.balloon.returned_bytes, 30 * PAGE);
+	report(&b, 2, 512, 512);
+	assert_first(&b, 511, 'x');
+	assert_first(&b, 512, 'f');
+	assert_first(&b, 1023, 'f');
+	down(&b);
+
+	/* A driver that counts on what free pages have is told nothing else. */
+	up_restored(&b, VIRTIO_BALLOON_F_PAGE_REPORTING | VIRTIO_BALLOON_F_PAGE_POISON);
+	report(&b, 4, 512, 512);
+	assert_first(&b, 512, 'x');
+	down(&b);
+}
+
 /* 5.5.2 counts five queues; Linux before 6.11 leaves out those that it does not use. */
 static void free_pages_are_reported(void **state)
 {
@@ -557,6 +603,7 @@ int main(void)
 		cmocka_unit_test(pages_outside_ram),
 		cmocka_unit_test(what_the_kernel_file_backs_stays),
 		cmocka_unit_test(of_huge_pages_only_whole_ones),
+		cmocka_unit_test(restored_memory_is_returned_to_its_file),
 		cmocka_unit_test(free_pages_are_reported),
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(statistics_one_at_a_time),
