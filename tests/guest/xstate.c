@@ -4,6 +4,8 @@
  * 0xD, XCR0, and for AVX whether the upper halves of the YMM registers lie in XSAVE's area where the leaf says, and
  * whether they outlive exits and switches between two programs on one CPU. On a host and in its guest it prints the
  * same, if the guest has all of it.
+ *
+ * xstate hold FILE: has YMM registers and the x87 unit filled, without a store, until FILE exists.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,10 +118,55 @@ static bool both_kept(void)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status && kept;
 }
 
+/* The same for as long as @go_on is not 0, and with a number in the x87 unit. */
+static bool all_held(const volatile uint32_t *go_on)
+{
+	uint8_t in[YMM_REGS][32], out[YMM_REGS][32] = {{0}};
+	double pi = 0;
+
+	fill(in, 7);
+	__asm__ volatile(EACH_YMM(LOAD) "fldpi\n\t"
+					"1:\n\t"
+					"mov $24, %%eax\n\t" /* sched_yield */
+					"syscall\n\t"
+					"cmpl $0, (%[go_on])\n\t"
+					"jne 1b\n\t"
+					"fstpl (%[pi])\n\t" EACH_YMM(STORE)
+			 :
+			 : [in] "r"(in), [out] "r"(out), [go_on] "r"(go_on), [pi] "r"(&pi)
+			 : "rax", "rcx", "r11", "memory", "st", YMM_CLOBBERS);
+	return !memcmp(in, out, sizeof(in)) && pi > 3.14159265 && pi < 3.14159266;
+}
+
+static int hold(const char *stop)
+{
+	volatile uint32_t *go_on = mmap(
+		NULL, sizeof(*go_on), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (go_on == MAP_FAILED)
+		return 1;
+	*go_on = 1;
+	if (!fork()) {
+		while (access(stop, F_OK))
+			usleep(20000);
+		*go_on = 0;
+		_exit(0);
+	}
+	printf("xstate: YMM and x87 registers %s\n", all_held(go_on) ? "were held" : "were LOST");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t a, b, c, d;
 
+	if (argc == 3 && !strcmp(argv[1], "hold")) {
+		__cpuid(1, a, b, c, d);
+		if (c & bit_OSXSAVE && xgetbv(0) >> AVX & 1)
+			return hold(argv[2]);
+		printf("xstate: no AVX\n");
+		return 0;
+	}
 	/* Other leaves that are asked for; nothing is compared there. */
 	for (int i = 1; i < argc; i++) {
 		__cpuid_count((uint32_t)strtoul(argv[i], NULL, 0), 0, a, b, c, d);
