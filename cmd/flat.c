@@ -19,6 +19,7 @@
 #include "cmd/signals.h"
 #include "cmd/terminal.h"
 #include "vmm/base/units.h"
+#include "vmm/base/words.h"
 #include "vmm/program/flat.h"
 #include "vmm/program/flat_layout.h"
 
@@ -75,6 +76,8 @@ static int parse_address(const char *key, const char *text, uint64_t *ret, struc
 {
 	uint64_t n;
 
+	if (*ret != FLAT_UNSET)
+		return err_set(e, -EINVAL, "%s: given twice", key);
 	if (parse_u64(text, &n) < 0 || n == FLAT_UNSET)
 		return err_set(
 			e, -EINVAL, "%s=%.100s: not an address; digits, or 0x and hexadecimal digits", key, text);
@@ -82,30 +85,33 @@ static int parse_address(const char *key, const char *text, uint64_t *ret, struc
 	return 0;
 }
 
+static int parse_key(char *word, struct flat_wish *w, struct err *e)
+{
+	char *value = word, *key = strsep(&value, "=");
+
+	if (!value)
+		return err_set(e, -EINVAL, "%.100s: after the comma comes mode=, load= or entry=", key);
+	if (!strcmp(key, "mode"))
+		return w->mode_given ? err_set(e, -EINVAL, "mode: given twice") : parse_mode(value, w, e);
+	if (!strcmp(key, "load"))
+		return parse_address(key, value, &w->load, e);
+	if (!strcmp(key, "entry"))
+		return parse_address(key, value, &w->entry, e);
+	return err_set(e, -EINVAL, "%.100s=: not known; valid is one of mode, load, entry", key);
+}
+
 /* PROG[,KEY=VALUE...]; cuts @spec apart. */
 static int parse_source(char *spec, struct flat_source *ret, struct err *e)
 {
 	struct flat_source s = {.wish = {.load = FLAT_UNSET, .entry = FLAT_UNSET}};
+	char *word;
 	int r = 0;
 
-	s.path = strsep(&spec, ",");
+	s.path = words_cut(&spec);
 	if (!*s.path)
 		return err_set(e, -EINVAL, "a program without a file name");
-	while (r == 0 && spec) {
-		char *value = strsep(&spec, ","), *key = strsep(&value, "=");
-
-		if (!value)
-			return err_set(
-				e, -EINVAL, "%.200s,%.100s: after the comma comes mode=, load= or entry=", s.path, key);
-		if (!strcmp(key, "mode"))
-			r = parse_mode(value, &s.wish, e);
-		else if (!strcmp(key, "load"))
-			r = parse_address(key, value, &s.wish.load, e);
-		else if (!strcmp(key, "entry"))
-			r = parse_address(key, value, &s.wish.entry, e);
-		else
-			r = err_set(e, -EINVAL, "%.100s=: not known; valid is one of mode, load, entry", key);
-	}
+	while (r == 0 && (word = words_cut(&spec)))
+		r = parse_key(word, &s.wish, e);
 	if (r < 0)
 		return err_wrap(e, r, "%.200s", s.path);
 	*ret = s;

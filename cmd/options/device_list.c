@@ -7,6 +7,7 @@
 
 #include "cmd/options/foreign.h"
 #include "vmm/base/assert.h"
+#include "vmm/base/words.h"
 
 const struct option_def *device_list_find(const struct option_def *o, const char *name, size_t len)
 {
@@ -29,22 +30,6 @@ const struct option_def *device_list_missing(const struct option_def *o, uint32_
 		if (k->required && !(seen & BIT(k - o->list->keys)))
 			return k;
 	return NULL;
-}
-
-/* Cuts the next KEY[=VALUE] off, in place; ",," becomes a comma of it. NULL: none is left. */
-static char *cut_word(char **at)
-{
-	char *word = *at, *to = word, *from = word;
-
-	if (!word)
-		return NULL;
-	while (*from && !(from[0] == ',' && from[1] != ',')) {
-		from += from[0] == ',';
-		*to++ = *from++;
-	}
-	*at = *from ? from + 1 : NULL;
-	*to = '\0';
-	return word;
 }
 
 /* A value of the first key, with nothing in front: the image of a disk, the size of a balloon. */
@@ -128,7 +113,7 @@ int device_list_check(const struct option_def *o, const char *text, struct err *
 
 	if (!copy)
 		return err_set(e, -ENOMEM, "out of memory");
-	while ((word = cut_word(&at))) {
+	while ((word = words_cut(&at))) {
 		k = take_word(o, word, !seen, &value, e);
 		if (!k)
 			return -EINVAL;
@@ -167,7 +152,7 @@ int device_list_store(const struct option_def *o, const char *text, struct confi
 	for_each_key(k, o)
 		if (k->deflt && r == 0)
 			r = store(k, k->deflt, item);
-	while (r == 0 && (word = cut_word(&at))) {
+	while (r == 0 && (word = words_cut(&at))) {
 		const char *value;
 		const struct option_def *k = take_word(o, word, first, &value, NULL);
 

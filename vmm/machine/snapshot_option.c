@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmm/base/util.h"
+#include "vmm/base/words.h"
 #include "vmm/machine/newfile.h"
 
 static const struct newfile_kind kind = {
@@ -14,25 +15,6 @@ static const struct newfile_kind kind = {
 	.letters = "n",
 	.words = "%n is a number, %% a percent sign",
 };
-
-/* Cuts the next word off *@at, in place, and moves on behind its comma; NULL at the end. */
-static char *next_word(char **at)
-{
-	char *word = *at, *to = word;
-
-	if (!word)
-		return NULL;
-	for (char *from = word;; from++) {
-		if (*from == ',' && from[1] == ',') {
-			from++;
-		} else if (!*from || *from == ',') {
-			*at = *from ? from + 1 : NULL;
-			*to = '\0';
-			return word;
-		}
-		*to++ = *from;
-	}
-}
 
 static int take_on(struct snapshot_option *o, const char *value, struct err *e)
 {
@@ -57,18 +39,25 @@ static int take_on(struct snapshot_option *o, const char *value, struct err *e)
 	return o->text ? 0 : err_sys(e, -ENOMEM, "--snapshot");
 }
 
-static int take_word(struct snapshot_option *o, const char *word, struct err *e)
+static int take_word(struct snapshot_option *o, const char *word, unsigned *seen, struct err *e)
 {
-	if (!strncmp(word, "on=", 3) && !o->on && !o->text)
-		return take_on(o, word + 3, e);
+	static const char *const keys[] = {"on=", "then=", "every"};
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(keys) && strncmp(word, keys[i], strlen(keys[i])) != 0)
+		i++;
+	if (*seen & BIT(i))
+		return err_set(e, -EINVAL, "--snapshot: %.*s: given twice", (int)strcspn(word, "="), word);
+	*seen |= (unsigned)BIT(i);
+	if (i == 0)
+		return take_on(o, word + strlen(keys[0]), e);
 	if (!strcmp(word, "every"))
 		o->every = true;
 	else if (!strcmp(word, "then=exit"))
 		o->exit = true;
 	else if (strcmp(word, "then=continue") != 0)
 		return err_set(e, -EINVAL,
-			"--snapshot: %s: on=, every, then=continue and then=exit are possible behind the file, once",
-			word);
+			"--snapshot: %s: on=, every, then=continue and then=exit are possible behind the file", word);
 	return 0;
 }
 
@@ -77,14 +66,15 @@ int snapshot_option_parse(const char *words, struct snapshot_option *ret, struct
 	CLEANUP(snapshot_option_destroy) struct snapshot_option o = {0};
 	CLEANUP_FREE char *copy = strdup(words);
 	char *at = copy, *word;
+	unsigned seen = 0;
 	int r = 0;
 
 	if (copy)
-		o.path = strdup(next_word(&at));
+		o.path = strdup(words_cut(&at));
 	if (!o.path)
 		return err_sys(e, -ENOMEM, "--snapshot");
-	while (r == 0 && (word = next_word(&at)))
-		r = take_word(&o, word, e);
+	while (r == 0 && (word = words_cut(&at)))
+		r = take_word(&o, word, &seen, e);
 	if (r == 0)
 		r = newfile_check(&kind, o.path, e);
 	if (r == 0 && o.every && o.exit)

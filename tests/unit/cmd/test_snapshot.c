@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `vmm snapshot` and `vmm report`: what they show of a file, and that an answer which cannot be written is an error. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio_ext.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/options/commands.h"
+#include "cmd/options/restore.h"
 #include "tests/unit/cmd/captured.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/jsonread.h"
@@ -253,6 +255,39 @@ static void answers_have_to_arrive(void **state)
 	assert_int_equal(to_a_full_disk(cmd_report, report, 2), EXIT_FAILED);
 }
 
+/*
+ * A file that has settings which no snapshot has: those that mean nothing to a restored machine, or are its operator's.
+ * What is not the machine's must not come from a file.
+ */
+static void settings_that_none_has(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} rows[] = {
+		{"[share]\npath = /\n", "share"},
+		{"[share]\npath = /tmp\ntag = t\n", "share"},
+		{"[machine]\nmem = 64M\n[share]\npath = /tmp\n", "share"},
+		{"[boot]\nkernel = /tmp/k\n", "kernel"},
+		{"[boot]\ninitrd = /tmp/k\n", "initrd"},
+		{"[machine]\nhugepages = 2M\n", "hugepages"},
+		{"[sandbox]\nsandbox = off\n", "sandbox"},
+		{"[sandbox]\nchroot = /tmp\n", "chroot"},
+		{"[run]\nreport = /tmp/r\n", "report"},
+	};
+	const struct settings none = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config config = {.cpus = 77};
+		struct err e = {};
+		char want[64];
+
+		snprintf(want, sizeof(want), "settings have %s, which none has", rows[i].name);
+		assert_int_equal(restore_config(rows[i].text, &none, &config, &e), -EINVAL);
+		HAS(e.text, want);
+		assert_int_equal(config.cpus, 77);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +297,7 @@ int main(void)
 		cmocka_unit_test(its_facts_as_json),
 		cmocka_unit_test(what_cannot_be_shown),
 		cmocka_unit_test(answers_have_to_arrive),
+		cmocka_unit_test(settings_that_none_has),
 	};
 
 	setvbuf(stdout, NULL, _IOFBF, 65536);
