@@ -5,6 +5,9 @@
  *
  * A line is up to EACH_LINE_MAX bytes; the guest gets it with a newline, also the last one if it has none. A longer one
  * gets no guest, and status 2.
+ *
+ * The machine is one that is reset. If KVM refuses a reset, or the machine's process is killed, another one takes its
+ * place: what is confined cannot make a VM, so a process that has none yet is kept to be forked from.
  */
 #ifndef CMD_EACH_H
 #define CMD_EACH_H
@@ -19,19 +22,34 @@ struct each;
 
 /**
  * each_open() - take standard input and output for it
- * @loop: borrowed until each_close()
  * @ret: owned by the caller; untouched on failure
  *
  * Return: 0 or a negative errno, with a message in @e. Context: stage OPEN.
  */
-int each_open(const struct config *c, struct loop *loop, struct each **ret, struct err *e);
+int each_open(const struct config *c, struct each **ret, struct err *e);
+
+/**
+ * each_processes() - run the machine in a process of its own, and then in another one as long as that is necessary
+ * @c: of @x
+ * @run: in the process: a machine from each_begin() to its end; every line. Return: its exit status
+ *
+ * Signals that end a machine, and those that ask it for something, are passed on.
+ *
+ * Return: the exit status of the last one; or a negative errno, with a message in @e.
+ * Context: stage BUILD; blocks; this process has one thread, and stays without a filter, which its children would have.
+ */
+int each_processes(struct each *x, const struct config *c, int (*run)(void *arg), void *arg, struct err *e);
+
+/** each_to_be_replaced() - in the process: it is to end without more words */
+bool each_to_be_replaced(const struct each *x);
 
 /**
  * each_begin() - after machine_build(): machine_run() then answers every line, and ends with OUTCOME_ANSWERED
+ * @loop: borrowed until each_close()
  *
  * Return: 0 or a negative errno, with a message in @e.
  */
-int each_begin(struct each *x, struct machine *m, struct err *e);
+int each_begin(struct each *x, struct machine *m, struct loop *loop, struct err *e);
 
 /** each_close() - takes NULL; after machine_destroy() */
 void each_close(struct each *x);

@@ -10,6 +10,7 @@
 
 #include "cmd/clones/clones.h"
 #include "cmd/clones/names.h"
+#include "cmd/each.h"
 #include "cmd/main.h"
 #include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
@@ -136,7 +137,11 @@ static int open_clones(void *arg, const int *keep, size_t nr_keep, struct clones
 	r = clones_fds_take(fds, 0, e);
 	if (r < 0)
 		return r;
-	for (unsigned n = 1; n <= c->nr_runs; n++) {
+	if (first->config.each_line)
+		r = each_open(&first->config, &first->each, e);
+	if (r < 0)
+		return r;
+	for (unsigned n = 1; r == 0 && n <= c->nr_runs; n++) {
 		r = open_own(c, n, e);
 		if (r == 0 && c->nr_runs > 1)
 			r = clones_fds_take(fds, n, e);
@@ -166,6 +171,9 @@ static int run_clone(void *arg, unsigned n)
 	r = run_forked(run, &c->confinement, &e);
 	if (r == 0)
 		r = machine_run(run->machine, &v, &e);
+	/* The last one has the report. */
+	if (each_to_be_replaced(run->each))
+		return 0;
 	return run_end(run, r, &v, &e);
 }
 
@@ -203,6 +211,22 @@ static int run_clones(struct restore *c, unsigned nr, unsigned jobs, struct err 
 	return r == 0 ? clones_run(&clones, e) : r;
 }
 
+/* --- --each-line: clones, one after another ---------------------------------------------------------------------- */
+
+static int run_first(void *arg)
+{
+	return run_clone(arg, 1);
+}
+
+static int run_each(struct restore *c, struct err *e)
+{
+	CLEANUP(clones_fds_destroy) struct clones_fds fds = {0};
+	struct run *run = &c->run[0];
+	int r = open_clones(c, NULL, 0, &fds, e);
+
+	return r == 0 ? each_processes(run->each, &run->config, run_first, c, e) : r;
+}
+
 /* --- The command ------------------------------------------------------------------------------------------------- */
 
 static int parse(struct restore *c, int argc, char **argv, struct subset_option *own, struct err *e)
@@ -226,6 +250,27 @@ static int parse(struct restore *c, int argc, char **argv, struct subset_option 
 	return r == 0 ? run_check(run, e) : r;
 }
 
+static int run_restored(struct restore *c, const struct subset_option *own, char **argv, uint64_t cpu_before_main)
+{
+	struct run *run = c->run;
+	struct err e = {};
+	int status;
+
+	if (!own[CLONES].given && !run->config.each_line)
+		return run_machine(run, argv, cpu_before_main);
+	if (run->config.timeout_ns)
+		c->limit_at_ns = main_entry_ns() + run->config.timeout_ns;
+	if (own[CLONES].given)
+		status = run_clones(c, (unsigned)own[CLONES].value.n,
+			own[JOBS].given ? (unsigned)own[JOBS].value.n : UINT32_MAX, &e);
+	else
+		status = run_each(c, &e);
+	if (status >= 0)
+		return status;
+	fprintf(stderr, "vmm: %s\n", e.text);
+	return err_exit_status(&e);
+}
+
 int cmd_restore(int argc, char **argv)
 {
 	struct subset_option own[] = {RESTORE_OPTIONS(SUBSET_ROW){0}};
@@ -233,28 +278,17 @@ int cmd_restore(int argc, char **argv)
 	struct restore c = {
 		.argv = argv, .run = malloc(sizeof(*c.run)), .nr_runs = 1, .nr = 1, .confinement = CONFINEMENT_NONE};
 	struct err e = {};
-	int status;
+	int status = EXIT_USAGE;
 
 	if (!c.run) {
 		fprintf(stderr, "vmm: out of memory\n");
 		return EXIT_FAILED;
 	}
 	*c.run = RUN_NONE;
-	if (parse(&c, argc, argv, own, &e) < 0) {
-		status = EXIT_USAGE;
+	if (parse(&c, argc, argv, own, &e) < 0)
 		fprintf(stderr, "vmm: %s\n", e.text);
-	} else if (own[CLONES].given) {
-		if (c.run->config.timeout_ns)
-			c.limit_at_ns = main_entry_ns() + c.run->config.timeout_ns;
-		status = run_clones(&c, (unsigned)own[CLONES].value.n,
-			own[JOBS].given ? (unsigned)own[JOBS].value.n : UINT32_MAX, &e);
-		if (status < 0) {
-			fprintf(stderr, "vmm: %s\n", e.text);
-			status = err_exit_status(&e);
-		}
-	} else {
-		status = run_machine(c.run, argv, cpu_before_main);
-	}
+	else
+		status = run_restored(&c, own, argv, cpu_before_main);
 	run_destroy(c.run);
 	settings_destroy(&c.line);
 	free(c.word);

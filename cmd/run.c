@@ -382,8 +382,6 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 	r = watch_signals(run, e);
 	if (r == 0)
 		r = open_terminal(run, &stdio, e);
-	if (r == 0 && run->config.each_line)
-		r = each_open(&run->config, run->loop, &run->each, e);
 	if (r == 0)
 		r = machine_open(&run->config, &stdio, run->trace, run->loop, &run->machine, e);
 	if (r == 0 && console_pty_name(machine_console(run->machine)))
@@ -394,8 +392,6 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 		r = confine(run, e);
 	if (r == 0)
 		r = machine_build(run->machine, e);
-	if (r == 0 && run->each)
-		r = each_begin(run->each, run->machine, e);
 	if (r == 0)
 		report_begin(run->report);
 	return r;
@@ -440,6 +436,8 @@ COLD int run_forked(struct run *run, const struct confinement *confined, struct 
 	machine_set_sandbox(run->machine, &run->confinement.sandbox);
 	if (r == 0)
 		r = machine_build(run->machine, e);
+	if (r == 0 && run->each)
+		r = each_begin(run->each, run->machine, run->loop, e);
 	if (r == 0)
 		report_begin(run->report);
 	return r;

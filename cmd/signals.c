@@ -23,30 +23,43 @@ static void on_trace(struct loop_source *s, uint32_t events)
 	trace_drain(container_of(s, struct signals, traces)->trace);
 }
 
-int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps, bool snapshots,
-	void (*came)(void *arg, int signo), void *arg, struct err *e)
+bool signals_ends(int signo)
 {
-	sigset_t set;
-	int r;
+	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++)
+		if (end_signals[i] == signo)
+			return true;
+	return false;
+}
 
-	sigemptyset(&set);
+void signals_choose(bool steps, bool dumps, bool snapshots, sigset_t *ret)
+{
+	sigemptyset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
 		struct sigaction old;
 
 		/* nohup, and a shell's background job: what was ignored stays ignored. */
 		if (sigaction(end_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
 			continue;
-		sigaddset(&set, end_signals[i]);
+		sigaddset(ret, end_signals[i]);
 	}
 	/* Asked for by name, so they mean something; where they are not, they end the program, as ever. */
 	if (steps) {
-		sigaddset(&set, SIGUSR1);
-		sigaddset(&set, SIGUSR2);
+		sigaddset(ret, SIGUSR1);
+		sigaddset(ret, SIGUSR2);
 	}
 	if (dumps)
-		sigaddset(&set, SIGRTMIN + 2);
+		sigaddset(ret, SIGRTMIN + 2);
 	if (snapshots)
-		sigaddset(&set, SIGRTMIN + 1);
+		sigaddset(ret, SIGRTMIN + 1);
+}
+
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps, bool snapshots,
+	void (*came)(void *arg, int signo), void *arg, struct err *e)
+{
+	sigset_t set;
+	int r;
+
+	signals_choose(steps, dumps, snapshots, &set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	*sig = (struct signals){

@@ -5,6 +5,7 @@
 #ifndef CMD_SIGNALS_H
 #define CMD_SIGNALS_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "vmm/base/err.h"
@@ -37,6 +38,12 @@ struct signals {
  */
 int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps, bool snapshots,
 	void (*came)(void *arg, int signo), void *arg, struct err *e);
+
+/** signals_choose() - those that signals_watch() receives, of the same arguments */
+void signals_choose(bool steps, bool dumps, bool snapshots, sigset_t *ret);
+
+/** signals_ends() - is it one that asks for the end? */
+bool signals_ends(int signo);
 
 /** signals_close() - takes SIGNALS_NONE; the signals stay blocked */
 void signals_close(struct signals *sig);

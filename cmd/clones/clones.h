@@ -34,6 +34,9 @@ struct clones_fds {
 /** clones_fds_take() - what was opened since the last call is clone @n's, 0: of all. Return: 0 or a negative errno. */
 int clones_fds_take(struct clones_fds *f, unsigned n, struct err *e);
 
+/** clones_fds_destroy() - takes a zeroed one; the descriptors stay open */
+void clones_fds_destroy(struct clones_fds *f);
+
 /**
  * struct clones_ops - what the clones are
  * @open: in the spawner: open everything for all clones, enter the sandbox; @keep: descriptors that must stay open.

@@ -112,6 +112,12 @@ int clones_fds_take(struct clones_fds *f, unsigned n, struct err *e)
 	return 0;
 }
 
+void clones_fds_destroy(struct clones_fds *f)
+{
+	free(f->owner);
+	*f = (struct clones_fds){0};
+}
+
 /* A number that is free again is nobody's: the streams of a later clone may get it. */
 static void clones_fds_close(struct clones_fds *f, unsigned n, bool others)
 {

@@ -163,16 +163,15 @@ static void on_limit(struct loop_timer *t)
 		&(struct verdict){.outcome = OUTCOME_TIMEOUT, .by = DETECTOR_TIMER});
 }
 
-static bool reset(struct machine_rounds *r, uint64_t *ret_pages)
+static int reset(struct machine_rounds *r, uint64_t *ret_pages, struct err *e)
 {
-	struct err e = {0};
+	int ret = machine_reset(r->m, ret_pages, e);
 
-	if (machine_reset(r->m, ret_pages, &e) < 0 || machine_unique(r->m, &e) < 0) {
-		machine_failed(r->m, e.text);
-		return false;
-	}
-	r->reset_ns = trace_now_ns();
-	return true;
+	if (ret == 0)
+		ret = machine_unique(r->m, e);
+	if (ret == 0)
+		r->reset_ns = trace_now_ns();
+	return ret;
 }
 
 /* The next guest is another one: nothing that was seen of the last counts for it. */
@@ -190,24 +189,34 @@ static void forget(struct machine_rounds *r)
 	console_restart(m->console);
 }
 
+/* Return: false: the machine is lost. */
+static bool finish_round(struct machine_rounds *r)
+{
+	struct round_end end = {.output = r->output};
+	struct err e = {0};
+
+	loop_timer_set(&r->limit, 0, 0);
+	end.verdict = r->verdict;
+	end.took_ns = r->ended_ns - r->began_ns;
+	end.size = r->used;
+	end.lost = r->lost;
+	if (reset(r, &end.pages, &e) < 0)
+		end.refused = e.text;
+	else
+		forget(r);
+	r->began_ns = 0;
+	r->ops->ended(r->arg, &end);
+	return !end.refused;
+}
+
 static void on_held(struct hold *h)
 {
 	struct machine_rounds *r = container_of(h, struct machine_rounds, hold);
-	struct round_end end = {.output = r->output};
 
-	if (r->began_ns) {
-		loop_timer_set(&r->limit, 0, 0);
-		end.verdict = r->verdict;
-		end.took_ns = r->ended_ns - r->began_ns;
-		end.size = r->used;
-		end.lost = r->lost;
-		if (!reset(r, &end.pages))
-			return;
-		forget(r);
-		r->began_ns = 0;
-		r->ops->ended(r->arg, &end);
-	}
-	r->ops->idle(r->arg);
+	if (r->began_ns && !finish_round(r))
+		r->ops->lost(r->arg);
+	else
+		r->ops->idle(r->arg);
 }
 
 static void on_refused(struct hold *h, const char *late)
@@ -215,13 +224,14 @@ static void on_refused(struct hold *h, const char *late)
 	machine_failed(container_of(h, struct machine_rounds, hold)->m, "the guest cannot be held still to be reset");
 }
 
-void machine_round(struct machine *m, const uint8_t *input, size_t n)
+int machine_round(struct machine *m, const uint8_t *input, size_t n, struct err *e)
 {
 	struct machine_rounds *r = m->rounds;
 	uint64_t pages = 0;
+	int ret = trace_now_ns() - r->reset_ns > WAITED_NS ? reset(r, &pages, e) : 0;
 
-	if (trace_now_ns() - r->reset_ns > WAITED_NS && !reset(r, &pages))
-		return;
+	if (ret < 0)
+		return ret;
 	r->used = 0;
 	r->lost = 0;
 	r->marked = false;
@@ -231,6 +241,7 @@ void machine_round(struct machine *m, const uint8_t *input, size_t n)
 	if (r->limit_ns)
 		loop_timer_set(&r->limit, r->limit_ns, 0);
 	machine_release(m, &r->hold);
+	return 0;
 }
 
 /* --- Its life ----------------------------------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * and ends when the guest sets a mark, ends in any way, or takes too long. Then the machine is reset (reset.h) and
  * waits, held, for the next round.
  *
- * Rounds end the run only if the host fails, KVM refuses a reset, or the operator ends it.
+ * Rounds end the run only if the host fails or the operator ends it. If KVM refuses a reset, the machine is lost: it runs
+ * no more rounds, and its owner ends it and makes another one.
  */
 #ifndef VMM_MACHINE_ROUNDS_H
 #define VMM_MACHINE_ROUNDS_H
@@ -25,6 +26,7 @@
  * @pages: of 4 KiB that the reset restored
  * @output: what the guest wrote to its console, up to the line of the mark; @size bytes
  * @lost: bytes of output beyond ROUND_OUTPUT_MAX
+ * @refused: KVM refused the reset after it, and why; else NULL
  */
 struct round_end {
 	struct verdict verdict;
@@ -33,16 +35,19 @@ struct round_end {
 	const uint8_t *output;
 	size_t size;
 	uint64_t lost;
+	const char *refused;
 };
 
 /**
  * struct rounds_ops - of who wants the rounds; all are called in the control loop
  * @idle: the guest is held at the moment: machine_round() may be called, within this call or later
- * @ended: a round has ended and the machine is reset; @idle follows
+ * @ended: a round has ended and the machine is reset, then @idle follows; or the reset was refused, then @lost does
+ * @lost: the machine runs no more rounds; machine_end() may be called
  */
 struct rounds_ops {
 	void (*idle)(void *arg);
 	void (*ended)(void *arg, const struct round_end *end);
+	void (*lost)(void *arg);
 };
 
 /**
@@ -60,8 +65,10 @@ int machine_rounds_init(struct machine *m, const struct rounds_ops *ops, void *a
  * machine_round() - begin one
  * @input: for the guest's console, @n bytes; borrowed until @ended
  *
+ * Return: 0, or a negative errno, with a message in @e: KVM refuses a reset that is due before it, there is no round, and
+ * the machine is lost.
  * Context: the loop; after @idle, once for each.
  */
-void machine_round(struct machine *m, const uint8_t *input, size_t n);
+int machine_round(struct machine *m, const uint8_t *input, size_t n, struct err *e);
 
 #endif

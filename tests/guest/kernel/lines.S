@@ -3,7 +3,7 @@
 # The guest of tests/integration/each-line.test, without an operating system: prints "R>", then answers a line with its
 # bytes and their number, and sets a mark at the boot marker. Some bytes end it otherwise: P powers off, R resets,
 # T crashes, K panics and halts, H hangs, D writes 5 to the debug-exit port, F prints without an end, M sets a mark by
-# a line of the console. Each byte is counted in RAM, in two pages.
+# a line of the console, I starts the interval timer and goes on. Each byte is counted in RAM, in two pages.
 	.code64
 	.globl	_start
 	.set	COM1, 0x3f8
@@ -38,6 +38,8 @@ next:	mov	$LSR, %edx
 	je	panic
 	cmp	$'D', %al
 	je	debug
+	cmp	$'I', %al
+	je	timer
 	cmp	$10, %al
 	je	done
 	incb	(%rdi)
@@ -80,6 +82,12 @@ debug:	mov	$0xf4, %edx
 	mov	$5, %al
 	out	%al, %dx
 	jmp	flood
+timer:	mov	$0x34, %al		# counter 0, both bytes, mode 2
+	out	%al, $0x43
+	xor	%al, %al
+	out	%al, $0x40
+	out	%al, $0x40
+	jmp	next
 mark:	lea	text(%rip), %rsi
 	mov	$12, %ecx
 3:	lodsb

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared by each.c, each_lines.c and each_process.c.
+ *
+ * What one process knows of the input and of answers, the next one has to know when it takes its place: so that is in
+ * memory that they share. A process that its guest has taken over could have written anything there, so the next one,
+ * which has no filter yet, checks it (each_begin()); there is never more than one that writes.
+ */
+#ifndef CMD_EACH_INTERNAL_H
+#define CMD_EACH_INTERNAL_H
+
+#include <stdio.h>
+
+#include "cmd/each.h"
+#include "vmm/host/nbio.h"
+#include "vmm/machine/rounds.h"
+
+/* A byte of output is at most 6 of JSON. The rest of an object takes less than 4 KiB. */
+#define EACH_ANSWER_MAX (6 * ROUND_OUTPUT_MAX + 4 * KIB)
+
+/* A line has room for a newline more. */
+#define EACH_INPUT_MAX (EACH_LINE_MAX + 2)
+
+/** enum each_phase - of the input at @at: nobody has it, a guest has it, its answer is there */
+enum each_phase { EACH_WAITS, EACH_RUNS, EACH_ANSWERED };
+
+/**
+ * struct each_state - survives the process
+ * @input: its bytes from @at to @nr are not used up yet; @len of them are what the guest has; @next is behind these
+ * @ended: there is no more input
+ * @skipping: up to the next newline: what is left of a line that was too long
+ * @n: number of the line; @status: of the first one that is not 0
+ * @answer: @sent of @answer_nr bytes are written
+ * @text: a guest's output on its way to JSON
+ * @refused: how many guests KVM refused to reset; @killed: how many had a process that was killed
+ * @signo: the last process was killed by this signal, 0: it was not; @replace: it wants to be replaced
+ * @began_n: @n when the last process began; @fruitless: processes in a row that took no line
+ */
+struct each_state {
+	uint64_t at, nr, len, next;
+	uint32_t phase;
+	bool ended, skipping, replace;
+	uint64_t n;
+	int32_t status;
+	uint64_t answer_nr, sent;
+	uint64_t refused, killed;
+	int32_t signo;
+	uint64_t began_n;
+	unsigned fruitless;
+	uint8_t input[EACH_INPUT_MAX];
+	char answer[EACH_ANSWER_MAX];
+	char text[ROUND_OUTPUT_MAX + 1];
+};
+
+/**
+ * struct each
+ * @s: shared with the processes after this one
+ * @reading, @writing: @in_src and @out_src are watched
+ * @json: writes to the answer
+ */
+struct each {
+	struct machine *m;
+	enum each_line format;
+	uint64_t limit_ns;
+	struct loop *loop;
+	struct nbio in, out;
+	struct loop_source in_src, out_src;
+	bool reading, writing;
+	struct each_state *s;
+	FILE *json;
+};
+
+/** each_json_new() - the stream that each.json is, NULL: no memory */
+FILE *each_json_new(struct each *x);
+
+/* --- each_lines.c ------------------------------------------------------------------------------------------------ */
+
+/** each_find_line() - find the end of the line at @at. Return: false: more has to be read. */
+bool each_find_line(struct each_state *s);
+
+/**
+ * each_take_line() - with a line in front, which may have no end yet
+ *
+ * Return: true: a guest may have it; false: it is done with, and its answer is there if it has one.
+ */
+bool each_take_line(struct each *x);
+
+/** each_answer() - put the answer to the input of number @n together; @why: for the operator, where there is no JSON */
+void each_answer(struct each *x, int status, const char *how, const char *why, const struct round_end *end);
+
+/** each_say() - to the operator, of the line of number @n */
+void each_say(const struct each *x, const char *what);
+
+#endif
