@@ -19,6 +19,30 @@
 
 static void next(struct each *x);
 
+/* --- Answers ------------------------------------------------------------------------------------------------------ */
+
+void each_put(struct each_state *s, const void *data, size_t n)
+{
+	n = MIN(n, EACH_ANSWER_MAX - s->answer_nr);
+	memcpy(s->answer + s->answer_nr, data, n);
+	s->answer_nr += n;
+}
+
+void each_say(const struct each *x, const char *what)
+{
+	fprintf(stderr, "vmm: %s %" PRIu64 ": %s\n", x->unit, x->s->n, what);
+}
+
+void each_answer(struct each *x, int status, const char *how, const char *why, const struct round_end *end)
+{
+	struct each_state *s = x->s;
+
+	s->answer_nr = s->sent = 0;
+	if (!s->status)
+		s->status = status;
+	x->form->answer(x, status, how, why, end);
+}
+
 /* --- The end of a round ------------------------------------------------------------------------------------------- */
 
 static void done(struct each_state *s)
@@ -114,7 +138,7 @@ static int read_some(struct each *x)
 	memmove(s->input, s->input + s->at, s->nr - s->at);
 	s->nr -= s->at;
 	s->at = 0;
-	r = nbio_read(&x->in, s->input + s->nr, EACH_LINE_MAX + 1 - s->nr);
+	r = nbio_read(&x->in, s->input + s->nr, x->form->read_max - s->nr);
 	if (r == -EAGAIN && !x->reading) {
 		x->reading = loop_add(x->loop, &x->in_src, EPOLLIN) == 0;
 		return 0;
@@ -138,7 +162,7 @@ static void run_round(struct each *x)
 	s->next = s->at + s->len;
 	s->n++;
 	s->phase = EACH_RUNS;
-	if (machine_round(x->m, s->input + s->at, s->len, &e) == 0)
+	if (machine_round(x->m, s->input + s->at + x->form->head, s->len - x->form->head, &e) == 0)
 		return;
 	s->n--;
 	s->phase = EACH_WAITS;
@@ -153,7 +177,7 @@ static void next(struct each *x)
 	while (send_answer(x)) {
 		int r;
 
-		if (!each_find_line(s)) {
+		if (!x->form->find(s)) {
 			r = read_some(x);
 			if (r < 0)
 				failed(x, "read standard input", r);
@@ -165,7 +189,7 @@ static void next(struct each *x)
 			machine_end(x->m, OUTCOME_ANSWERED, DETECTOR_VMM, (uint64_t)s->status);
 			return;
 		}
-		if (each_take_line(x)) {
+		if (x->form->take(x)) {
 			run_round(x);
 			return;
 		}
@@ -189,10 +213,10 @@ static int take_streams(struct each *x, struct err *e)
 	int r = nbio_open(&x->in, STDIN_FILENO, NBIO_IN);
 
 	if (r < 0)
-		return err_operator(e, err_sys(e, r, "--each-line: standard input has no lines"));
+		return err_operator(e, err_sys(e, r, "%s: standard input has no %ss", x->option, x->unit));
 	r = nbio_open(&x->out, STDOUT_FILENO, NBIO_OUT);
 	if (r < 0)
-		return err_operator(e, err_sys(e, r, "--each-line: standard output takes no answers"));
+		return err_operator(e, err_sys(e, r, "%s: standard output takes no answers", x->option));
 	nbio_ignore_signals();
 	x->in_src = (struct loop_source){.fd = x->in.fd, .ready = on_readable};
 	x->out_src = (struct loop_source){.fd = x->out.fd, .ready = on_writable};
@@ -205,15 +229,22 @@ int each_open(const struct config *c, struct each **ret, struct err *e)
 	int r;
 
 	if (!x)
-		return err_sys(e, -ENOMEM, "--each-line");
-	*x = (struct each){.format = c->each_line, .limit_ns = c->line_timeout_ns, .in = NBIO_CLOSED};
-	x->out = NBIO_CLOSED;
+		return err_sys(e, -ENOMEM, "memory for what guests answer");
+	*x = (struct each){
+		.form = c->each_frame ? &each_frames : &each_lines,
+		.option = c->each_frame ? "--each-frame" : "--each-line",
+		.unit = c->each_frame ? "frame" : "line",
+		.json_wanted = c->each_line == EACH_LINE_JSON,
+		.limit_ns = c->line_timeout_ns,
+		.in = NBIO_CLOSED,
+		.out = NBIO_CLOSED,
+	};
 	/* What is not touched takes no memory. */
 	x->s = mmap(NULL, sizeof(*x->s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (x->s == MAP_FAILED)
 		x->s = NULL;
 	x->json = x->s ? each_json_new(x) : NULL;
-	r = x->json ? take_streams(x, e) : err_sys(e, -ENOMEM, "--each-line");
+	r = x->json ? take_streams(x, e) : err_sys(e, -ENOMEM, "memory for what guests answer");
 	if (r < 0)
 		each_close(x);
 	else
@@ -231,12 +262,13 @@ static bool is_valid(const struct each_state *s)
 /* What the last process left. */
 static void take_over(struct each *x)
 {
-	const struct round_end none = {.output = (const uint8_t *)""};
+	struct round_end none = {.output = (const uint8_t *)""};
 	struct each_state *s = x->s;
 	char why[80];
 
 	if (s->phase == EACH_RUNS && s->signo) {
 		snprintf(why, sizeof(why), "its process was killed by signal %d (%s)", s->signo, strsignal(s->signo));
+		none.refused = why;
 		each_answer(x, 128 + s->signo, "killed", why, &none);
 	}
 	if (s->phase != EACH_WAITS)
@@ -251,9 +283,9 @@ int each_begin(struct each *x, struct machine *m, struct loop *loop, struct err 
 	x->m = m;
 	x->loop = loop;
 	if (!is_valid(x->s))
-		return err_set(e, -EINVAL, "--each-line: the process before this one has damaged what it left");
+		return err_set(e, -EINVAL, "%s: the process before this one has damaged what it left", x->option);
 	take_over(x);
-	return machine_rounds_init(m, &ops, x, x->limit_ns, e);
+	return machine_rounds_init(m, &ops, x, x->limit_ns, x->form == &each_frames, e);
 }
 
 void each_close(struct each *x)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by each.c, each_lines.c and each_process.c.
+ * Shared by each.c, each_lines.c, each_frames.c and each_process.c.
  *
  * What one process knows of the input and of answers, the next one has to know when it takes its place: so that is in
  * memory that they share. A process that its guest has taken over could have written anything there, so the next one,
@@ -12,14 +12,15 @@
 #include <stdio.h>
 
 #include "cmd/each.h"
+#include "cmd/frames.h"
 #include "vmm/host/nbio.h"
 #include "vmm/machine/rounds.h"
 
 /* A byte of output is at most 6 of JSON. The rest of an object takes less than 4 KiB. */
 #define EACH_ANSWER_MAX (6 * ROUND_OUTPUT_MAX + 4 * KIB)
 
-/* A line has room for a newline more. */
-#define EACH_INPUT_MAX (EACH_LINE_MAX + 2)
+/* The longest frame; a line has room for a newline more. */
+#define EACH_INPUT_MAX (FRAME_HEAD + FRAME_MAX + 1)
 
 /** enum each_phase - of the input at @at: nobody has it, a guest has it, its answer is there */
 enum each_phase { EACH_WAITS, EACH_RUNS, EACH_ANSWERED };
@@ -28,8 +29,8 @@ enum each_phase { EACH_WAITS, EACH_RUNS, EACH_ANSWERED };
  * struct each_state - survives the process
  * @input: its bytes from @at to @nr are not used up yet; @len of them are what the guest has; @next is behind these
  * @ended: there is no more input
- * @skipping: up to the next newline: what is left of a line that was too long
- * @n: number of the line; @status: of the first one that is not 0
+ * @skipping: up to the next newline: what is left of a line that was too long; @skip: as many bytes, of a frame
+ * @n: number of the line or frame; @status: of the first one that is not 0
  * @answer: @sent of @answer_nr bytes are written
  * @text: a guest's output on its way to JSON
  * @refused: how many guests KVM refused to reset; @killed: how many had a process that was killed
@@ -40,6 +41,7 @@ struct each_state {
 	uint64_t at, nr, len, next;
 	uint32_t phase;
 	bool ended, skipping, replace;
+	uint64_t skip;
 	uint64_t n;
 	int32_t status;
 	uint64_t answer_nr, sent;
@@ -54,13 +56,17 @@ struct each_state {
 
 /**
  * struct each
+ * @option: "--each-line"; @unit: "line"
+ * @form: what differs
  * @s: shared with the processes after this one
  * @reading, @writing: @in_src and @out_src are watched
  * @json: writes to the answer
  */
 struct each {
 	struct machine *m;
-	enum each_line format;
+	const struct each_form *form;
+	const char *option, *unit;
+	bool json_wanted;
 	uint64_t limit_ns;
 	struct loop *loop;
 	struct nbio in, out;
@@ -70,25 +76,36 @@ struct each {
 	FILE *json;
 };
 
+/**
+ * struct each_form - of lines, of frames
+ * @read_max: as many bytes of input are kept
+ * @head: as many bytes in front are not the guest's
+ * @find: what is at @at. Return: false: more has to be read; true: @len is its length, which may be incomplete if there
+ *	are limits to it, 0: the end
+ * @take: what @find has found. Return: true: a guest may have it; false: it is done with, and its answer is there if it
+ *	has one
+ * @answer: put the answer to the input of number @n together; @why: for the operator
+ */
+struct each_form {
+	size_t read_max;
+	size_t head;
+	bool (*find)(struct each_state *s);
+	bool (*take)(struct each *x);
+	void (*answer)(struct each *x, int status, const char *how, const char *why, const struct round_end *end);
+};
+
+extern const struct each_form each_lines, each_frames;
+
 /** each_json_new() - the stream that each.json is, NULL: no memory */
 FILE *each_json_new(struct each *x);
 
-/* --- each_lines.c ------------------------------------------------------------------------------------------------ */
-
-/** each_find_line() - find the end of the line at @at. Return: false: more has to be read. */
-bool each_find_line(struct each_state *s);
-
-/**
- * each_take_line() - with a line in front, which may have no end yet
- *
- * Return: true: a guest may have it; false: it is done with, and its answer is there if it has one.
- */
-bool each_take_line(struct each *x);
-
-/** each_answer() - put the answer to the input of number @n together; @why: for the operator, where there is no JSON */
+/** each_answer() - put the answer to the input of number @n together, as of struct each_form */
 void each_answer(struct each *x, int status, const char *how, const char *why, const struct round_end *end);
 
-/** each_say() - to the operator, of the line of number @n */
+/** each_put() - more bytes of an answer */
+void each_put(struct each_state *s, const void *data, size_t n);
+
+/** each_say() - to the operator, of the input of number @n */
 void each_say(const struct each *x, const char *what);
 
 #endif

@@ -2,7 +2,6 @@
 /*
  * Lines and their answers.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "cmd/each_internal.h"
@@ -10,19 +9,15 @@
 
 /* --- Answers ------------------------------------------------------------------------------------------------------ */
 
-static ssize_t put_answer(void *arg, const char *data, size_t n)
+static ssize_t put_json(void *arg, const char *data, size_t n)
 {
-	struct each_state *s = arg;
-
-	n = MIN(n, EACH_ANSWER_MAX - s->answer_nr);
-	memcpy(s->answer + s->answer_nr, data, n);
-	s->answer_nr += n;
+	each_put(arg, data, n);
 	return (ssize_t)n;
 }
 
 FILE *each_json_new(struct each *x)
 {
-	static const cookie_io_functions_t io = {.write = put_answer};
+	static const cookie_io_functions_t io = {.write = put_json};
 
 	return fopencookie(x->s, "w", io);
 }
@@ -74,20 +69,12 @@ static void answer_json(struct each *x, int status, const char *how, const struc
 	json_finish(&j);
 }
 
-void each_say(const struct each *x, const char *what)
-{
-	fprintf(stderr, "vmm: line %" PRIu64 ": %s\n", x->s->n, what);
-}
-
-void each_answer(struct each *x, int status, const char *how, const char *why, const struct round_end *end)
+static void answer_line(struct each *x, int status, const char *how, const char *why, const struct round_end *end)
 {
 	struct each_state *s = x->s;
 	size_t echo = echo_length(s->input + s->at, s->len, end->output, end->size), size = end->size - echo;
 
-	s->answer_nr = s->sent = 0;
-	if (!s->status)
-		s->status = status;
-	if (x->format == EACH_LINE_JSON) {
+	if (x->json_wanted) {
 		memcpy(s->text, end->output + echo, size);
 		for (size_t i = 0; i < size; i++)
 			if (!s->text[i])
@@ -96,7 +83,7 @@ void each_answer(struct each *x, int status, const char *how, const char *why, c
 		answer_json(x, status, how, end, s->text);
 		return;
 	}
-	put_answer(s, (const char *)end->output + echo, size);
+	each_put(s, end->output + echo, size);
 	if (status)
 		each_say(x, why);
 	if (end->lost)
@@ -105,7 +92,7 @@ void each_answer(struct each *x, int status, const char *how, const char *why, c
 
 /* --- Lines -------------------------------------------------------------------------------------------------------- */
 
-bool each_find_line(struct each_state *s)
+static bool find_line(struct each_state *s)
 {
 	uint8_t *newline = memchr(s->input + s->at, '\n', s->nr - s->at);
 
@@ -125,7 +112,7 @@ bool each_find_line(struct each_state *s)
 	return true;
 }
 
-bool each_take_line(struct each *x)
+static bool take_line(struct each *x)
 {
 	const struct round_end none = {.output = (const uint8_t *)""};
 	struct each_state *s = x->s;
@@ -140,7 +127,10 @@ bool each_take_line(struct each *x)
 		return true;
 	s->n++;
 	s->skipping = true;
-	each_answer(x, EXIT_USAGE, "too-long", "longer than 1 MiB: no guest gets it", &none);
+	answer_line(x, EXIT_USAGE, "too-long", "longer than 1 MiB: no guest gets it", &none);
 	s->at = s->nr;
 	return false;
 }
+
+const struct each_form each_lines = {
+	.read_max = EACH_LINE_MAX + 1, .find = find_line, .take = take_line, .answer = answer_line};

@@ -60,7 +60,7 @@ static int end_status(const struct each_state *s, int wait_status, int ending, s
 		return WEXITSTATUS(wait_status);
 	if (WIFSIGNALED(wait_status) && ending)
 		return 128 + ending;
-	return err_set(e, -EIO, "--each-line: %d guests in a row could not be given a line", FRUITLESS_MAX + 1);
+	return err_set(e, -EIO, "%d guests in a row could not be given a line", FRUITLESS_MAX + 1);
 }
 
 static pid_t start(const sigset_t *old, int (*run)(void *arg), void *arg)
@@ -102,7 +102,7 @@ int each_processes(struct each *x, const struct config *c, int (*run)(void *arg)
 		s->began_n = s->n;
 		pid = start(&old, run, arg);
 		if (pid < 0)
-			return err_sys(e, -errno, "--each-line: a process for the guest");
+			return err_sys(e, -errno, "a process for the guest");
 		wait_status = wait_for(pid, &set, &ending);
 	} while (!ending && is_replaced(s, wait_status));
 	return end_status(s, wait_status, ending, e);

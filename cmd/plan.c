@@ -109,7 +109,7 @@ static uint32_t devices_of(const struct config *c)
 {
 	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0) | (c->gdb ? SANDBOX_HAS(GDB) : 0) |
 		(c->core ? SANDBOX_HAS(CORE) : 0) | (c->snapshot ? SANDBOX_HAS(SNAPSHOT) : 0) |
-		(c->each_line ? SANDBOX_HAS(RESET) : 0);
+		(config_is_each(c) ? SANDBOX_HAS(RESET) : 0);
 }
 
 static void allow_path(struct sandbox_plan *plan, const struct sandbox_path *path)

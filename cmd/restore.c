@@ -137,7 +137,7 @@ static int open_clones(void *arg, const int *keep, size_t nr_keep, struct clones
 	r = clones_fds_take(fds, 0, e);
 	if (r < 0)
 		return r;
-	if (first->config.each_line)
+	if (config_is_each(&first->config))
 		r = each_open(&first->config, &first->each, e);
 	if (r < 0)
 		return r;
@@ -256,7 +256,7 @@ static int run_restored(struct restore *c, const struct subset_option *own, char
 	struct err e = {};
 	int status;
 
-	if (!own[CLONES].given && !run->config.each_line)
+	if (!own[CLONES].given && !config_is_each(&run->config))
 		return run_machine(run, argv, cpu_before_main);
 	if (run->config.timeout_ns)
 		c->limit_at_ns = main_entry_ns() + run->config.timeout_ns;

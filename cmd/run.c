@@ -39,7 +39,7 @@
 /* The guest is asked first, so it has to run. */
 static void ask_to_end(struct run *run, int signo)
 {
-	/* Of the guests of --each-line none has anything to lose. */
+	/* Of the guests of --each-line and --each-frame none has anything to lose. */
 	if (run->each) {
 		machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 		return;

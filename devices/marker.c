@@ -12,6 +12,7 @@ static uint32_t answer_size(const struct marker *m)
 	case MARKER_SEED: return MARKER_SEED_SIZE;
 	case MARKER_CLONE: return MARKER_CLONE_SIZE;
 	case MARKER_WORD: return (uint32_t)m->life.word_size;
+	case MARKER_FRAME: return m->life.has_frame ? MARKER_FRAME_SIZE : 0;
 	default: return 0;
 	}
 }
@@ -39,6 +40,7 @@ static uint8_t next_byte(struct marker *m)
 		break;
 	case MARKER_CLONE: byte = (uint8_t)((at < 4 ? life->clone : life->clones) >> 8 * (at % 4)); break;
 	case MARKER_WORD: byte = life->word[at]; break;
+	case MARKER_FRAME: byte = (uint8_t)(life->frame_size >> 8 * at); break;
 	}
 	return byte;
 }
@@ -96,6 +98,20 @@ static bool mark(struct marker *m)
 	return true;
 }
 
+/* Return: it is RAM. */
+static bool name_buffer(struct marker *m)
+{
+	uint64_t at = le64_get(m->regs.argument);
+	uint32_t size = le32_get(m->regs.argument + sizeof(at));
+
+	if (m->regs.overflow || m->regs.argument_nr != MARKER_BUFFER_SIZE || !size ||
+		!m->host->is_ram(m->host, at, size))
+		return false;
+	m->regs.buffer_at = at;
+	m->regs.buffer_size = size;
+	return true;
+}
+
 static bool obey(struct marker *m, uint64_t command)
 {
 	switch (command) {
@@ -107,7 +123,9 @@ static bool obey(struct marker *m, uint64_t command)
 		m->seeded = true;
 		m->regs.answer = MARKER_SEED;
 		return true;
+	case MARKER_BUFFER: return name_buffer(m);
 	case MARKER_CLONE:
+	case MARKER_FRAME:
 	case MARKER_WORD: m->regs.answer = (uint8_t)command; return true;
 	default: return false;
 	}
@@ -193,13 +211,34 @@ COLD void marker_begin(struct marker *m, const struct marker_life *life)
 	pthread_mutex_unlock(&m->lock);
 }
 
+COLD uint32_t marker_buffer(struct marker *m, uint64_t *ret_at)
+{
+	uint32_t size;
+
+	pthread_mutex_lock(&m->lock);
+	*ret_at = m->regs.buffer_at;
+	size = m->regs.buffer_size;
+	pthread_mutex_unlock(&m->lock);
+	return size && m->host->is_ram(m->host, *ret_at, size) ? size : 0;
+}
+
+COLD void marker_give_frame(struct marker *m, uint32_t size)
+{
+	pthread_mutex_lock(&m->lock);
+	m->life.has_frame = true;
+	m->life.frame_size = size;
+	pthread_mutex_unlock(&m->lock);
+}
+
 static const struct state_field marker_fields[] = {
 	STATE_ARRAY(struct marker_regs, argument),
 	STATE_UP_TO(struct marker_regs, argument_nr, MARKER_ARGUMENT_MAX),
 	STATE_BOOL(struct marker_regs, overflow),
 	STATE_BOOL(struct marker_regs, refused),
-	STATE_UP_TO(struct marker_regs, answer, MARKER_WORD),
+	STATE_UP_TO(struct marker_regs, answer, MARKER_FRAME),
 	STATE_UP_TO(struct marker_regs, at, MARKER_WORD_MAX),
+	STATE_FIELD(struct marker_regs, buffer_at),
+	STATE_FIELD(struct marker_regs, buffer_size),
 };
 STATE_TABLE(marker_state, "marker", marker_fields);
 

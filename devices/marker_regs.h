@@ -23,6 +23,8 @@
  * | MARKER_SEED | none | 64 random bytes that no other guest has; once for each time that the guest was restored |
  * | MARKER_CLONE | none | two numbers of 4 bytes: which clone it is, from 1, and of how many; 0 unless restored |
  * | MARKER_WORD | none | the word of `vmm restore --word` |
+ * | MARKER_BUFFER | 8 bytes, an address, and 4, a size, of RAM | none: frames of `vmm restore --each-frame` go there |
+ * | MARKER_FRAME | none | 4 bytes, the length of the frame that is in the buffer; none where there is no frame |
  *
  * A guest that sets a mark stands in it until MARKER_IS_BUSY is clear: if a snapshot is written at the mark, it begins
  * there. The sequence is one guest program's at a time: programs agree on a lock among themselves.
@@ -45,15 +47,19 @@
 #define MARKER_IS_FRESH    0x4u /* MARKER_SEED has an answer: the random number generator is not the guest's own yet */
 #define MARKER_IS_REFUSED  0x8u /* the last command: an unknown one, or its argument does not fit */
 
-#define MARKER_CLEAR 0
-#define MARKER_MARK  1
-#define MARKER_SEED  2
-#define MARKER_CLONE 3
-#define MARKER_WORD  4
+#define MARKER_CLEAR  0
+#define MARKER_MARK   1
+#define MARKER_SEED   2
+#define MARKER_CLONE  3
+#define MARKER_WORD   4
+#define MARKER_BUFFER 5
+#define MARKER_FRAME  6
 
 #define MARKER_ARGUMENT_MAX 64
 #define MARKER_SEED_SIZE    64
 #define MARKER_CLONE_SIZE   8
 #define MARKER_WORD_MAX     4096
+#define MARKER_BUFFER_SIZE  12
+#define MARKER_FRAME_SIZE   4
 
 #endif

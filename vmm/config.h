@@ -167,8 +167,8 @@ struct config_balloon {
  * @trace: file for the trace, or NULL
  * @gdb: address to wait for a debugger at, see vmm/debug/gdb/address.h; or NULL
  * @core: file for a core of the guest, with %s and %n, or NULL; machine_core_check()
- * @each_line: each line of standard input goes to a guest that begins at the snapshot; @line_timeout_ns: limit of each,
- *             0: none
+ * @each_line, @each_frame: each line, or frame, of standard input goes to a guest that begins at the snapshot;
+ *             @line_timeout_ns: limit of each, 0: none
  * @clock: of a restored guest
  * @word: for a restored guest, or a file with it after @; or NULL
  * @snapshot: file for a snapshot of the guest, and when it is written, or NULL; machine_snapshot_check()
@@ -224,6 +224,7 @@ struct config {
 	char *core;
 	char *snapshot;
 	enum each_line each_line;
+	bool each_frame;
 	uint64_t line_timeout_ns;
 	enum clock clock;
 	char *word;
@@ -233,6 +234,12 @@ struct config {
 #define CONFIG_DEFAULT_CMDLINE "console=ttyS0 reboot=k panic=1 pci=off"
 /* The serial port is used until hvc0 exists, which replaces a boot console without repeating its output. */
 #define CONFIG_DEFAULT_CMDLINE_HVC "earlycon=uart8250,io,0x3f8 console=hvc0 reboot=k panic=1 pci=off"
+
+/** config_is_each() - whether a restored machine begins anew for each line or frame of standard input */
+static inline bool config_is_each(const struct config *c)
+{
+	return c->each_line || c->each_frame;
+}
 
 /** config_init() - set the defaults, without a kernel */
 void config_init(struct config *ret);

@@ -70,6 +70,8 @@ int clones_check(const struct config *config, unsigned nr, bool *ret_own, struct
 		return refuse("--snapshot ", c->snapshot, "clones write none", e);
 	if (c->each_line)
 		return refuse("--each-line", "", "not with --clones: it has the guest for itself", e);
+	if (c->each_frame)
+		return refuse("--each-frame", "", "not with --clones: it has the guest for itself", e);
 	if (c->console == CONSOLE_PTY)
 		return refuse("--console pty", "", "not with --clones: file=PATH or socket=PATH, with %n in it", e);
 	for (size_t i = 0; i < c->nr_nets; i++)

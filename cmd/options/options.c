@@ -839,6 +839,7 @@ const struct option_def options[] = {
 	{
 		.name = "each-line",
 		.section = SECTION_RESTORE,
+		.excludes = "each-frame",
 		.type = OPT_CHOICE,
 		.choices = each_lines,
 		.metavar = "text|json",
@@ -853,15 +854,29 @@ const struct option_def options[] = {
 			"See *vmm-snapshot*(1)."),
 	},
 	{
+		.name = "each-frame",
+		.section = SECTION_RESTORE,
+		OPTION_SWITCH("off"),
+		.excludes = "each-line",
+		FIELD(bool, each_frame),
+		.help = "give each frame of standard input to a guest that begins at the snapshot",
+		.man = OPTION_MAN(
+			"Give each frame of standard input, a length of 32 bits and so many bytes, to a guest that "
+			"begins at the snapshot, in the buffer that it has named, and write its answer as a frame.\n"
+			"See *vmm-snapshot*(1)."),
+	},
+	{
 		.name = "line-timeout",
 		.section = SECTION_RESTORE,
 		.type = OPT_DURATION,
 		.deflt = "10s",
 		.max = 365 * DAY_NS,
 		FIELD(uint64_t, line_timeout_ns),
-		.help = "the longest that a line of --each-line may take, 0 for any time",
-		.man = OPTION_MAN("End the guest of a line of *--each-line* after this time, with status 124.\n"
-				  "0 means never."),
+		.help = "the longest that a line or frame may take, 0 for any time",
+		.man = OPTION_MAN(
+			"End the guest of a line of *--each-line*, or of a frame of *--each-frame*, after this "
+			"time, with status 124.\n"
+			"0 means never."),
 	},
 	{
 		.name = "raw",

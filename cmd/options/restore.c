@@ -141,7 +141,7 @@ static int merge(struct config *c, struct config *mine, struct err *e)
 /* The settings of this command's own. */
 static int apply_own(const struct settings *line, struct config *c, struct err *e)
 {
-	static const char *const names[] = {"each-line", "line-timeout", "clock", "word"};
+	static const char *const names[] = {"each-line", "each-frame", "line-timeout", "clock", "word"};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {
@@ -152,27 +152,29 @@ static int apply_own(const struct settings *line, struct config *c, struct err *
 	return r < 0 ? err_sys(e, r, "cannot restore it") : 0;
 }
 
-/* Standard input and output are those of the lines. */
-static int check_each_line(struct config *c, struct err *e)
+/* Standard input and output are those of the lines or frames. */
+static int check_each(struct config *c, struct err *e)
 {
-	if (!c->each_line)
+	const char *option = c->each_frame ? "each-frame" : "each-line";
+
+	if (!config_is_each(c))
 		return 0;
 	if (c->console == CONSOLE_STDIO)
 		c->console = CONSOLE_NULL;
 	if (c->console != CONSOLE_NULL && c->console != CONSOLE_FILE)
-		return err_set(
-			e, -EINVAL, "--each-line: the console's input are the lines: --console file=, null, or none");
+		return err_set(e, -EINVAL, "--%s: the console's input are the %ss: --console file=, null, or none",
+			option, option + strlen("each-"));
 	if (c->snapshot)
 		return err_set(
-			e, -EINVAL, "--each-line: not with --snapshot: each guest begins at the one that there is");
+			e, -EINVAL, "--%s: not with --snapshot: each guest begins at the one that there is", option);
 	if (c->gdb)
-		return err_set(e, -EINVAL, "--each-line: not with --gdb: a debugger has one guest");
+		return err_set(e, -EINVAL, "--%s: not with --gdb: a debugger has one guest", option);
 	for (size_t i = 0; i < c->nr_disks; i++)
 		if (!c->disk[i].ro && !c->disk[i].overlay)
 			return err_set(e, -EINVAL,
-				"--each-line: what a guest writes to %s cannot be undone: restore it with "
+				"--%s: what a guest writes to %s cannot be undone: restore it with "
 				"--disk id=...,path=...,overlay",
-				c->disk[i].path);
+				option, c->disk[i].path);
 	return 0;
 }
 
@@ -198,7 +200,7 @@ int restore_config(const char *saved, const struct settings *line, struct config
 	if (r == 0)
 		r = apply_own(line, &c, e);
 	if (r == 0)
-		r = check_each_line(&c, e);
+		r = check_each(&c, e);
 	if (r == 0)
 		r = machine_check(&c, e);
 	config_destroy(&mine);

@@ -73,6 +73,11 @@ static bool is_busy(struct marker_host *h)
 	return container_of(h, struct bench, marker_host)->now_ns & 1;
 }
 
+static bool is_ram(struct marker_host *h, uint64_t gpa, uint64_t size)
+{
+	return gpa < GIB && size <= GIB - gpa;
+}
+
 static int64_t fake_now(const struct rtc *r)
 {
 	return container_of(r, struct bench, rtc)->now_ns;
@@ -192,6 +197,7 @@ static void use_marker(struct bench *b, unsigned at, uint64_t value, unsigned le
 	static const uint8_t word[] = "word";
 	struct marker_life life = {.restored = true, .clone = 1, .clones = 2, .word = word, .word_size = at};
 	unsigned marks = b->marks;
+	uint64_t gpa, size;
 	uint64_t left = in_wide(&b->marker.dev, MARKER_LEFT, 4), now;
 
 	if (!write) {
@@ -200,11 +206,13 @@ static void use_marker(struct bench *b, unsigned at, uint64_t value, unsigned le
 		assert(now <= left && left - now <= len && b->marks == marks);
 		return;
 	}
-	if (value % 7 == 6 && at <= sizeof(word))
+	if (value % 9 == 8 && at <= sizeof(word))
 		marker_begin(&b->marker, &life);
-	out_wide(&b->marker.dev, at, at == MARKER_CONTROL ? value % 7 : value, len);
-	assert(b->marks == marks || (b->marks == marks + 1 && at == MARKER_CONTROL && value % 7 == MARKER_MARK));
+	out_wide(&b->marker.dev, at, at == MARKER_CONTROL ? value % 9 : value, len);
+	assert(b->marks == marks || (b->marks == marks + 1 && at == MARKER_CONTROL && value % 9 == MARKER_MARK));
 	assert(in_wide(&b->marker.dev, MARKER_LEFT, 4) <= MARKER_WORD_MAX);
+	size = marker_buffer(&b->marker, &gpa);
+	assert(!size || is_ram(&b->marker_host, gpa, size));
 }
 
 static void step(struct bench *b, uint8_t what, uint8_t arg, uint8_t value)
@@ -250,7 +258,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	b->rtc.now = fake_now;
 	b->pit_host.start = start_pit;
-	b->marker_host = (struct marker_host){.mark = on_mark, .busy = is_busy};
+	b->marker_host = (struct marker_host){.mark = on_mark, .busy = is_busy, .is_ram = is_ram};
 	b->chip[I8042_DATA] = &b->i8042.data;
 	b->chip[I8042_CMD] = &b->i8042.cmd;
 	b->chip[RTC] = &b->rtc.dev;

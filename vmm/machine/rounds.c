@@ -27,6 +27,7 @@
 
 /**
  * struct machine_rounds
+ * @frames: input is a frame
  * @hold: while no round runs
  * @over: wakes the loop: the round has ended; @limit: its timer
  * @began_ns: of the round, 0: none runs; @reset_ns: when the machine was reset last
@@ -41,6 +42,7 @@ struct machine_rounds {
 	const struct rounds_ops *ops;
 	void *arg;
 	uint64_t limit_ns;
+	bool frames;
 	struct hold hold;
 	struct loop_source over;
 	struct loop_timer limit;
@@ -224,6 +226,23 @@ static void on_refused(struct hold *h, const char *late)
 	machine_failed(container_of(h, struct machine_rounds, hold)->m, "the guest cannot be held still to be reset");
 }
 
+uint64_t machine_frame_room(struct machine *m)
+{
+	uint64_t at;
+
+	return marker_buffer(&m->chips.marker, &at);
+}
+
+/* What is not RAM has been refused (marker_buffer()). */
+static void give_frame(struct machine *m, const uint8_t *input, size_t n)
+{
+	uint64_t at, room = marker_buffer(&m->chips.marker, &at);
+
+	n = MIN(n, room);
+	gmem_write(&m->vm.memory.gmem, at, input, n);
+	marker_give_frame(&m->chips.marker, (uint32_t)n);
+}
+
 int machine_round(struct machine *m, const uint8_t *input, size_t n, struct err *e)
 {
 	struct machine_rounds *r = m->rounds;
@@ -237,7 +256,10 @@ int machine_round(struct machine *m, const uint8_t *input, size_t n, struct err 
 	r->marked = false;
 	r->ended_ns = 0;
 	r->began_ns = trace_now_ns();
-	console_feed(m->console, input, n);
+	if (r->frames)
+		give_frame(m, input, n);
+	else
+		console_feed(m->console, input, n);
 	if (r->limit_ns)
 		loop_timer_set(&r->limit, r->limit_ns, 0);
 	machine_release(m, &r->hold);
@@ -246,7 +268,8 @@ int machine_round(struct machine *m, const uint8_t *input, size_t n, struct err 
 
 /* --- Its life ----------------------------------------------------------------------------------------------------- */
 
-int machine_rounds_init(struct machine *m, const struct rounds_ops *ops, void *arg, uint64_t limit_ns, struct err *e)
+int machine_rounds_init(
+	struct machine *m, const struct rounds_ops *ops, void *arg, uint64_t limit_ns, bool frames, struct err *e)
 {
 	struct machine_rounds *r = calloc(1, sizeof(*r));
 	int ret;
@@ -259,6 +282,7 @@ int machine_rounds_init(struct machine *m, const struct rounds_ops *ops, void *a
 		.ops = ops,
 		.arg = arg,
 		.limit_ns = limit_ns,
+		.frames = frames,
 		.hold = {.held = on_held, .refused = on_refused},
 		.watch = {.text = on_text, .mark = on_console_mark},
 		.over = {.fd = -1, .ready = on_over},
@@ -272,6 +296,9 @@ int machine_rounds_init(struct machine *m, const struct rounds_ops *ops, void *a
 		ret = loop_add(m->loop, &r->over, EPOLLIN);
 	if (ret < 0)
 		return err_sys(e, ret, "cannot set up the rounds of a guest");
+	if (frames && !machine_frame_room(m))
+		return err_operator(e,
+			err_set(e, -EINVAL, "the guest of the snapshot has named no buffer for frames to its marker"));
 	console_set_watch(m->console, &r->watch);
 	console_feed(m->console, NULL, 0);
 	return 0;

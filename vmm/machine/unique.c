@@ -25,9 +25,14 @@ static bool is_busy(struct marker_host *h)
 	return machine_snapshot_waits(container_of(h, struct machine, hosts.marker));
 }
 
+static bool is_ram(struct marker_host *h, uint64_t gpa, uint64_t size)
+{
+	return gmem_contains(&container_of(h, struct machine, hosts.marker)->vm.memory.gmem, gpa, size);
+}
+
 void machine_unique_init(struct machine *m)
 {
-	m->hosts.marker = (struct marker_host){.mark = on_mark, .busy = is_busy};
+	m->hosts.marker = (struct marker_host){.mark = on_mark, .busy = is_busy, .is_ram = is_ram};
 }
 
 int machine_unique_open(struct machine *m, struct err *e)

@@ -28,9 +28,15 @@ static bool is_busy(struct marker_host *h)
 	return b.busy;
 }
 
+/* From 4096 on, one MiB. */
+static bool is_ram(struct marker_host *h, uint64_t gpa, uint64_t size)
+{
+	return gpa >= 4096 && size <= MIB && gpa <= 4096 + MIB - size;
+}
+
 static int set_up(void **state)
 {
-	b = (struct bench){.host = {.mark = on_mark, .busy = is_busy}};
+	b = (struct bench){.host = {.mark = on_mark, .busy = is_busy, .is_ram = is_ram}};
 	return marker_init(&b.marker, &b.host);
 }
 
@@ -244,10 +250,73 @@ static void its_registers_are_saved_and_its_life_is_not(void **state)
 	assert_int_equal(in8(&b.marker.dev, MARKER_DATA), 0);
 }
 
+static void name_buffer(uint64_t at, uint32_t size)
+{
+	out_wide(&b.marker.dev, MARKER_DATA, (uint32_t)at, 4);
+	out_wide(&b.marker.dev, MARKER_DATA, at >> 32, 4);
+	out_wide(&b.marker.dev, MARKER_DATA, size, 4);
+	command(MARKER_BUFFER);
+}
+
+static void a_buffer_is_ram(void **state)
+{
+	static const struct {
+		uint64_t at;
+		uint32_t size;
+	} wrong[] = {{4096, 0}, {0, 4096}, {4095, 1}, {4096 + MIB, 1}, {4096, MIB + 1}, {UINT64_MAX, 2},
+		{UINT64_MAX, 1}, {UINT64_C(1) << 32 | 4096, 1}, {4096, UINT32_MAX}};
+	uint64_t at = 77;
+
+	assert_int_equal(marker_buffer(&b.marker, &at), 0);
+	name_buffer(8192, 100);
+	assert_int_equal(status(), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		name_buffer(wrong[i].at, wrong[i].size);
+		assert_int_equal(status(), MARKER_IS_REFUSED);
+		assert_int_equal(marker_buffer(&b.marker, &at), 100);
+		assert_int_equal(at, 8192);
+	}
+	/* An argument that is too short or too long */
+	write_text("12345678901");
+	command(MARKER_BUFFER);
+	assert_int_equal(status(), MARKER_IS_REFUSED);
+	write_text("1234567890123");
+	command(MARKER_BUFFER);
+	assert_int_equal(status(), MARKER_IS_REFUSED);
+	assert_int_equal(marker_buffer(&b.marker, &at), 100);
+	/* All of it, and a state that has another one which is none. */
+	name_buffer(4096, MIB);
+	assert_int_equal(marker_buffer(&b.marker, &at), MIB);
+	b.marker.regs.buffer_size++;
+	assert_int_equal(marker_buffer(&b.marker, &at), 0);
+}
+
+static void a_frame_has_a_length(void **state)
+{
+	command(MARKER_FRAME);
+	assert_int_equal(left(), 0);
+	begin(1);
+	command(MARKER_FRAME);
+	assert_int_equal(left(), 0);
+	marker_give_frame(&b.marker, 0x12345);
+	command(MARKER_FRAME);
+	assert_int_equal(left(), 4);
+	assert_int_equal(in_wide(&b.marker.dev, MARKER_DATA, 4), 0x12345);
+	assert_int_equal(left(), 0);
+	marker_give_frame(&b.marker, 0);
+	command(MARKER_FRAME);
+	assert_int_equal(left(), 4);
+	assert_int_equal(in_wide(&b.marker.dev, MARKER_DATA, 4), 0);
+	/* The next life has its own. */
+	begin(2);
+	command(MARKER_FRAME);
+	assert_int_equal(left(), 0);
+}
+
 static void a_state_that_cannot_be_is_refused(void **state)
 {
 	static const struct marker_regs wrong[] = {
-		{.argument_nr = MARKER_ARGUMENT_MAX + 1}, {.answer = MARKER_WORD + 1}, {.at = MARKER_WORD_MAX + 1}};
+		{.argument_nr = MARKER_ARGUMENT_MAX + 1}, {.answer = MARKER_FRAME + 1}, {.at = MARKER_WORD_MAX + 1}};
 	uint8_t bytes[512];
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -274,6 +343,8 @@ int main(void)
 		ROW(a_restored_guest_gets_its_seed_once),
 		ROW(a_restored_guest_learns_its_number_and_its_word),
 		ROW(its_registers_are_saved_and_its_life_is_not),
+		ROW(a_buffer_is_ram),
+		ROW(a_frame_has_a_length),
 		ROW(a_state_that_cannot_be_is_refused),
 	};
 
