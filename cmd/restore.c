@@ -30,6 +30,7 @@ enum { RESTORE_OPTIONS(SUBSET_INDEX) };
  * @run: the first run, or each clone's: @nr_runs of them
  * @nr: of the guests that are restored
  * @word: of --word, or NULL
+ * @own_netns: each has a network namespace of its own
  * @confinement: entered by the spawner, inherited by the clones
  * @ram: mapped by the spawner
  */
@@ -40,6 +41,7 @@ struct restore {
 	unsigned nr_runs;
 	unsigned nr;
 	char *word;
+	bool own_netns;
 	struct confinement confinement;
 	struct memory ram;
 	uint64_t limit_at_ns;
@@ -99,6 +101,8 @@ static int open_own(struct restore *c, unsigned n, struct err *e)
 	}
 	if (r == 0 && c->nr_runs > 1)
 		r = clones_name(&run->config, n, e);
+	if (r == 0 && c->own_netns)
+		r = sandbox_join_netns(&c->confinement.sandbox, run->config.netns, e);
 	/* The buffers of the first. */
 	run->restored = first->restored;
 	run->watch_fd = first->watch_fd;
@@ -115,6 +119,10 @@ static int enter_early(struct restore *c, const int *keep, size_t nr_keep, struc
 
 	plan_early(&c->run[0].config, plan);
 	plan_restored(c->run[0].restored.fd, plan);
+	/* Each clone's is entered before its devices are opened. */
+	c->own_netns = c->nr_runs > 1 && plan->jail.netns && strstr(plan->jail.netns, "%n");
+	if (c->own_netns)
+		plan->jail.netns = NULL;
 	for (size_t i = 0; i < nr_keep && plan->nr_keep < SANDBOX_KEEP_MAX; i++)
 		plan->keep[plan->nr_keep++] = keep[i];
 	plan->max_fds *= c->nr_runs;
@@ -148,6 +156,11 @@ static int open_clones(void *arg, const int *keep, size_t nr_keep, struct clones
 		if (r < 0)
 			return r;
 	}
+	/* Where the last clone's devices are is no place for the others. */
+	if (c->own_netns)
+		r = sandbox_join_netns(&c->confinement.sandbox, "", e);
+	if (r < 0)
+		return r;
 	plan_opened(&first->config, first->machine, &c->confinement.plan);
 	c->confinement.plan.report_fd = STDERR_FILENO;
 	r = confinement_enter(&c->confinement, NULL, e);

@@ -352,6 +352,12 @@ void sandbox_build(struct sandbox *s)
 		trace_sandbox_unhandled(s->trace, s->got.landlock_abi, s->got.unhandled);
 }
 
+COLD int sandbox_join_netns(struct sandbox *s, const char *name, struct err *e)
+{
+	assert(s->stage == SANDBOX_STAGE_OPEN);
+	return *name ? jail_enter_netns(name, e) : jail_new_netns(e);
+}
+
 int sandbox_forked(struct sandbox *s, struct sandbox_plan *plan, struct trace *trace, struct err *e)
 {
 	int r;

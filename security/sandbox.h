@@ -196,6 +196,16 @@ int sandbox_userns_available(void);
 int sandbox_standard_fds(struct err *e);
 
 /**
+ * sandbox_join_netns() - in stage OPEN: what is opened from now on is of this network namespace
+ * @name: as of struct sandbox_jail; "": a new, empty one
+ *
+ * For what opens devices of several namespaces, and leaves them for an empty one.
+ *
+ * Return: 0 or a negative errno, with a message in @e.
+ */
+int sandbox_join_netns(struct sandbox *s, const char *name, struct err *e);
+
+/**
  * sandbox_early() - stage EARLY; in strict mode it first calls sandbox_missing()
  * @plan: borrowed for as long as @s is used
  *

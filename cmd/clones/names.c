@@ -12,11 +12,13 @@
  * struct named - a path or name in a configuration
  * @option: as the operator writes it
  * @own: each clone has to have its own
+ * @of_netns: it means something else in another network namespace
  */
 struct named {
 	const char *option;
 	char **text;
 	bool own;
+	bool of_netns;
 };
 
 static bool has_number(const char *text)
@@ -28,7 +30,7 @@ static bool add(size_t i, size_t *at, const char *option, char **text, bool own,
 {
 	if ((*at)++ != i)
 		return false;
-	*ret = (struct named){option, text, own};
+	*ret = (struct named){option, text, own, false};
 	return true;
 }
 
@@ -43,14 +45,17 @@ static bool named(struct config *c, size_t i, struct named *ret)
 	if (add(i, &at, socket ? "--console socket=" : "--console file=", &c->console_path, true, ret) ||
 		add(i, &at, "--report ", &c->report, true, ret) || add(i, &at, "--trace ", &c->trace, true, ret) ||
 		add(i, &at, "--gdb ", &c->gdb, true, ret) || add(i, &at, "--core ", &c->core, true, ret) ||
-		add(i, &at, "--vsock path=", &c->vsock.path, true, ret))
+		add(i, &at, "--vsock path=", &c->vsock.path, true, ret) ||
+		add(i, &at, "--netns ", &c->netns, false, ret))
 		return true;
 	for (size_t k = 0; k < c->nr_disks; k++)
 		if (add(i, &at, "--disk path=", &c->disk[k].path, !c->disk[k].ro && !c->disk[k].overlay, ret))
 			return true;
 	for (size_t k = 0; k < c->nr_nets; k++)
-		if (add(i, &at, nets[c->net[k].kind] ? nets[c->net[k].kind] : "--net ", &c->net[k].name, true, ret))
+		if (add(i, &at, nets[c->net[k].kind] ? nets[c->net[k].kind] : "--net ", &c->net[k].name, true, ret)) {
+			ret->of_netns = c->net[k].kind == CONFIG_NET_TAP;
 			return true;
+		}
 	return false;
 }
 
@@ -78,6 +83,9 @@ int clones_check(const struct config *config, unsigned nr, bool *ret_own, struct
 		if (c->net[i].kind == CONFIG_NET_FD && nr > 1)
 			return refuse("--net fd=", "", "clones cannot share an interface: tap=NAME with %n in it", e);
 	for (size_t i = 0; named(c, i, &f); i++) {
+		/* In a namespace of its own, an interface may have the name that it has for the others. */
+		if (f.of_netns && c->netns && has_number(c->netns))
+			continue;
 		if (*f.text && f.own && nr > 1 && !has_number(*f.text))
 			return refuse(f.option, *f.text,
 				"each clone needs its own: put %n, the clone's number, in the name", e);
