@@ -127,7 +127,7 @@ static bool take_line(struct each *x)
 		return true;
 	s->n++;
 	s->skipping = true;
-	answer_line(x, EXIT_USAGE, "too-long", "longer than 1 MiB: no guest gets it", &none);
+	each_answer(x, EXIT_USAGE, "too-long", "longer than 1 MiB: no guest gets it", &none);
 	s->at = s->nr;
 	return false;
 }
