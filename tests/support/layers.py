@@ -26,7 +26,8 @@ ROOMS = {
     'security': '',
     'security/gen': 'security',
     'boot/tables': '',
-    'boot': '',
+    'boot/init': '',
+    'boot': 'boot/init',
     'vmm': 'security',
     'vmm/cpuid': '',
     'vmm/debug': '',
@@ -39,7 +40,7 @@ ROOMS = {
     'vmm/machine/virtio': 'vmm vmm/kvm vmm/host devices/virtio security',
     'vmm/machine': 'vmm vmm/kvm vmm/cpuid vmm/host vmm/console vmm/check vmm/debug vmm/debug/gdb vmm/machine/virtio '
                    'vmm/snapshot '
-                   'boot boot/tables devices devices/virtio security',
+                   'boot boot/init boot/tables devices devices/virtio security',
     'vmm/program': 'vmm/kvm vmm/console vmm/debug/gdb boot devices security',
     'vmm/results': 'vmm/console',
     'vmm/exec': 'vmm/kvm vmm/cpuid boot security',
