@@ -101,6 +101,7 @@ struct loaded {
  * @cmdline: the whole command line, NUL-terminated
  * @initrd_fd: a regular file, or -1 for none; borrowed
  * @initrd_name: its name in messages (its path), or NULL
+ * @initrd, @initrd_size: bytes in place of a file, borrowed; NULL: a file, or none
  * @acpi_rsdp: guest-physical address of the RSDP, 0 for none
  * @rng_seed: fresh random bytes, for protocols that pass them on
  */
@@ -110,6 +111,8 @@ struct boot_env {
 	const char *cmdline;
 	int initrd_fd;
 	const char *initrd_name;
+	const void *initrd;
+	size_t initrd_size;
 	uint64_t acpi_rsdp;
 	uint8_t rng_seed[BOOT_RNG_SEED_BYTES];
 };

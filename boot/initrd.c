@@ -27,12 +27,14 @@ static int place(struct gmem *mem, const struct boot_env *env, uint64_t max, str
 	uint64_t end = memmap_low_end(env->board);
 	char text[UNITS_TEXT_MAX], room[UNITS_TEXT_MAX];
 	struct gap above, below, *gap;
-	struct source src;
+	struct source src = {0};
 	int r;
 
-	r = source_open(env->initrd_fd, LOAD_READ, &src, e);
+	r = env->initrd ? 0 : source_open(env->initrd_fd, LOAD_READ, &src, e);
 	if (r < 0)
 		return r;
+	if (env->initrd)
+		src.size = env->initrd_size;
 	if (max < end)
 		end = max + 1;
 	end = align_down(end, PAGE_4K);
@@ -45,6 +47,8 @@ static int place(struct gmem *mem, const struct boot_env *env, uint64_t max, str
 			format_size(src.size, text), (unsigned long long)end, format_size(gap_size(gap), room));
 	placed->initrd_gpa = align_down(gap->end - src.size, PAGE_4K);
 	placed->initrd_size = src.size;
+	if (env->initrd)
+		return gmem_write(mem, placed->initrd_gpa, env->initrd, env->initrd_size);
 	return source_place(&src, 0, src.size, mem, placed->initrd_gpa, e);
 }
 
@@ -53,7 +57,7 @@ int initrd_place(struct gmem *mem, const struct boot_env *env, uint64_t max, str
 	int r;
 
 	*ret = (struct boot_placed){0};
-	if (env->initrd_fd < 0)
+	if (env->initrd_fd < 0 && !env->initrd)
 		return 0;
 	r = place(mem, env, max, ret, e);
 	return r < 0 ? err_wrap(e, r, "initrd %s", env->initrd_name ? env->initrd_name : "file") : 0;

@@ -12,7 +12,7 @@
 /**
  * initrd_place() - read the initrd into whole pages of RAM, at the highest address allowed that does not overlap the
  * kernel
- * @env: names the file and the kernel; without a file the function does nothing
+ * @env: names the file, or has its bytes, and the kernel; without either the function does nothing
  * @max: highest guest-physical address allowed for its last byte
  * @ret: where it was placed; zeroes without a file
  *

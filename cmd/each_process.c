@@ -91,7 +91,7 @@ int each_processes(struct each *x, const struct config *c, int (*run)(void *arg)
 	struct each_state *s = x->s;
 	sigset_t set, old;
 
-	signals_choose(c->balloon.on, c->core, c->snapshot, &set);
+	signals_choose(signals_of(c), &set);
 	sigaddset(&set, SIGCHLD);
 	/* A parent may have ignored it. */
 	signal(SIGCHLD, SIG_DFL);

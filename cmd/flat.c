@@ -212,7 +212,7 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 		return err_sys(e, r, "cannot set up");
 	trace_add_sink(s->trace, logsink_sink(s->log));
 	sandbox_open(&s->confinement.sandbox, s->trace);
-	r = signals_watch(&s->signals, s->loop, s->trace, false, false, false, on_signal, s, e);
+	r = signals_watch(&s->signals, s->loop, s->trace, 0, on_signal, s, e);
 	if (r == 0)
 		r = terminal_open(STDIN_FILENO, &key_ops, s, &s->terminal, e);
 	if (r < 0)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/command.h"
 #include "cmd/each.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
@@ -58,6 +59,8 @@ static void on_signal(void *arg, int signo)
 		machine_dump(run->machine, &run->dump);
 	else if (signo == SIGRTMIN + 1)
 		machine_snapshot(run->machine);
+	else if (signo == SIGWINCH)
+		machine_command_window(run->machine);
 	else if (signo == SIGQUIT)
 		machine_end(run->machine, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)signo);
 	else
@@ -144,6 +147,9 @@ static void on_quit(void *arg)
 static void say_verdict(const struct run *run, const struct verdict *v)
 {
 	char line[PANIC_TEXT_LINE_MAX * 4];
+
+	if (run->config.nr_command && command_say(run->machine, v))
+		return;
 
 	if (machine_snapshot_end(run->machine))
 		fprintf(stderr, "vmm: %s\n", machine_snapshot_end(run->machine));
@@ -287,6 +293,8 @@ int run_check(const struct run *run, struct err *e)
 	if (!c->kernel && run->restored.fd < 0)
 		return err_set(
 			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm help run` lists all");
+	if (c->root && !c->nr_command)
+		return err_set(e, -EINVAL, "--root %s: which command? Its words stand at the end, behind --", c->root);
 	return runfiles_check(c, e);
 }
 
@@ -338,15 +346,15 @@ static void begin_trace(struct run *run, uint64_t cpu_before)
 
 static int watch_signals(struct run *run, struct err *e)
 {
-	return signals_watch(&run->signals, run->loop, run->trace, run->config.balloon.on, run->config.core,
-		run->config.snapshot, on_signal, run, e);
+	return signals_watch(&run->signals, run->loop, run->trace, signals_of(&run->config), on_signal, run, e);
 }
 
 static int open_terminal(struct run *run, struct machine_stdio *stdio, struct err *e)
 {
 	int r;
 
-	if (run->config.console != CONSOLE_STDIO)
+	stdio->terminal = run->config.nr_command && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	if (run->config.console != CONSOLE_STDIO && !stdio->terminal)
 		return 0;
 	r = terminal_open(STDIN_FILENO, &key_ops, run, &run->terminal, e);
 	if (r < 0)
@@ -358,7 +366,7 @@ static int open_terminal(struct run *run, struct machine_stdio *stdio, struct er
 
 static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 {
-	struct machine_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
+	struct machine_stdio stdio = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .err_fd = STDERR_FILENO};
 	int r;
 
 	plan_early(&run->config, &run->confinement.plan);
@@ -487,7 +495,7 @@ int run_end(struct run *run, int r, const struct verdict *v, const struct err *e
 		end.error = e->text;
 	} else {
 		say_verdict(run, v);
-		end.status = verdict_exit_status(v);
+		end.status = run->config.nr_command ? command_exit_status(v) : verdict_exit_status(v);
 	}
 	finish(run, &end);
 	return end.status;
@@ -519,6 +527,8 @@ int cmd_run(int argc, char **argv)
 		return print_config(&run.config, (enum ini_extent)own[0].value.n);
 	if (r == 0)
 		r = run_check(&run, &e);
+	if (r == 0 && run.config.nr_command)
+		r = command_prepare(&run.config, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return EXIT_USAGE;

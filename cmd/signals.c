@@ -31,7 +31,13 @@ bool signals_ends(int signo)
 	return false;
 }
 
-void signals_choose(bool steps, bool dumps, bool snapshots, sigset_t *ret)
+COLD unsigned signals_of(const struct config *c)
+{
+	return (c->balloon.on ? SIGNALS_STEPS : 0) | (c->core ? SIGNALS_DUMPS : 0) |
+		(c->snapshot ? SIGNALS_SNAPSHOTS : 0) | (c->nr_command ? SIGNALS_WINDOW : 0);
+}
+
+void signals_choose(unsigned more, sigset_t *ret)
 {
 	sigemptyset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
@@ -43,23 +49,25 @@ void signals_choose(bool steps, bool dumps, bool snapshots, sigset_t *ret)
 		sigaddset(ret, end_signals[i]);
 	}
 	/* Asked for by name, so they mean something; where they are not, they end the program, as ever. */
-	if (steps) {
+	if (more & SIGNALS_STEPS) {
 		sigaddset(ret, SIGUSR1);
 		sigaddset(ret, SIGUSR2);
 	}
-	if (dumps)
+	if (more & SIGNALS_DUMPS)
 		sigaddset(ret, SIGRTMIN + 2);
-	if (snapshots)
+	if (more & SIGNALS_SNAPSHOTS)
 		sigaddset(ret, SIGRTMIN + 1);
+	if (more & SIGNALS_WINDOW)
+		sigaddset(ret, SIGWINCH);
 }
 
-int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, bool steps, bool dumps, bool snapshots,
+int signals_watch(struct signals *sig, struct loop *loop, struct trace *trace, unsigned more,
 	void (*came)(void *arg, int signo), void *arg, struct err *e)
 {
 	sigset_t set;
 	int r;
 
-	signals_choose(steps, dumps, snapshots, &set);
+	signals_choose(more, &set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	*sig = (struct signals){

@@ -269,6 +269,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(LOOP, TERMINAL, tgkill, "own process", INT(0, SANDBOX_OWN_PID),
 		"Ctrl-Z stops us, a signal ends us, with the terminal set back"),
 	IF(LOOP, TERMINAL, ioctl, "TCGETS", INT(1, TCGETS), "the settings of a terminal that is ours only now"),
+	IF(LOOP, TERMINAL, ioctl, "TIOCGWINSZ", INT(1, TIOCGWINSZ), "the size that a command's terminal has now"),
 	IF(LOOP, PTY, ioctl, "TIOCGPTPEER", INT(1, TIOCGPTPEER), "does anybody have the pty open?"),
 	IF(LOOP, PTY, ioctl, "FIONREAD", INT(1, FIONREAD), "has the reader taken the last output?"),
 	IF(LOOP, SOCKET, accept4, "SOCK_CLOEXEC|SOCK_NONBLOCK", INT(3, SOCK_CLOEXEC | SOCK_NONBLOCK),

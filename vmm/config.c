@@ -41,6 +41,8 @@ const char *config_cmdline(const struct config *c)
 {
 	if (c->cmdline)
 		return c->cmdline;
+	if (c->nr_command && c->console == CONSOLE_NULL)
+		return CONFIG_DEFAULT_CMDLINE_COMMAND;
 	return c->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
 }
 
@@ -83,6 +85,11 @@ void config_destroy(struct config *c)
 		free(c->share[i].tag);
 	}
 	free(c->share);
+	for (size_t i = 0; i < c->nr_command; i++)
+		free(c->command[i]);
+	free(c->command);
+	free(c->root);
+	free(c->modules);
 	for (size_t i = 0; i < c->nr_nets; i++) {
 		free(c->net[i].name);
 		destroy_ports(&c->net[i].tcp);

@@ -72,6 +72,11 @@ struct config_share {
 
 #define CONFIG_SHARE_TAG_MAX 36
 
+/**
+ * enum command_as - whose rights a command in the guest has: those of the user who started vmm, or the guest's root's
+ */
+enum command_as { COMMAND_AS_USER, COMMAND_AS_ROOT };
+
 /* NONE and TWO are refused by machine_check(). */
 enum config_net_kind { CONFIG_NET_NONE, CONFIG_NET_TAP, CONFIG_NET_FD, CONFIG_NET_PASST, CONFIG_NET_TWO };
 
@@ -155,6 +160,10 @@ struct config_balloon {
  * @discovery: of virtio devices
  * @disk, @nr_disks: owned array, in the order in which the guest numbers them
  * @share, @nr_shares: owned array
+ * @command, @nr_command: words of a command that the guest runs, owned; none: the guest is whatever the kernel runs
+ * @root: with a command: the directory that is its root; its share is the first of @share
+ * @as: with a command
+ * @modules: with a command: the directory lib/modules/RELEASE of the kernel, or NULL: all drivers are built in
  * @net, @nr_nets: owned array, in the order in which the guest numbers them
  * @boot_marker: port (up to 0xffff) or address of the boot marker, 0: off
  * @timeout_ns: wall-clock limit from main, 0: none
@@ -204,6 +213,11 @@ struct config {
 	size_t nr_disks;
 	struct config_share *share;
 	size_t nr_shares;
+	char **command;
+	size_t nr_command;
+	char *root;
+	enum command_as as;
+	char *modules;
 	struct config_net *net;
 	size_t nr_nets;
 	uint64_t boot_marker;
@@ -234,6 +248,9 @@ struct config {
 #define CONFIG_DEFAULT_CMDLINE "console=ttyS0 reboot=k panic=1 pci=off"
 /* The serial port is used until hvc0 exists, which replaces a boot console without repeating its output. */
 #define CONFIG_DEFAULT_CMDLINE_HVC "earlycon=uart8250,io,0x3f8 console=hvc0 reboot=k panic=1 pci=off"
+
+/* The command's output is all that its operator wants to see; a panic is printed nevertheless. */
+#define CONFIG_DEFAULT_CMDLINE_COMMAND CONFIG_DEFAULT_CMDLINE " quiet"
 
 /** config_is_each() - whether a restored machine begins anew for each line or frame of standard input */
 static inline bool config_is_each(const struct config *c)

@@ -86,7 +86,6 @@ const struct foreign_word foreign_words[] = {
 	{"qmp", NO_API},
 	{"quiet", QUIET},
 	{"ram", SIZE},
-	{"root", "--append root=/dev/vda"},
 	{"rootfs", DISK},
 	{"s", "--gdb tcp:1234"},
 	{"seccomp", "--sandbox MODE"},

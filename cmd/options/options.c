@@ -33,6 +33,12 @@ static const char *const discoveries[] = {
 };
 
 /* As enum ini_extent has them. */
+static const char *const command_as[] = {
+	[COMMAND_AS_USER] = "user",
+	[COMMAND_AS_ROOT] = "root",
+	NULL,
+};
+
 static const char *const extents[] = {"changed", "all", NULL};
 
 static const char *const each_lines[] = {"off", "text", "json", NULL};
@@ -273,6 +279,56 @@ const struct option_def options[] = {
 				  "*cmdline*.\n"
 				  "May be given more than once: all are added, in order, with a blank between.\n"
 				  "If the command line has any, those of the configuration file do not count."),
+	},
+	{
+		.name = "root",
+		.saved = OPTION_OF_BOOT,
+		.section = SECTION_BOOT,
+		.type = OPT_PATH,
+		FIELD(char *, root),
+		.help = "directory that is the root of a command: --root / -- COMMAND",
+		.man = OPTION_MAN(
+			"Run one command in the guest, as in *vmm --kernel bzImage --root / -- ./test.sh*: the words "
+			"behind "
+			"*--*.\n"
+			"The directory is the command's root, read-only, with an overlay in memory on top: what the "
+			"command "
+			"writes is gone afterwards.\n"
+			"It has the caller's environment, working directory and user, and its standard input, output "
+			"and "
+			"error are those of vmm.\n"
+			"If these are a terminal, so are the command's.\n"
+			"What is mounted below the directory is not in it: each *share* is mounted at its own path, "
+			"too.\n"
+			"There is no initrd to make: vmm packs an init of its own with the drivers from *modules*.\n"
+			"The console is *null* unless it is a file, a socket or a pty."),
+	},
+	{
+		.name = "as",
+		.saved = OPTION_OF_BOOT,
+		.section = SECTION_BOOT,
+		.type = OPT_CHOICE,
+		.choices = command_as,
+		.metavar = "user|root",
+		.deflt = "user",
+		FIELD(enum command_as, as),
+		.help = "user of the command in the guest",
+		.man = OPTION_MAN(
+			"Who the command of *root* is in the guest: the user who runs vmm, or the guest's root.\n"
+			"Neither has more rights on the host than vmm has."),
+	},
+	{
+		.name = "modules",
+		.saved = OPTION_OF_BOOT,
+		.section = SECTION_BOOT,
+		.type = OPT_PATH,
+		FIELD(char *, modules),
+		.help = "directory lib/modules/RELEASE of the kernel, for --root",
+		.man = OPTION_MAN(
+			"Where the kernel's modules are, for *root*: a directory with modules.dep.\n"
+			"Without it, lib/modules/RELEASE is looked for beside the directory of the kernel, and "
+			"in /.\n"
+			"What is not built into the kernel is loaded from there, compressed or not."),
 	},
 	{
 		.name = "kernel-load",

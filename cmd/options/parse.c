@@ -2,6 +2,7 @@
 #include "cmd/options/parse.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/options/args.h"
@@ -31,19 +32,38 @@ static int take(const struct arg *arg, const char *cmd, struct own_option *own, 
 	return r;
 }
 
+/* The words behind "--" of --root. */
+static int take_command(struct config *c, char **word, size_t nr)
+{
+	c->command = nr ? calloc(nr, sizeof(*c->command)) : NULL;
+	if (nr && !c->command)
+		return -ENOMEM;
+	for (; c->nr_command < nr; c->nr_command++) {
+		c->command[c->nr_command] = strdup(word[c->nr_command]);
+		if (!c->command[c->nr_command])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int options_parse_own(int argc, char **argv, const char *cmd, struct own_option *own, struct config *ret, struct err *e)
 {
 	CLEANUP_SETTINGS struct settings file = {0}, line = {0};
 	const struct option_def *config = option_find("config", strlen("config"));
 	const struct option_def *kernel = option_find("kernel", strlen("kernel"));
+	const struct option_def *root = option_find("root", strlen("root"));
 	const struct setting *path = &line.setting[config - options];
 	struct config c;
 	struct args a;
 	struct arg arg;
-	int r;
+	int r, word = argc;
 
 	args_init(&a, cmd, argc, argv);
 	while ((r = args_next(&a, &arg, e)) > 0) {
+		if (!arg.option && a.ended && line.setting[root - options].nr) {
+			word = a.next - 1;
+			break;
+		}
 		/* A kernel needs no word before it; but what comes behind `--rng` must be one to be taken for it. */
 		if (!arg.option && !line.setting[kernel - options].nr &&
 			(a.bare ? file_is_regular(arg.value) : args_is_file(arg.value)))
@@ -52,6 +72,7 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 		if (r < 0)
 			break;
 	}
+	r = MIN(r, 0);
 	if (r == 0 && path->nr) {
 		file.file = path->text[0];
 		r = ini_read(file.file, &file, e);
@@ -66,6 +87,11 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 			config_destroy(&c);
 			return err_set(e, -ENOMEM, "out of memory");
 		}
+	}
+	r = take_command(&c, argv + word, (size_t)(argc - word));
+	if (r < 0) {
+		config_destroy(&c);
+		return err_set(e, r, "out of memory");
 	}
 	*ret = c;
 	return 0;

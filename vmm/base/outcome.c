@@ -45,6 +45,7 @@ int verdict_exit_status(const struct verdict *v)
 	switch (v->outcome) {
 	case OUTCOME_DEBUG_EXIT: return v->value <= DEBUG_EXIT_MAX ? (int)(2 * v->value + 1) : EXIT_DEBUG_TOO_LARGE;
 	case OUTCOME_SIGNAL: return 128 + (int)v->value;
+	case OUTCOME_COMMAND:
 	case OUTCOME_ANSWERED: return (int)v->value;
 	default: return outcomes[v->outcome].status;
 	}

@@ -20,6 +20,7 @@
 		"2N+1: the guest wrote N (0 to 61) to the debug-exit port; a larger N ends in 123")                    \
 	X(SNAPSHOT, "snapshot", 0, "a snapshot was written, and the run was to end with it")                           \
 	X(ANSWERED, "answered", -1, "each line of --each-line was answered: the first status that is not 0, or 0")     \
+	X(COMMAND, "command", -1, "N: the command of --root ended with N; 255: its guest ended without a status")      \
 	X(TIMEOUT, "timeout", 124, "the time limit ran out")                                                           \
 	X(FAILURE, "failure", 125, "the VMM or its host failed")                                                       \
 	X(SIGNAL, "signal", -1, "128+S: ended by signal S")
@@ -41,6 +42,7 @@
 	X(TIMER, "time limit")                                                                                         \
 	X(SIGNAL, "signal")                                                                                            \
 	X(TERMINAL, "Ctrl-A X on the terminal")                                                                        \
+	X(INIT, "init of the command")                                                                                 \
 	X(GDB, "gdb")                                                                                                  \
 	X(VMM, "the VMM")
 
@@ -68,7 +70,7 @@ enum detector {
  * struct verdict - how a run ended
  * @outcome: OUTCOME_NONE while it runs
  * @by: what detected it
- * @value: what the guest wrote (DEBUG_EXIT), the signal number (SIGNAL), the status (ANSWERED), else 0
+ * @value: what the guest wrote (DEBUG_EXIT), the signal number (SIGNAL), the status (ANSWERED, COMMAND), else 0
  */
 struct verdict {
 	enum outcome outcome;

@@ -109,7 +109,8 @@ static void on_mark(struct timeline *t, const char *name)
 {
 	struct console *c = container_of(t, struct console, timeline);
 
-	c->watch->mark(c->watch, name);
+	if (c->watch->mark)
+		c->watch->mark(c->watch, name);
 }
 
 void console_set_trace(struct console *c, struct trace *trace)
@@ -121,6 +122,26 @@ void console_set_watch(struct console *c, struct console_watch *w)
 {
 	c->watch = w;
 	c->timeline.marked = on_mark;
+}
+
+bool console_is_empty(struct console *c)
+{
+	bool empty;
+
+	pthread_mutex_lock(&c->lock);
+	empty = !c->used;
+	pthread_mutex_unlock(&c->lock);
+	return empty;
+}
+
+bool console_is_lost(struct console *c)
+{
+	bool lost;
+
+	pthread_mutex_lock(&c->lock);
+	lost = c->dead != LOSS_NONE;
+	pthread_mutex_unlock(&c->lock);
+	return lost;
 }
 
 COLD void console_restart(struct console *c)
@@ -155,7 +176,7 @@ static size_t host_tx(struct char_host *h, const uint8_t *data, size_t n)
 		if (news & PANIC_TEXT_BANNER)
 			c->stats.banner_ns = now;
 		timeline_feed(&c->timeline, data, take, now);
-		if (c->watch)
+		if (c->watch && c->watch->text)
 			c->watch->text(c->watch, data, take);
 		wake = keep(c, data, take);
 	}

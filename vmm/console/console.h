@@ -111,13 +111,16 @@ struct console_stats {
 
 /**
  * struct console_watch - somebody who reads the guest's output along
- * @text: the next @n bytes; @mark: the guest has set this mark by a line (timeline.h)
+ * @text: the next @n bytes; @mark: the guest has set this mark by a line (timeline.h); as timeline_feed(), with the
+ *	console's lock held: quick, and no call of the console
+ * @written: output has been written or dropped: console_is_empty(), console_is_lost(). The loop's thread, no lock held.
  *
- * Context: as timeline_feed(), with the console's lock held: quick, and no call of the console.
+ * NULL: it does not want to know.
  */
 struct console_watch {
 	void (*text)(struct console_watch *w, const uint8_t *data, size_t n);
 	void (*mark)(struct console_watch *w, const char *name);
+	void (*written)(struct console_watch *w);
 };
 
 struct console;
@@ -189,6 +192,12 @@ const char *console_pty_name(const struct console *c);
  * Context: the loop's thread, the vCPUs stopped; blocks up to @timeout_ns.
  */
 void console_finish(struct console *c, uint64_t timeout_ns);
+
+/** console_is_empty() - whether all output so far has been written, or dropped. Any thread. */
+bool console_is_empty(struct console *c);
+
+/** console_is_lost() - whether all output from now on is dropped, since its reader is gone. Any thread. */
+bool console_is_lost(struct console *c);
 
 /** console_stats() - any thread */
 void console_stats(struct console *c, struct console_stats *ret);

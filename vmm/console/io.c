@@ -162,6 +162,8 @@ void console_drain(struct console *c)
 	while ((r = console_write_some(c)) > 0 && written < TURN_MAX)
 		written += (size_t)r;
 	console_tell_room(c);
+	if (c->watch && c->watch->written)
+		c->watch->written(c->watch);
 	if (r == -EAGAIN) {
 		/* Without a reader, the next client restarts it. */
 		if (c->out.fd >= 0 && console_watch_source(c, &c->out_src, EPOLLOUT) < 0)

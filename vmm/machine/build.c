@@ -19,6 +19,7 @@
 #include "vmm/cpuid/cpuid.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/machine/board.h"
+#include "vmm/machine/command.h"
 #include "vmm/machine/internal.h"
 #include "vmm/machine/reset.h"
 
@@ -66,6 +67,8 @@ int machine_open(const struct config *config, const struct machine_stdio *stdio,
 		r = machine_core_open(m, e);
 	if (r == 0)
 		r = machine_snapshot_open(m, e);
+	if (r == 0)
+		r = machine_command_open(m, stdio ? stdio : &no_stdio, e);
 	if (r == 0)
 		r = virtio_devices_open(config, &m->virtio, e);
 	if (r == 0 && config->gdb)
@@ -215,9 +218,13 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 		.initrd_fd = m->image.initrd_fd,
 		.initrd_name = c->initrd,
 	};
+	CLEANUP_FREE void *initrd = NULL;
 	struct boot_placed placed;
-	int r;
+	int r = m->command ? machine_command_pack(m, &initrd, &boot.initrd_size, e) : 0;
 
+	if (r < 0)
+		return r;
+	boot.initrd = initrd;
 	if (!cmdline)
 		return err_sys(e, -ENOMEM, "cannot allocate the command line");
 	if (getrandom(boot.rng_seed, sizeof(boot.rng_seed), 0) != sizeof(boot.rng_seed))
@@ -229,7 +236,7 @@ static int build_guest(struct machine *m, struct entry *ret_entry, struct err *e
 	r = err_operator(e, boot_enter(g, &boot, ret_entry, &placed, e));
 	if (r < 0)
 		return r;
-	if (c->initrd)
+	if (placed.initrd_size)
 		trace_initrd_loaded(m->trace, placed.initrd_size, placed.initrd_gpa);
 	trace_tables_ready(m->trace);
 	return 0;
@@ -272,7 +279,7 @@ static int init_devices(struct machine *m, struct err *e)
 		.pmtimer = &m->hosts.pmtimer,
 		.marker = &m->hosts.marker,
 	};
-	const struct virtio_env env = {
+	struct virtio_env env = {
 		.config = m->config,
 		.mem = &m->vm.memory.gmem,
 		.loop = m->loop,
@@ -282,6 +289,7 @@ static int init_devices(struct machine *m, struct err *e)
 	int r;
 
 	machine_unique_init(m);
+	env.nr_ports = machine_command_ports(m, &env.port);
 	m->hosts.pit.start = start_pit;
 	m->hosts.pmtimer.has_clock = machine_guest_has_clock;
 	console_split_init(&m->split, &m->chips.uart.guest, virtio_devices_console(m->virtio));
@@ -291,7 +299,8 @@ static int init_devices(struct machine *m, struct err *e)
 	r = console_attach(m->console, m->loop, &m->split.guest);
 	if (r < 0)
 		return err_sys(e, r, "cannot set up the console");
-	return virtio_devices_init(m->virtio, &env, e);
+	r = virtio_devices_init(m->virtio, &env, e);
+	return r == 0 ? machine_command_attach(m, e) : r;
 }
 
 static int wire_board(struct machine *m, struct err *e)
@@ -529,6 +538,7 @@ void machine_destroy(struct machine *m)
 	loop_timer_destroy(&m->button.grace);
 	gdb_stub_close(m->gdb);
 	machine_rounds_destroy(m->rounds);
+	machine_command_destroy(m->command);
 	console_destroy(m->console);
 	unread = machine_core_destroy(m->core);
 	unread = machine_snapshot_destroy(m->snapshot) && unread;

@@ -134,6 +134,7 @@ struct machine_counts {
  * @saved: of machine_saved_init(), or NULL; @saved_size: bytes of machine_save()
  * @random_fd: of machine_unique_open(), or -1
  * @reset: NULL unless machine_reset_init() was called (vmm/machine/reset.h)
+ * @command: from OPEN on; NULL: the guest runs none (vmm/machine/command.h)
  * @rounds: NULL unless it runs in rounds (vmm/machine/rounds.h)
  */
 struct machine {
@@ -173,6 +174,7 @@ struct machine {
 	size_t saved_size;
 	struct machine_reset *reset;
 	int random_fd;
+	struct machine_command *command;
 	struct machine_rounds *rounds;
 	struct machine_button button;
 	struct machine_ending end;

@@ -30,11 +30,15 @@ struct measures;
  * struct machine_stdio - for a console on stdio; all borrowed until machine_destroy()
  * @in_fd: input, or -1
  * @out_fd: output
+ * @err_fd: of a command: its standard error
+ * @terminal: of a command: it runs on this terminal, which is all of these, or all but the last
  * @filter: for the keys of a terminal, or NULL
  */
 struct machine_stdio {
 	int in_fd;
 	int out_fd;
+	int err_fd;
+	bool terminal;
 	struct console_filter *filter;
 };
 
@@ -171,6 +175,18 @@ const char *machine_core_dir(const struct machine *m);
 
 /** machine_share_dir() - a path to the opened directory of --share @index, for the sandbox, or NULL; borrowed */
 const char *machine_share_dir(const struct machine *m, size_t index);
+
+/**
+ * machine_command_failure() - after machine_run(): why the guest could not run its command, escaped, or NULL;
+ * borrowed
+ */
+const char *machine_command_failure(const struct machine *m);
+
+/**
+ * machine_command_window() - the terminal of a command has another size; does nothing without one. Called in
+ * the loop.
+ */
+void machine_command_window(struct machine *m);
 
 /** machine_core_path() - of the last core that was written, or NULL; borrowed */
 const char *machine_core_path(const struct machine *m);

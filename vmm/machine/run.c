@@ -37,6 +37,7 @@
 #include "vmm/base/kick.h"
 #include "vmm/base/x86.h"
 #include "vmm/kvm/vcpu_state.h"
+#include "vmm/machine/command.h"
 #include "vmm/machine/internal.h"
 
 #define TICK_NS         (250 * NSEC_PER_MSEC)
@@ -405,7 +406,7 @@ static COLD void on_tick(struct loop_timer *t)
 {
 	struct machine *m = container_of(t, struct machine, tick.timer);
 
-	if (m->button.signo)
+	if (m->button.signo && !m->command)
 		press_again(m);
 	if (m->holding.state != HOLDING_NONE) {
 		machine_forget_probe(m);
@@ -443,8 +444,11 @@ COLD void machine_terminate(struct machine *m, int signo)
 		return;
 	}
 	m->button.signo = signo;
-	trace_power_button(m->trace, strsignal(signo), grace);
-	power_press_button(&m->chips.power);
+	/* Its init does not look at the button. */
+	if (!machine_command_signal(m, signo)) {
+		trace_power_button(m->trace, strsignal(signo), grace);
+		power_press_button(&m->chips.power);
+	}
 	loop_timer_set(&m->button.grace, grace, 0);
 }
 
@@ -528,6 +532,7 @@ COLD int machine_run(struct machine *m, struct verdict *ret, struct err *e)
 	crew_stop(&m->crew);
 	gdb_stub_stop(m->gdb, verdict_exit_status(&m->end.verdict));
 	virtio_devices_stop(m->virtio);
+	machine_command_finish(m);
 	console_finish(m->console, CONSOLE_FINISH_NS);
 	stop_timers(m);
 	machine_snapshot_finish(m);

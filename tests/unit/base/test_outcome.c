@@ -28,6 +28,8 @@ static void exit_statuses(void **state)
 		{{.outcome = OUTCOME_SIGNAL, .value = 2}, 130},
 		{{.outcome = OUTCOME_SIGNAL, .value = 31}, 159},
 		{{.outcome = OUTCOME_SIGNAL, .value = 64}, 192},
+		{{.outcome = OUTCOME_COMMAND}, 0},
+		{{.outcome = OUTCOME_COMMAND, .value = 137}, 137},
 		{{.outcome = OUTCOME_ANSWERED}, 0},
 		{{.outcome = OUTCOME_ANSWERED, .value = 34}, 34},
 		{{.outcome = OUTCOME_NONE}, 125},

@@ -15,6 +15,8 @@
 
 struct disk;
 struct virtio_console;
+struct virtio_port_params;
+struct virtio_ports;
 
 /**
  * struct virtio_slot - register page and interrupt of a device
@@ -37,6 +39,7 @@ struct virtio_units {
  * struct virtio_env - parameters of the devices; all borrowed until virtio_devices_destroy()
  * @loop: the control loop
  * @console: for a virtio console
+ * @port: of a command, @nr_ports of them
  */
 struct virtio_env {
 	const struct config *config;
@@ -44,6 +47,8 @@ struct virtio_env {
 	struct loop *loop;
 	struct trace *trace;
 	struct char_host *console;
+	const struct virtio_port_params *port;
+	unsigned nr_ports;
 };
 
 /**
@@ -140,6 +145,9 @@ struct disk *virtio_devices_disk(struct virtio_devices *s, size_t i);
 
 /** virtio_devices_console() - borrowed, NULL when there is none; usable after virtio_devices_init() */
 struct virtio_console *virtio_devices_console(struct virtio_devices *s);
+
+/** virtio_devices_ports() - as virtio_devices_console(), of a machine that runs a command */
+struct virtio_ports *virtio_devices_ports(struct virtio_devices *s);
 
 /**
  * virtio_devices_balloon() - change the balloon's target by a step; does nothing without a balloon

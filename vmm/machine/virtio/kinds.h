@@ -31,6 +31,7 @@ struct virtio_devices;
 	X(console, "virtio console", "--console virtio", "virtio_console", LOOP)                                       \
 	X(balloon, "balloon", "--balloon", "virtio_balloon", SHARED)                                                   \
 	X(fs, "share", "--share", "virtiofs", OWN)                                                                     \
+	X(ports, "ports of a command", "--root", "virtio_console", LOOP)                                               \
 	/* One row per line. */
 
 /**
