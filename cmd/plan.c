@@ -21,8 +21,9 @@
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
 #define FDS_BASE        64
 #define FDS_PER_CPU     1
-#define FDS_GDB         8 /* listener, debugger, wake-ups, a loop, the process that owns a path */
-#define FDS_PER_PROGRAM 4 /* its file, its vCPU, and a VM */
+#define FDS_COMMAND     80 /* modules of its kernel, and copies of the streams */
+#define FDS_GDB         8  /* listener, debugger, wake-ups, a loop, the process that owns a path */
+#define FDS_PER_PROGRAM 4  /* its file, its vCPU, and a VM */
 /* With a report: what the host tells of itself, and KVM's counters of each CPU */
 #define FDS_REPORT         (HOST_FACTS_PARAMS_MAX + 8)
 #define FDS_REPORT_PER_CPU 1
@@ -147,6 +148,7 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 				.cgroup = config->cgroup,
 			},
 		.max_fds = FDS_BASE + FDS_PER_CPU * config->cpus + (config->gdb ? FDS_GDB : 0) +
+			(config->nr_command ? FDS_COMMAND : 0) +
 			(config->report || config->trace ? FDS_REPORT + FDS_REPORT_PER_CPU * config->cpus : 0),
 		.max_file_bytes = largest_file(config),
 		.devices = devices_of(config),

@@ -61,6 +61,9 @@
 		A2(S, why, T, grace))                                                                                  \
 	E(button_ignored, WARN, INFO, "the guest did not react to its power button within % ms: %",                    \
 		A2(T, grace, S, why))                                                                                  \
+	E(command_signalled, INFO, INFO, "% received: sent on to the command, waiting % ms for it",                    \
+		A2(S, why, T, grace))                                                                                  \
+	E(command_ignored, WARN, INFO, "the command did not end within % ms", A1(T, grace))                            \
 	E(paused, TRACE, INFO, "the guest is held still, % ms after that was asked for", A1(T, took))                  \
 	E(resumed, TRACE, INFO, "the guest goes on after % ms", A1(T, paused))                                         \
 	E(pause_refused, WARN, INFO, "the guest cannot be held still: % has not finished within % ms",                 \

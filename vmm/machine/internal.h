@@ -88,12 +88,14 @@ struct machine_ending {
 /**
  * struct machine_button - the power button, pressed because of a signal
  * @signo: the signal; 0: none yet
+ * @command: the signal was sent to the command instead
  * @read: the guest has read an event of it
  * @rests: number of ticks since it was pressed
  * @grace: time limit of the guest from then on
  */
 struct machine_button {
 	int signo;
+	bool command;
 	bool read;
 	unsigned rests;
 	struct loop_timer grace;

@@ -406,7 +406,7 @@ static COLD void on_tick(struct loop_timer *t)
 {
 	struct machine *m = container_of(t, struct machine, tick.timer);
 
-	if (m->button.signo && !m->command)
+	if (m->button.signo && !m->button.command)
 		press_again(m);
 	if (m->holding.state != HOLDING_NONE) {
 		machine_forget_probe(m);
@@ -425,10 +425,13 @@ static COLD void on_grace(struct loop_timer *t)
 {
 	struct machine *m = container_of(t, struct machine, button.grace);
 
-	trace_button_ignored(m->trace, m->config->grace_ns,
-		m->button.read || !power_button_waits(&m->chips.power)
-			? "no program in it acted on the key, or not in time"
-			: "its kernel never took the event (no ACPI, or still booting)");
+	if (m->button.command)
+		trace_command_ignored(m->trace, m->config->grace_ns);
+	else
+		trace_button_ignored(m->trace, m->config->grace_ns,
+			m->button.read || !power_button_waits(&m->chips.power)
+				? "no program in it acted on the key, or not in time"
+				: "its kernel never took the event (no ACPI, or still booting)");
 	machine_end(m, OUTCOME_SIGNAL, DETECTOR_SIGNAL, (uint64_t)m->button.signo);
 }
 
@@ -445,7 +448,10 @@ COLD void machine_terminate(struct machine *m, int signo)
 	}
 	m->button.signo = signo;
 	/* Its init does not look at the button. */
-	if (!machine_command_signal(m, signo)) {
+	m->button.command = machine_command_signal(m, signo);
+	if (m->button.command) {
+		trace_command_signalled(m->trace, strsignal(signo), grace);
+	} else {
 		trace_power_button(m->trace, strsignal(signo), grace);
 		power_press_button(&m->chips.power);
 	}
