@@ -20,6 +20,7 @@ mark)
 	echo "uuid $uuid"
 	echo "word $(cat /tmp/word) again $(vmm-mark --word)"
 	echo "clone $(vmm-mark --clone)"
+	vmm-exit poweroff
 	;;
 driver)
 	# The driver alone: as soon as it has reseeded.

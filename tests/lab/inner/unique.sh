@@ -33,7 +33,10 @@ mark_part() {
 	restore --word 'hello there'
 	check "restored: the word, and which one it is" all_of status_is 0 -- out_has '^word hello there again hello there$' -- \
 		out_has '^clone 1 1$'
+	# That of all together, which share the lab's one CPU.
+	LIMIT=$((clones * 20 * SLOW + 150))s
 	restore --clones "$clones" --jobs 4 --word w
+	LIMIT=$((150 * SLOW))s
 	check "$clones clones read $clones uuids first thing after the mark" all_of status_is 0 -- different "$clones" 'uuid ' -- \
 		out_has "^$clones: clone $clones $clones\$"
 }
