@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/locks.h"
+
 /* cmocka 2 has two of these, by sign, and calls the one of cmocka 1 deprecated. */
 #ifdef assert_uint_in_range
 #undef assert_in_range
@@ -95,6 +97,8 @@ static inline void timed_run(void **state)
 	struct timed_test *t = *state;
 
 	t->test->test_func(&t->state);
+	if (locks_held())
+		fail_msg("%u locks are kept", locks_held());
 }
 
 static inline int timed_tear_down(void **state)

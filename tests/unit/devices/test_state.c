@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <linux/serial_reg.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "devices/i8042.h"
@@ -17,6 +16,7 @@
 #include "devices/rtc.h"
 #include "devices/uart16550.h"
 #include "tests/support/chip.h"
+#include "tests/support/locks.h"
 #include "tests/support/unit.h"
 
 /** struct mainboard - one of everything */
@@ -62,45 +62,30 @@ static uint64_t pmtimer_now(const struct pmtimer *t)
 	return container_of(t, struct mainboard, pmtimer)->pmtimer_ns;
 }
 
-/* Locks of this thread: the state is read under the chip's, by which a vCPU that writes a register waits. */
-static int held, taken;
+/* The state is read under the chip's lock, for which a vCPU that writes a register waits. */
+static unsigned taken_before;
 static bool put_unlocked;
-
-int __real_pthread_mutex_lock(pthread_mutex_t *m);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *m);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *m)
-{
-	held++;
-	taken++;
-	return __real_pthread_mutex_lock(m);
-}
-
-int __real_pthread_mutex_unlock(pthread_mutex_t *m);
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *m);
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *m)
-{
-	held--;
-	return __real_pthread_mutex_unlock(m);
-}
 
 void __real_state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from_);
 void __wrap_state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from_);
 void __wrap_state_put(struct state_writer *w, const struct state_table *table, uint32_t index, const void *from_)
 {
-	put_unlocked |= held != 1;
+	put_unlocked |= locks_held() != 1;
 	__real_state_put(w, table, index, from_);
 }
 
 static void begin_locks(void)
 {
-	held = taken = 0;
+	taken_before = locks_taken();
 	put_unlocked = false;
 }
 
 static void assert_locks(const char *what)
 {
-	if (put_unlocked || held || taken != 1)
-		fail_msg("%s: locks: %d taken, %d kept%s", what, taken, held,
+	unsigned taken = locks_taken() - taken_before;
+
+	if (put_unlocked || locks_held() || taken != 1)
+		fail_msg("%s: locks: %u taken, %u kept%s", what, taken, locks_held(),
 			put_unlocked ? ", none at state_put()" : "");
 }
 
