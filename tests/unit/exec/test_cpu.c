@@ -218,6 +218,29 @@ static void errors_of_the_run_path(void **state)
 	close_rig(&r);
 }
 
+/* A step returns 0 whatever the program did: a call, and a jump to the stub that is no call. */
+static void steps_return_zero(void **state)
+{
+	/* getpid(); mov EXEC_STUB, %rax; mov -1, %rcx; jmp *%rax */
+	static const uint8_t code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0x48, 0xc7, 0xc0, 0x00, 0x10, 0x00, 0x80, 0x48,
+		0xc7, 0xc1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xe0};
+	struct exec_exit x;
+	struct rig r;
+
+	must_open(&r);
+	assert_int_equal(space_map(&r.space, RIP, PAGE_4K, SPACE_R | SPACE_W | SPACE_X, AREA_MAPPED), 0);
+	assert_int_equal(space_write(&r.space, RIP, code, sizeof(code)), 0);
+	assert_int_equal(exec_cpu_step(&r.cpu, &x), 0);
+	assert_int_equal(x.what, EXEC_CALL);
+	assert_int_equal(x.nr, 39);
+	assert_int_equal(x.rip, RIP + 7);
+	exec_cpu_return(&r.cpu, 1);
+	assert_int_equal(exec_cpu_step(&r.cpu, &x), 0);
+	assert_int_equal(x.what, EXEC_FAULT);
+	assert_int_not_equal(x.vector, 0);
+	close_rig(&r);
+}
+
 static int init_only(struct err *e)
 {
 	struct rig r;
@@ -253,6 +276,7 @@ int main(void)
 		cmocka_unit_test_setup(its_registers, set_up),
 		cmocka_unit_test_setup(its_features, set_up),
 		cmocka_unit_test_setup(errors_of_the_run_path, set_up),
+		cmocka_unit_test_setup(steps_return_zero, set_up),
 		cmocka_unit_test_setup(a_kvm_without_shared_registers, set_up),
 	};
 

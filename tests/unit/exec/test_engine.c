@@ -84,6 +84,10 @@ struct rig {
 	int status;
 };
 
+/* What the next program is given in place of the usual. */
+static const char *const *for_args, *const *for_env;
+static uint64_t for_mem;
+
 static int open_rig(struct rig *r, const char *path, struct err *e)
 {
 	int ret = trace_new(trace_now_ns(), &r->trace);
@@ -93,10 +97,10 @@ static int open_rig(struct rig *r, const char *path, struct err *e)
 	if (ret < 0)
 		return err_sys(e, ret, "trace or loop");
 	r->config.path = path;
-	r->config.argv = argv_of_all;
-	r->config.envp = envp_of_all;
+	r->config.argv = for_args ? for_args : argv_of_all;
+	r->config.envp = for_env ? for_env : envp_of_all;
 	r->config.cwd = "/";
-	r->config.mem_bytes = 16 * MIB;
+	r->config.mem_bytes = for_mem ? for_mem : 16 * MIB;
 	memcpy(r->config.host, host_fds, sizeof(host_fds));
 	if (!r->config.deadline_ns)
 		r->config.deadline_ns = trace_now_ns() + 20 * NSEC_PER_SEC;
@@ -137,6 +141,46 @@ static int run(struct rig *r, const uint8_t *code, size_t size, struct err *e)
 	return ret;
 }
 
+static int build_only(struct rig *r, const char *path, struct err *e)
+{
+	int ret = open_rig(r, path, e);
+
+	if (ret == 0)
+		ret = exec_build(r->x, e);
+	close_rig(r);
+	return ret;
+}
+
+/* --- What does not fit --------------------------------------------------------------------------------------- */
+
+/* The limits are those of Linux for a stack of 8 MiB (execve(2)), and --mem: an error says which. */
+static void arguments_and_memory_have_limits(void **state)
+{
+	char *long_one = malloc(3 * MIB);
+	const char *argv[] = {"program", long_one, NULL}, *envp[] = {long_one, NULL};
+	char path[40];
+	int fd = tiny_program(hello, sizeof(hello), path, sizeof(path));
+
+	assert_non_null(long_one);
+	for (int i = 0; i < 4; i++) {
+		bool small = i & 1;
+		struct rig r = {.config = {.trace_fd = -1}};
+		struct err e = {};
+
+		memset(long_one, 'x', 3 * MIB);
+		long_one[small ? 1536 * KIB : 2 * MIB] = 0;
+		for_args = i & 2 ? argv : NULL;
+		for_env = i & 2 ? NULL : envp;
+		for_mem = small ? 1 * MIB : 0;
+		assert_int_equal(build_only(&r, path, &e), small ? -EFBIG : -E2BIG);
+		assert_non_null(strstr(e.text, small ? "its memory of 1M (--mem)" : "more than 2 MiB"));
+	}
+	for_mem = 0;
+	for_env = for_args = NULL;
+	free(long_one);
+	close(fd);
+}
+
 /* --- Failures of the host ------------------------------------------------------------------------------------ */
 
 static bool may_be_survived(const char *hit, int code)
@@ -168,6 +212,14 @@ static int dynamic_program(struct err *e)
 		ret = err_set(e, -EIO, "ended by %d, %u: %s", r.result.how, r.result.value, r.words);
 	close_rig(&r);
 	return ret;
+}
+
+static void a_program_with_a_loader(void **state)
+{
+	struct err e = {};
+
+	if (dynamic_program(&e) < 0)
+		fail_msg("%s", e.text);
 }
 
 static void each_call_to_the_host_fails(void **state)
@@ -304,6 +356,8 @@ static void its_calls_as_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(arguments_and_memory_have_limits),
+		cmocka_unit_test(a_program_with_a_loader),
 		cmocka_unit_test(each_call_to_the_host_fails),
 		cmocka_unit_test(threads_that_cannot_be_had),
 		cmocka_unit_test(what_the_filters_are_given),
