@@ -516,6 +516,69 @@ static void patience_is_ten_seconds(void **state)
 	down(&b);
 }
 
+#define EVENT 2
+
+/* Offers @size bytes for events. Return: their address. */
+static uint64_t give_event(struct bench *b, uint32_t size)
+{
+	struct vqd_buf buf = {vqd_alloc(&b->d, 8, 8), size, true};
+
+	memset(vqd_ptr(&b->d, buf.gpa), 0xee, 8);
+	vqd_offer(&b->d, EVENT, vqd_add(&b->d, EVENT, &buf, 1, false));
+	return buf.gpa;
+}
+
+/* 5.10.6.7: after a restore the driver hears once, by an interrupt, that its connections are gone: at once or with its next buffer. */
+static void a_restored_driver_hears_of_the_reset(void **state)
+{
+	static const uint8_t reset[8] = {0, 0, 0, 0, 0xee, 0xee, 0xee, 0xee};
+	const struct packet p = {.src_port = 1000, .dst_port = 5, .op = VIRTIO_VSOCK_OP_REQUEST};
+	struct bench b;
+	uint16_t head;
+	uint32_t used;
+	uint64_t at;
+
+	for (int late = 0; late < 2; late++) {
+		up(&b, 8);
+		at = late ? 0 : give_event(&b, 8);
+		vqd_kick(&b.d, EVENT);
+		vqd_run(&b.d);
+		assert_false(vqd_used(&b.d, EVENT, &head, &used));
+		vqd_interrupted(&b.d);
+		b.vsock.dev.ops->restored(&b.vsock.dev);
+		vqd_kick(&b.d, EVENT);
+		vqd_run(&b.d);
+		if (late) {
+			assert_false(vqd_used(&b.d, EVENT, &head, &used));
+			assert_false(vqd_interrupted(&b.d));
+			/* Too short for an event: it is used up, and the next one is waited for. */
+			give_event(&b, 2);
+			vqd_kick(&b.d, EVENT);
+			vqd_run(&b.d);
+			assert_true(vqd_used(&b.d, EVENT, &head, &used));
+			assert_int_equal(used, 2);
+			assert_true(vqd_interrupted(&b.d));
+			at = give_event(&b, 8);
+			vqd_kick(&b.d, EVENT);
+			vqd_run(&b.d);
+		} else {
+			assert_true(vqd_interrupted(&b.d));
+		}
+		assert_true(vqd_used(&b.d, EVENT, &head, &used));
+		assert_int_equal(used, 4);
+		assert_memory_equal(vqd_ptr(&b.d, at), reset, 8);
+		/* Once. */
+		give_event(&b, 8);
+		vqd_kick(&b.d, EVENT);
+		vqd_run(&b.d);
+		assert_false(vqd_used(&b.d, EVENT, &head, &used));
+		/* And it goes on. */
+		post(&b, &p, CID, 2, NULL, 0);
+		assert_int_equal(b.asked, 5);
+		down(&b);
+	}
+}
+
 static void bad_packets(void **state)
 {
 	struct bench b;
@@ -568,6 +631,7 @@ int main(void)
 		cmocka_unit_test(patience_ends),
 		cmocka_unit_test(ports_of_the_host),
 		cmocka_unit_test(patience_is_ten_seconds),
+		cmocka_unit_test(a_restored_driver_hears_of_the_reset),
 		cmocka_unit_test(bad_packets),
 	};
 
