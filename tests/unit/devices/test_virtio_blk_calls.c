@@ -15,6 +15,7 @@ static struct {
 	char log[64];      /* w: written, W: durably, f: fallocate, s: fdatasync */
 	unsigned sector;   /* fallocate refuses what cuts one, as that of a block device; 0: any */
 	bool no_fallocate; /* as a file system without holes */
+	int clear_error;   /* fallocate fails with this */
 	bool no_tmpfile;   /* as one without O_TMPFILE */
 	bool unkind;       /* each call is interrupted first, and then moves a part of what it could */
 	unsigned calls;    /* while it is unkind */
@@ -106,6 +107,9 @@ int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len)
 	if (interrupted())
 		return -1;
 	note('f');
+	errno = host.clear_error;
+	if (host.clear_error)
+		return -1;
 	errno = host.no_fallocate ? EOPNOTSUPP : EINVAL;
 	if (host.no_fallocate || (host.sector && ((offset | len) & (host.sector - 1))))
 		return -1;
@@ -181,6 +185,32 @@ static void an_overlay_is_not_durable(void **state)
 	calls(b, WRITE_ZEROES, 0, 16, "f");
 	calls(b, FLUSH, 0, 0, "");
 	drop(b);
+}
+
+/* A discard is a hint to a file system that has no holes; what else it fails with is the guest's to know. */
+static void errors_of_a_discard(void **state)
+{
+	for (int overlay = 0; overlay < 2; overlay++) {
+		struct bench *b = make(&(struct setup){.overlay = overlay});
+
+		alive(b, F_FLUSH | BIT(13) | BIT(14));
+		assert_int_equal(request(b, OUT, 8, 2 * 4096), OK);
+		put_segment(b, 0, 8, 8, 0);
+		calls(b, DISCARD, 0, 16, "f");
+		assert_int_equal(request(b, OUT, 8, 2 * 4096), OK);
+		host.no_fallocate = true;
+		calls(b, DISCARD, 0, 16, "f");
+		host.no_fallocate = false;
+		host.clear_error = EIO;
+		assert_int_equal(request(b, DISCARD, 0, 16), IOERR);
+		/* With UNMAP write-zeroes goes another way first, and writes where that fails. */
+		put_segment(b, 0, 8, 8, 1);
+		assert_int_equal(request(b, WRITE_ZEROES, 0, 16), IOERR);
+		host.clear_error = 0;
+		put_segment(b, 0, 8, 8, 0);
+		assert_int_equal(request(b, DISCARD, 0, 16), OK);
+		drop(b);
+	}
 }
 
 /* Buffers that O_DIRECT does not take go through one of ours, piece by piece: each to and from its own place. */
@@ -559,6 +589,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_durable),
 		cmocka_unit_test(an_overlay_is_not_durable),
+		cmocka_unit_test(errors_of_a_discard),
 		cmocka_unit_test(bounced_at_an_offset),
 		cmocka_unit_test(sectors_smaller_than_the_host_s),
 		cmocka_unit_test(interrupted_and_short),

@@ -31,6 +31,10 @@ static void the_guest_connects(void **state)
 	assert_int_equal(p.src_cid, VIRTIO_VSOCK_HOST_CID);
 	assert_int_equal(p.len, 5);
 	assert_int_equal(p.fwd, 4);
+	assert_int_equal(p.alloc, VIRTIO_VSOCK_BUFFER);
+	assert_int_equal(p.flags, 0);
+	assert_int_equal(p.src_port, 80);
+	assert_int_equal(p.dst_port, 1000);
 	assert_memory_equal(p.data, "pong!", 5);
 	assert_int_equal(virtio_payload(&b.vsock.dev).from_guest, 4);
 	assert_int_equal(virtio_payload(&b.vsock.dev).to_guest, 5);
@@ -528,7 +532,7 @@ static uint64_t give_event(struct bench *b, uint32_t size)
 	return buf.gpa;
 }
 
-/* 5.10.6.7: after a restore the driver hears once, by an interrupt, that its connections are gone: at once or with its next buffer. */
+/* 5.10.6.7: after a restore the driver hears once, by an interrupt, that its connections are gone. */
 static void a_restored_driver_hears_of_the_reset(void **state)
 {
 	static const uint8_t reset[8] = {0, 0, 0, 0, 0xee, 0xee, 0xee, 0xee};

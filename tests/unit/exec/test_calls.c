@@ -447,6 +447,13 @@ static void waiting(void **state)
 	struct pollfd p[3] = {{.fd = 0, .events = POLLIN}, {.fd = 99, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
 	uint32_t word = 3;
 
+	/* Linux sleeps by four of its clocks: clock_nanosleep(2). */
+	for (uint64_t clock = 0; clock < 20; clock++) {
+		bool can = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME ||
+			clock == CLOCK_TAI;
+
+		assert_int_equal(CALL(f, clock_nanosleep, clock, 0, put(f, 0, none, 16), 0), can ? 0 : -EINVAL);
+	}
 	assert_int_equal(CALL(f, nanosleep, put(f, 0, none, 16), 0), 0);
 	assert_int_equal(CALL(f, nanosleep, put(f, 0, wrong, 16), 0), -EINVAL);
 	assert_int_equal(CALL(f, futex, put(f, 0, &word, 4), 0, 4, 0, 0, 0), -EAGAIN);

@@ -218,6 +218,14 @@ static void errors_of_the_run_path(void **state)
 	close_rig(&r);
 }
 
+/* Maps the first page of the program: writable, and it can be run. */
+static void must_map(struct rig *r, const uint8_t *code, size_t size)
+{
+	must_open(r);
+	assert_int_equal(space_map(&r->space, RIP, PAGE_4K, SPACE_R | SPACE_W | SPACE_X, AREA_MAPPED), 0);
+	assert_int_equal(space_write(&r->space, RIP, code, size), 0);
+}
+
 /* A step returns 0 whatever the program did: a call, and a jump to the stub that is no call. */
 static void steps_return_zero(void **state)
 {
@@ -227,9 +235,7 @@ static void steps_return_zero(void **state)
 	struct exec_exit x;
 	struct rig r;
 
-	must_open(&r);
-	assert_int_equal(space_map(&r.space, RIP, PAGE_4K, SPACE_R | SPACE_W | SPACE_X, AREA_MAPPED), 0);
-	assert_int_equal(space_write(&r.space, RIP, code, sizeof(code)), 0);
+	must_map(&r, code, sizeof(code));
 	assert_int_equal(exec_cpu_step(&r.cpu, &x), 0);
 	assert_int_equal(x.what, EXEC_CALL);
 	assert_int_equal(x.nr, 39);
@@ -238,6 +244,25 @@ static void steps_return_zero(void **state)
 	assert_int_equal(exec_cpu_step(&r.cpu, &x), 0);
 	assert_int_equal(x.what, EXEC_FAULT);
 	assert_int_not_equal(x.vector, 0);
+	close_rig(&r);
+}
+
+/* What is no fault of the program is described, with the place. */
+static void what_is_broken(void **state)
+{
+	static const uint8_t int3[] = {0xcc};
+	struct exec_exit x = {.what = EXEC_CALL};
+	struct vcpu_regs regs;
+	struct rig r;
+
+	/* Without a table of handlers an exception is a triple fault. */
+	must_map(&r, int3, sizeof(int3));
+	assert_int_equal(vcpu_peek_regs(&r.vm.vcpu[0], &regs), 0);
+	regs.system.idt.limit = 0;
+	assert_int_equal(vcpu_poke_regs(&r.vm.vcpu[0], &regs), 0);
+	assert_int_equal(exec_cpu_step(&r.cpu, &x), 0);
+	assert_int_equal(x.what, EXEC_BROKEN);
+	assert_memory_equal(x.words, "triple fault, RIP 0x", 20);
 	close_rig(&r);
 }
 
@@ -277,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup(its_features, set_up),
 		cmocka_unit_test_setup(errors_of_the_run_path, set_up),
 		cmocka_unit_test_setup(steps_return_zero, set_up),
+		cmocka_unit_test_setup(what_is_broken, set_up),
 		cmocka_unit_test_setup(a_kvm_without_shared_registers, set_up),
 	};
 
