@@ -110,6 +110,8 @@ int cmd_bench(int argc, char **argv)
 {
 	/* A benchmark takes its time: each line is shown when it is there. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], BENCH_FLOOR))
+		return bench_floor(argc - 1, argv + 1);
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(benches); i++)
 		if (!strcmp(argv[1], benches[i].name))
 			return written(benches[i].run(argc - 1, argv + 1));

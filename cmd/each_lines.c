@@ -60,6 +60,7 @@ static void answer_json(struct each *x, int status, const char *how, const struc
 	json_i64(&j, "status", status);
 	json_string(&j, "how", how);
 	json_u64(&j, "ns", end->took_ns);
+	json_u64(&j, "reset_ns", end->reset_ns);
 	json_u64(&j, "pages", end->pages);
 	json_u64(&j, "replaced", x->s->refused + x->s->killed);
 	json_string(&j, "output", output);

@@ -47,21 +47,6 @@ static void session_destroy(struct bench_session *s)
 
 enum { BENCH_BOOT_OPTIONS(SUBSET_INDEX) };
 
-static int parse_ratio(const char *text, double *ret, struct err *e)
-{
-	char *end;
-	double x;
-
-	errno = 0;
-	x = strtod(text, &end);
-	/* The comparisons refuse NaN too. */
-	if (end == text || *end || !(x >= 0.01 && x <= 1000) || strpbrk(text, "xXpPnN "))
-		return err_set(
-			e, -EINVAL, "--max-ratio %.100s: not a ratio; a number of 0.01 to 1000, such as 1.05", text);
-	*ret = x;
-	return 0;
-}
-
 /* Ours: this program, with the words behind the options. */
 static int own_command(struct bench_session *s, const char **words, size_t nr, struct err *e)
 {
@@ -146,6 +131,8 @@ static bool is_command(const char *word)
 static int configure(
 	struct bench_session *s, const struct subset_option *p, const char **words, size_t nr, struct err *e)
 {
+	/* Until 0.1.0 ours was named "vmm". */
+	static const struct bench_baseline baseline = {"boot", "ours", "vmm", "marker_ms"};
 	int r;
 
 	if (!nr)
@@ -166,13 +153,13 @@ static int configure(
 	if (p[MAX_RATIO].given && !p[BASELINE].given && !p[VERSUS].given)
 		return err_set(e, -EINVAL, "--max-ratio: of what? --baseline FILE or --versus 'CMD' says it");
 	if (p[MAX_RATIO].given) {
-		r = parse_ratio(p[MAX_RATIO].value.text, &s->max_ratio, e);
+		r = bench_parse_ratio(p[MAX_RATIO].value.text, &s->max_ratio, e);
 		if (r < 0)
 			return r;
 	}
 	/* Read now: a file that is no baseline should not cost a hundred boots first. */
 	if (p[BASELINE].given) {
-		r = bench_baseline_read(p[BASELINE].value.text, &s->baseline, &s->nr_baseline, e);
+		r = bench_baseline_read(p[BASELINE].value.text, &baseline, &s->baseline, &s->nr_baseline, e);
 		if (r < 0)
 			return err_wrap(e, r, "--baseline %.200s", p[BASELINE].value.text);
 	}
@@ -196,20 +183,6 @@ static int configure(
 }
 
 /* --- Running -------------------------------------------------------------------------------------------------- */
-
-/* The last lines of what the command said on standard error, for an error of ours to quote. */
-static void quote_stderr(int fd)
-{
-	char text[2049];
-	off_t size = lseek(fd, 0, SEEK_END);
-	off_t from = size > (off_t)sizeof(text) - 1 ? size - (off_t)sizeof(text) + 1 : 0;
-	ssize_t n = pread(fd, text, sizeof(text) - 1, from);
-
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	fprintf(stderr, "%s%s", text, text[n - 1] == '\n' ? "" : "\n");
-}
 
 /* A clock that is ahead of ours did not start with the guest: then there is no share. */
 static void keep(struct bench_side *side, const struct timing *t)
@@ -261,7 +234,7 @@ static int one_run(struct bench_session *s, unsigned which, struct timing *ret, 
 			return 1;
 		break;
 	}
-	quote_stderr(s->err_fd);
+	launch_quote(s->err_fd);
 	how = WIFSIGNALED(ret->status) ? "signal" : "status";
 	code = WIFSIGNALED(ret->status) ? WTERMSIG(ret->status) : WEXITSTATUS(ret->status);
 	/* Ours says by its status whose fault it is. */

@@ -100,13 +100,4 @@ int bench_save(const struct bench_session *s, struct err *e);
 /** bench_draw() - the runs in their order, and how they are distributed, of each side; @arg: struct bench_session */
 void bench_draw(FILE *out, void *arg);
 
-/**
- * bench_baseline_read() - exec to the marker out of a file that --json wrote
- * @ret: in ms, one allocation, the caller's
- *
- * Return: 0, or a negative errno, with a message in @e.
- * Trust: operator.
- */
-int bench_baseline_read(const char *path, double **ret, size_t *ret_nr, struct err *e);
-
 #endif

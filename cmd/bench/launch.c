@@ -24,9 +24,6 @@
 #include "vmm/base/trace.h"
 #include "vmm/base/units.h"
 
-/* How long a command may take to end after it was asked to; then it is killed. */
-#define END_GRACE_MS 2000
-
 extern char **environ;
 
 /* --- What it prints ------------------------------------------------------------------------------------------- */
@@ -92,7 +89,7 @@ bool line_watch_feed(struct line_watch *w, const char *data, unsigned len)
 		w->line[w->used] = '\0';
 		if (!t->banner && data[i] == 'n' && ends_with(w, "Linux version"))
 			t->banner = w->now;
-		if (w->marker && ends_with(w, w->marker)) {
+		if (w->marker && ends_with(w, w->marker) && ++t->markers >= w->times) {
 			t->marker = w->now;
 			t->guest_clock = clock_of(w->line);
 			memcpy(t->tail, w->line, w->used + 1);
@@ -173,11 +170,11 @@ static char **make_env(char *ns_entry)
  * Waits for the end of the command, kills its group when that does not come in time, and at last what is left of the
  * group. *@ret_end_ns is when it ended.
  */
-static int reap(pid_t pid, int signo, struct timing *t, uint64_t *ret_end_ns, struct err *e)
+static int reap(pid_t pid, int signo, unsigned grace_ms, struct timing *t, uint64_t *ret_end_ns, struct err *e)
 {
 	CLEANUP_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	uint64_t deadline = trace_now_ns() + END_GRACE_MS * NSEC_PER_MSEC;
+	uint64_t deadline = trace_now_ns() + (grace_ms ? grace_ms : LAUNCH_GRACE_MS) * NSEC_PER_MSEC;
 	struct rusage ru;
 	siginfo_t si;
 	pid_t r;
@@ -220,7 +217,7 @@ static int reap(pid_t pid, int signo, struct timing *t, uint64_t *ret_end_ns, st
 /*
  * Reads what has come on one stream. Return: 1 when the marker is complete, 0 to go on, -1 at the stream's end.
  */
-static int look(struct line_watch *w, int fd, int keep_fd, uint64_t exec_ns)
+static int look(const struct launch *l, struct line_watch *w, int fd, int keep_fd, uint64_t exec_ns)
 {
 	char buf[4096];
 	ssize_t n = read(fd, buf, sizeof(buf));
@@ -233,14 +230,17 @@ static int look(struct line_watch *w, int fd, int keep_fd, uint64_t exec_ns)
 	/* Best effort: it is only quoted. */
 	if (keep_fd >= 0 && lseek(keep_fd, 0, SEEK_CUR) < (off_t)STDERR_MAX && write(keep_fd, buf, (size_t)n) < 0)
 		return 0;
-	return line_watch_feed(w, buf, (unsigned)n);
+	if (keep_fd < 0 && l->out)
+		l->out(l->arg, buf, (size_t)n);
+	return line_watch_feed(w, buf, (unsigned)n) || (keep_fd < 0 && l->first_byte);
 }
 
 /* Reads until the marker, the end, the time limit or the wake-up. */
 static enum launch_end watch(const struct launch *l, int out_fd, int err_fd, uint64_t exec_ns, struct timing *t)
 {
 	struct timing err_timing = {0};
-	struct line_watch out = {.marker = l->marker, .timing = t}, err = {.marker = l->marker, .timing = &err_timing};
+	struct line_watch out = {.marker = l->marker, .times = l->times, .timing = t},
+			  err = {.marker = l->marker, .times = l->times, .timing = &err_timing};
 	struct pollfd p[] = {{.fd = out_fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN},
 		{.fd = l->wake_fd, .events = POLLIN}};
 	int r = 0;
@@ -255,11 +255,11 @@ static enum launch_end watch(const struct launch *l, int out_fd, int err_fd, uin
 		if (p[2].revents)
 			return LAUNCH_GIVEN_UP;
 		if (p[0].revents)
-			r = look(&out, out_fd, -1, exec_ns);
+			r = look(l, &out, out_fd, -1, exec_ns);
 		if (r > 0)
 			return LAUNCH_MARKER;
 		if (p[1].revents) {
-			int er = look(&err, err_fd, l->err_fd, exec_ns);
+			int er = look(l, &err, err_fd, l->err_fd, exec_ns);
 
 			if (er > 0) {
 				t->marker = err_timing.marker;
@@ -271,12 +271,19 @@ static enum launch_end watch(const struct launch *l, int out_fd, int err_fd, uin
 		if (r == 0)
 			continue;
 		/* The end of standard output is the end; what standard error still holds is quoted. */
-		while (p[1].fd >= 0 && look(&err, err_fd, l->err_fd, exec_ns) == 0 && poll(&p[1], 1, 0) > 0)
+		while (p[1].fd >= 0 && look(l, &err, err_fd, l->err_fd, exec_ns) == 0 && poll(&p[1], 1, 0) > 0)
 			;
 		if (out.used)
 			memcpy(t->tail, out.line, out.used + 1);
 		return LAUNCH_ENDED;
 	}
+}
+
+static int signal_at(const struct launch *l, enum launch_end end)
+{
+	if (end == LAUNCH_ENDED)
+		return 0;
+	return end == LAUNCH_MARKER || (end == LAUNCH_TIMEOUT && l->waits) ? l->end_signal : SIGKILL;
 }
 
 int launch_run(const struct launch *l, struct timing *ret, struct err *e)
@@ -305,7 +312,7 @@ int launch_run(const struct launch *l, struct timing *ret, struct err *e)
 	err_read_fd = pipes[0];
 	err_fd = pipes[1];
 	fcntl(err_read_fd, F_SETFL, O_NONBLOCK);
-	start.fds[0] = in_fd;
+	start.fds[0] = l->in_fd ? l->in_fd : in_fd;
 	start.fds[1] = out_fd;
 	start.fds[2] = err_fd;
 	pid = spawn(&start);
@@ -314,11 +321,13 @@ int launch_run(const struct launch *l, struct timing *ret, struct err *e)
 	close(TAKE_FD(out_fd));
 	close(TAKE_FD(err_fd));
 	if (start.why) {
-		reap(pid, 0, &t, &end_ns, NULL);
+		reap(pid, 0, 0, &t, &end_ns, NULL);
 		return err_sys(e, -start.why, "cannot run %s", l->argv[0]);
 	}
 	t.end = watch(l, out_read_fd, err_read_fd, start.exec_ns, &t);
-	r = reap(pid, t.end == LAUNCH_MARKER ? l->end_signal : t.end == LAUNCH_ENDED ? 0 : SIGKILL, &t, &end_ns, e);
+	if (l->there && signal_at(l, t.end) == l->end_signal)
+		l->there(l->arg);
+	r = reap(pid, signal_at(l, t.end), l->grace_ms, &t, &end_ns, e);
 	if (r < 0)
 		return r;
 	if (t.end == LAUNCH_ENDED && !l->marker) {
@@ -327,6 +336,19 @@ int launch_run(const struct launch *l, struct timing *ret, struct err *e)
 	}
 	*ret = t;
 	return 0;
+}
+
+void launch_quote(int fd)
+{
+	char text[2049];
+	off_t size = lseek(fd, 0, SEEK_END);
+	off_t from = size > (off_t)sizeof(text) - 1 ? size - (off_t)sizeof(text) + 1 : 0;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, from);
+
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	fprintf(stderr, "%s%s", text, text[n - 1] == '\n' ? "" : "\n");
 }
 
 /* --- Commands as words ---------------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 #include "vmm/base/outcome.h"
 #include "vmm/base/stats.h"
 
-#define SCHEMA_1         "vmm-bench-boot-1" /* until 0.1.0; ours was named "vmm" there */
+#define SCHEMA_1         "vmm-bench-boot-1" /* until 0.1.0 */
 #define SCHEMA           "vmm-bench"
 #define BASELINE_MAX     (64 * MIB)
 #define BASELINE_SAMPLES 1000000
@@ -69,18 +69,24 @@ static bool paired(const struct bench_session *s, enum bench_metric m, struct ra
 	return true;
 }
 
+bool bench_against(const double *ours, size_t nr, const double *baseline, size_t nr_baseline, struct ratio *ret)
+{
+	size_t most = MAX(nr, nr_baseline);
+	CLEANUP_FREE double *now = copy_of(ours, nr);
+	CLEANUP_FREE double *then = copy_of(baseline, nr_baseline);
+	CLEANUP_FREE double *scratch = calloc(most ? most : 1, sizeof(*scratch));
+
+	if (!nr || !nr_baseline || !now || !then || !scratch)
+		return false;
+	*ret = ratio_unpaired(now, nr, then, nr_baseline, scratch);
+	return true;
+}
+
 static bool against_baseline(const struct bench_session *s, struct ratio *ret)
 {
 	const struct bench_side *a = &s->side[BENCH_OURS];
-	size_t most = MAX((size_t)a->nr, s->nr_baseline);
-	CLEANUP_FREE double *now = copy_of(a->sample[BENCH_MARKER], a->nr);
-	CLEANUP_FREE double *then = copy_of(s->baseline, s->nr_baseline);
-	CLEANUP_FREE double *scratch = calloc(most ? most : 1, sizeof(*scratch));
 
-	if (!a->nr || !s->nr_baseline || !now || !then || !scratch)
-		return false;
-	*ret = ratio_unpaired(now, a->nr, then, s->nr_baseline, scratch);
-	return true;
+	return bench_against(a->sample[BENCH_MARKER], a->nr, s->baseline, s->nr_baseline, ret);
 }
 
 /* --- For people ------------------------------------------------------------------------------------------------ */
@@ -106,8 +112,7 @@ void bench_print_commands(const struct bench_session *s, FILE *out)
 	}
 }
 
-/* A ratio, of what, and how sure that is. */
-static void print_ratio(
+void bench_ratio_print(
 	FILE *out, int indent, const char *over, const char *under, const struct ratio *r, const char *how)
 {
 	int places = MAX(stats_width_places(r->hi - r->lo, 4), r->value < 10 ? 2 : 0);
@@ -136,7 +141,7 @@ void bench_print(const struct bench_session *s, FILE *out)
 			bench_row(out, 2, s->side[i].name, &st);
 		}
 		if (paired(s, m, &r))
-			print_ratio(out, 2, s->side[BENCH_OURS].name, s->side[BENCH_OTHER].name, &r, "");
+			bench_ratio_print(out, 2, s->side[BENCH_OURS].name, s->side[BENCH_OTHER].name, &r, "");
 	}
 	bench_phases_print(&s->phases, out);
 	snprintf(text, sizeof(text), "%u of %u runs%s; spread: the width of the middle half", s->side[BENCH_OURS].nr,
@@ -153,30 +158,29 @@ void bench_print(const struct bench_session *s, FILE *out)
 		}
 }
 
-static int judge(const struct bench_session *s, const char *what, const struct ratio *r, FILE *out)
+int bench_verdict(const struct ratio *r, double max_ratio, const char *what, FILE *out)
 {
 	static const int status[] = {
 		[RATIO_WITHIN] = 0, [RATIO_UNDECIDED] = EXIT_UNDECIDED, [RATIO_ABOVE] = EXIT_REGRESSION};
-	enum ratio_verdict v = ratio_judge(r, s->max_ratio);
+	enum ratio_verdict v = ratio_judge(r, max_ratio);
 	char head[64], text[160];
 
-	if (s->max_ratio <= 0)
+	if (max_ratio <= 0)
 		return 0;
 	snprintf(head, sizeof(head), "%s: ", what);
 	if (v == RATIO_UNDECIDED)
 		snprintf(text, sizeof(text),
 			"undecided: the interval holds --max-ratio %g, or is no 95 %% sure; more runs "
 			"would tell",
-			s->max_ratio);
+			max_ratio);
 	else
 		snprintf(text, sizeof(text), "all of the interval is %s --max-ratio %g", ratio_verdict_name(v),
-			s->max_ratio);
+			max_ratio);
 	bench_wrap(out, head, 4, text);
 	return status[v];
 }
 
-/* A regression is worse than a doubt. */
-static int worse(int a, int b)
+int bench_worse(int a, int b)
 {
 	return a == EXIT_REGRESSION || b == EXIT_REGRESSION ? EXIT_REGRESSION : MAX(a, b);
 }
@@ -189,17 +193,17 @@ int bench_judge(const struct bench_session *s, FILE *out)
 
 	if (s->nr_baseline && against_baseline(s, &r)) {
 		snprintf(base, sizeof(base), "baseline of %zu runs", s->nr_baseline);
-		print_ratio(out, 0, s->side[BENCH_OURS].name, base, &r, ", by bootstrap of the medians");
-		status = judge(s, "to the baseline", &r, out);
+		bench_ratio_print(out, 0, s->side[BENCH_OURS].name, base, &r, ", by bootstrap of the medians");
+		status = bench_verdict(&r, s->max_ratio, "to the baseline", out);
 	}
 	if (paired(s, BENCH_MARKER, &r))
-		status = worse(status, judge(s, "to the other command", &r, out));
+		status = bench_worse(status, bench_verdict(&r, s->max_ratio, "to the other command", out));
 	return status;
 }
 
 /* --- For programs ---------------------------------------------------------------------------------------------- */
 
-static void json_ratio(struct json *j, const char *key, const struct ratio *r, const char *method, double limit)
+void bench_ratio_json(struct json *j, const char *key, const struct ratio *r, const char *method, double limit)
 {
 	json_object(j, key);
 	json_double(j, "value", r->value);
@@ -261,9 +265,9 @@ static void write_json(FILE *out, void *arg)
 	if (s->phases.path[0])
 		bench_phases_json(&s->phases, &j);
 	if (paired(s, BENCH_MARKER, &r))
-		json_ratio(&j, "ratio_to_versus", &r, "median of paired ratios, sign test", s->max_ratio);
+		bench_ratio_json(&j, "ratio_to_versus", &r, "median of paired ratios, sign test", s->max_ratio);
 	if (s->nr_baseline && against_baseline(s, &r))
-		json_ratio(&j, "ratio_to_baseline", &r, "ratio of medians, percentile bootstrap", s->max_ratio);
+		bench_ratio_json(&j, "ratio_to_baseline", &r, "ratio of medians, percentile bootstrap", s->max_ratio);
 	json_end(&j);
 	json_finish(&j);
 }
@@ -299,6 +303,21 @@ int bench_save(const struct bench_session *s, struct err *e)
 	if (r == 0 && s->csv)
 		r = bench_write("--csv", s->csv, write_csv, (void *)s, e);
 	return r == 0 && s->svg ? bench_write("--svg", s->svg, bench_draw, (void *)s, e) : r;
+}
+
+int bench_parse_ratio(const char *text, double *ret, struct err *e)
+{
+	char *end;
+	double x;
+
+	errno = 0;
+	x = strtod(text, &end);
+	/* The comparisons refuse NaN too. */
+	if (end == text || *end || !(x >= 0.01 && x <= 1000) || strpbrk(text, "xXpPnN "))
+		return err_set(
+			e, -EINVAL, "--max-ratio %.100s: not a ratio; a number of 0.01 to 1000, such as 1.05", text);
+	*ret = x;
+	return 0;
 }
 
 /* --- Reading one back ------------------------------------------------------------------------------------------ */
@@ -342,23 +361,14 @@ static int read_whole(const char *path, char **ret, struct err *e)
 	return r < 0 ? err_sys(e, r, "cannot read it") : 0;
 }
 
-int bench_baseline_read(const char *path, double **ret, size_t *ret_nr, struct err *e)
+/* Numbers above 0 of the array at @at. */
+static int read_samples(const char *at, const char *name, double **ret, size_t *ret_nr, struct err *e)
 {
-	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE double *samples = NULL;
 	size_t nr = 0, room = 0;
-	const char *at;
-	bool old;
 
-	if (read_whole(path, &text, e) < 0 || !text)
-		return -EINVAL;
-	old = is_text(member(text, "schema"), SCHEMA_1);
-	if (!old && !(is_text(member(text, "schema"), SCHEMA) && is_text(member(text, "bench"), "boot")))
-		return err_set(e, -EINVAL, "not a result of `vmm bench boot --json` (no schema " SCHEMA ")");
-	at = member(text, old ? "vmm" : side_key[BENCH_OURS]);
-	at = at ? member(at, metrics[BENCH_MARKER].name) : NULL;
 	if (!at || *at++ != '[')
-		return err_set(e, -EINVAL, "it has no %s", metrics[BENCH_MARKER].name);
+		return err_set(e, -EINVAL, "it has no %s", name);
 	for (;;) {
 		char *end;
 		double x;
@@ -369,8 +379,7 @@ int bench_baseline_read(const char *path, double **ret, size_t *ret_nr, struct e
 		errno = 0;
 		x = strtod(at, &end);
 		if (end == at || errno || !(x > 0 && x < 1e12) || nr == BASELINE_SAMPLES)
-			return err_set(
-				e, -EINVAL, "its %s has something else than times above 0", metrics[BENCH_MARKER].name);
+			return err_set(e, -EINVAL, "its %s has something else than times above 0", name);
 		if (nr == room) {
 			double *more = reallocarray(samples, room ? 2 * room : 64, sizeof(*samples));
 
@@ -387,4 +396,19 @@ int bench_baseline_read(const char *path, double **ret, size_t *ret_nr, struct e
 	*ret = TAKE_PTR(samples);
 	*ret_nr = nr;
 	return 0;
+}
+
+int bench_baseline_read(const char *path, const struct bench_baseline *b, double **ret, size_t *ret_nr, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	const char *at;
+	bool old;
+
+	if (read_whole(path, &text, e) < 0 || !text)
+		return -EINVAL;
+	old = b->old_side && is_text(member(text, "schema"), SCHEMA_1);
+	if (!old && !(is_text(member(text, "schema"), SCHEMA) && is_text(member(text, "bench"), b->bench)))
+		return err_set(e, -EINVAL, "not a result of `vmm bench %s --json` (no schema " SCHEMA ")", b->bench);
+	at = member(text, old ? b->old_side : b->side);
+	return read_samples(at ? member(at, b->metric) : NULL, b->metric, ret, ret_nr, e);
 }

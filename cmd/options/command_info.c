@@ -9,6 +9,7 @@
 LIST(flat, FLAT_OPTIONS);
 LIST(exec, EXEC_OPTIONS);
 LIST(bench_boot, BENCH_BOOT_OPTIONS);
+LIST(bench_clone, BENCH_CLONE_OPTIONS);
 LIST(bench_lifecycle, BENCH_LIFECYCLE_OPTIONS);
 LIST(bench_exits, BENCH_EXITS_OPTIONS);
 LIST(test, TEST_OPTIONS);
@@ -92,6 +93,17 @@ const struct command_info command_infos[] = {
 			"124    the time of a boot ran out\n" ENDS_FAILED,
 		.examples = "vmm bench boot --runs 20 -- vmlinux --initrd root.cpio\n"
 			    "vmm bench boot --baseline good.json --max-ratio 1.05 -- vmlinux\n",
+	},
+	{
+		.name = "bench clone",
+		.usage = "[OPTION...] [-- SNAPSHOT [OPTION OF vmm restore...]]",
+		.text = "Resets a flat guest, and restores, clones and resets that of a snapshot, beside\n"
+			"floors.",
+		.takes = bench_clone,
+		.ends = "0      done\n" ENDS_USAGE
+			"40     slower than --max-ratio; 41: the runs do not tell whether\n" ENDS_FAILED,
+		.examples = "vmm bench clone\n"
+			    "vmm bench clone --input 'date' --json c.json -- ready.snap\n",
 	},
 	{
 		.name = "bench lifecycle",

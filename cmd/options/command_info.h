@@ -56,6 +56,20 @@
 	X(BASELINE, "baseline", NULL, 0, 0, 0)                                                                         \
 	X(MAX_RATIO, "max-ratio", NULL, 0, 0, 0)
 
+#define BENCH_CLONE_OPTIONS(X)                                                                                         \
+	X(RUNS, "runs", NULL, 0, 0, 0)                                                                                 \
+	X(WARMUP, "warmup", "1", 0, 1000, 0)                                                                           \
+	X(ROUNDS, "rounds", "200", 1, 10000, 0)                                                                        \
+	X(INPUT, "input", NULL, 0, 0, 0)                                                                               \
+	X(MARKER, "marker", NULL, 0, 0, 0)                                                                             \
+	X(CLONES, "clones", "100", 0, 1000, 0)                                                                         \
+	X(LINES, "lines", NULL, 0, 0, 0)                                                                               \
+	X(TIMEOUT, "timeout", "60s", 0, 0, 0)                                                                          \
+	X(JSON, "json", NULL, 0, 0, 0)                                                                                 \
+	X(SVG, "svg", NULL, 0, 0, 0)                                                                                   \
+	X(BASELINE, "baseline", NULL, 0, 0, 0)                                                                         \
+	X(MAX_RATIO, "max-ratio", NULL, 0, 0, 0)
+
 #define BENCH_LIFECYCLE_OPTIONS(X)                                                                                     \
 	X(MEM, "mem", "4M", FLAT_MEM_MIN, FLAT_MEM_MAX, FLAT_MEM_STEP)                                                 \
 	X(COUNT, "count", NULL, 0, 0, 0)                                                                               \

@@ -23,25 +23,35 @@
 	}
 
 #define BENCH_BOOT_OPTIONS                                                                                             \
-	BENCH_NUMBER("runs", "10", 1, 1000000, "boots that are counted", "boot: how many boots are counted."),         \
+	BENCH_NUMBER("runs", "10", 1, 1000000, "boots or restores that are counted",                                   \
+		"boot, clone: how many boots, or restores and snapshots, are counted."),                               \
 		BENCH_TEXT("marker", "TEXT", "what the guest prints when its boot is done",                            \
 			"boot: a boot is done when this text is on standard output or standard error, and is then "    \
 			"ended.\n"                                                                                     \
-			"Without it a boot is done when the command ends."),                                           \
+			"Without it a boot is done when the command ends.\n"                                           \
+			"clone: what each clone prints once it runs; without it clones have 2 s and 20 ms each."),     \
+		BENCH_TEXT("input", "TEXT", "what is typed to a restored guest",                                       \
+			"clone: what is typed to a restored guest, whose first byte then answers it, with a newline "  \
+			"behind; without it nothing is typed."),                                                       \
+		BENCH_FILE("lines", "lines for the guest, each with a reset",                                          \
+			"clone: give the guest of the snapshot each line of this file, again and again, and time "     \
+			"the resets in between (*--each-line* of vmm restore)."),                                      \
 		BENCH_TEXT("versus", "'CMD'", "another command, which takes turns with vmm",                           \
 			"boot: another command, which takes turns with vmm.\n"                                         \
 			"Blanks separate its words, and quotes and backslashes work as in a shell, which it is not: "  \
 			"nothing is expanded."),                                                                       \
 		BENCH_FILE("csv", "write every boot to a file", "boot: write a line for each boot to this file."),     \
 		BENCH_FILE("baseline", "compare with this earlier --json file",                                        \
-			"boot: compare with the boots in this file, which an earlier *--json* wrote."),                \
+			"boot, clone: compare with the boots or restores in this file, which an earlier *--json* "     \
+			"wrote."),                                                                                     \
 		BENCH_TEXT("name", "TEXT", "what the rows of vmm are named (vmm)",                                     \
 			"boot: the name of the rows of *vmm*, up to 64 characters; vmm unless told otherwise."),       \
 		BENCH_TEXT("versus-name", "TEXT", "what those of --versus are named",                                  \
 			"boot: the name of the rows of *--versus*; unless told otherwise its program's."),             \
 		BENCH_TEXT("max-ratio", "R", "exit with 40 if slower than this, 41 if undecided",                      \
-			"boot: exit with status 40 when the median is more than this many times that of *--baseline* " \
-			"or of *--versus*, as 1.05: when all of the ratio's interval is above R.\n"                    \
+			"boot, clone: exit with status 40 when the median is more than this many times that of "       \
+			"*--baseline*, *--versus* or the floor, as 1.05: when all of the ratio's interval is above "   \
+			"R.\n"                                                                                         \
 			"When the interval holds R, or too few runs were made for a confidence of 95 %, the status "   \
 			"is 41: undecided."),                                                                          \
 	{                                                                                                              \
@@ -59,12 +69,13 @@
 			"lifecycle: how many guests are made before any is closed, with a row each 1,000.\n"           \
 			"A limit of the host may end it sooner; it says which."),                                      \
 		BENCH_NUMBER("rounds", "5", 1, 1000, "how often the live guests run again",                            \
-			"lifecycle: how often all live guests run again, for each way to reset them."),                \
+			"lifecycle: how often all live guests run again, for each way to reset them.\n"                \
+			"clone: how many resets there are of each kind."),                                             \
 		BENCH_NUMBER("iterations", "10000", 1, 1000000, "how often each path is timed",                        \
 			"exits: how often each path is timed."),                                                       \
 		BENCH_NUMBER("warmup", "1000", 1, 1000000, "how often it runs before that",                            \
 			"exits: how often each path runs before it is timed.\n"                                        \
-			"boot: how many boots come before those that are counted."),                                   \
+			"boot, clone: how many boots or restores come before those that are counted."),                \
 		BENCH_NUMBER("pin", NULL, 0, 1023, "the host's CPU to run on",                                         \
 			"exits: the CPU of the host to which the program is bound."),                                  \
 		BENCH_FILE("json", "write all of it to a file, as JSON", "Write all figures to this file, as JSON."),  \

@@ -167,19 +167,22 @@ static int mask_pics(struct vm *vm, struct err *e)
 	return 0;
 }
 
-int vm_add_irqchip(struct vm *vm, struct err *e)
+int vm_add_blank_irqchip(struct vm *vm, struct err *e)
 {
-	int r;
+	int r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_IRQCHIP, NULL);
 
-	r = kvm_ioctl(vm->kvm, vm->fd, KVM_CREATE_IRQCHIP, NULL);
 	if (r < 0)
 		return err_sys(e, r, "KVM_CREATE_IRQCHIP");
 	vm->has_irqchip = true;
-	r = mask_pics(vm, e);
-	if (r < 0)
-		return r;
 	trace_irqchip_ready(vm->kvm->trace);
 	return 0;
+}
+
+int vm_add_irqchip(struct vm *vm, struct err *e)
+{
+	int r = vm_add_blank_irqchip(vm, e);
+
+	return r < 0 ? r : mask_pics(vm, e);
 }
 
 /* The mode of a counter 0 that was not programmed. KVM's default would tick 18 times a second without use. */

@@ -114,6 +114,9 @@ void *vm_shown(const struct vm *vm, uint64_t gpa);
  */
 int vm_add_irqchip(struct vm *vm, struct err *e);
 
+/** vm_add_blank_irqchip() - the same, as KVM makes them: for vm_restore() to write their state */
+int vm_add_blank_irqchip(struct vm *vm, struct err *e);
+
 /**
  * vm_add_pit() - add an in-kernel PIT with port 0x61, in the state after firmware has run, with what the guest has
  * written

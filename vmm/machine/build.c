@@ -363,7 +363,8 @@ static int build_cpus(struct machine *m, struct cpuid_set *cpuid, const struct e
 
 		cpuid_for_cpu(cpuid, i, c->cpus);
 		r = vcpu_set_cpuid(v, cpuid, e);
-		if (r == 0)
+		/* A restored state has it. */
+		if (r == 0 && entry)
 			r = vcpu_set_platform(v, e);
 		/* The other CPUs wait for the startup interrupt of the guest's kernel. */
 		if (r == 0 && i == 0 && entry)
@@ -507,7 +508,7 @@ int machine_build(struct machine *m, struct err *e)
 	if (r == 0 && !m->config->pmu)
 		r = vm_hide_pmu(&m->vm, e);
 	if (r == 0)
-		r = vm_add_irqchip(&m->vm, e);
+		r = boots ? vm_add_irqchip(&m->vm, e) : vm_add_blank_irqchip(&m->vm, e);
 	if (r == 0)
 		r = init_devices(m, e);
 	if (r == 0)

@@ -196,16 +196,19 @@ static bool finish_round(struct machine_rounds *r)
 {
 	struct round_end end = {.output = r->output};
 	struct err e = {0};
+	uint64_t since;
 
 	loop_timer_set(&r->limit, 0, 0);
 	end.verdict = r->verdict;
 	end.took_ns = r->ended_ns - r->began_ns;
 	end.size = r->used;
 	end.lost = r->lost;
+	since = trace_now_ns();
 	if (reset(r, &end.pages, &e) < 0)
 		end.refused = e.text;
 	else
 		forget(r);
+	end.reset_ns = end.refused ? 0 : r->reset_ns - since;
 	r->began_ns = 0;
 	r->ops->ended(r->arg, &end);
 	return !end.refused;

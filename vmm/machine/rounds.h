@@ -23,7 +23,7 @@
  * struct round_end - how a round has ended; borrowed for the call
  * @verdict: of the guest; OUTCOME_NONE: it set a mark; OUTCOME_TIMEOUT: it took longer than the limit of a round
  * @took_ns: from its begin to its end, without the reset
- * @pages: of 4 KiB that the reset restored
+ * @reset_ns: what the reset took; @pages: of 4 KiB that it restored
  * @output: what the guest wrote to its console, up to the line of the mark; @size bytes
  * @lost: bytes of output beyond ROUND_OUTPUT_MAX
  * @refused: KVM refused the reset after it, and why; else NULL
@@ -31,6 +31,7 @@
 struct round_end {
 	struct verdict verdict;
 	uint64_t took_ns;
+	uint64_t reset_ns;
 	uint64_t pages;
 	const uint8_t *output;
 	size_t size;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "cmd/bench/bench.h"
 #include "cmd/bench/boot.h"
 #include "cmd/bench/launch.h"
 #include "cmd/bench/ratio.h"
@@ -364,6 +365,18 @@ static void a_line_without_end(void **state)
 	assert_true(line_watch_feed(&w, "init-up", 7));
 }
 
+static void a_marker_that_comes_often(void **state)
+{
+	struct timing t = {0};
+	struct line_watch w = {.marker = "up", .times = 3, .timing = &t, .now = 1};
+
+	assert_false(line_watch_feed(&w, "[1] up\n[2] up\n", 14));
+	assert_int_equal(t.markers, 2);
+	assert_int_equal(t.marker, 0);
+	assert_true(line_watch_feed(&w, "[3] up\n", 7));
+	assert_int_equal(t.markers, 3);
+}
+
 static void words_of_a_command(void **state)
 {
 	CLEANUP_FREE char **w = NULL;
@@ -427,6 +440,61 @@ static void runs_end_as_they_should(void **state)
 	assert_int_equal(run("sleep 100", "mark", NSEC_PER_SEC / 5).end, LAUNCH_TIMEOUT);
 }
 
+struct heard {
+	char text[64];
+	size_t used;
+	unsigned there;
+};
+
+static void hear(void *arg, const char *data, size_t n)
+{
+	struct heard *h = arg;
+
+	memcpy(h->text + h->used, data, n);
+	h->used += n;
+}
+
+static void be_there(void *arg)
+{
+	((struct heard *)arg)->there++;
+}
+
+/* It reads what is typed; the first byte of the answer ends it, or its time, in order. */
+static void what_is_typed_is_answered(void **state)
+{
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)"read x; echo \"<$x>\"; read y", NULL};
+	struct heard h = {.used = 0};
+	struct launch l = {.argv = argv,
+		.first_byte = true,
+		.out = hear,
+		.there = be_there,
+		.arg = &h,
+		.end_signal = SIGQUIT,
+		.timeout_ns = 20 * NSEC_PER_SEC,
+		.wake_fd = -1,
+		.err_fd = -1};
+	struct timing t;
+	int in[2];
+
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(write(in[1], "abc\n", 4), 4);
+	l.in_fd = in[0];
+	assert_int_equal(launch_run(&l, &t, NULL), 0);
+	assert_int_equal(t.end, LAUNCH_MARKER);
+	assert_true(t.first_byte > 0 && !t.marker);
+	assert_string_equal(h.text, "<abc>\n");
+	assert_int_equal(h.there, 1);
+	assert_true(WIFSIGNALED(t.status) && WTERMSIG(t.status) == SIGQUIT);
+	l.timeout_ns = 2 * NSEC_PER_SEC;
+	l.waits = true;
+	assert_int_equal(launch_run(&l, &t, NULL), 0);
+	assert_int_equal(t.end, LAUNCH_TIMEOUT);
+	assert_int_equal(h.there, 2);
+	assert_true(WIFSIGNALED(t.status) && WTERMSIG(t.status) == SIGQUIT);
+	close(in[0]);
+	close(in[1]);
+}
+
 /* What the command started goes with it. */
 static void nothing_is_left_behind(void **state)
 {
@@ -478,7 +546,7 @@ static int baseline(const char *text, double **ret, size_t *nr, struct err *e)
 
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return bench_baseline_read(path, ret, nr, e);
+	return bench_baseline_read(path, &(struct bench_baseline){"boot", "ours", "vmm", "marker_ms"}, ret, nr, e);
 }
 
 static void baselines(void **state)
@@ -596,11 +664,13 @@ int main(void)
 		cmocka_unit_test(a_marker_is_found_however_it_arrives),
 		cmocka_unit_test(the_clock_of_a_line),
 		cmocka_unit_test(a_line_without_end),
+		cmocka_unit_test(a_marker_that_comes_often),
 		cmocka_unit_test(words_of_a_command),
 		cmocka_unit_test(baselines),
 		cmocka_unit_test(phases_are_those_of_the_reports),
 #if !WITH_TSAN /* which takes clone(CLONE_VM) for a fork; there are no threads here */
 		cmocka_unit_test(runs_end_as_they_should),
+		cmocka_unit_test(what_is_typed_is_answered),
 		cmocka_unit_test(nothing_is_left_behind),
 		cmocka_unit_test(exec_is_handed_in),
 		cmocka_unit_test(a_program_that_cannot_run),

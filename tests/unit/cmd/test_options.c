@@ -534,7 +534,7 @@ static void sentences_of_each_kind(void **state)
 	assert_true(item_has(bench, "\n.It Fl \\-warmup", "1 to 1000000; the default is 1000."));
 	assert_true(
 		item_has(bench, "\n.It Fl \\-warmup", "Of `vmm bench boot`, valid is 0 to 1000; the default is 1."));
-	assert_false(item_has(bench, "\n.It Fl \\-rounds", "Of "));
+	assert_false(item_has(bench, "\n.It Fl \\-count", "Of "));
 	/* The grammar of numbers, in the same words in both pages and in messages. */
 	assert_non_null(strstr(man1, "A size is " UNITS_SIZE));
 	assert_non_null(strstr(man5, "A size is " UNITS_SIZE));
