@@ -89,8 +89,11 @@ static struct trial {
 
 static void begin(void)
 {
+	struct err e = {0};
+
 	t.began_ns = trace_now_ns();
-	machine_round(t.r.m, (const uint8_t *)script[t.next].input, strlen(script[t.next].input));
+	if (machine_round(t.r.m, (const uint8_t *)script[t.next].input, strlen(script[t.next].input), &e) < 0)
+		fail_msg("%s", e.text);
 	t.next++;
 }
 
@@ -110,6 +113,12 @@ static void on_idle(void *arg)
 		loop_timer_set(&t.late, LATE_NS, 0);
 	else
 		begin();
+}
+
+/* No reset is refused here. */
+static void on_lost(void *arg)
+{
+	fail_msg("KVM refused a reset");
 }
 
 static void on_ended(void *arg, const struct round_end *end)
@@ -132,7 +141,7 @@ static void on_ended(void *arg, const struct round_end *end)
 
 static void each_round_begins_where_the_first_did(void **state)
 {
-	static const struct rounds_ops ops = {.idle = on_idle, .ended = on_ended};
+	static const struct rounds_ops ops = {.idle = on_idle, .ended = on_ended, .lost = on_lost};
 	struct program p = {.size = 0};
 	struct verdict v;
 	struct err e = {0};
@@ -145,7 +154,7 @@ static void each_round_begins_where_the_first_did(void **state)
 	if (machine_reset_init(t.r.m, NULL, &e) < 0 || machine_reset_mark(t.r.m, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(loop_timer_init(t.r.loop, &t.late, on_late), 0);
-	if (machine_rounds_init(t.r.m, &ops, &t, LIMIT_NS, &e) < 0)
+	if (machine_rounds_init(t.r.m, &ops, &t, LIMIT_NS, false, &e) < 0)
 		fail_msg("%s", e.text);
 	v = run(&t.r);
 	assert_int_equal(v.outcome, OUTCOME_SIGNAL);
