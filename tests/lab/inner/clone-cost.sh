@@ -49,5 +49,6 @@ for dir in /proc/[0-9]*; do
 done >"$TEST_TMP/private"
 wait
 sed 's/^/# private KiB of a clone, and of its RAM: /' "$TEST_TMP/private"
+# shellcheck disable=SC2016 # awk's fields
 check "private memory of a forked clone" awk '{ n++; bad += $1 < 50 || $1 > 2000 } END { exit bad || n < 4 }' "$TEST_TMP/private"
 finish

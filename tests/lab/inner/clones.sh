@@ -69,6 +69,7 @@ measure() {
 		[ "$i" -lt 900 ] || break
 		sleep 0.2
 	done
+	# shellcheck disable=SC2013 # words, of one line
 	for spawner in $(cat "/proc/$pid/task/$pid/children"); do
 		for clone in $(cat "/proc/$spawner/task/$spawner/children"); do
 			private "$clone"

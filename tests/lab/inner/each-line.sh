@@ -90,7 +90,8 @@ done
 exec 3>&-
 status=0
 wait "$vmm" || status=$?
-out= err=$(cat "$TEST_TMP/err")
+out=
+err=$(cat "$TEST_TMP/err")
 { echo a; seq 2 "$done" | sed 's/^/line /'; } >"$TEST_TMP/want"
 tr -d '\r' <"$TEST_TMP/out" >"$TEST_TMP/lines"
 check "$rounds rounds and one, each with its own answer" all_of status_is 0 -- cmp "$TEST_TMP/want" "$TEST_TMP/lines"

@@ -39,7 +39,7 @@ lines)
 	vmm-mark ready
 	while read -r line; do
 		eval "$line"
-		vmm-mark done
+		vmm-mark "done"
 	done
 	;;
 clock)
