@@ -451,7 +451,6 @@ static void mount_kernel(void)
 		{"/dev/pts", "devpts", "mode=620,ptmxmode=666", MS_NOSUID | MS_NOEXEC},
 		{"/dev/shm", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
 		{"/run", "tmpfs", "mode=755", MS_NOSUID | MS_NODEV},
-		{"/tmp", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
 	};
 	static struct text t;
 

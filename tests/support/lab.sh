@@ -64,6 +64,15 @@ axis_guests() {
 	done
 }
 
+# modules_of DIR: what `vmm --root` reads of lib/modules/RELEASE, as options of scripts/lab, a word a line.
+modules_of() {
+	local name
+	printf '%s\n' --file "$1/modules.dep" --file "$1/modules.builtin"
+	for name in virtio_mmio virtio_console virtiofs fuse overlay virtio virtio_ring; do
+		find "$1" -name "$name.ko*" -printf '--file\n%p\n'
+	done
+}
+
 # file_of PACKAGE PATH: prints the path of a file out of a Debian package, which is unpacked into the cache, or ends the
 # test, as kernel_of does.
 file_of() {

@@ -24,6 +24,7 @@
 
 static int tty, out, status = -1;
 static pid_t pid;
+static struct winsize size = {.ws_row = 24, .ws_col = 80};
 static char seen[1 << 20];
 static size_t nr_seen, nr_next;
 
@@ -113,7 +114,7 @@ int main(int argc, char **argv)
 	if (cmd >= argc - 1)
 		return 97;
 	out = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	pid = forkpty(&tty, NULL, NULL, NULL);
+	pid = forkpty(&tty, NULL, NULL, &size);
 	if (!pid) {
 		execvp(argv[cmd + 1], argv + cmd + 1);
 		_exit(97);

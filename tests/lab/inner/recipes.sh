@@ -54,6 +54,7 @@ while read -r line; do
 	*'--net passt --disk '*)
 		check "README: $line" all_of status_is 0 -- out_has '10\.9\.0\.2' -- out_has '(^| )ci\.ini( |$)'
 		;;
+	*'--root / '*) check "README: $line" all_of out_has '^6\.' -- out_has '^status 3$' ;;
 	*'--report run.json') check "README: $line" all_of status_is 0 -- grep -q '"schema' run.json ;;
 	'vmm report run.json') check "README: $line" all_of status_is 0 -- out_has '^guest +[0-9.]+ +[0-9.]+ \|' ;;
 	'vmm report --svg '*) check "README: $line" all_of status_is 0 -- grep -q '<svg' run.svg ;;
