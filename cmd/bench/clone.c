@@ -2,9 +2,9 @@
 /*
  * `vmm bench clone`: what it costs to go on with a guest of a snapshot, to write one, and to reset one, beside floors.
  *
- * Theory of operation. A report says when a run entered its guest first, and costs time itself. So each restore is made
- * twice in turn, without and with a report: what passes between the first KVM_RUN and the guest's first byte is the same
- * in both, and the run without a report had its first KVM_RUN that long before its first byte.
+ * Theory of operation. A report says when a run entered its guest first, and costs time itself. So each restore is
+ * made twice in turn, without and with a report: what passes between the first KVM_RUN and the guest's first byte is
+ * the same in both, and the run without a report had its first KVM_RUN that long before its first byte.
  */
 #include "cmd/bench/clone.h"
 

@@ -2,8 +2,8 @@
 /*
  * What a reset in memory (vmm/kvm/reset.h) of a flat guest costs, by the number of pages that the guest has written,
  * beside its floor: the same requests of KVM with the same structures, bare, and the same pages copied. The two take
- * turns. A reset protects the pages again, and KVM takes a fault for each that the guest writes after it: what the guest
- * itself takes to write them is a figure of its own.
+ * turns. A reset protects the pages again, and KVM takes a fault for each that the guest writes after it: what the
+ * guest itself takes to write them is a figure of its own.
  */
 #ifndef VMM_BENCH_RESET_COSTS_H
 #define VMM_BENCH_RESET_COSTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What it costs to write a snapshot, beside its floor: write and fsync of the same pages, and nothing else. The guest is
- * that of a snapshot, its RAM in anonymous memory as that of a running machine. The two take turns.
+ * What it costs to write a snapshot, beside its floor: write and fsync of the same pages, and nothing else. The guest
+ * is that of a snapshot, its RAM in anonymous memory as that of a running machine. The two take turns.
  */
 #ifndef VMM_BENCH_SNAPSHOT_COST_H
 #define VMM_BENCH_SNAPSHOT_COST_H
