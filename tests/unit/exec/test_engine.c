@@ -303,7 +303,7 @@ static void ended_from_outside(void **state)
 
 	assert_int_equal(open_rig(&r, path, &e), 0);
 	assert_int_equal(loop_timer_init(r.loop, &r.end, on_end), 0);
-	assert_int_equal(loop_timer_set(&r.end, 50 * NSEC_PER_MSEC, 0), 0);
+	assert_int_equal(loop_timer_set(&r.end, 200 * NSEC_PER_MSEC, 0), 0);
 	assert_int_equal(run_rig(&r, &e), 0);
 	wall = trace_now_ns() - start;
 	loop_timer_destroy(&r.end);
