@@ -27,6 +27,24 @@ static int add_root(struct config *c)
 	return grown[0].path && grown[0].tag ? 0 : -ENOMEM;
 }
 
+/* The sandbox's first stage clears our own. */
+static int copy_environment(struct config *c)
+{
+	size_t nr = 0;
+
+	while (environ && environ[nr])
+		nr++;
+	c->env = calloc(nr + 1, sizeof(*c->env));
+	if (!c->env)
+		return -ENOMEM;
+	for (; c->nr_env < nr; c->nr_env++) {
+		c->env[c->nr_env] = strdup(environ[c->nr_env]);
+		if (!c->env[c->nr_env])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The kernel's release, as uname -r prints it in the guest; empty: it is not to be found in the file. */
 static void read_release(const char *kernel, char *ret, size_t size)
 {
@@ -83,6 +101,8 @@ int command_prepare(struct config *c, struct err *e)
 	if (c->console == CONSOLE_STDIO)
 		c->console = CONSOLE_NULL;
 	r = add_root(c);
+	if (r == 0)
+		r = copy_environment(c);
 	if (r == 0 && !c->modules)
 		r = find_modules(c);
 	return r < 0 ? err_sys(e, r, "cannot prepare the command") : 0;

@@ -16,8 +16,8 @@
 #define EXIT_COMMAND_LOST 255
 
 /**
- * command_prepare() - complete the configuration of a run with a command: the share of its root, the console, the
- * kernel's modules
+ * command_prepare() - complete the configuration of a run with a command: the share of its root, its
+ * environment, the console, the kernel's modules
  *
  * Return: 0 or a negative errno, with a message in @e. Context: before any stage of the sandbox. Trust: operator; the
  * kernel's file may be anything.

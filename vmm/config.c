@@ -46,11 +46,16 @@ const char *config_cmdline(const struct config *c)
 	return c->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
 }
 
+static void destroy_words(char **word, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		free(word[i]);
+	free(word);
+}
+
 static void destroy_ports(struct config_ports *p)
 {
-	for (size_t i = 0; i < p->nr; i++)
-		free(p->spec[i]);
-	free(p->spec);
+	destroy_words(p->spec, p->nr);
 }
 
 struct sandbox_as config_as(const struct config *c)
@@ -85,9 +90,8 @@ void config_destroy(struct config *c)
 		free(c->share[i].tag);
 	}
 	free(c->share);
-	for (size_t i = 0; i < c->nr_command; i++)
-		free(c->command[i]);
-	free(c->command);
+	destroy_words(c->command, c->nr_command);
+	destroy_words(c->env, c->nr_env);
 	free(c->root);
 	free(c->modules);
 	for (size_t i = 0; i < c->nr_nets; i++) {

@@ -161,6 +161,7 @@ struct config_balloon {
  * @disk, @nr_disks: owned array, in the order in which the guest numbers them
  * @share, @nr_shares: owned array
  * @command, @nr_command: words of a command that the guest runs, owned; none: the guest is whatever the kernel runs
+ * @env, @nr_env: with a command: its environment, owned
  * @root: with a command: the directory that is its root; its share is the first of @share
  * @as: with a command
  * @modules: with a command: the directory lib/modules/RELEASE of the kernel, or NULL: all drivers are built in
@@ -215,6 +216,8 @@ struct config {
 	size_t nr_shares;
 	char **command;
 	size_t nr_command;
+	char **env;
+	size_t nr_env;
 	char *root;
 	enum command_as as;
 	char *modules;

@@ -107,8 +107,8 @@ static int make(struct command_setup *s, const struct config *c, uint32_t termin
 		r = add_mount(s, c, i);
 	if (r == 0)
 		r = add_dir(s, c);
-	for (char **v = environ; *v && r == 0; v++)
-		r = add_text(s, INIT_ENV, *v);
+	for (size_t i = 0; i < c->nr_env && r == 0; i++)
+		r = add_text(s, INIT_ENV, c->env[i]);
 	for (size_t i = 0; i < c->nr_command && r == 0; i++)
 		r = add_text(s, INIT_ARG, c->command[i]);
 	return r;
