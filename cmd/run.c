@@ -290,11 +290,14 @@ int run_check(const struct run *run, struct err *e)
 	for (size_t i = 0; i < c->nr_disks && run->restored.fd < 0; i++)
 		if (c->disk[i].changed)
 			return err_set(e, -EINVAL, "--disk path=%s: changed is for `vmm restore`", c->disk[i].path);
+	if (c->root && !c->nr_command)
+		return err_set(e, -EINVAL,
+			"--root %s: which command? Its words stand at the end, behind --; a kernel's root is --append "
+			"root=%s",
+			c->root, c->root);
 	if (!c->kernel && run->restored.fd < 0)
 		return err_set(
 			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm help run` lists all");
-	if (c->root && !c->nr_command)
-		return err_set(e, -EINVAL, "--root %s: which command? Its words stand at the end, behind --", c->root);
 	return runfiles_check(c, e);
 }
 

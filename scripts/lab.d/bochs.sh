@@ -106,7 +106,8 @@ make_cd() {
 }
 
 # bochs_machine: sets `machine`, the command that runs the inner host. Sound, network and ports of the host: none (SDL's
-# dummy driver opens no window, where the other displays want one, or listen).
+# dummy driver opens no window, where the other displays want one, or listen). Without the lines for sound Bochs mixes it for
+# ALSA, and where there is no such device it can end in a buffer overflow at once.
 bochs_machine() {
 	local megs=${mem%[MG]}
 	[ "$mem" = "${mem%G}" ] || megs=$((megs * 1024))
@@ -127,6 +128,8 @@ bochs_machine() {
 		boot: cdrom
 		com1: enabled=1, mode=file, dev=console
 		port_e9_hack: enabled=1
+		sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
+		speaker: enabled=0
 		log: bochs.log
 		panic: action=fatal
 		error: action=ignore
