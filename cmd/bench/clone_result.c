@@ -168,7 +168,7 @@ void clone_print_row(const struct clone_session *s, size_t i)
 	const struct clone_row *c = &s->row[i];
 
 	if (!i)
-		printf("\nclones at once; fork: to the first KVM_RUN of a clone; host: what it has less for each\n"
+		printf("\nclones at once; fork: to its first KVM_RUN; host: memory that it took, each\n"
 		       "%8s%8s%12s%12s%12s%12s%12s\n",
 			"clones", "alive", "all, ms", "each, ms", "fork, ms", "p99", "host, KiB");
 	printf("%8u%8u", c->clones, c->alive);
