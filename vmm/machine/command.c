@@ -365,6 +365,14 @@ static int open_tree(struct machine_command *c, struct err *e)
 	return r < 0 ? err_operator(e, err_wrap(e, r, "--modules %s", path)) : 0;
 }
 
+static void forget_modules(struct machine_command *c)
+{
+	for (; c->nr_modules; c->nr_modules--) {
+		close(c->module[c->nr_modules - 1].fd);
+		free((char *)c->module[c->nr_modules - 1].name);
+	}
+}
+
 int machine_command_pack(struct machine *m, void **ret, size_t *ret_size, struct err *e)
 {
 	struct machine_command *c = m->command;
@@ -373,10 +381,7 @@ int machine_command_pack(struct machine *m, void **ret, size_t *ret_size, struct
 	if (r < 0)
 		return err_sys(e, r, "cannot hand the command to the guest");
 	r = initramfs_pack(c->module, c->nr_modules, ret, ret_size, e);
-	for (; c->nr_modules; c->nr_modules--) {
-		close(c->module[c->nr_modules - 1].fd);
-		free((char *)c->module[c->nr_modules - 1].name);
-	}
+	forget_modules(c);
 	return r;
 }
 
@@ -481,10 +486,7 @@ void machine_command_destroy(struct machine_command *c)
 	/* The one that was opened first is closed last: vmm/host/nbio.h. */
 	console_destroy(c->stream[1].console);
 	console_destroy(c->stream[0].console);
-	for (; c->nr_modules; c->nr_modules--) {
-		close(c->module[c->nr_modules - 1].fd);
-		free((char *)c->module[c->nr_modules - 1].name);
-	}
+	forget_modules(c);
 	free(c->setup.bytes);
 	free(c);
 }
