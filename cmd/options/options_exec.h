@@ -39,7 +39,7 @@
 		.max = EXEC_TMP_MAX, \
 		.help = "a directory /tmp in memory that the program can change", \
 		.man = OPTION_MAN("A directory /tmp in memory, of this size at most, that the program can change.\n" \
-			"It is gone when the program ends. It has no hard links."), \
+			"It is gone when the program ends, and has no hard links."), \
 	}, \
 	{ \
 		.name = "system", \

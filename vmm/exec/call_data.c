@@ -468,6 +468,13 @@ static int64_t send_piece(struct exec_task *t, const struct channel *out, const 
 	return sent;
 }
 
+/* From a file alone: /proc makes its text in the same buffer. */
+static bool is_file(const struct exec_task *t, const struct channel *c)
+{
+	return c->o->kind != EXEC_STREAM && c->o->kind <= EXEC_NODE &&
+		(c->fd >= 0 || t->files->tree.node[c->o->node].kind == TREE_FILE);
+}
+
 int64_t exec_sys_sendfile(struct exec_task *t, const uint64_t *a)
 {
 	uint64_t offset = 0, left = MIN(a[3], TRANSFER_MAX), done = 0;
@@ -478,10 +485,7 @@ int64_t exec_sys_sendfile(struct exec_task *t, const uint64_t *a)
 		n = channel_of(t, a[1], false, a[2] ? &offset : NULL, &in);
 	if (n == 0)
 		n = channel_of(t, a[0], true, NULL, &out);
-	/* From a file alone: /proc makes its text in the same buffer. */
-	if (n == 0 &&
-		(in.o->kind == EXEC_STREAM || in.o->kind > EXEC_NODE ||
-			(in.fd < 0 && t->files->tree.node[in.o->node].kind != TREE_FILE)))
+	if (n == 0 && !is_file(t, &in))
 		n = -EINVAL;
 	while (n == 0 && left) {
 		n = send_piece(t, &out, &in, left);

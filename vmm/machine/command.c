@@ -242,10 +242,12 @@ static bool is_drained(struct command_stream *s)
 
 static void check_reader(struct command_stream *s)
 {
+	const uint32_t number = s->number;
+
 	if (s->told || !console_is_lost(s->console))
 		return;
 	s->told = true;
-	tell(s->command, INIT_CLOSED, &(uint32_t){s->number}, sizeof(uint32_t));
+	tell(s->command, INIT_CLOSED, &number, sizeof(number));
 }
 
 static void on_settle(struct loop_timer *t)
