@@ -15,18 +15,22 @@
 #include "vmm/base/outcome.h"
 
 /**
- * struct words - a command line without --kernel, which may be repeated here and nowhere else
+ * struct words - a command line without --kernel, which may be repeated here, and without the words of a command
  * @argv: @argc of them, and room for all
+ * @command: @nr_command words: with --root, those behind "--"
  */
 struct words {
 	char **argv;
 	int argc;
 	const char **kernel;
 	size_t nr_kernels;
+	const char **command;
+	size_t nr_command;
 };
 
-static int take_kernels(int argc, char **argv, struct words *w, struct err *e)
+static int split_words(int argc, char **argv, struct words *w, struct err *e)
 {
+	bool root = false;
 	struct args a;
 	struct arg arg;
 	int r, from = 1;
@@ -36,16 +40,20 @@ static int take_kernels(int argc, char **argv, struct words *w, struct err *e)
 	while ((r = args_next(&a, &arg, e)) > 0) {
 		bool kernel = arg.option && !strcmp(arg.option->name, "kernel");
 
+		root |= arg.option && !strcmp(arg.option->name, "root");
 		if (kernel)
 			w->kernel[w->nr_kernels++] = arg.value;
+		if (!arg.option && a.ended && root) {
+			for (; a.next <= argc; a.next++)
+				w->command[w->nr_command++] = argv[a.next - 1];
+			break;
+		}
 		for (; from < a.next; from++)
 			if (!kernel)
 				w->argv[w->argc++] = argv[from];
 	}
-	for (; from < argc; from++)
-		w->argv[w->argc++] = argv[from];
 	w->argv[w->argc] = NULL;
-	return r;
+	return MIN(r, 0);
 }
 
 /* The program that runs is also what runs the tests. */
@@ -59,44 +67,80 @@ static int find_vmm(char *buf, size_t size, struct err *e)
 	return 0;
 }
 
-int cmd_test(int argc, char **argv)
-{
-	enum { TEST_OPTIONS(SUBSET_INDEX) };
-	struct subset_option subset[] = {TEST_OPTIONS(SUBSET_ROW){0}};
-	CLEANUP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
-	CLEANUP_FREE const char **kernels = calloc((size_t)argc + 1, sizeof(*kernels));
-	CLEANUP_FREE char **rest = calloc((size_t)argc + 1, sizeof(*rest));
-	struct words w = {.argv = rest, .kernel = kernels};
-	struct test_settings set = {.path = words, .kernel = kernels};
-	char vmm[PATH_MAX];
-	struct err e = {};
-	int r;
+enum { TEST_OPTIONS(SUBSET_INDEX) };
 
-	r = words && kernels && rest ? take_kernels(argc, argv, &w, &e) : err_set(&e, -ENOMEM, "out of memory");
+static void take_machine(const struct subset_option *o, struct test_machine *ret)
+{
+	*ret = (struct test_machine){
+		.root = o[ROOT].value.text,
+		.as_root = o[AS].value.n == COMMAND_AS_ROOT,
+		.modules = o[MODULES].all,
+		.nr_modules = o[MODULES].nr,
+		.share = o[SHARE].all,
+		.nr_shares = o[SHARE].nr,
+		.append = o[APPEND].all,
+		.nr_appends = o[APPEND].nr,
+		.mem_bytes = o[MEM].given ? o[MEM].value.n : 0,
+		.cpus = o[CPUS].given ? o[CPUS].value.n : 0,
+	};
+}
+
+static void take_settings(const struct subset_option *o, struct test_settings *ret)
+{
+	take_machine(o, &ret->machine);
+	ret->jobs = (unsigned)o[JOBS].value.n;
+	ret->retries = (unsigned)o[RETRIES].value.n;
+	ret->timeout_ns = o[TIMEOUT].value.n;
+	ret->only = o[ONLY].value.text;
+	ret->known = o[KNOWN].value.text;
+	ret->allow_splat = o[ALLOW_SPLAT].value.text;
+	ret->rerun_failed = o[RERUN_FAILED].value.text;
+	ret->junit = o[JUNIT].value.text;
+	ret->ktap = o[KTAP].value.text;
+	ret->json = o[JSON].value.text;
+	ret->logs = o[KEEP_LOGS].value.text;
+	ret->sandbox = o[SANDBOX].given ? sandbox_mode_name((enum sandbox_mode)o[SANDBOX].value.n) : NULL;
+	ret->confined = o[SANDBOX].value.n != SANDBOX_OFF;
+}
+
+/* @room: 6 times as many as there are words. */
+static int run_tests(int argc, char **argv, const char **room, char **rest, struct err *e)
+{
+	struct subset_option subset[] = {TEST_OPTIONS(SUBSET_ROW){0}};
+	size_t most = (size_t)argc + 1;
+	struct words w = {.argv = rest, .kernel = room, .command = room + most};
+	struct test_settings set = {.path = room + 2 * most, .kernel = w.kernel, .command = w.command};
+	char vmm[PATH_MAX];
+	int r = split_words(argc, argv, &w, e);
+
+	subset[MODULES].all = room + 3 * most;
+	subset[SHARE].all = room + 4 * most;
+	subset[APPEND].all = room + 5 * most;
 	if (r == 0)
-		r = subset_parse(w.argc, w.argv, "test", subset, words, &set.nr_paths, &e);
+		r = subset_parse(w.argc, w.argv, "test", subset, room + 2 * most, &set.nr_paths, e);
 	if (r == 0 && !subset[FRESH].value.n)
-		r = err_set(&e, -EINVAL, "--fresh=off: clones of a guest are not there yet");
-	err_operator(&e, r);
+		r = err_set(e, -EINVAL, "--fresh=off: clones of a guest are not there yet");
+	err_operator(e, r);
 	if (r == 0)
-		r = find_vmm(vmm, sizeof(vmm), &e);
-	if (r < 0) {
-		fprintf(stderr, "vmm: %s\n", e.text);
-		return err_exit_status(&e);
-	}
+		r = find_vmm(vmm, sizeof(vmm), e);
+	if (r < 0)
+		return r;
 	set.vmm = vmm;
 	set.nr_kernels = w.nr_kernels;
-	set.jobs = (unsigned)subset[JOBS].value.n;
-	set.retries = (unsigned)subset[RETRIES].value.n;
-	set.timeout_ns = subset[TIMEOUT].value.n;
-	set.only = subset[ONLY].value.text;
-	set.known = subset[KNOWN].value.text;
-	set.rerun_failed = subset[RERUN_FAILED].value.text;
-	set.junit = subset[JUNIT].value.text;
-	set.ktap = subset[KTAP].value.text;
-	set.json = subset[JSON].value.text;
-	set.logs = subset[KEEP_LOGS].value.text;
-	set.sandbox = subset[SANDBOX].given ? sandbox_mode_name((enum sandbox_mode)subset[SANDBOX].value.n) : NULL;
-	set.confined = subset[SANDBOX].value.n != SANDBOX_OFF;
+	set.nr_command = w.nr_command;
+	take_settings(subset, &set);
 	return test_command(&set);
+}
+
+int cmd_test(int argc, char **argv)
+{
+	CLEANUP_FREE const char **room = calloc(6 * ((size_t)argc + 1), sizeof(*room));
+	CLEANUP_FREE char **rest = calloc((size_t)argc + 1, sizeof(*rest));
+	struct err e = {};
+	int r = room && rest ? run_tests(argc, argv, room, rest, &e) : err_set(&e, -ENOMEM, "out of memory");
+
+	if (r >= 0)
+		return r;
+	fprintf(stderr, "vmm: %s\n", e.text);
+	return err_exit_status(&e);
 }

@@ -63,14 +63,15 @@ const struct command_info command_infos[] = {
 	},
 	{
 		.name = "test",
-		.usage = "[OPTION...] FILE|DIR|-...",
-		.text = "Runs tests, each in a vmm of its own: programs without a kernel, and sections\n"
-			"of .ini files; - reads names. --kernel may be repeated.",
+		.usage = "[OPTION...] FILE|DIR|-... | --root DIR [NAME...] -- COMMAND",
+		.text = "Runs tests, each in a guest of its own: programs without a kernel, sections of\n"
+			".ini files, and commands, where {} is a NAME. --kernel may be repeated.",
 		.takes = test,
 		.ends = "0      all as expected; 1: a test was not\n" ENDS_USAGE
 			"125    a test could not be run, or a report not be written\n",
 		.examples = "vmm test --jobs 4 --junit results.xml tests/\n"
-			    "vmm test --kernel old --kernel new --keep-logs logs cases/boot.ini\n",
+			    "vmm test --kernel old --kernel new --keep-logs logs cases/boot.ini\n"
+			    "ls *.sh | vmm test --kernel bzImage --root / -- sh {}\n",
 	},
 	{
 		.name = "exec",

@@ -87,6 +87,13 @@
 
 #define TEST_OPTIONS(X)                                                                                                \
 	X(KERNEL, "kernel", NULL, 0, 0, 0)                                                                             \
+	X(ROOT, "root", NULL, 0, 0, 0)                                                                                 \
+	X(AS, "as", NULL, 0, 0, 0)                                                                                     \
+	X(MODULES, "modules", NULL, 0, 0, 0)                                                                           \
+	X(SHARE, "share", NULL, 0, 0, 0)                                                                               \
+	X(APPEND, "append", NULL, 0, 0, 0)                                                                             \
+	X(MEM, "mem", NULL, 0, 0, 0)                                                                                   \
+	X(CPUS, "cpus", NULL, 0, 0, 0)                                                                                 \
 	X(FRESH, "fresh", NULL, 0, 0, 0)                                                                               \
 	X(JOBS, "jobs", NULL, 0, 0, 0)                                                                                 \
 	X(TIMEOUT, "timeout", "60s", 0, 0, 0)                                                                          \
@@ -94,6 +101,7 @@
 	X(ONLY, "only", NULL, 0, 0, 0)                                                                                 \
 	X(RERUN_FAILED, "rerun-failed", NULL, 0, 0, 0)                                                                 \
 	X(KNOWN, "known", NULL, 0, 0, 0)                                                                               \
+	X(ALLOW_SPLAT, "allow-splat", NULL, 0, 0, 0)                                                                   \
 	X(JUNIT, "junit", NULL, 0, 0, 0)                                                                               \
 	X(KTAP, "ktap", NULL, 0, 0, 0)                                                                                 \
 	X(JSON, "json", NULL, 0, 0, 0)                                                                                 \

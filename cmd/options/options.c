@@ -286,7 +286,7 @@ const struct option_def options[] = {
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
 		FIELD(char *, root),
-		.help = "directory that is the root of a command: --root / -- COMMAND",
+		.help = "root directory of a command: --root / -- COMMAND",
 		.man = OPTION_MAN(
 			"Run one command in the guest, as in *vmm --kernel bzImage --root / -- ./test.sh*: the words "
 			"behind "
@@ -323,7 +323,7 @@ const struct option_def options[] = {
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
 		FIELD(char *, modules),
-		.help = "directory lib/modules/RELEASE of the kernel, for --root",
+		.help = "the kernel's lib/modules/RELEASE, for --root",
 		.man = OPTION_MAN(
 			"Where the kernel's modules are, for *root*: a directory with modules.dep.\n"
 			"Without it, lib/modules/RELEASE is looked for beside the directory of the kernel, and "

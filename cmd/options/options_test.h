@@ -40,6 +40,10 @@
 			"A line has a pattern for the name of a test and perhaps one for the name of a kernel; # "     \
 			"begins a comment.\nSuch a test may end in any way but in an error; if it passes, that is "    \
 			"reported and counts as a failure."),                                                          \
+		TEST_OPTION("allow-splat", OPT_STRING, "REGEX", "complaints of the kernel that are no splat",          \
+			"Complaints of the kernel that are no splat: an extended regular expression that matches a "   \
+			"line of them, from the first to the end of the trace.\nA list's own *allow-splat* is in "     \
+			"place of it."),                                                                               \
 		TEST_OPTION("junit", OPT_PATH, "FILE", "write the results as JUnit XML",                               \
 			"Write the results as JUnit XML.\n"                                                            \
 			"Beyond 20 MB there are further files beside it, with -2 and so on in front of the last "      \

@@ -13,6 +13,7 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
+#include "cmd/test/arguments.h"
 #include "cmd/test/known.h"
 #include "cmd/test/launcher.h"
 #include "cmd/test/list.h"
@@ -32,7 +33,9 @@
 
 /**
  * struct command - a run of `vmm test`
+ * @allow: if @has_allow, for tests that have none of their own
  * @kernel, @label: absolute paths, and the names of the kernels in reports
+ * @paths: absolute ones, too
  * @job, @spec: of each test on each kernel, @nr of them
  * @began: tests were run, so there are reports to write
  */
@@ -40,8 +43,11 @@ struct command {
 	const struct test_settings *set;
 	struct test_list list;
 	struct known known;
+	regex_t allow;
+	bool has_allow;
 	char **kernel;
 	const char **label;
+	struct test_paths paths;
 	struct runner_job *job;
 	struct launch_spec *spec;
 	size_t nr;
@@ -54,26 +60,22 @@ struct command {
 	bool began;
 };
 
-static void spec_free(struct launch_spec *s)
-{
-	for (size_t i = 0; s->argv && s->argv[i]; i++)
-		free(s->argv[i]);
-	free(s->argv);
-}
-
 static void command_destroy(struct command *c)
 {
 	launcher_stop(&c->launcher);
 	runner_free(c->runner);
 	reports_close(&c->reports);
 	for (size_t i = 0; c->spec && i < c->nr; i++)
-		spec_free(&c->spec[i]);
+		test_arguments_destroy(&c->spec[i]);
 	free(c->spec);
 	free(c->job);
 	for (size_t i = 0; c->kernel && i < c->set->nr_kernels; i++)
 		free(c->kernel[i]);
 	free(c->kernel);
 	free(c->label);
+	test_paths_destroy(&c->paths);
+	if (c->has_allow)
+		regfree(&c->allow);
 	free(c->log_path);
 	cleanup_fd(&c->log_dir);
 	known_destroy(&c->known);
@@ -87,15 +89,50 @@ static int no_memory(struct err *e)
 	return err_set(e, -ENOMEM, "out of memory");
 }
 
+static int read_names(struct command *c, const char *path, struct err *e)
+{
+	CLEANUP_FCLOSE FILE *f = NULL;
+	int fd;
+
+	if (!strcmp(path, "-"))
+		return test_list_add_names(&c->list, stdin, e);
+	if (*path != '@')
+		return test_list_add(&c->list, path, e);
+	fd = path_open(path + 1, O_RDONLY | O_NOCTTY, 0);
+	if (fd < 0 || !(f = fdopen(fd, "r")))
+		return err_sys(e, -errno, "%s", path);
+	return test_list_add_names(&c->list, f, e);
+}
+
 static int read_lists(struct command *c, struct err *e)
 {
 	const struct test_settings *set = c->set;
-	int r = set->nr_paths ? 0 : err_set(e, -EINVAL, "no test to run: vmm test FILE|DIR|-...");
+	int r = 0;
 
+	c->list.commands = set->machine.root;
+	c->list.command = set->command;
+	c->list.nr_command = set->nr_command;
+	if (set->nr_command && set->nr_paths && !test_list_takes_names(&c->list))
+		return err_set(
+			e, -EINVAL, "%s: no word of the command has " TEST_NAME_WORD " for the name", set->path[0]);
+	if (set->nr_command && !set->nr_paths)
+		return test_list_takes_names(&c->list) ? test_list_add_names(&c->list, stdin, e)
+						       : test_list_add_command(&c->list, e);
+	if (!set->nr_paths)
+		return err_set(e, -EINVAL, "no test to run: vmm test FILE|DIR|-...");
 	for (size_t i = 0; r == 0 && i < set->nr_paths; i++)
-		r = strcmp(set->path[i], "-") ? test_list_add(&c->list, set->path[i], e)
-					      : test_list_add_names(&c->list, stdin, e);
+		r = read_names(c, set->path[i], e);
 	return r;
+}
+
+static int read_allow(struct command *c, struct err *e)
+{
+	const char *text = c->set->allow_splat;
+
+	if (text && regcomp(&c->allow, text, REG_EXTENDED | REG_NOSUB))
+		return err_set(e, -EINVAL, "--allow-splat %.100s: not a regular expression", text);
+	c->has_allow = text;
+	return 0;
 }
 
 static int read_known(struct command *c, struct err *e)
@@ -137,36 +174,6 @@ static int find_kernels(struct command *c, struct err *e)
 	return 0;
 }
 
-static int set_argv(
-	struct command *c, const struct test_case *t, const char *kernel, struct launch_spec *ret, struct err *e)
-{
-	char **argv = calloc(t->nr_args + 7, sizeof(*argv));
-	size_t nr = 0;
-	bool bad;
-
-	if (!argv)
-		return no_memory(e);
-	ret->argv = argv;
-	ret->dir = t->dir;
-	bad = !(argv[nr++] = strdup(c->set->vmm));
-	for (size_t i = 0; !bad && i < t->nr_args; i++)
-		bad = !(argv[nr++] = strdup(t->arg[i]));
-	if (!bad && test_case_is_quiet(t))
-		bad = !(argv[nr++] = strdup("--append=loglevel=5"));
-	if (!bad && kernel)
-		bad = asprintf(&argv[nr++], "--kernel=%s", kernel) < 0;
-	if (!bad && !t->timeout_ns)
-		bad = asprintf(&argv[nr++], "--timeout=%llums",
-			      (unsigned long long)(c->set->timeout_ns / NSEC_PER_MSEC)) < 0;
-	if (!bad && c->set->sandbox)
-		bad = asprintf(&argv[nr++], "--sandbox=%s", c->set->sandbox) < 0;
-	if (!bad)
-		return 0;
-	/* After a failure of asprintf() the pointer is undefined. */
-	argv[nr - 1] = NULL;
-	return no_memory(e);
-}
-
 static int add_job(struct command *c, const struct test_case *t, size_t kernel, struct err *e)
 {
 	bool on = kernel < c->set->nr_kernels;
@@ -176,12 +183,15 @@ static int add_job(struct command *c, const struct test_case *t, size_t kernel, 
 	*j = (struct runner_job){.name = t->name,
 		.kernel = on ? c->label[kernel] : "",
 		.expect = t->expect,
-		.allow = t->has_allow ? &t->allow : NULL,
+		.allow = t->has_allow  ? &t->allow
+			: c->has_allow ? &c->allow
+				       : NULL,
+		.command = t->nr_words,
 		.limit_ns = limit + KILL_AFTER_NS};
 	j->known = known_has(&c->known, j->name, j->kernel);
 	if (reports_skip(&c->reports, j->name, j->kernel))
 		return 0;
-	return set_argv(c, t, on ? c->kernel[kernel] : NULL, &c->spec[c->nr++], e);
+	return test_arguments(t, c->set, &c->paths, on ? c->kernel[kernel] : NULL, kernel, &c->spec[c->nr++], e);
 }
 
 static int make_jobs(struct command *c, struct err *e)
@@ -227,6 +237,7 @@ static uint64_t available_bytes(void)
 
 static unsigned choose_jobs(const struct command *c)
 {
+	uint64_t machine_mem = c->set->machine.mem_bytes ? c->set->machine.mem_bytes : MEM_DEFAULT;
 	uint64_t mem = MEM_BESIDE, room = available_bytes() / 4 * 3, cpus, most = 1;
 	cpu_set_t set;
 	unsigned jobs;
@@ -236,8 +247,9 @@ static unsigned choose_jobs(const struct command *c)
 	for (size_t i = 0; i < c->list.nr; i++) {
 		const struct test_case *t = c->list.test[i];
 
-		mem = MAX(mem, MEM_BESIDE + (t->mem_bytes ? t->mem_bytes : t->machine ? MEM_DEFAULT : 0));
-		most = MAX(most, t->cpus);
+		mem = MAX(mem, MEM_BESIDE + (t->mem_bytes ? t->mem_bytes : t->machine ? machine_mem : 0));
+		most = MAX(
+			most, test_case_sets(t, "cpus") || !t->machine ? t->cpus : MAX(c->set->machine.cpus, t->cpus));
 	}
 	CPU_ZERO(&set);
 	cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
@@ -275,7 +287,11 @@ static int prepare(struct command *c, struct err *e)
 	if (r == 0)
 		r = read_known(c, e);
 	if (r == 0)
+		r = read_allow(c, e);
+	if (r == 0)
 		r = find_kernels(c, e);
+	if (r == 0)
+		r = test_paths_find(c->set, &c->paths, e);
 	if (r == 0 && c->set->rerun_failed)
 		r = reports_read_last(&c->reports, c->set->rerun_failed, e);
 	if (r == 0)

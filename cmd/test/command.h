@@ -12,13 +12,35 @@
 #define EXIT_TEST_FAILED 1
 
 /**
+ * struct test_machine - settings for Linux machines that do not set them; everything is borrowed
+ * @root: of commands, as @as_root, @modules and @share; NULL: not given
+ * @modules: @nr_modules directories: none, or one for each kernel
+ * @share: @nr_shares settings
+ * @append: @nr_appends texts for the kernel's command line
+ * @mem_bytes, @cpus: 0: not given
+ */
+struct test_machine {
+	const char *root;
+	bool as_root;
+	const char *const *modules;
+	size_t nr_modules;
+	const char *const *share;
+	size_t nr_shares;
+	const char *const *append;
+	size_t nr_appends;
+	uint64_t mem_bytes;
+	uint64_t cpus;
+};
+
+/**
  * struct test_settings - settings of the command line; everything is borrowed
  * @vmm: the program to run
- * @path: @nr_paths files, directories, or "-" for names on standard input
+ * @path: @nr_paths files, directories, "-" for names on standard input, or "@FILE" for those in a file
+ * @command: @nr_command words of a command, for which @path are names; 0: none
  * @kernel: @nr_kernels paths
  * @jobs: how many tests run at once; 0: as many as CPUs and memory allow
  * @timeout_ns: for tests that set none
- * @only, @known, @rerun_failed, @junit, @ktap, @json, @logs: NULL: not given
+ * @only, @known, @allow_splat, @rerun_failed, @junit, @ktap, @json, @logs: NULL: not given
  * @sandbox: --sandbox of each vmm process; NULL: the default
  * @confined: the process that reads what guests print is confined
  */
@@ -26,13 +48,17 @@ struct test_settings {
 	const char *vmm;
 	const char *const *path;
 	size_t nr_paths;
+	const char *const *command;
+	size_t nr_command;
 	const char *const *kernel;
 	size_t nr_kernels;
+	struct test_machine machine;
 	unsigned jobs;
 	unsigned retries;
 	uint64_t timeout_ns;
 	const char *only;
 	const char *known;
+	const char *allow_splat;
 	const char *rerun_failed;
 	const char *junit;
 	const char *ktap;

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define ORDER_FDS 2
+#define FD_ABOVE 16 /* those that are received may have the numbers that a job wants them to have */
 
 /* A request of the parent: @signo 0 starts the job, any other is sent to it. */
 struct order {
@@ -34,18 +34,32 @@ struct server {
 
 /* --- In the launcher ------------------------------------------------------------------------------------------- */
 
-static _Noreturn void become(const struct server *s, const struct launch_spec *c, const int fd[ORDER_FDS], pid_t parent)
+/* Standard input is /dev/null; the others follow it in their order. */
+static bool arrange(const int *fd, size_t nr)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), high[LAUNCH_FDS];
+
+	for (size_t i = 0; i < nr; i++)
+		if ((high[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, FD_ABOVE)) < 0)
+			return false;
+	for (size_t i = 0; i < nr; i++)
+		if (dup2(high[i], STDOUT_FILENO + (int)i) < 0)
+			return false;
+	return null >= 0 && dup2(null, STDIN_FILENO) >= 0;
+}
+
+static _Noreturn void become(
+	const struct server *s, const struct launch_spec *c, const int *fd, size_t nr, pid_t parent)
+{
+	bool arranged = arrange(fd, nr);
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (null >= 0 && getppid() == parent && dup2(null, STDIN_FILENO) >= 0 && dup2(fd[0], STDOUT_FILENO) >= 0 &&
-		dup2(fd[1], STDERR_FILENO) >= 0 && sigprocmask(SIG_SETMASK, &s->before, NULL) == 0 &&
+	if (getppid() == parent && arranged && sigprocmask(SIG_SETMASK, &s->before, NULL) == 0 &&
 		(!c->dir || chdir(c->dir) == 0))
 		execv(c->argv[0], c->argv);
-	dprintf(fd[1], "vmm: cannot run %s%s%s: %s\n", c->argv[0], c->dir ? " in " : "", c->dir ? c->dir : "",
-		strerror(errno));
+	dprintf(arranged ? STDERR_FILENO : fd[LAUNCH_ERR], "vmm: cannot run %s%s%s: %s\n", c->argv[0],
+		c->dir ? " in " : "", c->dir ? c->dir : "", strerror(errno));
 	_exit(125);
 }
 
@@ -57,14 +71,14 @@ static void send_end(struct server *s, uint32_t job, int wait_status)
 		;
 }
 
-static void start_job(struct server *s, uint32_t job, const int fd[ORDER_FDS])
+static void start_job(struct server *s, uint32_t job, const int *fd, size_t nr)
 {
 	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0)
-		become(s, &s->spec[job], fd, parent);
+		become(s, &s->spec[job], fd, nr, parent);
 	if (pid < 0) {
-		dprintf(fd[1], "vmm: cannot start a process: %s\n", strerror(errno));
+		dprintf(fd[LAUNCH_ERR], "vmm: cannot start a process: %s\n", strerror(errno));
 		send_end(s, job, 125 << 8);
 		return;
 	}
@@ -95,13 +109,14 @@ static void reap(struct server *s)
 /* Return: false: the parent is gone, or has closed its end. */
 static bool take_order(struct server *s)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(ORDER_FDS * sizeof(int))];
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(LAUNCH_FDS * sizeof(int))];
 	struct order o;
 	struct iovec iov = {.iov_base = &o, .iov_len = sizeof(o)};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(s->sock, &m, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	int fd[ORDER_FDS];
+	int fd[LAUNCH_FDS];
+	size_t nr;
 
 	if (n < 0 && errno == EINTR)
 		return true;
@@ -112,11 +127,12 @@ static bool take_order(struct server *s)
 			kill(s->pid[o.job], o.signo);
 		return true;
 	}
-	memcpy(fd, CMSG_DATA(c), sizeof(fd));
+	nr = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fd, CMSG_DATA(c), nr * sizeof(int));
 	if (o.job < s->nr && !s->pid[o.job])
-		start_job(s, o.job, fd);
-	close(fd[0]);
-	close(fd[1]);
+		start_job(s, o.job, fd, nr);
+	while (nr)
+		close(fd[--nr]);
 	return true;
 }
 
@@ -181,22 +197,22 @@ int launcher_start(const struct launch_spec *spec, size_t nr, struct launcher *r
 	return 0;
 }
 
-static int send_order(struct launcher *l, const struct order *o, const int *fd)
+static int send_order(struct launcher *l, const struct order *o, const int *fd, size_t nr)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(ORDER_FDS * sizeof(int))] = {0};
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(LAUNCH_FDS * sizeof(int))] = {0};
 	struct iovec iov = {.iov_base = (void *)o, .iov_len = sizeof(*o)};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 	struct cmsghdr *c;
 	ssize_t n;
 
-	if (fd) {
+	if (nr) {
 		m.msg_control = control;
-		m.msg_controllen = sizeof(control);
+		m.msg_controllen = CMSG_SPACE(nr * sizeof(int));
 		c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(ORDER_FDS * sizeof(int));
-		memcpy(CMSG_DATA(c), fd, ORDER_FDS * sizeof(int));
+		c->cmsg_len = CMSG_LEN(nr * sizeof(int));
+		memcpy(CMSG_DATA(c), fd, nr * sizeof(int));
 	}
 	do
 		n = sendmsg(l->sock, &m, MSG_NOSIGNAL);
@@ -204,14 +220,14 @@ static int send_order(struct launcher *l, const struct order *o, const int *fd)
 	return n < 0 ? -errno : 0;
 }
 
-int launcher_run(struct launcher *l, uint32_t job, int out_fd, int err_fd)
+int launcher_run(struct launcher *l, uint32_t job, const int *fd, size_t nr)
 {
-	return send_order(l, &(const struct order){.job = job}, (const int[ORDER_FDS]){out_fd, err_fd});
+	return send_order(l, &(const struct order){.job = job}, fd, nr);
 }
 
 int launcher_signal(struct launcher *l, uint32_t job, int signo)
 {
-	return send_order(l, &(const struct order){.job = job, .signo = signo}, NULL);
+	return send_order(l, &(const struct order){.job = job, .signo = signo}, NULL, 0);
 }
 
 int launcher_next(struct launcher *l, struct launch_end *ret)

@@ -23,6 +23,12 @@ struct launch_spec {
 	const char *dir;
 };
 
+/* Descriptors of a job, in the order of those that launcher_run() gets. */
+enum launch_fd { LAUNCH_OUT, LAUNCH_ERR, LAUNCH_CONSOLE, LAUNCH_REPORT, LAUNCH_FDS };
+
+#define LAUNCH_CONSOLE_FD 3
+#define LAUNCH_REPORT_FD  4
+
 /** struct launcher - start from LAUNCHER_NONE */
 struct launcher {
 	int sock;
@@ -47,12 +53,13 @@ int launcher_start(const struct launch_spec *spec, size_t nr, struct launcher *r
 
 /**
  * launcher_run() - start job @job; it is in a process group of its own, with /dev/null as input
- * @out_fd, @err_fd: its standard output and standard error; borrowed
+ * @fd: @nr of them, borrowed: its standard output and standard error, and perhaps those of LAUNCH_CONSOLE_FD and
+ * LAUNCH_REPORT_FD
  *
- * If a command cannot be executed, the reason is written to @err_fd and the job ends with status 125. Return: 0 or a
- * negative errno.
+ * If a command cannot be executed, the reason is written to its standard error and the job ends with status 125.
+ * Return: 0 or a negative errno.
  */
-int launcher_run(struct launcher *l, uint32_t job, int out_fd, int err_fd);
+int launcher_run(struct launcher *l, uint32_t job, const int *fd, size_t nr);
 
 /** launcher_signal() - send a signal to the job's process; does nothing if it has ended */
 int launcher_signal(struct launcher *l, uint32_t job, int signo);

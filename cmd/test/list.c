@@ -27,6 +27,9 @@ static void case_free(struct test_case *t)
 	free(t->dir);
 	for (size_t i = 0; i < t->nr_args; i++)
 		free(t->arg[i]);
+	for (size_t i = 0; i < t->nr_words; i++)
+		free(t->word[i]);
+	free(t->word);
 	free(t->tags);
 	if (t->has_allow)
 		regfree(&t->allow);
@@ -75,11 +78,113 @@ static int add_arg(struct test_case *t, char *text, struct err *e)
 	return 0;
 }
 
+/* Takes ownership of @word. */
+static int add_word(struct test_case *t, char *word, struct err *e)
+{
+	char **grown = word ? reallocarray(t->word, t->nr_words + 1, sizeof(*grown)) : NULL;
+
+	if (!grown) {
+		free(word);
+		return no_memory(e);
+	}
+	t->word = grown;
+	t->word[t->nr_words++] = word;
+	return 0;
+}
+
+/* A Linux machine; it takes ownership of @name. */
+static int add_machine(struct test_list *l, char *name, struct test_case **ret, struct err *e)
+{
+	int r = add_case(l, name, ret, e);
+
+	if (r < 0)
+		return r;
+	(*ret)->machine = true;
+	return add_arg(*ret, strdup("run"), e);
+}
+
+/* --- Commands -------------------------------------------------------------------------------------------------- */
+
+/* @word with @name for each TEST_NAME_WORD. Return: owned by the caller; NULL: no memory. */
+static char *insert_name(const char *word, const char *name)
+{
+	const size_t gap = strlen(TEST_NAME_WORD), len = strlen(name);
+	size_t nr = 0;
+	char *text, *to;
+
+	for (const char *s = word; (s = strstr(s, TEST_NAME_WORD)); s += gap)
+		nr++;
+	text = to = malloc(strlen(word) + nr * len + 1);
+	for (const char *s; text && (s = strstr(word, TEST_NAME_WORD)); word = s + gap) {
+		to = mempcpy(to, word, (size_t)(s - word));
+		to = mempcpy(to, name, len);
+	}
+	if (text)
+		strcpy(to, word);
+	return text;
+}
+
+static int add_named(struct test_list *l, const char *name, struct err *e)
+{
+	struct test_case *t;
+	int r = add_machine(l, strdup(name), &t, e);
+
+	for (size_t i = 0; r == 0 && i < l->nr_command; i++)
+		r = add_word(t, insert_name(l->command[i], name), e);
+	return r;
+}
+
+bool test_list_takes_names(const struct test_list *l)
+{
+	for (size_t i = 0; i < l->nr_command; i++)
+		if (strstr(l->command[i], TEST_NAME_WORD))
+			return true;
+	return false;
+}
+
+int test_list_add_command(struct test_list *l, struct err *e)
+{
+	CLEANUP_FREE char *name = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&name, &size);
+	struct test_case *t;
+	int r;
+
+	if (!f)
+		return no_memory(e);
+	for (size_t i = 0; i < l->nr_command; i++)
+		fprintf(f, "%s%s", i ? " " : "", l->command[i]);
+	if (fclose(f))
+		return no_memory(e);
+	r = add_machine(l, TAKE_PTR(name), &t, e);
+	for (size_t i = 0; r == 0 && i < l->nr_command; i++)
+		r = add_word(t, strdup(l->command[i]), e);
+	return r;
+}
+
+/* It runs in its directory, as kselftests expect it. */
+static int add_file_command(struct test_list *l, const char *path, struct err *e)
+{
+	const char *base = path_name(path);
+	struct test_case *t;
+	char *word = NULL;
+	int r = add_machine(l, strdup(path), &t, e);
+
+	if (r == 0 && base > path && !(t->dir = strndup(path, (size_t)(base - path))))
+		r = no_memory(e);
+	if (r == 0 && asprintf(&word, "./%s", base) < 0)
+		r = no_memory(e);
+	return r == 0 ? add_word(t, word, e) : r;
+}
+
 static int add_program(struct test_list *l, const char *path, struct err *e)
 {
 	struct test_case *t;
-	int r = add_case(l, strdup(path_name(path)), &t, e);
+	int r;
 
+	if (l->commands)
+		return add_file_command(l, path, e);
+	r = add_case(l, strdup(path_name(path)), &t, e);
 	if (r == 0)
 		r = add_arg(t, strdup("flat"), e);
 	/* A comma in the name would be read as the start of a setting. */
@@ -136,14 +241,13 @@ static int begin_section(struct section *s, char *line)
 			free(name);
 			return REFUSE(s, "[%.100s]: there is a test of this name already", line + 1);
 		}
-	r = add_case(s->list, name, &s->test, s->e);
+	r = add_machine(s->list, name, &s->test, s->e);
 	if (r < 0)
 		return r;
 	s->program = s->setting = 0;
-	s->test->machine = true;
 	if (base > s->file && !(s->test->dir = strndup(s->file, (size_t)(base - s->file))))
 		return no_memory(s->e);
-	return add_arg(s->test, strdup("run"), s->e);
+	return 0;
 }
 
 static int take_expect(struct section *s, const char *value)
@@ -162,13 +266,47 @@ static int take_program(struct section *s, const char *value)
 {
 	struct test_case *t = s->test;
 
-	if (s->program || s->setting)
+	if (s->program || s->setting || t->nr_words)
 		return REFUSE(s, "program: stands in front of all settings, and once");
 	s->program = s->line;
 	t->machine = false;
 	free(t->arg[0]);
 	t->nr_args = 0;
 	return add_arg(t, strdup("flat"), s->e) ?: add_arg(t, strdup(value), s->e);
+}
+
+/* One word, from @at, without the quotes around parts of it. Return: false: a quote has no end. */
+static bool next_word(const char **at, char *to)
+{
+	char quote = '\0';
+
+	for (; **at && (quote || !strchr(BLANKS, **at)); (*at)++) {
+		if (!quote && (**at == '"' || **at == '\''))
+			quote = **at;
+		else if (quote && **at == quote)
+			quote = '\0';
+		else
+			*to++ = **at;
+	}
+	*to = '\0';
+	return !quote;
+}
+
+static int take_command(struct section *s, const char *value)
+{
+	CLEANUP_FREE char *word = malloc(strlen(value) + 1);
+	int r = 0;
+
+	if (!word)
+		return no_memory(s->e);
+	if (s->program || s->test->nr_words)
+		return REFUSE(s, "command: stands once, and not with program");
+	while (r == 0 && *(value += strspn(value, BLANKS))) {
+		if (!next_word(&value, word))
+			return REFUSE(s, "command: a quote has no end");
+		r = add_word(s->test, strdup(word), s->e);
+	}
+	return r < 0 || s->test->nr_words ? r : REFUSE(s, "command: has no word");
 }
 
 static int take_allow(struct section *s, const char *value)
@@ -231,6 +369,8 @@ static int take_pair(struct section *s, char *line)
 		return take_expect(s, value);
 	if (!strcmp(key, "program"))
 		return take_program(s, value);
+	if (!strcmp(key, "command"))
+		return take_command(s, value);
 	if (!strcmp(key, "allow-splat"))
 		return take_allow(s, value);
 	if (!strcmp(key, "tags")) {
@@ -275,15 +415,21 @@ int test_list_add_text(struct test_list *l, const char *file, const char *text, 
 
 /* --- Paths ----------------------------------------------------------------------------------------------------- */
 
-static int add_file(struct test_list *l, const char *path, struct err *e)
+static bool is_list(const char *path)
 {
 	const char *dot = strrchr(path, '.');
+
+	return dot && (!strcmp(dot, ".ini") || !strcmp(dot, ".conf"));
+}
+
+static int add_file(struct test_list *l, const char *path, struct err *e)
+{
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FD int fd = -1;
 	size_t size = 0;
 	int r;
 
-	if (!dot || (strcmp(dot, ".ini") && strcmp(dot, ".conf")))
+	if (!is_list(path))
 		return add_program(l, path, e);
 	fd = path_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
@@ -334,12 +480,14 @@ static int add_path(struct test_list *l, const char *path, unsigned depth, struc
 			: err_set(e, -ELOOP, "%s: more than %d directories in each other", path, DEPTH_MAX);
 	if (!S_ISREG(st.st_mode))
 		return depth ? 0 : err_set(e, -EINVAL, "%s: neither a file nor a directory", path);
+	if (l->commands && !is_list(path) && !(st.st_mode & 0111))
+		return depth ? 0 : err_set(e, -EINVAL, "%s: neither executable nor a list of tests", path);
 	return add_file(l, path, e);
 }
 
 int test_list_add(struct test_list *l, const char *path, struct err *e)
 {
-	return add_path(l, path, 0, e);
+	return l->nr_command ? add_named(l, path, e) : add_path(l, path, 0, e);
 }
 
 int test_list_add_names(struct test_list *l, FILE *in, struct err *e)
@@ -383,6 +531,16 @@ bool test_case_is_quiet(const struct test_case *t)
 				return false;
 	}
 	return quiet;
+}
+
+bool test_case_sets(const struct test_case *t, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 1; i < t->nr_args; i++)
+		if (!strncmp(t->arg[i], "--", 2) && !strncmp(t->arg[i] + 2, name, n) && t->arg[i][2 + n] == '=')
+			return true;
+	return false;
 }
 
 bool test_case_matches(const struct test_case *t, const char *glob)

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One thread and one poll(): the launcher's socket, two pipes for each test that runs, and the signals. A run of a test
- * is over when the launcher has reported its end and both pipes are at end of file, in any order.
+ * One thread and one poll(): the launcher's socket, pipes for each test that runs, and the signals. A run of a test is
+ * over when the launcher has reported its end and all of its pipes are at end of file, in any order.
+ *
+ * A guest without a command has two: its console is vmm's standard output. That of a command has four, and what they
+ * have but for the report is also in one log, in the order of its arrival; a line begins where it is another's turn.
  */
 #include "cmd/test/runner.h"
 
@@ -20,11 +23,21 @@
 #define ERRORS_MAX (16 * KIB)         /* bytes of standard error that are kept: at least half of it, the last */
 #define GRACE_NS   (2 * NSEC_PER_SEC) /* how long pipes may stay open after vmm has ended */
 #define NAME_SIZE  200
+#define REPORT_MAX MIB
+
+/** struct text - @size bytes of @room, and a NUL; owned */
+struct text {
+	char *s;
+	size_t size;
+	size_t room;
+};
 
 /**
  * struct slot - a running test
- * @out, @err: read ends of its streams; -1: at end of file
- * @log: its output, @size bytes of @room, and a NUL
+ * @fd: read ends of its streams, by enum launch_fd; -1: at end of file, or it has none
+ * @turn: the stream whose bytes are the last in the log
+ * @log: its output; of a command also its standard error, and its kernel's
+ * @stream: of a command: what came from each stream; that of standard error is in @errors
  * @errors: the end of vmm's standard error, @errors_size bytes and a NUL
  * @file: its log file; -1: none
  * @ended: the launcher has reported its end, at @ended_ns
@@ -32,12 +45,11 @@
 struct slot {
 	bool busy;
 	size_t job;
-	int out;
-	int err;
+	int fd[LAUNCH_FDS];
 	int file;
-	char *log;
-	size_t size;
-	size_t room;
+	int turn;
+	struct text log;
+	struct text stream[LAUNCH_FDS];
 	bool truncated;
 	char errors[ERRORS_MAX];
 	size_t errors_size;
@@ -112,17 +124,30 @@ static void set_result(struct runner *r, struct slot *s, const struct judge_verd
 	t->why = k->why;
 	/* The log of a test that was as expected is not read again, so it is not kept in memory. */
 	free(k->log);
-	k->log = t->expected ? NULL : TAKE_PTR(s->log);
+	k->log = t->expected ? NULL : TAKE_PTR(s->log.s);
 	t->log = k->log;
-	t->log_size = k->log ? s->size : 0;
+	t->log_size = k->log ? s->log.size : 0;
+}
+
+static void free_texts(struct slot *s)
+{
+	free(TAKE_PTR(s->log.s));
+	for (size_t i = 0; i < LAUNCH_FDS; i++)
+		free(TAKE_PTR(s->stream[i].s));
 }
 
 static void finish(struct runner *r, struct slot *s)
 {
 	const struct runner_config *c = &r->config;
+	const bool command = c->job[s->job].command;
+	const struct text *out = command ? &s->stream[LAUNCH_OUT] : &s->log;
+	const struct text *console = command ? &s->stream[LAUNCH_CONSOLE] : &s->log;
+	struct text *report = &s->stream[LAUNCH_REPORT];
 	struct judge_run run = {.wait_status = s->wait_status,
-		.text = s->log,
-		.size = s->size,
+		.text = console->s,
+		.size = console->size,
+		.command = command,
+		.ended = command ? judge_report(report->s, report->size) : OUTCOME_NONE,
 		.truncated = s->truncated,
 		.errors = s->errors,
 		.allow = c->job[s->job].allow};
@@ -130,7 +155,7 @@ static void finish(struct runner *r, struct slot *s)
 	struct keep *k = &r->keep[s->job];
 
 	ktap_destroy(&k->ktap);
-	if (ktap_read(s->log, s->size, &k->ktap) < 0)
+	if (ktap_read(out->s, out->size, &k->ktap) < 0)
 		r->r = -ENOMEM;
 	judge_run(&run, &k->ktap, &v);
 	if (s->killed) {
@@ -138,7 +163,7 @@ static void finish(struct runner *r, struct slot *s)
 		snprintf(v.why, sizeof(v.why), "vmm did not end at its time limit, and was killed");
 	}
 	set_result(r, s, &v);
-	free(TAKE_PTR(s->log));
+	free_texts(s);
 	if (s->file >= 0)
 		close(TAKE_FD(s->file));
 	s->busy = false;
@@ -154,32 +179,38 @@ static void finish(struct runner *r, struct slot *s)
 
 /* --- Output of a test ------------------------------------------------------------------------------------------ */
 
-static bool grow(struct slot *s, size_t n)
+static bool grow(struct text *t, size_t n)
 {
-	size_t room = s->room ? s->room : 16 * KIB;
+	size_t room = t->room ? t->room : 4 * KIB;
 	char *grown;
 
-	while (room < s->size + n + 1)
+	while (room < t->size + n + 1)
 		room *= 2;
-	if (room == s->room)
+	if (room == t->room)
 		return true;
-	grown = realloc(s->log, room);
+	grown = realloc(t->s, room);
 	if (!grown)
 		return false;
-	s->log = grown;
-	s->room = room;
+	t->s = grown;
+	t->room = room;
+	return true;
+}
+
+/* Return: false: it is more than @most bytes, or there is no memory. */
+static bool take_text(struct text *t, const char *data, size_t n, size_t most)
+{
+	if (t->size + n > most || !grow(t, n))
+		return false;
+	memcpy(t->s + t->size, data, n);
+	t->size += n;
+	t->s[t->size] = '\0';
 	return true;
 }
 
 static void take_output(struct slot *s, const char *data, size_t n)
 {
-	if (s->size + n > RUNNER_LOG_MAX || !grow(s, n)) {
+	if (!take_text(&s->log, data, n, RUNNER_LOG_MAX))
 		s->truncated = true;
-		return;
-	}
-	memcpy(s->log + s->size, data, n);
-	s->size += n;
-	s->log[s->size] = '\0';
 }
 
 /* Keeps the end; what is dropped is whole lines, unless a line is longer than half of the buffer. */
@@ -198,25 +229,50 @@ static void take_errors(struct slot *s, const char *data, size_t n)
 	s->errors[s->errors_size] = '\0';
 }
 
-/* Reads the available bytes. Return: false: at end of file, and closed. */
-static bool take_stream(struct runner *r, struct slot *s, int *fd, bool out)
+static void keep(struct runner *r, struct slot *s, const char *data, size_t n)
 {
+	if (s->file >= 0 && !s->truncated && write(s->file, data, n) != (ssize_t)n)
+		r->r = errno ? -errno : -EIO;
+}
+
+/* What a command prints, or its kernel. */
+static void take_part(struct runner *r, struct slot *s, int from, const char *data, size_t n)
+{
+	if (from != LAUNCH_ERR && !take_text(&s->stream[from], data, n, RUNNER_LOG_MAX))
+		s->truncated = true;
+	if (from != s->turn && s->log.size && s->log.s[s->log.size - 1] != '\n') {
+		take_output(s, "\n", 1);
+		keep(r, s, "\n", 1);
+	}
+	s->turn = from;
+	take_output(s, data, n);
+}
+
+/* Reads the available bytes; at end of file the stream is closed. */
+static void take_stream(struct runner *r, struct slot *s, int from)
+{
+	const bool command = r->config.job[s->job].command;
 	char buf[32 * KIB];
-	ssize_t n = read(*fd, buf, sizeof(buf));
+	ssize_t n = read(s->fd[from], buf, sizeof(buf));
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return true;
+		return;
 	if (n <= 0) {
-		close(TAKE_FD(*fd));
-		return false;
+		close(TAKE_FD(s->fd[from]));
+		return;
 	}
-	if (out)
+	/* One that is too long is none. */
+	if (from == LAUNCH_REPORT) {
+		take_text(&s->stream[from], buf, (size_t)n, REPORT_MAX);
+		return;
+	}
+	if (command)
+		take_part(r, s, from, buf, (size_t)n);
+	else if (from == LAUNCH_OUT)
 		take_output(s, buf, (size_t)n);
-	else
+	if (from == LAUNCH_ERR)
 		take_errors(s, buf, (size_t)n);
-	if (s->file >= 0 && !s->truncated && write(s->file, buf, (size_t)n) != n)
-		r->r = errno ? -errno : -EIO;
-	return true;
+	keep(r, s, buf, (size_t)n);
 }
 
 /* --- Starting -------------------------------------------------------------------------------------------------- */
@@ -253,32 +309,51 @@ static int open_log(struct runner *r, struct slot *s)
 	return 0;
 }
 
+/* Pipes from the job, whose ends are @theirs. */
+static int open_pipes(struct slot *s, int *theirs, size_t nr)
+{
+	int end[2];
+
+	for (size_t i = 0; i < nr; i++) {
+		if (pipe2(end, O_CLOEXEC) < 0)
+			return -errno;
+		s->fd[i] = end[0];
+		theirs[i] = end[1];
+		fcntl(end[0], F_SETFL, O_NONBLOCK);
+	}
+	return 0;
+}
+
+/* The texts of a test are strings, also of one that prints nothing. */
+static bool begin_texts(struct slot *s)
+{
+	bool began = take_text(&s->log, "", 0, 0);
+
+	for (size_t i = 0; i < LAUNCH_FDS; i++)
+		began = began && take_text(&s->stream[i], "", 0, 0);
+	return began;
+}
+
 static int start(struct runner *r, struct slot *s, size_t job)
 {
-	int out[2] = {-1, -1}, err[2] = {-1, -1}, code;
+	const size_t nr = r->config.job[job].command ? LAUNCH_FDS : LAUNCH_ERR + 1;
+	int theirs[LAUNCH_FDS] = {-1, -1, -1, -1}, code;
 
-	*s = (struct slot){.job = job, .out = -1, .err = -1, .file = -1, .begin_ns = trace_now_ns()};
-	take_output(s, "", 0);
-	if (!s->log)
-		return -ENOMEM;
-	code = open_log(r, s);
-	if (code == 0 && (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0))
-		code = -errno;
+	*s = (struct slot){.job = job, .fd = {-1, -1, -1, -1}, .file = -1, .begin_ns = trace_now_ns()};
+	code = begin_texts(s) ? open_log(r, s) : -ENOMEM;
 	if (code == 0)
-		code = launcher_run(r->launcher, (uint32_t)job, out[1], err[1]);
-	cleanup_fd(&out[1]);
-	cleanup_fd(&err[1]);
+		code = open_pipes(s, theirs, nr);
+	if (code == 0)
+		code = launcher_run(r->launcher, (uint32_t)job, theirs, nr);
+	for (size_t i = 0; i < nr; i++)
+		cleanup_fd(&theirs[i]);
 	if (code < 0) {
-		cleanup_fd(&out[0]);
-		cleanup_fd(&err[0]);
+		for (size_t i = 0; i < nr; i++)
+			cleanup_fd(&s->fd[i]);
 		cleanup_fd(&s->file);
-		free(TAKE_PTR(s->log));
+		free_texts(s);
 		return code;
 	}
-	s->out = out[0];
-	s->err = err[0];
-	fcntl(s->out, F_SETFL, O_NONBLOCK);
-	fcntl(s->err, F_SETFL, O_NONBLOCK);
 	s->busy = true;
 	r->busy++;
 	if (r->config.ops && r->config.ops->begins)
@@ -323,19 +398,19 @@ static void take_ends(struct runner *r)
 static void check_slot(struct runner *r, struct slot *s, uint64_t now)
 {
 	uint64_t limit = r->config.job[s->job].limit_ns;
+	bool open = false;
 
 	/* Every process that vmm started is gone, so a pipe that is still open is held by some other process. */
-	if (s->ended && now - s->ended_ns > GRACE_NS) {
-		if (s->out >= 0)
-			close(TAKE_FD(s->out));
-		if (s->err >= 0)
-			close(TAKE_FD(s->err));
+	for (size_t i = 0; i < LAUNCH_FDS; i++) {
+		if (s->fd[i] >= 0 && s->ended && now - s->ended_ns > GRACE_NS)
+			close(TAKE_FD(s->fd[i]));
+		open |= s->fd[i] >= 0;
 	}
 	if (!s->ended && !s->killed && limit && now - s->begin_ns > limit) {
 		s->killed = true;
 		launcher_signal(r->launcher, (uint32_t)s->job, SIGKILL);
 	}
-	if (s->ended && s->out < 0 && s->err < 0)
+	if (s->ended && !open)
 		finish(r, s);
 }
 
@@ -351,25 +426,24 @@ static void take_signal(struct runner *r)
 static void turn(struct runner *r, struct pollfd *p)
 {
 	unsigned jobs = r->config.jobs;
+	struct pollfd *of = p + 2;
 	int n;
 
 	p[0] = (struct pollfd){.fd = r->signals, .events = POLLIN};
 	p[1] = (struct pollfd){.fd = r->launcher->sock, .events = POLLIN};
-	for (unsigned i = 0; i < jobs; i++) {
-		p[2 + 2 * i] = (struct pollfd){.fd = r->slot[i].busy ? r->slot[i].out : -1, .events = POLLIN};
-		p[3 + 2 * i] = (struct pollfd){.fd = r->slot[i].busy ? r->slot[i].err : -1, .events = POLLIN};
+	for (unsigned i = 0; i < jobs * LAUNCH_FDS; i++) {
+		const struct slot *s = &r->slot[i / LAUNCH_FDS];
+
+		of[i] = (struct pollfd){.fd = s->busy ? s->fd[i % LAUNCH_FDS] : -1, .events = POLLIN};
 	}
-	n = poll(p, 2 + 2 * jobs, TICK_MS);
+	n = poll(p, 2 + jobs * LAUNCH_FDS, TICK_MS);
 	if (n < 0 && errno != EINTR)
 		r->r = -errno;
 	if (n > 0 && p[0].revents)
 		take_signal(r);
-	for (unsigned i = 0; n > 0 && i < jobs; i++) {
-		if (p[2 + 2 * i].revents)
-			take_stream(r, &r->slot[i], &r->slot[i].out, true);
-		if (p[3 + 2 * i].revents)
-			take_stream(r, &r->slot[i], &r->slot[i].err, false);
-	}
+	for (unsigned i = 0; n > 0 && i < jobs * LAUNCH_FDS; i++)
+		if (of[i].revents)
+			take_stream(r, &r->slot[i / LAUNCH_FDS], (int)(i % LAUNCH_FDS));
 	if (n > 0 && p[1].revents)
 		take_ends(r);
 	for (unsigned i = 0; i < jobs; i++)
@@ -381,7 +455,7 @@ static void turn(struct runner *r, struct pollfd *p)
 
 int runner_run(struct runner *r, int *ret_signal)
 {
-	struct pollfd *p = calloc(2 + 2 * (size_t)r->config.jobs, sizeof(*p));
+	struct pollfd *p = calloc(2 + LAUNCH_FDS * (size_t)r->config.jobs, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
@@ -440,10 +514,10 @@ void runner_free(struct runner *r)
 	for (unsigned i = 0; r->slot && i < r->config.jobs; i++) {
 		if (!r->slot[i].busy)
 			continue;
-		cleanup_fd(&r->slot[i].out);
-		cleanup_fd(&r->slot[i].err);
+		for (size_t j = 0; j < LAUNCH_FDS; j++)
+			cleanup_fd(&r->slot[i].fd[j]);
 		cleanup_fd(&r->slot[i].file);
-		free(r->slot[i].log);
+		free_texts(&r->slot[i]);
 	}
 	for (size_t i = 0; r->keep && i < r->config.nr; i++) {
 		free(r->keep[i].log);

@@ -20,6 +20,8 @@
  * struct runner_job - a test on a kernel; strings are borrowed and must outlive the runner
  * @allow: kernel complaints that are no splat; NULL: every complaint is one
  * @expect: its expected outcome; @known: any failure is expected, and a pass is not
+ * @command: its guest runs a command: its results are read from what that prints, the kernel's complaints from the
+ * console, and how it ended from vmm's report
  * @limit_ns: when it is killed, in case vmm's own time limit has not ended it; 0: never
  */
 struct runner_job {
@@ -28,6 +30,7 @@ struct runner_job {
 	const regex_t *allow;
 	enum result_outcome expect;
 	bool known;
+	bool command;
 	uint64_t limit_ns;
 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "vmm/base/outcome.h"
+#include "vmm/base/jsonread.h"
 #include "vmm/base/util.h"
 #include "vmm/results/ktap_line.h"
 
@@ -221,13 +221,78 @@ static void judge_status(const struct judge_run *run, const struct ktap *k, stru
 	}
 }
 
+/* --- Commands --------------------------------------------------------------------------------------------------- */
+
+#define KSFT_SKIP 4 /* what a kselftest exits with when its results are skips */
+
+enum outcome judge_report(char *text, size_t size)
+{
+	static const enum outcome outcomes[] = {
+#define X(id, name, status, text) OUTCOME_##id,
+		OUTCOMES(X)
+#undef X
+	};
+	struct json_doc doc = {0};
+	enum outcome ret = OUTCOME_NONE;
+	struct err e = {};
+
+	if (json_read(text, size, &doc, &e) < 0)
+		return OUTCOME_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
+		if (!strcmp(json_text(json_get(&doc, json_get(&doc, doc.node, "outcome"), "name"), ""),
+			    outcome_name(outcomes[i])))
+			ret = outcomes[i];
+	json_doc_destroy(&doc);
+	return ret;
+}
+
+/* A status other than 0 is a failure, whatever it printed. */
+static void judge_exit(const struct judge_run *run, const struct ktap *k, struct judge_verdict *v)
+{
+	judge_results(run, k, v);
+	if (!v->status || v->outcome == RESULT_FAIL || (v->outcome == RESULT_SKIP && v->status == KSFT_SKIP))
+		return;
+	v->outcome = RESULT_FAIL;
+	if (v->status > 128)
+		snprintf(v->why, sizeof(v->why), "signal %d ended it", v->status - 128);
+	else
+		snprintf(v->why, sizeof(v->why), "it exited with status %d%s", v->status,
+			k->found ? ", and all its results passed" : "");
+}
+
+static void judge_command(const struct judge_run *run, const struct ktap *k, struct judge_verdict *v)
+{
+	switch (run->ended) {
+	case OUTCOME_COMMAND: judge_exit(run, k, v); break;
+	case OUTCOME_TIMEOUT:
+		decide(v, RESULT_TIMEOUT, "its time ran out");
+		add_cpus(v, run->errors);
+		break;
+	case OUTCOME_PANIC: decide(v, RESULT_PANIC, "the guest panicked"); break;
+	case OUTCOME_CRASH:
+		decide_line(v, RESULT_CRASH, error_line(run->errors, "vmm: the guest crashed"), "the guest crashed");
+		break;
+	case OUTCOME_POWEROFF:
+	case OUTCOME_RESET:
+	case OUTCOME_HALT:
+	case OUTCOME_DEBUG_EXIT:
+		snprintf(v->why, sizeof(v->why), "no status of the command: %s", outcome_text(run->ended));
+		v->outcome = RESULT_CRASH;
+		break;
+	default: decide_line(v, RESULT_ERROR, last_error(run->errors), "vmm did not end by itself"); break;
+	}
+}
+
 void judge_run(const struct judge_run *run, const struct ktap *ktap, struct judge_verdict *ret)
 {
 	struct judge_verdict v = {.outcome = RESULT_PASS};
 	char line[JUDGE_WHY_MAX];
 
 	v.status = WIFEXITED(run->wait_status) ? WEXITSTATUS(run->wait_status) : 128 + WTERMSIG(run->wait_status);
-	judge_status(run, ktap, &v);
+	if (run->command)
+		judge_command(run, ktap, &v);
+	else
+		judge_status(run, ktap, &v);
 	if (v.outcome != RESULT_ERROR && judge_complaint(run, true, line, sizeof(line)))
 		decide(&v, RESULT_PANIC, line);
 	if ((v.outcome == RESULT_PASS || v.outcome == RESULT_SKIP) && judge_complaint(run, false, line, sizeof(line)))

@@ -8,6 +8,7 @@
 
 #include <regex.h>
 
+#include "vmm/base/outcome.h"
 #include "vmm/results/results.h"
 
 #define JUDGE_WHY_MAX 512
@@ -15,8 +16,10 @@
 /**
  * struct judge_run - a run that is over
  * @wait_status: of vmm, as waitpid() has it
- * @text: @size bytes that the guest printed, and a NUL
- * @truncated: the guest printed more than is in @text
+ * @text: @size bytes that the guest printed on its console, and a NUL
+ * @command: the guest ran a command, which printed its results elsewhere and ended as @ended says
+ * @ended: judge_report()
+ * @truncated: the guest printed more than is kept of it
  * @errors: the end of vmm's standard error, as a string of whole lines; "": there was none
  * @allow: kernel complaints that do not count as a splat; NULL: every complaint counts
  */
@@ -24,6 +27,8 @@ struct judge_run {
 	int wait_status;
 	const char *text;
 	size_t size;
+	bool command;
+	enum outcome ended;
 	bool truncated;
 	const char *errors;
 	const regex_t *allow;
@@ -39,6 +44,16 @@ struct judge_verdict {
 	int status;
 	char why[JUDGE_WHY_MAX];
 };
+
+/**
+ * judge_report() - how the guest of a command ended, from the report of its vmm (--report)
+ * @text: @size bytes and a NUL; modified
+ *
+ * The exit status alone does not tell: that of the command may be 124, 125 or 255 too.
+ *
+ * Return: OUTCOME_NONE if that is no report. Trust: guest, which a vmm that was taken over may be.
+ */
+enum outcome judge_report(char *text, size_t size);
 
 /**
  * judge_run() - decide the outcome of a test

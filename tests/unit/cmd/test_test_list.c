@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd/test/known.h"
 #include "cmd/test/list.h"
@@ -50,6 +53,95 @@ static void keys_of_a_test_are_not_settings(void **state)
 	assert_false(test_case_matches(list.test[0], "y"));
 }
 
+static void words_are(const struct test_case *t, const char *want)
+{
+	char text[256] = "";
+
+	assert_true(t->machine);
+	assert_string_equal(t->arg[0], "run");
+	for (size_t i = 0; i < t->nr_words; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s<%s>", i ? " " : "", t->word[i]);
+	assert_string_equal(text, want);
+}
+
+static void a_command_has_words_and_settings(void **state)
+{
+	assert_int_equal(add("[a]\nmem = 64M\ncommand = ./t.sh  -x 'a  b'\"c d\"e \"it's\" ''\nas = root\n"), 0);
+	words_are(list.test[0], "<./t.sh> <-x> <a  bc de> <it's> <>");
+	assert_int_equal(list.test[0]->nr_args, 3);
+	assert_true(test_case_sets(list.test[0], "as"));
+	assert_true(test_case_sets(list.test[0], "mem"));
+	assert_false(test_case_sets(list.test[0], "me"));
+	assert_false(test_case_sets(list.test[0], "cpus"));
+}
+
+static void a_name_is_put_into_the_words_of_a_command(void **state)
+{
+	static const char *const words[] = {"t{}{}", "{}", "{", "{}.log"};
+	FILE *in = fmemopen((void *)"one\n\n  two {}\r\nthree", 22, "r");
+
+	test_list_destroy(&list);
+	list.command = words;
+	list.nr_command = ARRAY_SIZE(words);
+	assert_true(test_list_takes_names(&list));
+	assert_int_equal(test_list_add(&list, "/no/such/file", &error), 0);
+	assert_int_equal(test_list_add_names(&list, in, &error), 0);
+	fclose(in);
+	assert_int_equal(list.nr, 4);
+	assert_string_equal(list.test[0]->name, "/no/such/file");
+	words_are(list.test[0], "<t/no/such/file/no/such/file> </no/such/file> <{> </no/such/file.log>");
+	words_are(list.test[1], "<toneone> <one> <{> <one.log>");
+	words_are(list.test[2], "<t  two {}  two {}> <  two {}> <{> <  two {}.log>");
+	assert_string_equal(list.test[3]->name, "three");
+	test_list_destroy(&list);
+	list.command = words + 2;
+	list.nr_command = 1;
+	assert_false(test_list_takes_names(&list));
+	list.command = (const char *const[]){"a", "b c"};
+	list.nr_command = 2;
+	assert_int_equal(test_list_add_command(&list, &error), 0);
+	assert_string_equal(list.test[0]->name, "a b c");
+	words_are(list.test[0], "<a> <b c>");
+}
+
+static void make(const char *dir, const char *name, int mode)
+{
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void programs_of_a_directory_run_in_it(void **state)
+{
+	char dir[] = "/tmp/vmm-list-XXXXXX", path[80], with_slash[80];
+
+	assert_non_null(mkdtemp(dir));
+	make(dir, "a", 0755);
+	make(dir, "b.txt", 0644);
+	make(dir, "c,d", 0755);
+	make(dir, "e.ini", 0644);
+	snprintf(with_slash, sizeof(with_slash), "%s/", dir);
+	test_list_destroy(&list);
+	list.commands = true;
+	assert_int_equal(test_list_add(&list, dir, &error), 0);
+	assert_int_equal(list.nr, 2);
+	words_are(list.test[0], "<./a>");
+	assert_string_equal(list.test[0]->dir, with_slash);
+	snprintf(path, sizeof(path), "%s/a", dir);
+	assert_string_equal(list.test[0]->name, path);
+	words_are(list.test[1], "<./c,d>");
+	/* One that is named is meant. */
+	snprintf(path, sizeof(path), "%s/b.txt", dir);
+	assert_int_equal(test_list_add(&list, path, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "neither executable nor a list"));
+	snprintf(path, sizeof(path), "rm -r %s", dir);
+	assert_int_equal(system(path), 0);
+}
+
 /* A warning of the kernel must be printed to be noticed. */
 static void quiet_is_noticed_where_nothing_else_sets_what_is_printed(void **state)
 {
@@ -97,6 +189,11 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 		{"[a]\nallow-splat = a\nallow-splat = b\n", "dir/a.ini:3: allow-splat: already set"},
 		{"[a]\nmem = 64M\nprogram = p\n", "dir/a.ini:3: program: stands in front"},
 		{"[a]\nprogram = p\ncpus = 2\n", "dir/a.ini:3: cpus: has no effect on a program without a kernel"},
+		{"[a]\ncommand = 'a\n", "dir/a.ini:2: command: a quote has no end"},
+		{"[a]\ncommand =\n", "dir/a.ini:2: command: has no word"},
+		{"[a]\ncommand = a\ncommand = b\n", "dir/a.ini:3: command: stands once"},
+		{"[a]\nprogram = p\ncommand = a\n", "dir/a.ini:3: command: stands once, and not with program"},
+		{"[a]\ncommand = a\nprogram = p\n", "dir/a.ini:3: program: stands in front"},
 		{"[a]\n\x01\n", "dir/a.ini:2: not a text file: byte 0x01"},
 	};
 
@@ -145,6 +242,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_section_is_a_test_with_its_settings),
 		cmocka_unit_test(keys_of_a_test_are_not_settings),
+		cmocka_unit_test(a_command_has_words_and_settings),
+		cmocka_unit_test(a_name_is_put_into_the_words_of_a_command),
+		cmocka_unit_test(programs_of_a_directory_run_in_it),
 		cmocka_unit_test(quiet_is_noticed_where_nothing_else_sets_what_is_printed),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
 		cmocka_unit_test(more_settings_than_fit_are_refused),

@@ -198,6 +198,42 @@ static void names_of_logs_are_safe(void **state)
 	end(&r);
 }
 
+#define REPORT(name) "echo '{\"outcome\": {\"name\": \"" name "\"}}' >&4; "
+
+/* Its streams have descriptors of their own; what its kernel says, or vmm, is none of its results. */
+static void a_command_has_four_streams(void **state)
+{
+	struct rig r;
+
+	begin(&r);
+	/* Descriptors that the launcher inherits are not in the way of those that it hands on. */
+	for (int i = 0; i < 4; i++)
+		assert_true(fcntl(r.dir_fd, F_DUPFD_CLOEXEC, 3) >= 3);
+	add(&r, "passes", REPORT("command") "printf '1..1\\nok 1 a\\n'; echo 'not ok 1 b' >&3; echo 'BUG: e' >&2");
+	add(&r, "status", REPORT("command") "printf 'BUG: no line'; sleep 0.2; echo err >&2; exit 124");
+	add(&r, "splat", REPORT("command") "echo out; echo 'BUG: x' >&3");
+	add(&r, "panic", REPORT("panic") "echo 'ok 1 a'; echo 'Kernel panic - not syncing: y' >&3; exit 255");
+	add(&r, "no report", "echo 'vmm: it broke' >&2; exit 0");
+	add(&r, "a long one", REPORT("command") "head -c 1048577 /dev/zero >&4");
+	add(&r, "much", REPORT("command") "head -c 16777217 /dev/zero >&3");
+	for (size_t i = 0; i < r.config.nr; i++)
+		r.job[i].command = true;
+	add(&r, "no command", "[ ! -e /proc/self/fd/4 ]");
+	run(&r);
+	expect(&r, 0, RESULT_PASS, true, "");
+	assert_int_equal(r.result[0].ktap->nr, 1);
+	expect(&r, 1, RESULT_FAIL, false, "it exited with status 124");
+	assert_string_equal(r.result[1].log, "BUG: no line\nerr\n");
+	in_file(&r, "status.2.log", "BUG: no line\nerr\n");
+	expect(&r, 2, RESULT_SPLAT, false, "BUG: x");
+	expect(&r, 3, RESULT_PANIC, false, "Kernel panic - not syncing: y");
+	expect(&r, 4, RESULT_ERROR, false, "vmm: it broke");
+	expect(&r, 5, RESULT_ERROR, false, "vmm did not end by itself");
+	expect(&r, 6, RESULT_FAIL, false, "it printed more than is read");
+	expect(&r, 7, RESULT_PASS, true, "");
+	end(&r);
+}
+
 /* One byte less than the limit is read, and a byte more is a failure. */
 static void too_much_output_is_a_failure(void **state)
 {
@@ -274,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_has_its_outcome),
 		cmocka_unit_test(names_of_logs_are_safe),
+		cmocka_unit_test(a_command_has_four_streams),
 		cmocka_unit_test(too_much_output_is_a_failure),
 		cmocka_unit_test(who_does_not_end_is_killed),
 		cmocka_unit_test(a_signal_ends_the_run),

@@ -6,6 +6,8 @@
 #define ENDED(status)  ((status) << 8)
 #define KILLED(signal) (signal)
 
+static enum outcome ended; /* of a command; OUTCOME_NONE: it has none */
+static const char *console;
 static const regex_t *allowed;
 static const char *errors = "vmm: said\n";
 static bool truncated;
@@ -13,15 +15,17 @@ static bool truncated;
 static void expect(int wait_status, const char *text, enum result_outcome outcome, const char *why)
 {
 	struct judge_run run = {.wait_status = wait_status,
-		.text = text,
-		.size = strlen(text),
+		.text = ended ? console : text,
+		.size = strlen(ended ? console : text),
+		.command = ended,
+		.ended = ended,
 		.errors = errors,
 		.allow = allowed,
 		.truncated = truncated};
 	struct judge_verdict v;
 	struct ktap k;
 
-	assert_int_equal(ktap_read(text, run.size, &k), 0);
+	assert_int_equal(ktap_read(text, strlen(text), &k), 0);
 	judge_run(&run, &k, &v);
 	ktap_destroy(&k);
 	assert_string_equal(result_outcome_name(v.outcome), result_outcome_name(outcome));
@@ -62,6 +66,84 @@ static void results_decide_when_the_guest_ended_by_itself(void **state)
 	expect(ENDED(0), "1..0 # SKIP\n", RESULT_SKIP, "all of its results are skips");
 	expect(ENDED(3), "1..1\nok 1 a\n", RESULT_FAIL, "it wrote 1 to the exit port");
 	expect(ENDED(124), "1..1\nok 1 a\n", RESULT_TIMEOUT, "its time ran out");
+}
+
+static void a_commands_status_decides_with_its_results(void **state)
+{
+	ended = OUTCOME_COMMAND;
+	console = "[    1.000000] hello\n";
+	expect(ENDED(0), "", RESULT_PASS, "");
+	expect(ENDED(0), "1..1\nok 1 a\n", RESULT_PASS, "");
+	expect(ENDED(0), "1..1\nnot ok 1 a\n", RESULT_FAIL, "1 of 1 failed; a: fail");
+	expect(ENDED(1), "1..1\nnot ok 1 a\n", RESULT_FAIL, "1 of 1 failed; a: fail");
+	expect(ENDED(1), "", RESULT_FAIL, "it exited with status 1");
+	expect(ENDED(1), "1..1\nok 1 a\n", RESULT_FAIL, "it exited with status 1, and all its results passed");
+	expect(ENDED(124), "", RESULT_FAIL, "it exited with status 124");
+	expect(ENDED(125), "", RESULT_FAIL, "it exited with status 125");
+	expect(ENDED(34), "", RESULT_FAIL, "it exited with status 34");
+	expect(ENDED(139), "1..1\nok 1 a\n", RESULT_FAIL, "signal 11 ended it");
+	/* A kselftest exits so, but the results count. */
+	expect(ENDED(4), "1..0 # SKIP\n", RESULT_SKIP, "all of its results are skips");
+	expect(ENDED(0), "ok 1 # SKIP\n", RESULT_SKIP, "all of its results are skips");
+	expect(ENDED(4), "", RESULT_FAIL, "it exited with status 4");
+	expect(ENDED(3), "1..0 # SKIP\n", RESULT_FAIL, "it exited with status 3, and all its results passed");
+	ended = OUTCOME_NONE;
+}
+
+static void an_end_without_a_commands_status_is_told(void **state)
+{
+	console = "";
+	ended = OUTCOME_TIMEOUT;
+	expect(ENDED(124), "1..1\nok 1 a\n", RESULT_TIMEOUT, "its time ran out");
+	ended = OUTCOME_PANIC;
+	expect(ENDED(255), "1..1\nok 1 a\n", RESULT_PANIC, "the guest panicked");
+	ended = OUTCOME_CRASH;
+	expect(ENDED(255), "", RESULT_CRASH, "the guest crashed");
+	ended = OUTCOME_RESET;
+	expect(ENDED(255), "1..1\nok 1 a\n", RESULT_CRASH, "no status of the command: the guest reset itself");
+	ended = OUTCOME_POWEROFF;
+	expect(ENDED(255), "1..1\nok 1 a\n", RESULT_CRASH, "no status of the command: the guest powered off");
+	ended = OUTCOME_FAILURE;
+	expect(ENDED(125), "1..1\nok 1 a\n", RESULT_ERROR, "vmm: said");
+	ended = OUTCOME_SIGNAL;
+	expect(KILLED(15), "1..1\nok 1 a\n", RESULT_ERROR, "vmm: said");
+	ended = OUTCOME_NONE;
+}
+
+/* What a command prints is not its kernel's. */
+static void a_commands_kernel_complains_on_the_console(void **state)
+{
+	ended = OUTCOME_COMMAND;
+	console = "";
+	expect(ENDED(0), "BUG: x\nKernel panic - not syncing: x\n", RESULT_PASS, "");
+	console = "[    1.000000] BUG: KASAN: use-after-free\r\n[    1.000000] ---[ end trace 0 ]---\r\n";
+	expect(ENDED(0), "1..1\nok 1 a\n", RESULT_SPLAT, "BUG: KASAN: use-after-free");
+	expect(ENDED(1), "", RESULT_FAIL, "it exited with status 1");
+	ended = OUTCOME_PANIC;
+	console = "[    1.000000] Kernel panic - not syncing: Fatal exception\r\n";
+	expect(ENDED(255), "", RESULT_PANIC, "Kernel panic - not syncing: Fatal exception");
+	ended = OUTCOME_NONE;
+}
+
+static enum outcome ended_in(const char *report)
+{
+	char text[128];
+
+	strcpy(text, report);
+	return judge_report(text, strlen(text));
+}
+
+static void a_report_says_how_a_command_ended(void **state)
+{
+	assert_int_equal(ended_in("{\"outcome\": {\"name\": \"command\"}}"), OUTCOME_COMMAND);
+	assert_int_equal(ended_in("{\"outcome\": {\"name\": \"timeout\"}}\n"), OUTCOME_TIMEOUT);
+	assert_int_equal(ended_in("{\"outcome\": {\"name\": \"signal\"}}"), OUTCOME_SIGNAL);
+	assert_int_equal(ended_in("{\"outcome\": {\"name\": \"\"}}"), OUTCOME_NONE);
+	assert_int_equal(ended_in("{\"outcome\": {\"name\": 1}}"), OUTCOME_NONE);
+	assert_int_equal(ended_in("{\"outcome\": \"command\"}"), OUTCOME_NONE);
+	assert_int_equal(ended_in("{\"outcome\": {\"name\": \"command\"}"), OUTCOME_NONE);
+	assert_int_equal(ended_in("[]"), OUTCOME_NONE);
+	assert_int_equal(ended_in(""), OUTCOME_NONE);
 }
 
 static void the_reason_is_what_vmm_says_of_the_end(void **state)
@@ -191,6 +273,10 @@ int main(void)
 		cmocka_unit_test(the_exit_status_decides_where_there_are_no_results),
 		cmocka_unit_test(a_test_that_vmm_cannot_run_is_an_error_whatever_it_printed),
 		cmocka_unit_test(results_decide_when_the_guest_ended_by_itself),
+		cmocka_unit_test(a_commands_status_decides_with_its_results),
+		cmocka_unit_test(an_end_without_a_commands_status_is_told),
+		cmocka_unit_test(a_commands_kernel_complains_on_the_console),
+		cmocka_unit_test(a_report_says_how_a_command_ended),
 		cmocka_unit_test(the_reason_is_what_vmm_says_of_the_end),
 		cmocka_unit_test(a_timeout_says_where_the_cpus_were),
 		cmocka_unit_test(a_panic_in_the_text_counts_however_the_run_ended),
