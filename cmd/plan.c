@@ -17,6 +17,7 @@
 #include "vmm/machine/virtio/kinds.h"
 #include "vmm/program/flat.h"
 #include "vmm/snapshot/disks.h"
+#include "vmm/snapshot/working_set.h"
 
 /* Standard streams and copies of them, /dev/kvm, kernel, initrd, the VM, its eventfds, timers and loops: about 40. */
 #define FDS_BASE        64
@@ -67,6 +68,8 @@ static uint64_t largest_file(const struct config *c)
 		largest = MAX(largest, 16 * MIB);
 	if (c->trace)
 		largest = MAX(largest, 16 * MIB + c->cpus * UINT64_C(240) * EXIT_TRACE_MAX);
+	if (c->working_set)
+		largest = MAX(largest, WORKING_SET_FILE_MAX);
 	if (c->core)
 		largest = MAX(largest, machine_core_largest(c));
 	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
@@ -108,9 +111,9 @@ static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 
 static uint32_t devices_of(const struct config *c)
 {
-	return SANDBOX_HAS(PIT) | (c->report || c->trace ? SANDBOX_HAS(REPORT) : 0) | (c->gdb ? SANDBOX_HAS(GDB) : 0) |
-		(c->core ? SANDBOX_HAS(CORE) : 0) | (c->snapshot ? SANDBOX_HAS(SNAPSHOT) : 0) |
-		(config_is_each(c) ? SANDBOX_HAS(RESET) : 0);
+	return SANDBOX_HAS(PIT) | (c->report || c->trace || c->working_set ? SANDBOX_HAS(REPORT) : 0) |
+		(c->gdb ? SANDBOX_HAS(GDB) : 0) | (c->core ? SANDBOX_HAS(CORE) : 0) |
+		(c->snapshot ? SANDBOX_HAS(SNAPSHOT) : 0) | (config_is_each(c) ? SANDBOX_HAS(RESET) : 0);
 }
 
 static void allow_path(struct sandbox_plan *plan, const struct sandbox_path *path)

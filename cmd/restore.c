@@ -17,6 +17,7 @@
 #include "cmd/options/restore.h"
 #include "cmd/plan.h"
 #include "cmd/run.h"
+#include "cmd/working_set.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/file.h"
 #include "vmm/base/outcome.h"
@@ -108,6 +109,7 @@ static int open_own(struct restore *c, unsigned n, struct err *e)
 	run->watch_fd = first->watch_fd;
 	run->word = first->word;
 	run->word_size = first->word_size;
+	run->set = first->set;
 	if (r == 0)
 		r = run_open(run, c->argv, e);
 	return r < 0 && c->nr_runs > 1 ? err_wrap(e, r, "clone %u", n) : r;
@@ -200,6 +202,9 @@ static int run_clones(struct restore *c, unsigned nr, unsigned jobs, struct err 
 		.ops = &ops,
 		.arg = c,
 		.config = config,
+		.own_bytes = config->prefault ? config->mem_bytes
+			: c->run->set         ? working_set_bytes(&c->run->set->set)
+					      : 0,
 		.limit_at_ns = c->limit_at_ns,
 	};
 	bool own;
@@ -260,6 +265,9 @@ static int parse(struct restore *c, int argc, char **argv, struct subset_option 
 		r = restore_config(run->restored.settings, &c->line, &run->config, e);
 	if (r == 0)
 		r = read_word(c, e);
+	if (r == 0)
+		r = run_set_new(&run->config, &run->restored, !own[CLONES].given && !config_is_each(&run->config),
+			&run->set, e);
 	return r == 0 ? run_check(run, e) : r;
 }
 

@@ -27,6 +27,7 @@
 #include "cmd/run.h"
 #include "cmd/runfiles.h"
 #include "cmd/terminal.h"
+#include "cmd/working_set.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/file.h"
 #include "vmm/base/gmem.h"
@@ -187,6 +188,7 @@ void run_destroy(struct run *run)
 	/* The console borrows the terminal, the machine the loop and the trace, the trace the log and the report. */
 	machine_destroy(run->machine);
 	each_close(run->each);
+	run_set_free(run->set);
 	terminal_close(run->terminal);
 	signals_close(&run->signals);
 	confinement_close(&run->confinement);
@@ -269,10 +271,13 @@ COLD int run_describe_machine(struct run *run, struct err *e)
 		.clones = 1,
 		.word = (const uint8_t *)run->word,
 		.word_size = run->word_size,
+		.working_set = run->set ? &run->set->set : NULL,
 		.watch_fd = run->watch_fd,
 	};
-	int r = 0;
+	int r = run_set_open(run->set, e);
 
+	if (r < 0)
+		return r;
 	run_version(run->version);
 	if (run->config.snapshot) {
 		r = restore_settings(&run->config, &run->settings, e);
@@ -374,6 +379,8 @@ static int set_up(struct run *run, uint64_t cpu_before_main, struct err *e)
 
 	plan_early(&run->config, &run->confinement.plan);
 	plan_restored(run->restored.fd, &run->confinement.plan);
+	if (run->set)
+		plan_restored(run->set->pagemap, &run->confinement.plan);
 	r = sandbox_early(&run->confinement.sandbox, &run->confinement.plan, e);
 	if (r == 0)
 		r = begin(run, main_entry_ns(), e);
@@ -498,6 +505,7 @@ int run_end(struct run *run, int r, const struct verdict *v, const struct err *e
 		end.error = e->text;
 	} else {
 		say_verdict(run, v);
+		run_set_write(run->set, run->machine, &run->restored);
 		end.status = run->config.nr_command ? command_exit_status(v) : verdict_exit_status(v);
 	}
 	finish(run, &end);

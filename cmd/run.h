@@ -15,6 +15,7 @@
 
 struct each;
 struct logsink;
+struct run_set;
 struct terminal;
 
 /**
@@ -22,6 +23,7 @@ struct terminal;
  * @restored: the snapshot that the machine is restored from; its @fd is -1 for one that boots
  * @ram, @clone, @clones, @word, @watch_fd: as struct machine_facts has them; not owned
  * @each: with --each-line, else NULL
+ * @set: with --working-set, else NULL; owned by the first run of several
  * @settings: of the machine, for a snapshot
  */
 struct run {
@@ -45,6 +47,7 @@ struct run {
 	size_t word_size;
 	int watch_fd;
 	struct each *each;
+	struct run_set *set;
 	char *settings;
 	char version[SNAPSHOT_VERSION_SIZE];
 };

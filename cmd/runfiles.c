@@ -37,5 +37,6 @@ int runfiles_check(const struct config *c, struct err *e)
 	if (c->core && !strchr(c->core, '%'))
 		fileset_add(&s, "--core", c->core, FILE_WRITE);
 	fileset_add(&s, "--snapshot", snapshot, FILE_WRITE);
+	fileset_add(&s, "--working-set", c->working_set, FILE_WRITE);
 	return fileset_check(&s, e);
 }

@@ -79,6 +79,7 @@ void config_destroy(struct config *c)
 	free(c->core);
 	free(c->snapshot);
 	free(c->word);
+	free(c->working_set);
 	free(c->config_file);
 	for (size_t i = 0; i < c->nr_disks; i++) {
 		free(c->disk[i].path);

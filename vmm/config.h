@@ -181,6 +181,7 @@ struct config_balloon {
  *             @line_timeout_ns: limit of each, 0: none
  * @clock: of a restored guest
  * @word: for a restored guest, or a file with it after @; or NULL
+ * @working_set: file of vmm/snapshot/working_set.h, read or recorded, or NULL
  * @snapshot: file for a snapshot of the guest, and when it is written, or NULL; machine_snapshot_check()
  * @config_file: configuration file that was read, or NULL
  */
@@ -245,6 +246,7 @@ struct config {
 	uint64_t line_timeout_ns;
 	enum clock clock;
 	char *word;
+	char *working_set;
 	char *config_file;
 };
 

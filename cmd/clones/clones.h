@@ -52,6 +52,7 @@ struct clones_ops {
  * struct clones_config
  * @nr: clones, of which @jobs run at once
  * @config: of one of them; borrowed
+ * @own_bytes: of memory that each has of its own from the beginning
  * @limit_at_ns: when the time of all is over, CLOCK_MONOTONIC; 0: never. The clones know it.
  */
 struct clones_config {
@@ -60,6 +61,7 @@ struct clones_config {
 	const struct clones_ops *ops;
 	void *arg;
 	const struct config *config;
+	uint64_t own_bytes;
 	uint64_t limit_at_ns;
 };
 

@@ -96,8 +96,7 @@ static bool available(uint64_t *ret)
 
 static int check_memory(const struct clones_config *c, struct err *e)
 {
-	uint64_t each = CLONE_BYTES + (c->config->prefault ? c->config->mem_bytes : 0), need = each * c->jobs, have,
-		 used;
+	uint64_t each = CLONE_BYTES + c->own_bytes, need = each * c->jobs, have, used;
 	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
 	const char *where = "this host has";
 

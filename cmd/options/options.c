@@ -1033,6 +1033,19 @@ const struct option_def options[] = {
 				  "See *vmm-snapshot*(1)."),
 	},
 	{
+		.name = "working-set",
+		.section = SECTION_RESTORE,
+		.type = OPT_PATH,
+		FIELD(char *, working_set),
+		.help = "pages that the first run used; later ones have them at once",
+		.man = OPTION_MAN(
+			"If there is no such file, write down in it which pages of memory the guest has of its "
+			"own at the end of the run.\n"
+			"If there is, copy these pages from the snapshot before the guest starts, so that it "
+			"does not have to wait for them one by one.\n"
+			"See *vmm-snapshot*(1)."),
+	},
+	{
 		.name = "config",
 		.saved = OPTION_OF_BOOT,
 		.common = true,

@@ -141,7 +141,7 @@ static int merge(struct config *c, struct config *mine, struct err *e)
 /* The settings of this command's own. */
 static int apply_own(const struct settings *line, struct config *c, struct err *e)
 {
-	static const char *const names[] = {"each-line", "each-frame", "line-timeout", "clock", "word"};
+	static const char *const names[] = {"each-line", "each-frame", "line-timeout", "clock", "word", "working-set"};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {

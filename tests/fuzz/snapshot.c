@@ -3,6 +3,8 @@
  * A forged snapshot. The input is a list of edits to a valid file, each a 32-bit offset and a byte; afterwards its
  * checksums are corrected, or not.
  *
+ * The input is a working set of the valid file besides, as it is, and with right checksums.
+ *
  * Asserted: a file is either read completely or refused with a message; the values that were read are within their
  * limits, and RAM can be checked.
  */
@@ -17,6 +19,7 @@
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
 #include "vmm/snapshot/format.h"
+#include "vmm/snapshot/working_set.h"
 
 #define RAM     (6 * MIB)
 #define VERSION "1.0"
@@ -119,6 +122,44 @@ static void check(const struct snapshot *s)
 	}
 }
 
+static void check_set(const uint8_t *data, size_t size, const struct snapshot *s)
+{
+	struct working_set w = {0};
+	struct err e = {};
+	uint64_t end = 0;
+
+	if (working_set_read(data, size, s, &w, &e) < 0) {
+		assert(e.text[0] && !strchr(e.text, '\n') && !w.range);
+		return;
+	}
+	assert(w.nr <= WORKING_SET_RANGES_MAX && working_set_bytes(&w) <= s->facts.mem_bytes);
+	for (size_t i = 0; i < w.nr; i++) {
+		assert(gmem_extent_fits(&w.range[i], end, s->facts.mem_bytes));
+		end = w.range[i].at + w.range[i].size;
+	}
+	working_set_destroy(&w);
+}
+
+/* Ranges that are the input's, with right checksums. */
+static void forge_set(const uint8_t *data, size_t size, const struct snapshot *s)
+{
+	struct working_set w = {.nr = MIN(size / 16, 100)};
+	struct gmem_extent range[100];
+	char buf[4096];
+	FILE *out = fmemopen(buf, sizeof(buf), "w");
+	long used;
+
+	if (!out)
+		abort();
+	for (size_t i = 0; i < w.nr; i++)
+		range[i] = (struct gmem_extent){le64_get(data + 16 * i), le64_get(data + 16 * i + 8)};
+	w.range = range;
+	if (working_set_write(&w, s, out) < 0 || fflush(out) || (used = ftell(out)) < 0)
+		abort();
+	fclose(out);
+	check_set((const uint8_t *)buf, (size_t)used, s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct snapshot s = SNAPSHOT_NONE;
@@ -131,6 +172,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!head)
 		abort();
 	memcpy(head, good.data, good.head);
+	s.facts = (struct snapshot_facts){.mem_bytes = RAM};
+	check_set(data, size, &s);
+	forge_set(data, size, &s);
+	s = SNAPSHOT_NONE;
 	for (size_t at = 1; at + 5 <= size; at += 5)
 		head[le32_get(data + at) % good.head] = data[at + 4];
 	if (size && data[0] & 1)

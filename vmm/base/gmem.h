@@ -60,6 +60,12 @@ struct gmem_extent {
 	uint64_t size;
 };
 
+/** gmem_extent_fits() - whether @x consists of whole pages, from @end on, and lies in @size bytes of RAM */
+static inline bool gmem_extent_fits(const struct gmem_extent *x, uint64_t end, uint64_t size)
+{
+	return x->size && is_aligned(x->at | x->size, 4096) && x->at >= end && x->at < size && x->size <= size - x->at;
+}
+
 /**
  * gmem_add() - add a region
  *

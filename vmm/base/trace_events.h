@@ -79,6 +79,8 @@
 	E(snapshot_written, DEBUG, INFO, "snapshot % written: % bytes in % ms", A3(S, path, U, bytes, T, took))        \
 	E(snapshot_failed, DEBUG, INFO, "%", A1(S, why))                                                               \
 	E(restored, DEBUG, INFO, "guest restored: % bytes of RAM in the file, % parts", A2(U, bytes, U, parts))        \
+	E(working_set, DEBUG, INFO, "working set: % bytes of RAM copied from the file, % parts",                       \
+		A2(U, bytes, U, parts))                                                                                \
 	E(guest_event, INFO, GUEST, "guest event: % (value %)", A2(S, what, X, value))                                 \
 	E(pic_mode, INFO, INFO, "the kernel command line says %: devices interrupt through the 8259s",                 \
 		A1(S, argument))                                                                                       \

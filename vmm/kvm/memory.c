@@ -159,12 +159,22 @@ static int check_size(uint64_t size, const char *kind, uint64_t page_size, struc
 	return 0;
 }
 
-int memory_prefault(const struct memory *m, struct err *e)
+int memory_populate(const struct memory *m, const struct gmem_extent *part, size_t nr, struct err *e)
 {
-	int r = populate(m->host, m->size);
 	char text[UNITS_TEXT_MAX];
 
-	return r < 0 ? err_sys(e, r, "cannot prefault %s of guest memory", format_size(m->size, text)) : 0;
+	for (size_t i = 0; i < nr; i++) {
+		int r = populate((uint8_t *)m->host + part[i].at, part[i].size);
+
+		if (r < 0)
+			return err_sys(e, r, "cannot prefault %s of guest memory", format_size(part[i].size, text));
+	}
+	return 0;
+}
+
+int memory_prefault(const struct memory *m, struct err *e)
+{
+	return memory_populate(m, &(struct gmem_extent){0, m->size}, 1, e);
 }
 
 /* What becomes of @m->host, whatever is mapped there: no core dump has it, the guest has it around the hole. */

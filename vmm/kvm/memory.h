@@ -61,6 +61,14 @@ int memory_map(uint64_t size, int fd, uint64_t file_at, const struct gmem_extent
 /** memory_prefault() - make every page the guest's own now. Return: 0 or a negative errno, with a message in @e. */
 int memory_prefault(const struct memory *m, struct err *e);
 
+/**
+ * memory_populate() - the same of parts of it
+ * @part: @nr, of whole pages, in RAM; borrowed
+ *
+ * Return: as of memory_prefault().
+ */
+int memory_populate(const struct memory *m, const struct gmem_extent *part, size_t nr, struct err *e);
+
 /** memory_destroy() - takes NULL and a zeroed struct; no VM may use the memory any more */
 void memory_destroy(struct memory *m);
 

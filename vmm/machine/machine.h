@@ -25,6 +25,7 @@ struct machine;
 struct memory;
 struct sandbox;
 struct measures;
+struct working_set;
 
 /**
  * struct machine_stdio - for a console on stdio; all borrowed until machine_destroy()
@@ -209,6 +210,7 @@ const char *machine_core_end(const struct machine *m);
  *	it maps it
  * @clone, @clones: which of how many machines it is that are restored at once, from 1
  * @word: for the guest, @word_size bytes, at most MACHINE_WORD_MAX
+ * @working_set: pages that the machine has of its own from the beginning; NULL: none
  * @watch_fd: of machine_watch_snapshot(), when several machines share it; 0 or -1: the machine makes its own
  */
 struct machine_facts {
@@ -223,6 +225,7 @@ struct machine_facts {
 	uint32_t clone, clones;
 	const uint8_t *word;
 	size_t word_size;
+	const struct working_set *working_set;
 	int watch_fd;
 };
 
@@ -265,6 +268,15 @@ int machine_map_snapshot(const struct config *c, const struct snapshot *s, struc
  * Return: 0 or a negative errno, with a message in @e. Context: stage OPEN.
  */
 int machine_watch_snapshot(const struct snapshot *s, int *ret, struct err *e);
+
+/**
+ * machine_working_set() - which pages of RAM a restored machine has of its own by now
+ * @pagemap: as of working_set_find()
+ * @ret: owned by the caller; untouched on failure
+ *
+ * Return: 0 or a negative errno. Context: after machine_run().
+ */
+int machine_working_set(const struct machine *m, int pagemap, struct working_set *ret);
 
 /**
  * machine_snapshot() - hold the machine, write a snapshot to the file of --snapshot, and resume it or end the run

@@ -22,6 +22,7 @@
 #include "vmm/machine/internal.h"
 #include "vmm/machine/reset.h"
 #include "vmm/machine/saved.h"
+#include "vmm/snapshot/working_set.h"
 
 int machine_restore_cpuid(struct machine *m, struct cpuid_set *cpuid, struct err *e)
 {
@@ -51,6 +52,15 @@ void machine_inherit(struct machine *m, const struct memory *ram, uint32_t clone
 	m->facts.clones = clones;
 }
 
+static int populate(struct machine *m, const struct working_set *w, struct err *e)
+{
+	int r = memory_populate(&m->vm.memory, w->range, w->nr, e);
+
+	if (r == 0)
+		trace_working_set(m->trace, working_set_bytes(w), w->nr);
+	return r;
+}
+
 int machine_restore_memory(struct machine *m, struct err *e)
 {
 	int r = 0;
@@ -61,10 +71,17 @@ int machine_restore_memory(struct machine *m, struct err *e)
 		r = machine_map_snapshot(m->config, m->facts.restore, &m->vm.memory, e);
 	if (r == 0 && m->config->prefault)
 		r = memory_prefault(&m->vm.memory, e);
+	if (r == 0 && m->facts.working_set)
+		r = populate(m, m->facts.working_set, e);
 	if (r < 0)
 		return r;
 	trace_memory_ready(m->trace, m->config->mem_bytes, "snapshot");
 	return 0;
+}
+
+int machine_working_set(const struct machine *m, int pagemap, struct working_set *ret)
+{
+	return working_set_find(pagemap, m->vm.memory.host, m->vm.memory.size, ret);
 }
 
 /* RAM goes back to what the file has, by a second mapping of it. */

@@ -128,8 +128,7 @@ static int get_extents(struct snapshot *s, const uint8_t *from, struct err *e)
 	for (uint32_t i = 0; i < s->facts.nr_extents; i++, from += EXTENT_ENTRY_SIZE) {
 		struct gmem_extent x = {le64_get(from), le64_get(from + 8)};
 
-		if (!x.size || !is_aligned(x.at | x.size, PAGE_4K) || x.at < end || x.at >= s->facts.mem_bytes ||
-			x.size > s->facts.mem_bytes - x.at)
+		if (!gmem_extent_fits(&x, end, s->facts.mem_bytes))
 			return err_set(e, -EINVAL, "the snapshot's part %u of RAM is impossible", i);
 		end = x.at + x.size;
 		s->extent[i] = x;

@@ -245,6 +245,30 @@ static void writes_stay_in_the_machine(void **state)
 	close(fd);
 }
 
+/* Pages of a working set are a machine's own from then on, and no others. */
+static void parts_of_it_are_populated(void **state)
+{
+	const struct gmem_extent part[] = {{2 * MIB, 4 * KIB}, {3 * MIB, 8 * KIB}, {20 * MIB, 4 * KIB}};
+	int fd = make_file();
+	struct memory m = map(fd, false);
+	struct err e = {0};
+	uint8_t byte = 1;
+
+	assert_int_equal(memory_populate(&m, part, ARRAY_SIZE(part), &e), 0);
+	for (uint64_t at = 2 * MIB; at < 4 * MIB; at += 4 * KIB)
+		assert_int_equal(pwrite(fd, &byte, 1, (off_t)(FILE_AT + at)), 1);
+	for (uint64_t at = 2 * MIB; at < 4 * MIB; at += 4 * KIB) {
+		bool own = at == 2 * MIB || at == 3 * MIB || at == 3 * MIB + 4 * KIB;
+
+		assert_int_equal(gmem_read(&m.gmem, at, &byte, 1), 0);
+		assert_int_equal(byte, own ? 7 : 1);
+	}
+	assert_int_equal(gmem_read(&m.gmem, 20 * MIB, &byte, 1), 0);
+	assert_int_equal(byte, 0);
+	memory_destroy(&m);
+	close(fd);
+}
+
 static void a_file_that_is_cut_short_ends_no_process(void **state)
 {
 	int fd = make_file();
@@ -288,6 +312,7 @@ int main(void)
 		cmocka_unit_test(missing_hugepages_name_the_remedy),
 		cmocka_unit_test(what_the_file_has_is_mapped_and_the_rest_is_zero),
 		cmocka_unit_test(writes_stay_in_the_machine),
+		cmocka_unit_test(parts_of_it_are_populated),
 		cmocka_unit_test(a_file_that_is_cut_short_ends_no_process),
 		cmocka_unit_test(what_cannot_be_mapped_is_refused),
 	};
