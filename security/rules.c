@@ -47,6 +47,7 @@
 #define REQUEST_KVM_GET_CLOCK       0x8030ae7c
 #define REQUEST_KVM_SET_SREGS2      0x4140aecd
 #define REQUEST_KVM_SET_XCRS        0x4188aea7
+#define REQUEST_KVM_GET_XSAVE       0x9000aea4
 #define REQUEST_KVM_SET_XSAVE       0x5000aea5
 #define REQUEST_KVM_SET_DEBUGREGS   0x4080aea2
 #define REQUEST_KVM_SET_DEVICE_ATTR 0x4018aee1
@@ -403,6 +404,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	OWN_PROGRAM("KVM_GET_MP_STATE", REQUEST_KVM_GET_MP_STATE, "can KVM not start its thread?"),
 	OWN_PROGRAM("KVM_GET_MSRS", REQUEST_KVM_GET_MSRS, "the program asks for its FS or GS base"),
 	OWN_PROGRAM("KVM_SET_MSRS", REQUEST_KVM_SET_MSRS, "the program sets its FS or GS base"),
+	OWN_PROGRAM("KVM_GET_XSAVE", REQUEST_KVM_GET_XSAVE, "a signal handler's frame has the FPU's state"),
+	OWN_PROGRAM("KVM_SET_XSAVE", REQUEST_KVM_SET_XSAVE, "the program comes back from a signal handler"),
 	IF(PROGRAM, ALWAYS, readv, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program reads"),
 	ANY(PROGRAM, ALWAYS, preadv, "the program reads itself and its libraries, and a stream at a place"),
 	IF(PROGRAM, ALWAYS, writev, "a stream", INT(0, SANDBOX_FD(PROGRAM)), "the program writes"),

@@ -2,8 +2,9 @@
 /*
  * A sequence of system calls of a program, on memory of the host: 50 bytes each, a number and six arguments of 8 bytes.
  * An argument whose top byte is 0xff is a place in memory that the program has, one with 0xfe a name. Whatever it asks
- * for, the address space keeps its order, no page has two places, and ring 3 reaches pages of the pool alone, never one
- * that is a table; nothing changes outside of the directory of the host that it may change, and nothing is read there.
+ * for, and whatever signal handlers it has, the address space keeps its order, no page has two places, and ring 3
+ * reaches pages of the pool alone, never one that is a table; nothing changes outside of the directory of the host that
+ * it may change, and nothing is read there.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -16,6 +17,7 @@
 #include "tests/support/exec_kit.h"
 #include "tests/support/fuzz.h"
 #include "vmm/base/le.h"
+#include "vmm/exec/signals.h"
 #include "vmm/exec/walk.h"
 
 #define CALL_SIZE 50
@@ -200,6 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	open_files(&k);
 	/* No call may block. */
 	k.stop = true;
+	k.regs.rsp = KIT_SCRATCH + 16 * PAGE_4K;
 	for (unsigned i = 0; i < CALLS_MAX && size >= CALL_SIZE && !k.t.end.ended; i++) {
 		uint64_t a[6], nr = le16_get(data);
 		char line[512];
@@ -211,6 +214,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		kit_must(exec_call_text(&k.t, nr, a, r, line, sizeof(line)) < sizeof(line));
 		if (r > 0 && r < (int64_t)SPACE_HIGH && a[0] & 1)
 			exec_fault(&k.t, VECTOR_PF, PF_ERROR_U | PF_ERROR_W, (uint64_t)r, 0);
+		/* Frames go where the program says, and come back as it has changed them. */
+		if (!k.t.end.ended && exec_attention(&k.t)) {
+			exec_deliver(&k.t);
+			kit_must(k.t.end.ended || (!exec_attention(&k.t) && exec_is_canonical(k.regs.rip)));
+		}
+		kit_must(!(k.t.now->blocked & UNMASKABLE) && k.t.nr_queued <= EXEC_QUEUE_MAX);
 		data += CALL_SIZE;
 		size -= CALL_SIZE;
 	}

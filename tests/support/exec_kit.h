@@ -20,6 +20,8 @@ struct kit_task {
 	struct exec_task t;
 	_Atomic bool stop;
 	uint64_t base[2];
+	struct exec_regs regs;
+	uint8_t fpu[EXEC_FPU_SIZE];
 };
 
 static inline int kit_set_base(struct exec_task *t, bool gs, uint64_t base)
@@ -33,6 +35,33 @@ static inline int kit_get_base(struct exec_task *t, bool gs, uint64_t *ret)
 	*ret = container_of(t, struct kit_task, t)->base[gs];
 	return 0;
 }
+
+static inline int kit_get_regs(struct exec_task *t, struct exec_regs *ret)
+{
+	*ret = container_of(t, struct kit_task, t)->regs;
+	return 0;
+}
+
+static inline int kit_set_regs(struct exec_task *t, const struct exec_regs *regs)
+{
+	container_of(t, struct kit_task, t)->regs = *regs;
+	return 0;
+}
+
+static inline int kit_get_fpu(struct exec_task *t, void *ret)
+{
+	memcpy(ret, container_of(t, struct kit_task, t)->fpu, EXEC_FPU_SIZE);
+	return 0;
+}
+
+static inline int kit_set_fpu(struct exec_task *t, const void *area)
+{
+	memcpy(container_of(t, struct kit_task, t)->fpu, area, EXEC_FPU_SIZE);
+	return 0;
+}
+
+static const struct exec_ops kit_ops = {
+	kit_get_regs, kit_set_regs, kit_get_fpu, kit_set_fpu, kit_get_base, kit_set_base};
 
 /* The files that the program was started with, each under its own name. */
 static inline void kit_task_libraries(struct kit_task *k, const struct libraries *l)
@@ -61,8 +90,10 @@ static inline void kit_task_open(struct kit_task *k, uint64_t size, const int *h
 	k->t.trace = trace ? trace : &none;
 	k->t.path = "/program";
 	k->t.stop = &k->stop;
-	k->t.set_base = kit_set_base;
-	k->t.get_base = kit_get_base;
+	exec_task_init(&k->t);
+	k->t.ops = &kit_ops;
+	k->t.xfeatures = 7;
+	k->t.xsize = 832;
 	k->t.heap = k->t.heap_end = 0x600000;
 	k->t.top = UINT64_C(0x7f0000000000);
 	k->t.files = exec_files_new(host, 1024, 256);

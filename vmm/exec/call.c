@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/exec/task.h"
+#include "vmm/exec/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -53,6 +53,21 @@ int64_t exec_sys_zero(struct exec_task *t, const uint64_t *a)
 	return 0;
 }
 
+/* A call that a signal has interrupted keeps its mask until the signal is delivered. */
+static int64_t end_call(struct exec_task *t, const struct exec_row *row, int64_t r)
+{
+	struct exec_thread *th = t->now;
+
+	th->restart = r == -EXEC_ERESTART && row->handler != exec_sys_rt_sigreturn;
+	if (th->restart)
+		r = -EINTR;
+	if (th->masked && !exec_attention(t)) {
+		th->blocked = th->saved;
+		th->masked = false;
+	}
+	return r;
+}
+
 int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg)
 {
 	const struct exec_row *row = exec_row(nr);
@@ -63,7 +78,8 @@ int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg)
 		name_missing(t, nr);
 		return -ENOSYS;
 	}
-	r = row->handler(t, arg);
+	t->now->nr = nr;
+	r = end_call(t, row, row->handler(t, arg));
 	/* A copy to or from the program could not get a page: like Linux's OOM killer. */
 	if (t->space.empty)
 		exec_kill_for_memory(t);

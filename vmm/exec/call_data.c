@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <sys/uio.h>
 
-#include "vmm/exec/task.h"
+#include "vmm/exec/signals.h"
 #include "vmm/exec/wait.h"
 #include "vmm/exec/walk.h"
 
@@ -229,7 +229,10 @@ static ssize_t pipe_transfer(struct exec_task *t, const struct channel *c, const
 /* Nobody else has the other end: a wait for it ends with the run. */
 static ssize_t pipe_blocks(struct exec_task *t, const struct channel *c, ssize_t n)
 {
-	return n == -EAGAIN && !(c->o->flags & O_NONBLOCK) ? exec_poll(t, NULL, 0, NULL) : n;
+	if (n != -EAGAIN || c->o->flags & O_NONBLOCK)
+		return n;
+	n = exec_poll(t, NULL, 0, NULL);
+	return n == -EINTR && !exec_stopping(t) ? -EXEC_ERESTART : n;
 }
 
 /* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
@@ -244,8 +247,8 @@ static ssize_t transfer(struct exec_task *t, const struct channel *c, const stru
 	} else {
 		do
 			n = host_transfer(c, w);
-		while (n < 0 && errno == EINTR && !exec_stopping(t));
-		n = n < 0 ? -errno : n;
+		while (n < 0 && errno == EINTR && !exec_stopping(t) && !exec_interrupted(t));
+		n = n >= 0 ? n : errno == EINTR && !exec_stopping(t) ? -EXEC_ERESTART : -errno;
 	}
 	if (n > 0 && c->offset)
 		*c->offset += (uint64_t)n;
@@ -281,7 +284,7 @@ static int move_range(struct exec_task *t, const struct channel *c, uint64_t at,
 static int64_t end_transfer(struct exec_task *t, int r, uint64_t done, bool out)
 {
 	if (r == -EPIPE && out)
-		exec_signal(t, SIGPIPE, false);
+		exec_signal(t, SIGPIPE);
 	return done || r >= 0 ? (int64_t)done : r;
 }
 

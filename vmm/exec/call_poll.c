@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "vmm/exec/task.h"
+#include "vmm/exec/signals.h"
 #include "vmm/exec/wait.h"
 
 #define POLL_MAX EXEC_FILES_MAX
@@ -100,6 +100,8 @@ int64_t exec_sys_ppoll(struct exec_task *t, const uint64_t *a)
 	struct timespec limit;
 	int r = a[2] ? exec_read_time(t, a[2], &limit) : 0;
 
+	if (r == 0)
+		r = exec_use_mask(t, a[3], a[4]);
 	return r < 0 ? r : wait_for_files(t, a[0], a[1], a[2] ? &limit : NULL);
 }
 
@@ -183,8 +185,13 @@ int64_t exec_sys_select(struct exec_task *t, const uint64_t *a)
 int64_t exec_sys_pselect6(struct exec_task *t, const uint64_t *a)
 {
 	struct timespec limit;
+	uint64_t mask[2] = {0};
 	int r = a[4] ? exec_read_time(t, a[4], &limit) : 0;
 
+	if (r == 0 && a[5])
+		r = space_read(&t->space, a[5], mask, sizeof(mask));
+	if (r == 0)
+		r = exec_use_mask(t, mask[0], mask[1]);
 	return r < 0 ? r : select_files(t, a, a[4] ? &limit : NULL);
 }
 
@@ -336,6 +343,13 @@ int64_t exec_sys_epoll_wait(struct exec_task *t, const uint64_t *a)
 	struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
 
 	return epoll_files(t, a, ms < 0 ? NULL : &limit);
+}
+
+int64_t exec_sys_epoll_pwait(struct exec_task *t, const uint64_t *a)
+{
+	int r = exec_use_mask(t, a[4], a[5]);
+
+	return r < 0 ? r : exec_sys_epoll_wait(t, a);
 }
 
 /* --- Pipes and counters ------------------------------------------------------------------------------------- */

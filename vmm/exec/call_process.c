@@ -105,10 +105,10 @@ int64_t exec_sys_arch_prctl(struct exec_task *t, const uint64_t *a)
 
 	switch (a[0]) {
 	case ARCH_SET_FS:
-	case ARCH_SET_GS: return a[1] >= SPACE_HIGH ? -EPERM : t->set_base(t, a[0] == ARCH_SET_GS, a[1]);
+	case ARCH_SET_GS: return a[1] >= SPACE_HIGH ? -EPERM : t->ops->set_base(t, a[0] == ARCH_SET_GS, a[1]);
 	case ARCH_GET_FS:
 	case ARCH_GET_GS:
-		r = t->get_base(t, a[0] == ARCH_GET_GS, &base);
+		r = t->ops->get_base(t, a[0] == ARCH_GET_GS, &base);
 		return r < 0 ? r : space_write(&t->space, a[1], &base, sizeof(base));
 	default: return -EINVAL;
 	}

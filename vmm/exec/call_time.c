@@ -10,6 +10,7 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
+#include "vmm/exec/signals.h"
 #include "vmm/exec/wait.h"
 
 #define TICKS 100 /* a second: USER_HZ */
@@ -41,7 +42,7 @@ static int wait_once(struct exec_task *t, struct pollfd *file, size_t nr, const 
 	pthread_sigmask(SIG_BLOCK, &kick, &before);
 	waiting = before;
 	sigdelset(&waiting, KICK_SIGNAL);
-	r = exec_stopping(t) ? -EINTR : ppoll(file, nr, limit, &waiting);
+	r = exec_stopping(t) || exec_interrupted(t) ? -EINTR : ppoll(file, nr, limit, &waiting);
 	if (r == -1)
 		r = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -69,7 +70,7 @@ int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct 
 		if (left.tv_sec < 0)
 			left = (struct timespec){0};
 		r = wait_once(t, file, nr, limit ? &left : NULL);
-		if (r != -EINTR || exec_stopping(t))
+		if (r != -EINTR || exec_stopping(t) || exec_interrupted(t))
 			return r;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
@@ -129,12 +130,6 @@ int64_t exec_sys_clock_nanosleep(struct exec_task *t, const uint64_t *a)
 	if (a[1] & TIMER_ABSTIME)
 		return exec_sleep_until(t, (clockid_t)a[0], &ts);
 	return sleep_for(t, (clockid_t)a[0], &ts);
-}
-
-int64_t exec_sys_pause(struct exec_task *t, const uint64_t *a)
-{
-	exec_poll(t, NULL, 0, NULL);
-	return -EINTR;
 }
 
 /* There is one thread, so a wait ends only by its timeout. */

@@ -26,7 +26,7 @@
 	CALL(mprotect, "xup", mprotect, "changes nothing when a part is not mapped") \
 	CALL(munmap, "xu", munmap, "") \
 	CALL(brk, "x", brk, "") \
-	CALL(rt_sigaction, "dxxu", rt_sigaction, "handlers are remembered, and not run yet") \
+	CALL(rt_sigaction, "dxxu", rt_sigaction, "") \
 	CALL(rt_sigprocmask, "dxxu", rt_sigprocmask, "") \
 	CALL(ioctl, "dxx", ioctl, "a stream answers as a pipe does") \
 	CALL(pread64, "dBud", pread64, "") \
@@ -39,7 +39,7 @@
 	CALL(madvise, "xud", madvise, "advice that is not followed is accepted, also for what came from a file") \
 	CALL(dup, "d", dup, "") \
 	CALL(dup2, "dd", dup2, "") \
-	CALL(pause, "", pause, "ends with the run: no handler can be run yet") \
+	CALL(pause, "", pause, "") \
 	CALL(nanosleep, "xx", nanosleep, "") \
 	CALL(getpid, "", getpid, "2") \
 	CALL(socket, "ddd", missing, "there is no network") \
@@ -74,13 +74,20 @@
 	CALL(getpgid, "d", of_itself, "2") \
 	CALL(getsid, "d", of_itself, "2") \
 	CALL(rt_sigpending, "xu", rt_sigpending, "") \
-	CALL(sigaltstack, "xx", sigaltstack, "remembered") \
+	CALL(rt_sigreturn, "", rt_sigreturn, "") \
+	CALL(rt_sigsuspend, "xu", rt_sigsuspend, "") \
+	CALL(rt_sigtimedwait, "xxxu", rt_sigtimedwait, "") \
+	CALL(rt_sigqueueinfo, "ddx", rt_sigqueueinfo, "256 at most; of the details, the first 16 bytes") \
+	CALL(rt_tgsigqueueinfo, "dddx", rt_tgsigqueueinfo, "as rt_sigqueueinfo") \
+	CALL(signalfd, "dxu", missing, "programs then use a handler and a pipe") \
+	CALL(signalfd4, "dxux", missing, "programs then use a handler and a pipe") \
+	CALL(sigaltstack, "xx", sigaltstack, "") \
 	CALL(mlock, "xu", mapped, "") \
 	CALL(munlock, "xu", mapped, "") \
 	CALL(prctl, "dxxxx", prctl, "name and dumpable alone") \
 	CALL(arch_prctl, "xx", arch_prctl, "") \
 	CALL(gettid, "", getpid, "2") \
-	CALL(tkill, "dd", kill, "the program itself is all there is") \
+	CALL(tkill, "dd", tkill, "the program itself is all there is") \
 	CALL(time, "x", time, "") \
 	CALL(futex, "xddxxd", futex, "one thread: nobody else wakes it") \
 	CALL(sched_getaffinity, "dux", sched_getaffinity, "one CPU") \
@@ -115,7 +122,7 @@
 	CALL(sendfile, "ddxu", sendfile, "from a file") \
 	CALL(copy_file_range, "dxdxux", missing, "programs then copy by read and write") \
 	CALL(select, "dxxxx", select, "what is left of the time is not written back") \
-	CALL(pselect6, "dxxxxx", pselect6, "the mask of signals stays") \
+	CALL(pselect6, "dxxxxx", pselect6, "") \
 	CALL(fchdir, "d", fchdir, "") \
 	CALL(mkdir, "so", mkdir, "below --rw and --tmp") \
 	CALL(mkdirat, "dso", mkdirat, "below --rw and --tmp") \
@@ -164,7 +171,7 @@
 	CALL(epoll_create1, "x", epoll_create1, "16 at most") \
 	CALL(epoll_ctl, "dddx", epoll_ctl, "of streams, pipes and eventfds") \
 	CALL(epoll_wait, "dxud", epoll_wait, "EPOLLET reports as if it were not given") \
-	CALL(epoll_pwait, "dxudx", epoll_wait, "the mask of signals stays") \
+	CALL(epoll_pwait, "dxudxu", epoll_pwait, "") \
 	CALL(openat2, "dsxu", missing, "programs then use openat")
 /* clang-format on */
 

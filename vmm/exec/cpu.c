@@ -15,6 +15,9 @@
 /* Flags that a program may set: SDM 1, 3.4.3 */
 #define RFLAGS_USER UINT64_C(0x244dd5)
 
+/* All exceptions and modes of SSE: SDM 1, 10.2.3 */
+#define MXCSR_MAX 0xffff
+
 #define CPUID_1_ECX_XSAVE    BIT(26)
 #define CPUID_7_EBX_FSGSBASE BIT(0)
 #define CPUID_7_EBX_SMEP     BIT(7)
@@ -63,13 +66,29 @@ static int set_msrs(struct vcpu *v, struct err *e)
 	return r;
 }
 
+uint64_t exec_cpu_states(const struct cpuid_set *cpuid, uint32_t *ret_size)
+{
+	const struct kvm_cpuid_entry2 *leaf1 = cpuid_find(cpuid, 1, 0), *leafd = cpuid_find(cpuid, 0xd, 0);
+	uint64_t states = leaf1 && leafd && leaf1->ecx & CPUID_1_ECX_XSAVE ? leafd->eax & XCR0_STATES : 0;
+
+	/* x87 and SSE, and the header: SDM 1, 13.4 */
+	*ret_size = states ? 512 + 64 : 0;
+	for (unsigned i = 2; i < 64; i++) {
+		const struct kvm_cpuid_entry2 *leaf = states & BIT(i) ? cpuid_find(cpuid, 0xd, i) : NULL;
+
+		if (leaf)
+			*ret_size = MAX(*ret_size, leaf->ebx + leaf->eax);
+	}
+	return states;
+}
+
 int exec_cpu_init(struct exec_cpu *c, struct vcpu *vcpu, struct space *space, const struct cpuid_set *cpuid,
 	uint64_t rip, uint64_t rsp, struct err *e)
 {
-	const struct kvm_cpuid_entry2 *leaf1 = cpuid_find(cpuid, 1, 0), *leaf7 = cpuid_find(cpuid, 7, 0),
-				      *leafd = cpuid_find(cpuid, 0xd, 0);
-	bool xsave = leaf1 && leafd && leaf1->ecx & CPUID_1_ECX_XSAVE;
+	const struct kvm_cpuid_entry2 *leaf7 = cpuid_find(cpuid, 7, 0);
 	struct vcpu_regs regs;
+	uint32_t size;
+	uint64_t states = exec_cpu_states(cpuid, &size);
 	int r;
 
 	*c = (struct exec_cpu){.vcpu = vcpu, .space = space};
@@ -83,11 +102,11 @@ int exec_cpu_init(struct exec_cpu *c, struct vcpu *vcpu, struct space *space, co
 		r = vcpu_get_regs(vcpu, &regs, e);
 	if (r < 0)
 		return r;
-	set_system(&regs.system, space->root, leaf7 ? leaf7->ebx : 0, xsave);
+	set_system(&regs.system, space->root, leaf7 ? leaf7->ebx : 0, states);
 	regs.general = (struct kvm_regs){.rip = rip, .rsp = rsp, .rflags = RFLAGS_FIXED | RFLAGS_IF};
 	r = vcpu_set_regs(vcpu, &regs, e);
-	if (r == 0 && xsave)
-		r = vcpu_set_xcr0(vcpu, leafd->eax & XCR0_STATES, e);
+	if (r == 0 && states)
+		r = vcpu_set_xcr0(vcpu, states, e);
 	if (r == 0)
 		r = set_msrs(vcpu, e);
 	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
@@ -96,7 +115,7 @@ int exec_cpu_init(struct exec_cpu *c, struct vcpu *vcpu, struct space *space, co
 
 /* --- Why it left ------------------------------------------------------------------------------------------- */
 
-static struct kvm_regs *regs_of(struct exec_cpu *c)
+static struct kvm_regs *regs_of(const struct exec_cpu *c)
 {
 	return &c->vcpu->run->s.regs.regs;
 }
@@ -169,14 +188,35 @@ static int fault(struct exec_cpu *c, struct exec_exit *x)
 	return 0;
 }
 
+/* Has the vCPU not reached the OUT of the stub yet, after which the program's state is the one of the last exit? */
+static bool is_between(uint64_t rip)
+{
+	uint64_t at = rip - EXEC_STUB, vector = (at - EXEC_STUB_VECTORS) / EXEC_STUB_SPACING;
+
+	if (at < EXEC_STUB_VECTORS)
+		return at == 0;
+	at = (at - EXEC_STUB_VECTORS) % EXEC_STUB_SPACING;
+	return at <= (vector == VECTOR_PF ? EXEC_STUB_PF_OUT : 0);
+}
+
+static void kicked(struct exec_cpu *c, struct exec_exit *x, uint64_t frame)
+{
+	x->what = EXEC_KICKED;
+	c->user = x->rip < EXEC_MONITOR;
+	x->between = !c->user && is_between(x->rip);
+	c->frame = frame;
+}
+
 static int left(struct exec_cpu *c, struct exec_exit *x, const struct vcpu_exit *v)
 {
 	char text[VCPU_EXIT_TEXT_MAX];
 	const struct kvm_regs *regs = regs_of(c);
+	uint64_t frame = c->frame;
 
 	x->rip = regs->rip;
 	x->rsp = regs->rsp;
 	c->frame = 0;
+	c->user = x->between = false;
 	switch (v->what) {
 	case VCPU_PIO:
 		if (v->pio.port == EXEC_PORT_FAULT)
@@ -185,7 +225,7 @@ static int left(struct exec_cpu *c, struct exec_exit *x, const struct vcpu_exit 
 		set_call(x, regs);
 		x->rip = regs->rcx;
 		return 0;
-	case VCPU_KICKED: x->what = EXEC_KICKED; return 0;
+	case VCPU_KICKED: kicked(c, x, frame); return 0;
 	case VCPU_TRIPLE_FAULT: return broken(x, "triple fault, RIP 0x%" PRIx64, x->rip);
 	case VCPU_INTERNAL_ERROR:
 		return broken(x, "KVM internal error, suberror %" PRIu64 ", RIP 0x%" PRIx64, v->error, x->rip);
@@ -216,4 +256,92 @@ int exec_cpu_set_base(struct exec_cpu *c, bool gs, uint64_t base)
 int exec_cpu_get_base(struct exec_cpu *c, bool gs, uint64_t *ret)
 {
 	return vcpu_peek_msr(c->vcpu, gs ? MSR_GS_BASE : MSR_FS_BASE, ret);
+}
+
+/* --- Its registers ----------------------------------------------------------------------------------------- */
+
+static void to_program(const struct kvm_regs *k, struct exec_regs *r)
+{
+	*r = (struct exec_regs){k->r8, k->r9, k->r10, k->r11, k->r12, k->r13, k->r14, k->r15, k->rdi, k->rsi, k->rbp,
+		k->rbx, k->rdx, k->rax, k->rcx, k->rsp, k->rip, k->rflags};
+}
+
+static void from_program(const struct exec_regs *r, struct kvm_regs *k)
+{
+	*k = (struct kvm_regs){.rax = r->rax,
+		.rbx = r->rbx,
+		.rcx = r->rcx,
+		.rdx = r->rdx,
+		.rsi = r->rsi,
+		.rdi = r->rdi,
+		.rsp = k->rsp,
+		.rbp = r->rbp,
+		.r8 = r->r8,
+		.r9 = r->r9,
+		.r10 = r->r10,
+		.r11 = r->r11,
+		.r12 = r->r12,
+		.r13 = r->r13,
+		.r14 = r->r14,
+		.r15 = r->r15,
+		.rip = k->rip,
+		.rflags = k->rflags};
+}
+
+int exec_cpu_get_regs(const struct exec_cpu *c, struct exec_regs *ret)
+{
+	uint64_t frame[FRAME_WORDS];
+	int r;
+
+	to_program(regs_of(c), ret);
+	if (c->user)
+		return 0;
+	if (!c->frame) {
+		ret->rip = ret->rcx;
+		ret->flags = ret->r11;
+		return 0;
+	}
+	r = gmem_read(c->space->mem, c->frame, frame, sizeof(frame));
+	if (r < 0)
+		return r;
+	ret->rip = frame[FRAME_RIP];
+	ret->rsp = frame[FRAME_RSP];
+	ret->flags = frame[FRAME_RFLAGS];
+	return 0;
+}
+
+/*
+ * In the stub, whichever way it was entered, the vCPU continues at the IRET of a handler, with a frame of ours: SYSRET
+ * could not restore RCX and R11. RIP is not where the OUT was, so that KVM does not step over an instruction.
+ */
+int exec_cpu_set_regs(struct exec_cpu *c, const struct exec_regs *regs)
+{
+	const uint64_t offset = EXEC_STACK_SIZE - FRAME_WORDS * sizeof(uint64_t);
+	uint64_t flags = (regs->flags & RFLAGS_USER) | RFLAGS_FIXED | RFLAGS_IF;
+	const uint64_t frame[FRAME_WORDS] = {regs->rip, EXEC_USER_CS, flags, regs->rsp, EXEC_USER_DS};
+	struct kvm_regs *k = regs_of(c);
+
+	from_program(regs, k);
+	c->vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+	if (c->user) {
+		k->rip = regs->rip;
+		k->rsp = regs->rsp;
+		k->rflags = flags;
+		return 0;
+	}
+	k->rip = EXEC_STUB + EXEC_STUB_IRET;
+	k->rsp = EXEC_STACKS + offset;
+	c->frame = c->monitor.stacks_gpa + offset;
+	return gmem_write(c->space->mem, c->frame, frame, sizeof(frame));
+}
+
+int exec_cpu_get_fpu(struct exec_cpu *c, void *ret)
+{
+	return vcpu_peek_xsave(c->vcpu, ret);
+}
+
+int exec_cpu_set_fpu(struct exec_cpu *c, const void *area)
+{
+	/* KVM checks the rest. */
+	return le32_get((const uint8_t *)area + 24) > MXCSR_MAX ? -EINVAL : vcpu_poke_xsave(c->vcpu, area);
 }

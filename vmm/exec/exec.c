@@ -25,7 +25,7 @@
 #include "vmm/exec/cpu.h"
 #include "vmm/exec/image.h"
 #include "vmm/exec/layout.h"
-#include "vmm/exec/task.h"
+#include "vmm/exec/signals.h"
 #include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 
@@ -105,15 +105,37 @@ static int open_program(struct exec *x, struct err *e)
 	return r < 0 ? r : exec_layout(&x->config, &x->libraries, &x->task.files, e);
 }
 
-static int set_base(struct exec_task *t, bool gs, uint64_t base)
+static int get_regs(struct exec_task *t, struct exec_regs *ret)
 {
-	return exec_cpu_set_base(t->cpu, gs, base);
+	return exec_cpu_get_regs(t->cpu, ret);
+}
+
+static int set_regs(struct exec_task *t, const struct exec_regs *regs)
+{
+	return exec_cpu_set_regs(t->cpu, regs);
+}
+
+static int get_fpu(struct exec_task *t, void *ret)
+{
+	return exec_cpu_get_fpu(t->cpu, ret);
+}
+
+static int set_fpu(struct exec_task *t, const void *area)
+{
+	return exec_cpu_set_fpu(t->cpu, area);
 }
 
 static int get_base(struct exec_task *t, bool gs, uint64_t *ret)
 {
 	return exec_cpu_get_base(t->cpu, gs, ret);
 }
+
+static int set_base(struct exec_task *t, bool gs, uint64_t base)
+{
+	return exec_cpu_set_base(t->cpu, gs, base);
+}
+
+static const struct exec_ops cpu_ops = {get_regs, set_regs, get_fpu, set_fpu, get_base, set_base};
 
 static void program_main(struct vcpu_thread *t);
 static int lock_program(struct crew *c);
@@ -130,6 +152,7 @@ int exec_open(
 		return err_sys(e, -ENOMEM, "cannot set up");
 	x->config = *config;
 	x->kvm.fd = x->vm.fd = -1;
+	exec_task_init(&x->task);
 	x->trace = trace;
 	x->loop = loop;
 	crew_init(&x->crew, &exec_crew);
@@ -204,9 +227,9 @@ static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, ui
 	x->task.argv = x->config.argv;
 	snprintf(x->task.name, sizeof(x->task.name), "%.15s", path_name(x->path));
 	x->task.stop = &x->crew.stop;
-	x->task.set_base = set_base;
-	x->task.get_base = get_base;
+	x->task.ops = &cpu_ops;
 	x->task.cpu = &x->cpu;
+	x->task.xfeatures = exec_cpu_states(cpuid, &x->task.xsize);
 	r = err_operator(e,
 		image_load(&x->task, x->libraries.of[0].fd, x->libraries.loader ? x->libraries.of[1].fd : -1, &start,
 			rip, rsp, e));
@@ -265,6 +288,8 @@ static void on_exit_of(struct exec *x, const struct exec_exit *at)
 	case EXEC_KICKED: vcpu_thread_kicked(&x->thread); break;
 	case EXEC_BROKEN: failed(x, at->words, "", ""); break;
 	}
+	if (unlikely(exec_attention(t)) && !at->between && at->what != EXEC_BROKEN)
+		exec_deliver(t);
 	if (t->end.ended && x->how == EXEC_RUNNING) {
 		x->how = t->end.signal ? EXEC_SIGNALED : EXEC_EXITED;
 		x->value = t->end.signal ? (unsigned)t->end.signal : t->end.status;
@@ -272,6 +297,8 @@ static void on_exit_of(struct exec *x, const struct exec_exit *at)
 	}
 	if (unlikely(t->space.lost && x->how == EXEC_RUNNING))
 		failed(x, "the guest's memory: ", strerror(-t->space.lost), "");
+	if (unlikely(t->failed && x->how == EXEC_RUNNING))
+		failed(x, "the guest's processor: ", strerror(-t->failed), "");
 }
 
 static void run_program(struct exec *x)

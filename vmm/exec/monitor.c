@@ -29,7 +29,6 @@ static void put_gdt(uint8_t *gdt)
 	} rows[] = {
 		{EXEC_KERNEL_CS, SEG_CODE64},
 		{EXEC_KERNEL_DS, SEG_DATA},
-		{EXEC_USER_CS32, SEG_CODE32 | ring3},
 		{EXEC_USER_DS, SEG_DATA | ring3},
 		{EXEC_USER_CS, SEG_CODE64 | ring3},
 	};

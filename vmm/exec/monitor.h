@@ -15,6 +15,8 @@
 #define EXEC_STUB_VECTORS 0x40
 #define EXEC_STUB_SPACING 32
 #define EXEC_VECTORS      32
+#define EXEC_STUB_PF_OUT  8 /* offset of its OUT in the handler of page faults; in the others it is 0 */
+#define EXEC_STUB_IRET    (EXEC_STUB_VECTORS + 3 * EXEC_STUB_SPACING + 2)
 #define EXEC_WITH_ERROR   0x60227d00 /* VECTORS_WITH_ERROR of vmm/base/x86.h */
 
 #ifndef __ASSEMBLER__
@@ -36,7 +38,7 @@
 /* Selectors, with Linux's values, since programs can read them. */
 #define EXEC_KERNEL_CS 0x10
 #define EXEC_KERNEL_DS 0x18
-#define EXEC_USER_CS32 0x23
+#define EXEC_USER_CS32 0x23 /* no code segment: SYSCALL of 32-bit code would enter ring 0 elsewhere */
 #define EXEC_USER_DS   0x2b
 #define EXEC_USER_CS   0x33
 #define EXEC_TSS_SEL   0x40

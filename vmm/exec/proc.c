@@ -229,7 +229,7 @@ static void put_status(struct text *x, const struct exec_task *t)
 	add(x, "VmHWM:\t%8" PRIu64 " kB\nVmRSS:\t%8" PRIu64 " kB\nThreads:\t1\n",
 		(uint64_t)t->space.most * (PAGE_4K / KIB), used);
 	add(x, "SigBlk:\t%016" PRIx64 "\nNoNewPrivs:\t1\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
-		t->blocked);
+		t->now->blocked);
 }
 
 static void put_stat(struct text *x, const struct exec_task *t)

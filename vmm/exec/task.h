@@ -16,12 +16,14 @@
 #include "vmm/exec/calls.h"
 #include "vmm/exec/files.h"
 #include "vmm/exec/space.h"
+#include "vmm/exec/thread.h"
 
-#define EXEC_SIGNALS  64
-#define EXEC_PID      2
-#define EXEC_ID       65534 /* nobody */
-#define EXEC_NR_MAX   512
-#define EXEC_NAME_MAX 16
+#define EXEC_SIGNALS   64
+#define EXEC_PID       2
+#define EXEC_ID        65534 /* nobody */
+#define EXEC_NR_MAX    512
+#define EXEC_NAME_MAX  16
+#define EXEC_QUEUE_MAX 256
 
 /** struct exec_action - layout of Linux arch/x86/include/uapi/asm/signal.h */
 struct exec_action {
@@ -43,16 +45,24 @@ struct exec_end {
 	char words[160];
 };
 
+/** struct exec_queued - a signal that is pending; @to: NULL: for the process */
+struct exec_queued {
+	struct exec_info info;
+	struct exec_thread *to;
+};
+
 /**
  * struct exec_task
  * @path: of the program in the guest; @argv: its arguments, NULL: none; borrowed
  * @files: owned by whoever made it
  * @stop: set when the run is to end: no call may wait any longer; borrowed
- * @set_base, @get_base: for FS and GS, see cpu.h; @cpu is passed to them
+ * @ops, @cpu: the processor; @xfeatures: what XSAVE manages, @xsize: the bytes of that; 0: there is FXSAVE alone
+ * @failed: negative errno of the processor; the program must not run any more
  * @heap, @heap_end: initial and current brk
  * @top: mmap searches for a free range below it
- * @blocked, @pending: signals, bit S - 1 for S
- * @altstack: the last argument of sigaltstack()
+ * @main, @now: the first thread, and the one that runs
+ * @pending: signals for the process, bit S - 1 for S
+ * @queue: @nr_queued pending signals, oldest first
  * @missing: one bit for each unknown call that has been logged
  * @calls, @faults: counters
  */
@@ -63,17 +73,21 @@ struct exec_task {
 	const char *const *argv;
 	struct exec_files *files;
 	const _Atomic bool *stop;
-	int (*set_base)(struct exec_task *t, bool gs, uint64_t base);
-	int (*get_base)(struct exec_task *t, bool gs, uint64_t *ret);
+	const struct exec_ops *ops;
 	void *cpu;
+	uint64_t xfeatures;
+	uint32_t xsize;
+	int failed;
 
 	uint64_t heap;
 	uint64_t heap_end;
 	uint64_t top;
 	struct exec_action action[EXEC_SIGNALS + 1];
-	uint64_t blocked;
+	struct exec_thread main;
+	struct exec_thread *now;
 	uint64_t pending;
-	uint64_t altstack[3];
+	struct exec_queued queue[EXEC_QUEUE_MAX];
+	unsigned nr_queued;
 	char name[EXEC_NAME_MAX];
 	uint64_t missing[EXEC_NR_MAX / 64];
 
@@ -109,8 +123,11 @@ int exec_open_status(const struct exec_task *t, const struct exec_open *o, struc
  */
 int exec_map_file(struct exec_task *t, uint64_t fd, uint64_t at, uint64_t len, uint64_t offset, unsigned rights);
 
-/** exec_signal() - send the program a signal; @forced: caused by an exception: cannot be blocked or ignored */
-void exec_signal(struct exec_task *t, int signal, bool forced);
+/** exec_task_init() - of a zeroed struct: one thread */
+void exec_task_init(struct exec_task *t);
+
+/** exec_signal() - send the current thread a signal, as the kernel does: SIGPIPE */
+void exec_signal(struct exec_task *t, int signal);
 
 /** exec_signal_name() - "SIGSEGV"; for signals without a name "signal 40", in @buf of 16 bytes */
 const char *exec_signal_name(int signal, char *buf);

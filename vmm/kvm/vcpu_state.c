@@ -102,6 +102,16 @@ int vcpu_poke_fpu(struct vcpu *v, const struct kvm_fpu *fpu)
 	return request(v, KVM_SET_FPU, fpu);
 }
 
+int vcpu_peek_xsave(struct vcpu *v, void *ret)
+{
+	return request(v, KVM_GET_XSAVE, ret);
+}
+
+int vcpu_poke_xsave(struct vcpu *v, const void *area)
+{
+	return request(v, KVM_SET_XSAVE, area);
+}
+
 struct one_msr {
 	struct kvm_msrs head;
 	struct kvm_msr_entry entry;

@@ -59,6 +59,10 @@ int vcpu_poke_regs(struct vcpu *v, const struct vcpu_regs *regs);
 int vcpu_peek_fpu(struct vcpu *v, struct kvm_fpu *ret);
 int vcpu_poke_fpu(struct vcpu *v, const struct kvm_fpu *fpu);
 
+/** vcpu_peek_xsave(), vcpu_poke_xsave() - struct kvm_xsave, on the run path. Return: 0 or a negative errno */
+int vcpu_peek_xsave(struct vcpu *v, void *ret);
+int vcpu_poke_xsave(struct vcpu *v, const void *area);
+
 /**
  * vcpu_peek_msr(), vcpu_poke_msr() - one model-specific register, on the run path
  *
