@@ -371,6 +371,10 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(VIRTIO, BALLOON, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), "the guest gives memory back"),
 	IF(VIRTIO, BALLOON, madvise, "MADV_REMOVE", INT(2, MADV_REMOVE),
 		"the guest gives memory back that a file holds"),
+	IF2(VIRTIO, BALLOON, mmap, "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED",
+		LONG(2, PROT_READ | PROT_WRITE), LONG(3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED),
+		"a restored guest gives memory back: anonymous memory instead of the snapshot's"),
+	IF(VIRTIO, BALLOON, madvise, "MADV_DONTDUMP", INT(2, MADV_DONTDUMP), "no core dump has that memory"),
 	EVERY_SANITIZED(VIRTIO),
 
 	/* A vCPU */

@@ -13,6 +13,8 @@
  */
 #include "devices/virtio/balloon.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "vmm/base/le.h"
@@ -31,6 +33,7 @@
 #define PFN_SHIFT   12
 #define PFN_BYTES   4
 #define PFN_BATCH   64
+#define ZEROED_MAX  (16 * KIB)
 #define STAT_BYTES  10 /* 5.5.6.4: struct virtio_balloon_stat, packed: le16 tag, le64 value */
 
 /* --- Returning memory --------------------------------------------------------------------------------------------- */
@@ -43,24 +46,7 @@ static uint64_t overlap(uint64_t a, uint64_t a_end, uint64_t b, uint64_t b_end, 
 	return start < end ? end - start : 0;
 }
 
-/* One run inside one region and outside the file's window. */
-static uint64_t return_run(const struct virtio_balloon *b, const struct gmem_region *r, uint64_t gpa, uint64_t end)
-{
-	uintptr_t start = (uintptr_t)r->host + (gpa - r->gpa), stop = start + (end - gpa);
-
-	start = align_up(start, b->page_bytes);
-	stop = align_down(stop, b->page_bytes);
-	if (start >= stop ||
-		madvise((void *)start, stop - start, r->fd >= 0 && r->shared ? MADV_REMOVE : MADV_DONTNEED) < 0)
-		return 0;
-	gmem_mark(b->dev.queue[INFLATE].mem, r->gpa + (start - (uintptr_t)r->host), stop - start);
-	return stop - start;
-}
-
-/*
- * RAM of a restored machine is mapped from a snapshot: a page that is returned has what it had there. A driver takes
- * it for uninitialized. The window of a kernel's file is never all of RAM.
- */
+/* RAM of a restored machine is mapped from a snapshot. The window of a kernel's file is never all of RAM. */
 static bool has_snapshot(const struct gmem *g)
 {
 	const struct gmem_region *last = &g->region[g->nr - 1];
@@ -68,11 +54,71 @@ static bool has_snapshot(const struct gmem *g)
 	return g->file_lo <= g->region[0].gpa && g->file_hi >= last->gpa + last->size;
 }
 
+static bool is_zeroed(const struct virtio_balloon *b, uint64_t page)
+{
+	return b->zeroed[page / 64] >> page % 64 & 1;
+}
+
+/* How many runs of zeroed pages begin in [from, to]. */
+static uint64_t beginnings(const struct virtio_balloon *b, uint64_t from, uint64_t to)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = from; i <= to; i++)
+		n += is_zeroed(b, i) && (!i || !is_zeroed(b, i - 1));
+	return n;
+}
+
+/*
+ * Discarded pages of a snapshot's file would read as the file has them. So anonymous memory takes their place; the
+ * kernel joins what lies side by side. A mapping for each run would be the guest's choice without a limit: behind it,
+ * memory is kept. Pages that have been replaced once are discarded as others are.
+ */
+static int replace(struct virtio_balloon *b, void *host, uint64_t size, uint64_t page, uint64_t pages)
+{
+	uint64_t before = beginnings(b, page, page + pages), new = 0;
+
+	for (uint64_t i = page; i < page + pages; i++)
+		new += !is_zeroed(b, i);
+	if (!new)
+		return madvise(host, size, MADV_DONTNEED);
+	if (b->nr_zeroed >= ZEROED_MAX ||
+		mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -1;
+	madvise(host, size, MADV_DONTDUMP);
+	for (uint64_t i = page; i < page + pages; i++)
+		b->zeroed[i / 64] |= BIT(i % 64);
+	b->nr_zeroed += beginnings(b, page, page + pages) - before;
+	return 0;
+}
+
+/* One run inside one region and outside the file's window, or of a snapshot. */
+static uint64_t return_run(struct virtio_balloon *b, const struct gmem_region *r, uint64_t gpa, uint64_t end)
+{
+	uintptr_t start = (uintptr_t)r->host + (gpa - r->gpa), stop = start + (end - gpa);
+	int ret;
+
+	start = align_up(start, b->page_bytes);
+	stop = align_down(stop, b->page_bytes);
+	if (start >= stop)
+		return 0;
+	gpa = r->gpa + (start - (uintptr_t)r->host);
+	if (b->zeroed)
+		ret = replace(b, (void *)start, stop - start, gpa / VIRTIO_BALLOON_PAGE,
+			(stop - start) / VIRTIO_BALLOON_PAGE);
+	else
+		ret = madvise((void *)start, stop - start, r->fd >= 0 && r->shared ? MADV_REMOVE : MADV_DONTNEED);
+	if (ret < 0)
+		return 0;
+	gmem_mark(b->dev.queue[INFLATE].mem, gpa, stop - start);
+	return stop - start;
+}
+
 /* [gpa, end) lies in RAM. */
 static void return_pages(struct virtio_balloon *b, uint64_t gpa, uint64_t end)
 {
 	const struct gmem *g = b->dev.queue[INFLATE].mem;
-	const uint64_t before[2] = {0, has_snapshot(g) ? UINT64_MAX : g->file_lo}, after[2] = {g->file_hi, UINT64_MAX};
+	const uint64_t before[2] = {0, b->zeroed ? UINT64_MAX : g->file_lo}, after[2] = {g->file_hi, UINT64_MAX};
 	const uint64_t *part[2] = {before, after};
 	uint64_t returned = 0;
 
@@ -199,8 +245,8 @@ static enum served serve_report(struct virtio_balloon *b, unsigned queue, unsign
 	const uint64_t page = MAX(b->page_bytes, 2 * MIB);
 	uint64_t skip = b->done[queue];
 
-	/* Discarded pages read as zeroes, or as a snapshot has them: wrong for a guest that expects a pattern. */
-	if (virtio_has(&b->dev, VIRTIO_BALLOON_F_PAGE_POISON) && (b->poison || has_snapshot(b->dev.queue[queue].mem)))
+	/* Discarded pages read as zeroes, which is wrong for a guest that expects another pattern. */
+	if (virtio_has(&b->dev, VIRTIO_BALLOON_F_PAGE_POISON) && b->poison)
 		return DONE;
 	for (size_t i = 0; i < b->chain.in_nr; i++) {
 		uintptr_t start = (uintptr_t)b->chain.in[i].iov_base, end = start + b->chain.in[i].iov_len, stop;
@@ -402,13 +448,26 @@ void virtio_balloon_set_target(struct virtio_balloon *b, uint64_t bytes)
 	loop_timer_set(&b->asked, 1, 0);
 }
 
+/* With a bit behind the last page. */
+static int init_zeroed(struct virtio_balloon *b, const struct gmem *mem)
+{
+	const struct gmem_region *last = &mem->region[mem->nr - 1];
+
+	if (!has_snapshot(mem))
+		return 0;
+	b->zeroed = calloc((last->gpa + last->size) / VIRTIO_BALLOON_PAGE / 64 + 1, sizeof(*b->zeroed));
+	return b->zeroed ? 0 : -ENOMEM;
+}
+
 int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t poll_ns, const struct gmem *mem,
 	struct loop *loop, struct trace *trace)
 {
 	int r;
 
 	*b = (struct virtio_balloon){.page_bytes = page_bytes, .poll_ns = poll_ns};
-	r = loop_timer_init(loop, &b->asked, on_asked);
+	r = init_zeroed(b, mem);
+	if (r == 0)
+		r = loop_timer_init(loop, &b->asked, on_asked);
 	if (r == 0)
 		r = loop_timer_init(loop, &b->poll, on_poll);
 	if (r == 0)
@@ -419,6 +478,7 @@ int virtio_balloon_init(struct virtio_balloon *b, uint64_t page_bytes, uint64_t 
 	if (r < 0) {
 		loop_timer_destroy(&b->asked);
 		loop_timer_destroy(&b->poll);
+		free(b->zeroed);
 		return r;
 	}
 	b->dev.features = VIRTIO_BALLOON_F_STATS_VQ | VIRTIO_BALLOON_F_DEFLATE_ON_OOM | VIRTIO_BALLOON_F_PAGE_POISON |
@@ -434,4 +494,5 @@ void virtio_balloon_destroy(struct virtio_balloon *b)
 	loop_timer_destroy(&b->asked);
 	loop_timer_destroy(&b->poll);
 	virtio_device_destroy(&b->dev);
+	free(b->zeroed);
 }

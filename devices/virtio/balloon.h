@@ -4,13 +4,16 @@
  * are free (free page reporting).
  *
  * Returned memory leaves our resident set (madvise MADV_DONTNEED; MADV_REMOVE for a shared file), and reads as zeroes
- * when the guest touches it again. It is kept when
+ * when the guest touches it again. In a restored machine, whose RAM is mapped from a snapshot, anonymous memory takes
+ * its place. It is kept when
  * - it is smaller than a page of the backing: a page of 4 KiB out of a huge one;
  * - it is in the window that the kernel's file backs, where it would read as the file's content again;
+ * - a restored machine has returned 16,384 pieces that lie apart;
  * - the guest expects a pattern other than zeroes in reported pages (PAGE_POISON). A page outside RAM is a protocol
  *   violation.
  *
- * System calls after the start, of its loop: madvise (MADV_DONTNEED, MADV_REMOVE), timerfd_settime. No paths.
+ * System calls after the start, of its loop: madvise (MADV_DONTNEED, MADV_REMOVE, MADV_DONTDUMP), mmap (anonymous, at a
+ * given place), timerfd_settime. No paths.
  */
 #ifndef DEVICES_VIRTIO_BALLOON_H
 #define DEVICES_VIRTIO_BALLOON_H
@@ -51,6 +54,7 @@ enum virtio_balloon_stat {
  * @stat: the last values, by tag; 0: never reported
  * @poll: requests statistics
  * @poll_ns: its interval, 0: never
+ * @zeroed: in a restored machine, a bit for each page that is of the snapshot's file no more; @nr_zeroed: runs of these
  * @returned_bytes: total bytes returned to the host
  * @kept_bytes: total bytes that could not be returned
  */
@@ -66,6 +70,8 @@ struct virtio_balloon {
 	bool stats_held;
 	uint64_t stat[VIRTIO_BALLOON_STATS];
 	uint64_t poll_ns;
+	uint64_t *zeroed;
+	uint64_t nr_zeroed;
 	uint64_t returned_bytes;
 	uint64_t kept_bytes;
 	struct loop_timer poll;

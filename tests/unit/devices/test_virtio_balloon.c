@@ -2,6 +2,7 @@
 /*
  * The balloon, on RAM that is mapped as a machine's is: what is given back has to have left it (mincore).
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -26,7 +27,7 @@ struct bench {
 	uint8_t *big;
 };
 
-static void up_with(struct bench *b, uint64_t page_bytes, uint64_t features)
+static void map(struct bench *b)
 {
 	memset(b, 0, sizeof(*b));
 	vqd_init(&b->d, 2 * MIB);
@@ -39,9 +40,19 @@ static void up_with(struct bench *b, uint64_t page_bytes, uint64_t features)
 	assert_int_equal(
 		gmem_add(&b->d.mem, &(struct gmem_region){.gpa = BIG_GPA, .size = BIG_SIZE, .host = b->big, .fd = -1}),
 		0);
+}
+
+static void start(struct bench *b, uint64_t page_bytes, uint64_t features)
+{
 	assert_int_equal(virtio_balloon_init(&b->balloon, page_bytes, 0, &b->d.mem, b->d.loop, b->d.trace), 0);
 	vqd_attach(&b->d, &b->balloon.dev);
 	assert_true(vqd_start(&b->d, features | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC));
+}
+
+static void up_with(struct bench *b, uint64_t page_bytes, uint64_t features)
+{
+	map(b);
+	start(b, page_bytes, features);
 }
 
 static void up(struct bench *b)
@@ -368,43 +379,123 @@ static void up_restored(struct bench *b, uint64_t features)
 	int fd = memfd_create("snapshot", MFD_CLOEXEC);
 	uint8_t page[PAGE];
 
-	up_with(b, PAGE, features);
+	map(b);
 	memset(page, 'f', PAGE);
 	for (unsigned i = 0; i < BIG_PAGES; i++)
 		assert_int_equal(write(fd, page, PAGE), PAGE);
 	assert_ptr_equal(mmap(b->big, BIG_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0), b->big);
 	close(fd);
+	madvise(b->big, BIG_SIZE, MADV_DONTDUMP);
 	memset(b->big, 'x', BIG_SIZE);
 	gmem_set_file_window(&b->d.mem, 0, BIG_GPA + BIG_SIZE);
+	start(b, PAGE, features);
 }
 
-static void assert_first(const struct bench *b, unsigned page, char byte)
+/* Pages that the process has of its own, of [first, first + n). */
+static unsigned own_in(const struct bench *b, unsigned first, unsigned n)
 {
-	assert_int_equal(b->big[(uint64_t)page * PAGE], byte);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	unsigned own = 0;
+
+	for (unsigned i = first; i < first + n; i++) {
+		uint64_t entry;
+
+		assert_int_equal(pread(fd, &entry, 8, (off_t)(((uintptr_t)b->big / PAGE + i) * 8)), 8);
+		own += entry >> 62 && !(entry >> 61 & 1);
+	}
+	close(fd);
+	return own;
 }
 
-/* What a restored guest returns is what the snapshot has, and no memory of its own any more. */
-static void restored_memory_is_returned_to_its_file(void **state)
+static void assert_all(const struct bench *b, unsigned first, unsigned n, char byte)
+{
+	for (uint64_t i = first * PAGE; i < (first + n) * PAGE; i++)
+		assert_int_equal(b->big[i], byte);
+}
+
+/* The mapping with @at, of /proc/self/smaps: its flags have @flag. */
+static bool has_flag(const void *at, const char *flag)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	char line[1024];
+	bool in = false, has = false;
+	unsigned long from, to;
+
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			in = (uintptr_t)at >= from && (uintptr_t)at < to;
+		has |= in && !strncmp(line, "VmFlags:", 8) && strstr(line, flag);
+	}
+	fclose(f);
+	return has;
+}
+
+/* What a restored guest returns reads as zeroes and is no memory of its own any more; what it keeps stays. */
+static void restored_memory_is_returned(void **state)
 {
 	struct bench b;
 
 	up_restored(&b, VIRTIO_BALLOON_F_PAGE_REPORTING);
+	assert_int_equal(own_in(&b, 0, 1024), 1024);
 	give(&b, INFLATE, 10, 30, 1);
-	assert_first(&b, 9, 'x');
-	assert_first(&b, 10, 'f');
-	assert_first(&b, 39, 'f');
-	assert_first(&b, 40, 'x');
-	assert_int_equal(b.balloon.returned_bytes, 30 * PAGE);
 	report(&b, 2, 512, 512);
-	assert_first(&b, 511, 'x');
-	assert_first(&b, 512, 'f');
-	assert_first(&b, 1023, 'f');
-	down(&b);
+	assert_int_equal(own_in(&b, 10, 30), 0);
+	assert_int_equal(own_in(&b, 512, 512), 0);
+	assert_int_equal(own_in(&b, 0, 1024), 1024 - 30 - 512);
+	assert_int_equal(b.balloon.returned_bytes, (30 + 512) * PAGE);
+	assert_true(has_flag(b.big + 20 * PAGE, " dd"));
+	assert_all(&b, 9, 1, 'x');
+	assert_all(&b, 10, 30, 0);
+	assert_all(&b, 40, 1, 'x');
+	assert_all(&b, 511, 1, 'x');
+	assert_all(&b, 512, 512, 0);
 
-	/* A driver that counts on what free pages have is told nothing else. */
+	/* A second time, with pages that were of the file between them. */
+	memset(b.big + 10 * PAGE, 'y', 30 * PAGE);
+	give(&b, INFLATE, 15, 5, 1);
+	give(&b, INFLATE, 30, 30, 1);
+	assert_all(&b, 10, 5, 'y');
+	assert_all(&b, 15, 5, 0);
+	assert_all(&b, 20, 10, 'y');
+	assert_all(&b, 30, 30, 0);
+	assert_all(&b, 60, 1, 'x');
+	down(&b);
+}
+
+/* A driver that counts on zeroes in free pages finds them; one that counts on another pattern keeps its pages. */
+static void restored_memory_with_a_pattern(void **state)
+{
+	struct bench b;
+
 	up_restored(&b, VIRTIO_BALLOON_F_PAGE_REPORTING | VIRTIO_BALLOON_F_PAGE_POISON);
 	report(&b, 4, 512, 512);
-	assert_first(&b, 512, 'x');
+	assert_all(&b, 512, 512, 0);
+	vqd_set(&b.d, VQD_CONFIG + 12, 0xaaaaaaaa);
+	report(&b, 4, 0, 512);
+	assert_all(&b, 0, 512, 'x');
+	down(&b);
+}
+
+/* How many mappings there are is not the guest's to choose. */
+static void pieces_of_restored_memory_are_bounded(void **state)
+{
+	struct bench b;
+
+	up_restored(&b, 0);
+	give(&b, INFLATE, 0, 100, 2);
+	assert_int_equal(b.balloon.nr_zeroed, 100);
+	give(&b, INFLATE, 1, 50, 2);
+	assert_int_equal(b.balloon.nr_zeroed, 50);
+	assert_all(&b, 0, 101, 0);
+	b.balloon.nr_zeroed = 16384;
+	give(&b, INFLATE, 300, 1, 1);
+	assert_all(&b, 300, 1, 'x');
+	assert_int_equal(b.balloon.kept_bytes, PAGE);
+	/* What has been replaced needs none. */
+	memset(b.big, 'y', PAGE);
+	give(&b, INFLATE, 0, 1, 1);
+	assert_int_equal(own_in(&b, 0, 1), 0);
+	assert_all(&b, 0, 1, 0);
 	down(&b);
 }
 
@@ -603,7 +694,9 @@ int main(void)
 		cmocka_unit_test(pages_outside_ram),
 		cmocka_unit_test(what_the_kernel_file_backs_stays),
 		cmocka_unit_test(of_huge_pages_only_whole_ones),
-		cmocka_unit_test(restored_memory_is_returned_to_its_file),
+		cmocka_unit_test(restored_memory_is_returned),
+		cmocka_unit_test(restored_memory_with_a_pattern),
+		cmocka_unit_test(pieces_of_restored_memory_are_bounded),
 		cmocka_unit_test(free_pages_are_reported),
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(statistics_one_at_a_time),
