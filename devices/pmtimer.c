@@ -68,19 +68,19 @@ static const struct state_field pmtimer_fields[] = {
 };
 STATE_TABLE(pmtimer_state, "pmtimer", pmtimer_fields);
 
-COLD void pmtimer_save(struct pmtimer *t, struct state_writer *w)
+COLD void pmtimer_save_at(struct pmtimer *t, uint64_t at_ns, struct state_writer *w)
 {
 	struct pmtimer_regs regs;
 
 	pthread_mutex_lock(&t->lock);
 	regs = t->regs;
 	if (regs.counting)
-		regs.origin_ns = t->now(t) - regs.origin_ns;
+		regs.origin_ns = at_ns - regs.origin_ns;
 	state_put(w, &pmtimer_state, 0, &regs);
 	pthread_mutex_unlock(&t->lock);
 }
 
-COLD int pmtimer_restore(struct pmtimer *t, struct state_reader *r, struct err *e)
+COLD int pmtimer_restore_at(struct pmtimer *t, uint64_t at_ns, struct state_reader *r, struct err *e)
 {
 	struct pmtimer_regs regs = {0};
 	int ret = state_get(r, &pmtimer_state, 0, &regs, e);
@@ -89,8 +89,18 @@ COLD int pmtimer_restore(struct pmtimer *t, struct state_reader *r, struct err *
 		return ret;
 	pthread_mutex_lock(&t->lock);
 	if (regs.counting)
-		regs.origin_ns = t->now(t) - regs.origin_ns;
+		regs.origin_ns = at_ns - regs.origin_ns;
 	t->regs = regs;
 	pthread_mutex_unlock(&t->lock);
 	return 0;
+}
+
+COLD void pmtimer_save(struct pmtimer *t, struct state_writer *w)
+{
+	pmtimer_save_at(t, t->now(t), w);
+}
+
+COLD int pmtimer_restore(struct pmtimer *t, struct state_reader *r, struct err *e)
+{
+	return pmtimer_restore_at(t, t->now(t), r, e);
 }

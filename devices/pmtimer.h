@@ -77,4 +77,12 @@ void pmtimer_destroy(struct pmtimer *t);
 void pmtimer_save(struct pmtimer *t, struct state_writer *w);
 int pmtimer_restore(struct pmtimer *t, struct state_reader *r, struct err *e);
 
+/**
+ * pmtimer_save_at(), pmtimer_restore_at() - the same as of a moment that the machine's other clocks are saved as of, or
+ * begin again at
+ * @at_ns: CLOCK_MONOTONIC
+ */
+void pmtimer_save_at(struct pmtimer *t, uint64_t at_ns, struct state_writer *w);
+int pmtimer_restore_at(struct pmtimer *t, uint64_t at_ns, struct state_reader *r, struct err *e);
+
 #endif

@@ -44,6 +44,9 @@ static const struct part parts[] = {
 /* KVM takes fewer than 256 registers in a request. */
 #define BATCH_MAX 240
 
+/* More than any KVM lists. */
+#define MSRS_MAX 4096
+
 /*
  * Reading. The MP state is the first, since KVM takes an INIT or a SIPI that waits when it is asked for that, and these
  * change all the others. The rest is in any order.
@@ -214,23 +217,20 @@ static bool is_of_apic(uint32_t index)
 /* The list that KVM gives, and what it does not list, in the order in which they are written. */
 static int list_msrs(struct kvm *kvm, struct vcpu_saved *s, struct err *e)
 {
-	CLEANUP_FREE struct kvm_msr_list *list = NULL;
-	struct kvm_msr_list ask = {0};
+	CLEANUP_FREE struct kvm_msr_list *list = calloc(1, sizeof(*list) + MSRS_MAX * sizeof(list->indices[0]));
 	bool deadline = false;
-	int r = kvm_ioctl(kvm, kvm->fd, KVM_GET_MSR_INDEX_LIST, &ask);
+	int r;
 
-	/* It does not fit, and the number is known. */
-	if (r < 0 && r != -E2BIG)
-		return err_sys(e, r, "KVM_GET_MSR_INDEX_LIST");
-	list = calloc(1, sizeof(*list) + ask.nmsrs * sizeof(list->indices[0]));
-	s->msr = calloc(ask.nmsrs + ARRAY_SIZE(unlisted), sizeof(s->msr[0]));
-	s->batch = calloc(1, sizeof(*s->batch) + BATCH_MAX * sizeof(s->batch->entries[0]));
-	if (!list || !s->msr || !s->batch)
+	if (!list)
 		return err_sys(e, -ENOMEM, "no memory for a CPU's state");
-	list->nmsrs = ask.nmsrs;
+	list->nmsrs = MSRS_MAX;
 	r = kvm_ioctl(kvm, kvm->fd, KVM_GET_MSR_INDEX_LIST, list);
 	if (r < 0)
 		return err_sys(e, r, "KVM_GET_MSR_INDEX_LIST");
+	s->msr = calloc(list->nmsrs + ARRAY_SIZE(unlisted), sizeof(s->msr[0]));
+	s->batch = calloc(1, sizeof(*s->batch) + BATCH_MAX * sizeof(s->batch->entries[0]));
+	if (!s->msr || !s->batch)
+		return err_sys(e, -ENOMEM, "no memory for a CPU's state");
 	for (unsigned i = 0; i < list->nmsrs; i++) {
 		/* The TSC is an offset. */
 		bool elsewhere = list->indices[i] == MSR_TSC || (!s->has_apic && is_of_apic(list->indices[i]));
@@ -290,9 +290,6 @@ struct head {
 	uint32_t nr_msrs;
 	bool has_apic;
 };
-
-/* More than any KVM lists. */
-#define MSRS_MAX 4096
 
 static const struct state_field head_fields[] = {
 	STATE_FIELD(struct head, tsc),

@@ -35,6 +35,7 @@ struct vm_maker {
  * @has_irqchip, @has_pit: vm_add_irqchip() and vm_add_pit() have been called
  * @direct: of lines that vm_attach_irq() attaches after vm_deliver_directly(); without @pulse there are none
  * @muted: see vm_mute_irqs()
+ * @began_ns: since vm_restore(): CLOCK_MONOTONIC when the guest's clocks were, or would have been, what was saved
  * @vcpu: @nr_vcpus of them, in an array that does not move
  */
 struct vm {
@@ -51,6 +52,7 @@ struct vm {
 	bool has_pit;
 	struct irq_direct direct;
 	_Atomic bool muted;
+	uint64_t began_ns;
 	struct vcpu *vcpu;
 	unsigned nr_vcpus;
 };

@@ -118,6 +118,7 @@ static int save_clock(struct vm *vm, struct vm_saved *s, uint64_t *ret_host_tsc,
 			return err_sys(e, r, "KVM_GET_CLOCK");
 		*ret_host_tsc = clock.flags & KVM_CLOCK_HOST_TSC ? clock.host_tsc : __rdtsc();
 	} while (!(clock.flags & KVM_CLOCK_HOST_TSC) && was_interrupted(begin, s->tsc_khz, ++try));
+	s->at_ns = clock_ns(CLOCK_MONOTONIC) - nanoseconds(__rdtsc() - *ret_host_tsc, s->tsc_khz);
 	s->clock_ns = clock.clock;
 	s->realtime_ns = clock.flags & KVM_CLOCK_REALTIME ? clock.realtime : clock_ns(CLOCK_REALTIME);
 	return 0;
@@ -254,6 +255,7 @@ int vm_restore(struct vm *vm, const struct vm_saved *s, uint64_t skip_ns, struct
 	const struct moment at = {.host_tsc = __rdtsc(), .skip_ns = skip_ns};
 	int r = 0;
 
+	vm->began_ns = clock_ns(CLOCK_MONOTONIC) - skip_ns;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(writes); i++)
 		r = writes[i](vm, s, &at, e);
 	return r;

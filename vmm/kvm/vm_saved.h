@@ -26,6 +26,7 @@
  * @pit: if @has_pit: the guest had started it
  * @clock_ns: kvm-clock, at the reading of the host's TSC of which the TSCs of @vcpu are
  * @realtime_ns: CLOCK_REALTIME then, since 1970
+ * @at_ns: CLOCK_MONOTONIC then, of this host
  * @tsc_khz: the rate of the guest's TSC
  */
 struct vm_saved {
@@ -37,6 +38,7 @@ struct vm_saved {
 	struct kvm_pit_state2 pit;
 	uint64_t clock_ns;
 	uint64_t realtime_ns;
+	uint64_t at_ns;
 	uint32_t tsc_khz;
 };
 

@@ -138,19 +138,19 @@ struct irq_line *chips_irq(struct chips *c, const struct board_part *p)
 	return part && part->irq != NO_IRQ ? (struct irq_line *)((char *)c + part->irq) : NULL;
 }
 
-void chips_save(struct chips *c, struct state_writer *w)
+void chips_save(struct chips *c, uint64_t at_ns, struct state_writer *w)
 {
 	uart_save(&c->uart, w);
 	i8042_save(&c->i8042, w);
 	pit_save(&c->pit, w);
 	rtc_save(&c->rtc, w);
 	pm1_save(&c->pm1, w);
-	pmtimer_save(&c->pmtimer, w);
+	pmtimer_save_at(&c->pmtimer, at_ns, w);
 	power_save(&c->power, w);
 	marker_save(&c->marker, w);
 }
 
-int chips_restore(struct chips *c, struct state_reader *r, struct err *e)
+int chips_restore(struct chips *c, uint64_t at_ns, struct state_reader *r, struct err *e)
 {
 	int ret = uart_restore(&c->uart, r, e);
 
@@ -158,7 +158,7 @@ int chips_restore(struct chips *c, struct state_reader *r, struct err *e)
 	ret = ret < 0 ? ret : pit_restore(&c->pit, r, e);
 	ret = ret < 0 ? ret : rtc_restore(&c->rtc, r, e);
 	ret = ret < 0 ? ret : pm1_restore(&c->pm1, r, e);
-	ret = ret < 0 ? ret : pmtimer_restore(&c->pmtimer, r, e);
+	ret = ret < 0 ? ret : pmtimer_restore_at(&c->pmtimer, at_ns, r, e);
 	ret = ret < 0 ? ret : power_restore(&c->power, r, e);
 	return ret < 0 ? ret : marker_restore(&c->marker, r, e);
 }

@@ -74,13 +74,15 @@ struct irq_line *chips_irq(struct chips *c, const struct board_part *p);
 /**
  * chips_save(), chips_restore() - the state of all of them, a section each; vmm/base/state.h
  *
+ * @at_ns: the host's time (CLOCK_MONOTONIC) that the state is of, or from which on it counts: that of the other clocks
+ *
  * The chips must have been made with the same board. After a failure some may have been restored and others not: the
  * machine must not be used.
  *
  * Return: 0 or -EINVAL, with a message in @e. Context: the vCPUs are held. Trust: guest.
  */
-void chips_save(struct chips *c, struct state_writer *w);
-int chips_restore(struct chips *c, struct state_reader *r, struct err *e);
+void chips_save(struct chips *c, uint64_t at_ns, struct state_writer *w);
+int chips_restore(struct chips *c, uint64_t at_ns, struct state_reader *r, struct err *e);
 
 /** chips_destroy() - takes CHIPS_NONE and a partly built struct; no thread may use a chip any more */
 void chips_destroy(struct chips *c);

@@ -33,7 +33,7 @@ struct machine_reset {
 
 static void put_devices(struct machine *m, struct state_writer *w)
 {
-	chips_save(&m->chips, w);
+	chips_save(&m->chips, m->reset->vm.saved.at_ns, w);
 	virtio_devices_save(m->virtio, w);
 }
 
@@ -81,7 +81,7 @@ int machine_reset(struct machine *m, uint64_t *ret_pages, struct err *e)
 	t->vm.skip_ns = machine_skipped_ns(&t->vm.saved, m->config->clock);
 	r = vm_reset_return(&t->vm, ret_pages, e);
 	if (r == 0)
-		r = chips_restore(&m->chips, &devices, e);
+		r = chips_restore(&m->chips, m->vm.began_ns, &devices, e);
 	if (r == 0)
 		r = virtio_devices_restore(m->virtio, &devices, e);
 	vm_mute_irqs(&m->vm, false);

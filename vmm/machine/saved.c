@@ -19,7 +19,7 @@
 static void put(struct machine *m, struct state_writer *w)
 {
 	vm_saved_put(m->saved, w);
-	chips_save(&m->chips, w);
+	chips_save(&m->chips, m->saved->at_ns, w);
 	virtio_devices_save(m->virtio, w);
 }
 
@@ -90,7 +90,7 @@ int machine_restore(struct machine *m, struct state_reader *r, enum clock clock,
 	for (unsigned i = 0; ret == 0 && clock == CLOCK_IS_RIGHT && i < m->vm.nr_vcpus; i++)
 		vcpu_was_paused(&m->vm.vcpu[i]);
 	if (ret == 0)
-		ret = chips_restore(&m->chips, r, e);
+		ret = chips_restore(&m->chips, m->vm.began_ns, r, e);
 	if (ret == 0)
 		ret = virtio_devices_restore(m->virtio, r, e);
 	return ret < 0 ? err_wrap(e, ret, "cannot restore the guest") : 0;

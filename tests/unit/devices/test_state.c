@@ -422,6 +422,25 @@ static void pmtimer_counts_on(void **state)
 	assert_int_equal(in_wide(&to.pmtimer.dev, 0, 4), (uint32_t)(first + 3579545));
 }
 
+/* However much later than the other clocks it is saved or restored. */
+static void pmtimer_as_of_a_moment(void **state)
+{
+	struct state_writer w = {.data = bytes, .size = sizeof(bytes)};
+	struct state_reader r = {.data = bytes};
+	uint32_t then;
+
+	in_wide(&from.pmtimer.dev, 0, 4);
+	from.pmtimer_ns += 1000000000;
+	then = in_wide(&from.pmtimer.dev, 0, 4);
+	from.pmtimer_ns += 7000000;
+	pmtimer_save_at(&from.pmtimer, from.pmtimer_ns - 7000000, &w);
+	r.size = w.used;
+	to.pmtimer_ns = 3000000;
+	assert_int_equal(pmtimer_restore_at(&to.pmtimer, to.pmtimer_ns - 5000000, &r, NULL), 0);
+	to.pmtimer_ns += 1000000000 - 5000000;
+	assert_int_equal(in_wide(&to.pmtimer.dev, 0, 4), (uint32_t)(then + 3579545));
+}
+
 static void pmtimer_that_nobody_has_read(void **state)
 {
 	uint64_t first = in_wide(&from.pmtimer.dev, 0, 4);
@@ -522,6 +541,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rtc_that_is_being_set, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rtc_impossible, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pmtimer_counts_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(pmtimer_as_of_a_moment, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pmtimer_that_nobody_has_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pm1_registers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sections_that_are_cut_short, set_up, tear_down),

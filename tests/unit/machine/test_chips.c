@@ -119,9 +119,9 @@ static void all_chips_are_saved_and_restored(void **state)
 	out8(chips_device(&from, &(struct board_part){.kind = BOARD_RTC}), 0, 0x40);
 	out8(chips_device(&from, &(struct board_part){.kind = BOARD_RTC}), 1, 0x77);
 	out_wide(chips_device(&from, &(struct board_part){.kind = BOARD_PM1}), 2, 0x4321, 2);
-	chips_save(&from, &w);
+	chips_save(&from, 0, &w);
 	r.size = w.used;
-	if (chips_restore(&to, &r, &e) < 0)
+	if (chips_restore(&to, 0, &r, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(r.at, w.used);
 	assert_int_equal(in8(chips_device(&to, &(struct board_part){.kind = BOARD_UART}), 7), 0x5d);

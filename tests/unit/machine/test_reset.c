@@ -112,7 +112,7 @@ static size_t put_devices(struct machine *m, uint8_t *to)
 {
 	struct state_writer w = {.data = to, .size = STATE_MAX};
 
-	chips_save(&m->chips, &w);
+	chips_save(&m->chips, m->vm.began_ns, &w);
 	virtio_devices_save(m->virtio, &w);
 	assert_in_range(w.used, 1, w.size);
 	return w.used;
