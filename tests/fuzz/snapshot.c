@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "tests/support/fuzz.h"
+#include "vmm/base/crc.h"
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
 #include "vmm/snapshot/format.h"
@@ -84,13 +84,13 @@ static void right_checksums(uint8_t *head)
 	struct snapshot_facts f;
 	struct snapshot_layout l;
 
-	le32_put(section + size, (uint32_t)crc32(0, section, (uInt)size));
+	le32_put(section + size, crc32c(0, section, size));
 	if (state_get(&r, &snapshot_facts_table, 0, &f, NULL) < 0)
 		return;
 	l = snapshot_layout(&f);
 	if (l.ram > good.head)
 		return;
-	f.head_crc = (uint32_t)crc32(0, head + l.cpuid, (uInt)(l.sums - l.cpuid));
+	f.head_crc = crc32c(0, head + l.cpuid, l.sums - l.cpuid);
 	state_put(&(struct state_writer){.data = section, .size = size + STATE_TRAILER}, &snapshot_facts_table, 0, &f);
 }
 

@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "devices/i8042.h"
 #include "devices/marker.h"
@@ -25,6 +24,7 @@
 #include "tests/support/chip.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/vq_driver.h"
+#include "vmm/base/crc.h"
 
 #define RAM (512 * KIB)
 
@@ -55,7 +55,7 @@ static void write_by_hand(struct state_writer *w, struct input *in)
 
 			section[STATE_HEADER + where % n] = next(in);
 		}
-		le32_put(section + size - STATE_TRAILER, (uint32_t)crc32(0, section, (uInt)(size - STATE_TRAILER)));
+		le32_put(section + size - STATE_TRAILER, crc32c(0, section, size - STATE_TRAILER));
 		at += size;
 	}
 }

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "vmm/base/assert.h"
+#include "vmm/base/crc.h"
 #include "vmm/base/le.h"
 
 /* Of a section's header. */
@@ -15,7 +15,7 @@
 
 static uint32_t crc(const void *data, size_t size)
 {
-	return (uint32_t)crc32(0, data, (uInt)size);
+	return crc32c(0, data, size);
 }
 
 static size_t payload(const struct state_table *t)
@@ -32,16 +32,16 @@ static size_t payload(const struct state_table *t)
 /* Which fields a section has. Where they are in the struct is the compiler's affair. */
 static uint32_t fields(const struct state_table *t)
 {
-	uLong sum = 0;
+	uint32_t sum = 0;
 
 	for (size_t i = 0; t->field && i < t->nr; i++) {
 		const struct state_field *f = &t->field[i];
 		const uint8_t kind[2] = {f->size, f->nr};
 
-		sum = crc32(sum, (const uint8_t *)f->name, sizeof(f->name));
-		sum = crc32(sum, kind, sizeof(kind));
+		sum = crc32c(sum, f->name, sizeof(f->name));
+		sum = crc32c(sum, kind, sizeof(kind));
 	}
-	return (uint32_t)sum;
+	return sum;
 }
 
 size_t state_size(const struct state_table *t)

@@ -4,8 +4,8 @@
  *
  * A table lists the fields of a struct to be saved; saving, restoring and checking all use it. Each struct becomes a
  * section: a header of STATE_HEADER bytes, the fields one after the other in the table's order, little-endian and
- * without padding, and a CRC-32 of all of it. The header holds the struct's name and index, and a CRC-32 of its table:
- * a section that another version of vmm wrote, with other fields, is refused and never misread.
+ * without padding, and a CRC-32C of all of it. The header holds the struct's name and index, and a CRC-32C of its
+ * table: a section that another version of vmm wrote, with other fields, is refused and never misread.
  *
  * A restored state is no more trusted than a guest: each field has a maximum, and the owner must check the invariants
  * between fields before it uses any.

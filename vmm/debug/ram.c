@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mincore() says which pages the host has at all, those are copied, and the copies are compared with zero. Where the
+ * mincore() says which pages the host has at all, and those are compared with zero. Where the
  * host has swap, a page that is not in memory is not one that was never touched; and of a file that is mapped,
- * mincore() says what is in the page cache. Then all are copied.
+ * mincore() says what is in the page cache. Then all are read.
  */
 #include "vmm/debug/ram.h"
 
@@ -31,18 +31,20 @@ bool ram_is_zero(const uint8_t *page)
 bool ram_read(struct ram_reader *r, uint64_t gpa, uint64_t len)
 {
 	uint8_t *host = gmem_ptr(r->mem, gpa, len);
-	bool all = r->swaps || ranges_overlap(gpa, len, r->mem->file_lo, r->mem->file_hi - r->mem->file_lo);
-	bool any = false;
+	bool file = ranges_overlap(gpa, len, r->mem->file_lo, r->mem->file_hi - r->mem->file_lo);
+	bool all = r->swaps || file, any = false;
 
 	assert(host && len <= RAM_CHUNK);
 	all = all || mincore(host, len, r->has) < 0;
+	r->data = file ? r->buf : host;
 	for (uint64_t at = 0; at < len; at += PAGE_4K) {
 		unsigned char *has = &r->has[at / PAGE_4K];
 
 		if (!all && !(*has & 1))
 			continue;
-		gmem_window_read(r->buf + at, host + at, PAGE_4K);
-		*has = !ram_is_zero(r->buf + at);
+		if (file)
+			gmem_window_read(r->buf + at, host + at, PAGE_4K);
+		*has = !ram_is_zero(r->data + at);
 		any |= *has;
 	}
 	return any;
@@ -76,7 +78,7 @@ int ram_write(struct ram_reader *r, int fd, uint64_t offset, uint64_t len)
 
 		while (to < len && r->has[to / PAGE_4K] & 1)
 			to += PAGE_4K;
-		ret = ram_write_at(r, fd, offset + from, r->buf + from, to - from);
+		ret = ram_write_at(r, fd, offset + from, r->data + from, to - from);
 		from = to + PAGE_4K;
 	}
 	return ret;

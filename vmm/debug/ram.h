@@ -18,13 +18,15 @@
 /**
  * struct ram_reader - a chunk of RAM
  * @has: for each page, bit 0: it is not all zeroes
- * @buf: the contents of these pages; between chunks the caller may use it for other things
+ * @data: the contents of these pages: in @buf, or RAM itself
+ * @buf: between chunks the caller may use it for other things
  * @written: bytes that ram_write() has written
  */
 struct ram_reader {
 	const struct gmem *mem;
 	bool swaps;
 	uint64_t written;
+	const uint8_t *data;
 	unsigned char has[RAM_CHUNK / PAGE_4K];
 	uint8_t buf[RAM_CHUNK];
 };
@@ -38,6 +40,7 @@ bool ram_is_zero(const uint8_t *page);
 /**
  * ram_read() - read @len bytes of one region, whole pages, at most RAM_CHUNK
  *
+ * What a file backs is copied, since it can be cut short; other RAM is not, and must not change until ram_write().
  * Pages for which the host holds no memory are not touched: reading them would allocate some.
  *
  * Return: whether any byte is not zero. Trust: guest.

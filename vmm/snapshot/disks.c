@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "vmm/base/clock.h"
+#include "vmm/base/crc.h"
 #include "vmm/debug/ram.h"
 #include "vmm/snapshot/format.h"
 
@@ -53,7 +53,7 @@ int snapshot_fingerprint(int fd, struct snapshot_disk *ret)
 
 		if (n < 0)
 			return (int)n;
-		crc = (uint32_t)crc32(crc, buf, (uInt)n);
+		crc = crc32c(crc, buf, n);
 	}
 	ret->mtime_ns = S_ISREG(st.st_mode) && st.st_mtim.tv_sec >= 0 ? timespec_to_ns(st.st_mtim) : 0;
 	ret->sample_crc = crc;
@@ -92,7 +92,7 @@ static int put_map(
 			buf[i] = word_of(from, done + i);
 			d->nr_blocks += (uint64_t)__builtin_popcountll(buf[i]);
 		}
-		d->map_crc = (uint32_t)crc32(d->map_crc, r->buf, (uInt)(8 * n));
+		d->map_crc = crc32c(d->map_crc, r->buf, 8 * n);
 		memset(buf + n, 0, PAGE_4K - 8 * n);
 		if (!ram_is_zero(r->buf))
 			ret = ram_write_at(r, fd, at + 8 * done, r->buf, 8 * n);
@@ -194,7 +194,7 @@ int snapshot_disk_map(const struct snapshot *s, uint32_t i, uint64_t **ret, stru
 		return r;
 	for (uint64_t k = 0; k < bytes / 8; k++)
 		nr += (uint64_t)__builtin_popcountll(map[k]);
-	if (crc32_z(0, (const uint8_t *)map, bytes) != d->map_crc || nr != d->nr_blocks ||
+	if (crc32c(0, map, bytes) != d->map_crc || nr != d->nr_blocks ||
 		(blocks % 64 && map[bytes / 8 - 1] >> (blocks % 64)))
 		return damaged(i, e);
 	*ret = TAKE_PTR(map);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/snapshot/format.h"
 
-#include <zlib.h>
-
+#include "vmm/base/crc.h"
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
 
@@ -60,8 +59,12 @@ struct snapshot_layout snapshot_layout(const struct snapshot_facts *f)
 
 uint32_t snapshot_page_sum(uint32_t sum, uint32_t number, const uint8_t *page)
 {
-	uint8_t raw[4];
+	uint8_t raw[20];
+	uint32_t part[4];
 
+	crc32c_4(page, PAGE_4K / 32, part);
 	le32_put(raw, number);
-	return (uint32_t)crc32(crc32(sum, raw, sizeof(raw)), page, PAGE_4K);
+	for (unsigned i = 0; i < 4; i++)
+		le32_put(raw + 4 + 4 * i, part[i]);
+	return crc32c(sum, raw, sizeof(raw));
 }

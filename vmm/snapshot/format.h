@@ -39,7 +39,10 @@ static inline uint64_t snapshot_disk_area(const struct snapshot_disk *d)
 	return d->overlay ? snapshot_overlay_bytes(d->size_bytes) : 0;
 }
 
-/** snapshot_page_sum() - add a non-zero page to its granule's sum; @number: index of the page in the granule */
+/**
+ * snapshot_page_sum() - add a non-zero page, by the sums of its quarters, to its granule's sum
+ * @number: index of the page in the granule
+ */
 uint32_t snapshot_page_sum(uint32_t sum, uint32_t number, const uint8_t *page);
 
 /**

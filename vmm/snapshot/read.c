@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include "vmm/base/assert.h"
+#include "vmm/base/crc.h"
 #include "vmm/base/le.h"
 #include "vmm/debug/ram.h"
 #include "vmm/snapshot/format.h"
@@ -193,7 +193,7 @@ static int read_parts(struct snapshot *s, struct err *e)
 	r = read_at(s->fd, head, size, l.cpuid);
 	if (r < 0)
 		return read_failed(r, e);
-	if (crc32(0, head, (uInt)size) != s->facts.head_crc)
+	if (crc32c(0, head, size) != s->facts.head_crc)
 		return err_set(e, -EINVAL, "the snapshot is damaged: the checksum of its state is wrong");
 	s->sums_at = l.sums;
 	s->ram_at = l.ram;
@@ -307,7 +307,7 @@ int snapshot_check_ram(const struct snapshot *s, struct err *e)
 	r = read_at(s->fd, sums, size, s->sums_at);
 	if (r < 0)
 		return read_failed(r, e);
-	if (crc32(0, sums, (uInt)size) != s->facts.sums_crc)
+	if (crc32c(0, sums, size) != s->facts.sums_crc)
 		return err_set(e, -EINVAL, "the snapshot is damaged: the checksum of its sums is wrong");
 	return compare_sums(s, sums, buf, e);
 }

@@ -9,13 +9,13 @@
  *	settings	of the machine, in the format of a configuration file
  *	state		of CPUs, chips and devices: sections of vmm/base/state.h
  *	disks		struct snapshot_disk of each, sections of vmm/base/state.h
- *	sums		a CRC-32 of each SNAPSHOT_GRANULE of RAM, 0 if it is all zeroes
+ *	sums		a CRC-32C of each SNAPSHOT_GRANULE of RAM, 0 if it is all zeroes
  *	RAM		from a page boundary on, each byte at its own offset; pages of zeroes are holes in the file
  *	overlays	of each disk with one: a bit for each block that is here, then from a page boundary on the
  *			blocks, each at its own offset; blocks of zeroes are holes
  *
  * Numbers are little-endian. The facts, the parts from CPUID to disks, the sums, and the map of each overlay have a
- * CRC-32 each. RAM is covered by its sums and the blocks of an overlay by one, which restoring does not check, so that
+ * CRC-32C each. RAM is covered by its sums and the blocks of an overlay by one, which restoring does not check, so that
  * a restored machine reads only what it needs; snapshot_check_ram() and snapshot_check_disks() read and check all.
  *
  * RAM inside an extent is mapped from the file; the rest is anonymous memory. Extents consist of whole granules, or of

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "vmm/base/crc.h"
 #include "vmm/base/le.h"
 #include "vmm/base/state.h"
 #include "vmm/base/x86.h"
@@ -136,7 +136,7 @@ static uint32_t ranges_crc(const struct working_set *w)
 
 	for (size_t i = 0; i < w->nr; i++) {
 		put_range(raw, &w->range[i]);
-		crc = (uint32_t)crc32(crc, raw, sizeof(raw));
+		crc = crc32c(crc, raw, sizeof(raw));
 	}
 	return crc;
 }
@@ -171,7 +171,7 @@ static int check_facts(
 		f->head_crc != s->facts.head_crc || f->sums_crc != s->facts.sums_crc)
 		return err_set(e, -EINVAL,
 			"it is the working set of another snapshot: remove it, and the next run records this one's");
-	if (size != (size_t)f->nr * RANGE_SIZE || crc32(0, ranges, (uInt)size) != f->ranges_crc)
+	if (size != (size_t)f->nr * RANGE_SIZE || crc32c(0, ranges, size) != f->ranges_crc)
 		return err_set(e, -EINVAL, "the working set is damaged: its size or checksum is wrong");
 	return 0;
 }

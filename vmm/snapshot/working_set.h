@@ -5,7 +5,7 @@
  *
  *	magic		WORKING_SET_MAGIC
  *	facts		struct working_set_facts, a section of vmm/base/state.h
- *	ranges		of RAM: address and size of each, 64 bits each, with a CRC-32 in the facts
+ *	ranges		of RAM: address and size of each, 64 bits each, with a CRC-32C in the facts
  */
 #ifndef VMM_SNAPSHOT_WORKING_SET_H
 #define VMM_SNAPSHOT_WORKING_SET_H

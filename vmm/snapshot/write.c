@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "vmm/base/assert.h"
+#include "vmm/base/crc.h"
 #include "vmm/base/le.h"
 #include "vmm/debug/ram.h"
 #include "vmm/snapshot/format.h"
@@ -132,7 +132,7 @@ static void add_sum(struct snapshot_writer *w, uint64_t at, uint64_t len)
 		if (!(w->ram_reader.has[in / PAGE_4K] & 1))
 			continue;
 		sum = snapshot_page_sum(
-			sum, (uint32_t)((at + in) % SNAPSHOT_GRANULE / PAGE_4K), w->ram_reader.buf + in);
+			sum, (uint32_t)((at + in) % SNAPSHOT_GRANULE / PAGE_4K), w->ram_reader.data + in);
 		w->facts.ram_bytes += PAGE_4K;
 	}
 	le32_put(raw, sum);
@@ -243,8 +243,8 @@ int snapshot_write(
 	if (r < 0)
 		return r;
 	put_extents(w);
-	w->facts.head_crc = (uint32_t)crc32(0, w->head + l->cpuid, (uInt)(l->sums - l->cpuid));
-	w->facts.sums_crc = (uint32_t)crc32(0, w->head + l->sums, (uInt)(4 * snapshot_granules(w->mem_bytes)));
+	w->facts.head_crc = crc32c(0, w->head + l->cpuid, l->sums - l->cpuid);
+	w->facts.sums_crc = crc32c(0, w->head + l->sums, 4 * snapshot_granules(w->mem_bytes));
 	state_put(&facts, &snapshot_facts_table, 0, &w->facts);
 	assert(facts.used <= facts.size);
 	r = ram_write_at(&w->ram_reader, fd, 0, w->head, l->ram);

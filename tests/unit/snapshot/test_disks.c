@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include "tests/support/unit.h"
+#include "vmm/base/crc.h"
 #include "vmm/base/x86.h"
 #include "vmm/snapshot/format.h"
 
@@ -286,7 +286,7 @@ static void impossible_disks_are_refused(void **state)
 		assert_int_equal(pwrite(fd, raw, size, (off_t)l.disks), size);
 		head = malloc(l.sums - l.cpuid);
 		assert_int_equal(pread(fd, head, l.sums - l.cpuid, (off_t)l.cpuid), l.sums - l.cpuid);
-		s.facts.head_crc = (uint32_t)crc32(0, head, (uInt)(l.sums - l.cpuid));
+		s.facts.head_crc = crc32c(0, head, l.sums - l.cpuid);
 		free(head);
 		w = (struct state_writer){.data = calloc(1, 2048), .size = 2048};
 		state_put(&w, &snapshot_facts_table, 0, &s.facts);

@@ -8,9 +8,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
-#include <zlib.h>
 
 #include "tests/support/unit.h"
+#include "vmm/base/crc.h"
 #include "vmm/base/le.h"
 #include "vmm/base/x86.h"
 #include "vmm/snapshot/format.h"
@@ -239,7 +239,7 @@ static void forge_head(struct snapshot_facts *f)
 	uint8_t *head = malloc(l.sums - l.cpuid);
 
 	peek(l.cpuid, head, l.sums - l.cpuid);
-	f->head_crc = (uint32_t)crc32(0, head, (uInt)(l.sums - l.cpuid));
+	f->head_crc = crc32c(0, head, l.sums - l.cpuid);
 	free(head);
 	forge_facts(f);
 }
