@@ -36,10 +36,12 @@ static uint32_t fields(const struct state_table *t)
 
 	for (size_t i = 0; t->field && i < t->nr; i++) {
 		const struct state_field *f = &t->field[i];
-		const uint8_t kind[2] = {f->size, f->nr};
+		uint8_t raw[sizeof(f->name) + 4] = {0};
 
-		sum = crc32c(sum, f->name, sizeof(f->name));
-		sum = crc32c(sum, kind, sizeof(kind));
+		memcpy(raw, f->name, sizeof(f->name));
+		raw[sizeof(f->name)] = f->size;
+		raw[sizeof(f->name) + 1] = f->nr;
+		sum = crc32c(sum, raw, sizeof(raw));
 	}
 	return sum;
 }
@@ -111,6 +113,8 @@ static int check_header(const struct state_reader *r, const struct state_table *
 
 static int check_field(const struct state_field *f, const uint8_t *from, struct err *e)
 {
+	if (f->max >= UINT64_MAX >> (64 - 8 * f->size))
+		return 0;
 	for (unsigned k = 0; k < f->nr; k++) {
 		uint64_t value = load(from + (size_t)k * f->size, f->size);
 

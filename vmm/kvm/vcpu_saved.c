@@ -45,7 +45,7 @@ static const struct part parts[] = {
 #define BATCH_MAX 240
 
 /* More than any KVM lists. */
-#define MSRS_MAX 4096
+#define MSRS_MAX 1024
 
 /*
  * Reading. The MP state is the first, since KVM takes an INIT or a SIPI that waits when it is asked for that, and these
@@ -298,12 +298,21 @@ static const struct state_field head_fields[] = {
 };
 STATE_TABLE(head_state, "cpu", head_fields);
 
-static const struct state_field msr_fields[] = {
-	STATE_FIELD(struct vcpu_msr, index),
-	STATE_BOOL(struct vcpu_msr, refused),
-	STATE_FIELD(struct vcpu_msr, value),
+#define SECTION_MSRS 64
+
+/** struct msrs - so many registers, or what is left of them: a section for each would take longer to check */
+struct msrs {
+	uint32_t index[SECTION_MSRS];
+	uint8_t refused[SECTION_MSRS];
+	uint64_t value[SECTION_MSRS];
 };
-STATE_TABLE(msr_state, "msr", msr_fields);
+
+static const struct state_field msrs_fields[] = {
+	STATE_ARRAY(struct msrs, index),
+	{"refused", offsetof(struct msrs, refused), 1, SECTION_MSRS, 1},
+	STATE_ARRAY(struct msrs, value),
+};
+STATE_TABLE(msrs_state, "msrs", msrs_fields);
 
 static struct state_table section_of(const struct vcpu_saved *s, const struct part *p)
 {
@@ -311,6 +320,20 @@ static struct state_table section_of(const struct vcpu_saved *s, const struct pa
 
 	memcpy(t.name, p->name, sizeof(t.name));
 	return t;
+}
+
+static void put_msrs(const struct vcpu_saved *s, struct state_writer *w)
+{
+	for (unsigned first = 0; first < s->nr_msrs; first += SECTION_MSRS) {
+		struct msrs m = {0};
+
+		for (unsigned i = 0; i < MIN(s->nr_msrs - first, (unsigned)SECTION_MSRS); i++) {
+			m.index[i] = s->msr[first + i].index;
+			m.refused[i] = s->msr[first + i].refused;
+			m.value[i] = s->msr[first + i].value;
+		}
+		state_put(w, &msrs_state, first / SECTION_MSRS, &m);
+	}
 }
 
 void vcpu_saved_put(const struct vcpu_saved *s, uint32_t index, struct state_writer *w)
@@ -324,29 +347,45 @@ void vcpu_saved_put(const struct vcpu_saved *s, uint32_t index, struct state_wri
 		if (has_part(s, (unsigned)i))
 			state_put(w, &t, index, part_of(s, &parts[i]));
 	}
-	for (unsigned i = 0; i < s->nr_msrs; i++)
-		state_put(w, &msr_state, i, &s->msr[i]);
+	put_msrs(s, w);
 }
 
 /*
  * Registers that the other KVM had go to their places in our list, which has the order. One that it had not keeps what
  * a new CPU has, and one that this KVM has not is refused, since nobody can say whether the guest needs it.
  */
-static int get_msr(struct vcpu_saved *s, uint32_t index, uint32_t i, struct state_reader *r, struct err *e)
+static int get_msr(struct vcpu_saved *s, uint32_t cpu, uint32_t i, const struct vcpu_msr *was, struct err *e)
 {
-	struct vcpu_msr was = {0};
-	int ret = state_get(r, &msr_state, i, &was, e);
-
-	if (ret < 0 || was.refused)
-		return ret;
+	if (was->refused)
+		return 0;
+	/* On the same host, its place is the same. */
 	for (unsigned k = 0; k < s->nr_msrs; k++) {
-		if (s->msr[k].index == was.index) {
-			s->msr[k] = was;
+		struct vcpu_msr *m = &s->msr[(i + k) % s->nr_msrs];
+
+		if (m->index == was->index) {
+			*m = *was;
 			return 0;
 		}
 	}
 	return err_set(
-		e, -EINVAL, "the saved state of CPU %u has MSR 0x%x, which this host's KVM has not", index, was.index);
+		e, -EINVAL, "the saved state of CPU %u has MSR 0x%x, which this host's KVM has not", cpu, was->index);
+}
+
+static int get_msrs(struct vcpu_saved *s, uint32_t cpu, uint32_t nr, struct state_reader *r, struct err *e)
+{
+	for (uint32_t first = 0; first < nr; first += SECTION_MSRS) {
+		struct msrs m;
+		int ret = state_get(r, &msrs_state, first / SECTION_MSRS, &m, e);
+
+		for (uint32_t i = 0; ret == 0 && i < MIN(nr - first, (uint32_t)SECTION_MSRS); i++) {
+			const struct vcpu_msr was = {.index = m.index[i], .refused = m.refused[i], .value = m.value[i]};
+
+			ret = get_msr(s, cpu, first + i, &was, e);
+		}
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
 }
 
 int vcpu_saved_get(struct vcpu_saved *s, uint32_t index, struct state_reader *r, struct err *e)
@@ -367,7 +406,5 @@ int vcpu_saved_get(struct vcpu_saved *s, uint32_t index, struct state_reader *r,
 	s->tsc = head.tsc;
 	for (unsigned i = 0; i < s->nr_msrs; i++)
 		s->msr[i].refused = true;
-	for (uint32_t i = 0; ret == 0 && i < head.nr_msrs; i++)
-		ret = get_msr(s, index, i, r, e);
-	return ret;
+	return get_msrs(s, index, head.nr_msrs, r, e);
 }
