@@ -14,6 +14,7 @@
 #include "vmm/exec/files.h"
 #include "vmm/kvm/exit_trace.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/unpack.h"
 #include "vmm/machine/virtio/kinds.h"
 #include "vmm/program/flat.h"
 #include "vmm/snapshot/disks.h"
@@ -72,6 +73,8 @@ static uint64_t largest_file(const struct config *c)
 		largest = MAX(largest, WORKING_SET_FILE_MAX);
 	if (c->core)
 		largest = MAX(largest, machine_core_largest(c));
+	if (c->out)
+		largest = MAX(largest, (uint64_t)UNPACK_BYTES_MAX);
 	for (size_t i = 0; virtio_needs(c, i, &needs); i++) {
 		struct stat st;
 

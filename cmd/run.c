@@ -303,6 +303,8 @@ int run_check(const struct run *run, struct err *e)
 	if (!c->kernel && run->restored.fd < 0)
 		return err_set(
 			e, -EINVAL, "no kernel to boot: name one, as in `vmm --kernel FILE`; `vmm help run` lists all");
+	if (c->out && !c->root)
+		return err_set(e, -EINVAL, "--out %s: the files of a command; --root runs one", c->out);
 	return runfiles_check(c, e);
 }
 
@@ -474,7 +476,7 @@ static void finish(struct run *run, const struct report_end *end)
 }
 
 /* --print-config: the answer has to arrive. */
-static int print_config(const struct config *c, enum ini_extent extent)
+static COLD int print_config(const struct config *c, enum ini_extent extent)
 {
 	CLEANUP_FREE char *text = NULL;
 	struct err e = {};
@@ -490,9 +492,26 @@ static int print_config(const struct config *c, enum ini_extent extent)
 	return 0;
 }
 
+/* Files of a command that were lost are an error of ours, unless its guest was lost as well. */
+static COLD void end_files(struct run *run, struct report_end *end, char *words, size_t size)
+{
+	const char *text;
+	int r = machine_command_files(run->machine, &text);
+
+	snprintf(words, size, "%s", text);
+	if (*words)
+		fprintf(stderr, "vmm: %s\n", words);
+	if (r < 0 && end->verdict.outcome == OUTCOME_COMMAND) {
+		end->verdict = (struct verdict){OUTCOME_FAILURE, DETECTOR_VMM, 0};
+		end->status = EXIT_FAILED;
+		end->error = words;
+	}
+}
+
 int run_end(struct run *run, int r, const struct verdict *v, const struct err *e)
 {
 	struct report_end end = {.verdict = *v, .sandbox = &run->confinement.sandbox.got};
+	char words[sizeof(e->text)];
 
 	/* The following output is for the operator: restore the terminal. */
 	if (run->log)
@@ -507,6 +526,8 @@ int run_end(struct run *run, int r, const struct verdict *v, const struct err *e
 		say_verdict(run, v);
 		run_set_write(run->set, run->machine, &run->restored);
 		end.status = run->config.nr_command ? command_exit_status(v) : verdict_exit_status(v);
+		if (run->config.out)
+			end_files(run, &end, words, sizeof(words));
 	}
 	finish(run, &end);
 	return end.status;

@@ -80,6 +80,7 @@ static void take_machine(const struct subset_option *o, struct test_machine *ret
 		.nr_shares = o[SHARE].nr,
 		.append = o[APPEND].all,
 		.nr_appends = o[APPEND].nr,
+		.out = o[OUT].value.text,
 		.mem_bytes = o[MEM].given ? o[MEM].value.n : 0,
 		.cpus = o[CPUS].given ? o[CPUS].value.n : 0,
 	};

@@ -534,6 +534,24 @@ const struct sandbox_rule sandbox_rules[] = {
 	ANY(REPORT, ALWAYS, exit_group, "the end"),
 	EVERY_SANITIZED(REPORT),
 
+	/*
+	 * The process that writes a command's files: the socket to vmm is 0, the directory 1, the pipe 2. Landlock
+	 * limits what it can reach.
+	 */
+	IF(OUT, ALWAYS, read, "fd 2", INT(0, 2), "files of the guest, or vmm has gone"),
+	ANY(OUT, ALWAYS, mkdirat, "a directory of the guest's"),
+	IF(OUT, ALWAYS, openat, "O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC",
+		BITS(2, UINT32_MAX & ~LARGE_FILE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+		"enters a directory"),
+	IF(OUT, ALWAYS, openat, "O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC",
+		BITS(2, UINT32_MAX & ~LARGE_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC),
+		"a new file"),
+	IF(OUT, ALWAYS, unlinkat, "a file", INT(2, 0), "what has the name of a new file is removed"),
+	ANY(OUT, ALWAYS, write, "bytes of a file; tells vmm how it went"),
+	ANY(OUT, ALWAYS, close, "a file is complete, a directory is left"),
+	ANY(OUT, ALWAYS, exit_group, "the end"),
+	EVERY_SANITIZED(OUT),
+
 	/* The process of vmm test that reads what guests print. Landlock limits what it can open further. */
 	ANY(RUNNER, ALWAYS, poll, "waits for output of guests, for their end, for a signal"),
 	ANY(RUNNER, ALWAYS, read, "output of guests and of vmm; a signal; how a report went"),

@@ -26,6 +26,7 @@
 	X(STATE, "state", "writes cores or snapshots of the guest, and sleeps until one is asked for")                 \
 	X(BROKER, "broker", "a process: owns the path of a socket, and connects to programs of the host by port")      \
 	X(REPORT, "report", "a process: renames a report or trace when it is complete")                                \
+	X(OUT, "out", "a process: writes the files that a command leaves behind")                                      \
 	X(RUNNER, "runner", "a process of vmm test: reads what guests print, writes the results")                      \
 	X(CLONES, "clones", "a process: prints what clones print, and learns how they end")
 

@@ -94,6 +94,7 @@ void config_destroy(struct config *c)
 	destroy_words(c->command, c->nr_command);
 	destroy_words(c->env, c->nr_env);
 	free(c->root);
+	free(c->out);
 	free(c->modules);
 	for (size_t i = 0; i < c->nr_nets; i++) {
 		free(c->net[i].name);

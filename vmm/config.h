@@ -164,6 +164,7 @@ struct config_balloon {
  * @env, @nr_env: with a command: its environment, owned
  * @root: with a command: the directory that is its root; its share is the first of @share
  * @as: with a command
+ * @out: with a command: the directory to which its files come back, or NULL
  * @modules: with a command: the directory lib/modules/RELEASE of the kernel, or NULL: all drivers are built in
  * @net, @nr_nets: owned array, in the order in which the guest numbers them
  * @boot_marker: port (up to 0xffff) or address of the boot marker, 0: off
@@ -220,6 +221,7 @@ struct config {
 	char **env;
 	size_t nr_env;
 	char *root;
+	char *out;
 	enum command_as as;
 	char *modules;
 	struct config_net *net;

@@ -42,6 +42,7 @@ struct init_record {
  * @INIT_IDS: 32 bits each: user, group, and the other groups
  * @INIT_STREAMS: struct init_streams
  * @INIT_MOUNT: a tag and an absolute path, each with its NUL: a share, and where it goes; the first one is the root
+ * @INIT_OUT: absolute path with its NUL: a directory of the command's user, whose files are sent at the end
  * @INIT_DIR: absolute path with its NUL: the working directory
  * @INIT_ENV: a variable with its NUL; one record each
  * @INIT_ARG: a word of the command with its NUL; one record each
@@ -66,6 +67,7 @@ enum init_kind {
 	INIT_WINDOW,
 	INIT_SIGNAL,
 	INIT_CLOSED,
+	INIT_OUT,
 };
 
 struct init_window {
@@ -88,7 +90,33 @@ struct init_streams {
  * @INIT_EXITED: 32 bits: it exited with this status, and all that it wrote has been sent
  * @INIT_KILLED: 32 bits: a signal ended it
  * @INIT_FAILED: a text without NUL: why it cannot be run
+ * @INIT_FILES: any number of bytes, of the stream of struct init_file that all of these records make
  */
-enum init_answer { INIT_STARTED, INIT_EXITED, INIT_KILLED, INIT_FAILED };
+enum init_answer { INIT_STARTED, INIT_EXITED, INIT_KILLED, INIT_FAILED, INIT_FILES };
+
+#define INIT_FILES_DEPTH 32 /* directories in each other */
+
+/**
+ * enum init_file_kind
+ * @INIT_FILE_DIR: a directory, in which what follows is
+ * @INIT_FILE_UP: out of it
+ * @INIT_FILE_REGULAR: a file
+ * @INIT_FILE_END: that was all
+ */
+enum init_file_kind { INIT_FILE_DIR, INIT_FILE_UP, INIT_FILE_REGULAR, INIT_FILE_END };
+
+/**
+ * struct init_file - a file or a directory of INIT_OUT
+ * @kind: enum init_file_kind
+ * @name: bytes of its name, which follows; at the end and on the way out there is none
+ * @mode: permissions
+ * @size: bytes of a file, which follow its name; at the end, how many entries were left out
+ */
+struct init_file {
+	uint16_t kind;
+	uint16_t name;
+	uint32_t mode;
+	uint64_t size;
+};
 
 #endif

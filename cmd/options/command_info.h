@@ -92,6 +92,7 @@
 	X(MODULES, "modules", NULL, 0, 0, 0)                                                                           \
 	X(SHARE, "share", NULL, 0, 0, 0)                                                                               \
 	X(APPEND, "append", NULL, 0, 0, 0)                                                                             \
+	X(OUT, "out", NULL, 0, 0, 0)                                                                                   \
 	X(MEM, "mem", NULL, 0, 0, 0)                                                                                   \
 	X(CPUS, "cpus", NULL, 0, 0, 0)                                                                                 \
 	X(FRESH, "fresh", NULL, 0, 0, 0)                                                                               \

@@ -318,6 +318,24 @@ const struct option_def options[] = {
 			"Neither has more rights on the host than vmm has."),
 	},
 	{
+		.name = "out",
+		.saved = OPTION_OF_BOOT,
+		.section = SECTION_BOOT,
+		.type = OPT_PATH,
+		.metavar = "DIR",
+		FIELD(char *, out),
+		.help = "directory for the files of a command: its $VMM_OUT",
+		.man = OPTION_MAN(
+			"Where the files come back to that the command of *root* leaves in the directory $VMM_OUT, "
+			"which "
+			"is in the guest's memory.\n"
+			"They are sent when the command has ended: after a panic or at the time limit there are none.\n"
+			"Files of the same name are replaced. Only files and directories come back, not links, FIFOs "
+			"or "
+			"devices; at most 1 GiB, 65536 entries, 32 directories in each other.\n"
+			"What cannot be written is an error of vmm, status 125."),
+	},
+	{
 		.name = "modules",
 		.saved = OPTION_OF_BOOT,
 		.section = SECTION_BOOT,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vmm/base/clock.h"
 #include "vmm/base/util.h"
@@ -40,6 +41,18 @@ static int check_shares(const struct test_machine *m, struct err *e)
 	return 0;
 }
 
+/* Each test makes its directory below. */
+static int make_out(const char *path, char **ret, struct err *e)
+{
+	struct stat st;
+
+	if (mkdir(path, 0777) < 0 && errno != EEXIST)
+		return err_sys(e, -errno, "--out %s", path);
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_sys(e, -ENOTDIR, "--out %s", path);
+	return find("out", path, ret, e);
+}
+
 int test_paths_find(const struct test_settings *set, struct test_paths *ret, struct err *e)
 {
 	const struct test_machine *m = &set->machine;
@@ -51,6 +64,8 @@ int test_paths_find(const struct test_settings *set, struct test_paths *ret, str
 	ret->modules = calloc(m->nr_modules + 1, sizeof(*ret->modules));
 	if (!ret->modules)
 		return no_memory(e);
+	if (r == 0 && m->out)
+		r = make_out(m->out, &ret->out, e);
 	if (r == 0 && m->root)
 		r = find("root", m->root, &ret->root, e);
 	for (; r == 0 && ret->nr_modules < m->nr_modules; ret->nr_modules++)
@@ -61,6 +76,7 @@ int test_paths_find(const struct test_settings *set, struct test_paths *ret, str
 void test_paths_destroy(struct test_paths *p)
 {
 	free(p->root);
+	free(p->out);
 	for (size_t i = 0; p->modules && i < p->nr_modules; i++)
 		free(p->modules[i]);
 	free(p->modules);
@@ -105,7 +121,7 @@ static void add_machine(struct words *w, const struct test_case *t, const struct
 }
 
 static void add_command(struct words *w, const struct test_case *t, const struct test_settings *set,
-	const struct test_paths *paths, size_t kernel)
+	const struct test_paths *paths, size_t kernel, const char *out)
 {
 	const struct test_machine *m = &set->machine;
 
@@ -115,6 +131,8 @@ static void add_command(struct words *w, const struct test_case *t, const struct
 		add(w, "--as=root");
 	if (kernel < paths->nr_modules && !test_case_sets(t, "modules"))
 		add(w, "--modules=%s", paths->modules[kernel]);
+	if (paths->out && !test_case_sets(t, "out"))
+		add(w, "--out=%s/%s", paths->out, out);
 	for (size_t i = 0; i < m->nr_shares; i++)
 		add(w, "--share=%s", m->share[i]);
 	add(w, "--console=file=/dev/fd/%d", LAUNCH_CONSOLE_FD);
@@ -134,7 +152,7 @@ static int check_command(const struct test_case *t, const struct test_paths *pat
 }
 
 int test_arguments(const struct test_case *t, const struct test_settings *set, const struct test_paths *paths,
-	const char *kernel, size_t nr, struct launch_spec *ret, struct err *e)
+	const char *kernel, size_t nr, const char *out, struct launch_spec *ret, struct err *e)
 {
 	const struct test_machine *m = &set->machine;
 	size_t room = t->nr_args + t->nr_words + m->nr_appends + m->nr_shares + 16;
@@ -159,7 +177,7 @@ int test_arguments(const struct test_case *t, const struct test_settings *set, c
 	if (set->sandbox)
 		add(&w, "--sandbox=%s", set->sandbox);
 	if (t->nr_words) {
-		add_command(&w, t, set, paths, nr);
+		add_command(&w, t, set, paths, nr, out);
 		add(&w, "--");
 	}
 	for (size_t i = 0; i < t->nr_words; i++)

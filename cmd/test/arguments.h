@@ -12,6 +12,7 @@
 /** struct test_paths - absolute paths, since a test may run in a directory of its own; zero-initialise */
 struct test_paths {
 	char *root;
+	char *out;
 	char **modules;
 	size_t nr_modules;
 };
@@ -25,6 +26,7 @@ void test_paths_destroy(struct test_paths *p);
 /**
  * test_arguments() - the command line of a test
  * @kernel: NULL: it has its own, or needs none; @nr: its number
+ * @out: the name of its directory, if there is one for files of commands
  * @ret: owned by the caller, also after a failure; its directory is borrowed from @t
  *
  * A command's console goes to descriptor LAUNCH_CONSOLE_FD, and the report of its run to LAUNCH_REPORT_FD.
@@ -32,7 +34,7 @@ void test_paths_destroy(struct test_paths *p);
  * Return: 0 or a negative errno, with a message in @e.
  */
 int test_arguments(const struct test_case *t, const struct test_settings *set, const struct test_paths *paths,
-	const char *kernel, size_t nr, struct launch_spec *ret, struct err *e);
+	const char *kernel, size_t nr, const char *out, struct launch_spec *ret, struct err *e);
 
 /** test_arguments_destroy() - takes a zeroed struct */
 void test_arguments_destroy(struct launch_spec *s);

@@ -177,6 +177,7 @@ static int find_kernels(struct command *c, struct err *e)
 static int add_job(struct command *c, const struct test_case *t, size_t kernel, struct err *e)
 {
 	bool on = kernel < c->set->nr_kernels;
+	char out[RUNNER_NAME_MAX];
 	struct runner_job *j = &c->job[c->nr];
 	uint64_t limit = t->timeout_ns ? t->timeout_ns : c->set->timeout_ns;
 
@@ -191,7 +192,8 @@ static int add_job(struct command *c, const struct test_case *t, size_t kernel, 
 	j->known = known_has(&c->known, j->name, j->kernel);
 	if (reports_skip(&c->reports, j->name, j->kernel))
 		return 0;
-	return test_arguments(t, c->set, &c->paths, on ? c->kernel[kernel] : NULL, kernel, &c->spec[c->nr++], e);
+	runner_file_name(j, c->nr, "", out, sizeof(out));
+	return test_arguments(t, c->set, &c->paths, on ? c->kernel[kernel] : NULL, kernel, out, &c->spec[c->nr++], e);
 }
 
 static int make_jobs(struct command *c, struct err *e)

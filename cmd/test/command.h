@@ -16,6 +16,7 @@
  * @root: of commands, as @as_root, @modules and @share; NULL: not given
  * @modules: @nr_modules directories: none, or one for each kernel
  * @share: @nr_shares settings
+ * @out: a directory that has one for the files of each command; NULL: not given
  * @append: @nr_appends texts for the kernel's command line
  * @mem_bytes, @cpus: 0: not given
  */
@@ -26,6 +27,7 @@ struct test_machine {
 	size_t nr_modules;
 	const char *const *share;
 	size_t nr_shares;
+	const char *out;
 	const char *const *append;
 	size_t nr_appends;
 	uint64_t mem_bytes;

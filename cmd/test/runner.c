@@ -22,7 +22,6 @@
 #define TICK_MS    200
 #define ERRORS_MAX (16 * KIB)         /* bytes of standard error that are kept: at least half of it, the last */
 #define GRACE_NS   (2 * NSEC_PER_SEC) /* how long pipes may stay open after vmm has ended */
-#define NAME_SIZE  200
 #define REPORT_MAX MIB
 
 /** struct text - @size bytes of @room, and a NUL; owned */
@@ -277,12 +276,9 @@ static void take_stream(struct runner *r, struct slot *s, int from)
 
 /* --- Starting -------------------------------------------------------------------------------------------------- */
 
-/* Makes a safe file name of any text: characters other than letters, digits, . - _ become _. */
-static void log_name(const struct runner *r, size_t job, char *buf, size_t size)
+void runner_file_name(const struct runner_job *j, size_t nr, const char *end, char *buf, size_t size)
 {
-	const struct runner_job *j = &r->config.job[job];
-
-	snprintf(buf, size, "%s%s%.*s.%zu.log", j->kernel, *j->kernel ? "-" : "", 120, j->name, job + 1);
+	snprintf(buf, size, "%.48s%s%.*s.%zu%s", j->kernel, *j->kernel ? "-" : "", 120, j->name, nr + 1, end);
 	for (char *s = buf; *s; s++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_", *s) ||
 			(s == buf && *s == '.'))
@@ -293,12 +289,12 @@ static int open_log(struct runner *r, struct slot *s)
 {
 	const struct runner_config *c = &r->config;
 	struct keep *k = &r->keep[s->job];
-	char name[NAME_SIZE];
+	char name[RUNNER_NAME_MAX];
 
 	s->file = -1;
 	if (c->log_dir < 0)
 		return 0;
-	log_name(r, s->job, name, sizeof(name));
+	runner_file_name(&c->job[s->job], s->job, ".log", name, sizeof(name));
 	/* Further attempts are appended. */
 	s->file = openat(
 		c->log_dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (k->path ? O_APPEND : O_TRUNC), 0666);

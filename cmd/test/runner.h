@@ -15,6 +15,7 @@
 
 #define RUNNER_LOG_MAX  (16 * MIB) /* bytes of a test's output; a test that prints more fails */
 #define RUNNER_JOBS_MAX 256
+#define RUNNER_NAME_MAX 200
 
 /**
  * struct runner_job - a test on a kernel; strings are borrowed and must outlive the runner
@@ -63,6 +64,13 @@ struct runner_config {
 	const struct runner_ops *ops;
 	void *arg;
 };
+
+/**
+ * runner_file_name() - a safe name for what job number @nr writes: other characters than letters, digits, . - _
+ * become _
+ * @end: of the name
+ */
+void runner_file_name(const struct runner_job *j, size_t nr, const char *end, char *buf, size_t size);
 
 struct runner;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A new member is compared below; then these are its sizes. */
-_Static_assert(sizeof(struct config) == 424, "compare the new member of struct config");
+_Static_assert(sizeof(struct config) == 432, "compare the new member of struct config");
 _Static_assert(sizeof(struct config_disk) == 48, "compare the new member of struct config_disk");
 _Static_assert(sizeof(struct config_share) == 16, "compare the new member of struct config_share");
 _Static_assert(sizeof(struct config_net) == 64, "compare the new member of struct config_net");
@@ -114,6 +114,7 @@ const char *config_difference(const struct config *a, const struct config *b)
 	TEXT(cmdline);
 	TEXT(append);
 	TEXT(root);
+	TEXT(out);
 	PLAIN(as);
 	TEXT(modules);
 	PLAIN(kernel_load);

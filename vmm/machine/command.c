@@ -25,6 +25,7 @@
 #include "devices/virtio/ports.h"
 #include "vmm/console/printable.h"
 #include "vmm/machine/internal.h"
+#include "vmm/machine/outdir.h"
 
 #define MODULES_TEXT_MAX (8 * MIB)
 #define MESSAGES_MAX     256
@@ -54,6 +55,9 @@ struct command_stream {
  * @terminal_fd: -1: it does not run on one
  * @input: bytes of standard input that the guest has taken
  * @heard: @nr_heard bytes of a record of the guest, of which @skip bytes are still to be dropped
+ * @out, @files: with --out: the process that writes files, and the console that carries them there
+ * @files_left: bytes of a record of them that are still to come
+ * @files_end: why they are not there, with its words in @files_words
  * @settle: called by the loop when something was heard or written
  */
 struct machine_command {
@@ -75,6 +79,14 @@ struct machine_command {
 		uint8_t bytes[INIT_ANSWER_MAX];
 	} heard;
 	size_t nr_heard;
+	struct outdir out;
+	struct console *files;
+	struct console_watch files_watch;
+	struct char_guest files_guest;
+	uint32_t files_left;
+	int files_end;
+	struct err files_words;
+	char files_note[128];
 	bool started;
 	bool ended;
 	uint64_t status;
@@ -176,23 +188,55 @@ static void hear_record(struct machine_command *c)
 	}
 }
 
-/* The device's lock is held. Everything is taken: a record that is too long is cut, and its rest is dropped. */
+/* Return: how many bytes the console has room for; without one they are dropped. */
+static size_t take_files(struct machine_command *c, const uint8_t *data, size_t n)
+{
+	struct char_host *h = c->files ? console_host(c->files) : NULL;
+
+	n = MIN(n, (size_t)c->files_left);
+	return h ? h->tx(h, data, n) : n;
+}
+
+/* A record that is too long is cut, and its rest is dropped. */
+static void hear_byte(struct machine_command *c, uint8_t byte)
+{
+	const size_t head = sizeof(c->heard.head);
+
+	if (c->nr_heard < sizeof(c->heard))
+		((uint8_t *)&c->heard)[c->nr_heard] = byte;
+	c->nr_heard++;
+	if (c->nr_heard == head && c->heard.head.kind == INIT_FILES) {
+		c->files_left = c->heard.head.size;
+		c->nr_heard = 0;
+		return;
+	}
+	if (c->nr_heard < head || c->nr_heard - head < c->heard.head.size)
+		return;
+	c->heard.head.size = MIN(c->heard.head.size, (uint32_t)INIT_ANSWER_MAX);
+	hear_record(c);
+	c->nr_heard = 0;
+}
+
+/* The device's lock is held. All is taken but for files that their console has no room for yet. */
 static size_t control_tx(struct char_host *h, const uint8_t *data, size_t n)
 {
 	struct machine_command *c = container_of(h, struct machine_command, control);
 
-	for (size_t i = 0; i < n; i++) {
-		if (c->nr_heard < sizeof(c->heard))
-			((uint8_t *)&c->heard)[c->nr_heard] = data[i];
-		c->nr_heard++;
-		if (c->nr_heard < sizeof(c->heard.head) || c->nr_heard - sizeof(c->heard.head) < c->heard.head.size)
+	size_t i = 0, took;
+
+	while (i < n) {
+		if (c->files_left) {
+			took = take_files(c, data + i, n - i);
+			c->files_left -= (uint32_t)took;
+			i += took;
+			if (!took)
+				break;
 			continue;
-		c->heard.head.size = MIN(c->heard.head.size, (uint32_t)INIT_ANSWER_MAX);
-		hear_record(c);
-		c->nr_heard = 0;
+		}
+		hear_byte(c, data[i++]);
 	}
 	soon(c);
-	return n;
+	return i;
 }
 
 static void control_rx_room(struct char_host *h)
@@ -230,6 +274,25 @@ static void stream_rx_end(struct char_guest *g)
 	tell(c, INIT_END, &c->input, sizeof(c->input));
 }
 
+/* The files have no input, and their room is the first port's. */
+static size_t files_rx(struct char_guest *g, const uint8_t *data, size_t n)
+{
+	return n;
+}
+
+static void files_tx_room(struct char_guest *g)
+{
+	struct machine_command *c = container_of(g, struct machine_command, files_guest);
+
+	c->control_port->guest.tx_room(&c->control_port->guest);
+	soon(c);
+}
+
+static void on_files_written(struct console_watch *w)
+{
+	soon(container_of(w, struct machine_command, files_watch));
+}
+
 static void on_written(struct console_watch *w)
 {
 	soon(container_of(w, struct command_stream, watch)->command);
@@ -257,7 +320,8 @@ static void on_settle(struct loop_timer *t)
 	send(c);
 	check_reader(&c->stream[0]);
 	check_reader(&c->stream[1]);
-	if (!c->ended || !is_drained(&c->stream[0]) || !is_drained(&c->stream[1]))
+	if (!c->ended || !is_drained(&c->stream[0]) || !is_drained(&c->stream[1]) ||
+		(c->files && !console_is_empty(c->files)))
 		return;
 	machine_end(c->m, c->failure[0] ? OUTCOME_FAILURE : OUTCOME_COMMAND, DETECTOR_INIT, c->status);
 }
@@ -418,6 +482,27 @@ static int open_stream(struct machine_command *c, unsigned i, const struct machi
 	return 0;
 }
 
+static int open_files(struct machine_command *c, struct err *e)
+{
+	const struct config *config = c->m->config;
+	const struct sandbox_as as = config_as(config);
+	struct console_params p = {.kind = CONSOLE_STDIO, .in_fd = -1, .trace = c->m->trace};
+	int r;
+
+	if (!config->out)
+		return 0;
+	r = outdir_open(config->out, &as, &c->out, e);
+	if (r < 0)
+		return r;
+	p.out_fd = c->out.pipe;
+	c->files_watch = (struct console_watch){.written = on_files_written};
+	c->files_guest = (struct char_guest){.rx = files_rx, .tx_room = files_tx_room};
+	r = console_open(&p, &c->files, e);
+	if (r == 0)
+		console_set_watch(c->files, &c->files_watch);
+	return r;
+}
+
 int machine_command_open(struct machine *m, const struct machine_stdio *stdio, struct err *e)
 {
 	struct machine_command *c;
@@ -431,6 +516,7 @@ int machine_command_open(struct machine *m, const struct machine_stdio *stdio, s
 		return err_sys(e, -ENOMEM, "cannot allocate a command");
 	m->command = c;
 	c->m = m;
+	c->out = OUTDIR_NONE;
 	c->control = (struct char_host){.tx = control_tx, .rx_room = control_rx_room, .tx_lost = control_tx_lost};
 	c->terminal_fd = stdio->terminal ? stdio->in_fd : -1;
 	terminal = !stdio->terminal ? 0 : isatty(stdio->err_fd) ? 7 : 3;
@@ -439,7 +525,7 @@ int machine_command_open(struct machine *m, const struct machine_stdio *stdio, s
 		r = open_tree(c, e);
 	for (unsigned i = 0; i < ARRAY_SIZE(c->stream) && r == 0; i++)
 		r = open_stream(c, i, stdio, e);
-	return r;
+	return r == 0 ? open_files(c, e) : r;
 }
 
 const char *machine_command_failure(const struct machine *m)
@@ -469,7 +555,19 @@ int machine_command_attach(struct machine *m, struct err *e)
 		s->port = &ports->port[INIT_PORT_STDIO + i];
 		r = console_attach(s->console, m->loop, &s->guest);
 	}
+	if (r == 0 && c->files)
+		r = console_attach(c->files, m->loop, &c->files_guest);
 	return r < 0 ? err_sys(e, r, "cannot set up the command's streams") : 0;
+}
+
+/* The pipe is closed, which is the end of the stream, and then the process says what became of it. */
+static void finish_files(struct machine_command *c)
+{
+	if (!c->files)
+		return;
+	console_finish(c->files, CONSOLE_FINISH_NS);
+	console_destroy(TAKE_PTR(c->files));
+	c->files_end = outdir_finish(&c->out, c->m->config->out, c->files_note, sizeof(c->files_note), &c->files_words);
 }
 
 void machine_command_finish(struct machine *m)
@@ -478,6 +576,16 @@ void machine_command_finish(struct machine *m)
 
 	for (size_t i = 0; c && i < ARRAY_SIZE(c->stream); i++)
 		console_finish(c->stream[i].console, CONSOLE_FINISH_NS);
+	if (c)
+		finish_files(c);
+}
+
+int machine_command_files(struct machine *m, const char **ret_words)
+{
+	struct machine_command *c = m->command;
+
+	*ret_words = !c ? "" : c->files_end < 0 ? c->files_words.text : c->files_note;
+	return c ? c->files_end : 0;
 }
 
 void machine_command_destroy(struct machine_command *c)
@@ -485,6 +593,8 @@ void machine_command_destroy(struct machine_command *c)
 	if (!c)
 		return;
 	loop_timer_destroy(&c->settle);
+	console_destroy(c->files);
+	outdir_close(&c->out);
 	/* The one that was opened first is closed last: vmm/host/nbio.h. */
 	console_destroy(c->stream[1].console);
 	console_destroy(c->stream[0].console);

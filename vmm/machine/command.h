@@ -55,7 +55,7 @@ int machine_command_pack(struct machine *m, void **ret, size_t *ret_size, struct
  */
 bool machine_command_signal(struct machine *m, int signo);
 
-/** machine_command_finish() - after the CPUs and devices have stopped: write what is left of its output */
+/** machine_command_finish() - after the CPUs and devices have stopped: write what is left of its output and files */
 void machine_command_finish(struct machine *m);
 
 /** machine_command_destroy() - takes NULL; before the devices are destroyed */

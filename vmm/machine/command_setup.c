@@ -13,6 +13,9 @@
 #include "vmm/config.h"
 #include "vmm/machine/command.h"
 
+#define OUT_VARIABLE "VMM_OUT="
+#define OUT_PATH     "/run/vmm-out" /* /run is in memory, whatever the root is */
+
 static int add(struct command_setup *s, enum init_kind kind, const void *data, size_t size)
 {
 	const struct init_record head = {kind, (uint32_t)size};
@@ -108,7 +111,10 @@ static int make(struct command_setup *s, const struct config *c, uint32_t termin
 	if (r == 0)
 		r = add_dir(s, c);
 	for (size_t i = 0; i < c->nr_env && r == 0; i++)
-		r = add_text(s, INIT_ENV, c->env[i]);
+		if (strncmp(c->env[i], OUT_VARIABLE, strlen(OUT_VARIABLE)))
+			r = add_text(s, INIT_ENV, c->env[i]);
+	if (r == 0 && c->out)
+		r = add_text(s, INIT_OUT, OUT_PATH) ?: add_text(s, INIT_ENV, OUT_VARIABLE OUT_PATH);
 	for (size_t i = 0; i < c->nr_command && r == 0; i++)
 		r = add_text(s, INIT_ARG, c->command[i]);
 	return r;

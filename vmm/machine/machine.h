@@ -184,6 +184,14 @@ const char *machine_share_dir(const struct machine *m, size_t index);
 const char *machine_command_failure(const struct machine *m);
 
 /**
+ * machine_command_files() - after machine_run(): what became of the files of --out
+ * @ret_words: a sentence for the operator, "": there is nothing to say; borrowed
+ *
+ * Return: 0; -ENODATA: the guest ended before it had sent them; another negative errno: they could not be written.
+ */
+int machine_command_files(struct machine *m, const char **ret_words);
+
+/**
  * machine_command_window() - the terminal of a command has another size; does nothing without one. Called in
  * the loop.
  */

@@ -28,6 +28,7 @@ echo "env: $WORD"
 echo "read: $(cat "$1/file")"
 echo changed >"$1/file" && echo "write: $(cat "$1/file")"
 echo "devices: $(ls /dev | grep -c -x -e null -e zero -e random -e fd)"
+mkdir "$VMM_OUT/dir" && echo "comes back" >"$VMM_OUT/dir/file" && chmod 700 "$VMM_OUT/dir/file"
 echo "lo: $(ip -o link show lo 2>/dev/null | grep -c UP)"
 exit 7
 END
@@ -35,7 +36,7 @@ chmod +x "$TEST_TMP/script"
 cd "$TEST_TMP/dir" || exit
 export WORD="with a
 line break"
-command_in "$TEST_TMP/input" -- ../script "$TEST_TMP/dir" "$WORD"
+command_in "$TEST_TMP/input" --out "$TEST_TMP/files" -- ../script "$TEST_TMP/dir" "$WORD"
 check "a command's status is vmm's" status_is 7
 check "standard input, output and error are its own" all_of out_has '^some input$' -- out_has '^without an end of linewords: 2 ' \
 	-- test "$err" = error
@@ -44,11 +45,17 @@ check "in the same directory" out_has "^in: $TEST_TMP/dir as: 0\$"
 check "the host's files are there" out_has '^read: of the host$'
 check "and can be written, in memory" all_of out_has '^write: changed$' -- test "$(cat file)" = "of the host"
 check "with a /dev" out_has '^devices: 4$'
+check "files come back from VMM_OUT" all_of test "$(cat "$TEST_TMP/files/dir/file")" = "comes back" -- test -x "$TEST_TMP/files/dir/file"
 cd / || exit
 
-command_in /dev/null --report "$TEST_TMP/report.json" -- sh -c 'yes | head -c 3000000; kill -TERM $$'
+command_in /dev/null --out "$TEST_TMP/files" --report "$TEST_TMP/report.json" -- sh -c '
+	cd $VMM_OUT && ln -s /etc/passwd link && mkfifo fifo && yes | head -c 3000000 >big && echo new >"a name"
+	yes | head -c 3000000; kill -TERM $$'
 check "3 MB of output arrive" test "$(wc -c <"$TEST_TMP/out")" = 3000000
 check "a signal is 128 and its number" status_is 143
+check "large files come back, with files of other runs beside" all_of test "$(wc -c <"$TEST_TMP/files/big")" = 3000000 -- \
+	test "$(cat "$TEST_TMP/files/a name")" = new -- test -e "$TEST_TMP/files/dir/file"
+check "no link and no FIFO does, which is told" all_of test "$(ls "$TEST_TMP/files" | wc -l)" = 3 -- test "${err#*: 2 left out}" != "$err"
 check "the report says that the command ended" grep -q '"command"' "$TEST_TMP/report.json"
 
 command_in /dev/null -- /no/such/program

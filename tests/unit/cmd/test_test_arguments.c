@@ -33,7 +33,7 @@ static void end(struct rig *r)
 static int arguments(struct rig *r, size_t nr)
 {
 	struct launch_spec spec = {0};
-	int code = test_arguments(r->list.test[0], &r->set, &r->paths, "K", nr, &spec, &r->e);
+	int code = test_arguments(r->list.test[0], &r->set, &r->paths, "K", nr, "K-a.1", &spec, &r->e);
 
 	*r->text = '\0';
 	for (size_t i = 0; code == 0 && spec.argv[i]; i++)
@@ -59,6 +59,7 @@ static void a_command_has_the_settings_of_the_run(void **state)
 		.nr_modules = 2,
 		.share = share,
 		.nr_shares = 1,
+		.out = "/tmp",
 		.append = append,
 		.nr_appends = 1,
 		.mem_bytes = 64 * MIB,
@@ -67,7 +68,7 @@ static void a_command_has_the_settings_of_the_run(void **state)
 	assert_int_equal(arguments(&r, 1), 0);
 	assert_string_equal(r.text,
 		"VMM run --append=quiet loglevel=5 --append=a=b --mem=67108864 --cpus=2 --kernel=K "
-		"--timeout=60000ms --sandbox=off --root=/ --as=root --modules=/dev --share=/x "
+		"--timeout=60000ms --sandbox=off --root=/ --as=root --modules=/dev --out=/tmp/K-a.1 --share=/x "
 		"--console=file=/dev/fd/3 --report=/dev/fd/4 -- x y z");
 	end(&r);
 }

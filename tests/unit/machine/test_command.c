@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "boot/init/wire.h"
@@ -31,7 +32,9 @@ struct bench {
 
 static char first_word[] = "./a test", second_word[] = "", third_word[] = "line\nbreak", root[] = "/";
 static char first_variable[] = "PATH=/bin", second_variable[] = "WORD=with\nnewline";
-static char *variables[] = {first_variable, second_variable};
+static char old_out[] = "VMM_OUT=/elsewhere", out_dir[] = "/tmp/vmm-out-XXXXXX";
+static bool with_out;
+static char *variables[] = {first_variable, second_variable, old_out};
 static char *words[] = {first_word, second_word, third_word};
 
 static void open_ports(struct bench *b)
@@ -66,6 +69,7 @@ static void up(struct bench *b)
 	b->config.env = variables;
 	b->config.nr_env = ARRAY_SIZE(variables);
 	b->config.root = root;
+	b->config.out = with_out ? out_dir : NULL;
 	b->m = (struct machine){.config = &b->config, .trace = b->d.trace, .loop = b->d.loop, .virtio = &b->virtio};
 	pthread_mutex_init(&b->m.end.lock, NULL);
 	crew_init(&b->m.crew, &machine_crew);
@@ -201,6 +205,7 @@ static void the_guest_is_told_what_to_run(void **state)
 	assert_string_equal((const char *)p, second_variable);
 	assert_int_equal(size, sizeof(second_variable));
 	assert_null(record(total, INIT_ENV, 2, &size));
+	assert_null(record(total, INIT_OUT, 0, &size));
 	p = record(total, INIT_TIME, 0, &size);
 	memcpy(&then, p, sizeof(then));
 	assert_in_range(then / 1000000000, now, now + 100);
@@ -389,6 +394,175 @@ static void signals_are_for_a_command_that_runs(void **state)
 	down(&b);
 }
 
+static void sends_file(struct bench *b, uint16_t kind, const char *name, const char *data, uint64_t size)
+{
+	uint8_t bytes[512];
+	const struct init_file f = {kind, (uint16_t)strlen(name), 0644, size};
+	size_t n = sizeof(f);
+
+	memcpy(bytes, &f, n);
+	memcpy(bytes + n, name, f.name);
+	n += f.name;
+	memcpy(bytes + n, data, strlen(data));
+	answers(b, INIT_FILES, bytes, (uint32_t)(n + strlen(data)));
+}
+
+static void file_has(const char *name, const char *want)
+{
+	char path[64], text[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", out_dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	assert_string_equal(text, want);
+}
+
+static void out_up(struct bench *b)
+{
+	strcpy(out_dir + strlen(out_dir) - 6, "XXXXXX");
+	assert_non_null(mkdtemp(out_dir));
+	with_out = true;
+	up(b);
+	with_out = false;
+}
+
+static void out_down(struct bench *b)
+{
+	char command[64];
+
+	down(b);
+	snprintf(command, sizeof(command), "rm -r %s", out_dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void its_files_come_back(void **state)
+{
+	const char *note;
+	const uint8_t *p;
+	struct bench b;
+	uint32_t size;
+	size_t total;
+
+	out_up(&b);
+	total = hear_setup(&b);
+	p = record(total, INIT_OUT, 0, &size);
+	assert_non_null(p);
+	assert_string_equal((const char *)p, "/run/vmm-out");
+	/* The caller's own is not the guest's. */
+	assert_string_equal((const char *)record(total, INIT_ENV, 2, &size), "VMM_OUT=/run/vmm-out");
+	assert_null(record(total, INIT_ENV, 3, &size));
+	sends_file(&b, INIT_FILE_REGULAR, "a", "some text", 9);
+	sends_file(&b, INIT_FILE_DIR, "dir", "", 0);
+	/* The data of a file in several records, with one of another kind between. */
+	sends_file(&b, INIT_FILE_REGULAR, "b", "fir", 6);
+	answers(&b, INIT_STARTED, "", 0);
+	answers(&b, INIT_FILES, "st", 2);
+	answers(&b, INIT_FILES, "", 0);
+	answers(&b, INIT_FILES, "!", 1);
+	sends_file(&b, INIT_FILE_UP, "", "", 0);
+	sends_file(&b, INIT_FILE_END, "", "", 2);
+	answers_number(&b, INIT_EXITED, 5);
+	while (b.m.end.verdict.outcome == OUTCOME_NONE)
+		vqd_run(&b.d);
+	assert_int_equal(b.m.end.verdict.outcome, OUTCOME_COMMAND);
+	assert_int_equal(b.m.end.verdict.value, 5);
+	machine_command_finish(&b.m);
+	assert_int_equal(machine_command_files(&b.m, &note), 0);
+	assert_non_null(strstr(note, ": 2 left out that are neither files nor directories"));
+	file_has("a", "some text");
+	file_has("dir/b", "first!");
+	out_down(&b);
+}
+
+/* More than the console and the pipe have room for: the guest waits, and nothing is lost. */
+static void large_files_come_back(void **state)
+{
+	enum { PIECE = 131072, PIECES = 40 };
+	static uint8_t piece[8 + PIECE];
+	const struct init_file f = {INIT_FILE_REGULAR, 1, 0755, (uint64_t)PIECE * PIECES};
+	const uint32_t head[2] = {INIT_FILES, PIECE};
+	const char *note;
+	struct bench b;
+	struct stat st;
+	char path[64];
+
+	memset(piece, 'y', sizeof(piece));
+	memcpy(piece, head, 8);
+	out_up(&b);
+	answers(&b, INIT_FILES, &f, sizeof(f));
+	answers(&b, INIT_FILES, "x", 1);
+	for (unsigned i = 0; i < PIECES; i++) {
+		guest_writes(&b, INIT_PORT_CONTROL, piece, sizeof(piece));
+		while (!virtio_port_is_empty(&b.ports.port[INIT_PORT_CONTROL]))
+			vqd_run(&b.d);
+	}
+	sends_file(&b, INIT_FILE_END, "", "", 0);
+	answers_number(&b, INIT_EXITED, 0);
+	while (b.m.end.verdict.outcome == OUTCOME_NONE)
+		vqd_run(&b.d);
+	machine_command_finish(&b.m);
+	assert_int_equal(machine_command_files(&b.m, &note), 0);
+	assert_string_equal(note, "");
+	snprintf(path, sizeof(path), "%s/x", out_dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, (uint64_t)PIECE * PIECES);
+	assert_int_equal(st.st_mode & 0111, 0111 & ~022);
+	out_down(&b);
+}
+
+static void what_is_no_file_is_an_error(void **state)
+{
+	static const struct {
+		uint16_t kind;
+		const char *name;
+		int r;
+		const char *words;
+	} rows[] = {
+		{INIT_FILE_REGULAR, "../x", -EILSEQ, "no name or no file"},
+		{INIT_FILE_UP, "", -EPROTO, "no name or no file"},
+		{INIT_FILE_END + 1, "", -EPROTO, "no name or no file"},
+		{INIT_FILE_REGULAR, "a", -ENODATA, "the guest ended before it had sent all of its files"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *note;
+		struct bench b;
+
+		out_up(&b);
+		sends_file(&b, rows[i].kind, rows[i].name, "", 0);
+		/* It ends as it would without. */
+		answers_number(&b, INIT_EXITED, 0);
+		while (b.m.end.verdict.outcome == OUTCOME_NONE)
+			vqd_run(&b.d);
+		machine_command_finish(&b.m);
+		assert_int_equal(machine_command_files(&b.m, &note), rows[i].r);
+		assert_non_null(strstr(note, rows[i].words));
+		out_down(&b);
+	}
+}
+
+/* A guest may send them unasked. */
+static void files_that_nobody_wants_are_dropped(void **state)
+{
+	const char *note;
+	struct bench b;
+
+	up(&b);
+	sends_file(&b, INIT_FILE_REGULAR, "a", "some text", 9);
+	answers_number(&b, INIT_EXITED, 3);
+	assert_int_equal(b.m.end.verdict.value, 3);
+	machine_command_finish(&b.m);
+	assert_int_equal(machine_command_files(&b.m, &note), 0);
+	assert_string_equal(note, "");
+	down(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +575,10 @@ int main(void)
 		cmocka_unit_test(input_and_its_end),
 		cmocka_unit_test(a_reader_that_has_gone),
 		cmocka_unit_test(signals_are_for_a_command_that_runs),
+		cmocka_unit_test(its_files_come_back),
+		cmocka_unit_test(large_files_come_back),
+		cmocka_unit_test(what_is_no_file_is_an_error),
+		cmocka_unit_test(files_that_nobody_wants_are_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

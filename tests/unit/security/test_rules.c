@@ -59,7 +59,7 @@ struct end {
 /* Those have no handler, and nothing to say. */
 static bool is_process(enum sandbox_role role)
 {
-	return role == SANDBOX_BROKER || role == SANDBOX_REPORT;
+	return role == SANDBOX_BROKER || role == SANDBOX_REPORT || role == SANDBOX_OUT;
 }
 
 /* What is below on the stack is not zero, as in a thread that has done other things. */
@@ -531,6 +531,7 @@ static void few_calls(void **state)
 		[SANDBOX_STATE] = 22,
 		[SANDBOX_BROKER] = 12,
 		[SANDBOX_REPORT] = 7,
+		[SANDBOX_OUT] = 8,
 		[SANDBOX_RUNNER] = 20,
 		[SANDBOX_CLONES] = 11,
 	};
