@@ -49,7 +49,7 @@ check "files come back from VMM_OUT" all_of test "$(cat "$TEST_TMP/files/dir/fil
 cd / || exit
 
 command_in /dev/null --out "$TEST_TMP/files" --report "$TEST_TMP/report.json" -- sh -c '
-	cd $VMM_OUT && ln -s /etc/passwd link && mkfifo fifo && yes | head -c 3000000 >big && echo new >"a name"
+	cd $VMM_OUT && ln -s /etc/passwd link && mkfifo fifo && head -c 3000000 /dev/zero >big && echo new >"a name"
 	yes | head -c 3000000; kill -TERM $$'
 check "3 MB of output arrive" test "$(wc -c <"$TEST_TMP/out")" = 3000000
 check "a signal is 128 and its number" status_is 143
