@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/base/crc.h"
 
+#include <cpuid.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define POLYNOMIAL UINT32_C(0x82f63b78) /* reflected */
@@ -56,14 +58,31 @@ __attribute__((target("sse4.2"))) static void fast_4(const uint8_t *p, size_t wo
 	ret[3] = ~(uint32_t)d;
 }
 
+/*
+ * Whether the processor has the instruction: CPUID traps in a virtual machine, so it is asked once. The compiler's
+ * __builtin_cpu_supports() would ask for everything in each start of vmm, and be 4,500 bytes of code that a start runs.
+ */
+static bool has_instruction(void)
+{
+	static signed char known; /* 1: yes, -1: no */
+	unsigned a, b, c = 0, d;
+	signed char is = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (!is) {
+		is = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSE4_2) ? 1 : -1;
+		__atomic_store_n(&known, is, __ATOMIC_RELAXED);
+	}
+	return is > 0;
+}
+
 uint32_t crc32c(uint32_t sum, const void *data, size_t size)
 {
-	return __builtin_cpu_supports("sse4.2") ? ~fast(~sum, data, size) : crc32c_portable(sum, data, size);
+	return has_instruction() ? ~fast(~sum, data, size) : crc32c_portable(sum, data, size);
 }
 
 void crc32c_4(const void *data, size_t words, uint32_t ret[static 4])
 {
-	if (__builtin_cpu_supports("sse4.2")) {
+	if (has_instruction()) {
 		fast_4(data, words, ret);
 		return;
 	}
