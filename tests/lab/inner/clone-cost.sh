@@ -42,7 +42,11 @@ check "clones at once, up to $clones" all_of status_is 0 -- test "$(alive "$clon
 "$VMM" restore --clones 4 --timeout 4s /scratch/s2 >/dev/null 2>&1 </dev/null &
 sleep 2
 for dir in /proc/[0-9]*; do
-	[ "$(awk '{ print $4 }' "$dir/stat" 2>/dev/null)" = "$(pidof vmm-spawner)" ] || continue
+	# The clones have the spawner's name too.
+	case " $(pidof vmm-spawner) " in
+	*" $(awk '{ print $4 }' "$dir/stat" 2>/dev/null) "*) ;;
+	*) continue ;;
+	esac
 	awk '/^Private/ { private += $2 }
 		/^VmFlags:/ { if (/ dd/) ram += private; else own += private; private = 0 }
 		END { print own, ram }' "$dir/smaps"
