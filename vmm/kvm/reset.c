@@ -84,6 +84,18 @@ static uint64_t return_word(const struct reset_region *r, size_t word, uint64_t 
 	return pages;
 }
 
+#define WORDS_AT_ONCE 8
+
+static bool are_clean(const uint64_t *log, const uint64_t *ours)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < WORDS_AT_ONCE; i++)
+		any |= log[i] | ours[i];
+	return !any;
+}
+
+/* Most words are zero. */
 static uint64_t return_pages(struct reset_region *r)
 {
 	size_t words = dirty_words(&r->slot);
@@ -92,10 +104,12 @@ static uint64_t return_pages(struct reset_region *r)
 	for (size_t i = 0; i < words; i++) {
 		uint64_t bits = r->log[i] | r->ours[i];
 
-		if (!bits)
-			continue;
-		pages += return_word(r, i, bits);
-		r->ours[i] = 0;
+		if (bits) {
+			pages += return_word(r, i, bits);
+			r->ours[i] = 0;
+		}
+		while (words - i > WORDS_AT_ONCE && are_clean(&r->log[i + 1], &r->ours[i + 1]))
+			i += WORDS_AT_ONCE;
 	}
 	return pages;
 }
