@@ -478,18 +478,25 @@ static bool is_file(const struct exec_task *t, const struct channel *c)
 		(c->fd >= 0 || t->files->tree.node[c->o->node].kind == TREE_FILE);
 }
 
+/* The two ends of a sendfile(), checked in Linux's order. */
+static int64_t find_ends(
+	struct exec_task *t, const uint64_t *a, uint64_t *offset, struct channel *in, struct channel *out)
+{
+	int64_t r = a[2] ? space_read(&t->space, a[2], offset, sizeof(*offset)) : 0;
+
+	if (r == 0)
+		r = channel_of(t, a[1], false, a[2] ? offset : NULL, in);
+	if (r == 0)
+		r = channel_of(t, a[0], true, NULL, out);
+	return r == 0 && !is_file(t, in) ? -EINVAL : r;
+}
+
 int64_t exec_sys_sendfile(struct exec_task *t, const uint64_t *a)
 {
 	uint64_t offset = 0, left = MIN(a[3], TRANSFER_MAX), done = 0;
 	struct channel in, out;
-	int64_t n = a[2] ? space_read(&t->space, a[2], &offset, sizeof(offset)) : 0;
+	int64_t n = find_ends(t, a, &offset, &in, &out);
 
-	if (n == 0)
-		n = channel_of(t, a[1], false, a[2] ? &offset : NULL, &in);
-	if (n == 0)
-		n = channel_of(t, a[0], true, NULL, &out);
-	if (n == 0 && !is_file(t, &in))
-		n = -EINVAL;
 	while (n == 0 && left) {
 		n = send_piece(t, &out, &in, left);
 		if (n <= 0)
