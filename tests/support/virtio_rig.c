@@ -173,6 +173,85 @@ static bool console_works(struct virtio_rig *r)
 	return false;
 }
 
+static struct virtio_device *make_ports(struct virtio_rig *r)
+{
+	struct virtio_port_params p[VIRTIO_PORTS_MAX];
+
+	r->char_host = (struct char_host){.tx = print, .rx_room = rx_room};
+	for (unsigned i = 0; i < VIRTIO_PORTS_MAX; i++)
+		p[i] = (struct virtio_port_params){"rig", &r->char_host};
+	assert_int_equal(virtio_ports_init(&r->ports, p, VIRTIO_PORTS_MAX, &r->d.mem, r->d.loop, r->d.trace), 0);
+	return &r->ports.dev;
+}
+
+static void drop_ports(struct virtio_rig *r)
+{
+	virtio_ports_destroy(&r->ports);
+}
+
+/* Queues of ports, but for the second two, which are all ports' (5.3.2) */
+#define PORTS_CONTROL_RX 2
+#define PORTS_CONTROL_TX 3
+#define PORTS_OPEN       6
+
+static struct vqd_buf open_port(struct virtio_rig *r, uint32_t id)
+{
+	struct vqd_buf buf = rig_room(r, 8, false);
+	uint8_t *raw = vqd_ptr(&r->d, buf.gpa);
+
+	le32_put(raw, id);
+	le16_put(raw + 4, PORTS_OPEN);
+	le16_put(raw + 6, 1);
+	return buf;
+}
+
+static unsigned chain_ports(struct virtio_rig *r, unsigned queue, struct vqd_buf *buf)
+{
+	if (queue == PORTS_CONTROL_TX)
+		buf[0] = open_port(r, 1);
+	else
+		buf[0] = rig_room(r, queue == PORTS_CONTROL_RX ? 64 : 1, queue % 2 == 0);
+	return 1;
+}
+
+static bool type_to(struct virtio_rig *r, unsigned port)
+{
+	struct char_guest *g = &r->ports.port[port].guest;
+
+	return g->rx(g, (const uint8_t *)"x", 1) == 1;
+}
+
+static void host_ports(struct virtio_rig *r)
+{
+	for (unsigned i = 0; i < VIRTIO_PORTS_MAX; i++)
+		type_to(r, i);
+}
+
+static bool port_works(struct virtio_rig *r, unsigned port)
+{
+	unsigned rx = port ? 2 + 2 * port : 0;
+	struct vqd_buf out = rig_room(r, 10, false), in = rig_room(r, 10, true), open = open_port(r, port);
+	uint64_t before = r->printed;
+	uint16_t head;
+	uint32_t len;
+
+	if (!rig_ask(r, rx + 1, &out, 1) || r->printed < before + 10 || !rig_ask(r, PORTS_CONTROL_TX, &open, 1))
+		return false;
+	while (vqd_used(&r->d, rx, &head, &len))
+		;
+	rig_offer(r, rx, &in, 1, false);
+	vqd_run(&r->d);
+	return type_to(r, port) && vqd_used(&r->d, rx, &head, &len) && len == 1;
+}
+
+static bool ports_work(struct virtio_rig *r)
+{
+	for (unsigned i = 0; i < VIRTIO_PORTS_MAX; i++)
+		if (!port_works(r, i))
+			return false;
+	return true;
+}
+
 static struct virtio_device *make_balloon(struct virtio_rig *r)
 {
 	assert_int_equal(virtio_balloon_init(&r->balloon, VIRTIO_BALLOON_PAGE, 0, &r->d.mem, r->d.loop, r->d.trace), 0);
@@ -475,6 +554,8 @@ static bool fs_works(struct virtio_rig *r)
 const struct virtio_rig_kind virtio_rig_kinds[VIRTIO_RIG_KINDS] = {
 	{"rng", 0, 1 << 0, 300, make_rng, drop_rng, chain_rng, NULL, rng_works},
 	{"console", 0, 1 << 1, 1025, make_console, drop_console, chain_console, host_console, console_works},
+	{"ports", BIT(1), 1 << 1 | 1 << PORTS_CONTROL_TX | 1 << 5 | 1 << 7, 1025, make_ports, drop_ports, chain_ports,
+		host_ports, ports_work},
 	{"balloon", VIRTIO_BALLOON_F_STATS_VQ | VIRTIO_BALLOON_F_PAGE_REPORTING, 1 << 0 | 1 << 1 | 1 << 3, 64,
 		make_balloon, drop_balloon, chain_balloon, host_balloon, balloon_works},
 	{"vsock", 0, 1 << 1, 64, make_vsock, drop_vsock, chain_vsock, host_vsock, vsock_works},

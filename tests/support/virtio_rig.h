@@ -11,12 +11,13 @@
 #include "devices/virtio/console.h"
 #include "devices/virtio/fs.h"
 #include "devices/virtio/net.h"
+#include "devices/virtio/ports.h"
 #include "devices/virtio/rng.h"
 #include "devices/virtio/vsock.h"
 #include "tests/support/vq_driver.h"
 #include "tests/support/vsock_answers.h"
 
-#define VIRTIO_RIG_KINDS 7
+#define VIRTIO_RIG_KINDS 8
 #define RIG_RAM          MIB
 
 struct virtio_rig;
@@ -46,7 +47,7 @@ struct virtio_rig_kind {
 /**
  * struct virtio_rig - a device of one kind, and its parts
  * @d: the driver; owns guest RAM
- * @printed: bytes that the console's host has accepted
+ * @printed: bytes that the host end of the console, or of all ports, has accepted
  * @console_full: it takes @console_room more, and nothing after them
  * @peer: the other end of a socket device's connection or of a net, -1: none
  */
@@ -56,6 +57,7 @@ struct virtio_rig {
 	struct virtio_device *dev;
 	struct virtio_rng rng;
 	struct virtio_console console;
+	struct virtio_ports ports;
 	struct char_host char_host;
 	uint64_t printed;
 	bool console_full;
