@@ -93,8 +93,6 @@ int each_processes(struct each *x, const struct config *c, int (*run)(void *arg)
 
 	signals_choose(signals_of(c), &set);
 	sigaddset(&set, SIGCHLD);
-	/* A parent may have ignored it. */
-	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	do {
 		pid_t pid;

@@ -3,6 +3,7 @@
  * Finds the subcommand and calls it; the default is `run`. --help and --version are handled here, at any position.
  */
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 
 #include "cmd/bench/launch.h"
@@ -74,6 +75,8 @@ int main(int argc, char **argv)
 	const struct option_def *flag;
 
 	entry_ns = trace_now_ns();
+	/* A parent may have ignored it: then nothing would be known of how children end. */
+	signal(SIGCHLD, SIG_DFL);
 	if (argc > 1 && !strcmp(argv[1], "help"))
 		return usage_help(argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : "");
 	if (argc > 1 && argv[1][0] != '-') {

@@ -160,31 +160,32 @@ static void odd_names(void **state)
 	static const struct {
 		const char *name, *word;
 	} names[] = {
-		{"two words.img", "'/tmp/vmm-format/two words.img' '/tmp/vmm-format/two words.img'.raw"},
-		{"it's.img", "'/tmp/vmm-format/it'\\''s.img' '/tmp/vmm-format/it'\\''s.img'.raw"},
-		{"plain-1.qcow2", "/tmp/vmm-format/plain-1.qcow2 /tmp/vmm-format/plain-1.qcow2.raw"},
+		{"two words.img", "'two words.img' 'two words.img'.raw"},
+		{"it's.img", "'it'\\''s.img' 'it'\\''s.img'.raw"},
+		{"plain-1.qcow2", "plain-1.qcow2 plain-1.qcow2.raw"},
 	};
 
-	mkdir("/tmp/vmm-format", 0700);
+	char dir[] = "/tmp/vmm-format.XXXXXX";
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct disk_params p = {.logical = 512};
 		struct err e = {};
 		struct disk d;
-		char path[64];
-		int fd;
+		int fd = open(names[i].name, O_RDWR | O_CREAT | O_EXCL, 0600);
 
-		snprintf(path, sizeof(path), "/tmp/vmm-format/%s", names[i].name);
-		fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 		assert_true(fd >= 0);
 		assert_int_equal(write(fd, "QFI\xfb\0\0\0\3", 8), 8);
-		p.path = path;
+		p.path = names[i].name;
 		assert_int_equal(disk_open(&p, &d, &e), -EINVAL);
 		if (!strstr(e.text, names[i].word))
 			fail_msg("%s", e.text);
-		unlink(path);
+		unlink(names[i].name);
 		close(fd);
 	}
-	rmdir("/tmp/vmm-format");
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void)

@@ -122,7 +122,7 @@ static struct wish {
 struct rig {
 	struct config config;
 	struct config_disk disk;
-	char kernel[64], image[64], gdb[160];
+	char kernel[64], image[64], gdb[160], core[40];
 	int kernel_fd, image_fd, out_fd;
 	struct trace *trace;
 	struct loop *loop;
@@ -167,7 +167,8 @@ static inline void configure(struct rig *r)
 		else
 			snprintf(r->gdb, sizeof(r->gdb), "tcp:%u", free_port());
 		r->config.gdb = r->gdb;
-		r->config.core = (char *)"/tmp/vmm-run.core";
+		snprintf(r->core, sizeof(r->core), "/tmp/vmm-run.core.%d", (int)getpid());
+		r->config.core = r->core;
 	}
 	if (wish.initrd)
 		r->config.initrd = r->image;

@@ -12,7 +12,7 @@
 #include "vmm/debug/gdb/stub.h"
 
 /* As long as the address of a socket can be: more than fits where the path of another has _PORT behind it. */
-#define PATH "/tmp/vmm-gdb-test-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789-01234"
+static char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
 /* In print_often(): the addresses after mov, mov and mov. */
 #define LOOP (KIT_ENTRY + 4 + 2 + 5)
@@ -43,9 +43,10 @@ static void want(bool ok, const char *what)
 
 static void dial(struct client *c)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = PATH};
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	struct timeval patience = {.tv_sec = 10};
 
+	memcpy(at.sun_path, path, sizeof(path));
 	c->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	want(connect(c->fd, (struct sockaddr *)&at, sizeof(at)) == 0, "connects");
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -165,10 +166,14 @@ static void a_client_comes_and_goes(void **state)
 	struct client c;
 	struct err e = {0};
 	struct rig r;
+	char gdb[sizeof(path) + 16];
 
+	memset(path, '0', sizeof(path) - 1);
+	path[snprintf(path, sizeof(path), "/tmp/vmm-gdb.%d.", (int)getpid())] = '0';
+	snprintf(gdb, sizeof(gdb), "unix:%s,wait", path);
 	print_often(&p, '.', UINT32_MAX);
 	wish.debugging = true;
-	wish.gdb = "unix:" PATH ",wait";
+	wish.gdb = gdb;
 	up(&r, &p);
 	c = (struct client){.r = &r};
 	assert_int_equal(pthread_create(&c.thread, NULL, client_main, &c), 0);
@@ -178,7 +183,7 @@ static void a_client_comes_and_goes(void **state)
 	assert_int_equal(v.outcome, OUTCOME_SIGNAL);
 	assert_int_equal(v.by, DETECTOR_GDB);
 	down(&r);
-	assert_int_equal(access(PATH, F_OK), -1);
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -331,8 +332,16 @@ static void no_mounts_in_it(void)
 	no_namespace(SYS_mount, true, EPERM);
 }
 
+/* Whoever started us may have ignored the ends of children: the answer is an error, at once. */
+static void the_answer_is_not_to_be_had(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	must(sandbox_userns_available() == -ECHILD);
+}
+
 static void namespaces(void **state)
 {
+	in_child(the_answer_is_not_to_be_had);
 	in_child(no_namespace_at_all);
 	in_child(no_such_namespace);
 	if (!userns_can_be_had()) {

@@ -4,12 +4,17 @@
  * image has another fingerprint.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "tests/support/unit.h"
 #include "vmm/base/crc.h"
 #include "vmm/base/x86.h"
+#include "vmm/debug/ram.h"
+#include "vmm/snapshot/disks.h"
 #include "vmm/snapshot/format.h"
 
 #define VERSION "1.0"
@@ -238,6 +243,17 @@ static void a_changed_image_has_another_fingerprint(void **state)
 	assert_int_equal(now.sample_crc, was.sample_crc);
 }
 
+static int open_again(int file, int flags)
+{
+	char path[32];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	again = open(path, flags | O_CLOEXEC);
+	assert_true(again >= 0);
+	return again;
+}
+
 static void failures_of_the_host_are_errors(void **state)
 {
 	struct snapshot_disk d = {.size_bytes = SIZE, .mtime_ns = 7};
@@ -248,14 +264,54 @@ static void failures_of_the_host_are_errors(void **state)
 		.state = (const uint8_t *)"x",
 		.disk = disk,
 		.nr_disks = 1};
+	const int write_only = open_again(image, O_WRONLY);
 	uint64_t bytes;
 
 	assert_int_equal(snapshot_fingerprint(-1, &d), -EBADF);
 	assert_int_equal(d.mtime_ns, 7);
+	assert_int_equal(snapshot_fingerprint(write_only, &d), -EBADF);
+	assert_int_equal(d.mtime_ns, 7);
+	close(write_only);
 	assert_int_equal(snapshot_prepare(writer, &parts), 0);
 	/* An overlay that is shorter than its map says. */
 	assert_int_equal(ftruncate(upper, 63 * BLOCK), 0);
 	assert_int_equal(snapshot_write(writer, &mem, fd, &stop, &bytes), -EIO);
+}
+
+/* The map is all that there is to write of blocks of zeroes. */
+static void a_map_that_cannot_be_written_is_an_error(void **state)
+{
+	const struct snapshot_source zeroes = {image, SIZE, true, {{upper, 0, upper_map}}};
+	struct snapshot_disk d = {.size_bytes = SIZE};
+	struct ram_reader *r = malloc(sizeof(*r));
+	const int read_only = open_again(fd, O_RDONLY);
+
+	assert_non_null(r);
+	ram_begin(r, &mem);
+	memset(upper_map, 0, sizeof(upper_map));
+	upper_map[1] = BIT(0);
+	assert_int_equal(snapshot_put_overlay(r, &zeroes, fd, 0, &stop, &d), 0);
+	assert_int_equal(snapshot_put_overlay(r, &zeroes, read_only, 0, &stop, &d), -EBADF);
+	close(read_only);
+	free(r);
+}
+
+static void a_map_that_cannot_be_read_is_an_error(void **state)
+{
+	struct snapshot s;
+	uint64_t *map = NULL;
+	struct err e = {};
+	int was;
+
+	write_file();
+	read_file(&s);
+	was = s.fd;
+	s.fd = open_again(fd, O_WRONLY);
+	assert_int_equal(snapshot_disk_map(&s, 0, &map, &e), -EBADF);
+	assert_non_null(strstr(e.text, "cannot read it"));
+	close(s.fd);
+	s.fd = was;
+	snapshot_destroy(&s);
 }
 
 /* Disks that do not fit the file's size, with correct checksums. */
@@ -306,6 +362,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_wrong_byte_is_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_changed_image_has_another_fingerprint, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failures_of_the_host_are_errors, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_map_that_cannot_be_written_is_an_error, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_map_that_cannot_be_read_is_an_error, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(impossible_disks_are_refused, set_up, tear_down),
 	};
 

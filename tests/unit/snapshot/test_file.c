@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -324,6 +325,17 @@ static void pages_of_zeroes_are_holes(void **unused)
 	assert_true((uint64_t)st.st_size <= snapshot_largest(SIZE));
 }
 
+static void ram_may_be_full(void **unused)
+{
+	struct snapshot s;
+
+	memset(ram, 6, SIZE);
+	assert_true(write_file() >= SIZE);
+	read_back(&s);
+	assert_int_equal(s.facts.ram_bytes, SIZE);
+	snapshot_destroy(&s);
+}
+
 static void ram_that_nobody_touched_has_no_extent(void **unused)
 {
 	struct snapshot s;
@@ -571,12 +583,14 @@ static void another_version_is_refused(void **unused)
 static void a_file_cut_short_is_refused(void **unused)
 {
 	uint64_t size;
+	char words[80];
 
 	touch_some();
 	write_file();
 	size = file_size();
 	assert_int_equal(ftruncate(fd, (off_t)size - 1), 0);
-	expect_refusal("cut short: ");
+	snprintf(words, sizeof(words), "cut short: %" PRIu64 " of %" PRIu64 " bytes", size - 1, size);
+	expect_refusal(words);
 	for (uint64_t at = snapshot_layout(&parts.facts).sums; at > SNAPSHOT_MAGIC_SIZE; at -= 7) {
 		assert_int_equal(ftruncate(fd, (off_t)at), 0);
 		expect_refusal("cut short");
@@ -775,6 +789,7 @@ int main(void)
 		TEST(what_is_written_is_read_back),
 		TEST(parts_follow_each_other),
 		TEST(pages_of_zeroes_are_holes),
+		TEST(ram_may_be_full),
 		TEST(ram_that_nobody_touched_has_no_extent),
 		TEST(extents_are_granules_joined),
 		TEST(too_many_extents_become_larger_ones),
