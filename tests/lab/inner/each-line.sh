@@ -21,7 +21,7 @@ check "a stock Linux is kept at its prompt" all_of status_is 0 -- out_has '^lab:
 
 # answer N STATUS HOW OUTPUT: the object of line N
 answer() {
-	out_has "^\{\"n\": $1, \"status\": $2, \"how\": \"$3\", \"ns\": [0-9]+, \"pages\": [0-9]+, \"output\": \"$4"
+	out_has "^\{\"n\": $1, \"status\": $2, \"how\": \"$3\", \"ns\": [0-9]+, \"reset_ns\": [0-9]+, \"pages\": [0-9]+, \"replaced\": 0, \"output\": \"$4"
 }
 cat >"$TEST_TMP/lines" <<'END'
 echo $((6 * 7)); echo vmm-mark=1
@@ -47,7 +47,7 @@ check "so does one that panics" answer 5 34 panic ''
 check "one that resets" answer 6 32 reset ''
 check "and one that hangs" answer 7 124 timeout 'hangs'
 check "the last one is well" answer 8 0 mark '[0-9.]*.*lab: complaints 0'
-printf '%s\n' "$out" | sed -n 's/^{"n": \([0-9]*\).*"how": "\([a-z]*\)", "ns": \([0-9]*\), "pages": \([0-9]*\),.*/# line \1: \2 after \3 ns, \4 pages/p'
+printf '%s\n' "$out" | sed -n 's/^{"n": \([0-9]*\).*"how": "\([a-z]*\)", "ns": \([0-9]*\), "reset_ns": \([0-9]*\), "pages": \([0-9]*\),.*/# line \1: \2 after \3 ns, reset in \4 ns, \5 pages/p'
 
 # --- Many rounds
 

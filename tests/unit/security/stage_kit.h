@@ -51,7 +51,10 @@ struct refusal {
 	bool fatal;
 };
 
-/* From now on the host refuses it, with errno @as or EPERM. Addresses have to be above 4 GiB, as in a position-independent program. */
+/*
+ * From now on the host refuses it, with errno @as or EPERM. Addresses have to be above 4 GiB, as in a program that is
+ * position-independent.
+ */
 void host_refuses_with(const struct refusal *f, uint32_t as);
 void host_refuses(const struct refusal *f);
 
