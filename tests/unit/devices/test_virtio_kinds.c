@@ -369,7 +369,7 @@ static void devices_that_are_held(void **state)
 	}
 }
 
-/* A transport whose start has failed is destroyed by who called, and once more with all others: its device is gone then. */
+/* A transport whose start failed is destroyed by who called, and once more with all others: its device is gone then. */
 static void a_transport_is_destroyed_twice(void **state)
 {
 	for_each_kind(k)
