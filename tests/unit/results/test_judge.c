@@ -245,6 +245,30 @@ static void a_report_is_one_complaint_that_any_of_its_lines_allows(void **state)
 	}
 }
 
+/* Its end is looked for in 200 lines. */
+static void a_report_is_so_long_at_most(void **state)
+{
+	static const char first[] = "INFO: task b:1 blocked\n", allows[] = "task a:1\n";
+	char text[1024];
+	regex_t r;
+
+	assert_int_equal(regcomp(&r, "task a:1", REG_EXTENDED | REG_NOSUB), 0);
+	allowed = &r;
+	for (unsigned lines = 200; lines <= 201; lines++) {
+		int n = snprintf(text, sizeof(text), "%s%s", first, allows);
+
+		for (unsigned i = 2; i < lines; i++)
+			n += snprintf(text + n, sizeof(text) - (size_t)n, "x\n");
+		snprintf(text + n, sizeof(text) - (size_t)n, "%s", TRACE);
+		if (lines == 200)
+			expect(ENDED(0), text, RESULT_PASS, "");
+		else
+			expect(ENDED(0), text, RESULT_SPLAT, "INFO: task b:1 blocked");
+	}
+	allowed = NULL;
+	regfree(&r);
+}
+
 static void a_report_without_an_end_is_its_first_lines(void **state)
 {
 	regex_t r;
@@ -282,6 +306,7 @@ int main(void)
 		cmocka_unit_test(a_panic_in_the_text_counts_however_the_run_ended),
 		cmocka_unit_test(a_kernel_that_complains_is_a_splat_of_a_test_that_passed),
 		cmocka_unit_test(what_is_allowed_is_no_splat),
+		cmocka_unit_test(a_report_is_so_long_at_most),
 		cmocka_unit_test(a_report_is_one_complaint_that_any_of_its_lines_allows),
 		cmocka_unit_test(a_report_without_an_end_is_its_first_lines),
 		cmocka_unit_test(output_that_is_not_read_is_a_failure),
