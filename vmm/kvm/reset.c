@@ -47,12 +47,10 @@ int vm_reset_init(struct vm *vm, struct vm_reset *t, const struct memory *base, 
 /* What is zero stays untouched: it costs no memory. */
 static void copy_ram(const struct reset_region *r)
 {
-	static const uint8_t zeroes[PAGE_4K];
-
 	for (uint64_t at = 0; at < r->slot.size; at += PAGE_4K) {
 		const uint8_t *page = (const uint8_t *)r->slot.host + at;
 
-		if (memcmp(page, zeroes, PAGE_4K) != 0)
+		if (page[0] || memcmp(page, page + 1, PAGE_4K - 1) != 0)
 			memcpy(r->base + at, page, PAGE_4K);
 	}
 }
