@@ -116,6 +116,7 @@ static void more_than_one_window(void **state)
 static void descriptors(void **state)
 {
 	struct fixture *f = *state;
+	const uint64_t one[2] = {KIT_SCRATCH + PAGE_4K, 8};
 
 	assert_int_equal(CALL(f, dup, 1), 2);
 	assert_int_equal(CALL(f, fcntl, 1, F_DUPFD_CLOEXEC, 10), 10);
@@ -139,6 +140,11 @@ static void descriptors(void **state)
 	assert_int_equal(CALL(f, fcntl, 0, F_SETFL, O_NONBLOCK), 0);
 	assert_false(fcntl(f->pipe[0], F_GETFL) & O_NONBLOCK);
 	assert_true(CALL(f, fcntl, 0, F_GETFL) & O_NONBLOCK);
+	/* But does not block the program: here is the byte that it wrote, by a vector of one, and no other. */
+	put(f, 0, one, sizeof(one));
+	assert_int_equal(CALL(f, readv, 0, KIT_SCRATCH, 1), 1);
+	assert_int_equal(CALL(f, readv, 0, KIT_SCRATCH, 1), -EAGAIN);
+	assert_int_equal(CALL(f, read, 0, KIT_SCRATCH, 1), -EAGAIN);
 	assert_int_equal(CALL(f, ioctl, 0, 0x5401 /* TCGETS */, KIT_SCRATCH), -ENOTTY);
 }
 
