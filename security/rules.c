@@ -420,6 +420,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF2(PROGRAM, ALWAYS, ioctl, "a stream, FIONREAD", INT(0, SANDBOX_FD(PROGRAM)), INT(1, FIONREAD),
 		"the program asks how much there is to read"),
 	ANY(PROGRAM, ALWAYS, ppoll, "the program waits for its streams"),
+	ANY(PROGRAM, ALWAYS, timerfd_settime, "the next turn of a thread, or timer of the program"),
 	ANY(PROGRAM, ALWAYS, clock_nanosleep, "the program sleeps"),
 	IF(PROGRAM, ALWAYS, getrandom, "no flags", INT(2, 0), "the program wants random bytes"),
 	IF(PROGRAM, ALWAYS, mprotect, "PROT_NONE", LONG(2, PROT_NONE), "KVM forgets pages that lose a right"),

@@ -20,6 +20,7 @@ struct kit_task {
 	struct exec_task t;
 	_Atomic bool stop;
 	uint64_t base[2];
+	uint64_t alarm;
 	struct exec_regs regs;
 	uint8_t fpu[EXEC_FPU_SIZE];
 };
@@ -60,8 +61,14 @@ static inline int kit_set_fpu(struct exec_task *t, const void *area)
 	return 0;
 }
 
+static inline int kit_arm(struct exec_task *t, uint64_t first_ns, uint64_t every_ns)
+{
+	container_of(t, struct kit_task, t)->alarm = first_ns;
+	return 0;
+}
+
 static const struct exec_ops kit_ops = {
-	kit_get_regs, kit_set_regs, kit_get_fpu, kit_set_fpu, kit_get_base, kit_set_base};
+	kit_get_regs, kit_set_regs, kit_get_fpu, kit_set_fpu, kit_get_base, kit_set_base, kit_arm};
 
 /* The files that the program was started with, each under its own name. */
 static inline void kit_task_libraries(struct kit_task *k, const struct libraries *l)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/exec/signals.h"
+#include "vmm/exec/threads.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 enum {
@@ -53,11 +55,29 @@ int64_t exec_sys_zero(struct exec_task *t, const uint64_t *a)
 	return 0;
 }
 
+static void start_call(struct exec_thread *th, uint64_t nr, const uint64_t *arg)
+{
+	if (th->again)
+		return;
+	th->nr = nr;
+	memcpy(th->arg, arg, sizeof(th->arg));
+	th->deadline = th->until = th->progress = 0;
+}
+
 /* A call that a signal has interrupted keeps its mask until the signal is delivered. */
 static int64_t end_call(struct exec_task *t, const struct exec_row *row, int64_t r)
 {
 	struct exec_thread *th = t->now;
 
+	if (r == -EXEC_BLOCKED) {
+		th->state = EXEC_WAITING;
+		th->seen = t->changes;
+		return r;
+	}
+	t->changes++;
+	th->deadline = th->until = th->progress = 0;
+	if (th->state == EXEC_WAITING)
+		th->state = EXEC_READY;
 	th->restart = r == -EXEC_ERESTART && row->handler != exec_sys_rt_sigreturn;
 	if (th->restart)
 		r = -EINTR;
@@ -73,13 +93,16 @@ int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg)
 	const struct exec_row *row = exec_row(nr);
 	int64_t r;
 
-	t->calls++;
+	t->calls += !t->now->again;
 	if (!row || row->handler == exec_sys_missing) {
 		name_missing(t, nr);
 		return -ENOSYS;
 	}
-	t->now->nr = nr;
+	start_call(t->now, nr, arg);
 	r = end_call(t, row, row->handler(t, arg));
+	/* A part of a call that is missing, as a child of clone() */
+	if (r == -ENOSYS)
+		name_missing(t, nr);
 	/* A copy to or from the program could not get a page: like Linux's OOM killer. */
 	if (t->space.empty)
 		exec_kill_for_memory(t);

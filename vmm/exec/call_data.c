@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 
 #include "vmm/exec/signals.h"
+#include "vmm/exec/threads.h"
+#include "vmm/exec/timers.h"
 #include "vmm/exec/wait.h"
 #include "vmm/exec/walk.h"
 
@@ -182,8 +184,23 @@ static bool would_block(const struct channel *c)
 	return c->o->kind == EXEC_STREAM && c->o->flags & O_NONBLOCK && ppoll(&p, 1, &at_once, NULL) == 0;
 }
 
-static ssize_t host_transfer(const struct channel *c, const struct windows *w)
+/* Of the host's files, the command's streams alone: regular ones are always ready. */
+static bool may_block(const struct channel *c)
 {
+	return c->o->kind == EXEC_STREAM && !(c->o->flags & O_NONBLOCK);
+}
+
+static ssize_t host_transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
+{
+	if (!exec_alone(t) && may_block(c)) {
+		struct pollfd p = {.fd = c->fd, .events = c->out ? POLLOUT : POLLIN};
+		int r = exec_poll(t, &p, 1, NULL);
+
+		if (r < 0) {
+			errno = -r;
+			return -1;
+		}
+	}
 	if (would_block(c)) {
 		errno = EAGAIN;
 		return -1;
@@ -235,6 +252,13 @@ static ssize_t pipe_blocks(struct exec_task *t, const struct channel *c, ssize_t
 	return n == -EINTR && !exec_stopping(t) ? -EXEC_ERESTART : n;
 }
 
+/* A kick may come from a timer of the program. */
+static bool was_interrupted(struct exec_task *t)
+{
+	exec_timers_run(t);
+	return exec_interrupted(t) || !exec_alone(t);
+}
+
 /* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
 static ssize_t transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
 {
@@ -246,13 +270,19 @@ static ssize_t transfer(struct exec_task *t, const struct channel *c, const stru
 		n = node_transfer(t, c->o->node, c->out, w, *c->offset);
 	} else {
 		do
-			n = host_transfer(c, w);
-		while (n < 0 && errno == EINTR && !exec_stopping(t) && !exec_interrupted(t));
+			n = host_transfer(t, c, w);
+		while (n < 0 && errno == EINTR && !exec_stopping(t) && !was_interrupted(t));
 		n = n >= 0 ? n : errno == EINTR && !exec_stopping(t) ? -EXEC_ERESTART : -errno;
 	}
 	if (n > 0 && c->offset)
 		*c->offset += (uint64_t)n;
 	return n;
+}
+
+/* A pipe takes all of a blocking write in the end, when another thread reads. */
+static bool takes_all(const struct exec_task *t, const struct channel *c)
+{
+	return c->out && c->o->kind == EXEC_PIPE && !(c->o->flags & O_NONBLOCK) && !exec_alone(t);
 }
 
 /*
@@ -261,9 +291,12 @@ static ssize_t transfer(struct exec_task *t, const struct channel *c, const stru
  */
 static int move_range(struct exec_task *t, const struct channel *c, uint64_t at, uint64_t len, uint64_t *ret_done)
 {
+	/* What poll() calls writable takes so much without blocking. */
+	uint64_t most = !exec_alone(t) && c->out && c->fd >= 0 && may_block(c) ? PIPE_BUF : UINT64_MAX;
+
 	while (len) {
 		struct windows w = {.nr = 0};
-		int fault = add_windows(t, at, len, c->out ? SPACE_R : SPACE_W, &w);
+		int fault = add_windows(t, at, MIN(len, most), c->out ? SPACE_R : SPACE_W, &w);
 		ssize_t n;
 
 		if (!w.bytes)
@@ -273,7 +306,7 @@ static int move_range(struct exec_task *t, const struct channel *c, uint64_t at,
 			return (int)n;
 		*ret_done += (uint64_t)n;
 		/* A read returns the available bytes; only from a regular file can more be read at once. */
-		if ((uint64_t)n < w.bytes)
+		if ((uint64_t)n < w.bytes && !takes_all(t, c))
 			return 1;
 		at += (uint64_t)n;
 		len -= (uint64_t)n;
@@ -325,7 +358,7 @@ static int channel_of(struct exec_task *t, uint64_t fd, bool out, uint64_t *at, 
 
 static int64_t move(struct exec_task *t, const struct channel *c, const uint64_t *a)
 {
-	uint64_t len = MIN(a[2], TRANSFER_MAX), done = 0;
+	uint64_t len = MIN(a[2], TRANSFER_MAX), done = t->now->progress;
 	int fd = c->fd, r;
 	bool out = c->out;
 
@@ -339,7 +372,14 @@ static int64_t move(struct exec_task *t, const struct channel *c, const uint64_t
 
 		return n < 0 ? -errno : 0;
 	}
-	r = move_range(t, c, a[1], len, &done);
+	r = move_range(t, c, a[1] + done, len - MIN(len, done), &done);
+	if (r == -EXEC_BLOCKED) {
+		/* A write goes on where it was; a read returns what there is. */
+		if (done > t->now->progress)
+			t->changes++;
+		t->now->progress = done;
+		return out || !done ? r : (int64_t)done;
+	}
 	return end_transfer(t, r, done, out);
 }
 

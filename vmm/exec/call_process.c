@@ -17,15 +17,6 @@
 #define RANDOM_MAX     UINT64_C(0x7fffffff)
 #define GRND_INSECURE_ 4
 
-/* --- The end ----------------------------------------------------------------------------------------------- */
-
-int64_t exec_sys_exit(struct exec_task *t, const uint64_t *a)
-{
-	t->end.status = (uint8_t)a[0];
-	t->end.ended = true;
-	return 0;
-}
-
 /* --- Who it is --------------------------------------------------------------------------------------------- */
 
 int64_t exec_sys_getpid(struct exec_task *t, const uint64_t *a)
@@ -119,7 +110,7 @@ int64_t exec_sys_sched_getaffinity(struct exec_task *t, const uint64_t *a)
 	uint64_t first = 1;
 	int r;
 
-	if ((uint32_t)a[0] && (uint32_t)a[0] != EXEC_PID)
+	if ((uint32_t)a[0] && !exec_thread_of(t, (int)a[0]))
 		return -ESRCH;
 	if (a[1] < sizeof(first) || a[1] % sizeof(first))
 		return -EINVAL;

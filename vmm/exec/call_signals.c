@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmm/exec/signals.h"
+#include "vmm/exec/threads.h"
 #include "vmm/exec/wait.h"
 
 #define SI_TKILL_ (-6)
@@ -34,11 +35,14 @@ int64_t exec_sys_kill(struct exec_task *t, const uint64_t *a)
 
 static int64_t send_to(struct exec_task *t, int tid, const struct exec_info *info)
 {
+	struct exec_thread *to;
+
 	if (tid <= 0 || info->signal < 0 || info->signal > EXEC_SIGNALS)
 		return -EINVAL;
-	if (tid != t->main.tid)
+	to = exec_thread_of(t, tid);
+	if (!to)
 		return -ESRCH;
-	return info->signal ? exec_send(t, &t->main, info) : 0;
+	return info->signal ? exec_send(t, to, info) : 0;
 }
 
 int64_t exec_sys_tkill(struct exec_task *t, const uint64_t *a)
@@ -256,9 +260,13 @@ int64_t exec_sys_rt_sigtimedwait(struct exec_task *t, const uint64_t *a)
 	if (r < 0)
 		return r;
 	set &= ~UNMASKABLE;
+	t->now->waits_for = 0;
 	if (!exec_take(t, set, &info)) {
+		/* What comes from now on ends the wait, though it is blocked. */
 		t->now->waits_for = set;
 		r = exec_poll(t, NULL, 0, a[2] ? &limit : NULL);
+		if (r == -EXEC_BLOCKED)
+			return r;
 		t->now->waits_for = 0;
 		if (!exec_take(t, set, &info))
 			return r == 0 ? -EAGAIN : r;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,6 +10,8 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/exec/signals.h"
+#include "vmm/exec/threads.h"
+#include "vmm/exec/timers.h"
 #include "vmm/exec/wait.h"
 
 #define TICKS 100 /* a second: USER_HZ */
@@ -32,7 +33,7 @@ static struct timespec after(const struct timespec *from, const struct timespec 
  * The kick is blocked from the look at the end until the host waits, which lets it in: one that arrives in between
  * ends the wait.
  */
-static int wait_once(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit)
+int exec_wait_once(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit)
 {
 	sigset_t kick, before, waiting;
 	int r;
@@ -42,7 +43,7 @@ static int wait_once(struct exec_task *t, struct pollfd *file, size_t nr, const 
 	pthread_sigmask(SIG_BLOCK, &kick, &before);
 	waiting = before;
 	sigdelset(&waiting, KICK_SIGNAL);
-	r = exec_stopping(t) || exec_interrupted(t) ? -EINTR : ppoll(file, nr, limit, &waiting);
+	r = exec_stopping(t) || (exec_alone(t) && exec_interrupted(t)) ? -EINTR : ppoll(file, nr, limit, &waiting);
 	if (r == -1)
 		r = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -53,6 +54,8 @@ int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct 
 {
 	struct timespec now, end = {0};
 
+	if (!exec_alone(t))
+		return exec_block(t, file, nr, limit);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	/* A limit that would overflow counts as none. */
 	if (limit && limit->tv_sec > INT32_MAX)
@@ -69,20 +72,45 @@ int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct 
 		}
 		if (left.tv_sec < 0)
 			left = (struct timespec){0};
-		r = wait_once(t, file, nr, limit ? &left : NULL);
+		r = exec_wait_once(t, file, nr, limit ? &left : NULL);
+		if (r == -EINTR)
+			exec_timers_run(t);
 		if (r != -EINTR || exec_stopping(t) || exec_interrupted(t))
 			return r;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
 }
 
+void exec_time_left(clockid_t clock, struct timespec *at)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	at->tv_sec -= now.tv_sec;
+	at->tv_nsec -= now.tv_nsec;
+	if (at->tv_nsec < 0) {
+		at->tv_nsec += (long)NSEC_PER_SEC;
+		at->tv_sec--;
+	}
+	if (at->tv_sec < 0)
+		*at = (struct timespec){0};
+}
+
 int exec_sleep_until(struct exec_task *t, clockid_t clock, const struct timespec *until)
 {
+	struct timespec left = *until;
 	int r;
 
-	do
-		r = exec_stopping(t) ? EINTR : clock_nanosleep(clock, TIMER_ABSTIME, until, NULL);
-	while (r == EINTR && !exec_stopping(t));
+	if (!exec_alone(t)) {
+		exec_time_left(clock, &left);
+		return exec_block(t, NULL, 0, &left);
+	}
+	do {
+		r = exec_stopping(t) || exec_interrupted(t) ? EINTR
+							    : clock_nanosleep(clock, TIMER_ABSTIME, until, NULL);
+		if (r == EINTR)
+			exec_timers_run(t);
+	} while (r == EINTR && !exec_stopping(t) && !exec_interrupted(t));
 	return -r;
 }
 
@@ -95,14 +123,25 @@ int exec_read_time(struct exec_task *t, uint64_t at, struct timespec *ret)
 	return ret->tv_sec < 0 || ret->tv_nsec < 0 || ret->tv_nsec >= (long)NSEC_PER_SEC ? -EINVAL : 0;
 }
 
-static int64_t sleep_for(struct exec_task *t, clockid_t clock, const struct timespec *by)
+/* @rest: what is left of an interrupted sleep goes there; 0: nowhere */
+static int64_t sleep_for(struct exec_task *t, clockid_t clock, const struct timespec *by, uint64_t rest)
 {
+	struct exec_thread *th = t->now;
 	struct timespec until;
+	int64_t r;
 
 	clock_gettime(clock, &until);
 	until.tv_sec = by->tv_sec > INT64_MAX - until.tv_sec - 1 ? INT64_MAX - 1 : until.tv_sec;
 	until = after(&until, &(struct timespec){until.tv_sec == INT64_MAX - 1 ? 0 : by->tv_sec, by->tv_nsec});
-	return exec_sleep_until(t, clock, &until);
+	if (th->again)
+		until = ns_to_timespec(th->until);
+	else
+		th->until = (uint64_t)MIN(until.tv_sec, UINT32_MAX) * NSEC_PER_SEC + (uint64_t)until.tv_nsec;
+	r = exec_sleep_until(t, clock, &until);
+	if (r != -EINTR || !rest || exec_stopping(t))
+		return r;
+	exec_time_left(clock, &until);
+	return space_write(&t->space, rest, &until, sizeof(until)) < 0 ? -EFAULT : r;
 }
 
 int64_t exec_sys_nanosleep(struct exec_task *t, const uint64_t *a)
@@ -110,7 +149,7 @@ int64_t exec_sys_nanosleep(struct exec_task *t, const uint64_t *a)
 	struct timespec by;
 	int r = exec_read_time(t, a[0], &by);
 
-	return r < 0 ? r : sleep_for(t, CLOCK_MONOTONIC, &by);
+	return r < 0 ? r : sleep_for(t, CLOCK_MONOTONIC, &by, a[1]);
 }
 
 static bool is_sleepable(uint64_t clock)
@@ -129,44 +168,7 @@ int64_t exec_sys_clock_nanosleep(struct exec_task *t, const uint64_t *a)
 		return -EINVAL;
 	if (a[1] & TIMER_ABSTIME)
 		return exec_sleep_until(t, (clockid_t)a[0], &ts);
-	return sleep_for(t, (clockid_t)a[0], &ts);
-}
-
-/* There is one thread, so a wait ends only by its timeout. */
-static int64_t futex_wait(struct exec_task *t, const uint64_t *a, bool absolute)
-{
-	struct timespec limit;
-	uint32_t value;
-	int r = 0;
-
-	if (a[0] % sizeof(value))
-		return -EINVAL;
-	if (a[3])
-		r = exec_read_time(t, a[3], &limit);
-	if (r == 0)
-		r = space_read(&t->space, a[0], &value, sizeof(value));
-	if (r < 0)
-		return r;
-	if (value != (uint32_t)a[2])
-		return -EAGAIN;
-	if (!a[3])
-		return exec_sys_pause(t, a);
-	if (absolute)
-		r = exec_sleep_until(t, a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, &limit);
-	else
-		r = (int)sleep_for(t, CLOCK_MONOTONIC, &limit);
-	return r < 0 ? r : -ETIMEDOUT;
-}
-
-int64_t exec_sys_futex(struct exec_task *t, const uint64_t *a)
-{
-	switch ((uint32_t)a[1] & ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
-	case FUTEX_WAIT: return futex_wait(t, a, false);
-	case FUTEX_WAIT_BITSET: return (uint32_t)a[5] ? futex_wait(t, a, true) : -EINVAL;
-	case FUTEX_WAKE:
-	case FUTEX_WAKE_BITSET: return a[0] % 4 ? -EINVAL : 0;
-	default: return -ENOSYS;
-	}
+	return sleep_for(t, (clockid_t)a[0], &ts, a[3]);
 }
 
 /* --- Clocks ------------------------------------------------------------------------------------------------ */

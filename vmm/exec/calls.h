@@ -33,7 +33,7 @@
 	CALL(readv, "dxu", readv, "") \
 	CALL(writev, "dxu", writev, "") \
 	CALL(access, "so", access, "what vmm itself may do") \
-	CALL(sched_yield, "", zero, "") \
+	CALL(sched_yield, "", sched_yield, "") \
 	CALL(mremap, "xuuxx", mremap, "") \
 	CALL(msync, "xud", mapped, "") \
 	CALL(madvise, "xud", madvise, "advice that is not followed is accepted, also for what came from a file") \
@@ -41,10 +41,19 @@
 	CALL(dup2, "dd", dup2, "") \
 	CALL(pause, "", pause, "") \
 	CALL(nanosleep, "xx", nanosleep, "") \
+	CALL(alarm, "u", alarm, "") \
+	CALL(getitimer, "dx", getitimer, "CPU times are those of vmm for it, too") \
+	CALL(setitimer, "dxx", setitimer, "as getitimer") \
+	CALL(timer_create, "dxx", timer_create, "32 at most") \
+	CALL(timer_settime, "dxxx", timer_settime, "") \
+	CALL(timer_gettime, "dx", timer_gettime, "") \
+	CALL(timer_getoverrun, "d", timer_getoverrun, "") \
+	CALL(timer_delete, "d", timer_delete, "") \
+	CALL(timerfd_create, "dx", missing, "programs then use timer_create or poll") \
 	CALL(getpid, "", getpid, "2") \
 	CALL(socket, "ddd", missing, "there is no network") \
 	CALL(socketpair, "dddx", missing, "there is no network") \
-	CALL(clone, "xxxxx", missing, "a program has one thread and no children yet") \
+	CALL(clone, "xxxxx", clone, "threads alone, 256 at most: a program has no children") \
 	CALL(fork, "", missing, "a program has no children") \
 	CALL(vfork, "", missing, "a program has no children") \
 	CALL(execve, "sxx", missing, "a program has no children") \
@@ -86,24 +95,24 @@
 	CALL(munlock, "xu", mapped, "") \
 	CALL(prctl, "dxxxx", prctl, "name and dumpable alone") \
 	CALL(arch_prctl, "xx", arch_prctl, "") \
-	CALL(gettid, "", getpid, "2") \
+	CALL(gettid, "", gettid, "") \
 	CALL(tkill, "dd", tkill, "the program itself is all there is") \
 	CALL(time, "x", time, "") \
-	CALL(futex, "xddxxd", futex, "one thread: nobody else wakes it") \
+	CALL(futex, "xddxxd", futex, "no priority inheritance, no FUTEX_WAKE_OP") \
 	CALL(sched_getaffinity, "dux", sched_getaffinity, "one CPU") \
 	CALL(getdents64, "dxu", getdents64, "a mount is listed only where the host has something of that name") \
-	CALL(set_tid_address, "x", getpid, "2") \
+	CALL(set_tid_address, "x", set_tid_address, "") \
 	CALL(clock_gettime, "dx", clock_gettime, "") \
 	CALL(clock_getres, "dx", clock_getres, "") \
 	CALL(clock_nanosleep, "ddxx", clock_nanosleep, "") \
-	CALL(exit_group, "d", exit, "") \
+	CALL(exit_group, "d", exit_group, "") \
 	CALL(tgkill, "ddd", tgkill, "the program itself is all there is") \
 	CALL(openat, "dsxo", openat, "as open") \
 	CALL(newfstatat, "dsxx", newfstatat, "") \
 	CALL(readlinkat, "dssu", readlinkat, "") \
 	CALL(faccessat, "dso", faccessat, "what vmm itself may do") \
 	CALL(ppoll, "xuxxu", ppoll, "") \
-	CALL(set_robust_list, "xu", zero, "one thread: nobody waits for it") \
+	CALL(set_robust_list, "xu", set_robust_list, "") \
 	CALL(pipe2, "xx", pipe2, "in memory, 64 at most") \
 	CALL(pipe, "x", pipe, "in memory, 64 at most") \
 	CALL(dup3, "ddx", dup3, "") \
@@ -112,8 +121,8 @@
 	CALL(getrandom, "Bux", getrandom, "") \
 	CALL(execveat, "dsxxx", missing, "a program has no children") \
 	CALL(statx, "dsxxx", statx, "no time of birth") \
-	CALL(rseq, "xuxx", missing, "a program has one thread") \
-	CALL(clone3, "xu", missing, "a program has one thread and no children yet") \
+	CALL(rseq, "xuxx", missing, "there is one CPU, and no notice of preemption") \
+	CALL(clone3, "xu", clone3, "as clone") \
 	CALL(faccessat2, "dsox", faccessat2, "what vmm itself may do") \
 	CALL(creat, "so", creat, "below --rw and --tmp") \
 	CALL(pwrite64, "dbud", pwrite64, "not to a stream") \

@@ -26,6 +26,8 @@
 #include "vmm/exec/image.h"
 #include "vmm/exec/layout.h"
 #include "vmm/exec/signals.h"
+#include "vmm/exec/threads.h"
+#include "vmm/exec/timers.h"
 #include "vmm/kvm/vcpu_thread.h"
 #include "vmm/kvm/vm.h"
 
@@ -53,6 +55,7 @@ struct exec {
 	struct exec_task task;
 	struct exec_cpu cpu;
 	struct loop_timer limit;
+	struct loop_timer tick;
 	struct libraries libraries;
 	char path[PATH_ROOM];
 
@@ -135,7 +138,12 @@ static int set_base(struct exec_task *t, bool gs, uint64_t base)
 	return exec_cpu_set_base(t->cpu, gs, base);
 }
 
-static const struct exec_ops cpu_ops = {get_regs, set_regs, get_fpu, set_fpu, get_base, set_base};
+static int arm(struct exec_task *t, uint64_t first_ns, uint64_t every_ns)
+{
+	return loop_timer_set(&container_of(t, struct exec, task)->tick, first_ns, every_ns);
+}
+
+static const struct exec_ops cpu_ops = {get_regs, set_regs, get_fpu, set_fpu, get_base, set_base, arm};
 
 static void program_main(struct vcpu_thread *t);
 static int lock_program(struct crew *c);
@@ -153,10 +161,12 @@ int exec_open(
 	x->config = *config;
 	x->kvm.fd = x->vm.fd = -1;
 	exec_task_init(&x->task);
+	/* Of these, only the parts in use are touched. */
+	x->task.others = calloc(EXEC_THREADS_MAX - 1, sizeof(*x->task.others));
 	x->trace = trace;
 	x->loop = loop;
 	crew_init(&x->crew, &exec_crew);
-	r = err_operator(e, open_program(x, e));
+	r = x->task.others ? err_operator(e, open_program(x, e)) : err_sys(e, -ENOMEM, "cannot set up");
 	if (r == 0)
 		r = kvm_open(trace, &x->kvm, e);
 	if (r < 0) {
@@ -272,6 +282,21 @@ static void print_call(struct exec *x, const struct exec_exit *at, int64_t resul
 		return;
 }
 
+static void schedule(struct exec *x)
+{
+	struct exec_thread *th;
+
+	exec_schedule(&x->task);
+	th = x->task.now;
+	if (th->finished && x->config.trace_fd >= 0) {
+		struct exec_exit at = {.nr = th->nr};
+
+		memcpy(at.arg, th->arg, sizeof(at.arg));
+		print_call(x, &at, th->result);
+	}
+	th->finished = false;
+}
+
 static void on_exit_of(struct exec *x, const struct exec_exit *at)
 {
 	struct exec_task *t = &x->task;
@@ -280,14 +305,22 @@ static void on_exit_of(struct exec *x, const struct exec_exit *at)
 	switch (at->what) {
 	case EXEC_CALL:
 		result = exec_call(t, at->nr, at->arg);
+		if (result == -EXEC_BLOCKED)
+			break;
 		if (x->config.trace_fd >= 0)
 			print_call(x, at, result);
 		exec_cpu_return(&x->cpu, (uint64_t)result);
 		break;
 	case EXEC_FAULT: exec_fault(t, at->vector, at->error, at->address, at->rip); break;
-	case EXEC_KICKED: vcpu_thread_kicked(&x->thread); break;
+	case EXEC_KICKED:
+		vcpu_thread_kicked(&x->thread);
+		t->tick = true;
+		exec_timers_run(t);
+		break;
 	case EXEC_BROKEN: failed(x, at->words, "", ""); break;
 	}
+	if (unlikely(exec_must_schedule(t)) && !t->end.ended && !at->between && at->what != EXEC_BROKEN)
+		schedule(x);
 	if (unlikely(exec_attention(t)) && !at->between && at->what != EXEC_BROKEN)
 		exec_deliver(t);
 	if (t->end.ended && x->how == EXEC_RUNNING) {
@@ -395,11 +428,19 @@ static void on_limit(struct loop_timer *t)
 	exec_end(container_of(t, struct exec, limit), EXEC_TIMEOUT, 0);
 }
 
+/* The program's thread has asked for it. */
+static void on_tick(struct loop_timer *t)
+{
+	vcpu_thread_kick(&container_of(t, struct exec, tick)->thread);
+}
+
 static int arm_limit(struct exec *x, struct err *e)
 {
 	uint64_t now = trace_now_ns(), at = x->config.deadline_ns;
 	int r = loop_timer_init(x->loop, &x->limit, on_limit);
 
+	if (r == 0)
+		r = loop_timer_init(x->loop, &x->tick, on_tick);
 	if (r == 0 && at)
 		r = loop_timer_set(&x->limit, at > now ? at - now : 1, 0);
 	return r < 0 ? err_sys(e, r, "cannot set up the time limit") : 0;
@@ -421,6 +462,7 @@ int exec_run(struct exec *x, struct err *e)
 	}
 	stop_thread(x, opened);
 	loop_timer_destroy(&x->limit);
+	loop_timer_destroy(&x->tick);
 	if (x->how == EXEC_RUNNING) {
 		x->how = x->end;
 		x->value = x->end_value;
@@ -461,6 +503,7 @@ void exec_destroy(struct exec *x)
 	if (!x)
 		return;
 	exec_files_free(x->task.files);
+	free(x->task.others);
 	libraries_close(&x->libraries);
 	space_destroy(&x->task.space);
 	vm_destroy(&x->vm);

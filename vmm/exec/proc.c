@@ -226,8 +226,8 @@ static void put_status(struct text *x, const struct exec_task *t)
 		EXEC_ID, EXEC_ID);
 	add(x, "FDSize:\t%d\nGroups:\t\nVmPeak:\t%8" PRIu64 " kB\nVmSize:\t%8" PRIu64 " kB\n", EXEC_FILES_MAX, size,
 		size);
-	add(x, "VmHWM:\t%8" PRIu64 " kB\nVmRSS:\t%8" PRIu64 " kB\nThreads:\t1\n",
-		(uint64_t)t->space.most * (PAGE_4K / KIB), used);
+	add(x, "VmHWM:\t%8" PRIu64 " kB\nVmRSS:\t%8" PRIu64 " kB\nThreads:\t%u\n",
+		(uint64_t)t->space.most * (PAGE_4K / KIB), used, t->nr_threads);
 	add(x, "SigBlk:\t%016" PRIx64 "\nNoNewPrivs:\t1\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
 		t->now->blocked);
 }

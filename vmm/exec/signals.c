@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/exec/threads.h"
+
 /* Default action: ignore; stopping is ignored too, since nothing could continue the program. */
 #define HARMLESS                                                                                                       \
 	(MASK_OF(SIGCHLD) | MASK_OF(SIGURG) | MASK_OF(SIGWINCH) | MASK_OF(SIGCONT) | MASK_OF(SIGSTOP) |                \
@@ -54,7 +56,10 @@ void exec_task_init(struct exec_task *t)
 {
 	t->main.tid = EXEC_PID;
 	t->main.altstack.flags = SS_DISABLE;
-	t->now = &t->main;
+	t->main.state = EXEC_READY;
+	t->now = t->loaded = &t->main;
+	t->nr_threads = t->most = 1;
+	t->last_tid = EXEC_PID;
 }
 
 static void die(struct exec_task *t, int signal)
@@ -82,11 +87,21 @@ static bool blocks(const struct exec_thread *th, int signal)
 	return th->blocked & MASK_OF(signal) & ~UNMASKABLE;
 }
 
+static bool all_block(struct exec_task *t, int signal)
+{
+	for (unsigned i = 0; i < t->most; i++) {
+		const struct exec_thread *th = exec_nth(t, i);
+
+		if (th->state != EXEC_UNUSED && !blocks(th, signal))
+			return false;
+	}
+	return true;
+}
+
 int exec_send(struct exec_task *t, struct exec_thread *to, const struct exec_info *info)
 {
-	const struct exec_thread *taker = to ? to : t->now;
 	uint64_t *pending = to ? &to->pending : &t->pending, bit = MASK_OF(info->signal);
-	bool blocked = blocks(taker, info->signal);
+	bool blocked = to ? blocks(to, info->signal) : all_block(t, info->signal);
 
 	if (!blocked && is_fatal(t, info->signal)) {
 		*t->end.words = '\0';

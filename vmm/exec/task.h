@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "vmm/base/trace.h"
 #include "vmm/exec/calls.h"
@@ -18,12 +19,14 @@
 #include "vmm/exec/space.h"
 #include "vmm/exec/thread.h"
 
-#define EXEC_SIGNALS   64
-#define EXEC_PID       2
-#define EXEC_ID        65534 /* nobody */
-#define EXEC_NR_MAX    512
-#define EXEC_NAME_MAX  16
-#define EXEC_QUEUE_MAX 256
+#define EXEC_SIGNALS    64
+#define EXEC_PID        2
+#define EXEC_ID         65534 /* nobody */
+#define EXEC_NR_MAX     512
+#define EXEC_NAME_MAX   16
+#define EXEC_QUEUE_MAX  256
+#define EXEC_ITIMERS    3 /* of setitimer() */
+#define EXEC_TIMERS_MAX (EXEC_ITIMERS + 32)
 
 /** struct exec_action - layout of Linux arch/x86/include/uapi/asm/signal.h */
 struct exec_action {
@@ -45,6 +48,22 @@ struct exec_end {
 	char words[160];
 };
 
+/**
+ * struct exec_timer
+ * @clock: of the host; @next: its time when the timer expires; 0: not armed
+ * @to: NULL: to the process; @signal: 0: none
+ */
+struct exec_timer {
+	bool used;
+	clockid_t clock;
+	uint64_t next;
+	uint64_t interval;
+	struct exec_thread *to;
+	int signal;
+	uint64_t value;
+	int overrun;
+};
+
 /** struct exec_queued - a signal that is pending; @to: NULL: for the process */
 struct exec_queued {
 	struct exec_info info;
@@ -60,7 +79,12 @@ struct exec_queued {
  * @failed: negative errno of the processor; the program must not run any more
  * @heap, @heap_end: initial and current brk
  * @top: mmap searches for a free range below it
- * @main, @now: the first thread, and the one that runs
+ * @main: the first thread; @others: EXEC_THREADS_MAX - 1 places for more, or NULL; @most: no place behind is in use
+ * @now: the thread whose call is answered; @loaded: whose registers are in the vCPU, NULL: nobody's
+ * @nr_threads, @last_tid: of those that there are
+ * @changes: calls that have ended: pipes may have changed; @turns: waits for futexes
+ * @tick: another thread's turn has come; @yields: so the thread says; @ticking: there is a tick
+ * @timer: @armed: when the next may expire, in ns; 0: none
  * @pending: signals for the process, bit S - 1 for S
  * @queue: @nr_queued pending signals, oldest first
  * @missing: one bit for each unknown call that has been logged
@@ -84,7 +108,19 @@ struct exec_task {
 	uint64_t top;
 	struct exec_action action[EXEC_SIGNALS + 1];
 	struct exec_thread main;
+	struct exec_thread *others;
+	unsigned most;
 	struct exec_thread *now;
+	struct exec_thread *loaded;
+	unsigned nr_threads;
+	int last_tid;
+	uint64_t changes;
+	uint64_t turns;
+	bool tick;
+	bool yields;
+	bool ticking;
+	struct exec_timer timer[EXEC_TIMERS_MAX];
+	uint64_t armed;
 	uint64_t pending;
 	struct exec_queued queue[EXEC_QUEUE_MAX];
 	unsigned nr_queued;
@@ -125,6 +161,9 @@ int exec_map_file(struct exec_task *t, uint64_t fd, uint64_t at, uint64_t len, u
 
 /** exec_task_init() - of a zeroed struct: one thread */
 void exec_task_init(struct exec_task *t);
+
+/** exec_thread_of() - the thread with this number, or NULL */
+struct exec_thread *exec_thread_of(struct exec_task *t, int tid);
 
 /** exec_signal() - send the current thread a signal, as the kernel does: SIGPIPE */
 void exec_signal(struct exec_task *t, int signal);

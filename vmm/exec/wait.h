@@ -20,6 +20,12 @@ static inline bool exec_stopping(const struct exec_task *t)
 /** exec_poll() - poll files of the host; @limit: NULL: no limit. Return: as poll(), or a negative errno */
 int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit);
 
+/** exec_wait_once() - ppoll() that a kick before it ends. Return: as exec_poll(), -EINTR after any signal */
+int exec_wait_once(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit);
+
+/** exec_time_left() - @at of a clock becomes the time until then, at least 0 */
+void exec_time_left(clockid_t clock, struct timespec *at);
+
 /** exec_sleep_until() - sleep until a time of a clock. Return: 0 or a negative errno */
 int exec_sleep_until(struct exec_task *t, clockid_t clock, const struct timespec *until);
 

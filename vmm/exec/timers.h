@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Timers of a program: setitimer(), alarm(), timer_create(). The vCPU's thread keeps them; a timer of the control loop
+ * makes it look at them (exec_ops.arm).
+ */
+#ifndef VMM_EXEC_TIMERS_H
+#define VMM_EXEC_TIMERS_H
+
+#include "vmm/exec/task.h"
+
+/**
+ * exec_timers_run() - start or end the tick of several threads, and send the signals of timers that have expired
+ *
+ * Context: after a kick, after a wait, and when a thread has begun.
+ */
+void exec_timers_run(struct exec_task *t);
+
+#endif
