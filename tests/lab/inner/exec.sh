@@ -23,6 +23,13 @@ more='null trap int1 hlt in outs cli lret noncanonical align gone noexec abort e
 for what in $whats ${all:+$more}; do
 	same "$what" "$probe" "$what"
 done
+# Frames of handlers, the IRET that loads what SYSRET cannot, and XSAVE, which a software KVM may not have.
+for what in exceptions registers wide_registers stacks queues suspended ${all:+loop small_stack zero_frame many}; do
+	same "signals: $what" "$signals" "$what"
+done
+for i in 0 1 2 4 5 6 ${all:+3 7 8 9 10 11 12}; do
+	same "signals: forged $i" "$signals" forged "$i"
+done
 for what in int80 sysenter; do
 	run "$VMM" exec "$probe" $what
 	check "$what is SIGSEGV or SIGILL" all_of test "$status" = 139 -o "$status" = 132 -- err_is_one_line
