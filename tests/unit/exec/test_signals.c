@@ -143,7 +143,6 @@ static void forged(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		set_up(state);
 		handle(SIGUSR1, 0);
 		CALL(&k, tgkill, EXEC_PID, EXEC_PID, SIGUSR1);
 		exec_deliver(&k.t);
@@ -152,8 +151,8 @@ static void forged(void **state)
 		CALL(&k, rt_sigreturn);
 		assert_true(k.t.end.ended && k.t.end.signal == SIGSEGV);
 		tear_down(state);
+		set_up(state);
 	}
-	set_up(state);
 }
 
 /* No frame outside of the alternative stack, or where nothing is mapped. */
