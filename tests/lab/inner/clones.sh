@@ -52,15 +52,6 @@ check "4 at once; the status is that of the first that is not 0" all_of status_i
 
 # --- Memory
 
-# private PID: KiB that are its own: of the guest's RAM (mappings of whole MiB), of the rest, of page tables
-private() {
-	awk '
-		/^[0-9a-f]+-[0-9a-f]+ / { next }
-		$1 == "Size:" { ram = $2 >= 1024 && $2 % 1024 == 0 }
-		$1 == "Private_Dirty:" { sum[ram] += $2 }
-		END { printf "%d %d ", sum[1], sum[0] }' "/proc/$1/smaps"
-	awk '$1 == "VmPTE:" { print $2 }' "/proc/$1/status"
-}
 measure() {
 	local pid spawner clone i=0
 	pid=$(vmm_pid)
@@ -72,7 +63,7 @@ measure() {
 	# shellcheck disable=SC2013 # words, of one line
 	for spawner in $(cat "/proc/$pid/task/$pid/children"); do
 		for clone in $(cat "/proc/$spawner/task/$spawner/children"); do
-			private "$clone"
+			private_of "$clone"
 		done
 	done
 	kill -TERM "$pid"

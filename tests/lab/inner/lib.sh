@@ -139,3 +139,11 @@ cpus_are() {
 	done
 	! out_has "^lab: ran on CPU $1\$"
 }
+
+# private_of PID: KiB that are its own: of the guest's RAM, which is left out of core dumps (dd), of the rest, of page tables
+private_of() {
+	awk '$1 == "Private_Dirty:" { private = $2 }
+		$1 == "VmFlags:" { sum[/ dd( |$)/] += private }
+		END { printf "%d %d ", sum[1], sum[0] }' "/proc/$1/smaps"
+	awk '$1 == "VmPTE:" { print $2 }' "/proc/$1/status"
+}

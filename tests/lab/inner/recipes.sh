@@ -44,7 +44,7 @@ measured() {
 	[ "$status" = 0 ] || [ "$status" = 40 ] || [ "$status" = 41 ]
 }
 while read -r line; do
-	run sh -c "kernel=$kernel; $(printf '%s\n' "$line" | sed "s/--runs 10/--runs 1 --warmup 0/; s/ci.ini/& --timeout $LIMIT/")"
+	run sh -c "kernel=$kernel; $(printf '%s\n' "$line" | sed "s/--runs 10/--runs 1 --warmup 0/; s/ci.ini\|vmm test/& --timeout $LIMIT/")"
 	out=$(printf '%s\n' "$out" | tr -d '\r')
 	case $line in
 	*'--cpus 2 --append quiet') check "README: $line" all_of status_is 0 -- out_has '^Linux .*x86_64' -- out_has '^2$' ;;
@@ -53,6 +53,10 @@ while read -r line; do
 		;;
 	*'--net passt --disk '*)
 		check "README: $line" all_of status_is 0 -- out_has '10\.9\.0\.2' -- out_has '(^| )ci\.ini( |$)'
+		;;
+	'vmm test '*)
+		check "README: $line" all_of out_has '^status 1$' -- out_has '^2 of 2 tests.*: 1 as expected, 1 not' -- \
+			grep -q '<failure' results.xml
 		;;
 	*'--root / '*) check "README: $line" all_of out_has '^6\.' -- out_has '^status 3$' ;;
 	*'--report run.json') check "README: $line" all_of status_is 0 -- grep -q '"schema' run.json ;;
