@@ -80,6 +80,7 @@ void test_paths_destroy(struct test_paths *p)
 	for (size_t i = 0; p->modules && i < p->nr_modules; i++)
 		free(p->modules[i]);
 	free(p->modules);
+	*p = (struct test_paths){0};
 }
 
 /* --- Arguments ------------------------------------------------------------------------------------------------- */

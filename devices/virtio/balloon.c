@@ -451,10 +451,11 @@ void virtio_balloon_set_target(struct virtio_balloon *b, uint64_t bytes)
 /* With a bit behind the last page. */
 static int init_zeroed(struct virtio_balloon *b, const struct gmem *mem)
 {
-	const struct gmem_region *last = &mem->region[mem->nr - 1];
+	const struct gmem_region *last;
 
 	if (!has_snapshot(mem))
 		return 0;
+	last = &mem->region[mem->nr - 1];
 	b->zeroed = calloc((last->gpa + last->size) / VIRTIO_BALLOON_PAGE / 64 + 1, sizeof(*b->zeroed));
 	return b->zeroed ? 0 : -ENOMEM;
 }
