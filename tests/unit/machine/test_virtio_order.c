@@ -12,6 +12,7 @@
 
 #include "tests/support/unit.h"
 #include "vmm/base/le.h"
+#include "vmm/base/x86.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/virtio/devices.h"
 
@@ -74,7 +75,10 @@ static void listen_as_passt(struct bench *b)
 
 static void everything(struct bench *b)
 {
+	static uint8_t ram[PAGE_4K] __attribute__((aligned(PAGE_4K)));
+
 	memset(b, 0, sizeof(*b));
+	assert_int_equal(gmem_add(&b->mem, &(struct gmem_region){.size = sizeof(ram), .host = ram, .fd = -1}), 0);
 	strcpy(b->dir, "/tmp/vmm-order-XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
 	listen_as_passt(b);
