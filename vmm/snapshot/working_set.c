@@ -151,7 +151,7 @@ int working_set_write(const struct working_set *w, const struct snapshot *s, FIL
 		.nr = (uint32_t)w->nr,
 		.ranges_crc = ranges_crc(w),
 	};
-	uint8_t buf[256];
+	uint8_t buf[256] = {0};
 	struct state_writer to = {.data = buf, .size = sizeof(buf)};
 
 	state_put(&to, &facts_table, 0, &f);
