@@ -330,9 +330,9 @@ const struct option_def options[] = {
 			"which "
 			"is in the guest's memory.\n"
 			"They are sent when the command has ended: after a panic or at the time limit there are none.\n"
-			"Files of the same name are replaced. Only files and directories come back, not links, FIFOs "
-			"or "
-			"devices; at most 1 GiB, 65536 entries, 32 directories in each other.\n"
+			"Files of the same name are replaced.\n"
+			"Only files and directories come back, not links, FIFOs or devices; at most 1 GiB, 65536 "
+			"entries, 32 directories in each other.\n"
 			"What cannot be written is an error of vmm, status 125."),
 	},
 	{
