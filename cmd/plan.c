@@ -167,8 +167,12 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 
 void plan_restored(int fd, struct sandbox_plan *plan)
 {
-	if (fd >= 0 && plan->nr_keep < SANDBOX_KEEP_MAX)
+	if (fd < 0)
+		return;
+	if (plan->nr_keep < SANDBOX_KEEP_MAX)
 		plan->keep[plan->nr_keep++] = fd;
+	if (plan->devices & SANDBOX_HAS(BALLOON))
+		plan->devices |= SANDBOX_HAS(GIVEN_BACK);
 }
 
 /*

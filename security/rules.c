@@ -371,10 +371,10 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(VIRTIO, BALLOON, madvise, "MADV_DONTNEED", INT(2, MADV_DONTNEED), "the guest gives memory back"),
 	IF(VIRTIO, BALLOON, madvise, "MADV_REMOVE", INT(2, MADV_REMOVE),
 		"the guest gives memory back that a file holds"),
-	IF2(VIRTIO, BALLOON, mmap, "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED",
+	IF2(VIRTIO, GIVEN_BACK, mmap, "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED",
 		LONG(2, PROT_READ | PROT_WRITE), LONG(3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED),
 		"a restored guest gives memory back: anonymous memory instead of the snapshot's"),
-	IF(VIRTIO, BALLOON, madvise, "MADV_DONTDUMP", INT(2, MADV_DONTDUMP), "no core dump has that memory"),
+	IF(VIRTIO, GIVEN_BACK, madvise, "MADV_DONTDUMP", INT(2, MADV_DONTDUMP), "no core dump has that memory"),
 	EVERY_SANITIZED(VIRTIO),
 
 	/* A vCPU */
@@ -420,7 +420,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF2(PROGRAM, ALWAYS, ioctl, "a stream, FIONREAD", INT(0, SANDBOX_FD(PROGRAM)), INT(1, FIONREAD),
 		"the program asks how much there is to read"),
 	ANY(PROGRAM, ALWAYS, ppoll, "the program waits for its streams"),
-	ANY(PROGRAM, ALWAYS, timerfd_settime, "the next turn of a thread, or timer of the program"),
+	IF(PROGRAM, ALWAYS, timerfd_settime, "its timer", INT(0, SANDBOX_FD(TICK)),
+		"the next turn of a thread, or timer of the program"),
 	ANY(PROGRAM, ALWAYS, clock_nanosleep, "the program sleeps"),
 	IF(PROGRAM, ALWAYS, getrandom, "no flags", INT(2, 0), "the program wants random bytes"),
 	IF(PROGRAM, ALWAYS, mprotect, "PROT_NONE", LONG(2, PROT_NONE), "KVM forgets pages that lose a right"),

@@ -43,6 +43,7 @@
 	X(VSOCK, "vsock", "there is a socket device")                                                                  \
 	X(SHARE, "share", "a directory is shared with the guest")                                                      \
 	X(BALLOON, "balloon", "there is a memory balloon")                                                             \
+	X(GIVEN_BACK, "given-back", "a restored guest has a memory balloon")                                           \
 	X(PIT, "pit", "a machine, whose interval timer KVM makes when the guest programs it")                          \
 	X(REPORT, "report", "a report or a trace is written at the end")                                               \
 	X(GDB, "gdb", "a debugger may connect")                                                                        \
@@ -86,6 +87,7 @@ enum sandbox_device {
 	X(VCPU, 1, "the thread's own vCPU")                                                                            \
 	X(VM, 1, "the VM")                                                                                             \
 	X(PROGRAM, 3, "the command's streams, which the program has")                                                  \
+	X(TICK, 1, "the timer of turns of the program's threads")                                                      \
 	X(FILES, 2, "the directory of cores, or of snapshots; those of logs and JUnit files")                          \
 	X(FILE, 1, "the core or snapshot that is being written; the directory again while there is none")              \
 	X(STREAM, 4, "streams of the caller's whose O_NONBLOCK is ours to take back; no file, none of sockets")

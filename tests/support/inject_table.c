@@ -388,6 +388,7 @@ const struct inject_row inject_rows[] = {
 		FD("[eventpoll]"), N(EPOLL_CTL_ADD), LOG, ROOM(16)),
 	CAN(LOOP | PROGRAM, ANY, ppoll, "ok", "asks", N(0), N(0), ROOM(16), N(0), N(0)),
 	CAN(LOOP | VIRTIO, ANY, timerfd_settime, "ok", "a timer of its own", FD("[timerfd]"), N(0), ROOM(32), N(0)),
+	CAN(PROGRAM, ANY, timerfd_settime, "ok|killed", "its timer, no other", FD("[timerfd]"), N(0), ROOM(32), N(0)),
 	CAN(LOOP | VIRTIO, ANY, timerfd_settime, "EINVAL", "no timer", LOG, N(0), ROOM(32), N(0)),
 	NEVER(timerfd_create, N(1), N(0)),
 	NEVER(eventfd2, N(0), N(0)),

@@ -379,6 +379,7 @@ static int lock_program(struct crew *c)
 	fds.of[SANDBOX_FD_VCPU][0] = vcpu_thread_self()->vcpu->fd;
 	for (int i = 0; i < EXEC_STREAMS; i++)
 		fds.of[SANDBOX_FD_PROGRAM][i] = x->config.host[i];
+	fds.of[SANDBOX_FD_TICK][0] = x->tick.source.fd;
 	return sandbox_lock(x->sandbox, SANDBOX_PROGRAM, &fds);
 }
 

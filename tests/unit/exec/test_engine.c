@@ -58,7 +58,8 @@ int __wrap_sandbox_lock(struct sandbox *s, enum sandbox_role role, const struct 
 		for (int i = 0; i < 3; i++)
 			wrong_fds |= fds->of[SANDBOX_FD_PROGRAM][i] != host_fds[i];
 	if (role == SANDBOX_PROGRAM)
-		wrong_fds |= fds->of[SANDBOX_FD_VCPU][0] < 0 || fds->of[SANDBOX_FD_VCPU][1] != -1;
+		wrong_fds |= fds->of[SANDBOX_FD_TICK][0] < 0 || fds->of[SANDBOX_FD_VCPU][0] < 0 ||
+			fds->of[SANDBOX_FD_VCPU][1] != -1;
 	else
 		kvm_files = count_open("/dev/kvm");
 	return (int)role == refused_role ? -EACCES : 0;

@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -359,6 +360,8 @@ static void a_snapshot_below_an_overlay_is_only_read(void **state)
 static void arguments_are_looked_at(void **state)
 {
 	static const uint64_t get_sregs[6] = {(uint64_t)-1, KVM_GET_SREGS};
+	static const uint64_t map_over[6] = {
+		0x10000, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uint64_t)-1};
 	static const struct {
 		enum sandbox_role role;
 		long nr;
@@ -395,6 +398,8 @@ static void arguments_are_looked_at(void **state)
 		must_die(calls[i].role, ALL, calls[i].nr, calls[i].arg);
 	/* Only programs without a kernel have a use for it. */
 	must_die(SANDBOX_VCPU, ALL & ~SANDBOX_HAS(FLAT), SYS_ioctl, get_sregs);
+	/* Nor any but the balloon of a restored guest for memory in place of other memory. */
+	must_die(SANDBOX_VIRTIO, ALL & ~SANDBOX_HAS(GIVEN_BACK), SYS_mmap, map_over);
 }
 
 /* No role may allocate executable memory. */
