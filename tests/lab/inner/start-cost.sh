@@ -59,7 +59,8 @@ check "and a start costs the same as before" all_of status_is 124 -- vm_is_made_
 cost 16 "$VMM" --kernel "$reset" --mem 128M
 check "CPU time of a start, 16 at once: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 4300
 cost 16 "$static" --kernel "$reset" --mem 128M
-check "the same without shared libraries: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3400
+# Beside other work 3,442 us were measured, with the code of threads, --out and working sets in the program.
+check "the same without shared libraries: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3550
 cost 1 "$VMM" --kernel "$reset" --mem 128M --sandbox off
 check "with shared libraries and without the sandbox: $cpu us" all_of out_has ' status 32$' -- within 1000 "$cpu" 3600
 # What a process that owns a socket's path costs, which is made only then.
