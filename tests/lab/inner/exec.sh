@@ -27,7 +27,8 @@ done
 for what in exceptions registers wide_registers stacks queues suspended ${all:+loop small_stack zero_frame many}; do
 	same "signals: $what" "$signals" "$what"
 done
-for i in 0 1 2 4 5 6 ${all:+3 7 8 9 10 11 12}; do
+# Not 6, reserved bits of MXCSR: the XRSTOR of QEMU loads them, a real one does not, nor do KVM and we.
+for i in 0 1 2 4 5 ${all:+3 7 8 9 10 11 12}; do
 	same "signals: forged $i" "$signals" forged "$i"
 done
 for what in int80 sysenter; do
