@@ -23,14 +23,6 @@
 #define LOOK_NS   (10 * NSEC_PER_MSEC)
 #define FDS_MAX   16
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 struct exec_thread *exec_nth(struct exec_task *t, unsigned i)
 {
 	if (!i)
@@ -151,9 +143,9 @@ int exec_block(struct exec_task *t, struct pollfd *file, size_t nr, const struct
 	if (r || (limit && !limit->tv_sec && !limit->tv_nsec))
 		return r;
 	if (limit && !th->deadline)
-		th->deadline = now_ns() + (uint64_t)MIN(limit->tv_sec, INT32_MAX) * NSEC_PER_SEC +
+		th->deadline = clock_ns(CLOCK_MONOTONIC) + (uint64_t)MIN(limit->tv_sec, INT32_MAX) * NSEC_PER_SEC +
 			(uint64_t)limit->tv_nsec;
-	if (limit && now_ns() >= th->deadline) {
+	if (limit && clock_ns(CLOCK_MONOTONIC) >= th->deadline) {
 		th->deadline = 0;
 		return 0;
 	}
@@ -187,7 +179,7 @@ static bool may_go(const struct exec_task *t, const struct exec_thread *th)
 	if (th->state != EXEC_WAITING)
 		return th->state == EXEC_READY;
 	return th->woken || th->fd_ready || ((t->pending | th->pending) & (~th->blocked | th->waits_for)) ||
-		(!th->futex && th->seen != t->changes) || (th->deadline && now_ns() >= th->deadline);
+		(!th->futex && th->seen != t->changes) || (th->deadline && clock_ns(CLOCK_MONOTONIC) >= th->deadline);
 }
 
 static struct exec_thread *next(struct exec_task *t)
@@ -260,7 +252,7 @@ static uint64_t first_deadline(struct exec_task *t)
 /* No thread can run. A kick that arrives before the wait ends it: see wait.h. Return: is the run to go on? */
 static bool idle(struct exec_task *t)
 {
-	uint64_t first = first_deadline(t), now = now_ns();
+	uint64_t first = first_deadline(t), now = clock_ns(CLOCK_MONOTONIC);
 	struct pollfd fd[FDS_MAX];
 	struct timespec limit;
 	bool many = false;

@@ -119,7 +119,7 @@ static void each_step_of_the_jail_is_refused(void)
 
 		/*
 		 * The C library makes these for all threads, and aborts where one has another answer: ThreadSanitizer's
-		 * own thread has not got this test's filter.
+		 * own thread does not have this test's filter.
 		 */
 		if (UNDER_TSAN && !strncmp(jail_refusals[i].words, "--user", 6))
 			continue;
