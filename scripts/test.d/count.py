@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts test results for scripts/test.
 
-usage: count.py meson TESTLOG.JSON | tap NAME STATUS FILE
+usage: count.py meson TESTLOG.JSON | tap NAME STATUS FILE ERRORS
 
 Prints `N passed, N failed, N skipped`, then one line `FAILED what` or `SKIPPED what: why` for each of those.
 
 meson: each cmocka test counts; a program that prints none of cmocka's lines counts as one test.
 tap: lines `ok ...` and `not ok ...` of a program that ended with STATUS. One that ends well without a result, or badly
-without a `not ok`, counts as a failure; 77 without a result is a skip, and its last line says why.
+without a `not ok`, counts as a failure, with the last line of its ERRORS; 77 without a result is a skip, and its last line
+says why.
 """
 import json
 import re
@@ -52,7 +53,7 @@ def count_meson(path):
     return passed, failed, skipped
 
 
-def count_tap(name, status, path):
+def count_tap(name, status, path, errors):
     """Returns passed, and the lists of failures and skips."""
     passed, failed, skipped = 0, [], []
     with open(path, encoding='utf-8', errors='replace') as f:
@@ -73,7 +74,8 @@ def count_tap(name, status, path):
     elif status == 124:
         failed.append(f'{name}: did not end in time')
     elif status and not failed:
-        failed.append(f'{name}: ended with status {status}')
+        with open(errors, encoding='utf-8', errors='replace') as f:
+            failed.append(f'{name}: ended with status {status}: {last_line(f.read())[:200]}')
     elif not results and not (plan and plan.group(1) == '0'):
         failed.append(f'{name}: printed no result')
     elif plan and int(plan.group(1)) != results:
@@ -85,7 +87,7 @@ def main():
     if sys.argv[1] == 'meson':
         passed, failed, skipped = count_meson(sys.argv[2])
     else:
-        passed, failed, skipped = count_tap(sys.argv[2], int(sys.argv[3]), sys.argv[4])
+        passed, failed, skipped = count_tap(sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5])
     print(f'{passed} passed, {len(failed)} failed, {len(skipped)} skipped')
     for what in failed:
         print('FAILED', what)

@@ -89,7 +89,7 @@ tap_of() {
 	shift
 	"$@" >"$tmp/$name.tap" || status=$?
 	cat "$tmp/$name.tap"
-	python3 scripts/test.d/count.py tap "$name" "$status" "$tmp/$name.tap" >>"$counts"
+	python3 scripts/test.d/count.py tap "$name" "$status" "$tmp/$name.tap" "$tmp/$name.tap" >>"$counts"
 	return $status
 }
 
@@ -161,7 +161,7 @@ run_one() {
 		[ ! -s "$dir/err" ] || sed 's/^/err: /' "$dir/err"
 	} >"$dir/log"
 	[ $((SECONDS - start)) -le "$budget" ] || echo "OVER $name: $((SECONDS - start)) s, its budget is $budget s" >>"$dir/log"
-	python3 scripts/test.d/count.py tap "$name" "$status" "$dir/out" >"$dir/count" ||
+	python3 scripts/test.d/count.py tap "$name" "$status" "$dir/out" "$dir/err" >"$dir/count" ||
 		echo "FAILED $name: cannot count its results" >"$dir/count"
 	# At once: a night that does not come to its end has shown this all the same.
 	[[ $name != */* ]] || ! passed_all "$dir/count" || green "$name"
@@ -194,20 +194,25 @@ start_cells() {
 	done <"$plan"
 }
 
-# end_files: waits for what was started, shows and counts it.
+# end_files: waits for what was started, shows and counts it; what failed comes last, where a log's end is shown.
 end_files() {
-	local dir cell status=0
+	local dir cell status=0 failed=()
 	wait
 	running=0
 	for dir in "$tmp"/files/*; do
 		[ -d "$dir" ] || continue
-		cat "$dir/log" 2>/dev/null
+		if grep -q '^FAILED' "$dir/count"; then
+			failed+=("$dir/log")
+		else
+			cat "$dir/log"
+		fi
 		cat "$dir/count" >>"$counts"
 		! grep -q '^FAILED' "$dir/count" || status=1
 		cell=${dir##*/}
 		cell=${cell//+//}
 		[[ $cell != */* ]] || echo "$cell" >>"$tmp/ran"
 	done
+	cat "${failed[@]}" /dev/null 2>/dev/null
 	return $status
 }
 

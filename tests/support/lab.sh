@@ -106,10 +106,12 @@ tree_of() {
 # suite NAME [LAB-OPTION...] -- KEY=VALUE...: runs tests/lab/inner/NAME.sh in the lab, which prints the TAP and sees
 # each KEY as a variable. A VALUE that names a file is carried in. Ends the test.
 #
-# Now and then an inner host spins for ever in QEMU's emulated SVM, and the lab ends it. Then, and only if all was well up
-# to there, the suite is started once more, which a line of the TAP tells.
+# Now and then an inner host spins for ever in QEMU's emulated SVM, and the lab ends it, or QEMU itself ends. Then, and only
+# if all was well up to there and the inner kernel complained of nothing, the suite is started once more, which a line of
+# the TAP tells.
 suite() {
 	local name=$1 options=() status=0 out=$TEST_TMP/suite.out err=$TEST_TMP/suite.err
+	local lost='it is spinning|the inner host ended by itself' complaint='Kernel panic|BUG:|Oops:|WARNING:'
 	shift
 	while [ "$1" != -- ]; do
 		options+=("$1")
@@ -120,8 +122,9 @@ suite() {
 		status=0
 		"$LAB" --no-stdin --file tests/support/tap.sh --file tests/lab/inner --file configs "${options[@]}" -- \
 			sh "tests/lab/inner/$name.sh" "$@" >"$out" 2>"$err" || status=$?
-		if [ "$attempt" = 1 ] && [ "$status" = 125 ] && grep -q 'it is spinning' "$err" && ! grep -q '^not ok' "$out"; then
-			echo "# attempt 1 of 2: $(grep 'it is spinning' "$err"), after $(grep -c '^ok' "$out") tests"
+		if [ "$attempt" = 1 ] && [ "$status" = 125 ] && grep -qE "$lost" "$err" && ! grep -q '^not ok' "$out" &&
+			! grep -qE "$complaint" "$err"; then
+			echo "# attempt 1 of 2: $(grep -E "$lost" "$err" | tail -n 1), after $(grep -c '^ok' "$out") tests"
 			continue
 		fi
 		break
