@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The Install block of README.md, to the letter, in a copy of the tree: by gcc with cmocka, so that the tests are built as
-# well, by clang without it, and once more with the words that leave shared libraries out. No compiler may warn: warnings
+# install.sh gcc|clang|static...
+#
+# The Install block of README.md, to the letter, in a copy of the tree: `gcc` with cmocka, so that the tests are built as
+# well, `clang` without it, and `static` with the words that leave shared libraries out. No compiler may warn: warnings
 # are errors in scripts/test only, and this is how they show at other levels of optimization. Prints TAP; needs TEST_TMP
 # and runs at the root of the tree.
 #
@@ -65,26 +67,37 @@ built_as() {
 	meson introspect --buildoptions "$1" | sed 's/}, {/}\n{/g'
 }
 
-# A directory of pkg-config files without cmocka's, and nothing else to find it by.
-pc=$TEST_TMP/pkgconfig
-mkdir "$pc"
-pkg-config --variable pc_path pkg-config | tr ':' '\n' | while read -r dir; do
-	find -L "$dir" -maxdepth 1 -name '*.pc' ! -name 'cmocka*' -exec ln -sf -t "$pc" {} + 2>/dev/null
-done
-
 # After scripts/quickstart, whose build is in build/ and of another type.
-install gcc "meson setup build && $block" CC=gcc
-whole "gcc, with cmocka"
-check "gcc, with cmocka: it is a release, and the quickstart's build is not" all_of \
-	grep -q '"buildtype".*"value": "release"' <(built_as "$TEST_TMP/gcc/build-release") -- \
-	grep -q '"buildtype".*"value": "debugoptimized"' <(built_as "$TEST_TMP/gcc/build")
-check "gcc, with cmocka: the tests are there" test -x "$TEST_TMP/gcc/build-release/tests/unit/boot/test-boot-elf"
-install clang "$block" CC=clang PKG_CONFIG_LIBDIR="$pc"
-whole "clang, without cmocka"
-check "clang, without cmocka: there are no tests" test ! -e "$TEST_TMP/clang/build-release/tests/unit"
+by_gcc() {
+	install gcc "meson setup build && $block" CC=gcc
+	whole "gcc, with cmocka"
+	check "gcc, with cmocka: it is a release, and the quickstart's build is not" all_of \
+		grep -q '"buildtype".*"value": "release"' <(built_as "$TEST_TMP/gcc/build-release") -- \
+		grep -q '"buildtype".*"value": "debugoptimized"' <(built_as "$TEST_TMP/gcc/build")
+	check "gcc, with cmocka: the tests are there" test -x "$TEST_TMP/gcc/build-release/tests/unit/boot/test-boot-elf"
+}
+
+by_clang() {
+	# A directory of pkg-config files without cmocka's, and nothing else to find it by.
+	local pc=$TEST_TMP/pkgconfig dir
+	mkdir "$pc"
+	pkg-config --variable pc_path pkg-config | tr ':' '\n' | while read -r dir; do
+		find -L "$dir" -maxdepth 1 -name '*.pc' ! -name 'cmocka*' -exec ln -sf -t "$pc" {} + 2>/dev/null
+	done
+	install clang "$block" CC=clang PKG_CONFIG_LIBDIR="$pc"
+	whole "clang, without cmocka"
+	check "clang, without cmocka: there are no tests" test ! -e "$TEST_TMP/clang/build-release/tests/unit"
+}
+
 # With cmocka again, which is a shared library: the tests cannot be linked then, and vmm can.
-install static "${block/meson setup /meson setup $static }" CC=gcc
-whole "without shared libraries"
-run readelf -l "$vmm"
-check "without shared libraries: no interpreter" all_of status_is 0 -- out_has 'LOAD' -- test "${out##*INTERP*}"
+by_static() {
+	install static "${block/meson setup /meson setup $static }" CC=gcc
+	whole "without shared libraries"
+	run readelf -l "$vmm"
+	check "without shared libraries: no interpreter" all_of status_is 0 -- out_has 'LOAD' -- test "${out##*INTERP*}"
+}
+
+for how; do
+	"by_$how"
+done
 finish

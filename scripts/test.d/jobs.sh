@@ -93,10 +93,19 @@ tap_of() {
 	return $status
 }
 
-job_install() {
-	need_packages clang
+# install_by HOW...: what scripts/test.d/install.sh says of these.
+install_by() {
 	mkdir -p "$tmp/install"
-	TEST_TMP=$tmp/install tap_of install scripts/test.d/install.sh
+	TEST_TMP=$tmp/install tap_of install scripts/test.d/install.sh "$@"
+}
+
+job_install() {
+	install_by gcc
+}
+
+job_install-more() {
+	need_packages clang
+	install_by clang static
 }
 
 job_lint() {
