@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls and strings of the guest's init, which has no C library.
+ * System calls and strings of the guest's programs that have no C library: init and vmm-mark.
  */
 #ifndef BOOT_INIT_CALLS_H
 #define BOOT_INIT_CALLS_H
@@ -48,11 +48,11 @@ struct pollfd {
 	short events, revents;
 };
 
-static inline long call(long nr, long a, long b, long c, long d, long e)
+static inline long call(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = 0; /* the only call here with a sixth argument is mmap() with offset 0 */
+	register long r9 __asm__("r9") = f;
 	long ret;
 
 	__asm__ volatile("syscall"
@@ -62,11 +62,12 @@ static inline long call(long nr, long a, long b, long c, long d, long e)
 	return ret;
 }
 
-#define CALL1(nr, a)             call(__NR_##nr, (long)(a), 0, 0, 0, 0)
-#define CALL2(nr, a, b)          call(__NR_##nr, (long)(a), (long)(b), 0, 0, 0)
-#define CALL3(nr, a, b, c)       call(__NR_##nr, (long)(a), (long)(b), (long)(c), 0, 0)
-#define CALL4(nr, a, b, c, d)    call(__NR_##nr, (long)(a), (long)(b), (long)(c), (long)(d), 0)
-#define CALL5(nr, a, b, c, d, e) call(__NR_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
+#define CALL1(nr, a)                call(__NR_##nr, (long)(a), 0, 0, 0, 0, 0)
+#define CALL2(nr, a, b)             call(__NR_##nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define CALL3(nr, a, b, c)          call(__NR_##nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define CALL4(nr, a, b, c, d)       call(__NR_##nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define CALL5(nr, a, b, c, d, e)    call(__NR_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define CALL6(nr, a, b, c, d, e, f) call(__NR_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /* init.c; the compiler makes calls of these. */
 void *memcpy(void *to, const void *from, size_t n);

@@ -203,7 +203,7 @@ static void read_exactly(int fd, void *to, size_t n)
 
 static void *allocate(size_t n)
 {
-	long r = call(__NR_mmap, 0, (long)n, PROT_RW, MAP_PRIVATE_ANONYMOUS, -1);
+	long r = CALL6(mmap, 0, n, PROT_RW, MAP_PRIVATE_ANONYMOUS, -1, 0);
 
 	if (r < 0)
 		fail_at("cannot get memory for ", "the command's words", r);

@@ -14,46 +14,14 @@
  * than 700. The registers are reached by /dev/mem where the kernel has it, since
  * QEMU's software CPU refuses ports to a restored nested guest (see vmm-exit.c).
  */
-#include <asm/unistd.h>
 #include <linux/fcntl.h>
-#include <linux/random.h>
-#include <stddef.h>
-#include <stdint.h>
 
+#include "boot/init/calls.h"
 #include "devices/marker_regs.h"
 
 #define LOCK_EX    2
-#define PROT_BOTH  3 /* read and write */
 #define MAP_SHARED 1
 #define PAGE       4096
-
-static long call6(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-static long call(long nr, long a, long b, long c)
-{
-	return call6(nr, a, b, c, 0, 0, 0);
-}
-
-static size_t length(const char *text)
-{
-	size_t n = 0;
-
-	while (text[n])
-		n++;
-	return n;
-}
 
 static int same(const char *a, const char *b)
 {
@@ -64,31 +32,17 @@ static int same(const char *a, const char *b)
 	return *a == *b;
 }
 
-static void print(int fd, const void *data, size_t n)
-{
-	const char *at = data;
-
-	while (n) {
-		long r = call(__NR_write, fd, (long)at, (long)n);
-
-		if (r <= 0)
-			return;
-		at += r;
-		n -= (size_t)r;
-	}
-}
-
 static __attribute__((noreturn)) void end(int status)
 {
 	for (;;)
-		call(__NR_exit_group, status, 0, 0);
+		CALL1(exit_group, status);
 }
 
 static __attribute__((noreturn)) void fail(int status, const char *why)
 {
-	print(2, "vmm-mark: ", 10);
-	print(2, why, length(why));
-	print(2, "\n", 1);
+	write_all(2, "vmm-mark: ", 10);
+	write_all(2, why, length(why));
+	write_all(2, "\n", 1);
 	end(status);
 }
 
@@ -98,26 +52,26 @@ static volatile uint8_t *window;
 
 static int map_window(void)
 {
-	long fd = call(__NR_openat, AT_FDCWD, (long)"/dev/mem", O_RDWR | O_CLOEXEC), at;
+	long fd = CALL3(openat, AT_FDCWD, "/dev/mem", O_RDWR | O_CLOEXEC), at;
 
 	if (fd < 0)
 		return 0;
-	at = call6(__NR_mmap, 0, PAGE, PROT_BOTH, MAP_SHARED, fd, MARKER_ADDRESS);
+	at = CALL6(mmap, 0, PAGE, PROT_RW, MAP_SHARED, fd, MARKER_ADDRESS);
 	if (at < 0 && at > -PAGE)
 		return 0;
 	/* One at a time: the registers have one argument and one answer. */
-	call(__NR_flock, fd, LOCK_EX, 0);
+	CALL2(flock, fd, LOCK_EX);
 	window = (volatile uint8_t *)at;
 	return 1;
 }
 
 static void open_registers(void)
 {
-	if (!map_window() && call(__NR_ioperm, MARKER_PORT, MARKER_SIZE, 1) < 0)
+	if (!map_window() && CALL3(ioperm, MARKER_PORT, MARKER_SIZE, 1) < 0)
 		fail(1, "no access to /dev/mem, nor to I/O ports: it is for root");
 }
 
-static uint8_t get(unsigned reg)
+static uint8_t get_reg(unsigned reg)
 {
 	unsigned short port = (unsigned short)(MARKER_PORT + reg);
 	uint8_t byte;
@@ -128,7 +82,7 @@ static uint8_t get(unsigned reg)
 	return byte;
 }
 
-static void put(unsigned reg, uint8_t byte)
+static void set_reg(unsigned reg, uint8_t byte)
 {
 	unsigned short port = (unsigned short)(MARKER_PORT + reg);
 
@@ -143,7 +97,7 @@ static uint32_t get32(unsigned reg)
 	uint32_t v = 0;
 
 	for (unsigned i = 0; i < 4; i++)
-		v |= (uint32_t)get(reg + i) << (8 * i);
+		v |= (uint32_t)get_reg(reg + i) << (8 * i);
 	return v;
 }
 
@@ -152,12 +106,12 @@ static size_t ask(uint8_t command, uint8_t *to, size_t max)
 {
 	size_t n;
 
-	put(MARKER_CONTROL, command);
+	set_reg(MARKER_CONTROL, command);
 	n = get32(MARKER_LEFT);
 	if (n > max)
 		n = max;
 	for (size_t i = 0; i < n; i++)
-		to[i] = get(MARKER_DATA + i % 4);
+		to[i] = get_reg(MARKER_DATA + i % 4);
 	return n;
 }
 
@@ -177,11 +131,11 @@ static void mix(void)
 
 	e.size = (int)ask(MARKER_SEED, e.bytes, sizeof(e.bytes));
 	e.bits = 8 * e.size;
-	fd = call(__NR_openat, AT_FDCWD, (long)"/dev/urandom", O_RDWR | O_CLOEXEC);
+	fd = CALL3(openat, AT_FDCWD, "/dev/urandom", O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
-		r = call(__NR_ioctl, fd, RNDADDENTROPY, (long)&e);
+		r = CALL3(ioctl, fd, RNDADDENTROPY, &e);
 	if (r == 0)
-		r = call(__NR_ioctl, fd, RNDRESEEDCRNG, 0);
+		r = CALL2(ioctl, fd, RNDRESEEDCRNG);
 	for (unsigned i = 0; i < sizeof(e.bytes); i++)
 		((volatile uint8_t *)e.bytes)[i] = 0;
 	if (r < 0)
@@ -196,7 +150,7 @@ static void print_word(void)
 
 	if (n && word[n - 1] != '\n')
 		word[n++] = '\n';
-	print(1, word, n);
+	write_all(1, word, n);
 }
 
 static void print_number(uint32_t n, char behind)
@@ -208,7 +162,7 @@ static void print_number(uint32_t n, char behind)
 	do
 		text[--at] = (char)('0' + n % 10);
 	while (n /= 10);
-	print(1, text + at, sizeof(text) - at);
+	write_all(1, text + at, sizeof(text) - at);
 }
 
 static void print_clone(void)
@@ -222,18 +176,18 @@ static void print_clone(void)
 
 static void mark(const char *name)
 {
-	put(MARKER_CONTROL, MARKER_CLEAR);
+	set_reg(MARKER_CONTROL, MARKER_CLEAR);
 	for (; *name; name++)
-		put(MARKER_DATA, (uint8_t)*name);
-	put(MARKER_CONTROL, MARKER_MARK);
+		set_reg(MARKER_DATA, (uint8_t)*name);
+	set_reg(MARKER_CONTROL, MARKER_MARK);
 	/* Here a restored guest begins. */
-	while (get(MARKER_CONTROL) & MARKER_IS_BUSY)
+	while (get_reg(MARKER_CONTROL) & MARKER_IS_BUSY)
 		;
-	if (get(MARKER_CONTROL) & MARKER_IS_REFUSED)
+	if (get_reg(MARKER_CONTROL) & MARKER_IS_REFUSED)
 		fail(2, "a name has 1 to 63 printable characters and no blanks");
-	while (get(MARKER_CONTROL) & MARKER_IS_FRESH)
+	while (get_reg(MARKER_CONTROL) & MARKER_IS_FRESH)
 		mix();
-	if (get(MARKER_CONTROL) & MARKER_IS_RESTORED)
+	if (get_reg(MARKER_CONTROL) & MARKER_IS_RESTORED)
 		print_word();
 }
 
