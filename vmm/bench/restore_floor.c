@@ -193,7 +193,13 @@ static int make_vm(struct floor *f, struct err *e)
 {
 	const struct snapshot *s = f->s;
 	uint64_t identity = IDENTITY_MAP;
-	int r = -pthread_create(&f->creator, NULL, create, f);
+	pthread_attr_t attr;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	r = -pthread_create(&f->creator, &attr, create, f);
+	pthread_attr_destroy(&attr);
 
 	if (r < 0)
 		return err_sys(e, r, "cannot start a thread");

@@ -17,6 +17,12 @@
 #define KVM_IDENTITY_MAP_ADDR UINT64_C(0xfffbc000)
 #define KVM_TSS_ADDR          UINT64_C(0xfffbd000)
 
+/*
+ * Of the thread that creates a VM. In the usual 8 MiB the host may put a huge page, which the C library keeps when the
+ * thread has ended: 2 MiB of each process.
+ */
+#define MAKER_STACK_SIZE (256 * KIB)
+
 /* Sets up every VM; @fd is the result of KVM_CREATE_VM. */
 static int adopt(struct vm *vm, int fd, uint64_t took_ns, uint64_t waited_ns, struct err *e)
 {
@@ -69,9 +75,14 @@ static void *make(void *arg)
 
 void vm_create_begin(struct kvm *kvm, struct vm *vm)
 {
+	pthread_attr_t attr;
+
 	*vm = (struct vm){.kvm = kvm, .fd = -1};
 	trace_vm_creating(kvm->trace);
-	vm->maker.running = pthread_create(&vm->maker.thread, NULL, make, vm) == 0;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, MAKER_STACK_SIZE);
+	vm->maker.running = pthread_create(&vm->maker.thread, &attr, make, vm) == 0;
+	pthread_attr_destroy(&attr);
 	/* Without a thread, create the VM here: if the vCPUs get none either, their start reports it. */
 	if (!vm->maker.running)
 		make(vm);
