@@ -80,7 +80,38 @@ static void fs_config_read(struct virtio_device *dev, uint32_t offset, void *dat
 	virtio_config_copy(v->config, sizeof(v->config), offset, data, len);
 }
 
+static const char *fs_refuses(struct virtio_device *dev)
+{
+	struct virtio_fs *v = container_of(dev, struct virtio_fs, dev);
+
+	return v->forget ? NULL : fuse_unsaved(v->fuse);
+}
+
+static void fs_save(struct virtio_device *dev, uint32_t index, struct state_writer *w)
+{
+	struct virtio_fs *v = container_of(dev, struct virtio_fs, dev);
+
+	fuse_save(v->fuse, v->forget, index, w);
+}
+
+/* The thread of its loop has no request, so the server is ours. */
+static int fs_restore(struct virtio_device *dev, uint32_t index, struct state_reader *r, struct err *e)
+{
+	struct virtio_fs *v = container_of(dev, struct virtio_fs, dev);
+
+	v->forget = false;
+	return fuse_restore(v->fuse, index, r, e);
+}
+
+static const struct virtio_more fs_more = {
+	.room = fuse_saved_room,
+	.refuses = fs_refuses,
+	.save = fs_save,
+	.restore = fs_restore,
+};
+
 static const struct virtio_ops fs_ops = {
+	.more = &fs_more,
 	.reset = fs_reset,
 	.kick = fs_kick,
 	.config_read = fs_config_read,

@@ -64,6 +64,7 @@ COLD int fuse_new(const struct fuse_params *p, struct fuse **ret)
 		free(f);
 		return r;
 	}
+	f->max_saved = p->saved ? MIN(p->saved, (uint32_t)FUSE_SAVED_MAX) : FUSE_SAVED_MAX;
 	*ret = f;
 	return 0;
 }

@@ -16,6 +16,7 @@
 
 /**
  * struct fuse - the server
+ * @max_saved: nodes that a snapshot has at most
  * @buffer: of the current request
  * @dirents: names of directory @dir_node (the driver's number; 0: none) that getdents64() has read: those from
  *           @dirent_at on have not been returned yet, and follow offset @dir_offset
@@ -23,6 +24,7 @@
  */
 struct fuse {
 	struct fuse_nodes nodes;
+	uint32_t max_saved;
 	uint64_t dir_node, dir_offset;
 	uint32_t dirent_at, dirents_end;
 	struct iovec pages[VQ_IOV_MAX];

@@ -125,6 +125,15 @@ static struct fuse_node *find_name(struct fuse_nodes *t, uint32_t parent, const 
 	return NULL;
 }
 
+static void into_bucket(struct fuse_nodes *t, struct fuse_node *n)
+{
+	uint32_t *bucket = bucket_of(t, n->parent, fuse_node_name(t, n), n->name_len);
+
+	n->named = true;
+	n->next = *bucket;
+	*bucket = fuse_index(t, n);
+}
+
 uint64_t fuse_node_id(const struct fuse_nodes *t, const struct fuse_node *n)
 {
 	return (uint64_t)n->generation << 32 | fuse_index(t, n);
@@ -141,7 +150,7 @@ struct fuse_node *fuse_node_find(struct fuse_nodes *t, uint64_t nodeid)
 struct fuse_node *fuse_node_add(
 	struct fuse_nodes *t, struct fuse_node *parent, const char *name, size_t len, const struct statx *st)
 {
-	uint32_t up = fuse_index(t, parent), *bucket;
+	uint32_t up = fuse_index(t, parent);
 	struct fuse_node *n = find_name(t, up, name, len);
 
 	if (n && fuse_is(n, st)) {
@@ -158,18 +167,40 @@ struct fuse_node *fuse_node_add(
 		place_free(t, n);
 		return NULL;
 	}
-	bucket = bucket_of(t, up, name, len);
 	n->ino = st->stx_ino;
 	n->dev = fuse_dev(st);
 	n->type = (uint8_t)(st->stx_mode >> 12);
 	n->lookups = 1;
 	n->parent = up;
 	n->name_len = (uint8_t)len;
-	n->named = true;
-	n->next = *bucket;
-	*bucket = fuse_index(t, n);
+	into_bucket(t, n);
 	parent->children++;
 	return n;
+}
+
+COLD const char *fuse_node_restore(struct fuse_nodes *t, struct fuse_node *n, const char *name, size_t len, bool named)
+{
+	if (named && find_name(t, n->parent, name, len))
+		return "two nodes with one name";
+	n->name = name_new(t, name, len);
+	if (!n->name)
+		return "more names than there is room for";
+	n->name_len = (uint8_t)len;
+	if (named)
+		into_bucket(t, n);
+	t->used = MAX(t->used, fuse_index(t, n) + 1);
+	t->live++;
+	return NULL;
+}
+
+COLD void fuse_nodes_collect(struct fuse_nodes *t)
+{
+	for (uint32_t i = t->used; --i > FUSE_ROOT_NODE;) {
+		if (t->nodes[i].type)
+			continue;
+		t->nodes[i].next = t->free_node;
+		t->free_node = i;
+	}
 }
 
 void fuse_node_forget(struct fuse_nodes *t, struct fuse_node *n, uint64_t nr)

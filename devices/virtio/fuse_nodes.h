@@ -37,13 +37,14 @@
  * @named: lookups of its name find it
  * @readable: @fd is open for reading, not O_PATH
  * @listed: its descriptor may be closed
+ * @checked: while nodes are restored: its parents lead to the root
  */
 struct fuse_node {
 	uint64_t ino, dev, lookups, version;
 	uint32_t parent, next, newer, older, name, generation, children, opens;
 	int32_t fd;
 	uint8_t type;
-	bool named : 1, readable : 1, listed : 1;
+	bool named : 1, readable : 1, listed : 1, checked : 1;
 	uint8_t name_len;
 };
 
@@ -105,6 +106,17 @@ uint64_t fuse_node_id(const struct fuse_nodes *t, const struct fuse_node *n);
  */
 struct fuse_node *fuse_node_add(
 	struct fuse_nodes *t, struct fuse_node *parent, const char *name, size_t len, const struct statx *st);
+
+/**
+ * fuse_node_restore() - name a node that is being restored, and count it; its parent is set, and may not be there yet
+ * @named: lookups of the name find it
+ *
+ * Return: NULL, or why that cannot be.
+ */
+const char *fuse_node_restore(struct fuse_nodes *t, struct fuse_node *n, const char *name, size_t len, bool named);
+
+/** fuse_nodes_collect() - all nodes are restored: what is between them is free */
+void fuse_nodes_collect(struct fuse_nodes *t);
 
 /** fuse_node_forget() - subtract @nr lookups, or all if there are fewer; the node may be freed */
 void fuse_node_forget(struct fuse_nodes *t, struct fuse_node *n, uint64_t nr);

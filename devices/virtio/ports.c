@@ -341,7 +341,27 @@ bool virtio_port_is_empty(struct virtio_port *port)
 	return empty;
 }
 
+/* The host ends of a restored device are new, and wait for a program that has its port open already. */
+static void ports_restored(struct virtio_device *dev)
+{
+	struct virtio_ports *p = of(dev);
+
+	for (unsigned i = 0; i < p->nr && dev->driver_ok; i++)
+		if (p->port[i].open)
+			tell_room(&p->port[i]);
+}
+
+#define PORT_FIELDS(i)                                                                                                 \
+	STATE_FIELD(struct virtio_ports, port[i].tx_done), STATE_BOOL(struct virtio_ports, port[i].open),              \
+		STATE_UP_TO(struct virtio_ports, port[i].due, PORT_DUE_ADD | PORT_DUE_NAME | PORT_DUE_OPEN)
+
+static const struct state_field ports_fields[] = {PORT_FIELDS(0), PORT_FIELDS(1), PORT_FIELDS(2)};
+_Static_assert(VIRTIO_PORTS_MAX == 3, "all of them are saved");
+STATE_TABLE(ports_state, "virtio-ports", ports_fields);
+
 static const struct virtio_ops ports_ops = {
+	.state = &ports_state,
+	.restored = ports_restored,
 	.reset = ports_reset,
 	.queue_reset = ports_queue_reset,
 	.kick = ports_kick,

@@ -69,6 +69,19 @@
 struct virtio_device;
 
 /**
+ * struct virtio_more - state of a device that has no fixed size; lock held, no request in progress
+ * @room: bytes of it at most
+ * @refuses: why it cannot be saved now, or NULL
+ * @save, @restore: as of vmm/base/state.h, @index as of virtio_mmio_save(); after a failure the device is reset
+ */
+struct virtio_more {
+	size_t (*room)(void);
+	const char *(*refuses)(struct virtio_device *dev);
+	void (*save)(struct virtio_device *dev, uint32_t index, struct state_writer *w);
+	int (*restore)(struct virtio_device *dev, uint32_t index, struct state_reader *r, struct err *e);
+};
+
+/**
  * struct virtio_ops - implemented by a device; called with the device's lock held, must not block
  * @activate: DRIVER_OK was set; @dev->driver_features and the queues are final
  * @reset: discard everything the driver configured; cancel what can be cancelled. Requests in flight finish later with
@@ -78,6 +91,7 @@ struct virtio_device;
  * @config_read: fill @len bytes of device-specific configuration from @offset; outside of it: zeroes
  * @config_write: take @len bytes; registers that are read-only ignore the write
  * @state: what is saved of the device's own struct, whose first member is the struct virtio_device
+ * @more: what is saved beside that
  * @restored: the state has been restored, @state with it, and @activate called if the driver had set DRIVER_OK; every
  *            queue is kicked after it
  *
@@ -91,6 +105,7 @@ struct virtio_ops {
 	void (*config_read)(struct virtio_device *dev, uint32_t offset, void *data, unsigned len);
 	void (*config_write)(struct virtio_device *dev, uint32_t offset, const void *data, unsigned len);
 	const struct state_table *state;
+	const struct virtio_more *more;
 	void (*restored)(struct virtio_device *dev);
 };
 

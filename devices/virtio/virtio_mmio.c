@@ -521,6 +521,8 @@ COLD void virtio_mmio_save(struct virtio_mmio *t, uint32_t index, struct state_w
 	}
 	if (d->ops->state)
 		state_put(w, d->ops->state, index, d);
+	if (d->ops->more)
+		d->ops->more->save(d, index, w);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -626,6 +628,8 @@ COLD int virtio_mmio_restore(struct virtio_mmio *t, uint32_t index, struct state
 		ret = restore_queue(t, i, r, e);
 	if (ret == 0 && d->ops->state)
 		ret = state_get(r, d->ops->state, index, d, e);
+	if (ret == 0 && d->ops->more)
+		ret = d->ops->more->restore(d, index, r, e);
 	if (ret == 0)
 		go_on(t);
 	else

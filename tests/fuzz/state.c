@@ -7,8 +7,11 @@
  * device withstands every driver, like a new one, and works after a reset.
  */
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "devices/i8042.h"
 #include "devices/marker.h"
@@ -20,8 +23,11 @@
 #include "devices/uart16550.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"
+#include "devices/virtio/fs.h"
+#include "devices/virtio/ports.h"
 #include "devices/virtio/rng.h"
 #include "tests/support/chip.h"
+#include "tests/support/fuse_client.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/vq_driver.h"
 #include "vmm/base/crc.h"
@@ -208,59 +214,159 @@ static void rx_room(struct char_host *h)
 {
 }
 
+enum { BALLOON, CONSOLE, RNG, PORTS, SHARE };
+
+/**
+ * struct virtio - @client: of the share's server, without its queues
+ */
 struct virtio {
 	struct vq_driver d;
 	struct virtio_balloon balloon;
 	struct virtio_console console;
 	struct virtio_rng rng;
+	struct virtio_ports ports;
+	struct virtio_fs fs;
+	struct fuse_client client;
 	struct char_host host;
 	unsigned which;
 };
 
+static char tree[] = "/tmp/fuzz-state.XXXXXX";
+
+static void remove_tree(void)
+{
+	int dir = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	unlinkat(dir, "sub/file", 0);
+	unlinkat(dir, "sub", AT_REMOVEDIR);
+	close(dir);
+	rmdir(tree);
+}
+
+static void make_tree(void)
+{
+	int dir;
+
+	if (access(tree, F_OK) == 0)
+		return;
+	if (!mkdtemp(tree))
+		abort();
+	atexit(remove_tree);
+	dir = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mkdirat(dir, "sub", 0700) < 0 || mknodat(dir, "sub/file", S_IFREG | 0600, 0) < 0)
+		abort();
+	close(dir);
+}
+
+static int make_share(struct virtio *v)
+{
+	struct fuse_params server = {.nodes = 4096, .fds = 4};
+	struct virtio_fs_params p = {.tag = "fuzz", .mem = &v->d.mem, .loop = v->d.loop, .trace = v->d.trace};
+
+	make_tree();
+	if (fuse_open_root(tree, &server.root, NULL) < 0 || fuse_new(&server, &v->client.f) < 0)
+		abort();
+	v->client.room = 4096;
+	p.fuse = v->client.f;
+	return virtio_fs_init(&v->fs, &p);
+}
+
+static int make_ports(struct virtio *v)
+{
+	struct virtio_port_params p[VIRTIO_PORTS_MAX];
+
+	for (unsigned i = 0; i < VIRTIO_PORTS_MAX; i++)
+		p[i] = (struct virtio_port_params){"fuzz", &v->host};
+	return virtio_ports_init(&v->ports, p, VIRTIO_PORTS_MAX, &v->d.mem, v->d.loop, v->d.trace);
+}
+
 static void make(struct virtio *v)
 {
 	struct vq_driver *d = &v->d;
-	struct virtio_device *dev;
+	struct virtio_device *const dev[] = {&v->balloon.dev, &v->console.dev, &v->rng.dev, &v->ports.dev, &v->fs.dev};
 	int r;
 
 	v->host = (struct char_host){.tx = print, .rx_room = rx_room};
-	if (v->which == 0) {
-		r = virtio_balloon_init(&v->balloon, 4 * KIB, 1000000000, &d->mem, d->loop, d->trace);
-		dev = &v->balloon.dev;
-	} else if (v->which == 1) {
-		r = virtio_console_init(&v->console, &v->host, &d->mem, d->loop, d->trace);
-		dev = &v->console.dev;
-	} else {
-		r = virtio_rng_init(&v->rng, -1, &d->mem, d->loop, d->trace);
-		dev = &v->rng.dev;
+	switch (v->which) {
+	case BALLOON: r = virtio_balloon_init(&v->balloon, 4 * KIB, 1000000000, &d->mem, d->loop, d->trace); break;
+	case CONSOLE: r = virtio_console_init(&v->console, &v->host, &d->mem, d->loop, d->trace); break;
+	case RNG: r = virtio_rng_init(&v->rng, -1, &d->mem, d->loop, d->trace); break;
+	case PORTS: r = make_ports(v); break;
+	default: r = make_share(v); break;
 	}
 	if (r < 0)
 		abort();
-	vqd_attach(d, dev);
+	vqd_attach(d, dev[v->which]);
 }
 
 static void drop(struct virtio *v)
 {
 	vqd_detach(&v->d);
-	virtio_balloon_destroy(v->which == 0 ? &v->balloon : NULL);
-	virtio_console_destroy(v->which == 1 ? &v->console : NULL);
-	virtio_rng_destroy(v->which == 2 ? &v->rng : NULL);
+	switch (v->which) {
+	case BALLOON: virtio_balloon_destroy(&v->balloon); break;
+	case CONSOLE: virtio_console_destroy(&v->console); break;
+	case RNG: virtio_rng_destroy(&v->rng); break;
+	case PORTS: virtio_ports_destroy(&v->ports); break;
+	default:
+		virtio_fs_destroy(&v->fs);
+		fuse_free(v->client.f);
+		break;
+	}
+}
+
+/* Nodes for the state: a directory, and an open file in it. */
+static void look_around(struct virtio *v)
+{
+	struct fuse_entry_out sub, file;
+
+	if (v->which != SHARE)
+		return;
+	if (client_lookup(&v->client, FUSE_ROOT, "sub", &sub) < 0 ||
+		client_lookup(&v->client, sub.nodeid, "file", &file) < 0 ||
+		client_open(&v->client, file.nodeid, false, O_RDONLY) < 0)
+		abort();
+}
+
+/* Whatever the state says of the nodes, each is used, and then forgotten. */
+static void use_nodes(struct virtio *v)
+{
+	uint32_t nodes;
+	unsigned fds;
+
+	if (v->which != SHARE)
+		return;
+	for (uint64_t place = 0; place < 8; place++)
+		for (uint64_t generation = 0; generation < 4; generation++) {
+			uint64_t id = generation << 32 | place;
+			struct fuse_entry_out e;
+			struct fuse_attr a;
+
+			client_getattr(&v->client, id, &a);
+			client_lookup(&v->client, id, "file", &e);
+			client_open(&v->client, id, generation & 1, O_RDONLY);
+			client_read(&v->client, FUSE_READ, id, 0, 10);
+			client_forget(&v->client, id, UINT64_MAX);
+		}
+	fuse_counts(v->client.f, &nodes, &fds);
+	assert(fds <= 4);
 }
 
 static void between(void *arg, uint8_t what)
 {
 	struct virtio *v = arg;
 
-	if (v->which == 0 && what & 2)
+	if (v->which == BALLOON && what & 2)
 		v->balloon.poll.fired(&v->balloon.poll);
-	if (v->which == 1 && what & 2)
+	if (v->which == CONSOLE && what & 2)
 		v->console.guest.rx(&v->console.guest, &what, 1);
+	if (v->which == PORTS && what & 2)
+		v->ports.port[what % 3].guest.rx(&v->ports.port[what % 3].guest, &what, 1);
 }
 
 static void device(unsigned which, struct input *in)
 {
 	struct virtio *v = calloc(1, sizeof(*v));
-	uint8_t bytes[2048];
+	uint8_t bytes[4096];
 	struct state_writer w = {.data = bytes, .size = sizeof(bytes)};
 
 	if (!v)
@@ -270,13 +376,16 @@ static void device(unsigned which, struct input *in)
 	make(v);
 	assert(vqd_start(&v->d, next(in) & 1 ? UINT64_MAX : VIRTIO_F_VERSION_1));
 	vqd_run(&v->d);
+	look_around(v);
 	assert(virtio_hold(v->d.dev) == 0);
 	virtio_mmio_save(&v->d.mmio, 0, &w);
+	assert(w.used <= w.size);
 	drop(v);
 	write_by_hand(&w, in);
 	make(v);
 	if (virtio_mmio_restore(&v->d.mmio, 0, &(struct state_reader){.data = bytes, .size = w.used}, NULL) < 0)
 		assert(!vqd_get(&v->d, VQD_STATUS));
+	use_nodes(v);
 	vqd_run(&v->d);
 	vqd_fuzz(&v->d, in->data, in->size, between, v);
 	v->d.next = VQD_RAM_START;
@@ -289,11 +398,11 @@ static void device(unsigned which, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
-	unsigned which = next(&in) % 11;
+	unsigned which = next(&in) % 13;
 
 	if (which < 7 || which == 10)
 		chip(which, &in);
 	else
-		device(which - 7, &in);
+		device(which > 10 ? which - 8 : which - 7, &in);
 	return 0;
 }

@@ -44,7 +44,7 @@ int machine_saved_init(struct machine *m, struct err *e)
 	}
 	m->saved = s;
 	put(m, &w);
-	m->saved_size = w.used;
+	m->saved_size = w.used + virtio_devices_saved_room(m->virtio);
 	return 0;
 }
 
@@ -65,7 +65,9 @@ int machine_save(struct machine *m, struct state_writer *w, struct err *e)
 	int r;
 
 	assert(m->saved);
-	r = vm_save(&m->vm, m->saved, e);
+	r = virtio_devices_savable(m->virtio, e);
+	if (r == 0)
+		r = vm_save(&m->vm, m->saved, e);
 	if (r < 0)
 		return err_wrap(e, r, "cannot save the guest");
 	put(m, w);

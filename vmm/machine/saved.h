@@ -26,7 +26,7 @@
  */
 int machine_saved_init(struct machine *m, struct err *e);
 
-/** machine_saved_size() - bytes that machine_save() writes; the same each time */
+/** machine_saved_size() - bytes that machine_save() writes at most */
 size_t machine_saved_size(const struct machine *m);
 
 /**
@@ -35,7 +35,8 @@ size_t machine_saved_size(const struct machine *m);
  *
  * The machine is as it was: it may go on afterwards.
  *
- * Return: 0 or a negative errno, with the request that failed in @e; the bytes are then worth nothing.
+ * Return: 0, -ENOTSUP if a device cannot be saved now, or a negative errno, with the reason in @e; the bytes are then
+ * worth nothing.
  * Context: the machine is held; the loop. Makes no allocation, but many requests of KVM_GET_ on the VM and its CPUs.
  */
 int machine_save(struct machine *m, struct state_writer *w, struct err *e);

@@ -444,6 +444,63 @@ static void console_input_goes_on(void **state)
 	down(r);
 }
 
+/* The queues of port 1; messages of the driver (5.3.2, 5.3.6.2) */
+enum { PORT_RX = 4, PORT_TX = 5, PORT_MESSAGES = 3, PORT_OPEN = 6 };
+
+static void open_port(struct virtio_rig *r, bool open)
+{
+	struct vqd_buf buf = rig_room(r, 8, false);
+	uint8_t *raw = vqd_ptr(&r->d, buf.gpa);
+
+	le32_put(raw, 1);
+	le16_put(raw + 4, PORT_OPEN);
+	le16_put(raw + 6, open);
+	assert_true(rig_ask(r, PORT_MESSAGES, &buf, 1));
+}
+
+/* A program that has its port open is not asked to open it again, and one that has not is given nothing. */
+static void ports_stay_open_or_closed(void **state)
+{
+	for (unsigned open = 0; open < 2; open++) {
+		struct virtio_rig *r = up_named("ports");
+		struct vqd_buf in = rig_room(r, 10, true);
+		struct char_guest *g;
+		uint16_t back;
+		uint32_t len = 0;
+
+		open_port(r, open);
+		while (vqd_used(&r->d, PORT_RX, &back, &len))
+			;
+		rig_offer(r, PORT_RX, &in, 1, false);
+		vqd_run(&r->d);
+		move(r);
+		vqd_run(&r->d);
+		g = &r->ports.port[1].guest;
+		assert_int_equal(g->rx(g, (const uint8_t *)"y", 1), open);
+		while (vqd_used(&r->d, PORT_RX, &back, &len) && len != 1)
+			;
+		assert_int_equal(len == 1, open);
+		down(r);
+	}
+}
+
+static void ports_go_on_in_the_middle_of_a_line(void **state)
+{
+	struct virtio_rig *r = up_named("ports");
+	struct vqd_buf line = rig_room(r, 100, false);
+
+	r->console_room = 30;
+	r->console_full = true;
+	rig_offer(r, PORT_TX, &line, 1, false);
+	vqd_run(&r->d);
+	assert_int_equal(r->printed, 30);
+	move(r);
+	r->console_full = false;
+	vqd_run(&r->d);
+	assert_int_equal(r->printed, 100);
+	down(r);
+}
+
 static void devices_with_other_features_are_others(void **state)
 {
 	for_each_kind(k)
@@ -643,6 +700,8 @@ int main(void)
 		cmocka_unit_test(blk_stays_write_through),
 		cmocka_unit_test(console_goes_on_in_the_middle_of_a_line),
 		cmocka_unit_test(console_input_goes_on),
+		cmocka_unit_test(ports_stay_open_or_closed),
+		cmocka_unit_test(ports_go_on_in_the_middle_of_a_line),
 		cmocka_unit_test(devices_with_other_features_are_others),
 		cmocka_unit_test(impossible_states_are_refused),
 		cmocka_unit_test(states_of_others_are_refused),

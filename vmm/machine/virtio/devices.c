@@ -202,6 +202,35 @@ void virtio_devices_save(struct virtio_devices *s, struct state_writer *w)
 		virtio_mmio_save(&s->slot[i].mmio, i, w);
 }
 
+COLD size_t virtio_devices_saved_room(const struct virtio_devices *s)
+{
+	size_t room = 0;
+
+	for (unsigned i = 0; i < s->nr; i++) {
+		const struct virtio_more *more = s->slot[i].mmio.device->ops->more;
+
+		room += more ? more->room() : 0;
+	}
+	return room;
+}
+
+COLD int virtio_devices_savable(struct virtio_devices *s, struct err *e)
+{
+	for (unsigned i = 0; i < s->nr; i++) {
+		struct virtio_device *d = s->slot[i].mmio.device;
+		const char *why;
+
+		if (!d->ops->more)
+			continue;
+		pthread_mutex_lock(&d->lock);
+		why = d->ops->more->refuses(d);
+		pthread_mutex_unlock(&d->lock);
+		if (why)
+			return err_set(e, -ENOTSUP, "%s: %s", d->name, why);
+	}
+	return 0;
+}
+
 int virtio_devices_restore(struct virtio_devices *s, struct state_reader *r, struct err *e)
 {
 	int ret = 0;

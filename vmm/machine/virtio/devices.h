@@ -119,6 +119,18 @@ void virtio_devices_release(struct virtio_devices *s);
 void virtio_devices_save(struct virtio_devices *s, struct state_writer *w);
 int virtio_devices_restore(struct virtio_devices *s, struct state_reader *r, struct err *e);
 
+/**
+ * virtio_devices_saved_room() - bytes that virtio_devices_save() may write besides those that it writes for new devices
+ */
+size_t virtio_devices_saved_room(const struct virtio_devices *s);
+
+/**
+ * virtio_devices_savable() - whether all can be saved now
+ *
+ * Return: 0, -ENOTSUP with the device's name and its reason in @e. Context: as of virtio_devices_save().
+ */
+int virtio_devices_savable(struct virtio_devices *s, struct err *e);
+
 /** virtio_devices_forget() - before virtio_devices_restore() of devices that were used: see @forget in kinds.h */
 void virtio_devices_forget(struct virtio_devices *s);
 
