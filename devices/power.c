@@ -36,6 +36,7 @@ static void write_reg(struct power *p, uint64_t reg, uint8_t value)
 		if (value == POWER_RESET_VALUE)
 			p->events->raise(p->events, GUEST_RESET, GUEST_RESET_ACPI);
 		break;
+	case POWER_EVENT: p->regs.driven |= value & POWER_EVENT_GENERATION; break;
 	default: break;
 	}
 }
@@ -64,20 +65,23 @@ static void power_write(struct device *dev, uint64_t offset, const void *data, u
 
 static void happen(struct power *p, uint8_t event)
 {
-	pthread_mutex_lock(&p->lock);
 	p->regs.event |= event;
 	irq_raise(p->irq);
-	pthread_mutex_unlock(&p->lock);
 }
 
 void power_press_button(struct power *p)
 {
+	pthread_mutex_lock(&p->lock);
 	happen(p, POWER_EVENT_BUTTON);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void power_new_generation(struct power *p)
 {
-	happen(p, POWER_EVENT_GENERATION);
+	pthread_mutex_lock(&p->lock);
+	if (p->regs.driven)
+		happen(p, POWER_EVENT_GENERATION);
+	pthread_mutex_unlock(&p->lock);
 }
 
 bool power_button_waits(struct power *p)
@@ -108,6 +112,7 @@ static const struct state_field power_fields[] = {
 	STATE_UP_TO(struct power_regs, sleep_type, SLEEP_TYP_MASK),
 	STATE_UP_TO(struct power_regs, sleep_status, POWER_WAK_STS),
 	STATE_UP_TO(struct power_regs, event, POWER_EVENT_BUTTON | POWER_EVENT_GENERATION),
+	STATE_UP_TO(struct power_regs, driven, POWER_EVENT_GENERATION),
 };
 STATE_TABLE(power_state, "power", power_fields);
 
@@ -127,6 +132,7 @@ COLD int power_restore(struct power *p, struct state_reader *r, struct err *e)
 		return ret;
 	regs.sleep_type &= SLEEP_TYP_MASK;
 	regs.sleep_status &= POWER_WAK_STS;
+	regs.driven &= POWER_EVENT_GENERATION;
 	pthread_mutex_lock(&p->lock);
 	p->regs = regs;
 	if (regs.event)

@@ -25,11 +25,13 @@
  * @sleep_type: SLP_TYPx as last written, at its position in the register; SLP_EN always reads as 0
  * @sleep_status: POWER_WAK_STS or 0. S5 is the only sleep state; from any other one the guest wakes at once.
  * @event: POWER_EVENT_* that the guest has not read yet
+ * @driven: POWER_EVENT_GENERATION or 0: a driver has asked where the id is
  */
 struct power_regs {
 	uint8_t sleep_type;
 	uint8_t sleep_status;
 	uint8_t event;
+	uint8_t driven;
 };
 
 /**
@@ -67,6 +69,8 @@ void power_press_button(struct power *p);
 /**
  * power_new_generation() - the VM generation id is another one
  *
+ * Without a driver in the guest it does nothing: its ACPI interpreter would be woken for nobody, at the first moment
+ * of a restored guest. A driver that comes later reads the id of that time.
  * Context: as power_press_button().
  */
 void power_new_generation(struct power *p);

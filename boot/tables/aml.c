@@ -34,6 +34,7 @@ enum {
 	OP_AND = 0x7b,
 	OP_NOTIFY = 0x86,
 	OP_IF = 0xa0,
+	OP_RETURN = 0xa4,
 	EXT_REGION = 0x80,
 	EXT_FIELD = 0x81,
 	EXT_DEVICE = 0x82,
@@ -323,6 +324,18 @@ void aml_store_local(struct aml *a, const char *name)
 void aml_local(struct aml *a)
 {
 	byte(a, OP_LOCAL0);
+}
+
+void aml_store_int(struct aml *a, uint64_t value, const char *name)
+{
+	byte(a, OP_STORE);
+	aml_int(a, value);
+	name_seg(a, name);
+}
+
+void aml_return(struct aml *a)
+{
+	byte(a, OP_RETURN);
 }
 
 void aml_notify(struct aml *a, const char *name, uint8_t value)

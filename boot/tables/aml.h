@@ -79,6 +79,10 @@ void aml_and_end(struct aml *a);
 void aml_store_local(struct aml *a, const char *name);
 void aml_local(struct aml *a);
 
+/** aml_store_int() - Store (@value, @name); aml_return() - Return (...): its operand follows */
+void aml_store_int(struct aml *a, uint64_t value, const char *name);
+void aml_return(struct aml *a);
+
 /** aml_notify() - Notify (@name, @value) */
 void aml_notify(struct aml *a, const char *name, uint8_t value);
 

@@ -189,24 +189,42 @@ static void write_pvpanic(const struct board_part *p, struct aml *a)
 	aml_end(a);
 }
 
+/* A port region with one byte of the power block, and its name. */
+static void write_event_register(const struct board_part *power, const char *region, const char *name, struct aml *a)
+{
+	aml_port_region(a, region, (uint16_t)(power->base + POWER_EVENT), 1);
+	aml_field(a, region);
+	aml_field_unit(a, name, 8);
+	aml_end(a);
+}
+
 /*
  * Drivers find it by the second id and evaluate ADDR, the lower and the upper half of the address; a notification says
- * that the bytes there are others (Microsoft, Virtual Machine Generation ID). They need no _CRS.
+ * that the bytes there are others (Microsoft, Virtual Machine Generation ID). They need no _CRS. Asking for the address
+ * says that there is a driver: without one there is no notification.
  */
-static void write_generation(const struct board_part *p, struct aml *a)
+static void write_generation(const struct board *board, const struct board_part *p, struct aml *a)
 {
+	const struct board_part *power = board_find(board, BOARD_POWER, 0);
+
 	aml_device(a, "VGEN");
 	id_string(a, "VMMG0001");
 	aml_name(a, "_CID");
 	aml_string(a, "VM_Gen_Counter");
 	aml_name(a, "_DDN");
 	aml_string(a, "VM_Gen_Counter");
-	aml_name(a, "ADDR");
+	if (power)
+		write_event_register(power, "EREG", "DRVN", a);
+	aml_method(a, "ADDR", 0, false);
+	if (power)
+		aml_store_int(a, POWER_EVENT_GENERATION, "DRVN");
+	aml_return(a);
 	aml_package(a, 2);
 	aml_int(a, p->base & UINT32_MAX);
 	aml_int(a, p->base >> 32);
 	aml_end(a);
-	aml_end(a);
+	aml_end(a); /* Method */
+	aml_end(a); /* Device */
 }
 
 /* If (Local0 & @event) Notify (@name, 0x80) */
@@ -241,10 +259,7 @@ static void write_power(const struct board *board, const struct board_part *p, s
 	aml_resources(a);
 	aml_res_irq(a, p->gsi);
 	aml_resources_end(a);
-	aml_port_region(a, "EREG", (uint16_t)(p->base + POWER_EVENT), 1);
-	aml_field(a, "EREG");
-	aml_field_unit(a, "EVNT", 8);
-	aml_end(a);
+	write_event_register(p, "EREG", "EVNT", a);
 	aml_method(a, "_EVT", 1, true);
 	aml_store_local(a, "EVNT");
 	write_event(a, POWER_EVENT_BUTTON, "PWRB");
@@ -261,7 +276,7 @@ static void write_part(const struct board *board, const struct board_part *p, st
 	case BOARD_RTC: write_rtc(p, a); break;
 	case BOARD_PVPANIC: write_pvpanic(p, a); break;
 	case BOARD_POWER: write_power(board, p, a); break;
-	case BOARD_GENERATION: write_generation(p, a); break;
+	case BOARD_GENERATION: write_generation(board, p, a); break;
 	case BOARD_VIRTIO_MMIO: write_virtio(p, a); break;
 	case BOARD_I8042:
 	case BOARD_PIT:

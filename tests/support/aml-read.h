@@ -18,7 +18,7 @@ struct aml_span {
 /**
  * struct aml_walk - the object to look for; counts of the objects seen
  * @device: "" for objects outside any device; @name: "" for none
- * @found: the object's bytes, when it was there
+ * @found: the object's bytes, a method's terms, when it was there
  */
 struct aml_walk {
 	const char *device, *name;
@@ -178,6 +178,10 @@ static inline bool aml_read_terms(struct aml_span s, const char *device, struct 
 			if (!aml_read_body(&s, &body) || !aml_read_seg(&body, seg) || !aml_skip(&body, 1))
 				return false;
 			w->methods++;
+			if (!strcmp(device, w->device) && !strcmp(seg, w->name)) {
+				w->hit = true;
+				w->found = body;
+			}
 			break;
 		default: return false;
 		}
@@ -186,7 +190,8 @@ static inline bool aml_read_terms(struct aml_span s, const char *device, struct 
 }
 
 /**
- * aml_find() - the value of @name in device @device ("" for outside of devices), or with "" as @name the device's body
+ * aml_find() - the value of @name in device @device ("" for outside of devices), or a method's terms;
+ * with "" as @name the device's body
  */
 static inline bool aml_find(const uint8_t *aml, size_t size, const char *device, const char *name, struct aml_span *ret)
 {

@@ -49,7 +49,7 @@ enum board_kind {
 #define POWER_SLEEP_CONTROL    0 /* SLP_TYPx in bits 2 to 4, SLP_EN in bit 5 */
 #define POWER_SLEEP_STATUS     1
 #define POWER_RESET            2 /* write POWER_RESET_VALUE */
-#define POWER_EVENT            3 /* read: pending events of the GED, cleared by the read */
+#define POWER_EVENT            3 /* read: pending events of the GED, cleared by the read; write: what has a driver */
 #define POWER_SIZE             4
 #define POWER_RESET_VALUE      0x01
 #define POWER_SLP_TYP_S5       5

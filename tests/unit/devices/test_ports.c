@@ -197,7 +197,7 @@ static void button_interrupts_and_reading_clears(void **state)
 	power_press_button(&b->power);
 	assert_true(irq_take(&b->irq));
 	assert_true(power_button_waits(&b->power));
-	out8(b->dev, POWER_EVENT, 0xff); /* read-only */
+	out8(b->dev, POWER_EVENT, 0xff); /* no event goes by that */
 	assert_true(power_button_waits(&b->power));
 	assert_int_equal(in8(b->dev, POWER_EVENT), POWER_EVENT_BUTTON);
 	assert_false(power_button_waits(&b->power));
@@ -208,6 +208,27 @@ static void button_interrupts_and_reading_clears(void **state)
 		assert_true(irq_take(&b->irq));
 	}
 	assert_int_equal(in8(b->dev, POWER_EVENT), POWER_EVENT_BUTTON);
+}
+
+/* Nobody is woken for nobody: the id's event needs a driver, which has asked for its address. */
+static void a_new_generation_is_told_to_its_driver(void **state)
+{
+	struct bench *b = *state;
+
+	power_new_generation(&b->power);
+	assert_false(irq_take(&b->irq));
+	assert_int_equal(in8(b->dev, POWER_EVENT), 0);
+	out8(b->dev, POWER_EVENT, POWER_EVENT_BUTTON); /* not the bit */
+	power_new_generation(&b->power);
+	assert_false(irq_take(&b->irq));
+	out8(b->dev, POWER_EVENT, POWER_EVENT_GENERATION);
+	out8(b->dev, POWER_EVENT, 0);
+	power_new_generation(&b->power);
+	assert_true(irq_take(&b->irq));
+	assert_int_equal(in8(b->dev, POWER_EVENT), POWER_EVENT_GENERATION);
+	/* The button has no such condition. */
+	power_press_button(&b->power);
+	assert_true(irq_take(&b->irq));
 }
 
 static void power_every_width_and_misalignment(void **state)
@@ -283,6 +304,7 @@ int main(void)
 		BENCH_TEST(other_sleeps_are_over_at_once),
 		BENCH_TEST(reset_register_takes_its_value),
 		BENCH_TEST(button_interrupts_and_reading_clears),
+		BENCH_TEST(a_new_generation_is_told_to_its_driver),
 		BENCH_TEST(power_every_width_and_misalignment),
 		BENCH_TEST(button_from_another_thread),
 	};

@@ -515,11 +515,17 @@ static void power_button(void **state)
 	assert_int_equal(in8(&to.power.dev, POWER_SLEEP_CONTROL), 1 << 2);
 	assert_int_equal(in8(&to.power.dev, POWER_EVENT), POWER_EVENT_BUTTON);
 	assert_false(power_button_waits(&to.power));
+	out8(&from.power.dev, POWER_EVENT, POWER_EVENT_GENERATION);
 	power_new_generation(&from.power);
 	MOVE(power);
 	assert_true(irq_take(&to.irq));
 	assert_int_equal(in8(&to.power.dev, POWER_EVENT), POWER_EVENT_BUTTON | POWER_EVENT_GENERATION);
+	/* The driver is there in the restored guest too. */
+	power_new_generation(&to.power);
+	assert_true(irq_take(&to.irq));
+	assert_int_equal(in8(&to.power.dev, POWER_EVENT), POWER_EVENT_GENERATION);
 	REFUSED(power, "event is 0x4", .event = 4);
+	REFUSED(power, "driven is 0x3", .driven = 3);
 	REFUSED(power, "sleep_type is 0xff", .sleep_type = 0xff);
 }
 
