@@ -52,6 +52,12 @@ static void done(struct each_state *s)
 	s->phase = EACH_WAITS;
 }
 
+void each_ended(struct each *x, int status, const char *how, const char *why, const struct round_end *end)
+{
+	each_answer(x, status, how, why, end);
+	done(x->s);
+}
+
 /* The first time; each answer in JSON has the count. */
 static void say_refused(const struct each *x, const char *why)
 {
@@ -67,18 +73,16 @@ static void on_ended(void *arg, const struct round_end *end)
 	if (end->refused)
 		say_refused(x, end->refused);
 	if (v->outcome == OUTCOME_NONE)
-		each_answer(x, 0, "mark", "", end);
+		each_ended(x, 0, "mark", "", end);
 	else
-		each_answer(x, verdict_exit_status(v), outcome_name(v->outcome),
-			v->outcome == OUTCOME_TIMEOUT ? "it took longer than --line-timeout" : outcome_text(v->outcome),
-			end);
-	done(x->s);
+		each_ended(x, verdict_exit_status(v), outcome_name(v->outcome),
+			v->outcome == OUTCOME_TIMEOUT ? EACH_TOO_LONG : outcome_text(v->outcome), end);
 }
 
 static void replace(struct each *x)
 {
 	x->s->replace = true;
-	machine_end(x->m, OUTCOME_ANSWERED, DETECTOR_VMM, 0);
+	x->guest->end(x->guest_arg, OUTCOME_ANSWERED, 0);
 }
 
 static void on_lost(void *arg)
@@ -89,7 +93,7 @@ static void on_lost(void *arg)
 static void failed(struct each *x, const char *what, int r)
 {
 	fprintf(stderr, "vmm: cannot %s: %s\n", what, strerror(-r));
-	machine_end(x->m, OUTCOME_FAILURE, DETECTOR_VMM, 0);
+	x->guest->end(x->guest_arg, OUTCOME_FAILURE, 0);
 }
 
 /* Return: true when the answer is written. */
@@ -162,7 +166,7 @@ static void run_round(struct each *x)
 	s->next = s->at + s->len;
 	s->n++;
 	s->phase = EACH_RUNS;
-	if (machine_round(x->m, s->input + s->at + x->form->head, s->len - x->form->head, &e) == 0)
+	if (x->guest->round(x->guest_arg, s->input + s->at + x->form->head, s->len - x->form->head, &e) == 0)
 		return;
 	s->n--;
 	s->phase = EACH_WAITS;
@@ -186,7 +190,7 @@ static void next(struct each *x)
 			continue;
 		}
 		if (!s->len) {
-			machine_end(x->m, OUTCOME_ANSWERED, DETECTOR_VMM, (uint64_t)s->status);
+			x->guest->end(x->guest_arg, OUTCOME_ANSWERED, s->status);
 			return;
 		}
 		if (x->form->take(x)) {
@@ -201,9 +205,37 @@ static void on_readable(struct loop_source *s, uint32_t events)
 	next(container_of(s, struct each, in_src));
 }
 
+void each_idle(struct each *x)
+{
+	next(x);
+}
+
+/* --- A machine ---------------------------------------------------------------------------------------------------- */
+
 static void on_idle(void *arg)
 {
 	next(arg);
+}
+
+static int begin_round(void *arg, const uint8_t *input, size_t n, struct err *e)
+{
+	return machine_round(arg, input, n, e);
+}
+
+static uint64_t frame_room(void *arg)
+{
+	return machine_frame_room(arg);
+}
+
+/* Its console takes any line. */
+static uint64_t line_room(void *arg)
+{
+	return UINT64_MAX;
+}
+
+static void end_machine(void *arg, enum outcome outcome, int status)
+{
+	machine_end(arg, outcome, DETECTOR_VMM, (uint64_t)status);
 }
 
 /* --- Its life ----------------------------------------------------------------------------------------------------- */
@@ -223,7 +255,7 @@ static int take_streams(struct each *x, struct err *e)
 	return 0;
 }
 
-int each_open(const struct config *c, struct each **ret, struct err *e)
+int each_open(const struct each_config *c, struct each **ret, struct err *e)
 {
 	struct each *x = calloc(1, sizeof(*x));
 	int r;
@@ -231,11 +263,11 @@ int each_open(const struct config *c, struct each **ret, struct err *e)
 	if (!x)
 		return err_sys(e, -ENOMEM, "memory for what guests answer");
 	*x = (struct each){
-		.form = c->each_frame ? &each_frames : &each_lines,
-		.option = c->each_frame ? "--each-frame" : "--each-line",
-		.unit = c->each_frame ? "frame" : "line",
-		.json_wanted = c->each_line == EACH_LINE_JSON,
-		.limit_ns = c->line_timeout_ns,
+		.form = c->frames ? &each_frames : &each_lines,
+		.option = c->frames ? "--each-frame" : "--each-line",
+		.unit = c->frames ? "frame" : "line",
+		.json_wanted = c->json,
+		.limit_ns = c->limit_ns,
 		.in = NBIO_CLOSED,
 		.out = NBIO_CLOSED,
 	};
@@ -276,12 +308,21 @@ static void take_over(struct each *x)
 	s->signo = 0;
 }
 
+void each_begin_with(struct each *x, const struct each_guest *guest, void *arg, struct loop *loop)
+{
+	x->guest = guest;
+	x->guest_arg = arg;
+	x->loop = loop;
+}
+
 int each_begin(struct each *x, struct machine *m, struct loop *loop, struct err *e)
 {
 	static const struct rounds_ops ops = {.idle = on_idle, .ended = on_ended, .lost = on_lost};
+	static const struct each_guest frames = {begin_round, frame_room, end_machine};
+	static const struct each_guest lines = {begin_round, line_room, end_machine};
 
 	x->m = m;
-	x->loop = loop;
+	each_begin_with(x, x->form == &each_frames ? &frames : &lines, m, loop);
 	if (!is_valid(x->s))
 		return err_set(e, -EINVAL, "%s: the process before this one has damaged what it left", x->option);
 	take_over(x);

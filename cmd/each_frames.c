@@ -57,7 +57,7 @@ static bool take_frame(struct each *x)
 	uint64_t len;
 	enum frame_found found = frame_find(s->input + s->at, s->nr - s->at, s->ended, &len);
 
-	if (found == FRAME_WHOLE && len - FRAME_HEAD <= machine_frame_room(x->m))
+	if (found == FRAME_WHOLE && len - FRAME_HEAD <= x->guest->room(x->guest_arg))
 		return true;
 	if (found == FRAME_CUT)
 		refuse(x, "cut", "its end is missing: no guest gets it");

@@ -22,6 +22,8 @@
 /* The longest frame; a line has room for a newline more. */
 #define EACH_INPUT_MAX (FRAME_HEAD + FRAME_MAX + 1)
 
+#define EACH_TOO_LONG "it took longer than --line-timeout"
+
 /** enum each_phase - of the input at @at: nobody has it, a guest has it, its answer is there */
 enum each_phase { EACH_WAITS, EACH_RUNS, EACH_ANSWERED };
 
@@ -57,6 +59,7 @@ struct each_state {
 /**
  * struct each
  * @option: "--each-line"; @unit: "line"
+ * @m: of `vmm restore`; @guest, @guest_arg: that, or a program
  * @form: what differs
  * @s: shared with the processes after this one
  * @reading, @writing: @in_src and @out_src are watched
@@ -64,6 +67,8 @@ struct each_state {
  */
 struct each {
 	struct machine *m;
+	const struct each_guest *guest;
+	void *guest_arg;
 	const struct each_form *form;
 	const char *option, *unit;
 	bool json_wanted;

@@ -124,12 +124,14 @@ static bool take_line(struct each *x)
 		s->skipping = !whole;
 		return false;
 	}
-	if (whole)
+	if (whole && s->len <= x->guest->room(x->guest_arg))
 		return true;
 	s->n++;
-	s->skipping = true;
-	each_answer(x, EXIT_USAGE, "too-long", "longer than 1 MiB: no guest gets it", &none);
-	s->at = s->nr;
+	s->skipping = !whole;
+	each_answer(x, EXIT_USAGE, "too-long",
+		whole ? "longer than the guest's buffer: no guest gets it" : "longer than 1 MiB: no guest gets it",
+		&none);
+	s->at += s->len;
 	return false;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/confinement.h"
+#include "cmd/exec_each.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
 #include "cmd/options/command_info.h"
@@ -26,10 +27,13 @@
 
 /**
  * struct session - what cmd_exec() holds while it runs
+ * @each: with --each-line or --each-frame; @wanted: how
  * @envp: one allocation; its strings are borrowed
  */
 struct session {
 	struct exec_config config;
+	struct exec_each each;
+	struct each_config wanted;
 	const char **envp;
 	struct trace *trace;
 	struct logsink *log;
@@ -42,6 +46,7 @@ struct session {
 static void session_destroy(struct session *s)
 {
 	exec_destroy(s->exec);
+	each_close(s->each.each);
 	signals_close(&s->signals);
 	confinement_close(&s->confinement);
 	loop_free(s->loop);
@@ -130,6 +135,8 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 	trace_add_sink(s->trace, logsink_sink(s->log));
 	sandbox_open(&s->confinement.sandbox, s->trace);
 	r = signals_watch(&s->signals, s->loop, s->trace, 0, on_signal, s, e);
+	if (r == 0 && s->config.rounds)
+		r = each_open(&s->wanted, &s->each.each, e);
 	if (r == 0)
 		r = exec_open(&s->config, s->trace, s->loop, &s->exec, e);
 	if (r < 0)
@@ -139,7 +146,8 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 	if (r < 0)
 		return r;
 	exec_set_sandbox(s->exec, &s->confinement.sandbox);
-	return exec_build(s->exec, e);
+	r = exec_build(s->exec, e);
+	return r == 0 && s->config.rounds ? exec_each_begin(&s->each, s->exec, s->wanted.limit_ns, s->loop, e) : r;
 }
 
 /* --- What came of it ----------------------------------------------------------------------------------------- */
@@ -162,7 +170,11 @@ static void say_end(const struct session *s)
 			*r.words ? " (" : "", r.words, *r.words ? ")" : "");
 		break;
 	case EXEC_TIMEOUT: fprintf(stderr, "vmm: %s: the time limit ran out\n", path); break;
-	case EXEC_FAILED: fprintf(stderr, "vmm: %s: vmm or its host failed: %s\n", path, r.words); break;
+	case EXEC_UNREADY: fprintf(stderr, "vmm: %s: it %s\n", path, r.words); break;
+	case EXEC_FAILED:
+		if (*r.words)
+			fprintf(stderr, "vmm: %s: vmm or its host failed: %s\n", path, r.words);
+		break;
 	default: break;
 	}
 }
@@ -180,6 +192,22 @@ static void print_stats(const struct session *s)
 		(unsigned long long)r.pages * 4);
 	fprintf(stderr, "%.1f us in the program, %.1f us in vmm, %.2f us per exit\n", (double)r.guest_ns / 1e3,
 		(double)r.vmm_ns / 1e3, all ? (double)(r.guest_ns + r.vmm_ns) / 1e3 / (double)all : 0.0);
+}
+
+static int configure_each(struct session *s, const struct subset_option *o, struct err *e)
+{
+	enum { EXEC_OPTIONS(SUBSET_INDEX) };
+	bool lines = o[EACH_LINE].value.n != EACH_LINE_OFF, frames = o[EACH_FRAME].value.n;
+
+	if (lines && frames)
+		return err_set(e, -EINVAL, "--each-frame: not with --each-line");
+	if (!lines && !frames && (o[LINE_TIMEOUT].given || o[RESET].given))
+		return err_set(e, -EINVAL, "--%s: needs --each-line or --each-frame",
+			o[LINE_TIMEOUT].given ? "line-timeout" : "reset");
+	s->config.rounds = lines || frames;
+	s->each.keep = o[RESET].value.n;
+	s->wanted = (struct each_config){frames, o[EACH_LINE].value.n == EACH_LINE_JSON, o[LINE_TIMEOUT].value.n};
+	return 0;
 }
 
 /* Fills @s->config. Return: 0 or -EINVAL */
@@ -209,7 +237,7 @@ static int configure(struct session *s, const struct subset_option *o, const cha
 	s->config.trace_fd = o[TRACE_CALLS].value.n ? STDERR_FILENO : -1;
 	s->config.deadline_ns = o[TIMEOUT].value.n ? main_entry_ns() + o[TIMEOUT].value.n : 0;
 	set_streams(&s->config);
-	return 0;
+	return configure_each(s, o, e);
 }
 
 int cmd_exec(int argc, char **argv)

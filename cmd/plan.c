@@ -273,7 +273,8 @@ void plan_exec_early(enum sandbox_mode mode, const struct exec_config *config, s
 		.max_file_bytes = config->nr_rw ? 0 : MAX(MAX(1, largest_stream()), caller_file(STDIN_FILENO)),
 		/* In a user namespace all files would belong to nobody. */
 		.jail = {.userns = any ? SANDBOX_USERNS_OFF : SANDBOX_USERNS_AUTO},
-		.devices = (any ? SANDBOX_HAS(TREE) : 0) | (config->nr_rw ? SANDBOX_HAS(CHANGES) : 0),
+		.devices = (any ? SANDBOX_HAS(TREE) : 0) | (config->nr_rw ? SANDBOX_HAS(CHANGES) : 0) |
+			(config->rounds ? SANDBOX_HAS(ROUNDS) : 0),
 		.fds = SANDBOX_NO_FDS,
 		.report_fd = -1,
 	};

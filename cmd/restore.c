@@ -135,6 +135,9 @@ static int open_clones(void *arg, const int *keep, size_t nr_keep, struct clones
 {
 	struct restore *c = arg;
 	struct run *first = &c->run[0];
+	const struct each_config each = {.frames = first->config.each_frame,
+		.json = first->config.each_line == EACH_LINE_JSON,
+		.limit_ns = first->config.line_timeout_ns};
 	int r = enter_early(c, keep, nr_keep, e);
 
 	if (r == 0 && gmem_install_sigbus() < 0)
@@ -148,7 +151,7 @@ static int open_clones(void *arg, const int *keep, size_t nr_keep, struct clones
 	if (r < 0)
 		return r;
 	if (config_is_each(&first->config))
-		r = each_open(&first->config, &first->each, e);
+		r = each_open(&each, &first->each, e);
 	if (r < 0)
 		return r;
 	for (unsigned n = 1; r == 0 && n <= c->nr_runs; n++) {

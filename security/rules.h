@@ -51,6 +51,7 @@
 	X(SNAPSHOT, "snapshot", "snapshots of the guest are written")                                                  \
 	X(RESET, "reset", "the guest goes back to where it began, again and again")                                    \
 	X(FLAT, "flat", "programs without a kernel")                                                                   \
+	X(ROUNDS, "rounds", "a Linux program without a kernel goes back to where it began, again and again")           \
 	X(TREE, "tree", "a Linux program without a kernel has files of the host")                                      \
 	X(CHANGES, "changes", "and may change some of them")                                                           \
 	X(SANITIZER, "sanitizer", "built with a sanitizer; never in a release")

@@ -35,6 +35,10 @@
 	X(RW, "rw", NULL, 0, 0, 0)                                                                                     \
 	X(TMP, "tmp", NULL, 0, 0, 0)                                                                                   \
 	X(SYSTEM, "system", NULL, 0, 0, 0)                                                                             \
+	X(EACH_LINE, "each-line", NULL, 0, 0, 0)                                                                       \
+	X(EACH_FRAME, "each-frame", NULL, 0, 0, 0)                                                                     \
+	X(LINE_TIMEOUT, "line-timeout", NULL, 0, 0, 0)                                                                 \
+	X(RESET, "reset", NULL, 0, 0, 0)                                                                               \
 	X(STATS, "stats", NULL, 0, 0, 0)                                                                               \
 	X(TRACE_CALLS, "trace-calls", NULL, 0, 0, 0)                                                                   \
 	X(TIMEOUT, "timeout", NULL, 0, 0, 0)                                                                           \

@@ -41,6 +41,7 @@ static const char *const command_as[] = {
 
 static const char *const extents[] = {"changed", "all", NULL};
 
+static const char *const resets[] = {"always", "never", NULL};
 static const char *const each_lines[] = {"off", "text", "json", NULL};
 static const char *const clocks[] = {[CLOCK_GOES_ON] = "monotonic", [CLOCK_IS_RIGHT] = "realtime", NULL};
 static const char *const raw_choices[] = {"host", "guest", NULL};
@@ -920,12 +921,13 @@ const struct option_def options[] = {
 		.bare = "text",
 		.deflt = "off",
 		FIELD(enum each_line, each_line),
-		.help = "give each line of standard input to a guest that begins at the snapshot",
+		.help = "give each line of standard input to a guest that begins anew",
 		.man = OPTION_MAN(
-			"Give each line of standard input to the console of a guest that begins at the snapshot, and "
-			"write what it answers to standard output: up to a mark, or to its end.\n"
+			"Give each line of standard input to the console of a guest that begins at the snapshot, or to "
+			"a program that begins at its first vmm_next(), and write what it answers to standard output: "
+			"up to a mark or the next call, or to its end.\n"
 			"With json, each answer is an object in a line of its own.\n"
-			"See *vmm-snapshot*(1)."),
+			"See *vmm-snapshot*(1) and *vmm-exec*(1)."),
 	},
 	{
 		.name = "each-frame",
@@ -933,11 +935,12 @@ const struct option_def options[] = {
 		OPTION_SWITCH("off"),
 		.excludes = "each-line",
 		FIELD(bool, each_frame),
-		.help = "give each frame of standard input to a guest that begins at the snapshot",
+		.help = "give each frame of standard input to a guest that begins anew",
 		.man = OPTION_MAN(
 			"Give each frame of standard input, a length of 32 bits and so many bytes, to a guest that "
-			"begins at the snapshot, in the buffer that it has named, and write its answer as a frame.\n"
-			"See *vmm-snapshot*(1)."),
+			"begins at the snapshot, or to a program that begins at its first vmm_next(), in the buffer "
+			"that it has named, and write its answer as a frame.\n"
+			"See *vmm-snapshot*(1) and *vmm-exec*(1)."),
 	},
 	{
 		.name = "line-timeout",
@@ -948,8 +951,8 @@ const struct option_def options[] = {
 		FIELD(uint64_t, line_timeout_ns),
 		.help = "the longest that a line or frame may take, 0 for any time",
 		.man = OPTION_MAN(
-			"End the guest of a line of *--each-line*, or of a frame of *--each-frame*, after this "
-			"time, with status 124.\n"
+			"End the guest or program of a line of *--each-line*, or of a frame of *--each-frame*, after "
+			"this time, with status 124.\n"
 			"0 means never."),
 	},
 	{
@@ -990,6 +993,19 @@ const struct option_def options[] = {
 				  "Of a flat program also its exits by reason, and the time to make its vCPU; of a "
 				  "Linux program its "
 				  "system calls, page faults and memory."),
+	},
+	{
+		.name = "reset",
+		.section = SECTION_EXEC,
+		.type = OPT_CHOICE,
+		.choices = resets,
+		.metavar = "always|never",
+		.deflt = "always",
+		.help = "with --each-line, take the program back after each line, or only if it failed",
+		.man = OPTION_MAN("With *--each-line* or *--each-frame*: take the program back to its first "
+				  "vmm_next() after each input (always), or leave it as it is when it has "
+				  "answered (never).\n"
+				  "If it ended, or was ended, it is taken back in any case."),
 	},
 	{
 		.name = "env",

@@ -300,6 +300,7 @@ static int64_t change_name(struct exec_task *t, uint64_t dirfd, uint64_t at, uns
 
 static int node_chmod(struct exec_task *t, struct tree_node *n, const struct change *c)
 {
+	t->files->tree.changed = true;
 	n->rights = (uint16_t)c->rights;
 	clock_gettime(CLOCK_REALTIME, &n->changed);
 	return 0;
@@ -371,6 +372,7 @@ static void set_time(struct timespec *to, const struct timespec *from, const str
 
 static int node_times(struct exec_task *t, struct tree_node *n, const struct change *c)
 {
+	t->files->tree.changed = true;
 	clock_gettime(CLOCK_REALTIME, &n->changed);
 	set_time(&n->accessed, &c->times[0], &n->changed);
 	set_time(&n->modified, &c->times[1], &n->changed);

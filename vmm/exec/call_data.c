@@ -211,7 +211,18 @@ static ssize_t host_transfer(struct exec_task *t, const struct channel *c, const
 	return c->out ? writev(c->fd, w->iov, w->nr) : readv(c->fd, w->iov, w->nr);
 }
 
-/* Of a pipe or a counter */
+/* More than there is room for is counted. */
+static ssize_t put_output(struct exec_output *out, const uint8_t *buf, size_t len)
+{
+	size_t n = MIN(len, out->room - out->used);
+
+	memcpy(out->data + out->used, buf, n);
+	out->used += n;
+	out->lost += len - n;
+	return (ssize_t)len;
+}
+
+/* Of a pipe, a counter or a round */
 static ssize_t piece(struct exec_task *t, const struct channel *c, uint8_t *buf, size_t len)
 {
 	if (c->o->kind == EXEC_PIPE)
@@ -220,6 +231,8 @@ static ssize_t piece(struct exec_task *t, const struct channel *c, uint8_t *buf,
 	if (c->o->kind == EXEC_EVENT)
 		return c->out ? exec_event_write(&c->o->offset, buf, len)
 			      : exec_event_read(&c->o->offset, c->o->node, buf, len);
+	if (c->o->kind == EXEC_ROUND)
+		return c->out ? put_output(t->output, buf, len) : 0;
 	return -EINVAL;
 }
 

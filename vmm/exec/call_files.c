@@ -265,7 +265,7 @@ int exec_open_status(const struct exec_task *t, const struct exec_open *o, struc
 		return 0;
 	}
 	memset(ret, 0, sizeof(*ret));
-	ret->st_mode = o->kind == EXEC_PIPE ? S_IFIFO | 0600 : 0600;
+	ret->st_mode = o->kind == EXEC_PIPE || o->kind == EXEC_ROUND ? S_IFIFO | 0600 : 0600;
 	ret->st_ino = o->node + 1;
 	ret->st_nlink = 1;
 	ret->st_uid = ret->st_gid = EXEC_ID;

@@ -559,10 +559,10 @@ static int64_t put_statfs(struct exec_task *t, int host, uint64_t to)
 		.f_bsize = PAGE_4K,
 		.f_frsize = PAGE_4K,
 		.f_blocks = tree->pages,
-		.f_bfree = tree->pages - tree->used,
-		.f_bavail = tree->pages - tree->used,
+		.f_bfree = tree->pages - tree->counts.used,
+		.f_bavail = tree->pages - tree->counts.used,
 		.f_files = tree->nodes,
-		.f_ffree = tree->nodes - tree->live,
+		.f_ffree = tree->nodes - tree->counts.live,
 		.f_namelen = TREE_NAME_MAX,
 	};
 

@@ -21,6 +21,7 @@ static short ready_now(const struct exec_task *t, const struct exec_open *o, sho
 	const short always = POLLHUP | POLLERR;
 
 	switch (o->kind) {
+	case EXEC_ROUND:
 	case EXEC_NODE: return events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 	case EXEC_PIPE:
 		return exec_pipe_events(&t->files->pipe[o->node], (o->flags & O_ACCMODE) == O_WRONLY) &
@@ -244,7 +245,7 @@ static bool can_wait(const struct exec_task *t, const struct exec_open *o)
 
 	if (o->kind == EXEC_STREAM)
 		return exec_open_status(t, o, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-	return o->kind == EXEC_PIPE || o->kind == EXEC_EVENT;
+	return o->kind == EXEC_PIPE || o->kind == EXEC_EVENT || o->kind == EXEC_ROUND;
 }
 
 static int64_t add_watch(struct exec_epoll *e, struct exec_watch *old, const struct exec_watch *new)

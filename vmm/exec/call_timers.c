@@ -81,6 +81,21 @@ void exec_timers_run(struct exec_task *t)
 	arm(t);
 }
 
+void exec_timers_left(const struct exec_task *t, uint64_t ret[static EXEC_TIMERS_MAX])
+{
+	for (unsigned i = 0; i < EXEC_TIMERS_MAX; i++)
+		ret[i] = t->timer[i].next ? left_of(&t->timer[i], now_of(t->timer[i].clock)) : 0;
+}
+
+void exec_timers_again(struct exec_task *t, const uint64_t left[static EXEC_TIMERS_MAX])
+{
+	for (unsigned i = 0; i < EXEC_TIMERS_MAX; i++)
+		if (left[i])
+			t->timer[i].next = now_of(t->timer[i].clock) + left[i];
+	t->ticking = false;
+	arm(t);
+}
+
 /* --- Interval timers ---------------------------------------------------------------------------------------- */
 
 static int read_interval(struct exec_task *t, uint64_t at, struct itimerval *ret)

@@ -22,52 +22,17 @@
 #include "vmm/base/kick.h"
 #include "vmm/base/outcome.h"
 #include "vmm/base/path.h"
-#include "vmm/exec/cpu.h"
 #include "vmm/exec/image.h"
+#include "vmm/exec/internal.h"
 #include "vmm/exec/layout.h"
 #include "vmm/exec/signals.h"
 #include "vmm/exec/threads.h"
 #include "vmm/exec/timers.h"
-#include "vmm/kvm/vcpu_thread.h"
-#include "vmm/kvm/vm.h"
+#include "vmm/exec/vmm-guest.h"
 
 #define STACK_SIZE      (256 * KIB)
 #define LINE_MAX_       512
-#define KICK_AGAIN      (5 * NSEC_PER_MSEC)
-#define PATH_ROOM       (PATH_MAX + 2)
 #define HWCAP2_FSGSBASE 2 /* Linux arch/x86/include/uapi/asm/hwcap2.h */
-
-/**
- * struct exec
- * @path: in the guest
- * @ended: the thread has left its loop
- * @end, @end_value: why it was stopped, before crew_quit()
- */
-struct exec {
-	struct exec_config config;
-	struct kvm kvm;
-	struct trace *trace;
-	struct loop *loop;
-	struct sandbox *sandbox;
-	struct crew crew;
-	struct vcpu_thread thread;
-	struct vm vm;
-	struct exec_task task;
-	struct exec_cpu cpu;
-	struct loop_timer limit;
-	struct loop_timer tick;
-	struct libraries libraries;
-	char path[PATH_ROOM];
-
-	_Atomic bool ended;
-	enum exec_how end;
-	unsigned end_value;
-	enum exec_how how;
-	unsigned value;
-	char words[EXEC_WORDS_MAX];
-	uint64_t guest_ns;
-	uint64_t vmm_ns;
-};
 
 /* --- Set-up ------------------------------------------------------------------------------------------------ */
 
@@ -159,6 +124,8 @@ int exec_open(
 	if (!x)
 		return err_sys(e, -ENOMEM, "cannot set up");
 	x->config = *config;
+	if (config->rounds)
+		x->config.host[STDIN_FILENO] = x->config.host[STDOUT_FILENO] = EXEC_OF_ROUND;
 	x->kvm.fd = x->vm.fd = -1;
 	exec_task_init(&x->task);
 	/* Of these, only the parts in use are touched. */
@@ -236,7 +203,7 @@ static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, ui
 	x->task.path = x->path;
 	x->task.argv = x->config.argv;
 	snprintf(x->task.name, sizeof(x->task.name), "%.15s", path_name(x->path));
-	x->task.stop = &x->crew.stop;
+	x->task.stop = &x->halt;
 	x->task.ops = &cpu_ops;
 	x->task.cpu = &x->cpu;
 	x->task.xfeatures = exec_cpu_states(cpuid, &x->task.xsize);
@@ -264,7 +231,7 @@ int exec_build(struct exec *x, struct err *e)
 
 /* --- The program's thread ---------------------------------------------------------------------------------- */
 
-static void failed(struct exec *x, const char *what, const char *why, const char *hint)
+void exec_failed(struct exec *x, const char *what, const char *why, const char *hint)
 {
 	x->how = EXEC_FAILED;
 	snprintf(x->words, sizeof(x->words), "%s%s%s", what, why, hint);
@@ -300,10 +267,15 @@ static void schedule(struct exec *x)
 static void on_exit_of(struct exec *x, const struct exec_exit *at)
 {
 	struct exec_task *t = &x->task;
+	bool still;
 	int64_t result;
 
 	switch (at->what) {
 	case EXEC_CALL:
+		if (unlikely(at->nr == VMM_CALL_NEXT)) {
+			exec_next(x, at->arg[0], at->arg[1]);
+			break;
+		}
 		result = exec_call(t, at->nr, at->arg);
 		if (result == -EXEC_BLOCKED)
 			break;
@@ -317,11 +289,13 @@ static void on_exit_of(struct exec *x, const struct exec_exit *at)
 		t->tick = true;
 		exec_timers_run(t);
 		break;
-	case EXEC_BROKEN: failed(x, at->words, "", ""); break;
+	case EXEC_BROKEN: exec_failed(x, at->words, "", ""); break;
 	}
-	if (unlikely(exec_must_schedule(t)) && !t->end.ended && !at->between && at->what != EXEC_BROKEN)
+	/* The registers are not to be changed now. */
+	still = at->between || at->what == EXEC_BROKEN || x->asks;
+	if (unlikely(exec_must_schedule(t)) && !t->end.ended && !still)
 		schedule(x);
-	if (unlikely(exec_attention(t)) && !at->between && at->what != EXEC_BROKEN)
+	if (unlikely(exec_attention(t)) && !still)
 		exec_deliver(t);
 	if (t->end.ended && x->how == EXEC_RUNNING) {
 		x->how = t->end.signal ? EXEC_SIGNALED : EXEC_EXITED;
@@ -329,9 +303,11 @@ static void on_exit_of(struct exec *x, const struct exec_exit *at)
 		snprintf(x->words, sizeof(x->words), "%s", t->end.words);
 	}
 	if (unlikely(t->space.lost && x->how == EXEC_RUNNING))
-		failed(x, "the guest's memory: ", strerror(-t->space.lost), "");
+		exec_failed(x, "the guest's memory: ", strerror(-t->space.lost), "");
 	if (unlikely(t->failed && x->how == EXEC_RUNNING))
-		failed(x, "the guest's processor: ", strerror(-t->failed), "");
+		exec_failed(x, "the guest's processor: ", strerror(-t->failed), "");
+	if (unlikely(x->rounds))
+		exec_rounds_step(x, at);
 }
 
 static void run_program(struct exec *x)
@@ -345,7 +321,7 @@ static void run_program(struct exec *x)
 		uint64_t now;
 
 		if (unlikely(r < 0)) {
-			failed(x, "KVM_RUN: ", strerror(-r), vcpu_step_hint(r));
+			exec_failed(x, "KVM_RUN: ", strerror(-r), vcpu_step_hint(r));
 			break;
 		}
 		if (timed) {
@@ -377,7 +353,8 @@ static int lock_program(struct crew *c)
 	struct sandbox_fds fds = SANDBOX_NO_FDS;
 
 	fds.of[SANDBOX_FD_VCPU][0] = vcpu_thread_self()->vcpu->fd;
-	for (int i = 0; i < EXEC_STREAMS; i++)
+	fds.of[SANDBOX_FD_VM][0] = x->vm.fd;
+	for (int i = x->config.rounds ? STDERR_FILENO : 0; i < EXEC_STREAMS; i++)
 		fds.of[SANDBOX_FD_PROGRAM][i] = x->config.host[i];
 	fds.of[SANDBOX_FD_TICK][0] = x->tick.source.fd;
 	return sandbox_lock(x->sandbox, SANDBOX_PROGRAM, &fds);
@@ -406,8 +383,10 @@ static int start_thread(struct exec *x, struct err *e)
 static void stop_thread(struct exec *x, bool opened)
 {
 	crew_quit(&x->crew);
-	while (opened && !atomic_load(&x->ended)) {
-		const struct timespec pause = ns_to_timespec(KICK_AGAIN);
+	atomic_store(&x->halt, true);
+	/* Between two rounds it is held, and crew_stop() ends it. */
+	while (opened && !atomic_load(&x->ended) && crew_late(&x->crew)) {
+		const struct timespec pause = ns_to_timespec(EXEC_KICK_AGAIN);
 
 		vcpu_thread_kick(&x->thread);
 		ppoll(NULL, 0, &pause, NULL);
@@ -491,10 +470,12 @@ void exec_result(const struct exec *x, struct exec_result *ret)
 int exec_exit_status(const struct exec *x)
 {
 	switch (x->how) {
+	case EXEC_ANSWERED:
 	case EXEC_EXITED: return (int)x->value;
 	case EXEC_SIGNALED:
 	case EXEC_INTERRUPTED: return 128 + (int)x->value;
 	case EXEC_TIMEOUT: return verdict_exit_status(&(struct verdict){.outcome = OUTCOME_TIMEOUT});
+	case EXEC_UNREADY: return EXIT_USAGE;
 	default: return EXIT_FAILED;
 	}
 }
@@ -503,6 +484,7 @@ void exec_destroy(struct exec *x)
 {
 	if (!x)
 		return;
+	exec_rounds_destroy(x);
 	exec_files_free(x->task.files);
 	free(x->task.others);
 	libraries_close(&x->libraries);

@@ -42,6 +42,7 @@ struct exec;
  * @trace_fd: system calls are printed there as strace does; -1: not printed
  * @timed: measure the time in the guest, by two clock readings per exit
  * @deadline_ns: CLOCK_MONOTONIC, 0: none
+ * @rounds: it runs in rounds (rounds.h): its first two streams are those of a round
  */
 struct exec_config {
 	const char *path;
@@ -59,6 +60,7 @@ struct exec_config {
 	int trace_fd;
 	bool timed;
 	uint64_t deadline_ns;
+	bool rounds;
 };
 
 /**
@@ -68,8 +70,19 @@ struct exec_config {
  * @EXEC_TIMEOUT: its time limit expired
  * @EXEC_INTERRUPTED: vmm received signal @value
  * @EXEC_FAILED: an error in vmm, KVM or the host
+ * @EXEC_ANSWERED: of a round: the program has asked for the next input; of a run: there is none, @value is the status
+ * @EXEC_UNREADY: it was to run in rounds, and cannot
  */
-enum exec_how { EXEC_RUNNING, EXEC_EXITED, EXEC_SIGNALED, EXEC_TIMEOUT, EXEC_INTERRUPTED, EXEC_FAILED };
+enum exec_how {
+	EXEC_RUNNING,
+	EXEC_EXITED,
+	EXEC_SIGNALED,
+	EXEC_TIMEOUT,
+	EXEC_INTERRUPTED,
+	EXEC_FAILED,
+	EXEC_ANSWERED,
+	EXEC_UNREADY
+};
 
 /**
  * struct exec_result

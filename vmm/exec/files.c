@@ -22,10 +22,13 @@ struct exec_files *exec_files_new(const int *host, uint32_t nodes, uint32_t page
 	}
 	f->mask = 022;
 	for (int i = 0; i < EXEC_STREAMS; i++) {
-		if (host[i] < 0)
+		if (host[i] < 0 && host[i] != EXEC_OF_ROUND)
 			continue;
-		o = exec_files_new_open(
-			f, &(struct exec_open){.kind = EXEC_STREAM, .host = host[i], .flags = O_RDWR}, "");
+		o = exec_files_new_open(f,
+			&(struct exec_open){.kind = host[i] == EXEC_OF_ROUND ? EXEC_ROUND : EXEC_STREAM,
+				.host = host[i] == EXEC_OF_ROUND ? -1 : host[i],
+				.flags = O_RDWR},
+			"");
 		exec_files_dup2(f, o, (uint32_t)i, false);
 		exec_files_unref(f, o);
 	}
@@ -44,6 +47,8 @@ void exec_files_free(struct exec_files *f)
 		if (f->open[i].kind == EXEC_HOST)
 			close(f->open[i].host);
 	tree_destroy(&f->tree);
+	if (f->base)
+		munmap(f->base, sizeof(*f->base));
 	mounts_close(&f->mounts);
 	munmap(f, sizeof(*f));
 }
@@ -69,6 +74,7 @@ struct exec_open *exec_files_new_open(struct exec_files *f, const struct exec_op
 			continue;
 		*o = *from;
 		o->refs = 1;
+		f->most_open = MAX(f->most_open, i + 1);
 		strncpy(f->name[i], name, PATH_MAX - 1);
 		f->name[i][PATH_MAX - 1] = '\0';
 		return o;
@@ -113,6 +119,7 @@ int exec_files_install(struct exec_files *f, struct exec_open *o, uint64_t from,
 		if (f->fd[i].open)
 			continue;
 		f->fd[i] = (struct exec_fd){(uint16_t)(o - f->open + 1), close_on_exec};
+		f->most_fd = MAX(f->most_fd, (unsigned)i + 1);
 		return (int)i;
 	}
 	return -EMFILE;
@@ -122,6 +129,7 @@ void exec_files_dup2(struct exec_files *f, struct exec_open *o, uint32_t to, boo
 {
 	o->refs++;
 	exec_files_close(f, to);
+	f->most_fd = MAX(f->most_fd, to + 1);
 	f->fd[to] = (struct exec_fd){(uint16_t)(o - f->open + 1), close_on_exec};
 }
 

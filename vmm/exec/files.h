@@ -29,8 +29,11 @@
  * @EXEC_PIPE: an end of pipe @node
  * @EXEC_EVENT: an eventfd; @offset is its counter, @node: it is a semaphore
  * @EXEC_EPOLL: number @node
+ * @EXEC_ROUND: a stream of a program that runs in rounds: nothing to read; what is written is the round's output
  */
-enum exec_open_kind { EXEC_CLOSED, EXEC_STREAM, EXEC_HOST, EXEC_NODE, EXEC_PIPE, EXEC_EVENT, EXEC_EPOLL };
+enum exec_open_kind { EXEC_CLOSED, EXEC_STREAM, EXEC_HOST, EXEC_NODE, EXEC_PIPE, EXEC_EVENT, EXEC_EPOLL, EXEC_ROUND };
+
+#define EXEC_OF_ROUND (-2) /* in place of a host's descriptor of a stream: EXEC_ROUND */
 
 /**
  * struct exec_open - an open file; the descriptors that dup() makes share it
@@ -77,21 +80,40 @@ struct exec_epoll {
 };
 
 /**
+ * struct exec_files_base - what exec_files_return() goes back to
+ * @at: where the host's files were, -1: they have no place
+ */
+struct exec_files_base {
+	struct exec_fd fd[EXEC_FILES_MAX];
+	struct exec_open open[EXEC_FILES_MAX + 1];
+	int64_t at[EXEC_FILES_MAX + 1];
+	unsigned cwd;
+	uint32_t mask;
+	struct exec_pipe pipe[EXEC_PIPES_MAX];
+	struct exec_epoll epoll[EXEC_EPOLLS_MAX];
+};
+
+/**
  * struct exec_files - owns all that is in it
  * @cwd: index of the open file that is the working directory
  * @name: of each open file, as it was when it was opened: absolute; of the root directory ""
+ * @most_fd, @most_open: none behind was ever in use
+ * @base: NULL: there is no way back
  * @scratch: for the call that is being answered
  */
 struct exec_files {
 	struct exec_fd fd[EXEC_FILES_MAX];
 	struct exec_open open[EXEC_FILES_MAX + 1];
 	unsigned cwd;
+	unsigned most_fd;
+	unsigned most_open;
 	uint32_t mask;
 	struct tree tree;
 	struct mounts mounts;
 	const struct libraries *libraries;
 	struct exec_pipe pipe[EXEC_PIPES_MAX];
 	struct exec_epoll epoll[EXEC_EPOLLS_MAX];
+	struct exec_files_base *base;
 	char name[EXEC_FILES_MAX + 1][PATH_MAX];
 	uint8_t scratch[EXEC_SCRATCH] __attribute__((aligned(16)));
 };
@@ -140,5 +162,18 @@ int exec_files_close(struct exec_files *f, uint64_t fd);
 
 /** exec_files_chdir() - takes the reference to a directory */
 void exec_files_chdir(struct exec_files *f, struct exec_open *o);
+
+/** exec_files_base_init() - reserve memory for exec_files_mark(). Return: 0 or -ENOMEM */
+int exec_files_base_init(struct exec_files *f);
+
+/** exec_files_mark() - the moment that exec_files_return() goes back to is now; once */
+void exec_files_mark(struct exec_files *f);
+
+/**
+ * exec_files_return() - what is open, and where in its file, and all that is in memory, as at exec_files_mark()
+ *
+ * What the program has changed in files of the host stays changed.
+ */
+void exec_files_return(struct exec_files *f);
 
 #endif

@@ -9,25 +9,22 @@
  * a page that loses a right or moves to another address is made inaccessible for the host and then accessible again.
  * docs/design/exec.md explains why, and why page tables are never freed.
  */
-#include "vmm/exec/space.h"
-
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "vmm/base/assert.h"
-#include "vmm/base/util.h"
+#include "vmm/exec/space_internal.h"
 
 #define PTE_A    BIT(5)
 #define PTE_D    BIT(6)
 #define PTE_OURS BIT(9) /* ignored by the processor: SDM 3, table 4-20 */
-#define PTE_ADDR UINT64_C(0x000ffffffffff000)
 #define TABLES   4
 #define NO_PAGE  UINT32_MAX
 
 /* --- Pages ------------------------------------------------------------------------------------------------- */
 
-static uint64_t page_gpa(const struct space *s, uint32_t page)
+uint64_t space_page_gpa(const struct space *s, uint32_t page)
 {
 	uint64_t at = page * PAGE_4K;
 	size_t i = 0;
@@ -37,7 +34,7 @@ static uint64_t page_gpa(const struct space *s, uint32_t page)
 	return s->mem->region[i].gpa + at;
 }
 
-static uint32_t page_of(const struct space *s, uint64_t gpa)
+uint32_t space_page_of(const struct space *s, uint64_t gpa)
 {
 	uint64_t before = 0;
 	size_t i = 0;
@@ -47,7 +44,7 @@ static uint32_t page_of(const struct space *s, uint64_t gpa)
 	return (uint32_t)((before + gpa - s->mem->region[i].gpa) / PAGE_4K);
 }
 
-static void *page_host(const struct space *s, uint64_t gpa)
+void *space_page_host(const struct space *s, uint64_t gpa)
 {
 	void *p = gmem_ptr(s->mem, gpa, PAGE_4K);
 
@@ -70,21 +67,10 @@ static uint64_t take_page(struct space *s)
 		return 0;
 	s->used++;
 	s->most = MAX(s->most, s->used);
-	return page_gpa(s, page);
+	return space_page_gpa(s, page);
 }
 
-/**
- * struct gather - pages to withdraw from KVM, consecutive ones together
- * @free: they return to the pool
- */
-struct gather {
-	struct space *s;
-	bool free;
-	uint8_t *host;
-	size_t len;
-};
-
-static void gather_end(struct gather *g)
+void gather_end(struct gather *g)
 {
 	int r = 0;
 
@@ -99,9 +85,9 @@ static void gather_end(struct gather *g)
 	g->len = 0;
 }
 
-static void gather_page(struct gather *g, uint64_t gpa)
+void gather_page(struct gather *g, uint64_t gpa)
 {
-	uint8_t *host = page_host(g->s, gpa);
+	uint8_t *host = space_page_host(g->s, gpa);
 
 	if (!g->len || host != g->host + g->len) {
 		gather_end(g);
@@ -109,7 +95,7 @@ static void gather_page(struct gather *g, uint64_t gpa)
 	}
 	g->len += PAGE_4K;
 	if (g->free) {
-		uint32_t page = page_of(g->s, gpa);
+		uint32_t page = space_page_of(g->s, gpa);
 
 		g->s->next[page] = g->s->free;
 		g->s->free = page;
@@ -133,7 +119,7 @@ static uint64_t *entry_of(struct space *s, uint64_t at, uint64_t user, bool make
 	uint64_t table = s->root;
 
 	for (unsigned level = TABLES - 1; level; level--) {
-		uint64_t *entry = (uint64_t *)page_host(s, table) + index_of(at, level);
+		uint64_t *entry = (uint64_t *)space_page_host(s, table) + index_of(at, level);
 
 		if (!*entry && make) {
 			uint64_t page = take_page(s);
@@ -147,15 +133,17 @@ static uint64_t *entry_of(struct space *s, uint64_t at, uint64_t user, bool make
 		}
 		table = *entry & PTE_ADDR;
 	}
-	return (uint64_t *)page_host(s, table) + index_of(at, 0);
+	return (uint64_t *)space_page_host(s, table) + index_of(at, 0);
 }
 
-static void set_entry(uint64_t *entry, uint64_t value)
+void space_set_entry(struct space *s, uint64_t *entry, uint64_t at, uint64_t value)
 {
+	if (unlikely(s->base.on))
+		space_base_touch(s, entry, at);
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
-static uint64_t flags_of(unsigned rights)
+uint64_t space_flags_of(unsigned rights)
 {
 	if (!rights)
 		return PTE_OURS;
@@ -164,7 +152,7 @@ static uint64_t flags_of(unsigned rights)
 }
 
 /* Calls @fn for each page of a range; ranges without page tables are skipped as a whole. */
-static void each_page(struct space *s, uint64_t at, uint64_t end,
+void space_each_page(struct space *s, uint64_t at, uint64_t end,
 	void (*fn)(struct gather *g, uint64_t *entry, uint64_t at, const void *arg), struct gather *g, const void *arg)
 {
 	while (at < end) {
@@ -185,25 +173,32 @@ static void drop_page(struct gather *g, uint64_t *entry, uint64_t at, const void
 {
 	uint64_t gpa = *entry & PTE_ADDR;
 
-	set_entry(entry, 0);
-	gather_page(g, gpa);
+	space_set_entry(g->s, entry, at, 0);
+	if (unlikely(space_base_keeps(g->s, gpa)))
+		space_withdraw(g->s, gpa);
+	else
+		gather_page(g, gpa);
 }
 
 static void drop(struct space *s, uint64_t at, uint64_t end)
 {
 	struct gather g = {.s = s, .free = true};
 
-	each_page(s, at, end, drop_page, &g, NULL);
+	space_each_page(s, at, end, drop_page, &g, NULL);
+}
+
+bool space_loses(uint64_t old, uint64_t flags)
+{
+	return (old & PTE_P && !(flags & PTE_P)) || (old & PTE_W && !(flags & PTE_W)) ||
+		(old & PTE_P && !(old & PTE_NX) && flags & PTE_NX);
 }
 
 static void protect_page(struct gather *g, uint64_t *entry, uint64_t at, const void *arg)
 {
 	uint64_t old = *entry, gpa = old & PTE_ADDR, flags = *(const uint64_t *)arg;
-	bool loses = (old & PTE_P && !(flags & PTE_P)) || (old & PTE_W && !(flags & PTE_W)) ||
-		(old & PTE_P && !(old & PTE_NX) && flags & PTE_NX);
 
-	set_entry(entry, gpa | flags);
-	if (loses)
+	space_set_entry(g->s, entry, at, gpa | flags);
+	if (space_loses(old, flags))
 		gather_page(g, gpa);
 }
 
@@ -341,6 +336,7 @@ int space_map(struct space *s, uint64_t at, uint64_t len, unsigned rights, unsig
 		r = -ENOMEM;
 	if (r < 0)
 		return r;
+	s->base.areas_changed = true;
 	remove_areas(s, at, at + len);
 	drop(s, at, at + len);
 	insert(s, find(s, at), &a);
@@ -356,6 +352,7 @@ int space_unmap(struct space *s, uint64_t at, uint64_t len)
 		r = -ENOMEM;
 	if (r < 0)
 		return r;
+	s->base.areas_changed = true;
 	remove_areas(s, at, at + len);
 	drop(s, at, at + len);
 	return 0;
@@ -373,7 +370,7 @@ bool space_mapped(const struct space *s, uint64_t at, uint64_t len)
 
 int space_protect(struct space *s, uint64_t at, uint64_t len, unsigned rights)
 {
-	uint64_t flags = flags_of(rights);
+	uint64_t flags = space_flags_of(rights);
 	struct gather g = {.s = s};
 	int r = check_range(at, len);
 
@@ -381,12 +378,13 @@ int space_protect(struct space *s, uint64_t at, uint64_t len, unsigned rights)
 		r = -ENOMEM;
 	if (r < 0)
 		return r;
+	s->base.areas_changed = true;
 	split(s, at);
 	split(s, at + len);
 	for (size_t i = find(s, at); i < s->nr && area_at(s, i)->start < at + len; i++)
 		area_at(s, i)->rights = (uint8_t)rights;
 	join(s, at, at + len);
-	each_page(s, at, at + len, protect_page, &g, &flags);
+	space_each_page(s, at, at + len, protect_page, &g, &flags);
 	return 0;
 }
 
@@ -408,9 +406,9 @@ static void move_page(struct gather *g, uint64_t *entry, uint64_t at, const void
 	uint64_t *new = entry_of(g->s, to, PTE_U, false, &level);
 
 	assert(new && !*new);
-	set_entry(entry, 0);
+	space_set_entry(g->s, entry, at, 0);
 	gather_page(g, old & PTE_ADDR);
-	set_entry(new, old);
+	space_set_entry(g->s, new, to, old);
 }
 
 /* Makes page tables for pages that will move to @to, so that nothing can fail once pages are being moved. */
@@ -445,13 +443,14 @@ int space_move(struct space *s, uint64_t from, uint64_t len, uint64_t to, uint64
 		r = -EFAULT;
 	if (r < 0)
 		return r;
+	s->base.areas_changed = true;
 	old = *a;
 	r = make_tables(s, from, len, to);
 	if (r == 0)
 		r = space_map(s, to, to_len, old.rights, old.kind);
 	if (r < 0)
 		return r;
-	each_page(s, from, from + len, move_page, &g, &by);
+	space_each_page(s, from, from + len, move_page, &g, &by);
 	/* Needs at most two splits; without room for them, the old range stays mapped and empty. */
 	if (!is_full(s, from, len, 0))
 		remove_areas(s, from, from + len);
@@ -521,7 +520,7 @@ static int page_for(struct space *s, uint64_t at, unsigned access, bool force, u
 	if (entry && !gpa) {
 		gpa = take_page(s);
 		if (gpa)
-			set_entry(entry, gpa | flags_of(a->rights));
+			space_set_entry(s, entry, at, gpa | space_flags_of(a->rights));
 	}
 	*ret_gpa = gpa;
 	return gpa ? 0 : -ENOMEM;
@@ -541,7 +540,9 @@ int space_window(struct space *s, uint64_t at, uint64_t len, unsigned access, ui
 
 	if (r < 0)
 		return r == -EACCES ? -EFAULT : r;
-	*ret = (uint8_t *)page_host(s, gpa) + offset;
+	if (unlikely(s->base.on && access != SPACE_R))
+		space_base_written(s, gpa);
+	*ret = (uint8_t *)space_page_host(s, gpa) + offset;
 	*ret_len = (size_t)MIN(len, PAGE_4K - offset);
 	return 0;
 }
@@ -611,7 +612,7 @@ int space_init(struct space *s, const struct gmem *mem)
 		space_destroy(s);
 		return -ENOMEM;
 	}
-	s->root = page_gpa(s, s->fresh++);
+	s->root = space_page_gpa(s, s->fresh++);
 	s->used = s->most = 1;
 	return 0;
 }
@@ -620,6 +621,7 @@ void space_destroy(struct space *s)
 {
 	if (!s)
 		return;
+	space_base_destroy(s);
 	free(s->next);
 	free(s->area);
 	*s = (struct space){0};
@@ -633,7 +635,7 @@ int space_monitor_page(struct space *s, uint64_t at, uint64_t flags, uint64_t *r
 	assert(at >> 47);
 	if (!gpa)
 		return -ENOMEM;
-	set_entry(entry, gpa | flags | PTE_P | PTE_A | PTE_D);
+	space_set_entry(s, entry, at, gpa | flags | PTE_P | PTE_A | PTE_D);
 	*ret_gpa = gpa;
 	return 0;
 }

@@ -38,6 +38,30 @@ struct area {
 enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE, AREA_FILE, AREA_CUT };
 
 /**
+ * struct space_base - what space_return() goes back to; zero: nothing
+ * @on: it is there
+ * @copy: of each page that was in use, at its number
+ * @kept: a bit for each page that was in use, and of those that later were at the same place: they stay in the pool's
+ *	use, whatever the program does
+ * @written: a bit for each page that vmm has written since; @touched: for each table whose entries it has changed
+ * @table_at: first address of each of these tables
+ * @area: as they were, @nr of them, if @areas_changed since; @pages: that were in use; @added: to @kept since
+ */
+struct space_base {
+	bool on;
+	uint8_t *copy;
+	uint64_t *kept;
+	uint64_t *written;
+	uint64_t *touched;
+	uint64_t *table_at;
+	struct area *area;
+	size_t nr;
+	bool areas_changed;
+	uint32_t pages;
+	uint32_t added;
+};
+
+/**
  * struct space - zero-initialised, then space_init()
  * @mem: borrowed
  * @pages: size of the pool; @used: allocated pages, page tables included; @most: maximum of @used so far
@@ -47,6 +71,7 @@ enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE, AREA_FILE, AREA_CUT };
  * @full_from, @full_below: no gap in this range has more than @hole bytes, so space_find() can skip it
  * @empty: an allocation found the pool empty: the program has used up its memory
  * @lost: negative errno: a page could not be withdrawn from KVM; the program must not run any more
+ * @base: see space_base_init()
  */
 struct space {
 	const struct gmem *mem;
@@ -65,6 +90,7 @@ struct space {
 	uint64_t hole;
 	bool empty;
 	int lost;
+	struct space_base base;
 };
 
 /**
@@ -159,5 +185,29 @@ int space_write(struct space *s, uint64_t at, const void *buf, size_t len);
  * Return: its length; -EFAULT; -ENAMETOOLONG: it does not end within @size bytes.
  */
 ptrdiff_t space_string(struct space *s, uint64_t at, char *buf, size_t size);
+
+/**
+ * space_base_init() - reserve memory for a copy, so that the functions below do not allocate
+ *
+ * Return: 0 or -ENOMEM. Context: once, after space_init().
+ */
+int space_base_init(struct space *s);
+
+/** space_base_words() - length of a bitmap of the pool's pages, in the order of the regions of its memory */
+size_t space_base_words(const struct space *s);
+
+/** space_mark() - the moment that space_return() goes back to is now; @return: pages that were copied */
+uint64_t space_mark(struct space *s);
+
+/**
+ * space_return() - areas, pages and their contents as they were at space_mark(), as often as wanted
+ * @log: a bit for each page that the program has written since then or since the last return
+ *
+ * Page tables that were added since stay, since KVM may have translations of them: a program that maps at ever new
+ * addresses uses up its memory in time. Afterwards @s->lost counts.
+ *
+ * Return: pages whose contents were copied. Context: the processor does not run.
+ */
+uint64_t space_return(struct space *s, const uint64_t *log);
 
 #endif

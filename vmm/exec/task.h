@@ -70,8 +70,17 @@ struct exec_queued {
 	struct exec_thread *to;
 };
 
+/** struct exec_output - what a round has written: @used of @room bytes; @lost: bytes that did not fit */
+struct exec_output {
+	uint8_t *data;
+	size_t used;
+	size_t room;
+	uint64_t lost;
+};
+
 /**
  * struct exec_task
+ * @output: of EXEC_ROUND; NULL: there are no such files; borrowed
  * @path: of the program in the guest; @argv: its arguments, NULL: none; borrowed
  * @files: owned by whoever made it
  * @stop: set when the run is to end: no call may wait any longer; borrowed
@@ -102,6 +111,7 @@ struct exec_task {
 	uint64_t xfeatures;
 	uint32_t xsize;
 	int failed;
+	struct exec_output *output;
 
 	uint64_t heap;
 	uint64_t heap_end;

@@ -270,7 +270,7 @@ static bool idle(struct exec_task *t)
 
 /* --- Switching ---------------------------------------------------------------------------------------------- */
 
-static int save(struct exec_task *t, struct exec_thread *th)
+int exec_thread_save(struct exec_task *t, struct exec_thread *th)
 {
 	int r = t->ops->get_regs(t, &th->regs);
 
@@ -281,7 +281,7 @@ static int save(struct exec_task *t, struct exec_thread *th)
 	return r;
 }
 
-static int load(struct exec_task *t, const struct exec_thread *th)
+int exec_thread_load(struct exec_task *t, const struct exec_thread *th)
 {
 	int r = t->ops->set_fpu(t, th->fpu);
 
@@ -297,9 +297,9 @@ static int switch_to(struct exec_task *t, struct exec_thread *th)
 	if (t->loaded == th)
 		return 0;
 	if (t->loaded)
-		r = save(t, t->loaded);
+		r = exec_thread_save(t, t->loaded);
 	if (r == 0)
-		r = load(t, th);
+		r = exec_thread_load(t, th);
 	t->loaded = th;
 	return r;
 }

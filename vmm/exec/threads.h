@@ -37,6 +37,10 @@ int exec_block(struct exec_task *t, struct pollfd *file, size_t nr, const struct
 /** exec_spawn() - a new thread, as the current one is; Return: it; NULL: too many, or @ret_error: of the processor */
 struct exec_thread *exec_spawn(struct exec_task *t, int *ret_error);
 
+/** exec_thread_save(), exec_thread_load() - its registers, from and to the vCPU. Return: 0 or a negative errno */
+int exec_thread_save(struct exec_task *t, struct exec_thread *th);
+int exec_thread_load(struct exec_task *t, const struct exec_thread *th);
+
 /** exec_wake() - wake at most @most that wait for a futex, those first that came first. Return: how many */
 unsigned exec_wake(struct exec_task *t, uint64_t at, uint32_t bits, unsigned most);
 

@@ -15,4 +15,10 @@
  */
 void exec_timers_run(struct exec_task *t);
 
+/** exec_timers_left() - time until each of them expires; 0: it does not */
+void exec_timers_left(const struct exec_task *t, uint64_t ret[static EXEC_TIMERS_MAX]);
+
+/** exec_timers_again() - let those that are armed expire in so much time from now on */
+void exec_timers_again(struct exec_task *t, const uint64_t left[static EXEC_TIMERS_MAX]);
+
 #endif

@@ -42,25 +42,25 @@ static struct timespec now(void)
 /* Return: a zeroed page, 0: there is none. */
 static uint32_t page_new(struct tree *t)
 {
-	uint32_t n = t->free_page;
+	uint32_t n = t->counts.free_page;
 
 	if (n) {
-		memcpy(&t->free_page, page(t, n), sizeof(t->free_page));
+		memcpy(&t->counts.free_page, page(t, n), sizeof(t->counts.free_page));
 		memset(page(t, n), 0, PAGE_4K);
 	} else {
-		if (t->fresh_page > t->pages)
+		if (t->counts.fresh_page > t->pages)
 			return 0;
-		n = t->fresh_page++;
+		n = t->counts.fresh_page++;
 	}
-	t->used++;
+	t->counts.used++;
 	return n;
 }
 
 static void page_free(struct tree *t, struct tree_node *n, uint32_t at)
 {
-	memcpy(page(t, at), &t->free_page, sizeof(t->free_page));
-	t->free_page = at;
-	t->used--;
+	memcpy(page(t, at), &t->counts.free_page, sizeof(t->counts.free_page));
+	t->counts.free_page = at;
+	t->counts.used--;
 	n->pages--;
 }
 
@@ -138,9 +138,9 @@ int tree_init(struct tree *t, uint32_t nodes, uint32_t pages)
 		tree_destroy(t);
 		return -ENOMEM;
 	}
-	t->fresh_page = 1;
-	t->fresh_node = TREE_ROOT + 1;
-	t->cookie = 2;
+	t->counts.fresh_page = 1;
+	t->counts.fresh_node = TREE_ROOT + 1;
+	t->counts.cookie = 2;
 	root = &t->node[TREE_ROOT];
 	*root = (struct tree_node){.kind = TREE_DIR, .parent = TREE_ROOT, .rights = 0755, .named = true, .opens = 1};
 	root->accessed = root->modified = root->changed = now();
@@ -155,7 +155,54 @@ void tree_destroy(struct tree *t)
 		munmap(t->bucket, t->buckets * sizeof(*t->bucket));
 	if (t->pool)
 		munmap(t->pool, ((size_t)t->pages + 1) * PAGE_4K);
+	if (t->base.node)
+		munmap(t->base.node, (size_t)(t->nodes + 1) * sizeof(*t->node));
+	if (t->base.bucket)
+		munmap(t->base.bucket, t->buckets * sizeof(*t->bucket));
+	if (t->base.pool)
+		munmap(t->base.pool, ((size_t)t->pages + 1) * PAGE_4K);
 	*t = (struct tree){0};
+}
+
+int tree_base_init(struct tree *t)
+{
+	struct tree_base *b = &t->base;
+
+	b->node = reserve((size_t)(t->nodes + 1) * sizeof(*t->node));
+	b->bucket = reserve(t->buckets * sizeof(*t->bucket));
+	b->pool = reserve(((size_t)t->pages + 1) * PAGE_4K);
+	return b->node && b->bucket && b->pool ? 0 : -ENOMEM;
+}
+
+static void copy(const struct tree *t, const struct tree_base *from, struct tree_base *to)
+{
+	memcpy(to->node, from->node, from->counts.fresh_node * sizeof(*t->node));
+	memcpy(to->bucket, from->bucket, t->buckets * sizeof(*t->bucket));
+	memcpy(to->pool, from->pool, (size_t)from->counts.fresh_page * PAGE_4K);
+	to->counts = from->counts;
+}
+
+void tree_mark(struct tree *t)
+{
+	const struct tree_base now = {t->node, t->bucket, t->pool, t->counts};
+
+	copy(t, &now, &t->base);
+	t->changed = false;
+}
+
+void tree_return(struct tree *t)
+{
+	struct tree_base now = {t->node, t->bucket, t->pool, t->counts};
+	uint32_t first = t->base.counts.fresh_page, end = t->counts.fresh_page;
+
+	if (!t->changed)
+		return;
+	copy(t, &t->base, &now);
+	t->counts = now.counts;
+	/* A page that was never used is zero. */
+	if (end > first)
+		madvise(page(t, first), (size_t)(end - first) * PAGE_4K, MADV_DONTNEED);
+	t->changed = false;
 }
 
 /* FNV-1a, 32 bits */
@@ -185,11 +232,12 @@ static void enter(struct tree *t, uint32_t at, uint32_t dir, const char *name, s
 	struct tree_node *n = &t->node[at], *d = &t->node[dir];
 	uint32_t *bucket = bucket_of(t, dir, name, len);
 
+	t->changed = true;
 	memcpy(n->name, name, len);
 	n->name[len] = '\0';
 	n->name_len = (uint8_t)len;
 	n->parent = dir;
-	n->cookie = t->cookie++;
+	n->cookie = t->counts.cookie++;
 	n->chain = *bucket;
 	*bucket = at;
 	n->next = 0;
@@ -209,6 +257,7 @@ static void leave(struct tree *t, uint32_t at)
 	struct tree_node *n = &t->node[at], *d = &t->node[n->parent];
 	uint32_t *link = bucket_of(t, n->parent, n->name, n->name_len);
 
+	t->changed = true;
 	while (*link != at)
 		link = &t->node[*link].chain;
 	*link = n->chain;
@@ -231,18 +280,19 @@ static void drop(struct tree *t, uint32_t at)
 
 	if (n->named || n->opens)
 		return;
+	t->changed = true;
 	free_from(t, n, &n->data, n->levels, 0);
 	n->kind = TREE_FREE;
-	n->next = t->free_node;
-	t->free_node = at;
-	t->live--;
+	n->next = t->counts.free_node;
+	t->counts.free_node = at;
+	t->counts.live--;
 }
 
 int tree_add(
 	struct tree *t, uint32_t dir, const char *name, size_t len, enum tree_kind kind, unsigned rights, uint32_t *ret)
 {
 	struct tree_node *n;
-	uint32_t at = t->free_node;
+	uint32_t at = t->counts.free_node;
 
 	if (len > TREE_NAME_MAX)
 		return -ENAMETOOLONG;
@@ -251,16 +301,16 @@ int tree_add(
 	if (tree_find(t, dir, name, len))
 		return -EEXIST;
 	if (at)
-		t->free_node = t->node[at].next;
-	else if (t->fresh_node > t->nodes)
+		t->counts.free_node = t->node[at].next;
+	else if (t->counts.fresh_node > t->nodes)
 		return -ENOSPC;
 	else
-		at = t->fresh_node++;
+		at = t->counts.fresh_node++;
 	n = &t->node[at];
 	*n = (struct tree_node){.kind = (uint8_t)kind, .rights = (uint16_t)rights, .writable = t->node[dir].writable};
 	n->accessed = n->modified = now();
 	enter(t, at, dir, name, len);
-	t->live++;
+	t->counts.live++;
 	*ret = at;
 	return 0;
 }
@@ -376,6 +426,7 @@ int tree_window(struct tree *t, uint32_t at, uint64_t offset, bool write, uint8_
 
 	if (offset >= TREE_SIZE_MAX)
 		return -EFBIG;
+	t->changed |= write;
 	p = find_page(t, &t->node[at], offset / PAGE_4K, write);
 	if (!p && write)
 		return -ENOSPC;
@@ -389,6 +440,7 @@ void tree_wrote(struct tree *t, uint32_t at, uint64_t end)
 {
 	struct tree_node *n = &t->node[at];
 
+	t->changed = true;
 	n->size = MAX(n->size, end);
 	n->modified = n->changed = now();
 }
@@ -399,6 +451,7 @@ int tree_truncate(struct tree *t, uint32_t at, uint64_t size)
 
 	if (size > TREE_SIZE_MAX)
 		return -EFBIG;
+	t->changed = true;
 	if (size < n->size) {
 		uint64_t first = align_up(size, PAGE_4K) / PAGE_4K;
 		uint32_t last = size % PAGE_4K ? find_page(t, n, size / PAGE_4K, false) : 0;

@@ -52,10 +52,25 @@ struct tree_node {
 	char name[TREE_NAME_MAX + 1];
 };
 
+/** struct tree_counts - @fresh_page, @fresh_node: those from here on have never been used */
+struct tree_counts {
+	uint32_t free_node, fresh_node, live;
+	uint32_t free_page, fresh_page, used;
+	uint64_t cookie;
+};
+
+/** struct tree_base - what tree_return() goes back to; owned */
+struct tree_base {
+	struct tree_node *node;
+	uint32_t *bucket;
+	uint8_t *pool;
+	struct tree_counts counts;
+};
+
 /**
  * struct tree - zero-initialised, then tree_init(); owns its memory
  * @pool: pages, of which number 0 is never used
- * @fresh, @fresh_node: those from here on have never been used
+ * @changed: since tree_mark(), which reading is not
  * @mode: of a new node of the guest, before its umask
  */
 struct tree {
@@ -63,9 +78,9 @@ struct tree {
 	uint32_t *bucket;
 	uint8_t *pool;
 	uint32_t nodes, buckets, pages;
-	uint32_t free_node, fresh_node, live;
-	uint32_t free_page, fresh_page, used;
-	uint64_t cookie;
+	struct tree_counts counts;
+	bool changed;
+	struct tree_base base;
 };
 
 /**
@@ -78,6 +93,15 @@ int tree_init(struct tree *t, uint32_t nodes, uint32_t pages);
 
 /** tree_destroy() - takes a zeroed struct */
 void tree_destroy(struct tree *t);
+
+/** tree_base_init() - reserve memory for tree_mark(). Return: 0 or -ENOMEM */
+int tree_base_init(struct tree *t);
+
+/** tree_mark() - the moment that tree_return() goes back to is now */
+void tree_mark(struct tree *t);
+
+/** tree_return() - files, names and contents as at tree_mark(); who has which node open is the caller's business */
+void tree_return(struct tree *t);
 
 /** tree_find() - the entry of a directory, 0: none */
 uint32_t tree_find(const struct tree *t, uint32_t dir, const char *name, size_t len);

@@ -152,6 +152,83 @@ static void as_the_model(void **state)
 	kit_task_close(&k);
 }
 
+/* What the program's own stores do: KVM's log has the page. */
+static void store(struct space *s, struct model *m, uint64_t *log)
+{
+	unsigned page = (unsigned)rand() % PAGES;
+	uint64_t entry = kit_walk(s, at_page(page)), gpa = entry & UINT64_C(0x000ffffffffff000), n;
+
+	if (!(entry & PTE_W))
+		return;
+	n = (gpa - s->mem->region[0].gpa) / PAGE_4K;
+	m->byte[page] = (uint8_t)rand();
+	assert_int_equal(gmem_write(s->mem, gpa, &m->byte[page], 1), 0);
+	log[n / 64] |= BIT(n % 64);
+}
+
+/* Whatever was done since, a return brings all of it back, as often as wanted; nothing of the pool is lost. */
+static void goes_back(void **state)
+{
+	struct kit_task k;
+	struct model m, now;
+	uint64_t log[RAM / PAGE_4K / 64 + 1] = {0};
+	uint32_t used = 0;
+
+	kit_task_open(&k, RAM, no_streams, NULL);
+	assert_int_equal(space_base_init(&k.t.space), 0);
+	assert_int_equal(space_base_words(&k.t.space), ARRAY_SIZE(log));
+	model_set(&m, 0, PAGES, -1);
+	srand(2);
+	for (int i = 0; i < 200; i++)
+		step(&k.t.space, &m);
+	assert_true(space_mark(&k.t.space) > 0);
+	for (int round = 0; round < 300; round++) {
+		now = m;
+		for (int i = 0; i < round % 50; i++) {
+			step(&k.t.space, &now);
+			store(&k.t.space, &now, log);
+		}
+		compare(&k.t.space, &now);
+		assert_true(space_return(&k.t.space, log) <= 2 * PAGES);
+		memset(log, 0, sizeof(log));
+		compare(&k.t.space, &m);
+		if (round == 200)
+			used = k.t.space.used;
+	}
+	assert_int_equal(k.t.space.used, used);
+	assert_int_equal(space_return(&k.t.space, log), 0);
+	kit_task_close(&k);
+}
+
+/* The pool was used up; the next one has all of it. */
+static void goes_back_from_the_end_of_memory(void **state)
+{
+	uint64_t log[2] = {0};
+	struct kit_task k;
+	struct space *s = &k.t.space;
+	uint8_t byte = 1;
+
+	kit_task_open(&k, 64 * PAGE_4K, no_streams, NULL);
+	assert_int_equal(space_base_init(s), 0);
+	assert_int_equal(space_map(s, BASE, 128 * PAGE_4K, SPACE_R | SPACE_W, AREA_MAPPED), 0);
+	assert_int_equal(space_write(s, BASE, &byte, 1), 0);
+	space_mark(s);
+	for (int round = 0; round < 3; round++) {
+		uint64_t n = 0;
+
+		while (space_write(s, at_page((unsigned)n), &(uint8_t){2}, 1) == 0)
+			n++;
+		assert_true(s->empty && n == 60);
+		space_return(s, log);
+		assert_false(s->empty);
+		assert_int_equal(space_read(s, BASE, &byte, 1), 0);
+		assert_int_equal(byte, 1);
+		assert_int_equal(space_read(s, at_page(1), &byte, 1), 0);
+		assert_int_equal(byte, 0);
+	}
+	kit_task_close(&k);
+}
+
 static void faults_say_why(void **state)
 {
 	struct kit_task k;
@@ -302,6 +379,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_the_model),
+		cmocka_unit_test(goes_back),
+		cmocka_unit_test(goes_back_from_the_end_of_memory),
 		cmocka_unit_test(faults_say_why),
 		cmocka_unit_test(only_the_lower_half),
 		cmocka_unit_test(memory_is_what_was_touched),

@@ -388,12 +388,12 @@ static void changes_in(struct fixture *f, const char *dir)
 static void changes(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t used = f->k.t.files->tree.used, live = f->k.t.files->tree.live;
+	uint32_t used = f->k.t.files->tree.counts.used, live = f->k.t.files->tree.counts.live;
 
 	changes_in(f, "/w");
 	changes_in(f, "/tmp");
-	assert_int_equal(f->k.t.files->tree.used, used);
-	assert_int_equal(f->k.t.files->tree.live, live);
+	assert_int_equal(f->k.t.files->tree.counts.used, used);
+	assert_int_equal(f->k.t.files->tree.counts.live, live);
 	assert_int_equal(CALL(f, rename, name(f, "/w/a"), name(f, "/tmp/a")), -EXDEV);
 }
 
@@ -425,7 +425,7 @@ static void read_only(void **state)
 static void limits(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t used = f->k.t.files->tree.used;
+	uint32_t used = f->k.t.files->tree.counts.used;
 	int64_t fd = CALL(f, open, name(f, "/tmp/big"), O_RDWR | O_CREAT, 0600), n, all = 0;
 
 	while ((n = CALL(f, write, (uint64_t)fd, KIT_SCRATCH, 60 * PAGE_4K)) > 0)
@@ -433,12 +433,12 @@ static void limits(void **state)
 	assert_int_equal(n, -ENOSPC);
 	assert_in_range(all, 200 * PAGE_4K, 256 * PAGE_4K);
 	assert_int_equal(CALL(f, ftruncate, (uint64_t)fd, 5000), 0);
-	assert_in_range(f->k.t.files->tree.used, used + 2, used + 4);
+	assert_in_range(f->k.t.files->tree.counts.used, used + 2, used + 4);
 	assert_int_equal(CALL(f, pwrite64, (uint64_t)fd, KIT_SCRATCH, 1, TREE_SIZE_MAX), -EFBIG);
 	assert_int_equal(CALL(f, pwrite64, (uint64_t)fd, KIT_SCRATCH, 1, TREE_SIZE_MAX - 1), 1);
 	assert_int_equal(CALL(f, unlink, name(f, "/tmp/big")), 0);
 	assert_int_equal(CALL(f, close, (uint64_t)fd), 0);
-	assert_int_equal(f->k.t.files->tree.used, used);
+	assert_int_equal(f->k.t.files->tree.counts.used, used);
 	for (int i = 0;; i++) {
 		char path[32];
 
