@@ -97,4 +97,14 @@ struct program_needs {
  */
 int program_needs_read(struct program_image *img, struct program_needs *ret, struct err *e);
 
+/**
+ * program_symbol_find() - the address of a function that the program exports
+ * @img: as program_image_read() has filled it
+ * @ret: as in the file; set on success only
+ *
+ * Return: 0; -ENOENT: there is none of this name; -ENOEXEC: malformed; an error of source_read().
+ * Context: OPEN stage. Trust: operator.
+ */
+int program_symbol_find(struct program_image *img, const char *name, uint64_t *ret, struct err *e);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `vmm restore --each-line` and `vmm exec --each-line`: each line of standard input goes to a guest that begins at the snapshot, and what that
- * guest answers to standard output.
+ * `vmm restore --each-line` and `vmm exec --each-line`: each line of standard input goes to a guest that begins at the
+ * snapshot, or to a program that begins at its first vmm_next(), and what that answers to standard output.
  *
  * A line is up to EACH_LINE_MAX bytes; the guest gets it with a newline, also the last one if it has none. A longer one
  * gets no guest, and status 2.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/confinement.h"
+#include "cmd/exec_call.h"
 #include "cmd/exec_each.h"
 #include "cmd/logsink.h"
 #include "cmd/main.h"
@@ -27,12 +28,13 @@
 
 /**
  * struct session - what cmd_exec() holds while it runs
- * @each: with --each-line or --each-frame; @wanted: how
+ * @each: with --each-line or --each-frame; @calls: with --call; @wanted: how
  * @envp: one allocation; its strings are borrowed
  */
 struct session {
 	struct exec_config config;
 	struct exec_each each;
+	struct exec_calls calls;
 	struct each_config wanted;
 	const char **envp;
 	struct trace *trace;
@@ -47,6 +49,7 @@ static void session_destroy(struct session *s)
 {
 	exec_destroy(s->exec);
 	each_close(s->each.each);
+	exec_calls_free(&s->calls);
 	signals_close(&s->signals);
 	confinement_close(&s->confinement);
 	loop_free(s->loop);
@@ -135,10 +138,12 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 	trace_add_sink(s->trace, logsink_sink(s->log));
 	sandbox_open(&s->confinement.sandbox, s->trace);
 	r = signals_watch(&s->signals, s->loop, s->trace, 0, on_signal, s, e);
-	if (r == 0 && s->config.rounds)
+	if (r == 0 && s->config.rounds && !s->config.calls)
 		r = each_open(&s->wanted, &s->each.each, e);
 	if (r == 0)
 		r = exec_open(&s->config, s->trace, s->loop, &s->exec, e);
+	if (r == 0)
+		r = exec_calls_open(&s->calls, s->exec, e);
 	if (r < 0)
 		return r;
 	plan_exec_confine(exec_mounts(s->exec), confinement_complaints(&s->confinement), &s->confinement.plan);
@@ -147,7 +152,10 @@ static int set_up(struct session *s, enum sandbox_mode mode, enum trace_level le
 		return r;
 	exec_set_sandbox(s->exec, &s->confinement.sandbox);
 	r = exec_build(s->exec, e);
-	return r == 0 && s->config.rounds ? exec_each_begin(&s->each, s->exec, s->wanted.limit_ns, s->loop, e) : r;
+	if (r < 0 || !s->config.rounds)
+		return r;
+	return s->config.calls ? exec_calls_begin(&s->calls, s->exec, s->wanted.limit_ns, e)
+			       : exec_each_begin(&s->each, s->exec, s->wanted.limit_ns, s->loop, e);
 }
 
 /* --- What came of it ----------------------------------------------------------------------------------------- */
@@ -199,15 +207,16 @@ static int configure_each(struct session *s, const struct subset_option *o, stru
 	enum { EXEC_OPTIONS(SUBSET_INDEX) };
 	bool lines = o[EACH_LINE].value.n != EACH_LINE_OFF, frames = o[EACH_FRAME].value.n;
 
-	if (lines && frames)
-		return err_set(e, -EINVAL, "--each-frame: not with --each-line");
-	if (!lines && !frames && (o[LINE_TIMEOUT].given || o[RESET].given))
-		return err_set(e, -EINVAL, "--%s: needs --each-line or --each-frame",
+	if (lines + frames + o[CALL].given > 1)
+		return err_set(e, -EINVAL, "one of --each-line, --each-frame and --call");
+	if (!lines && !frames && !o[CALL].given && (o[LINE_TIMEOUT].given || o[RESET].given))
+		return err_set(e, -EINVAL, "--%s: needs --each-line, --each-frame or --call",
 			o[LINE_TIMEOUT].given ? "line-timeout" : "reset");
-	s->config.rounds = lines || frames;
-	s->each.keep = o[RESET].value.n;
+	s->config.calls = o[CALL].given;
+	s->config.rounds = lines || frames || s->config.calls;
+	s->each.keep = s->calls.keep = o[RESET].value.n;
 	s->wanted = (struct each_config){frames, o[EACH_LINE].value.n == EACH_LINE_JSON, o[LINE_TIMEOUT].value.n};
-	return 0;
+	return s->config.calls ? exec_calls_parse(o[CALL].all, o[CALL].nr, &s->calls, e) : 0;
 }
 
 /* Fills @s->config. Return: 0 or -EINVAL */
@@ -245,7 +254,7 @@ int cmd_exec(int argc, char **argv)
 	enum { EXEC_OPTIONS(SUBSET_INDEX) };
 	struct subset_option subset[] = {EXEC_OPTIONS(SUBSET_ROW){0}};
 	CLEANUP_FREE const char **words = calloc((size_t)argc + 1, sizeof(*words));
-	CLEANUP_FREE const char **env = calloc((size_t)argc * 3, sizeof(*env));
+	CLEANUP_FREE const char **env = calloc((size_t)argc * 4, sizeof(*env));
 	CLEANUP(session_destroy) struct session s = {.signals = SIGNALS_NONE, .confinement = CONFINEMENT_NONE};
 	struct err e = {};
 	size_t nr = 0;
@@ -255,6 +264,7 @@ int cmd_exec(int argc, char **argv)
 	subset[ENV].all = env;
 	subset[RO].all = env + argc;
 	subset[RW].all = env + 2 * (size_t)argc;
+	subset[CALL].all = env + 3 * (size_t)argc;
 	r = words && env ? subset_parse(argc, argv, "exec", subset, words, &nr, &e)
 			 : err_set(&e, -ENOMEM, "out of memory");
 	if (r == 0)

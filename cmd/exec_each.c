@@ -31,8 +31,31 @@ static void on_idle(void *arg)
 	each_idle(((struct exec_each *)arg)->each);
 }
 
+int exec_round_status(const struct exec_round_end *r, char why[static EXEC_WHY_MAX])
+{
+	char name[16];
+
+	*why = '\0';
+	switch (r->how) {
+	case EXEC_ANSWERED: return 0;
+	case EXEC_EXITED: snprintf(why, EXEC_WHY_MAX, "the program ended itself with status %u", r->value); break;
+	case EXEC_SIGNALED:
+		snprintf(why, EXEC_WHY_MAX, "ended by %s%s%.200s%s", exec_signal_name((int)r->value, name),
+			*r->words ? " (" : "", r->words, *r->words ? ")" : "");
+		return 128 + (int)r->value;
+	default:
+		snprintf(why, EXEC_WHY_MAX, "%s", EACH_TOO_LONG);
+		return verdict_exit_status(&(struct verdict){.outcome = OUTCOME_TIMEOUT});
+	}
+	return (int)r->value;
+}
+
 static void on_ended(void *arg, const struct exec_round_end *r)
 {
+	static const char *const names[] = {[EXEC_ANSWERED] = "mark",
+		[EXEC_EXITED] = "exit",
+		[EXEC_SIGNALED] = "signal",
+		[EXEC_TIMEOUT] = "timeout"};
 	struct round_end end = {
 		.verdict = {.outcome = r->how == EXEC_ANSWERED ? OUTCOME_NONE : OUTCOME_COMMAND},
 		.took_ns = r->took_ns,
@@ -42,22 +65,10 @@ static void on_ended(void *arg, const struct exec_round_end *r)
 		.size = r->size,
 		.lost = r->lost,
 	};
-	struct each *each = ((struct exec_each *)arg)->each;
-	char why[256], name[16];
+	char why[EXEC_WHY_MAX];
+	int status = exec_round_status(r, why);
 
-	switch (r->how) {
-	case EXEC_ANSWERED: each_ended(each, 0, "mark", "", &end); break;
-	case EXEC_EXITED:
-		snprintf(why, sizeof(why), "the program ended itself with status %u", r->value);
-		each_ended(each, (int)r->value, "exit", why, &end);
-		break;
-	case EXEC_SIGNALED:
-		snprintf(why, sizeof(why), "ended by %s%s%s%s", exec_signal_name((int)r->value, name),
-			*r->words ? " (" : "", r->words, *r->words ? ")" : "");
-		each_ended(each, 128 + (int)r->value, "signal", why, &end);
-		break;
-	default: each_ended(each, 124, outcome_name(OUTCOME_TIMEOUT), EACH_TOO_LONG, &end); break;
-	}
+	each_ended(((struct exec_each *)arg)->each, status, names[r->how], why, &end);
 }
 
 int exec_each_begin(struct exec_each *x, struct exec *exec, uint64_t limit_ns, struct loop *loop, struct err *e)

@@ -7,6 +7,9 @@
 
 #include "cmd/each.h"
 #include "vmm/exec/exec.h"
+#include "vmm/exec/rounds.h"
+
+#define EXEC_WHY_MAX 256
 
 /**
  * struct exec_each - @each: owned by the caller
@@ -17,6 +20,9 @@ struct exec_each {
 	struct exec *exec;
 	bool keep;
 };
+
+/** exec_round_status() - exit status for a round; @why: for the operator, empty if it was answered */
+int exec_round_status(const struct exec_round_end *r, char why[static EXEC_WHY_MAX]);
 
 /** exec_each_begin() - after exec_build(): exec_run() then answers every input. Return: 0 or a negative errno */
 int exec_each_begin(struct exec_each *x, struct exec *exec, uint64_t limit_ns, struct loop *loop, struct err *e);

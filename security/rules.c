@@ -428,8 +428,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	IF(PROGRAM, ALWAYS, mprotect, "PROT_READ|PROT_WRITE", LONG(2, PROT_READ | PROT_WRITE),
 		"KVM forgets pages that lose a right"),
 	/* Files of the host: more than a filter can name. Names beneath an open directory, which Landlock allows. */
-	IF2(PROGRAM, ROUNDS, ioctl, "KVM_GET_DIRTY_LOG, the VM", INT(0, SANDBOX_FD(VM)), INT(1, REQUEST_KVM_GET_DIRTY_LOG),
-		"which pages go back"),
+	IF2(PROGRAM, ROUNDS, ioctl, "KVM_GET_DIRTY_LOG, the VM", INT(0, SANDBOX_FD(VM)),
+		INT(1, REQUEST_KVM_GET_DIRTY_LOG), "which pages go back"),
 	ANY(PROGRAM, TREE, openat2, "a name in a directory, without links; what Landlock allows"),
 	ANY(PROGRAM, TREE, close, "a directory of a name, a file of the program"),
 	ANY(PROGRAM, TREE, readv, "the program reads a file"),

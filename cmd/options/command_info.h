@@ -37,6 +37,7 @@
 	X(SYSTEM, "system", NULL, 0, 0, 0)                                                                             \
 	X(EACH_LINE, "each-line", NULL, 0, 0, 0)                                                                       \
 	X(EACH_FRAME, "each-frame", NULL, 0, 0, 0)                                                                     \
+	X(CALL, "call", NULL, 0, 0, 0)                                                                                 \
 	X(LINE_TIMEOUT, "line-timeout", NULL, 0, 0, 0)                                                                 \
 	X(RESET, "reset", NULL, 0, 0, 0)                                                                               \
 	X(STATS, "stats", NULL, 0, 0, 0)                                                                               \

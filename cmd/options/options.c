@@ -921,7 +921,7 @@ const struct option_def options[] = {
 		.bare = "text",
 		.deflt = "off",
 		FIELD(enum each_line, each_line),
-		.help = "give each line of standard input to a guest that begins anew",
+		.help = "a fresh guest or program for each line of stdin",
 		.man = OPTION_MAN(
 			"Give each line of standard input to the console of a guest that begins at the snapshot, or to "
 			"a program that begins at its first vmm_next(), and write what it answers to standard output: "
@@ -935,7 +935,7 @@ const struct option_def options[] = {
 		OPTION_SWITCH("off"),
 		.excludes = "each-line",
 		FIELD(bool, each_frame),
-		.help = "give each frame of standard input to a guest that begins anew",
+		.help = "a fresh guest or program for each frame",
 		.man = OPTION_MAN(
 			"Give each frame of standard input, a length of 32 bits and so many bytes, to a guest that "
 			"begins at the snapshot, or to a program that begins at its first vmm_next(), in the buffer "
@@ -949,7 +949,7 @@ const struct option_def options[] = {
 		.deflt = "10s",
 		.max = 365 * DAY_NS,
 		FIELD(uint64_t, line_timeout_ns),
-		.help = "the longest that a line or frame may take, 0 for any time",
+		.help = "limit of a line or frame, 0 for none",
 		.man = OPTION_MAN(
 			"End the guest or program of a line of *--each-line*, or of a frame of *--each-frame*, after "
 			"this time, with status 124.\n"
@@ -995,15 +995,28 @@ const struct option_def options[] = {
 				  "system calls, page faults and memory."),
 	},
 	{
+		.name = "call",
+		.section = SECTION_EXEC,
+		.type = OPT_STRING,
+		.metavar = "NAME[,ARG...]",
+		.repeatable = true,
+		.help = "call a function of the program; repeatable",
+		.man = OPTION_MAN("Call a function that the program exports, once it has called vmm_next() or its "
+				  "main() has returned, and print what it returns; may be given again.\n"
+				  "An argument is i:NUMBER, s:TEXT, b:HEX for the address of bytes, or o:SIZE for that "
+				  "of a buffer that is printed afterwards; at most six.\n"
+				  "After each call the program is taken back."),
+	},
+	{
 		.name = "reset",
 		.section = SECTION_EXEC,
 		.type = OPT_CHOICE,
 		.choices = resets,
 		.metavar = "always|never",
 		.deflt = "always",
-		.help = "with --each-line, take the program back after each line, or only if it failed",
-		.man = OPTION_MAN("With *--each-line* or *--each-frame*: take the program back to its first "
-				  "vmm_next() after each input (always), or leave it as it is when it has "
+		.help = "undo what each line or call did",
+		.man = OPTION_MAN("With *--each-line*, *--each-frame* or *--call*: take the program back to its first "
+				  "vmm_next() after each input or call (always), or leave it as it is when it has "
 				  "answered (never).\n"
 				  "If it ended, or was ended, it is taken back in any case."),
 	},
@@ -1013,7 +1026,7 @@ const struct option_def options[] = {
 		.type = OPT_STRING,
 		.metavar = "NAME=VALUE",
 		.repeatable = true,
-		.help = "a variable of the program's environment; may be given again",
+		.help = "a variable of its environment; repeatable",
 		.man = OPTION_MAN("Gives the program a variable of its environment; may be given again.\n"
 				  "It has PATH, HOME=/ and LANG=C.UTF-8 already, and nothing of the caller's."),
 	},
@@ -1032,7 +1045,7 @@ const struct option_def options[] = {
 		.name = "trace-calls",
 		.section = SECTION_EXEC,
 		OPTION_SWITCH("off"),
-		.help = "print the program's system calls as strace does",
+		.help = "print its system calls as strace does",
 		.man = OPTION_MAN("Prints each system call of the program with its result on standard error, as "
 				  "*strace*(1) does."),
 	},

@@ -33,6 +33,15 @@ static void read_needs(struct program_image *img)
 		kit_must(memchr(needs.name[i], 0, sizeof(needs.name[i])) != NULL);
 }
 
+static void find_symbol(struct program_image *img)
+{
+	uint64_t at = UINT64_MAX;
+	struct err e = {0};
+	int r = program_symbol_find(img, "main", &at, &e);
+
+	kit_must(r <= 0 && !r == !e.text[0] && (!r || at == UINT64_MAX));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct program_image img, untouched;
@@ -61,5 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	kit_must(strnlen(img.interpreter, sizeof(img.interpreter)) < sizeof(img.interpreter));
 	read_needs(&img);
+	find_symbol(&img);
 	return 0;
 }

@@ -74,6 +74,8 @@
 	E(gdb_stopped, TRACE, INFO, "gdb: the guest has stopped (CPU %)", A1(U, cpu))                                  \
 	E(core_written, DEBUG, INFO, "core % written: % bytes in % ms, %", A4(S, path, U, bytes, T, took, S, what))    \
 	E(core_failed, DEBUG, INFO, "%", A1(S, why))                                                                   \
+	E(call_main_ended, WARN, INFO, "the program has ended with status %: its functions are called as it is then",  \
+		A1(U, status))                                                                                         \
 	E(call_missing, INFO, INFO, "the program called % (%), which is answered with ENOSYS: %",                      \
 		A3(S, name, U, nr, S, why))                                                                            \
 	E(snapshot_written, DEBUG, INFO, "snapshot % written: % bytes in % ms", A3(S, path, U, bytes, T, took))        \

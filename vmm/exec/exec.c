@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "boot/format_program.h"
 #include "security/sandbox.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/outcome.h"
@@ -142,6 +143,14 @@ int exec_open(
 	}
 	*ret = x;
 	return 0;
+}
+
+int exec_function_find(const struct exec *x, struct exec_function *f, struct err *e)
+{
+	struct program_image img;
+	int r = program_image_read(x->libraries.of[0].fd, SPACE_LOW, SPACE_HIGH, &img, e);
+
+	return r < 0 ? r : program_symbol_find(&img, f->name, &f->address, e);
 }
 
 const struct mounts *exec_mounts(const struct exec *x)
@@ -283,7 +292,11 @@ static void on_exit_of(struct exec *x, const struct exec_exit *at)
 			print_call(x, at, result);
 		exec_cpu_return(&x->cpu, (uint64_t)result);
 		break;
-	case EXEC_FAULT: exec_fault(t, at->vector, at->error, at->address, at->rip); break;
+	case EXEC_FAULT:
+		if (unlikely(x->rounds) && exec_returned(x, at))
+			break;
+		exec_fault(t, at->vector, at->error, at->address, at->rip);
+		break;
 	case EXEC_KICKED:
 		vcpu_thread_kicked(&x->thread);
 		t->tick = true;

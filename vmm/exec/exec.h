@@ -43,6 +43,7 @@ struct exec;
  * @timed: measure the time in the guest, by two clock readings per exit
  * @deadline_ns: CLOCK_MONOTONIC, 0: none
  * @rounds: it runs in rounds (rounds.h): its first two streams are those of a round
+ * @calls: the rounds are calls of functions
  */
 struct exec_config {
 	const char *path;
@@ -61,6 +62,7 @@ struct exec_config {
 	bool timed;
 	uint64_t deadline_ns;
 	bool rounds;
+	bool calls;
 };
 
 /**

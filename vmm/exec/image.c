@@ -251,6 +251,7 @@ int image_load(struct exec_task *t, int fd, int loader, const struct image_start
 			e, -ENOEXEC, "a dynamically linked program, whose loader %s is not there", img.interpreter);
 	if (img.movable)
 		bias = align_up(PIE_BASE + pages(start, 1, PIE_PAGES), img.align);
+	t->bias = bias;
 	r = load_segments(t, &img, bias, e);
 	if (r < 0)
 		return r;

@@ -70,6 +70,9 @@ void exec_next(struct exec *x, uint64_t buf, uint64_t size);
  */
 void exec_rounds_step(struct exec *x, const struct exec_exit *at);
 
+/** exec_returned() - is this exception the return of a function that a round has called? Context: as exec_failed() */
+bool exec_returned(struct exec *x, const struct exec_exit *at);
+
 /** exec_rounds_destroy() - takes a program without rounds */
 void exec_rounds_destroy(struct exec *x);
 

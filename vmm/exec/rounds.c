@@ -23,8 +23,10 @@
  * struct exec_rounds
  * @slot: of KVM's log, which is @log, a bit for each page of the program's memory
  * @ready: the program has called vmm_next(); @buf, @room: the last time
+ * @out: where the arguments of a function are
  * @expired: the round has taken too long
  * @over: wakes the loop: the program waits; @limit: the timer of a round
+ * @function: that the round calls, NULL: it has an input
  * @began_ns: of the round; 0: none has begun yet
  */
 struct exec_rounds {
@@ -42,11 +44,13 @@ struct exec_rounds {
 	bool ready;
 	uint64_t buf;
 	uint64_t room;
+	uint64_t out[FUNCTION_ARGS_MAX];
 	_Atomic bool expired;
 	struct loop_source over;
 	struct loop_timer limit;
 	const uint8_t *input;
 	size_t size;
+	struct exec_function *function;
 	uint64_t began_ns;
 	struct exec_round_end end;
 	char words[EXEC_WORDS_MAX];
@@ -151,19 +155,78 @@ static void finish(struct exec *x, enum exec_how how)
 }
 
 /* vmm_next() returns. */
-static void give_input(struct exec *x)
+static void give_input(struct exec_rounds *r, struct exec_regs *regs)
+{
+	int written = space_write(&r->x->task.space, r->buf, r->input, r->size);
+
+	regs->rax = written < 0 ? (uint64_t)written : r->size;
+}
+
+/*
+ * A function is called where the program stands, below what the ABI lets it use below its stack pointer. It returns to
+ * an address that nothing can be mapped at. System V ABI, AMD64 supplement, 3.2
+ */
+static int give_call(struct exec_rounds *r, struct exec_regs *regs)
+{
+	uint64_t *const to[FUNCTION_ARGS_MAX] = {&regs->rdi, &regs->rsi, &regs->rdx, &regs->rcx, &regs->r8, &regs->r9};
+	const struct exec_function *f = r->function;
+	struct space *s = &r->x->task.space;
+	uint64_t at = regs->rsp - 128, back = SPACE_HIGH;
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < f->nr; i++) {
+		const struct exec_arg *a = &f->arg[i];
+
+		at = align_down(at - a->size, 16);
+		r->out[i] = at;
+		*to[i] = a->size ? at : a->number;
+		ret = space_write(s, at, a->data, a->size);
+	}
+	at = align_down(at, 16) - sizeof(back);
+	if (ret == 0)
+		ret = space_write(s, at, &back, sizeof(back));
+	regs->rax = regs->rbp = 0;
+	regs->rsp = at;
+	regs->flags = 0;
+	regs->rip = f->address + r->x->task.bias;
+	return ret;
+}
+
+static void begin(struct exec *x)
 {
 	struct exec_rounds *r = x->rounds;
 	struct exec_regs regs;
-	int written = space_write(&x->task.space, r->buf, r->input, r->size);
 	int ret = exec_cpu_get_regs(&x->cpu, &regs);
 
-	regs.rax = written < 0 ? (uint64_t)written : r->size;
+	x->asks = false;
+	if (ret == 0 && r->function)
+		ret = give_call(r, &regs);
+	else if (ret == 0)
+		give_input(r, &regs);
 	if (ret == 0)
 		ret = exec_cpu_set_regs(&x->cpu, &regs);
 	if (ret < 0)
-		exec_failed(x, "the guest's processor: ", strerror(-ret), "");
-	x->asks = false;
+		exec_failed(x, "cannot begin a call: ", strerror(-ret), "");
+}
+
+bool exec_returned(struct exec *x, const struct exec_exit *at)
+{
+	struct exec_rounds *r = x->rounds;
+	struct exec_regs regs;
+
+	if (!r->function || at->vector != VECTOR_PF || at->rip != SPACE_HIGH || at->address != SPACE_HIGH ||
+		exec_cpu_get_regs(&x->cpu, &regs) < 0)
+		return false;
+	r->function->result = regs.rax;
+	for (unsigned i = 0; i < r->function->nr; i++) {
+		const struct exec_arg *a = &r->function->arg[i];
+
+		/* What it has unmapped stays as it was. */
+		if (a->shown)
+			(void)space_read(&x->task.space, r->out[i], a->data, a->size);
+	}
+	x->asks = true;
+	return true;
 }
 
 static void wait(struct exec *x)
@@ -172,7 +235,7 @@ static void wait(struct exec *x)
 	wake_send(x->rounds->over.fd);
 	vcpu_thread_kicked(&x->thread);
 	if (!crew_stopping(&x->crew))
-		give_input(x);
+		begin(x);
 }
 
 void exec_rounds_step(struct exec *x, const struct exec_exit *at)
@@ -180,6 +243,13 @@ void exec_rounds_step(struct exec *x, const struct exec_exit *at)
 	struct exec_rounds *r = x->rounds;
 	bool expired = r->ready && !at->between && atomic_load(&r->expired);
 
+	/* Of a program whose functions are called, the end of main() is the moment, too. */
+	if (x->how == EXEC_EXITED && !r->ready && x->config.calls) {
+		trace_call_main_ended(x->trace, x->value);
+		x->how = EXEC_RUNNING;
+		x->task.end = (struct exec_end){0};
+		x->asks = true;
+	}
 	if (x->how == EXEC_EXITED && !r->ready)
 		unready(x, "ended with status %u%s", x->value, " before it called vmm_next()");
 	if (x->how == EXEC_RUNNING && !r->ready && x->asks) {
@@ -226,12 +296,10 @@ uint64_t exec_round_room(const struct exec *x)
 	return x->rounds->room;
 }
 
-void exec_round(struct exec *x, const uint8_t *input, size_t n)
+static void start(struct exec *x)
 {
 	struct exec_rounds *r = x->rounds;
 
-	r->input = input;
-	r->size = n;
 	r->output.used = 0;
 	r->output.lost = 0;
 	atomic_store(&r->expired, false);
@@ -240,6 +308,20 @@ void exec_round(struct exec *x, const uint8_t *input, size_t n)
 		loop_timer_set(&r->limit, r->limit_ns, EXEC_KICK_AGAIN);
 	r->began_ns = trace_now_ns();
 	crew_resume(&x->crew);
+}
+
+void exec_round(struct exec *x, const uint8_t *input, size_t n)
+{
+	x->rounds->input = input;
+	x->rounds->size = n;
+	x->rounds->function = NULL;
+	start(x);
+}
+
+void exec_round_call(struct exec *x, struct exec_function *f)
+{
+	x->rounds->function = f;
+	start(x);
 }
 
 /* --- Its life ---------------------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 
 #include "vmm/base/err.h"
 #include "vmm/exec/exec.h"
+#include "vmm/exec/function.h"
 
 #define EXEC_ROUND_OUTPUT_MAX (4 * MIB)
 #define EXEC_ROUND_INPUT_MAX  (2 * MIB)
@@ -69,5 +70,14 @@ uint64_t exec_round_room(const struct exec *x);
  * Context: the loop; after @idle, once for each.
  */
 void exec_round(struct exec *x, const uint8_t *input, size_t n);
+
+/** exec_function_find() - set @f->address. Return: 0; -ENOENT; a negative errno. Context: after exec_open() */
+int exec_function_find(const struct exec *x, struct exec_function *f, struct err *e);
+
+/**
+ * exec_round_call() - as exec_round(), with a call of a function, whose return ends the round as vmm_next() does
+ * @f: its @result and its arguments that are shown are set when it has returned; borrowed until @ended
+ */
+void exec_round_call(struct exec *x, struct exec_function *f);
 
 #endif

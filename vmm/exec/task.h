@@ -86,6 +86,7 @@ struct exec_output {
  * @stop: set when the run is to end: no call may wait any longer; borrowed
  * @ops, @cpu: the processor; @xfeatures: what XSAVE manages, @xsize: the bytes of that; 0: there is FXSAVE alone
  * @failed: negative errno of the processor; the program must not run any more
+ * @bias: of the program's addresses
  * @heap, @heap_end: initial and current brk
  * @top: mmap searches for a free range below it
  * @main: the first thread; @others: EXEC_THREADS_MAX - 1 places for more, or NULL; @most: no place behind is in use
@@ -112,6 +113,7 @@ struct exec_task {
 	uint32_t xsize;
 	int failed;
 	struct exec_output *output;
+	uint64_t bias;
 
 	uint64_t heap;
 	uint64_t heap_end;

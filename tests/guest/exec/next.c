@@ -43,7 +43,7 @@ static void on_user(int signal)
 	printf("never\n");
 }
 
-static void *spin(void *arg)
+void *spin(void *arg)
 {
 	for (;;)
 		count++;
@@ -148,6 +148,44 @@ static void answer(const char *what, long n)
 				NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) = 1;
 	default: printf("?"); break;
 	}
+}
+
+/* --- For --call --------------------------------------------------------------------------------------------------- */
+
+long add(long a, long b)
+{
+	return a + b;
+}
+
+long bump(void)
+{
+	return ++count;
+}
+
+long text(const char *from, char *to)
+{
+	printf("said %s\n", from);
+	fflush(stdout);
+	return (long)strlen(strcpy(to, from));
+}
+
+long bytes(const uint8_t *data, long n)
+{
+	long all = 0;
+
+	while (n--)
+		all += data[n];
+	return all;
+}
+
+void break_down(void)
+{
+	*(volatile int *)8 = 1;
+}
+
+void leave(void)
+{
+	exit(9);
 }
 
 static void prepare(const char *how)

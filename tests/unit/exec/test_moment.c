@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/support/exec_kit.h"
+#include "vmm/base/clock.h"
 #include "vmm/exec/moment.h"
 #include "vmm/exec/threads.h"
 
