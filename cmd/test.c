@@ -12,6 +12,7 @@
 #include "cmd/options/command_info.h"
 #include "cmd/options/commands.h"
 #include "cmd/test/command.h"
+#include "cmd/test/merge.h"
 #include "vmm/base/outcome.h"
 
 /**
@@ -100,8 +101,29 @@ static void take_settings(const struct subset_option *o, struct test_settings *r
 	ret->ktap = o[KTAP].value.text;
 	ret->json = o[JSON].value.text;
 	ret->logs = o[KEEP_LOGS].value.text;
+	ret->shard = o[SHARD].value.text;
+	ret->durations = o[DURATIONS].value.text;
+	ret->record = o[RECORD].value.text;
+	ret->merge = o[MERGE].value.n;
 	ret->sandbox = o[SANDBOX].given ? sandbox_mode_name((enum sandbox_mode)o[SANDBOX].value.n) : NULL;
 	ret->confined = o[SANDBOX].value.n != SANDBOX_OFF;
+}
+
+/* What is of no use to --merge, and what --shard and --durations need. */
+static int check_together(const struct subset_option *o, bool kernels, bool command, struct err *e)
+{
+	static const unsigned of_merge = BIT(MERGE) | BIT(JUNIT) | BIT(KTAP) | BIT(JSON) | BIT(SANDBOX);
+
+	if (o[DURATIONS].given && !o[SHARD].given)
+		return err_set(e, -EINVAL, "--durations: for --shard K/N only");
+	if (!o[MERGE].value.n)
+		return 0;
+	for (unsigned i = 0; o[i].name; i++)
+		if (o[i].given && !(of_merge & BIT(i)))
+			return err_set(e, -EINVAL, "--%s: no test runs with --merge", o[i].name);
+	if (kernels || command)
+		return err_set(e, -EINVAL, "--%s: no test runs with --merge", kernels ? "kernel" : "root");
+	return 0;
 }
 
 /* @room: 6 times as many as there are words. */
@@ -121,6 +143,8 @@ static int run_tests(int argc, char **argv, const char **room, char **rest, stru
 		r = subset_parse(w.argc, w.argv, "test", subset, room + 2 * most, &set.nr_paths, e);
 	if (r == 0 && !subset[FRESH].value.n)
 		r = err_set(e, -EINVAL, "--fresh=off: clones of a guest are not there yet");
+	if (r == 0)
+		r = check_together(subset, w.nr_kernels, w.nr_command, e);
 	err_operator(e, r);
 	if (r == 0)
 		r = find_vmm(vmm, sizeof(vmm), e);
@@ -130,7 +154,7 @@ static int run_tests(int argc, char **argv, const char **room, char **rest, stru
 	set.nr_kernels = w.nr_kernels;
 	set.nr_command = w.nr_command;
 	take_settings(subset, &set);
-	return test_command(&set);
+	return set.merge ? test_merge(&set) : test_command(&set);
 }
 
 int cmd_test(int argc, char **argv)

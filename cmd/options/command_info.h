@@ -105,6 +105,10 @@
 	X(TIMEOUT, "timeout", "60s", 0, 0, 0)                                                                          \
 	X(RETRIES, "retries", NULL, 0, 0, 0)                                                                           \
 	X(ONLY, "only", NULL, 0, 0, 0)                                                                                 \
+	X(SHARD, "shard", NULL, 0, 0, 0)                                                                               \
+	X(DURATIONS, "durations", NULL, 0, 0, 0)                                                                       \
+	X(RECORD, "record", NULL, 0, 0, 0)                                                                             \
+	X(MERGE, "merge", NULL, 0, 0, 0)                                                                               \
 	X(RERUN_FAILED, "rerun-failed", NULL, 0, 0, 0)                                                                 \
 	X(KNOWN, "known", NULL, 0, 0, 0)                                                                               \
 	X(ALLOW_SPLAT, "allow-splat", NULL, 0, 0, 0)                                                                   \

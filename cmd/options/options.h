@@ -154,7 +154,7 @@ struct option_list {
 /* What most settings of type BOOL have in common. */
 #define OPTION_SWITCH(deflt_) .type = OPT_BOOL, .deflt = deflt_, .bare = "on"
 
-#define OPTIONS_MAX 100
+#define OPTIONS_MAX 112
 
 #define OPTION_CONSOLE_VIRTIO 0x100
 

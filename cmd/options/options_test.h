@@ -35,6 +35,23 @@
 			"Run only tests with a name or a tag that matches this pattern of *fnmatch*(3)."),             \
 		TEST_OPTION("rerun-failed", OPT_PATH, "FILE", "leave out what was right in an earlier --json file",    \
 			"Leave out the tests that were as expected in this file, which an earlier *--json* wrote."),   \
+		TEST_OPTION("shard", OPT_STRING, "K/N", "run part K of N of the tests",                                \
+			"Run part K of N of the tests: each of them is in one of the parts 1/N to N/N.\n"              \
+			"All parts need the same list, *--durations* and N.\nA part without a test is no mistake."),   \
+		TEST_OPTION("durations", OPT_PATH, "FILE", "how long tests take: an earlier --json file",              \
+			"With *--shard*: make the parts equally long by the durations in this file, which an earlier " \
+			"*--json* wrote.\nA new test counts as the mean of the others.\n"                              \
+			"Without it tests are dealt out one by one."),                                                 \
+		TEST_OPTION("record", OPT_PATH, "DIR", "write each result in a new file as it comes",                  \
+			"Write each result in a new file of this directory, shard-K-of-N.jsonl, as it comes: a run "   \
+			"that is killed loses none that was there.\n*--merge* reads it.\n"                             \
+			"The directory is made, and what other runs have left in it stays."),                          \
+		{.name = "merge",                                                                                      \
+			.section = SECTION_TEST,                                                                       \
+			OPTION_SWITCH("off"),                                                                          \
+			.help = "no tests: reports of --record directories",                                           \
+			.man = OPTION_MAN("Run no test: the words are files and directories that *--record* wrote, "   \
+					  "all of one run, whose reports are written.")},                              \
 		TEST_OPTION("known", OPT_PATH, "FILE", "failures that are known, one a line",                          \
 			"Failures that are known.\n"                                                                   \
 			"A line has a pattern for the name of a test and perhaps one for the name of a kernel; # "     \

@@ -6,16 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmd/test/memory.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 
 /* A kernel prints its warnings, and few lines else: each byte of a serial port is an exit. */
 #define COMMAND_APPEND "quiet loglevel=5"
-
-static int no_memory(struct err *e)
-{
-	return err_set(e, -ENOMEM, "out of memory");
-}
 
 /* --- Paths ----------------------------------------------------------------------------------------------------- */
 

@@ -14,12 +14,16 @@
 #include <time.h>
 
 #include "cmd/test/arguments.h"
+#include "cmd/test/earlier.h"
 #include "cmd/test/known.h"
 #include "cmd/test/launcher.h"
 #include "cmd/test/list.h"
+#include "cmd/test/memory.h"
 #include "cmd/test/progress.h"
+#include "cmd/test/record.h"
 #include "cmd/test/reports.h"
 #include "cmd/test/runner.h"
+#include "cmd/test/shard.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/file.h"
 #include "vmm/base/outcome.h"
@@ -36,7 +40,9 @@
  * @allow: if @has_allow, for tests that have none of their own
  * @kernel, @label: absolute paths, and the names of the kernels in reports
  * @paths: absolute ones, too
- * @job, @spec: of each test on each kernel, @nr of them
+ * @last, @durations: earlier runs
+ * @job, @spec: of each test on each kernel, @nr of them: of our shard, in the end
+ * @plan: of all shards; its strings are those of @list, and of @kernels
  * @began: tests were run, so there are reports to write
  */
 struct command {
@@ -48,6 +54,11 @@ struct command {
 	char **kernel;
 	const char **label;
 	struct test_paths paths;
+	struct earlier last;
+	struct earlier durations;
+	struct shard shard;
+	struct record_plan plan;
+	struct test_record record;
 	struct runner_job *job;
 	struct launch_spec *spec;
 	size_t nr;
@@ -57,6 +68,7 @@ struct command {
 	struct launcher launcher;
 	struct runner *runner;
 	struct progress progress;
+	int64_t when;
 	bool began;
 };
 
@@ -65,6 +77,11 @@ static void command_destroy(struct command *c)
 	launcher_stop(&c->launcher);
 	runner_free(c->runner);
 	reports_close(&c->reports);
+	test_record_close(&c->record);
+	free(c->plan.test);
+	free(c->plan.kernels);
+	earlier_destroy(&c->last);
+	earlier_destroy(&c->durations);
 	for (size_t i = 0; c->spec && i < c->nr; i++)
 		test_arguments_destroy(&c->spec[i]);
 	free(c->spec);
@@ -84,11 +101,6 @@ static void command_destroy(struct command *c)
 
 /* --- Jobs ------------------------------------------------------------------------------------------------------ */
 
-static int no_memory(struct err *e)
-{
-	return err_set(e, -ENOMEM, "out of memory");
-}
-
 static int read_names(struct command *c, const char *path, struct err *e)
 {
 	CLEANUP_FCLOSE FILE *f = NULL;
@@ -99,8 +111,13 @@ static int read_names(struct command *c, const char *path, struct err *e)
 	if (*path != '@')
 		return test_list_add(&c->list, path, e);
 	fd = path_open(path + 1, O_RDONLY | O_NOCTTY, 0);
-	if (fd < 0 || !(f = fdopen(fd, "r")))
+	if (fd < 0)
 		return err_sys(e, -errno, "%s", path);
+	f = fdopen(fd, "r");
+	if (!f) {
+		close(fd);
+		return no_memory(e);
+	}
 	return test_list_add_names(&c->list, f, e);
 }
 
@@ -190,9 +207,10 @@ static int add_job(struct command *c, const struct test_case *t, size_t kernel, 
 		.command = t->nr_words,
 		.limit_ns = limit + KILL_AFTER_NS};
 	j->known = known_has(&c->known, j->name, j->kernel);
-	if (reports_skip(&c->reports, j->name, j->kernel))
+	if (earlier_was_expected(&c->last, j->name, j->kernel))
 		return 0;
-	runner_file_name(j, c->nr, "", out, sizeof(out));
+	j->number = c->nr;
+	runner_file_name(j, "", out, sizeof(out));
 	return test_arguments(t, c->set, &c->paths, on ? c->kernel[kernel] : NULL, kernel, out, &c->spec[c->nr++], e);
 }
 
@@ -222,6 +240,62 @@ static int make_jobs(struct command *c, struct err *e)
 			c->set->only ? c->set->only : "");
 	return r;
 }
+
+/* --- Shards ---------------------------------------------------------------------------------------------------- */
+
+/* Assigns each test to a shard; only ours are left to run. */
+static int make_plan(struct command *c, struct err *e)
+{
+	CLEANUP_FREE unsigned *in = calloc(c->nr + 1, sizeof(*in));
+	size_t mine = 0;
+
+	c->shard = (struct shard){1, 1};
+	if (c->set->shard && shard_parse(c->set->shard, &c->shard, e) < 0)
+		return -EINVAL;
+	c->plan.of = c->shard.of;
+	c->plan.test = calloc(c->nr + 1, sizeof(*c->plan.test));
+	if (!in || !c->plan.test || shard_assign(c->job, c->nr, &c->durations, c->shard.of, in) < 0)
+		return no_memory(e);
+	for (; c->plan.nr < c->nr; c->plan.nr++) {
+		size_t i = c->plan.nr;
+
+		c->plan.test[i] = (struct record_test){(char *)c->job[i].name, (char *)c->job[i].kernel, in[i]};
+		if (in[i] != c->shard.k) {
+			test_arguments_destroy(&c->spec[i]);
+			continue;
+		}
+		c->job[mine] = c->job[i];
+		c->spec[mine++] = c->spec[i];
+	}
+	c->nr = mine;
+	if (c->set->shard)
+		printf("shard %u of %u: %zu of %zu tests\n", c->shard.k, c->shard.of, c->nr, c->plan.nr);
+	return test_record_kernels(c->kernel, c->label, c->set->nr_kernels, &c->plan.kernels, e);
+}
+
+static void on_begin(void *arg, size_t job)
+{
+	progress_ops.begins(&((struct command *)arg)->progress, job);
+}
+
+static void on_attempt(void *arg, size_t job, const struct result_test *t)
+{
+	struct command *c = arg;
+
+	test_record_attempt(&c->record, c->job[job].number, t);
+}
+
+static void on_end(void *arg, size_t job, const struct result_test *t)
+{
+	progress_ops.ends(&((struct command *)arg)->progress, job, t);
+}
+
+static void on_tick(void *arg)
+{
+	progress_ops.tick(&((struct command *)arg)->progress);
+}
+
+static const struct runner_ops ops = {.begins = on_begin, .attempt = on_attempt, .ends = on_end, .tick = on_tick};
 
 /* --- How many at once ------------------------------------------------------------------------------------------ */
 
@@ -295,13 +369,19 @@ static int prepare(struct command *c, struct err *e)
 	if (r == 0)
 		r = test_paths_find(c->set, &c->paths, e);
 	if (r == 0 && c->set->rerun_failed)
-		r = reports_read_last(&c->reports, c->set->rerun_failed, e);
+		r = earlier_read(&c->last, "rerun-failed", c->set->rerun_failed, e);
+	if (r == 0 && c->set->durations)
+		r = earlier_read(&c->durations, "durations", c->set->durations, e);
 	if (r == 0)
 		r = make_jobs(c, e);
+	if (r == 0)
+		r = make_plan(c, e);
 	if (r == 0)
 		r = open_logs(c, e);
 	if (r == 0)
 		r = reports_open(&c->reports, c->set->junit, c->set->ktap, c->set->json, e);
+	if (r == 0 && c->set->record)
+		r = test_record_open(&c->record, c->set->record, &c->shard, e);
 	return err_operator(e, r);
 }
 
@@ -313,8 +393,8 @@ static int run(struct command *c, int *ret_signal, struct err *e)
 		.retries = c->set->retries,
 		.log_dir = c->log_dir,
 		.log_path = c->log_path ? c->log_path : "",
-		.ops = &progress_ops,
-		.arg = &c->progress};
+		.ops = &ops,
+		.arg = c};
 	int r = launcher_start(c->spec, c->nr, &c->launcher, e);
 
 	if (r < 0)
@@ -323,6 +403,10 @@ static int run(struct command *c, int *ret_signal, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "cannot start");
 	progress_init(&c->progress, c->job, c->nr);
+	if (c->record.out)
+		r = record_write_plan(c->record.out, &c->plan, c->shard.k, c->when);
+	if (r < 0)
+		return err_sys(e, r, "--record: cannot write %s", c->record.path);
 	if (c->set->confined)
 		r = reports_confine(&c->reports, c->log_dir, e);
 	if (r < 0)
@@ -334,24 +418,27 @@ static int run(struct command *c, int *ret_signal, struct err *e)
 	return r < 0 ? err_sys(e, r, "the tests cannot go on") : 0;
 }
 
-static int write_reports(struct command *c, int64_t when, bool complete, struct err *e)
+static int write_reports(struct command *c, bool complete, struct err *e)
 {
 	struct results all = {.name = "vmm test",
 		.complete = complete,
-		.when = when,
+		.when = c->when,
 		.took_ns = trace_now_ns() - c->progress.begin_ns};
+	struct err own = {};
+	int r = test_record_end(&c->record, complete, all.took_ns, e), code;
 
 	all.test = runner_results(c->runner, &all.nr);
-	return reports_write(&c->reports, &all, e);
+	code = reports_write(&c->reports, &all, r < 0 ? &own : e);
+	return r < 0 ? r : code;
 }
 
 int test_command(const struct test_settings *set)
 {
 	CLEANUP(command_destroy)
-	struct command c = {.set = set, .log_dir = -1, .launcher = LAUNCHER_NONE, .reports = REPORTS_CLOSED};
+	struct command c = {
+		.set = set, .when = time(NULL), .log_dir = -1, .launcher = LAUNCHER_NONE, .reports = REPORTS_CLOSED};
 	struct err e = {}, written = {};
 	int r = prepare(&c, &e), signal = 0, w = 0;
-	int64_t when = time(NULL);
 
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
@@ -361,7 +448,7 @@ int test_command(const struct test_settings *set)
 	/* No test may still run when the reports are written, even if that fails. */
 	launcher_stop(&c.launcher);
 	if (c.began) {
-		w = write_reports(&c, when, r == 0 && !signal, &written);
+		w = write_reports(&c, r == 0 && !signal, &written);
 		progress_summary(&c.progress, signal);
 	}
 	if (r < 0)

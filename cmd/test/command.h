@@ -44,6 +44,8 @@ struct test_machine {
  * @timeout_ns: for tests that set none
  * @only, @known, @allow_splat, @rerun_failed, @junit, @ktap, @json, @logs: NULL: not given
  * @sandbox: --sandbox of each vmm process; NULL: the default
+ * @shard, @durations, @record: NULL: not given
+ * @merge: @path are records, and no test runs
  * @confined: the process that reads what guests print is confined
  */
 struct test_settings {
@@ -67,6 +69,10 @@ struct test_settings {
 	const char *json;
 	const char *logs;
 	const char *sandbox;
+	const char *shard;
+	const char *durations;
+	const char *record;
+	bool merge;
 	bool confined;
 };
 

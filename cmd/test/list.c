@@ -10,16 +10,12 @@
 
 #include "cmd/options/command_info.h"
 #include "cmd/options/options.h"
+#include "cmd/test/memory.h"
 #include "vmm/base/file.h"
 #include "vmm/base/path.h"
 
 #define BLANKS    " \t\r"
 #define DEPTH_MAX 16
-
-static int no_memory(struct err *e)
-{
-	return err_set(e, -ENOMEM, "out of memory");
-}
 
 static void case_free(struct test_case *t)
 {

@@ -11,11 +11,8 @@
 #include "security/seccomp.h"
 #include "security/sigsys.h"
 #include "security/stages.h"
-#include "vmm/base/file.h"
-#include "vmm/base/path.h"
 #include "vmm/host/fileset.h"
 
-#define LAST_MAX (64 * MIB)
 /* Landlock rights that creating or overwriting a file in a directory needs. */
 #define LL_MAKE_FILES (LL_WRITE_FILE | LL_MAKE_REG | LL_TRUNCATE)
 
@@ -64,44 +61,7 @@ void reports_close(struct reports *r)
 	outfile_close(&r->json);
 	cleanup_fd(&r->junit_dir);
 	free(r->junit_stem);
-	json_doc_destroy(&r->last);
-	free(r->last_text);
 	*r = REPORTS_CLOSED;
-}
-
-/* --- An earlier run -------------------------------------------------------------------------------------------- */
-
-int reports_read_last(struct reports *r, const char *path, struct err *e)
-{
-	CLEANUP_FD int fd = path_open(path, O_RDONLY | O_NOCTTY, 0);
-	size_t size = 0;
-	int code;
-
-	if (fd < 0)
-		return err_sys(e, -errno, "--rerun-failed %s", path);
-	code = file_read_all(fd, LAST_MAX, &r->last_text, &size);
-	if (code < 0)
-		return err_sys(e, code, "--rerun-failed %s: cannot read", path);
-	code = json_read(r->last_text, size, &r->last, e);
-	if (code < 0)
-		return err_wrap(e, code, "--rerun-failed %s", path);
-	if (strcmp(json_text(json_get(&r->last, r->last.node, "format"), ""), RESULTS_FORMAT))
-		return err_set(e, -EINVAL, "--rerun-failed %s: not what --json of vmm test writes", path);
-	return 0;
-}
-
-bool reports_skip(const struct reports *r, const char *test, const char *kernel)
-{
-	const struct json_node *tests = r->last.nr ? json_get(&r->last, r->last.node, "tests") : NULL;
-
-	for (const struct json_node *t = json_first(&r->last, tests); t; t = json_next(&r->last, tests, t)) {
-		const struct json_node *expected = json_get(&r->last, t, "expected");
-
-		if (!strcmp(json_text(json_get(&r->last, t, "name"), ""), test) &&
-			!strcmp(json_text(json_get(&r->last, t, "kernel"), ""), kernel))
-			return expected && expected->type == JSON_BOOL && expected->number > 0;
-	}
-	return false;
 }
 
 /* --- Confined -------------------------------------------------------------------------------------------------- */

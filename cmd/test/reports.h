@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files that `vmm test` writes, opened before the run and written at its end, and the JSON report of an earlier
- * run.
+ * The files that `vmm test` writes, opened before the run and written at its end.
  */
 #ifndef CMD_TEST_REPORTS_H
 #define CMD_TEST_REPORTS_H
 
 #include <stdbool.h>
 
-#include "vmm/base/jsonread.h"
 #include "vmm/host/outfile.h"
 #include "vmm/results/results.h"
 
 /**
  * struct reports - start from REPORTS_CLOSED
  * @junit_dir, @junit_stem, @junit_end: for further JUnit files: NAME-2.xml and so on
- * @last: the parsed --json file of an earlier run
  */
 struct reports {
 	struct outfile junit;
@@ -26,8 +23,6 @@ struct reports {
 	const char *junit_end;
 	FILE *more;
 	int r;
-	struct json_doc last;
-	char *last_text;
 };
 
 #define REPORTS_CLOSED                                                                                                 \
@@ -35,12 +30,6 @@ struct reports {
 
 /** reports_open() - open those that are not NULL; existing files are kept until reports_write() */
 int reports_open(struct reports *r, const char *junit, const char *ktap, const char *json, struct err *e);
-
-/** reports_read_last() - read the JSON of an earlier run, for reports_skip() */
-int reports_read_last(struct reports *r, const char *path, struct err *e);
-
-/** reports_skip() - whether a test was as expected in the earlier run; false if it is new or there was no such run */
-bool reports_skip(const struct reports *r, const char *test, const char *kernel);
 
 /**
  * reports_confine() - from now on this process has no capabilities, can open only files in @log_dir (-1: none) and

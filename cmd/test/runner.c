@@ -167,6 +167,8 @@ static void finish(struct runner *r, struct slot *s)
 		close(TAKE_FD(s->file));
 	s->busy = false;
 	r->busy--;
+	if (c->ops && c->ops->attempt)
+		c->ops->attempt(c->arg, s->job, &r->result[s->job]);
 	if (!r->result[s->job].expected && r->result[s->job].attempts <= c->retries && !r->signal) {
 		r->again[r->again_nr++] = s->job;
 		return;
@@ -276,9 +278,9 @@ static void take_stream(struct runner *r, struct slot *s, int from)
 
 /* --- Starting -------------------------------------------------------------------------------------------------- */
 
-void runner_file_name(const struct runner_job *j, size_t nr, const char *end, char *buf, size_t size)
+void runner_file_name(const struct runner_job *j, const char *end, char *buf, size_t size)
 {
-	snprintf(buf, size, "%.48s%s%.*s.%zu%s", j->kernel, *j->kernel ? "-" : "", 120, j->name, nr + 1, end);
+	snprintf(buf, size, "%.48s%s%.*s.%zu%s", j->kernel, *j->kernel ? "-" : "", 120, j->name, j->number + 1, end);
 	for (char *s = buf; *s; s++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_", *s) ||
 			(s == buf && *s == '.'))
@@ -294,7 +296,7 @@ static int open_log(struct runner *r, struct slot *s)
 	s->file = -1;
 	if (c->log_dir < 0)
 		return 0;
-	runner_file_name(&c->job[s->job], s->job, ".log", name, sizeof(name));
+	runner_file_name(&c->job[s->job], ".log", name, sizeof(name));
 	/* Further attempts are appended. */
 	s->file = openat(
 		c->log_dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (k->path ? O_APPEND : O_TRUNC), 0666);

@@ -19,6 +19,7 @@
 
 /**
  * struct runner_job - a test on a kernel; strings are borrowed and must outlive the runner
+ * @number: of it in the whole run, which may have shards, from 0
  * @allow: kernel complaints that are no splat; NULL: every complaint is one
  * @expect: its expected outcome; @known: any failure is expected, and a pass is not
  * @command: its guest runs a command: its results are read from what that prints, the kernel's complaints from the
@@ -28,6 +29,7 @@
 struct runner_job {
 	const char *name;
 	const char *kernel;
+	size_t number;
 	const regex_t *allow;
 	enum result_outcome expect;
 	bool known;
@@ -38,10 +40,12 @@ struct runner_job {
 /**
  * struct runner_ops - callbacks; NULL: none
  * @begins, @ends: a test starts; its result is final
+ * @attempt: an attempt has ended, before @ends if it is the last
  * @tick: called when nothing has happened for a while
  */
 struct runner_ops {
 	void (*begins)(void *arg, size_t job);
+	void (*attempt)(void *arg, size_t job, const struct result_test *t);
 	void (*ends)(void *arg, size_t job, const struct result_test *t);
 	void (*tick)(void *arg);
 };
@@ -66,11 +70,11 @@ struct runner_config {
 };
 
 /**
- * runner_file_name() - a safe name for what job number @nr writes: other characters than letters, digits, . - _
- * become _
+ * runner_file_name() - a safe name for what a job writes, with its number from 1: other characters than letters,
+ * digits, . - _ become _
  * @end: of the name
  */
-void runner_file_name(const struct runner_job *j, size_t nr, const char *end, char *buf, size_t size);
+void runner_file_name(const struct runner_job *j, const char *end, char *buf, size_t size);
 
 struct runner;
 

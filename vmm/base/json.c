@@ -108,6 +108,25 @@ void json_string(struct json *j, const char *key, const char *text)
 		fputs("null", j->out);
 }
 
+void json_bytes(struct json *j, const char *key, const char *data, size_t size)
+{
+	lead(j, key, true);
+	fputc('"', j->out);
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)data[i];
+
+		if (c == '\n')
+			fputs("\\n", j->out);
+		else if (c == '"' || c == '\\')
+			fprintf(j->out, "\\%c", c);
+		else if (c < ' ' || c > '~')
+			fprintf(j->out, "\\u%04x", c ? c : JSON_BYTE_NUL);
+		else
+			fputc(c, j->out);
+	}
+	fputc('"', j->out);
+}
+
 void json_u64(struct json *j, const char *key, uint64_t n)
 {
 	lead(j, key, true);

@@ -15,10 +15,12 @@
 #define VMM_BASE_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define JSON_DEPTH_MAX 16
+#define JSON_BYTE_NUL  0x100 /* in json_bytes() */
 
 /**
  * struct json - a document that is being written
@@ -54,6 +56,12 @@ void json_end(struct json *j);
  * @text: any bytes: what text_is_hidden() is escaped, and what is not UTF-8 becomes U+FFFD
  */
 void json_string(struct json *j, const char *key, const char *text);
+
+/**
+ * json_bytes() - @size bytes, of which any may be NUL or no UTF-8, as a string that json_bytes_copy() turns into the
+ * same bytes again: a character for each, U+0100 for a NUL. What is ASCII reads as it is.
+ */
+void json_bytes(struct json *j, const char *key, const char *data, size_t size);
 
 /** json_u64() - all digits; readers that only support doubles round numbers above 2^53 */
 void json_u64(struct json *j, const char *key, uint64_t n);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/base/json.h"
 #include "vmm/base/text.h"
 
 struct reader {
@@ -358,4 +359,29 @@ const char *json_text(const struct json_node *at, const char *other)
 uint64_t json_count(const struct json_node *at)
 {
 	return at && at->type == JSON_NUMBER && at->whole ? at->n : 0;
+}
+
+int json_bytes_copy(const struct json_node *at, char **ret, size_t *ret_size)
+{
+	CLEANUP_FREE char *copy = NULL;
+	size_t nr = 0;
+
+	if (!at || at->type != JSON_STRING)
+		return -EINVAL;
+	copy = malloc(strlen(at->text) + 1);
+	if (!copy)
+		return -ENOMEM;
+	for (const char *s = at->text; *s;) {
+		int n = text_length(s);
+		uint32_t c = text_value(s, n);
+
+		if (c > JSON_BYTE_NUL)
+			return -EINVAL;
+		copy[nr++] = (char)(c & 0xff);
+		s += n;
+	}
+	copy[nr] = '\0';
+	*ret = TAKE_PTR(copy);
+	*ret_size = nr;
+	return 0;
 }

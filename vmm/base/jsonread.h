@@ -72,6 +72,14 @@ const struct json_node *json_next(const struct json_doc *d, const struct json_no
 /** json_text() - of a string, else @other */
 const char *json_text(const struct json_node *at, const char *other);
 
+/**
+ * json_bytes_copy() - the bytes that json_bytes() wrote
+ * @ret: owned by the caller, followed by a NUL; untouched on failure
+ *
+ * Return: 0, -EINVAL: not a string, or not one of bytes; -ENOMEM.
+ */
+int json_bytes_copy(const struct json_node *at, char **ret, size_t *ret_size);
+
 /** json_count() - of a whole number, else 0 */
 uint64_t json_count(const struct json_node *at);
 

@@ -42,7 +42,7 @@ enum result_outcome {
  * struct result_test - a test on a kernel, with its last attempt; everything is borrowed
  * @kernel: "": it has none
  * @expected: the outcome is the one that was expected; false for a pass where a failure was expected
- * @attempts: 1 or more; a test that passed in a later one is flaky
+ * @attempts: a test that passed in a later one than the first is flaky; 0: it never ended, and is missing
  * @why: one sentence on the reason for the outcome; may contain guest text; "": none
  * @log_path: of the complete log, for links; NULL: none was kept
  * @log: @log_size bytes and a terminating NUL; NULL: none

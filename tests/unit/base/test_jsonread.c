@@ -198,6 +198,50 @@ static void what_we_write_we_read(void **state)
 	free(text);
 }
 
+/* Any bytes, which are a string of the same length in characters. */
+static void bytes_are_the_same_again(void **state)
+{
+	char data[512], *text = NULL, *copy = NULL;
+	size_t size, n = 0;
+	FILE *f = open_memstream(&text, &size);
+	struct json_doc d = {0};
+	struct json j;
+
+	for (int i = 0; i < 512; i++)
+		data[i] = (char)i;
+	json_begin(&j, f);
+	json_bytes(&j, NULL, data, sizeof(data));
+	assert_int_equal(json_finish(&j), 0);
+	fclose(f);
+	for (size_t i = 0; i + 1 < size; i++)
+		assert_in_range(text[i], ' ', '~');
+	assert_int_equal(json_read(text, size, &d, NULL), 0);
+	assert_int_equal(json_bytes_copy(d.node, &copy, &n), 0);
+	assert_int_equal(n, sizeof(data));
+	assert_memory_equal(copy, data, sizeof(data));
+	assert_int_equal(copy[n], 0);
+	json_doc_destroy(&d);
+	free(copy);
+	free(text);
+}
+
+static void other_strings_are_no_bytes(void **state)
+{
+	char wide[] = "\"a\\u0101\"", number[] = "7";
+	char *copy = NULL;
+	size_t n = 0;
+	struct json_doc d = {0};
+
+	assert_int_equal(json_read(wide, strlen(wide), &d, NULL), 0);
+	assert_int_equal(json_bytes_copy(d.node, &copy, &n), -EINVAL);
+	json_doc_destroy(&d);
+	assert_int_equal(json_read(number, strlen(number), &d, NULL), 0);
+	assert_int_equal(json_bytes_copy(d.node, &copy, &n), -EINVAL);
+	json_doc_destroy(&d);
+	assert_int_equal(json_bytes_copy(NULL, &copy, &n), -EINVAL);
+	assert_null(copy);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -209,6 +253,8 @@ int main(void)
 		cmocka_unit_test(depth_has_an_end),
 		cmocka_unit_test(an_error_names_its_line),
 		cmocka_unit_test(what_we_write_we_read),
+		cmocka_unit_test(bytes_are_the_same_again),
+		cmocka_unit_test(other_strings_are_no_bytes),
 	};
 
 	return run_group(tests);

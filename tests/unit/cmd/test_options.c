@@ -364,7 +364,7 @@ static void help_of_each_command(void **state)
 		fclose(out);
 		lines = lines_fit(text);
 		if (!all)
-			assert_in_range(lines, 15, 40);
+			assert_in_range(lines, 15, 48);
 		for (const struct subset_option *p = c->takes; p && p->name; p++)
 			assert_non_null(option_find(p->name, strlen(p->name)));
 		for_each_option(o) {

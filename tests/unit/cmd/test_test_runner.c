@@ -76,7 +76,7 @@ static struct runner_job *add(struct rig *r, const char *name, const char *comma
 	r->argv[i][1] = (char *)"-c";
 	r->argv[i][2] = (char *)command;
 	r->spec[i] = (struct launch_spec){r->argv[i], r->dir};
-	r->job[i] = (struct runner_job){.name = name, .kernel = "", .limit_ns = 20 * NSEC_PER_SEC};
+	r->job[i] = (struct runner_job){.name = name, .kernel = "", .number = i, .limit_ns = 20 * NSEC_PER_SEC};
 	return &r->job[i];
 }
 
