@@ -200,7 +200,6 @@ static int make_vm(struct floor *f, struct err *e)
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	r = -pthread_create(&f->creator, &attr, create, f);
 	pthread_attr_destroy(&attr);
-
 	if (r < 0)
 		return err_sys(e, r, "cannot start a thread");
 	/* Whether this host has the features that the guest has seen. */
