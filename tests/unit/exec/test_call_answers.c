@@ -353,6 +353,11 @@ static void another_stack(void **state)
 	assert_int_equal(CALL(f, sigaltstack, 0, KIT_SCRATCH), 0);
 	get(f, old, sizeof(old));
 	assert_true(old[0] == 0x5000 && !old[1] && old[2] == 4096);
+	/* Linux takes the flag that it answers with, and says that it is used only while it is. */
+	assert_int_equal(CALL(f, sigaltstack, put(f, 64, (const uint64_t[]){0x5000, SS_ONSTACK, 4096}, 24), 0), 0);
+	assert_int_equal(CALL(f, sigaltstack, 0, KIT_SCRATCH), 0);
+	get(f, old, sizeof(old));
+	assert_true(old[0] == 0x5000 && !old[1] && old[2] == 4096);
 	assert_int_equal(CALL(f, sigaltstack, put(f, 64, (const uint64_t[]){0x6000, 0, 2047}, 24), 0), -ENOMEM);
 	assert_int_equal(CALL(f, sigaltstack, put(f, 64, (const uint64_t[]){0x6000, 8, 4096}, 24), 0), -EINVAL);
 	assert_int_equal(
