@@ -94,8 +94,11 @@ int command_prepare(struct config *c, struct err *e)
 
 	if (c->initrd)
 		return err_set(e, -EINVAL, "--initrd %s: --root packs its own; leave one out", c->initrd);
-	if (c->snapshot)
-		return err_set(e, -EINVAL, "--snapshot: not with --root: which files a guest has open cannot be saved");
+	if (c->snapshot && c->nr_command)
+		return err_set(e, -EINVAL,
+			"--snapshot: without a command: `vmm restore FILE -- COMMAND` gives one to each guest");
+	if (c->snapshot && c->out)
+		return err_set(e, -EINVAL, "--out %s: of a command: `vmm restore` takes it", c->out);
 	if (c->userns == SANDBOX_USERNS_ON)
 		return err_set(e, -EINVAL, "--userns on: not with --root: all its files would belong to nobody");
 	if (c->console == CONSOLE_STDIO)
@@ -105,6 +108,44 @@ int command_prepare(struct config *c, struct err *e)
 		r = copy_environment(c);
 	if (r == 0 && !c->modules)
 		r = find_modules(c);
+	return r < 0 ? err_sys(e, r, "cannot prepare the command") : 0;
+}
+
+/* Behind the configuration: the words are borrowed from the command line. */
+static int copy_words(struct config *c, char **word, size_t nr)
+{
+	c->command = calloc(nr + 1, sizeof(*c->command));
+	if (!c->command)
+		return -ENOMEM;
+	for (; c->nr_command < nr; c->nr_command++) {
+		c->command[c->nr_command] = strdup(word[c->nr_command]);
+		if (!c->command[c->nr_command])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int command_restore(struct config *c, char **word, size_t nr, struct err *e)
+{
+	int r;
+
+	if (!c->root && nr)
+		return err_set(e, -EINVAL,
+			"%s: the snapshot's guest takes no command: --root and --snapshot FILE,on=ready make one that "
+			"does",
+			word[0]);
+	if (!c->root)
+		return 0;
+	if (!nr)
+		return err_set(e, -EINVAL,
+			"the snapshot's guest is ready for a command: which? Its words stand at the end, behind --");
+	if (c->snapshot)
+		return err_set(e, -EINVAL, "--snapshot: not of a guest that runs a command");
+	if (c->console == CONSOLE_STDIO)
+		c->console = CONSOLE_NULL;
+	r = copy_words(c, word, nr);
+	if (r == 0)
+		r = copy_environment(c);
 	return r < 0 ? err_sys(e, r, "cannot prepare the command") : 0;
 }
 

@@ -17,12 +17,20 @@
 
 /**
  * command_prepare() - complete the configuration of a run with a command: the share of its root, its
- * environment, the console, the kernel's modules
+ * environment, the console, the kernel's modules; or that of a run whose guest waits for one, to be a snapshot
  *
  * Return: 0 or a negative errno, with a message in @e. Context: before any stage of the sandbox. Trust: operator; the
  * kernel's file may be anything.
  */
 int command_prepare(struct config *c, struct err *e);
+
+/**
+ * command_restore() - the same for a restored guest that is ready for a command
+ * @word: @nr words of the command line, borrowed for the call
+ *
+ * Return: as of command_prepare(); -EINVAL: the guest takes a command and there is none, or the other way round.
+ */
+int command_restore(struct config *c, char **word, size_t nr, struct err *e);
 
 /** command_exit_status() - as verdict_exit_status(), where 0 to 123 and 126 up are the command's */
 int command_exit_status(const struct verdict *v);

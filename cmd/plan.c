@@ -106,7 +106,8 @@ static void keep_path(const char *path, struct sandbox_plan *plan)
 /* Descriptors that were passed to us on purpose. */
 static void keep_fds(const struct config *c, struct sandbox_plan *plan)
 {
-	const char *const paths[] = {c->kernel, c->initrd, c->console_path, c->report, c->trace};
+	CLEANUP_FREE char *snapshot = c->snapshot ? machine_snapshot_path(c->snapshot) : NULL;
+	const char *const paths[] = {c->kernel, c->initrd, c->console_path, c->report, c->trace, snapshot};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		keep_path(paths[i], plan);
@@ -154,7 +155,7 @@ void plan_early(const struct config *config, struct sandbox_plan *ret)
 				.cgroup = config->cgroup,
 			},
 		.max_fds = FDS_BASE + FDS_PER_CPU * config->cpus + (config->gdb ? FDS_GDB : 0) +
-			(config->nr_command ? FDS_COMMAND : 0) +
+			(config->root ? FDS_COMMAND : 0) +
 			(config->report || config->trace ? FDS_REPORT + FDS_REPORT_PER_CPU * config->cpus : 0),
 		.max_file_bytes = largest_file(config),
 		.devices = devices_of(config),

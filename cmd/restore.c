@@ -10,6 +10,7 @@
 
 #include "cmd/clones/clones.h"
 #include "cmd/clones/names.h"
+#include "cmd/command.h"
 #include "cmd/each.h"
 #include "cmd/main.h"
 #include "cmd/options/command_info.h"
@@ -253,19 +254,26 @@ static int run_each(struct restore *c, struct err *e)
 static int parse(struct restore *c, int argc, char **argv, struct subset_option *own, struct err *e)
 {
 	struct run *run = c->run;
-	const char *path = NULL;
+	struct restore_words words = {0};
 	int r;
 
 	run_version(run->version);
-	r = restore_parse(argc, argv, own, &c->line, &path, e);
+	r = restore_parse(argc, argv, own, &c->line, &words, e);
 	if (r == 0 && own[JOBS].given && !own[CLONES].given)
 		r = err_set(e, -EINVAL, "--jobs: how many of --clones run at once");
 	if (r == 0)
 		r = sandbox_standard_fds(e);
 	if (r == 0)
-		r = open_snapshot(run, path, e);
+		r = open_snapshot(run, words.path, e);
 	if (r == 0)
 		r = restore_config(run->restored.settings, &c->line, &run->config, e);
+	if (r == 0)
+		r = command_restore(&run->config, words.command, words.nr, e);
+	if (r == 0 && run->config.nr_shares && (own[CLONES].given || config_is_each(&run->config)))
+		r = err_set(e, -EINVAL,
+			"--%s: not with the --share of the snapshot: guests of one process would share its directory's "
+			"position",
+			own[CLONES].given ? "clones" : "each-line");
 	if (r == 0)
 		r = read_word(c, e);
 	if (r == 0)

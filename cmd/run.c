@@ -149,7 +149,7 @@ static void say_verdict(const struct run *run, const struct verdict *v)
 {
 	char line[PANIC_TEXT_LINE_MAX * 4];
 
-	if (run->config.nr_command && command_say(run->machine, v))
+	if (run->config.root && command_say(run->machine, v))
 		return;
 
 	if (machine_snapshot_end(run->machine))
@@ -295,7 +295,7 @@ int run_check(const struct run *run, struct err *e)
 	for (size_t i = 0; i < c->nr_disks && run->restored.fd < 0; i++)
 		if (c->disk[i].changed)
 			return err_set(e, -EINVAL, "--disk path=%s: changed is for `vmm restore`", c->disk[i].path);
-	if (c->root && !c->nr_command)
+	if (c->root && !c->nr_command && !c->snapshot)
 		return err_set(e, -EINVAL,
 			"--root %s: which command? Its words stand at the end, behind --; a kernel's root is --append "
 			"root=%s",
@@ -559,7 +559,7 @@ int cmd_run(int argc, char **argv)
 		return print_config(&run.config, (enum ini_extent)own[0].value.n);
 	if (r == 0)
 		r = run_check(&run, &e);
-	if (r == 0 && run.config.nr_command)
+	if (r == 0 && run.config.root)
 		r = command_prepare(&run.config, &e);
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);

@@ -41,7 +41,7 @@ const char *config_cmdline(const struct config *c)
 {
 	if (c->cmdline)
 		return c->cmdline;
-	if (c->nr_command && c->console == CONSOLE_NULL)
+	if (c->root && c->console == CONSOLE_NULL)
 		return CONFIG_DEFAULT_CMDLINE_COMMAND;
 	return c->console_virtio ? CONFIG_DEFAULT_CMDLINE_HVC : CONFIG_DEFAULT_CMDLINE;
 }

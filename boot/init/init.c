@@ -762,7 +762,7 @@ static void __attribute__((noreturn)) run(const struct setup *setup, int stdio, 
 void __attribute__((noreturn, used)) init_main(void);
 void init_main(void)
 {
-	static struct setup setup;
+	static struct setup machine, setup;
 	int stdio, err;
 
 	CALL2(mkdir, "/dev", 0755);
@@ -772,13 +772,16 @@ void init_main(void)
 	control = wait_for_port(INIT_PORT_CONTROL);
 	stdio = wait_for_port(INIT_PORT_STDIO);
 	err = wait_for_port(INIT_PORT_STDERR);
-	read_setup(&setup);
-	mount_shares(&setup);
+	read_setup(&machine);
+	mount_shares(&machine);
 	mount_kernel();
 	enter_root();
+	raise_loopback();
+	/* A snapshot is taken here, and what follows is for the guests that are restored. */
+	answer(INIT_READY, "", 0);
+	read_setup(&setup);
 	if (setup.out)
 		files_make(setup.out, setup.nr_ids > 1 ? setup.ids[0] : 0, setup.nr_ids > 1 ? setup.ids[1] : 0);
-	raise_loopback();
 	run(&setup, stdio, err);
 }
 

@@ -3,8 +3,10 @@
  * What vmm and the init of a guest that runs one command (init.c) say to each other, by the first of three ports of a
  * virtio console; the others are the command's standard output with its input, and its standard error.
  *
- * Each direction is a stream of records: a struct init_record, then @size bytes. The host begins with all that the
- * command is, up to INIT_RUN. Numbers are little-endian.
+ * Each direction is a stream of records: a struct init_record, then @size bytes. The host begins with what the machine
+ * has (INIT_MOUNT). When the guest has answered INIT_READY, all that the command is follows, up to INIT_RUN; a snapshot
+ * of the guest is taken in between, so that every guest that is restored can be given another command. Each of the two
+ * begins with INIT_SETUP. Numbers are little-endian.
  */
 #ifndef BOOT_INIT_WIRE_H
 #define BOOT_INIT_WIRE_H
@@ -20,7 +22,7 @@ enum init_port { INIT_PORT_CONTROL, INIT_PORT_STDIO, INIT_PORT_STDERR, INIT_PORT
 #define INIT_MODULES      "/modules"
 #define INIT_MODULES_LIST "/modules/list"
 
-#define INIT_SETUP_MAX  (4 << 20) /* bytes of the records up to INIT_RUN; Linux has a limit of 2 MiB for an exec */
+#define INIT_SETUP_MAX  (4 << 20) /* bytes of all these records; Linux has a limit of 2 MiB for an exec */
 #define INIT_ANSWER_MAX 512       /* bytes of a record of the guest */
 #define INIT_SEED_BYTES 64
 
@@ -36,7 +38,7 @@ struct init_record {
 
 /**
  * enum init_kind - from the host
- * @INIT_SETUP: the first one: 32 bits, the bytes of all records up to and with INIT_RUN, this one apart
+ * @INIT_SETUP: the first one of each of the two: 32 bits, the bytes of its other records
  * @INIT_SEED: INIT_SEED_BYTES for the kernel's pool
  * @INIT_TIME: 64 bits, the time in ns since 1970
  * @INIT_IDS: 32 bits each: user, group, and the other groups
@@ -90,9 +92,10 @@ struct init_streams {
  * @INIT_EXITED: 32 bits: it exited with this status, and all that it wrote has been sent
  * @INIT_KILLED: 32 bits: a signal ended it
  * @INIT_FAILED: a text without NUL: why it cannot be run
+ * @INIT_READY: what the machine has is in its place; no bytes
  * @INIT_FILES: any number of bytes, of the stream of struct init_file that all of these records make
  */
-enum init_answer { INIT_STARTED, INIT_EXITED, INIT_KILLED, INIT_FAILED, INIT_FILES };
+enum init_answer { INIT_STARTED, INIT_EXITED, INIT_KILLED, INIT_FAILED, INIT_FILES, INIT_READY };
 
 #define INIT_FILES_DEPTH 32 /* directories in each other */
 

@@ -283,7 +283,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "root",
-		.saved = OPTION_OF_BOOT,
+		.saved = OPTION_SAVED,
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
 		FIELD(char *, root),
@@ -306,7 +306,6 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "as",
-		.saved = OPTION_OF_BOOT,
 		.section = SECTION_BOOT,
 		.type = OPT_CHOICE,
 		.choices = command_as,
@@ -320,7 +319,6 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "out",
-		.saved = OPTION_OF_BOOT,
 		.section = SECTION_BOOT,
 		.type = OPT_PATH,
 		.metavar = "DIR",
@@ -601,7 +599,7 @@ const struct option_def options[] = {
 	},
 	{
 		.name = "share",
-		.saved = OPTION_OF_BOOT,
+		.saved = OPTION_SAVED,
 		.section = SECTION_DEVICES,
 		OPTION_LIST(share),
 		.metavar = "PATH[,tag=NAME]",
@@ -889,6 +887,8 @@ const struct option_def options[] = {
 			"It is written whenever Ctrl-A S is typed or *SIGRTMIN+1* comes; with *on=mark* also when "
 			"the guest first sets a mark of its timeline, with *on=mark:NAME* that one, with "
 			"*on=console:TEXT* when it first prints this text.\n"
+			"With *on=ready*, for *root* without a command, it is written when the guest is ready for "
+			"one, which *vmm restore* gives to it, and the run ends.\n"
 			"With *every*, each time; *%n* in the name of the file is then the number of the snapshot, "
 			"from 1.\n"
 			"The guest stands still meanwhile and goes on; with *then=exit* the run ends with status "

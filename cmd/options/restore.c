@@ -9,22 +9,27 @@
 #include "cmd/options/ini.h"
 #include "vmm/machine/machine.h"
 
-int restore_parse(
-	int argc, char **argv, struct subset_option *own, struct settings *ret, const char **ret_path, struct err *e)
+int restore_parse(int argc, char **argv, struct subset_option *own, struct settings *ret,
+	struct restore_words *ret_words, struct err *e)
 {
 	const struct command_info *me = command_find("restore");
+	struct restore_words words = {0};
 	const struct subset_option *how;
-	const char *path = NULL;
 	struct args a;
 	struct arg arg;
 	int r;
 
 	args_init(&a, "restore", argc, argv);
 	while ((r = args_next(&a, &arg, e)) > 0) {
-		if (!arg.option && path)
+		if (!arg.option && words.path && a.ended) {
+			words.command = argv + a.next - 1;
+			words.nr = (size_t)(argc - a.next + 1);
+			break;
+		}
+		if (!arg.option && words.path)
 			return args_stray(&a, arg.value, e);
 		if (!arg.option)
-			path = arg.value;
+			words.path = arg.value;
 		else if (!command_takes(me, arg.option, &how))
 			return command_refuses("restore", arg.option, e);
 		else if (how && (r = subset_take(&arg, &own[how - me->takes], e)) < 0)
@@ -34,10 +39,11 @@ int restore_parse(
 		else if (arg.option->type != OPT_FLAG && (r = settings_add(ret, arg.option, arg.value, 0, e)) < 0)
 			return r;
 	}
-	if (r == 0 && !path)
+	r = MIN(r, 0);
+	if (r == 0 && !words.path)
 		r = err_set(
 			e, -EINVAL, "no snapshot given: vmm restore FILE goes on with what vmm --snapshot FILE wrote");
-	*ret_path = path;
+	*ret_words = words;
 	return r;
 }
 

@@ -8,16 +8,23 @@
 #include "cmd/options/settings.h"
 #include "cmd/options/subset.h"
 
+/** struct restore_words - what is no option: the snapshot's @path, and the @nr words of a @command; borrowed */
+struct restore_words {
+	const char *path;
+	char **command;
+	size_t nr;
+};
+
 /**
  * restore_parse() - take a command line apart
  * @own: in the order of RESTORE_OPTIONS; filled in
  * @ret: its settings; settings_destroy() in any case
- * @ret_path: of the snapshot; borrowed from @argv
+ * @ret_words: borrowed from @argv
  *
  * Return: 0 or -EINVAL, with a message in @e that names an option that restored machines do not take. Trust: operator.
  */
-int restore_parse(
-	int argc, char **argv, struct subset_option *own, struct settings *ret, const char **ret_path, struct err *e);
+int restore_parse(int argc, char **argv, struct subset_option *own, struct settings *ret,
+	struct restore_words *ret_words, struct err *e);
 
 /**
  * restore_settings() - the machine of @c as a snapshot has it, for restore_config(); the caller frees *@ret

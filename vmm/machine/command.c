@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. Two consoles are the command's streams: one has standard input and output, the other standard
- * error. The first port carries records (boot/init/wire.h): the setup goes out as the guest takes it, short messages
- * follow. When init says how the command ended, all that it wrote is in the rings of the ports or of the consoles; the
- * run ends when these are empty, however slow their reader is: only the time limit ends that wait.
+ * error. The first port carries records (boot/init/wire.h): the setup goes out as the guest takes it, that of the
+ * command when init says that it is ready, and short messages follow. A machine that is restored was ready when its
+ * snapshot was taken; one that is to be a snapshot has no command. When init says how the command ended, all that it
+ * wrote is in the rings of the ports or of the consoles; the run ends when these are empty, however slow their reader
+ * is: only the time limit ends that wait.
  *
  * What the guest says is read under the lock of the device, in the loop's thread; it is acted on by @settle,
  * without it.
@@ -51,7 +53,8 @@ struct command_stream {
  * @stream: standard output with the input, standard error
  * @port: the ports' parameters
  * @module, @nr_modules: files with their names, owned
- * @setup: of which @sent bytes are gone; then the @nr_messages bytes of @message
+ * @setup: of which @sent bytes are gone, those of the command when it is @ready; then the @nr_messages bytes of
+ *	@message
  * @terminal_fd: -1: it does not run on one
  * @input: bytes of standard input that the guest has taken
  * @heard: @nr_heard bytes of a record of the guest, of which @skip bytes are still to be dropped
@@ -87,6 +90,7 @@ struct machine_command {
 	int files_end;
 	struct err files_words;
 	char files_note[128];
+	bool ready;
 	bool started;
 	bool ended;
 	uint64_t status;
@@ -102,17 +106,28 @@ static bool send_some(struct machine_command *c, const uint8_t *data, size_t n, 
 {
 	struct char_guest *g = &c->control_port->guest;
 
-	if (*at == 0 && data == c->setup.bytes)
-		command_setup_now(&c->setup);
 	*at += g->rx(g, data + *at, n - *at);
 	return *at == n;
+}
+
+static bool send_setup(struct machine_command *c)
+{
+	struct command_setup *s = &c->setup;
+
+	if (c->sent < s->command && !send_some(c, s->bytes, s->command, &c->sent))
+		return false;
+	if (!c->ready || s->command == s->size)
+		return false;
+	if (c->sent == s->command)
+		command_setup_now(s);
+	return c->sent == s->size || send_some(c, s->bytes, s->size, &c->sent);
 }
 
 static void send(struct machine_command *c)
 {
 	size_t at = 0;
 
-	if (!send_some(c, c->setup.bytes, c->setup.size, &c->sent) || !c->nr_messages)
+	if (!send_setup(c) || !c->nr_messages)
 		return;
 	send_some(c, c->message, c->nr_messages, &at);
 	c->nr_messages -= at;
@@ -170,6 +185,11 @@ static void hear_record(struct machine_command *c)
 	if (c->ended)
 		return;
 	switch (head->kind) {
+	case INIT_READY:
+		if (!c->ready)
+			machine_snapshot_ready(c->m);
+		c->ready = true;
+		break;
 	case INIT_STARTED:
 		if (!c->started)
 			trace_mark(c->m->trace, "command-started", "init");
@@ -458,7 +478,7 @@ static int open_stream(struct machine_command *c, unsigned i, const struct machi
 	struct command_stream *s = &c->stream[i];
 	const struct console_params p = {
 		.kind = CONSOLE_STDIO,
-		.in_fd = i ? -1 : stdio->in_fd,
+		.in_fd = i || !c->m->config->nr_command ? -1 : stdio->in_fd,
 		.out_fd = i ? stdio->err_fd : stdio->out_fd,
 		.filter = i ? NULL : stdio->filter,
 		.trace = c->m->trace,
@@ -509,7 +529,7 @@ int machine_command_open(struct machine *m, const struct machine_stdio *stdio, s
 	uint32_t terminal;
 	int r;
 
-	if (!m->config->nr_command)
+	if (!m->config->root)
 		return 0;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -517,6 +537,7 @@ int machine_command_open(struct machine *m, const struct machine_stdio *stdio, s
 	m->command = c;
 	c->m = m;
 	c->out = OUTDIR_NONE;
+	c->ready = !m->config->kernel;
 	c->control = (struct char_host){.tx = control_tx, .rx_room = control_rx_room, .tx_lost = control_tx_lost};
 	c->terminal_fd = stdio->terminal ? stdio->in_fd : -1;
 	terminal = !stdio->terminal ? 0 : isatty(stdio->err_fd) ? 7 : 3;
@@ -548,7 +569,10 @@ int machine_command_attach(struct machine *m, struct err *e)
 	if (!c)
 		return 0;
 	c->control_port = &ports->port[INIT_PORT_CONTROL];
-	r = loop_timer_init(m->loop, &c->settle, on_settle);
+	/* A machine that boots has done so with its initramfs. */
+	r = c->ready ? command_setup_end(&c->setup) : 0;
+	if (r == 0)
+		r = loop_timer_init(m->loop, &c->settle, on_settle);
 	for (unsigned i = 0; i < ARRAY_SIZE(c->stream) && r == 0; i++) {
 		struct command_stream *s = &c->stream[i];
 

@@ -35,7 +35,7 @@ int machine_command_open(struct machine *m, const struct machine_stdio *stdio, s
 unsigned machine_command_ports(struct machine *m, const struct virtio_port_params **ret);
 
 /**
- * machine_command_attach() - after the devices were made: let the streams flow
+ * machine_command_attach() - after the devices were made: let the streams flow; before a machine is restored
  *
  * Return: 0 or a negative errno, with a message in @e.
  */
@@ -63,15 +63,22 @@ void machine_command_destroy(struct machine_command *c);
 
 /* --- command_setup.c: what init is told ---------------------------------------------------------------------- */
 
-/** struct command_setup - records of boot/init/wire.h in the making; @size bytes of @bytes, owned */
+/**
+ * struct command_setup - records of boot/init/wire.h in the making
+ * @bytes: owned, @size of @room bytes
+ * @command: where those of the command begin; @size: there is none
+ * @part: where the part begins that is being made
+ */
 struct command_setup {
 	uint8_t *bytes;
 	size_t size;
 	size_t room;
+	size_t command;
+	size_t part;
 };
 
 /**
- * command_setup_make() - all that the command is, but time and seed
+ * command_setup_make() - what a machine that boots has, and all that the command is, but time and seed
  * @terminal: bits of the streams that are one; its size is that of @fd
  * @ret: owned by the caller; untouched on failure
  *
@@ -79,10 +86,10 @@ struct command_setup {
  */
 int command_setup_make(const struct config *c, uint32_t terminal, int fd, struct command_setup *ret, struct err *e);
 
-/** command_setup_end() - add a seed, the time and the end, and put the size in front. Return: 0 or -ENOMEM. */
+/** command_setup_end() - add a seed, the time and the end to a command. Return: 0 or -ENOMEM. */
 int command_setup_end(struct command_setup *s);
 
-/** command_setup_now() - the time is now; after command_setup_end(). Does not allocate. */
+/** command_setup_now() - the command's time is now; after command_setup_end(). Does not allocate. */
 void command_setup_now(struct command_setup *s);
 
 #endif

@@ -100,14 +100,42 @@ static int add_dir(struct command_setup *s, const struct config *c)
 	return add_text(s, INIT_DIR, dir + n);
 }
 
-static int make(struct command_setup *s, const struct config *c, uint32_t terminal, int fd)
+/* The first record has the size of all others up to end(). */
+static int begin(struct command_setup *s)
 {
-	int r = add_ids(s, c->as);
+	const uint32_t size = 0;
 
-	if (r == 0)
-		r = add_streams(s, terminal, fd);
+	s->part = s->size;
+	return add(s, INIT_SETUP, &size, sizeof(size));
+}
+
+static void end(struct command_setup *s)
+{
+	uint32_t size = (uint32_t)(s->size - s->part - sizeof(struct init_record) - sizeof(size));
+
+	memcpy(s->bytes + s->part + sizeof(struct init_record), &size, sizeof(size));
+}
+
+/* What a machine has that boots. */
+static int add_machine(struct command_setup *s, const struct config *c)
+{
+	int r = begin(s);
+
 	for (size_t i = 0; i < c->nr_shares && r == 0; i++)
 		r = add_mount(s, c, i);
+	if (r == 0)
+		end(s);
+	return r;
+}
+
+static int add_command(struct command_setup *s, const struct config *c, uint32_t terminal, int fd)
+{
+	int r = begin(s);
+
+	if (r == 0)
+		r = add_ids(s, c->as);
+	if (r == 0)
+		r = add_streams(s, terminal, fd);
 	if (r == 0)
 		r = add_dir(s, c);
 	for (size_t i = 0; i < c->nr_env && r == 0; i++)
@@ -122,13 +150,12 @@ static int make(struct command_setup *s, const struct config *c, uint32_t termin
 
 int command_setup_make(const struct config *c, uint32_t terminal, int fd, struct command_setup *ret, struct err *e)
 {
-	/* The first record has the size of all others. */
 	struct command_setup s = {0};
-	uint32_t size = 0;
-	int r = add(&s, INIT_SETUP, &size, sizeof(size));
+	int r = c->kernel ? add_machine(&s, c) : 0;
 
-	if (r == 0)
-		r = make(&s, c, terminal, fd);
+	s.command = s.size;
+	if (r == 0 && c->nr_command)
+		r = add_command(&s, c, terminal, fd);
 	if (r < 0) {
 		free(s.bytes);
 		return err_sys(e, r, "cannot hand the command to the guest");
@@ -141,9 +168,10 @@ int command_setup_end(struct command_setup *s)
 {
 	const uint64_t unset = 0;
 	uint8_t seed[INIT_SEED_BYTES];
-	uint32_t size;
 	int r = 0;
 
+	if (s->command == s->size)
+		return 0;
 	/* Without it the guest has the seed of its boot. */
 	if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
 		r = add(s, INIT_SEED, seed, sizeof(seed));
@@ -152,8 +180,7 @@ int command_setup_end(struct command_setup *s)
 		r = add(s, INIT_TIME, &unset, sizeof(unset));
 	if (r == 0)
 		r = add(s, INIT_RUN, "", 0);
-	size = (uint32_t)(s->size - sizeof(struct init_record) - sizeof(size));
-	memcpy(s->bytes + sizeof(struct init_record), &size, sizeof(size));
+	end(s);
 	return r;
 }
 

@@ -237,7 +237,7 @@ int machine_core_open(struct machine *m, struct err *e)
 
 const char *machine_core_dir(const struct machine *m)
 {
-	return m->core ? m->core->file.rule : NULL;
+	return m->core && m->core->file.dir >= 0 ? m->core->file.rule : NULL;
 }
 
 const char *machine_core_path(const struct machine *m)

@@ -258,6 +258,9 @@ int machine_snapshot_start(struct machine *m, struct err *e);
 /** machine_snapshot_mark() - the guest has set a mark; any thread */
 void machine_snapshot_mark(struct machine *m, const char *name);
 
+/** machine_snapshot_ready() - the guest is ready for its command; any thread */
+void machine_snapshot_ready(struct machine *m);
+
 /** machine_snapshot_waits() - one was asked for by the guest, and is not written yet; any thread */
 bool machine_snapshot_waits(const struct machine *m);
 

@@ -134,8 +134,11 @@ static int fill(struct newfile *f)
 static int write_file(struct newfile *f)
 {
 	char temporary[48];
-	int r = make_temporary(f, temporary);
+	int r;
 
+	if (f->dir < 0)
+		return f->temporaries++ ? failed(f, "write a second time to", -EEXIST) : fill(f);
+	r = make_temporary(f, temporary);
 	if (r < 0)
 		return r;
 	r = fill(f);
@@ -198,15 +201,32 @@ static int check_old(const struct newfile *f, struct err *e)
 		e, err_set(e, -EINVAL, "%s %s: not a regular file, which it would replace", f->kind->option, f->file));
 }
 
+/* The caller's file is the new one. */
+static int take_given(struct newfile *f, int fd, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_operator(e, err_sys(e, -errno, "%s %s", f->kind->option, f->file));
+	if (!S_ISREG(st.st_mode) || st.st_size)
+		return err_operator(
+			e, err_set(e, -EINVAL, "%s %s: not an empty regular file", f->kind->option, f->file));
+	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return f->fd < 0 ? err_sys(e, -errno, "%s %s", f->kind->option, f->file) : 0;
+}
+
 int newfile_open(struct newfile *f, const struct newfile_kind *kind, const struct newfile_ops *ops, const char *file,
 	struct err *e)
 {
 	const char *name = name_in(file);
+	int given = fd_of_path(file);
 
 	f->kind = kind;
 	f->ops = ops;
 	f->file = file;
 	f->format = name;
+	if (given >= 0)
+		return take_given(f, given, e);
 	f->dir_path = name == file ? strdup(".") : strndup(file, (size_t)(name - file));
 	if (!f->dir_path)
 		return err_sys(e, -ENOMEM, "%s", kind->option);
@@ -236,7 +256,7 @@ int newfile_init(struct newfile *f, struct loop *loop, struct err *e)
 	int r;
 
 	/* As the current user, and with the remaining privileges of root. */
-	if (faccessat(f->dir, ".", W_OK | X_OK, 0) < 0)
+	if (f->dir >= 0 && faccessat(f->dir, ".", W_OK | X_OK, 0) < 0)
 		return err_operator(e,
 			err_sys(e, -errno, "%s %s: the user that vmm runs as may not make files in %s", f->kind->option,
 				f->file, f->dir_path));

@@ -14,6 +14,8 @@
  * meanwhile, a file .vmm-KIND-* remains. The thread uses only a descriptor of the directory: it works even where paths
  * can no longer be opened. An existing file is replaced, and so is a symbolic link: nothing is written through it.
  *
+ * A path that names a descriptor (/dev/fd/N) is a file that the caller has made: empty, and written once, in place.
+ *
  * @state says who owns the struct: the thread if it is ASKED, otherwise the loop.
  */
 #ifndef VMM_MACHINE_NEWFILE_H
@@ -97,7 +99,7 @@ int newfile_check(const struct newfile_kind *kind, const char *file, struct err 
 bool newfile_is_plain(const char *file);
 
 /**
- * newfile_open() - open the directory; stage OPEN
+ * newfile_open() - open the directory, of which there is none (-1) where @file names a descriptor; stage OPEN
  * @kind, @ops, @file: borrowed until newfile_destroy()
  *
  * Return: 0 or a negative errno, with a message in @e; newfile_destroy() in any case.

@@ -106,6 +106,14 @@ void machine_snapshot_mark(struct machine *m, const char *name)
 		found(s);
 }
 
+void machine_snapshot_ready(struct machine *m)
+{
+	struct machine_snapshot *s = m->snapshot;
+
+	if (s && s->option.on == SNAPSHOT_ON_READY)
+		found(s);
+}
+
 bool machine_snapshot_waits(const struct machine *m)
 {
 	return m->snapshot && atomic_load_explicit(&m->snapshot->waited, memory_order_relaxed);
@@ -235,15 +243,19 @@ int machine_snapshot_check(const struct config *c, struct err *e)
 {
 	struct snapshot_option o = {0};
 	int r = snapshot_option_parse(c->snapshot, &o, e);
+	bool ready = o.on == SNAPSHOT_ON_READY;
 
 	snapshot_option_destroy(&o);
 	if (r < 0)
 		return r;
+	if (c->root && !ready)
+		return err_set(e, -EINVAL,
+			"--snapshot: with --root it takes on=ready: a guest without a command, which `vmm restore` "
+			"gives it");
+	if (!c->root && ready)
+		return err_set(e, -EINVAL, "--snapshot: on=ready: for what a command is ready: --root has its files");
 	if (c->nested)
 		return err_set(e, -EINVAL, "--snapshot: not with --nested: a guest's own guests cannot be saved");
-	if (c->nr_shares)
-		return err_set(
-			e, -EINVAL, "--snapshot: not with --share: which files a guest has open cannot be saved");
 	if (c->backing == BACKING_HUGE_2M || c->backing == BACKING_HUGE_1G)
 		return err_set(e, -EINVAL, "--snapshot: not with --hugepages: memory is mapped from a file later");
 	return 0;
@@ -292,7 +304,7 @@ int machine_snapshot_open(struct machine *m, struct err *e)
 
 const char *machine_snapshot_dir(const struct machine *m)
 {
-	return m->snapshot ? m->snapshot->file.rule : NULL;
+	return m->snapshot && m->snapshot->file.dir >= 0 ? m->snapshot->file.rule : NULL;
 }
 
 static int allocate(struct machine_snapshot *s, struct err *e)
@@ -349,6 +361,8 @@ void machine_snapshot_finish(struct machine *m)
 		s->end = "no snapshot: the guest never printed the text of --snapshot";
 	else if (!s->taken && s->option.on == SNAPSHOT_ON_MARK && s->armed)
 		s->end = "no snapshot: the guest never set the mark of --snapshot";
+	else if (!s->taken && s->option.on == SNAPSHOT_ON_READY && s->armed)
+		s->end = "no snapshot: the guest was never ready for a command";
 	if (!newfile_stop(&s->file, trace_now_ns() + STOP_NS))
 		trace_device_hangs(m->trace, s->file.worker.name);
 }

@@ -25,11 +25,13 @@ static int take_on(struct snapshot_option *o, const char *value, struct err *e)
 		o->on = SNAPSHOT_ON_MARK;
 	else if (len == 7 && !strncmp(value, "console", len) && text)
 		o->on = SNAPSHOT_ON_CONSOLE;
+	else if (!strcmp(value, "ready"))
+		o->on = SNAPSHOT_ON_READY;
 	else if (!strcmp(value, "signal"))
 		return 0;
 	else
 		return err_set(e, -EINVAL,
-			"--snapshot: on=%s: one of mark, mark:NAME, console:TEXT and signal is possible", value);
+			"--snapshot: on=%s: one of mark, mark:NAME, console:TEXT, ready and signal is possible", value);
 	if (!text)
 		return 0;
 	if (!*text || strlen(text) > SNAPSHOT_TEXT_MAX)
@@ -81,8 +83,11 @@ int snapshot_option_parse(const char *words, struct snapshot_option *ret, struct
 		r = err_set(e, -EINVAL, "--snapshot: every and then=exit exclude each other");
 	if (r == 0 && o.every && o.on == SNAPSHOT_ON_SIGNAL)
 		r = err_set(e, -EINVAL, "--snapshot: every needs on=mark or on=console: each signal counts anyhow");
+	if (r == 0 && o.on == SNAPSHOT_ON_READY && (o.every || (seen & BIT(1) && !o.exit)))
+		r = err_set(e, -EINVAL, "--snapshot: on=ready: the run ends with it: no every, and no then=continue");
 	if (r < 0)
 		return r;
+	o.exit |= o.on == SNAPSHOT_ON_READY;
 	*ret = o;
 	o = (struct snapshot_option){0};
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The words of --snapshot: FILE[,on=mark[:NAME]|console:TEXT|signal][,every][,then=continue|exit]
+ * The words of --snapshot: FILE[,on=mark[:NAME]|console:TEXT|signal|ready][,every][,then=continue|exit]
  */
 #ifndef VMM_MACHINE_SNAPSHOT_OPTION_H
 #define VMM_MACHINE_SNAPSHOT_OPTION_H
@@ -11,14 +11,14 @@
 
 #define SNAPSHOT_TEXT_MAX 250
 
-enum snapshot_on { SNAPSHOT_ON_SIGNAL, SNAPSHOT_ON_MARK, SNAPSHOT_ON_CONSOLE };
+enum snapshot_on { SNAPSHOT_ON_SIGNAL, SNAPSHOT_ON_MARK, SNAPSHOT_ON_CONSOLE, SNAPSHOT_ON_READY };
 
 /**
  * struct snapshot_option - zero-initialise; owns its strings
  * @path: of the file, with its % conversions
  * @on: what else than a signal or a key asks for one; @text: a mark's name, or what the guest prints; NULL: any mark
  * @every: each time; else the first time alone
- * @exit: the run ends when it is written
+ * @exit: the run ends when it is written, as it always does with SNAPSHOT_ON_READY: there is no command to go on with
  */
 struct snapshot_option {
 	char *path;

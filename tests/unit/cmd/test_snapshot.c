@@ -264,9 +264,9 @@ static void settings_that_none_has(void **state)
 	static const struct {
 		const char *text, *name;
 	} rows[] = {
-		{"[share]\npath = /\n", "share"},
-		{"[share]\npath = /tmp\ntag = t\n", "share"},
-		{"[machine]\nmem = 64M\n[share]\npath = /tmp\n", "share"},
+		{"[boot]\nmodules = /tmp\n", "modules"},
+		{"[boot]\nroot = /\nout = /tmp\n", "out"},
+		{"[machine]\nmem = 64M\n[boot]\nas = root\n", "as"},
 		{"[boot]\nkernel = /tmp/k\n", "kernel"},
 		{"[boot]\ninitrd = /tmp/k\n", "initrd"},
 		{"[machine]\nhugepages = 2M\n", "hugepages"},

@@ -31,6 +31,7 @@ struct bench {
 };
 
 static char first_word[] = "./a test", second_word[] = "", third_word[] = "line\nbreak", root[] = "/";
+static char kernel[] = "vmlinux";
 static char first_variable[] = "PATH=/bin", second_variable[] = "WORD=with\nnewline";
 static char old_out[] = "VMM_OUT=/elsewhere", out_dir[] = "/tmp/vmm-out-XXXXXX";
 static bool with_out;
@@ -48,11 +49,12 @@ static void open_ports(struct bench *b)
 	}
 }
 
-static void up(struct bench *b)
+/* @boots: not restored; @runs: a command */
+static void up_as(struct bench *b, bool boots, bool runs)
 {
 	const struct virtio_port_params *p;
 	struct machine_stdio stdio;
-	void *archive;
+	void *archive = NULL;
 	size_t size;
 	unsigned nr;
 
@@ -64,8 +66,9 @@ static void up(struct bench *b)
 	fcntl(b->err[0], F_SETFL, O_NONBLOCK);
 	vqd_init(&b->d, 8 * MIB);
 	config_init(&b->config);
+	b->config.kernel = boots ? kernel : NULL;
 	b->config.command = words;
-	b->config.nr_command = ARRAY_SIZE(words);
+	b->config.nr_command = runs ? ARRAY_SIZE(words) : 0;
 	b->config.env = variables;
 	b->config.nr_env = ARRAY_SIZE(variables);
 	b->config.root = root;
@@ -75,7 +78,8 @@ static void up(struct bench *b)
 	crew_init(&b->m.crew, &machine_crew);
 	stdio = (struct machine_stdio){.in_fd = b->in[0], .out_fd = b->out[1], .err_fd = b->err[1]};
 	assert_int_equal(machine_command_open(&b->m, &stdio, &b->e), 0);
-	assert_int_equal(machine_command_pack(&b->m, &archive, &size, &b->e), 0);
+	if (boots)
+		assert_int_equal(machine_command_pack(&b->m, &archive, &size, &b->e), 0);
 	free(archive);
 	nr = machine_command_ports(&b->m, &p);
 	assert_int_equal(virtio_ports_init(&b->ports, p, nr, &b->d.mem, b->d.loop, b->d.trace), 0);
@@ -84,6 +88,11 @@ static void up(struct bench *b)
 	vqd_attach(&b->d, &b->ports.dev);
 	assert_true(vqd_start(&b->d, UINT64_C(1) << 1));
 	open_ports(b);
+}
+
+static void up(struct bench *b)
+{
+	up_as(b, true, true);
 }
 
 static void close_end(int *fd)
@@ -150,20 +159,26 @@ static void answers_number(struct bench *b, uint32_t kind, uint32_t number)
 	answers(b, kind, &number, sizeof(number));
 }
 
-/* All records of the setup, and behind them. */
+/* The records of one of the two parts of the setup, and behind them. */
 static uint8_t said[65536];
 
-static size_t hear_setup(struct bench *b)
+static void check_part(uint32_t n)
 {
-	uint32_t n = guest_reads(b, INIT_PORT_CONTROL, said, sizeof(said));
 	uint32_t head[2], size;
 
-	assert_true(n > 12);
+	assert_true(n >= 12);
 	memcpy(head, said, 8);
 	memcpy(&size, said + 8, 4);
 	assert_int_equal(head[0], INIT_SETUP);
 	assert_int_equal(head[1], 4);
 	assert_int_equal(n, 12 + size);
+}
+
+static size_t hear_part(struct bench *b)
+{
+	uint32_t n = guest_reads(b, INIT_PORT_CONTROL, said, sizeof(said));
+
+	check_part(n);
 	return n;
 }
 
@@ -181,6 +196,28 @@ static const uint8_t *record(size_t total, uint32_t kind, unsigned nth, uint32_t
 		at += 8 + head[1];
 	}
 	return NULL;
+}
+
+/* What the machine has, and the command, which does not come before the guest is ready. */
+static size_t hear_setup(struct bench *b)
+{
+	struct vqd_buf buf = {vqd_alloc(&b->d, sizeof(said), 1), sizeof(said), true};
+	const unsigned rx = rx_of[INIT_PORT_CONTROL];
+	uint32_t size, len = 0;
+	uint16_t head;
+	size_t n = hear_part(b);
+
+	assert_null(record(n, INIT_ARG, 0, &size));
+	assert_null(record(n, INIT_SEED, 0, &size));
+	vqd_offer(&b->d, rx, vqd_add(&b->d, rx, &buf, 1, false));
+	vqd_kick(&b->d, rx);
+	vqd_run(&b->d);
+	assert_false(vqd_used(&b->d, rx, &head, &len));
+	answers(b, INIT_READY, "", 0);
+	assert_true(vqd_used(&b->d, rx, &head, &len));
+	memcpy(said, vqd_ptr(&b->d, buf.gpa), len);
+	check_part(len);
+	return len;
 }
 
 static void the_guest_is_told_what_to_run(void **state)
@@ -215,6 +252,53 @@ static void the_guest_is_told_what_to_run(void **state)
 	assert_memory_equal(p, (&(uint32_t[]){getuid(), getgid()}), 8);
 	assert_non_null(record(total, INIT_RUN, 0, &size));
 	down(&b);
+}
+
+/* A machine that is to be a snapshot has no command, and gets none when it is ready. */
+static void a_guest_without_a_command_waits(void **state)
+{
+	uint8_t none[8];
+	struct bench b;
+
+	up_as(&b, true, false);
+	hear_part(&b);
+	answers(&b, INIT_READY, "", 0);
+	assert_int_equal(guest_reads(&b, INIT_PORT_CONTROL, none, sizeof(none)), 0);
+	assert_int_equal(b.m.end.verdict.outcome, OUTCOME_NONE);
+	/* Nobody has asked for what is typed. */
+	assert_int_equal(write(b.in[1], "abc", 3), 3);
+	assert_int_equal(guest_reads(&b, INIT_PORT_STDIO, none, sizeof(none)), 0);
+	down(&b);
+}
+
+/* One that is restored was ready then: the command is all that it gets, with a seed and a time of its own. */
+static void a_restored_guest_gets_its_command(void **state)
+{
+	uint64_t then, now = (uint64_t)time(NULL);
+	uint8_t seed[INIT_SEED_BYTES];
+	struct bench b;
+	uint32_t size;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const uint8_t *p;
+		size_t total;
+
+		up_as(&b, false, true);
+		total = hear_part(&b);
+		assert_null(record(total, INIT_MOUNT, 0, &size));
+		assert_string_equal((const char *)record(total, INIT_ARG, 0, &size), words[0]);
+		memcpy(&then, record(total, INIT_TIME, 0, &size), sizeof(then));
+		assert_in_range(then / 1000000000, now, now + 100);
+		p = record(total, INIT_SEED, 0, &size);
+		assert_int_equal(size, sizeof(seed));
+		if (i)
+			assert_memory_not_equal(p, seed, sizeof(seed));
+		memcpy(seed, p, sizeof(seed));
+		answers(&b, INIT_STARTED, "", 0);
+		answers_number(&b, INIT_EXITED, 7);
+		assert_int_equal(b.m.end.verdict.value, 7);
+		down(&b);
+	}
 }
 
 static void its_status_ends_the_run(void **state)
@@ -567,6 +651,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_guest_is_told_what_to_run),
+		cmocka_unit_test(a_guest_without_a_command_waits),
+		cmocka_unit_test(a_restored_guest_gets_its_command),
 		cmocka_unit_test(its_status_ends_the_run),
 		cmocka_unit_test(why_it_cannot_be_run),
 		cmocka_unit_test(records_of_all_lengths),

@@ -6,7 +6,7 @@
 
 static size_t count(const struct config *c)
 {
-	return c->nr_command != 0;
+	return c->root != NULL;
 }
 
 static int init(void *unit, size_t index, struct virtio_devices *s, struct virtio_device **ret)
