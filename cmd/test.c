@@ -90,6 +90,7 @@ static void take_machine(const struct subset_option *o, struct test_machine *ret
 static void take_settings(const struct subset_option *o, struct test_settings *ret)
 {
 	take_machine(o, &ret->machine);
+	ret->fresh = o[FRESH].value.n;
 	ret->jobs = (unsigned)o[JOBS].value.n;
 	ret->retries = (unsigned)o[RETRIES].value.n;
 	ret->timeout_ns = o[TIMEOUT].value.n;
@@ -141,8 +142,6 @@ static int run_tests(int argc, char **argv, const char **room, char **rest, stru
 	subset[APPEND].all = room + 5 * most;
 	if (r == 0)
 		r = subset_parse(w.argc, w.argv, "test", subset, room + 2 * most, &set.nr_paths, e);
-	if (r == 0 && !subset[FRESH].value.n)
-		r = err_set(e, -EINVAL, "--fresh=off: clones of a guest are not there yet");
 	if (r == 0)
 		r = check_together(subset, w.nr_kernels, w.nr_command, e);
 	err_operator(e, r);

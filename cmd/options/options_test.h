@@ -20,9 +20,13 @@
 #define TEST_TABLE                                                                                                     \
 	{.name = "fresh",                                                                                              \
 		.section = SECTION_TEST,                                                                               \
-		OPTION_SWITCH("on"),                                                                                   \
-		.help = "boot a guest for each test",                                                                  \
-		.man = OPTION_MAN("Boot a guest for each test.\nThere is no other way yet.")},                         \
+		OPTION_SWITCH("off"),                                                                                  \
+		.help = "boot a guest for each command, not a clone",                                                  \
+		.man = OPTION_MAN(                                                                                     \
+			"Boot a guest for each command.\nWithout it, commands whose kernel and machine are "           \
+			"the same have clones of one guest, which is booted before the first of them and has a "       \
+			"snapshot taken when it is ready for a command; if that fails, a line says why, and "          \
+			"they boot.")},                                                                                \
 		TEST_NUMBER("jobs", NULL, 1, 256, "tests or clones at once",                                           \
 			"test: how many tests run at once.\n"                                                          \
 			"Without it, as many as there are CPUs and as three quarters of the free memory hold; a line " \

@@ -24,6 +24,7 @@
 #include "cmd/test/reports.h"
 #include "cmd/test/runner.h"
 #include "cmd/test/shard.h"
+#include "cmd/test/snapshots.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/file.h"
 #include "vmm/base/outcome.h"
@@ -41,6 +42,7 @@
  * @kernel, @label: absolute paths, and the names of the kernels in reports
  * @paths: absolute ones, too
  * @last, @durations: earlier runs
+ * @snapshots: what tests are clones of
  * @job, @spec: of each test on each kernel, @nr of them: of our shard, in the end
  * @plan: of all shards; its strings are those of @list, and of @kernels
  * @began: tests were run, so there are reports to write
@@ -62,6 +64,7 @@ struct command {
 	struct runner_job *job;
 	struct launch_spec *spec;
 	size_t nr;
+	struct test_snapshots snapshots;
 	int log_dir;
 	char *log_path;
 	struct reports reports;
@@ -76,6 +79,7 @@ static void command_destroy(struct command *c)
 {
 	launcher_stop(&c->launcher);
 	runner_free(c->runner);
+	test_snapshots_destroy(&c->snapshots);
 	reports_close(&c->reports);
 	test_record_close(&c->record);
 	free(c->plan.test);
@@ -395,8 +399,13 @@ static int run(struct command *c, int *ret_signal, struct err *e)
 		.log_path = c->log_path ? c->log_path : "",
 		.ops = &ops,
 		.arg = c};
-	int r = launcher_start(c->spec, c->nr, &c->launcher, e);
+	int r = 0;
 
+	if (!c->set->fresh)
+		r = test_snapshots_take(&c->snapshots, c->spec, c->job, c->nr, config.jobs, c->set->timeout_ns, e);
+	if (r == 0)
+		r = launcher_start(c->spec, c->nr, &c->launcher, e);
+	test_snapshots_close(&c->snapshots);
 	if (r < 0)
 		return r;
 	r = runner_new(&config, &c->launcher, &c->runner);

@@ -46,6 +46,7 @@ struct test_machine {
  * @sandbox: --sandbox of each vmm process; NULL: the default
  * @shard, @durations, @record: NULL: not given
  * @merge: @path are records, and no test runs
+ * @fresh: each test boots; else commands get clones
  * @confined: the process that reads what guests print is confined
  */
 struct test_settings {
@@ -73,6 +74,7 @@ struct test_settings {
 	const char *durations;
 	const char *record;
 	bool merge;
+	bool fresh;
 	bool confined;
 };
 

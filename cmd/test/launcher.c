@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define FD_ABOVE 16 /* those that are received may have the numbers that a job wants them to have */
-
 /* A request of the parent: @signo 0 starts the job, any other is sent to it. */
 struct order {
 	uint32_t job;
@@ -34,24 +32,26 @@ struct server {
 
 /* --- In the launcher ------------------------------------------------------------------------------------------- */
 
-/* Standard input is /dev/null; the others follow it in their order. */
-static bool arrange(const int *fd, size_t nr)
+/* Those that are received may have the numbers that a job wants them to have. Standard input is /dev/null. */
+static bool arrange(const int *fd, size_t nr, int snapshot)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), high[LAUNCH_FDS];
 
 	for (size_t i = 0; i < nr; i++)
-		if ((high[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, FD_ABOVE)) < 0)
+		if ((high[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, LAUNCH_FD_ABOVE)) < 0)
 			return false;
 	for (size_t i = 0; i < nr; i++)
 		if (dup2(high[i], STDOUT_FILENO + (int)i) < 0)
 			return false;
+	if (snapshot && dup2(snapshot, LAUNCH_SNAPSHOT_FD) < 0)
+		return false;
 	return null >= 0 && dup2(null, STDIN_FILENO) >= 0;
 }
 
 static _Noreturn void become(
 	const struct server *s, const struct launch_spec *c, const int *fd, size_t nr, pid_t parent)
 {
-	bool arranged = arrange(fd, nr);
+	bool arranged = arrange(fd, nr, c->snapshot);
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

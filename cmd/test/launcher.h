@@ -17,10 +17,12 @@
  * struct launch_spec - a command; the launcher uses its copy from before fork()
  * @argv: ended by NULL; argv[0] is the file to execute
  * @dir: working directory; NULL: ours
+ * @snapshot: for LAUNCH_SNAPSHOT_FD; open when the launcher is forked, from LAUNCH_FD_ABOVE on; 0: none
  */
 struct launch_spec {
 	char **argv;
 	const char *dir;
+	int snapshot;
 };
 
 /* Descriptors of a job, in the order of those that launcher_run() gets. */
@@ -28,6 +30,9 @@ enum launch_fd { LAUNCH_OUT, LAUNCH_ERR, LAUNCH_CONSOLE, LAUNCH_REPORT, LAUNCH_F
 
 #define LAUNCH_CONSOLE_FD 3
 #define LAUNCH_REPORT_FD  4
+
+#define LAUNCH_SNAPSHOT_FD 5
+#define LAUNCH_FD_ABOVE    16 /* lower numbers are the command's own */
 
 /** struct launcher - start from LAUNCHER_NONE */
 struct launcher {

@@ -332,6 +332,17 @@ static bool begin_texts(struct slot *s)
 	return began;
 }
 
+/* A clone's kernel has booted already: what it complained of is the test's as well. */
+static void take_boot(struct runner *r, struct slot *s)
+{
+	const struct runner_job *j = &r->config.job[s->job];
+
+	if (!j->boot_size)
+		return;
+	take_part(r, s, LAUNCH_CONSOLE, j->boot, j->boot_size);
+	keep(r, s, j->boot, j->boot_size);
+}
+
 static int start(struct runner *r, struct slot *s, size_t job)
 {
 	const size_t nr = r->config.job[job].command ? LAUNCH_FDS : LAUNCH_ERR + 1;
@@ -339,6 +350,8 @@ static int start(struct runner *r, struct slot *s, size_t job)
 
 	*s = (struct slot){.job = job, .fd = {-1, -1, -1, -1}, .file = -1, .begin_ns = trace_now_ns()};
 	code = begin_texts(s) ? open_log(r, s) : -ENOMEM;
+	if (code == 0)
+		take_boot(r, s);
 	if (code == 0)
 		code = open_pipes(s, theirs, nr);
 	if (code == 0)

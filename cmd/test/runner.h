@@ -24,6 +24,7 @@
  * @expect: its expected outcome; @known: any failure is expected, and a pass is not
  * @command: its guest runs a command: its results are read from what that prints, the kernel's complaints from the
  * console, and how it ended from vmm's report
+ * @boot: @boot_size bytes that the kernel of its guest printed before the guest was cloned
  * @limit_ns: when it is killed, in case vmm's own time limit has not ended it; 0: never
  */
 struct runner_job {
@@ -34,6 +35,8 @@ struct runner_job {
 	enum result_outcome expect;
 	bool known;
 	bool command;
+	const char *boot;
+	size_t boot_size;
 	uint64_t limit_ns;
 };
 

@@ -204,6 +204,7 @@ static int check_old(const struct newfile *f, struct err *e)
 /* The caller's file is the new one. */
 static int take_given(struct newfile *f, int fd, struct err *e)
 {
+	int flags = fcntl(fd, F_GETFL);
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -211,6 +212,11 @@ static int take_given(struct newfile *f, int fd, struct err *e)
 	if (!S_ISREG(st.st_mode) || st.st_size)
 		return err_operator(
 			e, err_set(e, -EINVAL, "%s %s: not an empty regular file", f->kind->option, f->file));
+	/* Behind what is there already, whatever the offset. */
+	if (flags & O_APPEND || (flags & O_ACCMODE) == O_RDONLY)
+		return err_operator(e,
+			err_set(e, -EINVAL, "%s %s: open for reading or for appending, not for writing",
+				f->kind->option, f->file));
 	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return f->fd < 0 ? err_sys(e, -errno, "%s %s", f->kind->option, f->file) : 0;
 }

@@ -33,6 +33,7 @@ END
 printf 'pass\nsplat\n' >names
 tests --timeout "$LIMIT" --json names.json --keep-logs logs - -- sh ./run.sh '{}'
 check "a command is run for each name" all_of status_is 1 -- out_has '^2 of 2 tests'
+check "both in clones of one guest" test -z "$(grep 'no clones' err)"
 check "one passes, with its results" all_of outcome_is names.json pass pass -- grep -q 'ok 1 name is pass' logs/*-pass.1.log
 check "its standard error is in its log" grep -q '^error of pass' logs/*-pass.1.log
 check "what the kernel complains of is a splat" outcome_is names.json splat splat 'WARNING: CPU: 0 PID: 1 at lib/test.c'
@@ -53,9 +54,12 @@ expect = panic
 as = root
 END
 : >names
-tests --timeout "$LIMIT" --json list.json list.ini
-check "a list has commands and what is expected of them" all_of status_is 0 -- out_has '^3 of 3 tests'
-check "one that hangs is ended by its time limit" outcome_is list.json list.ini:hangs timeout 'CPU 0: '
-check "results of a command are read" outcome_is list.json list.ini:fails fail second
-check "the line of a panic is its reason" outcome_is list.json list.ini:panics panic 'Kernel panic - not syncing: sysrq triggered crash'
+for how in clones boots; do
+	tests --timeout "$LIMIT" --json list.json "$([ $how = boots ] && echo --fresh || echo --no-fresh)" list.ini
+	check "a list has commands and what is expected of them: $how" all_of status_is 0 -- out_has '^3 of 3 tests'
+	check "one that hangs is ended by its time limit: $how" outcome_is list.json list.ini:hangs timeout 'CPU 0: '
+	check "results of a command are read: $how" outcome_is list.json list.ini:fails fail second
+	check "the line of a panic is its reason: $how" \
+		outcome_is list.json list.ini:panics panic 'Kernel panic - not syncing: sysrq triggered crash'
+done
 finish

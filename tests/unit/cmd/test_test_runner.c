@@ -75,7 +75,7 @@ static struct runner_job *add(struct rig *r, const char *name, const char *comma
 	r->argv[i][0] = (char *)"/bin/sh";
 	r->argv[i][1] = (char *)"-c";
 	r->argv[i][2] = (char *)command;
-	r->spec[i] = (struct launch_spec){r->argv[i], r->dir};
+	r->spec[i] = (struct launch_spec){.argv = r->argv[i], .dir = r->dir};
 	r->job[i] = (struct runner_job){.name = name, .kernel = "", .number = i, .limit_ns = 20 * NSEC_PER_SEC};
 	return &r->job[i];
 }
@@ -219,6 +219,11 @@ static void a_command_has_four_streams(void **state)
 	for (size_t i = 0; i < r.config.nr; i++)
 		r.job[i].command = true;
 	add(&r, "no command", "[ ! -e /proc/self/fd/4 ]");
+	/* What the kernel printed before the guest was cloned. */
+	add(&r, "cloned", REPORT("command") "echo out; echo 'later' >&3");
+	r.job[8].command = true;
+	r.job[8].boot = "BUG: early\n";
+	r.job[8].boot_size = strlen(r.job[8].boot);
 	run(&r);
 	expect(&r, 0, RESULT_PASS, true, "");
 	assert_int_equal(r.result[0].ktap->nr, 1);
@@ -231,6 +236,8 @@ static void a_command_has_four_streams(void **state)
 	expect(&r, 5, RESULT_ERROR, false, "vmm did not end by itself");
 	expect(&r, 6, RESULT_FAIL, false, "it printed more than is read");
 	expect(&r, 7, RESULT_PASS, true, "");
+	expect(&r, 8, RESULT_SPLAT, false, "BUG: early");
+	assert_memory_equal(r.result[8].log, "BUG: early\n", 11);
 	end(&r);
 }
 
