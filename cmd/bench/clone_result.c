@@ -116,18 +116,21 @@ bool clone_ratio(const struct clone_session *s, struct ratio *ret)
 	return true;
 }
 
+/* Of those that are known. */
 static struct stats metric(const struct clone_session *s, unsigned m)
 {
 	CLEANUP_FREE double *copy = calloc(s->nr + 1, sizeof(*copy));
+	size_t nr = 0;
 
-	if (!copy || !s->nr)
-		return (struct stats){0};
-	memcpy(copy, s->sample[m], s->nr * sizeof(*copy));
-	return stats_of(copy, s->nr);
+	for (unsigned i = 0; copy && i < s->nr; i++)
+		if (s->sample[m][i] > 0)
+			copy[nr++] = s->sample[m][i];
+	return nr ? stats_of(copy, nr) : (struct stats){0};
 }
 
 void clone_print_restores(const struct clone_session *s)
 {
+	unsigned unknown = 0;
 	struct ratio r;
 
 	fputc('\n', stdout);
@@ -135,8 +138,11 @@ void clone_print_restores(const struct clone_session *s)
 	for (unsigned m = 0; m < CLONE_METRICS; m++) {
 		struct stats st = metric(s, m);
 
+		unknown += s->nr - (unsigned)st.nr;
 		bench_row(stdout, 0, metrics[m].title, &st);
 	}
+	if (unknown)
+		printf("! %u of %u times to the first KVM_RUN are not known: the host was too busy\n", unknown, s->nr);
 	if (clone_ratio(s, &r))
 		bench_ratio_print(stdout, 0, metrics[CLONE_FIRST_RUN].title, "floor", &r, "");
 	if (s->nr_baseline && bench_against(s->sample[CLONE_FIRST_RUN], s->nr, s->baseline, s->nr_baseline, &r))
