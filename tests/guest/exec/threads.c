@@ -231,6 +231,7 @@ static void pipes(void)
 	printf("%ld read, %zd\n", sum, n);
 }
 
+/* So that the other one waits by then; its result is the same if it does not. */
 static void *write_later(void *arg)
 {
 	usleep(20000);
@@ -278,9 +279,15 @@ static void input(void)
 
 /* --- Ends --------------------------------------------------------------------------------------------------- */
 
+static atomic_int first_is_there = 1;
+
+/* Until the first thread has ended: the kernel says so where set_tid_address() wants it. */
 static void *last(void *arg)
 {
-	usleep(30000);
+	int there;
+
+	while ((there = atomic_load(&first_is_there)))
+		syscall(SYS_futex, &first_is_there, FUTEX_WAIT, there, NULL, NULL, 0);
 	puts("the last one");
 	fflush(stdout);
 	syscall(SYS_exit, 9);
@@ -292,6 +299,7 @@ static void leave(void)
 {
 	pthread_t t;
 
+	syscall(SYS_set_tid_address, &first_is_there);
 	start(&t, last, NULL);
 	syscall(SYS_exit, 7);
 }
@@ -398,21 +406,26 @@ static void handle(int signal, int flags)
 	sigaction(signal, &a, NULL);
 }
 
+/* The signal is blocked until the wait begins, so that it may come before. */
 static void *until_hit(void *arg)
 {
-	atomic_store(&flag, 1);
-	if (pause() == -1 && errno == EINTR)
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (sigsuspend(&none) == -1 && errno == EINTR)
 		atomic_fetch_add(&hits, 10);
 	return NULL;
 }
 
 static void directed(void)
 {
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	handle(SIGUSR1, 0);
 	start(&target, until_hit, NULL);
-	while (!atomic_load(&flag))
-		sched_yield();
-	usleep(20000);
 	pthread_kill(target, SIGUSR1);
 	pthread_join(target, NULL);
 	printf("%d\n", atomic_load(&hits));
@@ -440,7 +453,8 @@ static void taken(void)
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	start(&t, wait_for_it, NULL);
-	usleep(10000);
+	/* Before it waits or meanwhile: it gets it all the same. */
+	sched_yield();
 	kill(getpid(), SIGTERM);
 	pthread_join(t, &r);
 	printf("%ld\n", (long)r);
