@@ -17,6 +17,7 @@
 	X(boot, "repeat a boot, with exec as time zero, perhaps in turns with another command")                        \
 	X(clone, "restore, clone and reset guests of a snapshot, beside floors")                                       \
 	X(lifecycle, "make, run, reset and close the smallest guests, beside bare ioctls")                             \
+	X(exec, "make Linux programs without a kernel, let them answer, take them back")                               \
 	X(exits, "the round trip out of the guest and back, timed inside it")
 
 /**

@@ -11,6 +11,7 @@ LIST(exec, EXEC_OPTIONS);
 LIST(bench_boot, BENCH_BOOT_OPTIONS);
 LIST(bench_clone, BENCH_CLONE_OPTIONS);
 LIST(bench_lifecycle, BENCH_LIFECYCLE_OPTIONS);
+LIST(bench_exec, BENCH_EXEC_OPTIONS);
 LIST(bench_exits, BENCH_EXITS_OPTIONS);
 LIST(test, TEST_OPTIONS);
 LIST(report, REPORT_OPTIONS);
@@ -114,6 +115,15 @@ const struct command_info command_infos[] = {
 		.ends = "0      done\n" ENDS_USAGE ENDS_FAILED,
 		.examples = "vmm bench lifecycle --alive 13000\n"
 			    "vmm bench lifecycle --json m.json --svg m.svg\n",
+	},
+	{
+		.name = "bench exec",
+		.usage = "[OPTION...]",
+		.text = "Makes Linux programs without a kernel, lets them answer, and takes them back.",
+		.takes = bench_exec,
+		.ends = "0      done\n" ENDS_USAGE ENDS_FAILED,
+		.examples = "vmm bench exec --rounds 10000\n"
+			    "vmm bench exec --json x.json\n",
 	},
 	{
 		.name = "bench exits",

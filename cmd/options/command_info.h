@@ -83,6 +83,10 @@
 	X(JSON, "json", NULL, 0, 0, 0)                                                                                 \
 	X(SVG, "svg", NULL, 0, 0, 0)
 
+#define BENCH_EXEC_OPTIONS(X)                                                                                          \
+	X(ROUNDS, "rounds", "1000", 10, 1000000, 0)                                                                    \
+	X(JSON, "json", NULL, 0, 0, 0)
+
 #define BENCH_EXITS_OPTIONS(X)                                                                                         \
 	X(ITERATIONS, "iterations", NULL, 0, 0, 0)                                                                     \
 	X(WARMUP, "warmup", NULL, 0, 0, 0)                                                                             \

@@ -70,7 +70,7 @@
 			"A limit of the host may end it sooner; it says which."),                                      \
 		BENCH_NUMBER("rounds", "5", 1, 1000, "how often the live guests run again",                            \
 			"lifecycle: how often all live guests run again, for each way to reset them.\n"                \
-			"clone: how many resets there are of each kind."),                                             \
+			"clone: how many resets there are of each kind; exec: how many calls."),                       \
 		BENCH_NUMBER("iterations", "10000", 1, 1000000, "how often each path is timed",                        \
 			"exits: how often each path is timed."),                                                       \
 		BENCH_NUMBER("warmup", "1000", 1, 1000000, "how often it runs before that",                            \

@@ -45,7 +45,7 @@ ROOMS = {
     'vmm/results': 'vmm/console',
     'vmm/exec': 'vmm/kvm vmm/cpuid boot security',
     'vmm/report': 'vmm vmm/kvm vmm/host vmm/machine security',
-    'vmm/bench': 'vmm/kvm vmm/cpuid vmm/snapshot vmm/debug boot security',
+    'vmm/bench': 'vmm/kvm vmm/cpuid vmm/exec vmm/snapshot vmm/debug boot security',
     'cmd/options': 'vmm vmm/exec vmm/machine vmm/program vmm/report',
     'cmd/report': 'vmm/console vmm/report',
     'cmd/bench': 'cmd/options cmd/report vmm/bench vmm/check vmm/program',

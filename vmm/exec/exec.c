@@ -323,6 +323,16 @@ static void on_exit_of(struct exec *x, const struct exec_exit *at)
 		exec_rounds_step(x, at);
 }
 
+int exec_step(struct exec *x)
+{
+	struct exec_exit at;
+	int r = exec_cpu_step(&x->cpu, &at);
+
+	if (r == 0)
+		on_exit_of(x, &at);
+	return r;
+}
+
 static void run_program(struct exec *x)
 {
 	bool timed = x->config.timed;

@@ -60,6 +60,9 @@ struct exec {
 /** exec_failed() - vmm or its host has failed. Context: the program's thread */
 void exec_failed(struct exec *x, const char *what, const char *why, const char *hint);
 
+/** exec_step() - run the program up to an exit, and answer that. Return: 0 or a negative errno of KVM_RUN */
+int exec_step(struct exec *x);
+
 /** exec_next() - the program calls vmm_next(). Context: as exec_failed() */
 void exec_next(struct exec *x, uint64_t buf, uint64_t size);
 

@@ -22,6 +22,7 @@
 /**
  * struct exec_rounds
  * @slot: of KVM's log, which is @log, a bit for each page of the program's memory
+ * @is_inline: there is neither a loop nor a thread of the program's
  * @ready: the program has called vmm_next(); @buf, @room: the last time
  * @out: where the arguments of a function are
  * @expired: the round has taken too long
@@ -41,6 +42,7 @@ struct exec_rounds {
 	struct exec_moment moment;
 	struct exec_output output;
 
+	bool is_inline;
 	bool ready;
 	uint64_t buf;
 	uint64_t room;
@@ -241,8 +243,10 @@ static void wait(struct exec *x)
 void exec_rounds_step(struct exec *x, const struct exec_exit *at)
 {
 	struct exec_rounds *r = x->rounds;
-	bool expired = r->ready && !at->between && atomic_load(&r->expired);
+	bool expired = !r->is_inline && r->ready && !at->between && atomic_load(&r->expired);
 
+	if (r->is_inline)
+		return;
 	/* Of a program whose functions are called, the end of main() is the moment, too. */
 	if (x->how == EXEC_EXITED && !r->ready && x->config.calls) {
 		trace_call_main_ended(x->trace, x->value);
@@ -322,6 +326,53 @@ void exec_round_call(struct exec *x, struct exec_function *f)
 {
 	x->rounds->function = f;
 	start(x);
+}
+
+/* --- Without the loop -------------------------------------------------------------------------------------- */
+
+static int inline_error(const struct exec *x, struct err *e)
+{
+	if (x->how == EXEC_RUNNING)
+		return 0;
+	return err_set(e, -EIO, "the program has ended (%d)%s%s", x->how, *x->words ? ": " : "", x->words);
+}
+
+static int run_inline(struct exec *x, struct err *e)
+{
+	while (x->how == EXEC_RUNNING && !x->asks) {
+		int r = exec_step(x);
+
+		if (r < 0)
+			return err_sys(e, r, "KVM_RUN");
+	}
+	return inline_error(x, e);
+}
+
+int exec_inline_start(struct exec *x, struct err *e)
+{
+	x->rounds->is_inline = true;
+	return run_inline(x, e);
+}
+
+int exec_inline_mark(struct exec *x, struct err *e)
+{
+	get_ready(x);
+	return inline_error(x, e);
+}
+
+int exec_inline_round(struct exec *x, const uint8_t *input, size_t n, struct err *e)
+{
+	x->rounds->input = input;
+	x->rounds->size = n;
+	begin(x);
+	return run_inline(x, e);
+}
+
+int exec_inline_reset(struct exec *x, uint64_t *ret_pages, struct err *e)
+{
+	go_back(x);
+	*ret_pages = x->rounds->end.pages;
+	return inline_error(x, e);
 }
 
 /* --- Its life ---------------------------------------------------------------------------------------------- */

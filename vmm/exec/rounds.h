@@ -80,4 +80,19 @@ int exec_function_find(const struct exec *x, struct exec_function *f, struct err
  */
 void exec_round_call(struct exec *x, struct exec_function *f);
 
+/*
+ * Without the loop and the program's thread, for benchmarks: all in the calling thread, after exec_rounds_init().
+ *
+ *	exec_inline_start(x, e);		up to the first vmm_next()
+ *	exec_inline_mark(x, e);			which is the moment
+ *	exec_inline_round(x, data, n, e);	up to the next one
+ *	exec_inline_reset(x, &pages, e);	back; before each other round, unless the rounds keep what they change
+ *
+ * Return: 0 or a negative errno, with a message in @e: -EIO: the program has ended.
+ */
+int exec_inline_start(struct exec *x, struct err *e);
+int exec_inline_mark(struct exec *x, struct err *e);
+int exec_inline_round(struct exec *x, const uint8_t *input, size_t n, struct err *e);
+int exec_inline_reset(struct exec *x, uint64_t *ret_pages, struct err *e);
+
 #endif

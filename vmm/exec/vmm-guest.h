@@ -16,6 +16,8 @@
 
 #define VMM_CALL_NEXT 0x766d6d /* number of the system call; Linux has none so high */
 
+#ifndef __ASSEMBLER__
+
 /**
  * vmm_next() - the program is ready for an input, and has answered the last one
  * @buf, @size: where the input goes; longer ones are refused before they come here
@@ -33,5 +35,7 @@ static inline long vmm_next(void *buf, unsigned long size)
 	__asm__ volatile("syscall" : "=a"(r) : "a"((long)VMM_CALL_NEXT), "D"(buf), "S"(size) : "rcx", "r11", "memory");
 	return r;
 }
+
+#endif
 
 #endif
