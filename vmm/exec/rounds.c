@@ -243,7 +243,7 @@ static void wait(struct exec *x)
 void exec_rounds_step(struct exec *x, const struct exec_exit *at)
 {
 	struct exec_rounds *r = x->rounds;
-	bool expired = !r->is_inline && r->ready && !at->between && atomic_load(&r->expired);
+	bool expired = r->ready && !at->between && atomic_load(&r->expired);
 
 	if (r->is_inline)
 		return;

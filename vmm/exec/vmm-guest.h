@@ -22,8 +22,9 @@
  * vmm_next() - the program is ready for an input, and has answered the last one
  * @buf, @size: where the input goes; longer ones are refused before they come here
  *
- * What the program has written to standard output since it was called last is the answer. The first call is the moment
- * that each input begins at: memory, registers and open files are as they are now. Only one thread may exist then.
+ * What the program has written to standard output since it was called last is the answer; what is still in a buffer of
+ * its C library goes back with the rest of its memory, and is lost. The first call is the moment that each input begins
+ * at: memory, registers and open files are as they are now. Only one thread may exist then.
  *
  * Return: length of the input; 0: there is none, since vmm runs the program without inputs; a negative errno: -EINVAL,
  * -EFAULT for a buffer that cannot be written, -ENOSYS under any other system.
