@@ -76,9 +76,11 @@ static int64_t end_call(struct exec_task *t, const struct exec_row *row, int64_t
 	}
 	t->changes++;
 	th->deadline = th->until = th->progress = 0;
+	th->waits_for = 0;
 	if (th->state == EXEC_WAITING)
 		th->state = EXEC_READY;
-	th->restart = r == -EXEC_ERESTART && row->handler != exec_sys_rt_sigreturn;
+	th->always = r == -EXEC_ERESTARTNOINTR;
+	th->restart = (r == -EXEC_ERESTART || th->always) && row->handler != exec_sys_rt_sigreturn;
 	if (th->restart)
 		r = -EINTR;
 	if (th->masked && !exec_attention(t)) {

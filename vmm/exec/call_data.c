@@ -11,26 +11,15 @@
 #include <sys/random.h>
 #include <sys/uio.h>
 
+#include "vmm/exec/channel.h"
+#include "vmm/exec/event_fds.h"
 #include "vmm/exec/signals.h"
 #include "vmm/exec/threads.h"
 #include "vmm/exec/timers.h"
 #include "vmm/exec/wait.h"
 #include "vmm/exec/walk.h"
 
-#define WINDOWS_MAX   64
-#define TRANSFER_MAX  UINT64_C(0x7ffff000) /* MAX_RW_COUNT of Linux */
 #define GUEST_IOV_MAX 1024
-#define SEND_MAX      (16 * PAGE_4K)
-
-/**
- * struct windows - parts of the program's memory for one system call of the host
- * @bytes: in all
- */
-struct windows {
-	struct iovec iov[WINDOWS_MAX];
-	int nr;
-	uint64_t bytes;
-};
 
 /* Adds as much of a range as fits. Return: 0; -EFAULT or -ENOMEM: the part after @w->bytes is not accessible. */
 static int add_windows(struct exec_task *t, uint64_t at, uint64_t len, unsigned access, struct windows *w)
@@ -163,18 +152,6 @@ static ssize_t node_transfer(struct exec_task *t, uint32_t node, bool out, const
 
 /* --- Transfers ---------------------------------------------------------------------------------------------- */
 
-/**
- * struct channel - what to read from or write to
- * @fd: on the host; -1: in memory
- * @offset: NULL: where the host's file is
- */
-struct channel {
-	struct exec_open *o;
-	int fd;
-	bool out;
-	uint64_t *offset;
-};
-
 /* The program made a stream of the command non-blocking: its own flag, since others have the stream, too. */
 static bool would_block(const struct channel *c)
 {
@@ -222,18 +199,51 @@ static ssize_t put_output(struct exec_output *out, const uint8_t *buf, size_t le
 	return (ssize_t)len;
 }
 
-/* Of a pipe, a counter or a round */
+/* Of a pipe or a round, or into a counter */
 static ssize_t piece(struct exec_task *t, const struct channel *c, uint8_t *buf, size_t len)
 {
 	if (c->o->kind == EXEC_PIPE)
 		return c->out ? exec_pipe_write(&t->files->pipe[c->o->node], buf, len)
 			      : exec_pipe_read(&t->files->pipe[c->o->node], buf, len);
-	if (c->o->kind == EXEC_EVENT)
-		return c->out ? exec_event_write(&c->o->offset, buf, len)
-			      : exec_event_read(&c->o->offset, c->o->node, buf, len);
 	if (c->o->kind == EXEC_ROUND)
 		return c->out ? put_output(t->output, buf, len) : 0;
-	return -EINVAL;
+	return c->o->kind == EXEC_EVENT ? exec_event_write(&c->o->offset, buf, len) : -EINVAL;
+}
+
+static void put(const struct windows *w, size_t at, const uint8_t *from, size_t len)
+{
+	for (int i = 0; i < w->nr && len; i++) {
+		size_t n;
+
+		if (at >= w->iov[i].iov_len) {
+			at -= w->iov[i].iov_len;
+			continue;
+		}
+		n = MIN(len, w->iov[i].iov_len - at);
+		memcpy((uint8_t *)w->iov[i].iov_base + at, from, n);
+		from += n;
+		len -= n;
+		at = 0;
+	}
+}
+
+/* One of a counter or a timer, whole, wherever the pages end; as many signals as there are and fit. */
+static ssize_t take_events(struct exec_task *t, const struct channel *c, const struct windows *w)
+{
+	uint8_t event[EXEC_EVENT_BYTES];
+	size_t done = 0;
+
+	for (;;) {
+		ssize_t n = c->o->kind == EXEC_EVENT ? exec_event_read(&c->o->offset, c->o->node, event, w->bytes)
+						     : exec_event_take(t, c->o, event, w->bytes - done);
+
+		if (n < 0)
+			return done ? (ssize_t)done : n;
+		put(w, done, event, (size_t)n);
+		done += (size_t)n;
+		if (c->o->kind != EXEC_SIGNALFD)
+			return (ssize_t)done;
+	}
 }
 
 /* What no more than PIPE_BUF bytes are is written at once, or not at all. Return: bytes, or a negative errno */
@@ -242,6 +252,8 @@ static ssize_t pipe_transfer(struct exec_task *t, const struct channel *c, const
 	const struct exec_pipe *p = c->o->kind == EXEC_PIPE ? &t->files->pipe[c->o->node] : NULL;
 	ssize_t done = 0;
 
+	if (!c->out && (c->o->kind == EXEC_EVENT || c->o->kind >= EXEC_TIMERFD))
+		return take_events(t, c, w);
 	if (p && c->out && p->readers && w->bytes <= PIPE_BUF && EXEC_PIPE_SIZE - p->used < w->bytes)
 		return -EAGAIN;
 	for (int i = 0; i < w->nr; i++) {
@@ -261,8 +273,8 @@ static ssize_t pipe_blocks(struct exec_task *t, const struct channel *c, ssize_t
 {
 	if (n != -EAGAIN || c->o->flags & O_NONBLOCK)
 		return n;
-	n = exec_poll(t, NULL, 0, NULL);
-	return n == -EINTR && !exec_stopping(t) ? -EXEC_ERESTART : n;
+	n = c->o->kind >= EXEC_TIMERFD ? exec_event_wait(t, c->o) : exec_poll(t, NULL, 0, NULL);
+	return n == -EINTR && !exec_stopping(t) ? -EXEC_ERESTART : n ? n : -EAGAIN;
 }
 
 /* A kick may come from a timer of the program. */
@@ -273,12 +285,14 @@ static bool was_interrupted(struct exec_task *t)
 }
 
 /* One system call of the host, repeated if a signal interrupts it and the run is not to end. */
-static ssize_t transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
+ssize_t exec_transfer(struct exec_task *t, const struct channel *c, const struct windows *w)
 {
 	ssize_t n;
 
 	if (c->fd < 0 && c->o->kind != EXEC_NODE) {
-		n = pipe_blocks(t, c, pipe_transfer(t, c, w));
+		do
+			n = pipe_blocks(t, c, pipe_transfer(t, c, w));
+		while (n == -EAGAIN && !(c->o->flags & O_NONBLOCK));
 	} else if (c->fd < 0) {
 		n = node_transfer(t, c->o->node, c->out, w, *c->offset);
 	} else {
@@ -314,7 +328,7 @@ static int move_range(struct exec_task *t, const struct channel *c, uint64_t at,
 
 		if (!w.bytes)
 			return fault;
-		n = transfer(t, c, &w);
+		n = exec_transfer(t, c, &w);
 		if (n < 0)
 			return (int)n;
 		*ret_done += (uint64_t)n;
@@ -327,7 +341,7 @@ static int move_range(struct exec_task *t, const struct channel *c, uint64_t at,
 	return 0;
 }
 
-static int64_t end_transfer(struct exec_task *t, int r, uint64_t done, bool out)
+int64_t exec_end_transfer(struct exec_task *t, int r, uint64_t done, bool out)
 {
 	if (r == -EPIPE && out)
 		exec_signal(t, SIGPIPE);
@@ -342,11 +356,7 @@ static bool may_go_on(int fd)
 	return walk_status(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/*
- * What a descriptor reads or writes. @at: NULL: the position of the open file. Return: 0, -EBADF: not open, or not in
- * this direction; -ESPIPE.
- */
-static int channel_of(struct exec_task *t, uint64_t fd, bool out, uint64_t *at, struct channel *ret)
+int exec_channel_of(struct exec_task *t, uint64_t fd, bool out, uint64_t *at, struct channel *ret)
 {
 	struct exec_open *o = exec_files_get(t->files, fd);
 	uint32_t mode = o ? o->flags & O_ACCMODE : 0;
@@ -393,13 +403,13 @@ static int64_t move(struct exec_task *t, const struct channel *c, const uint64_t
 		t->now->progress = done;
 		return out || !done ? r : (int64_t)done;
 	}
-	return end_transfer(t, r, done, out);
+	return exec_end_transfer(t, r, done, out);
 }
 
 static int64_t read_or_write(struct exec_task *t, const uint64_t *a, bool out)
 {
 	struct channel c;
-	int r = channel_of(t, a[0], out, NULL, &c);
+	int r = exec_channel_of(t, a[0], out, NULL, &c);
 
 	return r < 0 ? r : move(t, &c, a);
 }
@@ -408,7 +418,7 @@ static int64_t at_place(struct exec_task *t, const uint64_t *a, bool out)
 {
 	uint64_t offset = a[3];
 	struct channel c;
-	int r = channel_of(t, a[0], out, &offset, &c);
+	int r = exec_channel_of(t, a[0], out, &offset, &c);
 
 	if (r < 0)
 		return r;
@@ -447,7 +457,7 @@ static int64_t vector(struct exec_task *t, const uint64_t *a, bool out, uint64_t
 	uint64_t left = TRANSFER_MAX, done = 0;
 	struct windows w = {.nr = 0};
 	struct channel c;
-	int r = channel_of(t, a[0], out, at, &c);
+	int r = exec_channel_of(t, a[0], out, at, &c);
 
 	if (r < 0)
 		return r;
@@ -472,10 +482,10 @@ static int64_t vector(struct exec_task *t, const uint64_t *a, bool out, uint64_t
 	}
 	if (!w.bytes)
 		return r;
-	r = (int)transfer(t, &c, &w);
+	r = (int)exec_transfer(t, &c, &w);
 	if (r > 0)
 		done = (uint64_t)r;
-	return end_transfer(t, MIN(r, 0), done, out);
+	return exec_end_transfer(t, MIN(r, 0), done, out);
 }
 
 int64_t exec_sys_readv(struct exec_task *t, const uint64_t *a)
@@ -505,62 +515,22 @@ int64_t exec_sys_pwritev(struct exec_task *t, const uint64_t *a)
 	return vector_at(t, a, true);
 }
 
-/* Through the scratch buffer. Return: bytes sent, 0 at the end, or a negative errno */
-static int64_t send_piece(struct exec_task *t, const struct channel *out, const struct channel *in, size_t len)
+/* @a: the place is the fourth, the flags are the sixth argument; -1: the position of the open file */
+static int64_t vector_with_flags(struct exec_task *t, const uint64_t *a, bool out)
 {
-	struct windows w = {.iov = {{t->files->scratch, MIN(len, SEND_MAX)}}, .nr = 1};
-	const uint64_t start = in->offset ? *in->offset : 0;
-	ssize_t n = transfer(t, in, &w), sent;
-
-	if (n <= 0)
-		return n;
-	w.iov[0].iov_len = (size_t)n;
-	sent = transfer(t, out, &w);
-	/* What did not go out has not been read. */
-	if (sent < n && in->offset)
-		*in->offset = start + (uint64_t)MAX(sent, 0);
-	else if (sent < n)
-		lseek(in->fd, MAX(sent, 0) - n, SEEK_CUR);
-	return sent;
+	if ((uint32_t)a[5])
+		return -EOPNOTSUPP;
+	return a[3] == UINT64_MAX ? vector(t, a, out, NULL) : vector_at(t, a, out);
 }
 
-/* From a file alone: /proc makes its text in the same buffer. */
-static bool is_file(const struct exec_task *t, const struct channel *c)
+int64_t exec_sys_preadv2(struct exec_task *t, const uint64_t *a)
 {
-	return c->o->kind != EXEC_STREAM && c->o->kind <= EXEC_NODE &&
-		(c->fd >= 0 || t->files->tree.node[c->o->node].kind == TREE_FILE);
+	return vector_with_flags(t, a, false);
 }
 
-/* The two ends of a sendfile(), checked in Linux's order. */
-static int64_t find_ends(
-	struct exec_task *t, const uint64_t *a, uint64_t *offset, struct channel *in, struct channel *out)
+int64_t exec_sys_pwritev2(struct exec_task *t, const uint64_t *a)
 {
-	int64_t r = a[2] ? space_read(&t->space, a[2], offset, sizeof(*offset)) : 0;
-
-	if (r == 0)
-		r = channel_of(t, a[1], false, a[2] ? offset : NULL, in);
-	if (r == 0)
-		r = channel_of(t, a[0], true, NULL, out);
-	return r == 0 && !is_file(t, in) ? -EINVAL : r;
-}
-
-int64_t exec_sys_sendfile(struct exec_task *t, const uint64_t *a)
-{
-	uint64_t offset = 0, left = MIN(a[3], TRANSFER_MAX), done = 0;
-	struct channel in, out;
-	int64_t n = find_ends(t, a, &offset, &in, &out);
-
-	while (n == 0 && left) {
-		n = send_piece(t, &out, &in, left);
-		if (n <= 0)
-			break;
-		done += (uint64_t)n;
-		left -= (uint64_t)n;
-		n = 0;
-	}
-	if (a[2] && done && space_write(&t->space, a[2], &offset, sizeof(offset)) < 0)
-		return -EFAULT;
-	return end_transfer(t, (int)n, done, true);
+	return vector_with_flags(t, a, true);
 }
 
 /* --- Position ----------------------------------------------------------------------------------------------- */
@@ -622,7 +592,7 @@ static int fill(struct exec_task *t, const struct channel *c, uint64_t at, uint6
 
 		if (!w.bytes)
 			return fault;
-		n = transfer(t, c, &w);
+		n = exec_transfer(t, c, &w);
 		if (n <= 0)
 			return n < 0 ? (int)n : -EIO;
 		at += (uint64_t)n;
@@ -636,7 +606,7 @@ int exec_map_file(struct exec_task *t, uint64_t fd, uint64_t at, uint64_t len, u
 	struct channel c;
 	struct stat st;
 	uint64_t size, bytes, whole;
-	int r = channel_of(t, fd, false, &offset, &c);
+	int r = exec_channel_of(t, fd, false, &offset, &c);
 
 	if (r == 0)
 		r = exec_open_status(t, c.o, &st);

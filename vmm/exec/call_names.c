@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -20,6 +21,9 @@
 #define TMPFS_MAGIC 0x01021994
 #define RIGHTS_MAX  07777u
 #define SET_IDS     06000u
+#define LARGE_FILE  0100000u
+
+#define RESOLVE_CACHED_ 0x20
 
 /* --- Names ------------------------------------------------------------------------------------------------- */
 
@@ -195,7 +199,8 @@ static int64_t open_spot(struct exec_task *t, const struct spot *s, const struct
 	return s->fd >= 0 ? open_host(t, s, o) : open_node(t, s, o);
 }
 
-static int64_t open_at(struct exec_task *t, uint64_t dirfd, uint64_t at, uint64_t flags, uint64_t mode)
+/* @limits: WALK_ flags of openat2() */
+static int64_t open_at(struct exec_task *t, uint64_t dirfd, uint64_t at, uint64_t flags, uint64_t mode, unsigned limits)
 {
 	struct opening o = {flags, mode, (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC};
 	unsigned how = flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? 0 : WALK_FOLLOW;
@@ -208,7 +213,7 @@ static int64_t open_at(struct exec_task *t, uint64_t dirfd, uint64_t at, uint64_
 		o.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	o.write = o.write && !(flags & O_PATH);
 	for (int i = 0; i < TRIES_MAX && (r == -EAGAIN || (r == -EEXIST && !(flags & O_EXCL))); i++) {
-		r = exec_walk(t, dirfd, at, how | (o.flags & O_CREAT ? WALK_NEW : 0), &s);
+		r = exec_walk(t, dirfd, at, limits | how | (o.flags & O_CREAT ? WALK_NEW : 0), &s);
 		if (r < 0)
 			return r;
 		r = open_spot(t, &s, &o);
@@ -219,17 +224,77 @@ static int64_t open_at(struct exec_task *t, uint64_t dirfd, uint64_t at, uint64_
 
 int64_t exec_sys_openat(struct exec_task *t, const uint64_t *a)
 {
-	return open_at(t, a[0], a[1], (uint32_t)a[2], a[3]);
+	return open_at(t, a[0], a[1], (uint32_t)a[2], a[3], 0);
 }
 
 int64_t exec_sys_open(struct exec_task *t, const uint64_t *a)
 {
-	return open_at(t, (uint64_t)AT_FDCWD, a[0], (uint32_t)a[1], a[2]);
+	return open_at(t, (uint64_t)AT_FDCWD, a[0], (uint32_t)a[1], a[2], 0);
 }
 
 int64_t exec_sys_creat(struct exec_task *t, const uint64_t *a)
 {
-	return open_at(t, (uint64_t)AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]);
+	return open_at(t, (uint64_t)AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1], 0);
+}
+
+/* Linux include/linux/fcntl.h: VALID_OPEN_FLAGS, O_PATH_FLAGS */
+#define OPEN_FLAGS                                                                                                     \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC |      \
+		O_DIRECT | LARGE_FILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+#define PATH_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+static int check_how(const struct open_how *how)
+{
+	if (how->flags & ~(uint64_t)OPEN_FLAGS || how->mode & ~(uint64_t)RIGHTS_MAX || how->resolve & ~UINT64_C(0x3f))
+		return -EINVAL;
+	if (how->mode && !(how->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
+		return -EINVAL;
+	if (how->flags & O_PATH && how->flags & ~(uint64_t)PATH_FLAGS)
+		return -EINVAL;
+	return how->resolve & RESOLVE_BENEATH && how->resolve & RESOLVE_IN_ROOT ? -EINVAL : 0;
+}
+
+/* What is behind the struct that we know must be zero. */
+static int read_how(struct exec_task *t, uint64_t at, uint64_t size, struct open_how *ret)
+{
+	uint8_t rest[PAGE_4K];
+	int r;
+
+	if (size < sizeof(*ret))
+		return -EINVAL;
+	if (size > sizeof(rest))
+		return -E2BIG;
+	r = space_read(&t->space, at, rest, size);
+	if (r < 0)
+		return r;
+	memcpy(ret, rest, sizeof(*ret));
+	for (uint64_t i = sizeof(*ret); i < size; i++)
+		if (rest[i])
+			return -E2BIG;
+	return 0;
+}
+
+int64_t exec_sys_openat2(struct exec_task *t, const uint64_t *a)
+{
+	static const struct {
+		uint64_t resolve;
+		unsigned limit;
+	} limits[] = {{RESOLVE_NO_XDEV, WALK_NO_XDEV}, {RESOLVE_NO_MAGICLINKS, WALK_NO_MAGIC},
+		{RESOLVE_NO_SYMLINKS, WALK_NO_LINKS}, {RESOLVE_BENEATH, WALK_BENEATH}, {RESOLVE_IN_ROOT, WALK_IN_ROOT}};
+	struct open_how how;
+	unsigned flags = 0;
+	int r = read_how(t, a[2], a[3], &how);
+
+	if (r == 0)
+		r = check_how(&how);
+	if (r < 0)
+		return r;
+	/* Nothing is known to be in a cache: the program opens it without the flag then. */
+	if (how.resolve & RESOLVE_CACHED_)
+		return -EAGAIN;
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		flags |= how.resolve & limits[i].resolve ? limits[i].limit : 0;
+	return open_at(t, a[0], a[1], how.flags, how.mode, flags);
 }
 
 /* --- stat -------------------------------------------------------------------------------------------------- */
@@ -425,7 +490,7 @@ int64_t exec_sys_getcwd(struct exec_task *t, const uint64_t *a)
 
 int64_t exec_sys_chdir(struct exec_task *t, const uint64_t *a)
 {
-	int64_t fd = open_at(t, (uint64_t)AT_FDCWD, a[0], O_PATH | O_DIRECTORY, 0);
+	int64_t fd = open_at(t, (uint64_t)AT_FDCWD, a[0], O_PATH | O_DIRECTORY, 0, 0);
 	struct exec_open *o;
 
 	if (fd < 0)

@@ -8,15 +8,31 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "vmm/base/clock.h"
+#include "vmm/exec/event_fds.h"
 #include "vmm/exec/signals.h"
+#include "vmm/exec/threads.h"
 #include "vmm/exec/wait.h"
 
-#define POLL_MAX EXEC_FILES_MAX
+#define POLL_MAX   EXEC_FILES_MAX
+#define LOOK_AGAIN 1001 /* no errno of Linux */
 
 /* --- Waiting ----------------------------------------------------------------------------------------------- */
 
+/**
+ * struct waiting - what of memory a wait depends on
+ * @ready: how many are so already
+ * @first_ns: until a timer among them expires; UINT64_MAX: none
+ * @signals: that one among them reports
+ */
+struct waiting {
+	int ready;
+	uint64_t first_ns;
+	uint64_t signals;
+};
+
 /* What of memory is ready; files there always are. */
-static short ready_now(const struct exec_task *t, const struct exec_open *o, short events)
+static short ready_now(struct exec_task *t, const struct exec_open *o, short events)
 {
 	const short always = POLLHUP | POLLERR;
 
@@ -30,43 +46,87 @@ static short ready_now(const struct exec_task *t, const struct exec_open *o, sho
 		return events &
 			((o->offset ? POLLIN | POLLRDNORM : 0) |
 				(o->offset < EXEC_EVENT_MAX ? POLLOUT | POLLWRNORM : 0));
+	case EXEC_TIMERFD:
+	case EXEC_SIGNALFD: return exec_event_ready(t, o) ? events & (POLLIN | POLLRDNORM) : 0;
 	default: return 0;
 	}
 }
 
-/* @o: NULL: not open, or not asked for. Return: is it ready already? */
-static bool prepare(const struct exec_task *t, const struct exec_open *o, struct pollfd *guest, struct pollfd *host)
+/* @o: NULL: not open, or not asked for. */
+static void prepare(
+	struct exec_task *t, const struct exec_open *o, struct pollfd *guest, struct pollfd *host, struct waiting *w)
 {
 	bool ours = o && (o->kind == EXEC_STREAM || o->kind == EXEC_HOST);
 
 	*host = (struct pollfd){.fd = ours ? o->host : -1, .events = guest->events};
 	guest->revents = o ? ready_now(t, o, guest->events) : guest->fd < 0 ? 0 : POLLNVAL;
-	return guest->revents;
+	w->ready += guest->revents != 0;
+	if (!o || o->kind < EXEC_TIMERFD)
+		return;
+	w->first_ns = MIN(w->first_ns, exec_event_next(t, o));
+	w->signals |= exec_event_signals(o);
 }
 
-static int64_t finish(struct exec_task *t, struct pollfd *guest, struct pollfd *host, uint64_t nr, int ready,
-	const struct timespec *limit)
+/* Until the end of the call, which may be made again: it is computed once. */
+static uint64_t left_of(struct exec_thread *th, const struct timespec *limit)
 {
-	static const struct timespec at_once;
-	int n = exec_poll(t, host, nr, ready ? &at_once : limit);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	/* A limit that would overflow counts as none. */
+	if (!limit || limit->tv_sec > INT32_MAX)
+		return UINT64_MAX;
+	if (!th->until)
+		th->until = now + exec_timespec_ns(limit);
+	return th->until > now ? th->until - now : 0;
+}
+
+/* Return: as exec_poll(), or -LOOK_AGAIN: one of memory may be ready */
+static int wait_once(
+	struct exec_task *t, struct pollfd *host, uint64_t nr, const struct waiting *w, const struct timespec *limit)
+{
+	struct exec_thread *th = t->now;
+	uint64_t left = w->ready ? 0 : left_of(th, limit), first = MIN(left, w->first_ns);
+	const struct timespec until = ns_to_timespec(first);
+	int r;
+
+	th->deadline = 0;
+	th->waits_for = w->signals;
+	r = exec_poll(t, host, nr, first == UINT64_MAX ? NULL : &until);
+	if (r == -EXEC_BLOCKED)
+		return r;
+	th->waits_for = 0;
+	if (!w->ready && ((r == 0 && first < left) || (r == -EINTR && exec_pending(t) & w->signals)))
+		return -LOOK_AGAIN;
+	return r;
+}
+
+static int64_t finish(struct exec_task *t, struct pollfd *guest, struct pollfd *host, uint64_t nr,
+	const struct waiting *w, const struct timespec *limit)
+{
+	int n = wait_once(t, host, nr, w, limit);
 
 	if (n < 0)
 		return n;
 	for (uint64_t i = 0; i < nr; i++)
 		guest[i].revents |= host[i].revents;
-	return n + ready;
+	return n + w->ready;
 }
 
 /* @guest, @host: of @nr files; the former gets the results. Return: how many are ready, or a negative errno */
 static int64_t poll_files(
 	struct exec_task *t, struct pollfd *guest, struct pollfd *host, uint64_t nr, const struct timespec *limit)
 {
-	int ready = 0;
+	int64_t n;
 
-	for (uint64_t i = 0; i < nr; i++)
-		ready += prepare(t, guest[i].fd < 0 ? NULL : exec_files_get(t->files, (uint64_t)guest[i].fd), &guest[i],
-			&host[i]);
-	return finish(t, guest, host, nr, ready, limit);
+	do {
+		struct waiting w = {.first_ns = UINT64_MAX};
+
+		for (uint64_t i = 0; i < nr; i++)
+			prepare(t, guest[i].fd < 0 ? NULL : exec_files_get(t->files, (uint64_t)guest[i].fd), &guest[i],
+				&host[i], &w);
+		n = finish(t, guest, host, nr, &w, limit);
+	} while (n == -LOOK_AGAIN);
+	return n;
 }
 
 static int64_t wait_for_files(struct exec_task *t, uint64_t at, uint64_t nr, const struct timespec *limit)
@@ -204,7 +264,7 @@ struct event {
 	uint64_t data;
 } __attribute__((packed));
 
-static int64_t install(struct exec_task *t, const struct exec_open *from, uint64_t close_on_exec)
+int64_t exec_install(struct exec_task *t, const struct exec_open *from, uint64_t close_on_exec)
 {
 	struct exec_open *o = exec_files_new_open(t->files, from, "");
 	int64_t fd = o ? exec_files_install(t->files, o, 0, close_on_exec) : -EMFILE;
@@ -227,7 +287,7 @@ int64_t exec_sys_epoll_create1(struct exec_task *t, const uint64_t *a)
 		return -EMFILE;
 	t->files->epoll[o.node].used = true;
 	t->files->epoll[o.node].nr = 0;
-	fd = install(t, &o, a[0] & EPOLL_CLOEXEC);
+	fd = exec_install(t, &o, a[0] & EPOLL_CLOEXEC);
 	if (fd < 0)
 		t->files->epoll[o.node].used = false;
 	return fd;
@@ -245,7 +305,7 @@ static bool can_wait(const struct exec_task *t, const struct exec_open *o)
 
 	if (o->kind == EXEC_STREAM)
 		return exec_open_status(t, o, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-	return o->kind == EXEC_PIPE || o->kind == EXEC_EVENT || o->kind == EXEC_ROUND;
+	return o->kind >= EXEC_PIPE && o->kind != EXEC_EPOLL;
 }
 
 static int64_t add_watch(struct exec_epoll *e, struct exec_watch *old, const struct exec_watch *new)
@@ -319,7 +379,6 @@ static int64_t epoll_files(struct exec_task *t, const uint64_t *a, const struct 
 	struct pollfd *guest = (struct pollfd *)(void *)t->files->scratch, *host = guest + POLL_MAX;
 	const struct exec_open *ep = exec_files_get(t->files, a[0]);
 	struct exec_epoll *e;
-	int ready = 0;
 	int64_t n;
 
 	if (!ep)
@@ -327,14 +386,18 @@ static int64_t epoll_files(struct exec_task *t, const uint64_t *a, const struct 
 	if (ep->kind != EXEC_EPOLL || (int)a[2] <= 0)
 		return -EINVAL;
 	e = &t->files->epoll[ep->node];
-	for (unsigned i = 0; i < e->nr; i++) {
-		const struct exec_watch *w = &e->watch[i];
+	do {
+		struct waiting all = {.first_ns = UINT64_MAX};
 
-		guest[i] = (struct pollfd){
-			.fd = -1, .events = (short)(w->events & (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP))};
-		ready += prepare(t, w->off ? NULL : &t->files->open[w->open], &guest[i], &host[i]);
-	}
-	n = finish(t, guest, host, e->nr, ready, limit);
+		for (unsigned i = 0; i < e->nr; i++) {
+			const struct exec_watch *w = &e->watch[i];
+
+			guest[i] = (struct pollfd){
+				.fd = -1, .events = (short)(w->events & (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP))};
+			prepare(t, w->off ? NULL : &t->files->open[w->open], &guest[i], &host[i], &all);
+		}
+		n = finish(t, guest, host, e->nr, &all, limit);
+	} while (n == -LOOK_AGAIN);
 	return n <= 0 ? n : put_events(t, e, guest, a[1], (uint32_t)a[2]);
 }
 
@@ -351,6 +414,16 @@ int64_t exec_sys_epoll_pwait(struct exec_task *t, const uint64_t *a)
 	int r = exec_use_mask(t, a[4], a[5]);
 
 	return r < 0 ? r : exec_sys_epoll_wait(t, a);
+}
+
+int64_t exec_sys_epoll_pwait2(struct exec_task *t, const uint64_t *a)
+{
+	struct timespec limit;
+	int r = a[3] ? exec_read_time(t, a[3], &limit) : 0;
+
+	if (r == 0)
+		r = exec_use_mask(t, a[4], a[5]);
+	return r < 0 ? r : epoll_files(t, a, a[3] ? &limit : NULL);
 }
 
 /* --- Pipes and counters ------------------------------------------------------------------------------------- */
@@ -373,14 +446,14 @@ int64_t exec_sys_pipe2(struct exec_task *t, const uint64_t *a)
 	p = &t->files->pipe[o.node];
 	p->readers = p->writers = 1;
 	p->at = p->used = 0;
-	n = install(t, &o, a[1] & O_CLOEXEC);
+	n = exec_install(t, &o, a[1] & O_CLOEXEC);
 	if (n < 0) {
 		p->readers = p->writers = 0;
 		return n;
 	}
 	fd[0] = (int32_t)n;
 	o.flags |= O_WRONLY;
-	n = install(t, &o, a[1] & O_CLOEXEC);
+	n = exec_install(t, &o, a[1] & O_CLOEXEC);
 	fd[1] = (int32_t)n;
 	if (n >= 0)
 		n = space_write(&t->space, a[0], fd, sizeof(fd));
@@ -407,7 +480,7 @@ int64_t exec_sys_eventfd2(struct exec_task *t, const uint64_t *a)
 		.offset = (uint32_t)a[0],
 		.node = a[1] & 1 /* EFD_SEMAPHORE */};
 
-	return (uint32_t)a[1] & ~(PIPE_FLAGS | 1) ? -EINVAL : install(t, &o, a[1] & O_CLOEXEC);
+	return (uint32_t)a[1] & ~(PIPE_FLAGS | 1) ? -EINVAL : exec_install(t, &o, a[1] & O_CLOEXEC);
 }
 
 int64_t exec_sys_eventfd(struct exec_task *t, const uint64_t *a)

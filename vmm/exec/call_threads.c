@@ -13,6 +13,7 @@
 #include "vmm/exec/wait.h"
 
 #define OF_A_THREAD      (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+#define FUTEX_LOCK_PI2_  13
 #define ROBUST_MAX       2048 /* ROBUST_LIST_LIMIT of Linux */
 #define CLONE_ARGS_MIN   64   /* struct clone_args: CLONE_ARGS_SIZE_VER0 */
 #define CLONE_ARGS_WORDS 11
@@ -110,6 +111,9 @@ static void abandon(struct exec_task *t, uint64_t at)
 	if (at % sizeof(word) || space_read(&t->space, at, &word, sizeof(word)) < 0 ||
 		(word & FUTEX_TID_MASK) != (uint32_t)t->now->tid)
 		return;
+	/* One whose waiters are to own it goes to the first of them. */
+	if (exec_pi_abandon(t, at))
+		return;
 	space_write(&t->space, at, &(uint32_t){(word & FUTEX_WAITERS) | FUTEX_OWNER_DIED}, sizeof(word));
 	if (word & FUTEX_WAITERS)
 		exec_wake(t, at, FUTEX_BITSET_MATCH_ANY, 1);
@@ -152,6 +156,7 @@ int64_t exec_sys_exit(struct exec_task *t, const uint64_t *a)
 	if (t->nr_threads == 1)
 		return exec_sys_exit_group(t, a);
 	abandon_all(t);
+	exec_pi_abandon_all(t);
 	if (th->clear_tid) {
 		space_write(&t->space, th->clear_tid, &(uint32_t){0}, sizeof(uint32_t));
 		exec_wake(t, th->clear_tid, FUTEX_BITSET_MATCH_ANY, 1);
@@ -224,7 +229,7 @@ static unsigned move_rest(struct exec_task *t, uint64_t from, uint64_t to, unsig
 	for (unsigned i = 0; i < t->most && n < most; i++) {
 		struct exec_thread *th = exec_nth(t, i);
 
-		if (th->state != EXEC_WAITING || th->futex != from || th->woken)
+		if (th->state != EXEC_WAITING || th->futex != from || th->pi || th->woken)
 			continue;
 		th->futex = to;
 		n++;
@@ -249,11 +254,77 @@ static int64_t futex_requeue(struct exec_task *t, const uint64_t *a, bool compar
 	return n + move_rest(t, a[0], a[4], (unsigned)a[3]);
 }
 
+/* What FUTEX_WAKE_OP does to the other word. Return: false: there is no such operation */
+static bool apply(uint32_t op, uint32_t by, uint32_t old, uint32_t *ret)
+{
+	switch (op) {
+	case FUTEX_OP_SET: *ret = by; return true;
+	case FUTEX_OP_ADD: *ret = old + by; return true;
+	case FUTEX_OP_OR: *ret = old | by; return true;
+	case FUTEX_OP_ANDN: *ret = old & ~by; return true;
+	case FUTEX_OP_XOR: *ret = old ^ by; return true;
+	default: return false;
+	}
+}
+
+/* Return: -1: there is no such comparison */
+static int holds(uint32_t how, int32_t old, int32_t with)
+{
+	switch (how) {
+	case FUTEX_OP_CMP_EQ: return old == with;
+	case FUTEX_OP_CMP_NE: return old != with;
+	case FUTEX_OP_CMP_LT: return old < with;
+	case FUTEX_OP_CMP_LE: return old <= with;
+	case FUTEX_OP_CMP_GT: return old > with;
+	case FUTEX_OP_CMP_GE: return old >= with;
+	default: return -1;
+	}
+}
+
+/* The arguments of the operation and the comparison have 12 bits and a sign. */
+static int32_t signed_12(uint32_t bits)
+{
+	return (int32_t)(bits << 20) >> 20;
+}
+
+static int64_t wake_op(struct exec_task *t, const uint64_t *a)
+{
+	uint32_t how = (uint32_t)a[5], by = (uint32_t)signed_12(how >> 12), old, new;
+	int yes, r;
+
+	if (a[4] % sizeof(old))
+		return -EINVAL;
+	r = space_read(&t->space, a[4], &old, sizeof(old));
+	if (r < 0)
+		return r;
+	if (how >> 28 & FUTEX_OP_OPARG_SHIFT)
+		by = UINT32_C(1) << (by & 31);
+	yes = holds(how >> 24 & 0xf, (int32_t)old, signed_12(how));
+	if (!apply(how >> 28 & 7, by, old, &new) || yes < 0)
+		return -ENOSYS;
+	r = space_write(&t->space, a[4], &new, sizeof(new));
+	if (r < 0)
+		return r;
+	r = (int)exec_wake(t, a[0], FUTEX_BITSET_MATCH_ANY, MAX((uint32_t)a[2], 1u));
+	return r + (yes ? (int)exec_wake(t, a[4], FUTEX_BITSET_MATCH_ANY, MAX((uint32_t)a[3], 1u)) : 0);
+}
+
+/* The limits are absolute: of the time of day, or of the clock that FUTEX_LOCK_PI2 names. */
+static int64_t pi_lock(struct exec_task *t, const uint64_t *a, bool realtime)
+{
+	const uint64_t with[] = {a[0], a[1] | (realtime ? FUTEX_CLOCK_REALTIME : 0), 0, a[3]};
+	const struct timespec *limit;
+	struct timespec at;
+	int r = read_limit(t, with, true, &at, &limit);
+
+	return r < 0 ? r : exec_pi_lock(t, a[0], false, limit);
+}
+
 int64_t exec_sys_futex(struct exec_task *t, const uint64_t *a)
 {
 	uint32_t op = (uint32_t)a[1] & ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
 
-	if (op <= FUTEX_CMP_REQUEUE || op == FUTEX_WAIT_BITSET || op == FUTEX_WAKE_BITSET) {
+	if (op <= FUTEX_WAKE_BITSET || op == FUTEX_LOCK_PI2_) {
 		if (a[0] % sizeof(uint32_t))
 			return -EINVAL;
 		if (a[0] >= SPACE_HIGH)
@@ -266,6 +337,11 @@ int64_t exec_sys_futex(struct exec_task *t, const uint64_t *a)
 	case FUTEX_WAKE_BITSET:
 		return (uint32_t)a[5] ? (int64_t)exec_wake(t, a[0], (uint32_t)a[5], MAX((uint32_t)a[2], 1u)) : -EINVAL;
 	case FUTEX_REQUEUE: return futex_requeue(t, a, false);
+	case FUTEX_WAKE_OP: return wake_op(t, a);
+	case FUTEX_LOCK_PI: return pi_lock(t, a, true);
+	case FUTEX_LOCK_PI2_: return pi_lock(t, a, false);
+	case FUTEX_TRYLOCK_PI: return exec_pi_lock(t, a[0], true, NULL);
+	case FUTEX_UNLOCK_PI: return exec_pi_unlock(t, a[0]);
 	case FUTEX_CMP_REQUEUE: return futex_requeue(t, a, true);
 	default: return -ENOSYS;
 	}

@@ -7,6 +7,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/exec/signals.h"
 #include "vmm/exec/timers.h"
+#include "vmm/exec/wait.h"
 
 #define SI_TIMER_         (-2)
 #define AGAIN_NS          (10 * NSEC_PER_MSEC) /* a kick that was lost is repeated */
@@ -21,7 +22,7 @@ static uint64_t now_of(clockid_t clock)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t ns_of(const struct timespec *ts)
+uint64_t exec_timespec_ns(const struct timespec *ts)
 {
 	return ts->tv_sec > INT32_MAX ? INT32_MAX * NSEC_PER_SEC
 				      : (uint64_t)ts->tv_sec * NSEC_PER_SEC + (uint64_t)ts->tv_nsec;
@@ -113,7 +114,7 @@ static int read_interval(struct exec_task *t, uint64_t at, struct itimerval *ret
 
 static uint64_t of_timeval(const struct timeval *tv)
 {
-	return ns_of(&(const struct timespec){tv->tv_sec, tv->tv_usec * 1000});
+	return exec_timespec_ns(&(const struct timespec){tv->tv_sec, tv->tv_usec * 1000});
 }
 
 static struct timeval to_timeval(uint64_t ns)
@@ -258,6 +259,13 @@ static bool is_time(const struct timespec *ts)
 	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < (long)NSEC_PER_SEC;
 }
 
+int exec_read_timer(struct exec_task *t, uint64_t at, struct itimerspec *ret)
+{
+	int r = space_read(&t->space, at, ret, sizeof(*ret));
+
+	return r < 0 || (is_time(&ret->it_value) && is_time(&ret->it_interval)) ? r : -EINVAL;
+}
+
 static struct itimerspec get_timer(const struct exec_timer *m)
 {
 	return (struct itimerspec){.it_interval = ns_to_timespec(m->interval),
@@ -269,17 +277,15 @@ int64_t exec_sys_timer_settime(struct exec_task *t, const uint64_t *a)
 	struct exec_timer *m = timer_of(t, a[0]);
 	struct itimerspec new, old;
 	uint64_t first;
-	int r = a[2] ? space_read(&t->space, a[2], &new, sizeof(new)) : -EINVAL;
+	int r = a[2] ? exec_read_timer(t, a[2], &new) : -EINVAL;
 
-	if (r == 0 && (!is_time(&new.it_value) || !is_time(&new.it_interval) || !m))
-		r = -EINVAL;
-	if (r < 0)
-		return r;
+	if (r < 0 || !m)
+		return r < 0 ? r : -EINVAL;
 	old = get_timer(m);
-	first = ns_of(&new.it_value);
+	first = exec_timespec_ns(&new.it_value);
 	/* A time of the clock counts as it is, and may be over already. */
 	m->next = !first ? 0 : a[1] & TIMER_ABSTIME ? first : now_of(m->clock) + first;
-	m->interval = ns_of(&new.it_interval);
+	m->interval = exec_timespec_ns(&new.it_interval);
 	m->overrun = 0;
 	arm(t);
 	return a[3] ? space_write(&t->space, a[3], &old, sizeof(old)) : 0;

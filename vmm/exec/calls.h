@@ -49,7 +49,7 @@
 	CALL(timer_gettime, "dx", timer_gettime, "") \
 	CALL(timer_getoverrun, "d", timer_getoverrun, "") \
 	CALL(timer_delete, "d", timer_delete, "") \
-	CALL(timerfd_create, "dx", missing, "programs then use timer_create or poll") \
+	CALL(timerfd_create, "dx", timerfd_create, "64 at most") \
 	CALL(getpid, "", getpid, "2") \
 	CALL(socket, "ddd", missing, "there is no network") \
 	CALL(socketpair, "dddx", missing, "there is no network") \
@@ -88,8 +88,8 @@
 	CALL(rt_sigtimedwait, "xxxu", rt_sigtimedwait, "") \
 	CALL(rt_sigqueueinfo, "ddx", rt_sigqueueinfo, "256 at most; of the details, the first 16 bytes") \
 	CALL(rt_tgsigqueueinfo, "dddx", rt_tgsigqueueinfo, "as rt_sigqueueinfo") \
-	CALL(signalfd, "dxu", missing, "programs then use a handler and a pipe") \
-	CALL(signalfd4, "dxux", missing, "programs then use a handler and a pipe") \
+	CALL(signalfd, "dxu", signalfd, "sees no signals of the host, as all of the program") \
+	CALL(signalfd4, "dxux", signalfd4, "as signalfd") \
 	CALL(sigaltstack, "xx", sigaltstack, "") \
 	CALL(mlock, "xu", mapped, "") \
 	CALL(munlock, "xu", mapped, "") \
@@ -98,7 +98,7 @@
 	CALL(gettid, "", gettid, "") \
 	CALL(tkill, "dd", tkill, "the program itself is all there is") \
 	CALL(time, "x", time, "") \
-	CALL(futex, "xddxxd", futex, "no priority inheritance, no FUTEX_WAKE_OP") \
+	CALL(futex, "xddxxd", futex, "nothing inherits a priority; no requeueing to a mutex that would") \
 	CALL(sched_getaffinity, "dux", sched_getaffinity, "one CPU") \
 	CALL(getdents64, "dxu", getdents64, "a mount is listed only where the host has something of that name") \
 	CALL(set_tid_address, "x", set_tid_address, "") \
@@ -129,7 +129,7 @@
 	CALL(preadv, "dxud", preadv, "") \
 	CALL(pwritev, "dxud", pwritev, "not to a stream") \
 	CALL(sendfile, "ddxu", sendfile, "from a file") \
-	CALL(copy_file_range, "dxdxux", missing, "programs then copy by read and write") \
+	CALL(copy_file_range, "dxdxux", copy_file_range, "copies the bytes") \
 	CALL(select, "dxxxx", select, "what is left of the time is not written back") \
 	CALL(pselect6, "dxxxxx", pselect6, "") \
 	CALL(fchdir, "d", fchdir, "") \
@@ -161,19 +161,19 @@
 	CALL(mknodat, "dsox", missing, "no FIFOs, sockets or devices are made") \
 	CALL(fsync, "d", fsync, "") \
 	CALL(fdatasync, "d", fdatasync, "") \
-	CALL(fallocate, "ddud", unsupported, "EOPNOTSUPP") \
+	CALL(fallocate, "ddud", fallocate, "of files below --rw") \
 	CALL(fadvise64, "dudd", of_file, "advice is not followed") \
 	CALL(sync_file_range, "dudx", of_file, "does nothing") \
 	CALL(flock, "dd", flock, "") \
 	CALL(statfs, "sx", statfs, "") \
 	CALL(fstatfs, "dx", fstatfs, "not of a stream") \
 	CALL(close_range, "uux", close_range, "") \
-	CALL(getxattr, "ssxu", unsupported, "EOPNOTSUPP") \
-	CALL(lgetxattr, "ssxu", unsupported, "EOPNOTSUPP") \
-	CALL(fgetxattr, "dsxu", unsupported, "EOPNOTSUPP") \
-	CALL(listxattr, "sxu", unsupported, "EOPNOTSUPP") \
-	CALL(llistxattr, "sxu", unsupported, "EOPNOTSUPP") \
-	CALL(flistxattr, "dxu", unsupported, "EOPNOTSUPP") \
+	CALL(getxattr, "ssxu", getxattr, "those of users (user.), of files of the host") \
+	CALL(lgetxattr, "ssxu", lgetxattr, "as getxattr") \
+	CALL(fgetxattr, "dsxu", fgetxattr, "as getxattr") \
+	CALL(listxattr, "sxu", listxattr, "as getxattr") \
+	CALL(llistxattr, "sxu", llistxattr, "as getxattr") \
+	CALL(flistxattr, "dxu", flistxattr, "as getxattr") \
 	CALL(eventfd, "u", eventfd, "") \
 	CALL(eventfd2, "ux", eventfd2, "") \
 	CALL(epoll_create, "d", epoll_create, "16 at most") \
@@ -181,7 +181,43 @@
 	CALL(epoll_ctl, "dddx", epoll_ctl, "of streams, pipes and eventfds") \
 	CALL(epoll_wait, "dxud", epoll_wait, "EPOLLET reports as if it were not given") \
 	CALL(epoll_pwait, "dxudxu", epoll_pwait, "") \
-	CALL(openat2, "dsxu", missing, "programs then use openat")
+	CALL(openat2, "dsxu", openat2, "as open; RESOLVE_CACHED finds nothing") \
+	CALL(timerfd_settime, "dxxx", timerfd_settime, "a change of the time of day does not end a wait") \
+	CALL(timerfd_gettime, "dx", timerfd_gettime, "") \
+	CALL(epoll_pwait2, "dxuxxu", epoll_pwait2, "as epoll_wait") \
+	CALL(preadv2, "dxuddx", preadv2, "no flags") \
+	CALL(pwritev2, "dxuddx", pwritev2, "no flags; not to a stream at a place") \
+	CALL(syncfs, "d", syncfs, "") \
+	CALL(readahead, "dud", of_file, "does nothing") \
+	CALL(setxattr, "ssxux", unsupported, "EOPNOTSUPP") \
+	CALL(lsetxattr, "ssxux", unsupported, "EOPNOTSUPP") \
+	CALL(fsetxattr, "dsxux", unsupported, "EOPNOTSUPP") \
+	CALL(removexattr, "ss", unsupported, "EOPNOTSUPP") \
+	CALL(lremovexattr, "ss", unsupported, "EOPNOTSUPP") \
+	CALL(fremovexattr, "ds", unsupported, "EOPNOTSUPP") \
+	CALL(mlock2, "xux", mapped, "") \
+	CALL(mlockall, "x", zero, "nothing is ever paged out by us") \
+	CALL(munlockall, "", zero, "") \
+	CALL(getpriority, "dd", getpriority, "") \
+	CALL(setpriority, "ddd", setpriority, "has no effect") \
+	CALL(sched_getscheduler, "d", sched_getscheduler, "SCHED_OTHER") \
+	CALL(sched_setscheduler, "ddx", sched_setscheduler, "has no effect; EPERM for real-time policies") \
+	CALL(sched_getparam, "dx", sched_getparam, "") \
+	CALL(sched_setparam, "dx", sched_setparam, "") \
+	CALL(sched_get_priority_max, "d", sched_get_priority_max, "") \
+	CALL(sched_get_priority_min, "d", sched_get_priority_min, "") \
+	CALL(sched_rr_get_interval, "dx", sched_rr_get_interval, "") \
+	CALL(sched_setaffinity, "dux", sched_setaffinity, "one CPU") \
+	CALL(membarrier, "dxd", membarrier, "there is one CPU") \
+	CALL(getresuid, "xxx", getresid, "65534") \
+	CALL(getresgid, "xxx", getresid, "65534") \
+	CALL(setuid, "d", setid, "to 65534") \
+	CALL(setgid, "d", setid, "to 65534") \
+	CALL(setreuid, "dd", setid, "to 65534") \
+	CALL(setregid, "dd", setid, "to 65534") \
+	CALL(setresuid, "ddd", setid, "to 65534") \
+	CALL(setresgid, "ddd", setid, "to 65534") \
+	CALL(personality, "x", personality, "that of Linux")
 /* clang-format on */
 
 #endif

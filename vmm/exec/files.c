@@ -106,6 +106,8 @@ void exec_files_unref(struct exec_files *f, struct exec_open *o)
 		f->pipe[o->node].writers--;
 	if (o->kind == EXEC_EPOLL)
 		f->epoll[o->node].used = false;
+	if (o->kind == EXEC_TIMERFD)
+		f->timerfd[o->node].used = false;
 	if (o->kind == EXEC_HOST)
 		close(o->host);
 	if (o->kind == EXEC_NODE)

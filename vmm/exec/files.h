@@ -30,8 +30,21 @@
  * @EXEC_EVENT: an eventfd; @offset is its counter, @node: it is a semaphore
  * @EXEC_EPOLL: number @node
  * @EXEC_ROUND: a stream of a program that runs in rounds: nothing to read; what is written is the round's output
+ * @EXEC_TIMERFD: number @node
+ * @EXEC_SIGNALFD: @offset: a set of signals
  */
-enum exec_open_kind { EXEC_CLOSED, EXEC_STREAM, EXEC_HOST, EXEC_NODE, EXEC_PIPE, EXEC_EVENT, EXEC_EPOLL, EXEC_ROUND };
+enum exec_open_kind {
+	EXEC_CLOSED,
+	EXEC_STREAM,
+	EXEC_HOST,
+	EXEC_NODE,
+	EXEC_PIPE,
+	EXEC_EVENT,
+	EXEC_EPOLL,
+	EXEC_ROUND,
+	EXEC_TIMERFD,
+	EXEC_SIGNALFD
+};
 
 #define EXEC_OF_ROUND (-2) /* in place of a host's descriptor of a stream: EXEC_ROUND */
 
@@ -79,9 +92,25 @@ struct exec_epoll {
 	struct exec_watch watch[EXEC_WATCHES_MAX];
 };
 
+#define EXEC_TIMERFDS_MAX 64
+
+/**
+ * struct exec_timerfd
+ * @next: time of @clock when it expires; 0: not armed
+ * @ticks: how often it has, and nobody has read that
+ */
+struct exec_timerfd {
+	bool used;
+	int clock;
+	uint64_t next;
+	uint64_t interval;
+	uint64_t ticks;
+};
+
 /**
  * struct exec_files_base - what exec_files_return() goes back to
  * @at: where the host's files were, -1: they have no place
+ * @timerfd: @next is what was left until then
  */
 struct exec_files_base {
 	struct exec_fd fd[EXEC_FILES_MAX];
@@ -91,6 +120,7 @@ struct exec_files_base {
 	uint32_t mask;
 	struct exec_pipe pipe[EXEC_PIPES_MAX];
 	struct exec_epoll epoll[EXEC_EPOLLS_MAX];
+	struct exec_timerfd timerfd[EXEC_TIMERFDS_MAX];
 };
 
 /**
@@ -113,6 +143,7 @@ struct exec_files {
 	const struct libraries *libraries;
 	struct exec_pipe pipe[EXEC_PIPES_MAX];
 	struct exec_epoll epoll[EXEC_EPOLLS_MAX];
+	struct exec_timerfd timerfd[EXEC_TIMERFDS_MAX];
 	struct exec_files_base *base;
 	char name[EXEC_FILES_MAX + 1][PATH_MAX];
 	uint8_t scratch[EXEC_SCRATCH] __attribute__((aligned(16)));

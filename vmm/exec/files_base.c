@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/util.h"
 #include "vmm/exec/files.h"
 
@@ -27,6 +28,18 @@ int exec_files_base_init(struct exec_files *f)
 static bool has_pipe(const struct exec_pipe *p)
 {
 	return p->readers || p->writers;
+}
+
+/* A timer has what it had left. @back: to times of its clock */
+static void copy_timers(struct exec_timerfd *to, const struct exec_timerfd *from, bool back)
+{
+	for (unsigned i = 0; i < EXEC_TIMERFDS_MAX; i++) {
+		uint64_t now = from[i].next ? clock_ns(from[i].clock) : 0;
+
+		to[i] = from[i];
+		if (from[i].next)
+			to[i].next = back ? now + from[i].next : from[i].next > now ? from[i].next - now : 1;
+	}
 }
 
 void exec_files_mark(struct exec_files *f)
@@ -47,6 +60,7 @@ void exec_files_mark(struct exec_files *f)
 	for (unsigned i = 0; i < EXEC_EPOLLS_MAX; i++)
 		if (f->epoll[i].used)
 			b->epoll[i] = f->epoll[i];
+	copy_timers(b->timerfd, f->timerfd, false);
 	tree_mark(&f->tree);
 }
 
@@ -88,6 +102,7 @@ static void return_memory(struct exec_files *f)
 		if (b->epoll[i].used)
 			memcpy(&f->epoll[i], &b->epoll[i],
 				offsetof(struct exec_epoll, watch) + b->epoll[i].nr * sizeof(struct exec_watch));
+	copy_timers(f->timerfd, b->timerfd, true);
 	tree_return(&f->tree);
 }
 

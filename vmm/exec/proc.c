@@ -155,12 +155,15 @@ size_t exec_proc_link(const struct exec_task *t, const struct tree_node *n, char
 
 size_t exec_fd_link(struct exec_task *t, const struct exec_open *o, char ret[static PATH_MAX])
 {
+	static const char *const names[] = {[EXEC_EVENT] = "eventfd",
+		[EXEC_EPOLL] = "eventpoll",
+		[EXEC_TIMERFD] = "timerfd",
+		[EXEC_SIGNALFD] = "signalfd"};
 	struct stat st;
 	const char *what;
 
-	if (o->kind == EXEC_EVENT || o->kind == EXEC_EPOLL)
-		return (size_t)snprintf(
-			ret, PATH_MAX, "anon_inode:[%s]", o->kind == EXEC_EVENT ? "eventfd" : "eventpoll");
+	if (o->kind < ARRAY_SIZE(names) && names[o->kind])
+		return (size_t)snprintf(ret, PATH_MAX, "anon_inode:[%s]", names[o->kind]);
 	if (o->kind == EXEC_HOST || o->kind == EXEC_NODE)
 		return copy_name(exec_files_name(t->files, o), ret);
 	if (exec_open_status(t, o, &st) < 0)

@@ -209,7 +209,7 @@ static void handle(struct exec_task *t, const struct exec_info *info, struct exe
 	struct exec_action *action = &t->action[info->signal], was = *action;
 	struct exec_thread *th = t->now;
 
-	if (th->restart && was.flags & SA_RESTART)
+	if (th->restart && (was.flags & SA_RESTART || th->always))
 		make_again(th, regs);
 	th->restart = false;
 	if (exec_push_frame(t, info, regs) < 0) {

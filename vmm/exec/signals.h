@@ -21,6 +21,8 @@
 
 #define EXEC_ERESTART 512 /* ERESTARTSYS of Linux include/linux/errno.h: handlers return it, programs never see it */
 
+#define EXEC_ERESTARTNOINTR 513 /* also if a handler without SA_RESTART runs */
+
 /** exec_send() - send a signal to one thread, or with NULL to the process. Return: 0; -EAGAIN: too many are queued */
 int exec_send(struct exec_task *t, struct exec_thread *to, const struct exec_info *info);
 

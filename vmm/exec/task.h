@@ -97,6 +97,7 @@ struct exec_output {
  * @timer: @armed: when the next may expire, in ns; 0: none
  * @pending: signals for the process, bit S - 1 for S
  * @queue: @nr_queued pending signals, oldest first
+ * @nice: of setpriority()
  * @missing: one bit for each unknown call that has been logged
  * @calls, @faults: counters
  */
@@ -137,6 +138,7 @@ struct exec_task {
 	struct exec_queued queue[EXEC_QUEUE_MAX];
 	unsigned nr_queued;
 	char name[EXEC_NAME_MAX];
+	int nice;
 	uint64_t missing[EXEC_NR_MAX / 64];
 
 	struct exec_end end;
@@ -157,6 +159,13 @@ int64_t exec_call(struct exec_task *t, uint64_t nr, const uint64_t *arg);
  * @vector, @error, @address, @rip: as in struct exec_exit
  */
 void exec_fault(struct exec_task *t, unsigned vector, uint64_t error, uint64_t address, uint64_t rip);
+
+/**
+ * exec_install() - an open file in memory, with the lowest free descriptor
+ *
+ * Return: the descriptor; -EMFILE.
+ */
+int64_t exec_install(struct exec_task *t, const struct exec_open *from, uint64_t close_on_exec);
 
 /** exec_open_status() - stat() of an open file. Return: 0 or a negative errno */
 int exec_open_status(const struct exec_task *t, const struct exec_open *o, struct stat *ret);

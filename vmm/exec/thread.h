@@ -57,13 +57,14 @@ enum exec_thread_state { EXEC_UNUSED, EXEC_READY, EXEC_WAITING };
  * @fault: the signal of an exception, delivered before others; its @signal is 0: none
  * @trap, @error, @address: of the last exception
  * @nr, @arg: of the system call that is answered; @restart: it was interrupted, and is to be made again unless a
- *      handler without SA_RESTART runs
+ *      handler without SA_RESTART runs; @always: even then
  * @again: a call that has blocked is made again; @finished: it has ended with @result
  * @deadline: of the call, CLOCK_MONOTONIC; 0: none
  * @until: of a sleep; @progress: bytes that it has moved already
  * @fd: files of the host that it waits for, @nr_fds; @many: and others; @fd_ready: one may be ready
  * @seen: @changes of the task when it last looked
  * @futex: that it waits for, 0: none; @bits; @turn: in which order; @woken: by FUTEX_WAKE
+ * @pi: to own it, see exec_pi_lock()
  * @clear_tid: becomes 0 at its end; @robust: its list of mutexes
  * @regs, @base, @fpu: while it is not in the vCPU; @base: of FS and GS
  */
@@ -82,6 +83,7 @@ struct exec_thread {
 	uint64_t nr;
 	uint64_t arg[6];
 	bool restart;
+	bool always;
 	enum exec_thread_state state;
 	bool again;
 	bool finished;
@@ -98,6 +100,7 @@ struct exec_thread {
 	uint32_t bits;
 	uint64_t turn;
 	bool woken;
+	bool pi;
 	uint64_t clear_tid;
 	uint64_t robust;
 	struct exec_regs regs;

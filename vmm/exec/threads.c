@@ -162,7 +162,7 @@ unsigned exec_wake(struct exec_task *t, uint64_t at, uint32_t bits, unsigned mos
 
 		for (unsigned i = 0; i < t->most; i++) {
 			th = exec_nth(t, i);
-			if (th->state == EXEC_WAITING && th->futex == at && th->bits & bits && !th->woken &&
+			if (th->state == EXEC_WAITING && th->futex == at && th->bits & bits && !th->pi && !th->woken &&
 				(!first || th->turn < first->turn))
 				first = th;
 		}

@@ -44,6 +44,23 @@ int exec_thread_load(struct exec_task *t, const struct exec_thread *th);
 /** exec_wake() - wake at most @most that wait for a futex, those first that came first. Return: how many */
 unsigned exec_wake(struct exec_task *t, uint64_t at, uint32_t bits, unsigned most);
 
+/**
+ * exec_pi_lock() - wait until a futex with priority inheritance is the current thread's
+ * @limit: NULL: none
+ *
+ * Return: 0; -EAGAIN: @try_only, and it is another's; -EDEADLK, -ESRCH, -ETIMEDOUT, -EFAULT; -EXEC_BLOCKED.
+ */
+int64_t exec_pi_lock(struct exec_task *t, uint64_t at, bool try_only, const struct timespec *limit);
+
+/** exec_pi_unlock() - give it to the next. Return: 0; -EPERM: it is not the current thread's; -EFAULT */
+int64_t exec_pi_unlock(struct exec_task *t, uint64_t at);
+
+/** exec_pi_abandon() - its owner ends: the next one gets it, and learns that. Return: is there one? */
+bool exec_pi_abandon(struct exec_task *t, uint64_t at);
+
+/** exec_pi_abandon_all() - all that the current thread owns and others wait for */
+void exec_pi_abandon_all(struct exec_task *t);
+
 /** exec_end_thread() - the current thread has ended; others go on */
 void exec_end_thread(struct exec_task *t);
 

@@ -23,6 +23,12 @@ int exec_poll(struct exec_task *t, struct pollfd *file, size_t nr, const struct 
 /** exec_wait_once() - ppoll() that a kick before it ends. Return: as exec_poll(), -EINTR after any signal */
 int exec_wait_once(struct exec_task *t, struct pollfd *file, size_t nr, const struct timespec *limit);
 
+/** exec_read_timer() - copy a struct itimerspec from the program. Return: 0, -EFAULT, -EINVAL: not valid times */
+int exec_read_timer(struct exec_task *t, uint64_t at, struct itimerspec *ret);
+
+/** exec_timespec_ns() - a valid time in ns, or the most that counts */
+uint64_t exec_timespec_ns(const struct timespec *ts);
+
 /** exec_time_left() - @at of a clock becomes the time until then, at least 0 */
 void exec_time_left(clockid_t clock, struct timespec *at);
 

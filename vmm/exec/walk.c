@@ -21,9 +21,13 @@
 #define RESOLVE  (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
 #define REST_MAX (2 * PATH_MAX)
 
+/* A link of /proc leads anywhere. */
+#define WALK_ANY_LIMIT (WALK_NO_XDEV | WALK_NO_MAGIC | WALK_NO_LINKS | WALK_BENEATH | WALK_IN_ROOT)
+
 /**
  * struct walker
  * @mount, @fd, @node: the place; @owned: @fd is to be closed
+ * @start: the directory that the name is relative to; @start_len: of its path, see WALK_BENEATH
  * @dots: what was the last component, if it was "." or ".."; otherwise empty
  * @name: what is left of the name, in @text
  */
@@ -36,6 +40,8 @@ struct walker {
 	uint32_t node;
 	unsigned links;
 	unsigned flags;
+	const struct exec_open *start;
+	size_t start_len;
 	const char *dots;
 	const char *name;
 	char text[REST_MAX];
@@ -91,14 +97,6 @@ static void cut(struct spot *s, size_t len)
 	s->path[len] = '\0';
 }
 
-static void to_root(struct walker *w)
-{
-	const struct mount *root = mounts_at(&w->t->files->mounts, "", 0);
-
-	cut(w->s, 0);
-	set_place(w, root, root->root, false, root->node);
-}
-
 /* To a directory that the program has open. */
 static int to_open(struct walker *w, const struct exec_open *o)
 {
@@ -115,6 +113,20 @@ static int to_open(struct walker *w, const struct exec_open *o)
 	}
 	cut(w->s, strlen(strcpy(w->s->path, name)));
 	set_place(w, o->mount, o->host, false, o->node);
+	return 0;
+}
+
+/* An absolute name, or link */
+static int to_root(struct walker *w)
+{
+	const struct mount *root = mounts_at(&w->t->files->mounts, "", 0);
+
+	if (w->flags & WALK_IN_ROOT)
+		return to_open(w, w->start);
+	if (w->flags & WALK_BENEATH || (w->flags & WALK_NO_XDEV && w->mount && w->mount != root))
+		return -EXDEV;
+	cut(w->s, 0);
+	set_place(w, root, root->root, false, root->node);
 	return 0;
 }
 
@@ -151,6 +163,11 @@ static int to_path(struct walker *w)
 		r = fd = walk_open(mount->root, rest, O_PATH | O_DIRECTORY, 0);
 	if (r < 0)
 		return r == -ELOOP || r == -ENOTDIR ? -ENOENT : r;
+	if (w->flags & WALK_NO_XDEV && mount != w->mount) {
+		if (fd >= 0 && fd != mount->root)
+			close(fd);
+		return -EXDEV;
+	}
 	set_place(w, mount, fd, fd >= 0 && fd != mount->root, node);
 	return 0;
 }
@@ -160,6 +177,8 @@ static int up(struct walker *w)
 	struct spot *s = w->s;
 	size_t len = s->len;
 
+	if (w->flags & (WALK_BENEATH | WALK_IN_ROOT) && len <= w->start_len)
+		return w->flags & WALK_BENEATH ? -EXDEV : 0;
 	while (len && s->path[len - 1] != '/')
 		len--;
 	cut(s, len ? len - 1 : 0);
@@ -173,7 +192,7 @@ static int put_target(struct walker *w, const char *target, size_t len)
 {
 	size_t rest = strlen(w->name); /* empty, or with a slash first */
 
-	if (++w->links > WALK_LINKS_MAX)
+	if (++w->links > WALK_LINKS_MAX || w->flags & WALK_NO_LINKS)
 		return -ELOOP;
 	if (!len)
 		return -ENOENT;
@@ -182,9 +201,7 @@ static int put_target(struct walker *w, const char *target, size_t len)
 	memmove(w->text + len, w->name, rest + 1);
 	memcpy(w->text, target, len);
 	w->name = w->text;
-	if (*target == '/')
-		to_root(w);
-	return 0;
+	return *target == '/' ? to_root(w) : 0;
 }
 
 static int follow_host(struct walker *w, int link)
@@ -285,6 +302,8 @@ static int at_mount(struct walker *w, const struct mount *mount, bool last)
 {
 	struct spot *s = w->s;
 
+	if (w->flags & WALK_NO_XDEV && mount != w->mount)
+		return -EXDEV;
 	if (mount->file >= 0) {
 		if (!last)
 			return -ENOTDIR;
@@ -348,6 +367,8 @@ static int step_fd(struct walker *w, const char *name, bool last, bool follow)
 	w->s->open = exec_files_get(f, n);
 	if (!w->s->open)
 		return -ENOENT;
+	if (w->flags & WALK_ANY_LIMIT && (!last || follow))
+		return w->flags & (WALK_NO_MAGIC | WALK_NO_LINKS) ? -ELOOP : -EXDEV;
 	if (!last)
 		return to_open(w, w->s->open) < 0 ? -ENOTDIR : 1;
 	w->s->there = true;
@@ -375,6 +396,8 @@ static int step_node(struct walker *w, const char *name, bool last, bool follow)
 	if (!node)
 		return absent(w, last);
 	if (follow && (n->kind == TREE_LINK || exec_proc_is_link(n))) {
+		if (w->flags & WALK_ANY_LIMIT && exec_proc_is_link(n))
+			return w->flags & (WALK_NO_MAGIC | WALK_NO_LINKS) ? -ELOOP : -EXDEV;
 		cut(s, s->len - strlen(name) - 1);
 		r = follow_node(w, node);
 		return r < 0 ? r : 1;
@@ -446,14 +469,14 @@ static int at_place(struct walker *w)
 static int start(struct walker *w, uint64_t dirfd)
 {
 	struct exec_files *f = w->t->files;
-	const struct exec_open *o;
+	int r;
 
-	if (*w->text == '/') {
-		to_root(w);
-		return 0;
-	}
-	o = (int)dirfd == AT_FDCWD ? &f->open[f->cwd] : exec_files_get(f, dirfd);
-	return o ? to_open(w, o) : -EBADF;
+	if (*w->text == '/' && !(w->flags & WALK_IN_ROOT))
+		return to_root(w);
+	w->start = (int)dirfd == AT_FDCWD ? &f->open[f->cwd] : exec_files_get(f, dirfd);
+	r = w->start ? to_open(w, w->start) : -EBADF;
+	w->start_len = w->s->len;
+	return r;
 }
 
 static int finish(struct walker *w, bool found)

@@ -17,8 +17,19 @@
 
 struct exec_task;
 
-/* WALK_FOLLOW: a link that the name ends with, too; WALK_NEW: the last component need not be there */
-enum { WALK_FOLLOW = 1, WALK_NEW = 2 };
+/*
+ * WALK_FOLLOW: a link that the name ends with, too; WALK_NEW: the last component need not be there. The others are those
+ * of openat2(): no way to another mount, by a link of /proc, by any link, out of the directory, or with it as the root
+ */
+enum {
+	WALK_FOLLOW = 1,
+	WALK_NEW = 2,
+	WALK_NO_XDEV = 4,
+	WALK_NO_MAGIC = 8,
+	WALK_NO_LINKS = 16,
+	WALK_BENEATH = 32,
+	WALK_IN_ROOT = 64
+};
 
 /**
  * struct spot - an object, or where one can be made; spot_end() releases it

@@ -129,6 +129,99 @@ static void requeued(void **state)
 	assert_int_equal(CALL(&k, futex, WORD + 64, FUTEX_WAKE, 9), 1);
 }
 
+static void put_word(uint64_t at, uint32_t v)
+{
+	kit_must(space_write(&k.t.space, at, &v, sizeof(v)) == 0);
+}
+
+/* One of each futex is woken, the second if the old word compares. */
+static void two_futexes_at_once(void **state)
+{
+	int second = spawn(0, 0), third = spawn(0, 0);
+
+	put_word(WORD + 4, 5);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_WAIT, 0, 0), -EXEC_BLOCKED);
+	exec_schedule(&k.t);
+	assert_int_equal(k.t.now->tid, second);
+	assert_int_equal(CALL(&k, futex, WORD + 4, FUTEX_WAIT, 5, 0), -EXEC_BLOCKED);
+	exec_schedule(&k.t);
+	assert_int_equal(k.t.now->tid, third);
+	assert_int_equal(CALL(&k, futex, WORD + 64, FUTEX_WAKE_OP, 1, 1, WORD + 4,
+				 FUTEX_OP(FUTEX_OP_ADD, 2, FUTEX_OP_CMP_GT, 5)),
+		0);
+	assert_int_equal(word(WORD + 4), 7);
+	assert_int_equal(
+		CALL(&k, futex, WORD, FUTEX_WAKE_OP, 1, 1, WORD + 4, FUTEX_OP(FUTEX_OP_SET, -2, FUTEX_OP_CMP_GE, 7)),
+		2);
+	assert_int_equal(word(WORD + 4), UINT32_MAX - 1);
+	assert_true(k.t.main.woken && exec_thread_of(&k.t, second)->woken);
+}
+
+/* Its word says who owns it; who came first is the next, and a plain wake wakes nobody. */
+static void mutexes_with_inheritance(void **state)
+{
+	const uint32_t waiters = FUTEX_WAITERS;
+	const struct timespec past = {1, 0};
+	int second = spawn(0, 0), third = spawn(0, 0);
+
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), 0);
+	assert_int_equal(word(WORD), EXEC_PID);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), -EDEADLK);
+	turn_of(second);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_TRYLOCK_PI, 0, 0), -EAGAIN);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_UNLOCK_PI, 0, 0), -EPERM);
+	kit_must(space_write(&k.t.space, WORD + 32, &past, sizeof(past)) == 0);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, WORD + 32), -ETIMEDOUT);
+	assert_int_equal(CALL(&k, futex, WORD, 13, 0, WORD + 32), -ETIMEDOUT);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), -EXEC_BLOCKED);
+	assert_int_equal(word(WORD), waiters | EXEC_PID);
+	exec_schedule(&k.t);
+	assert_int_equal(k.t.now->tid, third);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), -EXEC_BLOCKED);
+	exec_schedule(&k.t);
+	assert_int_equal(k.t.now->tid, EXEC_PID);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_WAKE, 9), 0);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_UNLOCK_PI), 0);
+	assert_int_equal(word(WORD), waiters | (uint32_t)second);
+	turn_of(second);
+	assert_true(k.t.now->finished && k.t.now->result == 0);
+	/* Its owner ends: the next one learns it. */
+	CALL(&k, exit, 0);
+	exec_schedule(&k.t);
+	turn_of(third);
+	assert_int_equal(k.t.now->result, 0);
+	assert_int_equal(word(WORD), waiters | FUTEX_OWNER_DIED | (uint32_t)third);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_UNLOCK_PI), 0);
+	assert_int_equal(word(WORD), 0);
+	put_word(WORD, 12345);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), -ESRCH);
+	put_word(WORD, FUTEX_OWNER_DIED);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), 0);
+	assert_int_equal(word(WORD), FUTEX_OWNER_DIED | (uint32_t)third);
+}
+
+/* A handler without SA_RESTART runs, and the lock is asked for again all the same: the C library expects no EINTR. */
+static void a_lock_is_not_interrupted(void **state)
+{
+	int second = spawn(0, 0);
+	uint64_t rip;
+
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), 0);
+	turn_of(second);
+	k.t.action[SIGUSR1].handler = 0x402000;
+	k.regs.rsp = KIT_SCRATCH + 16 * PAGE_4K;
+	rip = k.regs.rip;
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0, 0), -EXEC_BLOCKED);
+	k.t.main.blocked = MASK_OF(SIGUSR1);
+	exec_send(&k.t, NULL, &(const struct exec_info){.signal = SIGUSR1});
+	exec_schedule(&k.t);
+	turn_of(second);
+	exec_deliver(&k.t);
+	assert_int_equal(k.regs.rip, 0x402000);
+	/* The frame goes back to the instruction of the call: struct rt_sigframe has RIP behind 5 + 16 words. */
+	assert_int_equal(word(k.regs.rsp + 8 + 40 + 16 * 8), (uint32_t)rip - 2);
+}
+
 /* A pipe that is empty lets another thread run, and the read ends when there is something. */
 static void pipes(void **state)
 {
@@ -183,7 +276,12 @@ static void hostile(void **state)
 	assert_int_equal(CALL(&k, futex, WORD + 1, FUTEX_WAIT, 0, 0), -EINVAL);
 	assert_int_equal(CALL(&k, futex, BAD, FUTEX_WAIT, 0, 0), -EFAULT);
 	assert_int_equal(CALL(&k, futex, UINT64_C(1) << 63, FUTEX_WAKE, 1), -EFAULT);
-	assert_int_equal(CALL(&k, futex, WORD, FUTEX_LOCK_PI, 0), -ENOSYS);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_WAIT_REQUEUE_PI, 0), -ENOSYS);
+	assert_int_equal(CALL(&k, futex, BAD, FUTEX_LOCK_PI, 0), -EFAULT);
+	assert_int_equal(CALL(&k, futex, BAD, FUTEX_UNLOCK_PI, 0), -EFAULT);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_WAKE_OP, 1, 1, BAD, 0), -EFAULT);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_WAKE_OP, 1, 1, WORD, UINT64_C(7) << 28), -ENOSYS);
+	assert_int_equal(CALL(&k, futex, WORD, FUTEX_WAKE_OP, 1, 1, WORD, UINT64_C(6) << 24), -ENOSYS);
 	assert_int_equal(CALL(&k, tgkill, EXEC_PID, EXEC_PID + 1, SIGTERM), -ESRCH);
 	/* A list of mutexes that ends in itself: its thread ends all the same. */
 	spawn(0, 0);
@@ -250,6 +348,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(registers_are_switched, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(futexes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(requeued, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_futexes_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(mutexes_with_inheritance, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_lock_is_not_interrupted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pipes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_bomb, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hostile, set_up, tear_down),

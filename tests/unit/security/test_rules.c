@@ -531,7 +531,7 @@ static void few_calls(void **state)
 		[SANDBOX_SHARE] = 21, /* 20 where no terminal has to be set back */
 		[SANDBOX_VIRTIO] = 22,
 		[SANDBOX_VCPU] = 10,
-		[SANDBOX_PROGRAM] = 39,
+		[SANDBOX_PROGRAM] = 43,
 		[SANDBOX_GDB] = 16,
 		[SANDBOX_STATE] = 22,
 		[SANDBOX_BROKER] = 12,
