@@ -90,11 +90,14 @@ static int wait_once(
 	int r;
 
 	th->deadline = 0;
-	th->waits_for = w->signals;
+	th->waits_for = w->ready ? 0 : w->signals;
 	r = exec_poll(t, host, nr, first == UINT64_MAX ? NULL : &until);
 	if (r == -EXEC_BLOCKED)
 		return r;
 	th->waits_for = 0;
+	/* What is ready counts, also if a signal is pending. */
+	if (w->ready && r == -EINTR)
+		return 0;
 	if (!w->ready && ((r == 0 && first < left) || (r == -EINTR && exec_pending(t) & w->signals)))
 		return -LOOK_AGAIN;
 	return r;
