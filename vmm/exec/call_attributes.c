@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls about what a file has besides names, times and bytes: extended attributes, space on the disk, and that it
- * gets there. Of the host's attributes those of users can be read; files in memory have none.
+ * System calls about what a file has besides names, times and bytes: extended attributes, space on the disk, and that
+ * it gets there. Of the host's attributes those of users can be read; files in memory have none.
  */
 #include <errno.h>
 #include <fcntl.h>

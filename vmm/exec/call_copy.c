@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls that copy from one descriptor to another: sendfile and copy_file_range. Through a buffer of ours: so both
- * sides may be on the host or in memory.
+ * System calls that copy from one descriptor to another: sendfile and copy_file_range. Through a buffer of ours: so
+ * both sides may be on the host or in memory.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Descriptors of a program that are ready when a time has come or a signal is pending: timerfd and signalfd. They are in
- * memory: the host has no descriptor for them.
+ * Descriptors of a program that are ready when a time has come or a signal is pending: timerfd and signalfd. They are
+ * in memory: the host has no descriptor for them.
  *
  * Context: the vCPU's thread.
  */
@@ -17,7 +17,7 @@
 /** EXEC_EVENT_BYTES - the most that one event has: struct signalfd_siginfo */
 #define EXEC_EVENT_BYTES 128
 
-/** exec_events() - is it ready, for the current thread? */
+/** exec_event_ready() - is it ready, for the current thread? */
 bool exec_event_ready(struct exec_task *t, const struct exec_open *o);
 
 /**
@@ -30,7 +30,7 @@ uint64_t exec_event_next(const struct exec_task *t, const struct exec_open *o);
 /** exec_event_signals() - which signals does it report? 0: none */
 uint64_t exec_event_signals(const struct exec_open *o);
 
-/** exec_event_take() - one event, into EXEC_EVENT_BYTES. Return: its size, at most @len; -EAGAIN; -EINVAL: @len is less */
+/** exec_event_take() - one event, into EXEC_EVENT_BYTES. Return: its size; -EAGAIN; -EINVAL: @len is less than that */
 ssize_t exec_event_take(struct exec_task *t, const struct exec_open *o, uint8_t *buf, size_t len);
 
 /** exec_event_wait() - wait until it may be ready. Return: 0, or a negative errno of exec_poll() */

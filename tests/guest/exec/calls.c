@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * calls CASE: prints what calls do that Debian's programs seldom make, natively and by `vmm exec`: the same to the letter.
+ * calls CASE: prints what calls do that Debian's programs seldom make: natively and by `vmm exec` the same.
  * The working directory has what tests/support/exec-files.sh makes.
  */
 #define _GNU_SOURCE

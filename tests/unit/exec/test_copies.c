@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What calls do with files as a whole, on a directory of the host and one in memory: copies of ranges, attributes, space,
- * and names that openat2() keeps within a directory.
+ * What calls do with files as a whole, on a directory of the host and one in memory: copies of ranges, attributes,
+ * space, and names that openat2() keeps within a directory.
  */
 #include "tests/support/unit.h"
 
