@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Theory of operation. A mutex with priority inheritance: its word has the thread that owns it, and FUTEX_WAITERS if
- * the kernel must choose the next one. All threads have one priority and one vCPU, so that nothing is inherited: the first
- * that came is the next owner. The word is the program's: what is in it is checked, not believed.
+ * the kernel must choose the next one. All threads have one priority and one vCPU, so that nothing is inherited: the
+ * first that came is the next owner. The word is the program's: what is in it is checked, not believed.
  */
 #include <errno.h>
 #include <linux/futex.h>

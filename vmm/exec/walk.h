@@ -19,7 +19,8 @@ struct exec_task;
 
 /*
  * WALK_FOLLOW: a link that the name ends with, too; WALK_NEW: the last component need not be there. The others are
- * those of openat2(): no way to another mount, by a link of /proc, by any link, out of the directory, or with it as the root.
+ * those of openat2(): no way to another mount, by a link of /proc, by any link, out of the directory; or with it as the
+ * root
  */
 enum {
 	WALK_FOLLOW = 1,
