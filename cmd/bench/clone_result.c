@@ -242,7 +242,7 @@ static void reset_json(struct json *j, const struct clone_session *s)
 	json_end(j);
 }
 
-/* The samples in their order, for a later --baseline. */
+/* The samples in their order, for a later --baseline; none where one is not known. */
 static void restore_json(struct json *j, const struct clone_session *s)
 {
 	struct ratio r;
@@ -253,7 +253,7 @@ static void restore_json(struct json *j, const struct clone_session *s)
 		char name[40];
 
 		json_array(j, metrics[m].name);
-		for (unsigned i = 0; i < s->nr; i++)
+		for (unsigned i = 0; i < s->nr && st.nr == s->nr; i++)
 			json_double(j, NULL, s->sample[m][i]);
 		json_end(j);
 		snprintf(name, sizeof(name), "%s_stats", metrics[m].name);
