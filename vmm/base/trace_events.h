@@ -78,6 +78,7 @@
 		A1(U, status))                                                                                         \
 	E(call_missing, INFO, INFO, "the program called % (%), which is answered with ENOSYS: %",                      \
 		A3(S, name, U, nr, S, why))                                                                            \
+	E(no_vdso, DEBUG, INFO, "the program has no vDSO, each reading of a clock is a system call: %", A1(S, why))    \
 	E(snapshot_written, DEBUG, INFO, "snapshot % written: % bytes in % ms", A3(S, path, U, bytes, T, took))        \
 	E(snapshot_failed, DEBUG, INFO, "%", A1(S, why))                                                               \
 	E(restored, DEBUG, INFO, "guest restored: % bytes of RAM in the file, % parts", A2(U, bytes, U, parts))        \

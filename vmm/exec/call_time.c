@@ -12,6 +12,7 @@
 #include "vmm/exec/signals.h"
 #include "vmm/exec/threads.h"
 #include "vmm/exec/timers.h"
+#include "vmm/exec/vdso.h"
 #include "vmm/exec/wait.h"
 
 #define TICKS 100 /* a second: USER_HZ */
@@ -192,6 +193,7 @@ int64_t exec_sys_clock_gettime(struct exec_task *t, const uint64_t *a)
 
 	if (r < 0)
 		return r;
+	exec_vdso_refresh(t, a[4]);
 	if (clock_gettime(clock, &ts) < 0)
 		return -errno;
 	return space_write(&t->space, a[1], &ts, sizeof(ts));

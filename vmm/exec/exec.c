@@ -30,9 +30,14 @@
 #include "vmm/exec/threads.h"
 #include "vmm/exec/timers.h"
 #include "vmm/exec/vmm-guest.h"
+#include "vmm/kvm/vcpu_saved.h"
 
-#define STACK_SIZE      (256 * KIB)
-#define LINE_MAX_       512
+#define STACK_SIZE (256 * KIB)
+#define LINE_MAX_  512
+/* AMD64 Architecture Programmer's Manual 3, E.4.6 */
+#define CPUID_POWER                   0x80000007
+#define CPUID_POWER_EDX_INVARIANT_TSC BIT(8)
+
 #define HWCAP2_FSGSBASE 2 /* Linux arch/x86/include/uapi/asm/hwcap2.h */
 
 /* --- Set-up ------------------------------------------------------------------------------------------------ */
@@ -195,6 +200,26 @@ static int build_vm(struct exec *x, struct err *e)
 	return r;
 }
 
+/* The program counts the time since a reading of ours: its TSC must be ours, and tick evenly. */
+static int look_at_tsc(struct exec *x, const struct cpuid_set *cpuid, bool *ret_even, struct err *e)
+{
+	const struct kvm_cpuid_entry2 *leaf = cpuid_find(cpuid, CPUID_POWER, 0);
+	int r;
+
+	*ret_even = leaf && leaf->edx & CPUID_POWER_EDX_INVARIANT_TSC;
+	if (!*ret_even) {
+		trace_no_vdso(x->trace, "the host's TSC does not tick evenly");
+		return 0;
+	}
+	r = vcpu_share_tsc(&x->vm.vcpu[0], e);
+	/* Linux before 5.16 has no such attribute. KVM API, 4.79. */
+	if (r != -ENXIO && r != -ENOTTY)
+		return r;
+	trace_no_vdso(x->trace, e->text);
+	*ret_even = false;
+	return 0;
+}
+
 static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, uint64_t *rsp, struct err *e)
 {
 	const struct kvm_cpuid_entry2 *leaf1 = cpuid_find(cpuid, 1, 0), *leaf7 = cpuid_find(cpuid, 7, 0);
@@ -204,8 +229,10 @@ static int load(struct exec *x, const struct cpuid_set *cpuid, uint64_t *rip, ui
 		.hwcap = leaf1 ? leaf1->edx : 0,
 		.hwcap2 = leaf7 && leaf7->ebx & 1 ? HWCAP2_FSGSBASE : 0,
 	};
-	int r;
+	int r = look_at_tsc(x, cpuid, &start.vdso, e);
 
+	if (r < 0)
+		return r;
 	if (getrandom(start.seed, sizeof(start.seed), 0) != sizeof(start.seed))
 		return err_sys(e, -errno, "getrandom");
 	x->task.trace = x->trace;

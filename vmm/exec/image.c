@@ -8,6 +8,7 @@
 #include "boot/format_program.h"
 #include "vmm/base/le.h"
 #include "vmm/base/units.h"
+#include "vmm/exec/vdso.h"
 
 /* Linux arch/x86/include/asm/elf.h and mm/util.c: addresses, and how many bits of each are random. */
 #define PIE_BASE      UINT64_C(0x555555554000)
@@ -19,7 +20,7 @@
 #define PLATFORM      "x86_64"
 #define CLOCK_TICKS   100
 #define RANDOM_BYTES  16
-#define AUXV_MAX      20
+#define AUXV_MAX      21
 #define MINSIGSTKSZ_X 3632 /* with the state of AVX-512: AT_MINSIGSTKSZ */
 
 static uint64_t pages(const struct image_start *start, unsigned i, uint64_t count)
@@ -156,8 +157,8 @@ static int push_texts(struct exec_task *t, struct stack *s, const struct image_s
 	return r;
 }
 
-static size_t fill_auxv(const struct program_image *img, uint64_t bias, uint64_t base, const struct image_start *start,
-	const struct texts *at, uint64_t (*aux)[2])
+static size_t fill_auxv(const struct exec_task *t, const struct program_image *img, uint64_t bias, uint64_t base,
+	const struct image_start *start, const struct texts *at, uint64_t (*aux)[2])
 {
 	const uint64_t values[AUXV_MAX][2] = {
 		{AT_HWCAP, start->hwcap},
@@ -179,6 +180,7 @@ static size_t fill_auxv(const struct program_image *img, uint64_t bias, uint64_t
 		{AT_EXECFN, at->path},
 		{AT_PLATFORM, at->platform},
 		{AT_MINSIGSTKSZ, MINSIGSTKSZ_X},
+		{t->vdso.at ? AT_SYSINFO_EHDR : AT_NULL, t->vdso.at + VVAR_SIZE},
 		{AT_NULL, 0},
 	};
 
@@ -200,7 +202,7 @@ static int write_stack(struct exec_task *t, const struct program_image *img, uin
 	r = push_texts(t, &s, start, argc, envc, &at);
 	if (r < 0)
 		return r;
-	auxc = fill_auxv(img, bias, base, start, &at, aux);
+	auxc = fill_auxv(t, img, bias, base, start, &at, aux);
 	/* argc, argv and NULL, envp and NULL, the auxiliary vector; RSP is a multiple of 16. */
 	s.at = align_down(s.at - (1 + argc + 1 + envc + 1 + 2 * auxc) * sizeof(uint64_t), 16);
 	*ret_rsp = to = s.at;
@@ -266,6 +268,8 @@ int image_load(struct exec_task *t, int fd, int loader, const struct image_start
 		if (r < 0)
 			return r;
 	}
+	if (r == 0 && start->vdso && !exec_vdso_map(t))
+		r = -ENOMEM;
 	if (r == 0)
 		r = write_stack(t, &img, bias, base, start, top, ret_rsp);
 	if (r == -E2BIG)

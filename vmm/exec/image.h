@@ -17,6 +17,7 @@
  * struct image_start - the initial data of a program
  * @argv, @envp: ended by NULL; borrowed
  * @hwcap: CPUID leaf 1, EDX, of its processor; @hwcap2: bit 1: it may use FSGSBASE
+ * @vdso: let it have one
  * @seed: random bytes for the addresses of its parts and for AT_RANDOM
  */
 struct image_start {
@@ -24,6 +25,7 @@ struct image_start {
 	const char *const *envp;
 	uint32_t hwcap;
 	uint32_t hwcap2;
+	bool vdso;
 	uint8_t seed[48];
 };
 

@@ -199,6 +199,7 @@ static void put_maps(struct text *x, const struct exec_task *t)
 
 	for (size_t i = 0; (a = space_nth(&t->space, i)); i++) {
 		const char *name = a->kind == AREA_IMAGE ? t->path
+			: a->kind == AREA_VDSO           ? (a->rights & SPACE_X ? "[vdso]" : "[vvar]")
 			: a->kind < ARRAY_SIZE(names)    ? names[a->kind]
 							 : NULL;
 

@@ -35,7 +35,7 @@ struct area {
 };
 
 /* AREA_CUT is what was mapped of a file behind its end: no access, and SIGBUS. */
-enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE, AREA_FILE, AREA_CUT };
+enum { AREA_MAPPED, AREA_HEAP, AREA_STACK, AREA_IMAGE, AREA_FILE, AREA_CUT, AREA_VDSO };
 
 /**
  * struct space_base - what space_return() goes back to; zero: nothing

@@ -79,6 +79,25 @@ struct exec_output {
 };
 
 /**
+ * struct exec_vdso - the program's clocks, see vdso.h
+ * @at: address of the page of the time; 0: there is none; @seq: how often it was written
+ * @tsc0, @mono0: readings that a tick's length, @mult, is measured from; 0: not known yet
+ * @base, @span: TSC when the page was written, and the ticks for which it holds; @end: the time that it says at last
+ * @wall: what the time of day has more
+ */
+struct exec_vdso {
+	uint64_t at;
+	uint64_t seq;
+	uint64_t tsc0;
+	uint64_t mono0;
+	uint64_t mult;
+	uint64_t base;
+	uint64_t span;
+	uint64_t end;
+	uint64_t wall;
+};
+
+/**
  * struct exec_task
  * @output: of EXEC_ROUND; NULL: there are no such files; borrowed
  * @path: of the program in the guest; @argv: its arguments, NULL: none; borrowed
@@ -87,6 +106,7 @@ struct exec_output {
  * @ops, @cpu: the processor; @xfeatures: what XSAVE manages, @xsize: the bytes of that; 0: there is FXSAVE alone
  * @failed: negative errno of the processor; the program must not run any more
  * @bias: of the program's addresses
+ * @vdso: its clocks
  * @heap, @heap_end: initial and current brk
  * @top: mmap searches for a free range below it
  * @main: the first thread; @others: EXEC_THREADS_MAX - 1 places for more, or NULL; @most: no place behind is in use
@@ -113,6 +133,7 @@ struct exec_task {
 	uint64_t xfeatures;
 	uint32_t xsize;
 	int failed;
+	struct exec_vdso vdso;
 	struct exec_output *output;
 	uint64_t bias;
 

@@ -165,6 +165,13 @@ static int tsc_offset(struct vcpu *v, unsigned long request, const char *name, u
 	return r < 0 ? err_sys(e, r, "%s of CPU %u, TSC offset", name, v->id) : 0;
 }
 
+int vcpu_share_tsc(struct vcpu *v, struct err *e)
+{
+	uint64_t none = 0;
+
+	return tsc_offset(v, KVM_SET_DEVICE_ATTR, "KVM_SET_DEVICE_ATTR", &none, e);
+}
+
 /* --- All of it ---------------------------------------------------------------------------------------------------- */
 
 int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct err *e)

@@ -75,6 +75,13 @@ int vcpu_save(struct vcpu *v, struct vcpu_saved *s, uint64_t host_tsc, struct er
  */
 int vcpu_restore(struct vcpu *v, const struct vcpu_saved *s, uint64_t host_tsc, struct err *e);
 
+/**
+ * vcpu_share_tsc() - let the CPU's TSC be the host's
+ *
+ * Return: 0; a negative errno: this KVM cannot (before Linux 5.16), or the request failed, with a message in @e.
+ */
+int vcpu_share_tsc(struct vcpu *v, struct err *e);
+
 /** vcpu_saved_put() - append it as the state of CPU @index */
 void vcpu_saved_put(const struct vcpu_saved *s, uint32_t index, struct state_writer *w);
 

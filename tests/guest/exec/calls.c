@@ -396,13 +396,87 @@ static void schedule(void)
 	say("personality", syscall(SYS_personality, 0xffffffff));
 }
 
+/* --- clocks ------------------------------------------------------------------------------------------------- */
+
+static int64_t now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void *reads(void *back)
+{
+	int64_t last = 0, wall = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		int64_t t = now(CLOCK_MONOTONIC), w = now(CLOCK_REALTIME);
+
+		if (t < last || w < wall)
+			++*(_Atomic int *)back;
+		last = t;
+		wall = w;
+	}
+	return NULL;
+}
+
+static void clocks(void)
+{
+	static _Atomic int back;
+	const struct timespec nap = {0, 1000000};
+	int64_t begin = now(CLOCK_MONOTONIC);
+	int early = 0;
+	struct timeval tv;
+	pthread_t thread;
+
+	reads(&back);
+	pthread_create(&thread, NULL, reads, &back);
+	reads(&back);
+	pthread_join(thread, NULL);
+	printf("backwards %d\n", back);
+	for (int i = 0; i < 20; i++) {
+		begin = now(CLOCK_MONOTONIC);
+		nanosleep(&nap, NULL);
+		early += now(CLOCK_MONOTONIC) - begin < 1000000;
+	}
+	printf("early %d\n", early);
+	gettimeofday(&tv, NULL);
+	begin = now(CLOCK_REALTIME) - (tv.tv_sec * INT64_C(1000000000) + tv.tv_usec * 1000);
+	printf("of day %d\n", begin >= 0 && begin < 1000000000);
+	printf("seconds %d\n", time(NULL) - tv.tv_sec <= 1);
+	printf("coarse %d\n", now(CLOCK_MONOTONIC) - now(CLOCK_MONOTONIC_COARSE) < 1000000000);
+	say("no clock", clock_gettime(77, (struct timespec *)&tv));
+}
+
+/* For a test that compares it with the host's */
+static void wall(void)
+{
+	for (int i = 0; i < 3000; i++)
+		now(CLOCK_REALTIME);
+	printf("%lld\n", (long long)now(CLOCK_REALTIME));
+}
+
+/* Calls a second */
+static void rate(void)
+{
+	int64_t begin = now(CLOCK_MONOTONIC), end;
+	long n = 0;
+
+	do
+		n++;
+	while ((end = now(CLOCK_MONOTONIC)) - begin < 1000000000);
+	printf("%ld\n", n);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
 	} cases[] = {{"timers", timers}, {"signals", signals}, {"wake_op", wake_op}, {"inheritance", inheritance},
-		{"opens", opens}, {"copies", copies}, {"attributes", attributes}, {"schedule", schedule}};
+		{"opens", opens}, {"copies", copies}, {"attributes", attributes}, {"schedule", schedule},
+		{"clocks", clocks}, {"wall", wall}, {"rate", rate}};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(*cases); i++)
 		if (strcmp(argv[1], cases[i].name) == 0) {
