@@ -105,16 +105,23 @@ static void take_settings(const struct subset_option *o, struct test_settings *r
 	ret->shard = o[SHARD].value.text;
 	ret->durations = o[DURATIONS].value.text;
 	ret->record = o[RECORD].value.text;
+	ret->debug = o[DEBUG].value.text;
 	ret->merge = o[MERGE].value.n;
 	ret->sandbox = o[SANDBOX].given ? sandbox_mode_name((enum sandbox_mode)o[SANDBOX].value.n) : NULL;
 	ret->confined = o[SANDBOX].value.n != SANDBOX_OFF;
 }
 
-/* What is of no use to --merge, and what --shard and --durations need. */
+/* What is of no use to --merge and --debug-test, and what --shard and --durations need. */
 static int check_together(const struct subset_option *o, bool kernels, bool command, struct err *e)
 {
 	static const unsigned of_merge = BIT(MERGE) | BIT(JUNIT) | BIT(KTAP) | BIT(JSON) | BIT(SANDBOX);
+	static const unsigned of_runs = BIT(JOBS) | BIT(RETRIES) | BIT(SHARD) | BIT(DURATIONS) | BIT(RECORD) |
+		BIT(MERGE) | BIT(RERUN_FAILED) | BIT(KNOWN) | BIT(ALLOW_SPLAT) | BIT(JUNIT) | BIT(KTAP) | BIT(JSON) |
+		BIT(KEEP_LOGS);
 
+	for (unsigned i = 0; o[DEBUG].given && o[i].name; i++)
+		if (o[i].given && (of_runs & BIT(i)))
+			return err_set(e, -EINVAL, "--%s: of no use with --debug-test", o[i].name);
 	if (o[DURATIONS].given && !o[SHARD].given)
 		return err_set(e, -EINVAL, "--durations: for --shard K/N only");
 	if (!o[MERGE].value.n)

@@ -113,6 +113,7 @@
 	X(DURATIONS, "durations", NULL, 0, 0, 0)                                                                       \
 	X(RECORD, "record", NULL, 0, 0, 0)                                                                             \
 	X(MERGE, "merge", NULL, 0, 0, 0)                                                                               \
+	X(DEBUG, "debug-test", NULL, 0, 0, 0)                                                                          \
 	X(RERUN_FAILED, "rerun-failed", NULL, 0, 0, 0)                                                                 \
 	X(KNOWN, "known", NULL, 0, 0, 0)                                                                               \
 	X(ALLOW_SPLAT, "allow-splat", NULL, 0, 0, 0)                                                                   \

@@ -56,6 +56,11 @@
 			.help = "no tests: reports of --record directories",                                           \
 			.man = OPTION_MAN("Run no test: the words are files and directories that *--record* wrote, "   \
 					  "all of one run, whose reports are written.")},                              \
+		TEST_OPTION("debug-test", OPT_STRING, "NAME", "one test in the foreground: a shell, or gdb",           \
+			"Run the test of this name alone, on the terminal, without a time limit and a verdict.\n"      \
+			"In place of a command its guest runs /bin/sh, and a line says what the command is; a "        \
+			"program "                                                                                     \
+			"without a kernel waits for gdb, which is started, before its first instruction."),            \
 		TEST_OPTION("known", OPT_PATH, "FILE", "failures that are known, one a line",                          \
 			"Failures that are known.\n"                                                                   \
 			"A line has a pattern for the name of a test and perhaps one for the name of a kernel; # "     \

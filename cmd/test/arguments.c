@@ -12,6 +12,7 @@
 
 /* A kernel prints its warnings, and few lines else: each byte of a serial port is an exit. */
 #define COMMAND_APPEND "quiet loglevel=5"
+#define DEBUG_SHELL    "/bin/sh" /* in place of a command */
 
 /* --- Paths ----------------------------------------------------------------------------------------------------- */
 
@@ -132,6 +133,8 @@ static void add_command(struct words *w, const struct test_case *t, const struct
 		add(w, "--out=%s/%s", paths->out, out);
 	for (size_t i = 0; i < m->nr_shares; i++)
 		add(w, "--share=%s", m->share[i]);
+	if (set->debug)
+		return;
 	add(w, "--console=file=/dev/fd/%d", LAUNCH_CONSOLE_FD);
 	add(w, "--report=/dev/fd/%d", LAUNCH_REPORT_FD);
 }
@@ -164,12 +167,13 @@ int test_arguments(const struct test_case *t, const struct test_settings *set, c
 	if (t->machine)
 		add_machine(&w, t, m);
 	for (size_t i = 1; i < t->nr_args; i++)
-		add(&w, "%s", t->arg[i]);
+		if (!set->debug || strncmp(t->arg[i], "--timeout=", 10))
+			add(&w, "%s", t->arg[i]);
 	if (test_case_is_quiet(t))
 		add(&w, "--append=loglevel=5");
 	if (kernel)
 		add(&w, "--kernel=%s", kernel);
-	if (!t->timeout_ns)
+	if (!t->timeout_ns && !set->debug)
 		add(&w, "--timeout=%llums", (unsigned long long)(set->timeout_ns / NSEC_PER_MSEC));
 	if (set->sandbox)
 		add(&w, "--sandbox=%s", set->sandbox);
@@ -177,7 +181,9 @@ int test_arguments(const struct test_case *t, const struct test_settings *set, c
 		add_command(&w, t, set, paths, nr, out);
 		add(&w, "--");
 	}
-	for (size_t i = 0; i < t->nr_words; i++)
+	if (t->nr_words && set->debug)
+		add(&w, DEBUG_SHELL);
+	for (size_t i = 0; i < t->nr_words && !set->debug; i++)
 		add(&w, "%s", t->word[i]);
 	return r < 0 ? r : w.failed ? no_memory(e) : 0;
 }

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "cmd/test/arguments.h"
+#include "cmd/test/debug.h"
 #include "cmd/test/earlier.h"
 #include "cmd/test/known.h"
 #include "cmd/test/launcher.h"
@@ -44,6 +45,7 @@
  * @last, @durations: earlier runs
  * @snapshots: what tests are clones of
  * @job, @spec: of each test on each kernel, @nr of them: of our shard, in the end
+ * @wanted: the last of these tests
  * @plan: of all shards; its strings are those of @list, and of @kernels
  * @began: tests were run, so there are reports to write
  */
@@ -65,6 +67,7 @@ struct command {
 	struct launch_spec *spec;
 	size_t nr;
 	struct test_snapshots snapshots;
+	const struct test_case *wanted;
 	int log_dir;
 	char *log_path;
 	struct reports reports;
@@ -218,6 +221,22 @@ static int add_job(struct command *c, const struct test_case *t, size_t kernel, 
 	return test_arguments(t, c->set, &c->paths, on ? c->kernel[kernel] : NULL, kernel, out, &c->spec[c->nr++], e);
 }
 
+/* Whether a test runs; --debug-test is a name, and not a pattern. */
+static bool is_wanted(const struct command *c, const struct test_case *t)
+{
+	if (c->set->debug && strcmp(t->name, c->set->debug))
+		return false;
+	return !c->set->only || test_case_matches(t, c->set->only);
+}
+
+static int no_test_left(const struct command *c, struct err *e)
+{
+	if (c->set->debug)
+		return err_set(e, -EINVAL, "--debug-test %.200s: no test has this name", c->set->debug);
+	return err_set(
+		e, -EINVAL, "no test is left%s%s", c->set->only ? " by --only " : "", c->set->only ? c->set->only : "");
+}
+
 static int make_jobs(struct command *c, struct err *e)
 {
 	size_t room = c->list.nr * MAX(c->set->nr_kernels, (size_t)1) + 1;
@@ -230,8 +249,9 @@ static int make_jobs(struct command *c, struct err *e)
 	for (size_t i = 0; r == 0 && i < c->list.nr; i++) {
 		const struct test_case *t = c->list.test[i];
 
-		if (c->set->only && !test_case_matches(t, c->set->only))
+		if (!is_wanted(c, t))
 			continue;
+		c->wanted = t;
 		if (!t->machine || t->has_kernel)
 			r = add_job(c, t, SIZE_MAX, e);
 		else if (!c->set->nr_kernels)
@@ -239,10 +259,7 @@ static int make_jobs(struct command *c, struct err *e)
 		for (size_t k = 0; r == 0 && t->machine && !t->has_kernel && k < c->set->nr_kernels; k++)
 			r = add_job(c, t, k, e);
 	}
-	if (r == 0 && !c->nr)
-		return err_set(e, -EINVAL, "no test is left%s%s", c->set->only ? " by --only " : "",
-			c->set->only ? c->set->only : "");
-	return r;
+	return r == 0 && !c->nr ? no_test_left(c, e) : r;
 }
 
 /* --- Shards ---------------------------------------------------------------------------------------------------- */
@@ -430,6 +447,17 @@ static int run(struct command *c, int *ret_signal, struct err *e)
 	return r < 0 ? err_sys(e, r, "the tests cannot go on") : 0;
 }
 
+static int debug(struct command *c, struct err *e)
+{
+	if (c->nr > 1)
+		return err_operator(e,
+			err_set(e, -EINVAL,
+				"--debug-test %.200s: there are %zu tests of this name; one --kernel, "
+				"or one list, has one",
+				c->set->debug, c->nr));
+	return test_debug(c->wanted, &c->spec[0], e);
+}
+
 static int write_reports(struct command *c, bool complete, struct err *e)
 {
 	struct results all = {.name = "vmm test",
@@ -455,6 +483,12 @@ int test_command(const struct test_settings *set)
 	if (r < 0) {
 		fprintf(stderr, "vmm: %s\n", e.text);
 		return err_exit_status(&e);
+	}
+	if (set->debug) {
+		r = debug(&c, &e);
+		if (r < 0)
+			fprintf(stderr, "vmm: %s\n", e.text);
+		return r < 0 ? err_exit_status(&e) : r;
 	}
 	r = run(&c, &signal, &e);
 	/* No test may still run when the reports are written, even if that fails. */

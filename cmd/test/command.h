@@ -45,6 +45,7 @@ struct test_machine {
  * @only, @known, @allow_splat, @rerun_failed, @junit, @ktap, @json, @logs: NULL: not given
  * @sandbox: --sandbox of each vmm process; NULL: the default
  * @shard, @durations, @record: NULL: not given
+ * @debug: the name of a test that runs alone, in the foreground; NULL: not given
  * @merge: @path are records, and no test runs
  * @fresh: each test boots; else commands get clones
  * @confined: the process that reads what guests print is confined
@@ -73,6 +74,7 @@ struct test_settings {
 	const char *shard;
 	const char *durations;
 	const char *record;
+	const char *debug;
 	bool merge;
 	bool fresh;
 	bool confined;

@@ -45,6 +45,21 @@ static int arguments(struct rig *r, size_t nr)
 	return code;
 }
 
+/* A shell in place of the command, on the terminal, and no time limit. */
+static void debugged_it_has_a_shell(void **state)
+{
+	struct rig r;
+
+	begin(&r, "[a]\ncommand = x y\ntimeout = 5s\nmem = 64M\n");
+	r.set.debug = "a.ini:a";
+	r.set.nr_kernels = 1;
+	r.set.machine = (struct test_machine){.root = "/usr/.."};
+	assert_int_equal(test_paths_find(&r.set, &r.paths, &r.e), 0);
+	assert_int_equal(arguments(&r, 0), 0);
+	assert_string_equal(r.text, "VMM run --append=quiet loglevel=5 --mem=64M --kernel=K --root=/ -- /bin/sh");
+	end(&r);
+}
+
 static void a_command_has_the_settings_of_the_run(void **state)
 {
 	static const char *const append[] = {"a=b"}, *const modules[] = {"/proc", "/dev"}, *const share[] = {"/x"};
@@ -135,6 +150,7 @@ static void what_is_wrong_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(debugged_it_has_a_shell),
 		cmocka_unit_test(a_command_has_the_settings_of_the_run),
 		cmocka_unit_test(a_tests_own_settings_count),
 		cmocka_unit_test(a_machine_without_a_command_has_none_of_its_settings),
