@@ -31,12 +31,21 @@ struct text {
 	size_t room;
 };
 
+#define PIECES_MAX 1024
+
+/** struct piece - of what a command prints, from offset @out on: it is in the log from @log on */
+struct piece {
+	size_t out;
+	size_t log;
+};
+
 /**
  * struct slot - a running test
  * @fd: read ends of its streams, by enum launch_fd; -1: at end of file, or it has none
  * @turn: the stream whose bytes are the last in the log
  * @log: its output; of a command also its standard error, and its kernel's
  * @stream: of a command: what came from each stream; that of standard error is in @errors
+ * @piece: of its standard output, @pieces of them; what follows the last may have something else in between
  * @errors: the end of vmm's standard error, @errors_size bytes and a NUL
  * @file: its log file; -1: none
  * @ended: the launcher has reported its end, at @ended_ns
@@ -49,6 +58,8 @@ struct slot {
 	int turn;
 	struct text log;
 	struct text stream[LAUNCH_FDS];
+	struct piece piece[PIECES_MAX];
+	size_t pieces;
 	bool truncated;
 	char errors[ERRORS_MAX];
 	size_t errors_size;
@@ -128,6 +139,29 @@ static void set_result(struct runner *r, struct slot *s, const struct judge_verd
 	t->log_size = k->log ? s->log.size : 0;
 }
 
+/* Where the byte at @out of a command's standard output is in the log. */
+static size_t in_log(const struct slot *s, size_t out)
+{
+	size_t i = s->pieces;
+
+	while (i && s->piece[i - 1].out > out)
+		i--;
+	return i ? MIN(s->piece[i - 1].log + (out - s->piece[i - 1].out), s->log.size) : 0;
+}
+
+/* Results are read from what a command prints, and shown with what else was printed between them. */
+static void place_cases(const struct slot *s, struct ktap_case *c)
+{
+	for (; c; c = c->next) {
+		if (c->log_end > c->log)
+			c->log_end = MIN(in_log(s, c->log_end - 1) + 1, s->log.size);
+		else
+			c->log_end = in_log(s, c->log);
+		c->log = in_log(s, c->log);
+		place_cases(s, c->child);
+	}
+}
+
 static void free_texts(struct slot *s)
 {
 	free(TAKE_PTR(s->log.s));
@@ -156,6 +190,8 @@ static void finish(struct runner *r, struct slot *s)
 	ktap_destroy(&k->ktap);
 	if (ktap_read(out->s, out->size, &k->ktap) < 0)
 		r->r = -ENOMEM;
+	if (command)
+		place_cases(s, k->ktap.root.child);
 	judge_run(&run, &k->ktap, &v);
 	if (s->killed) {
 		v.outcome = RESULT_ERROR;
@@ -236,9 +272,21 @@ static void keep(struct runner *r, struct slot *s, const char *data, size_t n)
 		r->r = errno ? -errno : -EIO;
 }
 
+/* What a command prints comes next in the log, at @out of all that it has printed. */
+static void note_piece(struct slot *s, size_t out)
+{
+	const struct piece *last = &s->piece[s->pieces ? s->pieces - 1 : 0];
+	bool goes_on = s->pieces && last->log + (out - last->out) == s->log.size;
+
+	if (!goes_on && s->pieces < PIECES_MAX)
+		s->piece[s->pieces++] = (struct piece){out, s->log.size};
+}
+
 /* What a command prints, or its kernel. */
 static void take_part(struct runner *r, struct slot *s, int from, const char *data, size_t n)
 {
+	const size_t before = s->stream[from].size;
+
 	if (from != LAUNCH_ERR && !take_text(&s->stream[from], data, n, RUNNER_LOG_MAX))
 		s->truncated = true;
 	if (from != s->turn && s->log.size && s->log.s[s->log.size - 1] != '\n') {
@@ -246,6 +294,8 @@ static void take_part(struct runner *r, struct slot *s, int from, const char *da
 		keep(r, s, "\n", 1);
 	}
 	s->turn = from;
+	if (from == LAUNCH_OUT)
+		note_piece(s, before);
 	take_output(s, data, n);
 }
 
@@ -327,6 +377,7 @@ static bool begin_texts(struct slot *s)
 {
 	bool began = take_text(&s->log, "", 0, 0);
 
+	s->pieces = 0;
 	for (size_t i = 0; i < LAUNCH_FDS; i++)
 		began = began && take_text(&s->stream[i], "", 0, 0);
 	return began;

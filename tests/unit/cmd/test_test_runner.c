@@ -177,6 +177,36 @@ static void each_has_its_outcome(void **state)
 	end(&r);
 }
 
+static void is_in_log(const struct result_test *t, const struct ktap_case *c, const char *want)
+{
+	size_t n = strlen(want);
+
+	assert_true(c->log < c->log_end && c->log_end <= t->log_size && c->log_end - c->log >= n);
+	assert_memory_equal(t->log + c->log_end - n, want, n);
+}
+
+/* The results of a command are in its standard output, the log has all that was printed. */
+static void cases_of_a_command_are_where_the_log_has_them(void **state)
+{
+	const struct ktap_case *c;
+	struct rig r;
+
+	begin(&r);
+	/* More than a pipe holds, so that some of it was read before the rest is written. */
+	add(&r, "both",
+		"printf 'TAP version 13\n1..2\n'; head -c 200000 /dev/zero | tr '\\0' e >&2; echo >&2; "
+		"printf 'ok 1 a\n'; head -c 200000 /dev/zero | tr '\\0' f >&2; printf '\nnot ok 2 b\n'; exit 1")
+		->command = true;
+	run(&r);
+	assert_true(r.result[0].ktap->found);
+	assert_true(r.result[0].log_size > 400000);
+	c = r.result[0].ktap->root.child;
+	is_in_log(&r.result[0], c, "ok 1 a\n");
+	is_in_log(&r.result[0], c->next, "not ok 2 b\n");
+	assert_true(c->next->log >= c->log_end);
+	end(&r);
+}
+
 static void names_of_logs_are_safe(void **state)
 {
 	struct rig r;
@@ -316,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_has_its_outcome),
+		cmocka_unit_test(cases_of_a_command_are_where_the_log_has_them),
 		cmocka_unit_test(names_of_logs_are_safe),
 		cmocka_unit_test(a_command_has_four_streams),
 		cmocka_unit_test(too_much_output_is_a_failure),
