@@ -924,7 +924,8 @@ const struct option_def options[] = {
 		.help = "a fresh guest or program for each line of stdin",
 		.man = OPTION_MAN(
 			"Give each line of standard input to the console of a guest that begins at the snapshot, or to "
-			"a program that begins at its first vmm_next(), and write what it answers to standard output: "
+			"a program that begins at its first call of vmm_next, and write what it answers to standard "
+			"output: "
 			"up to a mark or the next call, or to its end.\n"
 			"With json, each answer is an object in a line of its own.\n"
 			"See *vmm-snapshot*(1) and *vmm-exec*(1)."),
@@ -938,7 +939,8 @@ const struct option_def options[] = {
 		.help = "a fresh guest or program for each frame",
 		.man = OPTION_MAN(
 			"Give each frame of standard input, a length of 32 bits and so many bytes, to a guest that "
-			"begins at the snapshot, or to a program that begins at its first vmm_next(), in the buffer "
+			"begins at the snapshot, or to a program that begins at its first call of vmm_next, in the "
+			"buffer "
 			"that it has named, and write its answer as a frame.\n"
 			"See *vmm-snapshot*(1) and *vmm-exec*(1)."),
 	},
@@ -1001,8 +1003,8 @@ const struct option_def options[] = {
 		.metavar = "NAME[,ARG...]",
 		.repeatable = true,
 		.help = "call a function of the program; repeatable",
-		.man = OPTION_MAN("Call a function that the program exports, once it has called vmm_next() or its "
-				  "main() has returned, and print what it returns; may be given again.\n"
+		.man = OPTION_MAN("Call a function that the program exports, once it has called vmm_next or its "
+				  "main function has returned, and print what it returns; may be given again.\n"
 				  "An argument is i:NUMBER, s:TEXT, b:HEX for the address of bytes, or o:SIZE for that "
 				  "of a buffer that is printed afterwards; at most six.\n"
 				  "After each call the program is taken back."),
@@ -1015,10 +1017,11 @@ const struct option_def options[] = {
 		.metavar = "always|never",
 		.deflt = "always",
 		.help = "undo what each line or call did",
-		.man = OPTION_MAN("With *--each-line*, *--each-frame* or *--call*: take the program back to its first "
-				  "vmm_next() after each input or call (always), or leave it as it is when it has "
-				  "answered (never).\n"
-				  "If it ended, or was ended, it is taken back in any case."),
+		.man = OPTION_MAN(
+			"With *--each-line*, *--each-frame* or *--call*: take the program back to its first "
+			"call of vmm_next after each input or call (always), or leave it as it is when it has "
+			"answered (never).\n"
+			"If it ended, or was ended, it is taken back in any case."),
 	},
 	{
 		.name = "env",

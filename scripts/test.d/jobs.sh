@@ -205,13 +205,13 @@ start_cells() {
 
 # end_files: waits for what was started, shows and counts it; what failed comes last, where a log's end is shown.
 end_files() {
-	local dir cell status=0 failed=()
+	local dir cell status=0 last=()
 	wait
 	running=0
 	for dir in "$tmp"/files/*; do
 		[ -d "$dir" ] || continue
 		if grep -q '^FAILED' "$dir/count"; then
-			failed+=("$dir/log")
+			last+=("$dir/log")
 		else
 			cat "$dir/log"
 		fi
@@ -221,7 +221,7 @@ end_files() {
 		cell=${cell//+//}
 		[[ $cell != */* ]] || echo "$cell" >>"$tmp/ran"
 	done
-	cat "${failed[@]}" /dev/null 2>/dev/null
+	cat "${last[@]}" /dev/null 2>/dev/null
 	return $status
 }
 

@@ -56,7 +56,9 @@ both() {
 	status=0
 	"$VMM" exec --timeout 60s --system --tmp --rw "$TEST_TMP/g:$TEST_TMP/n" --cwd "$TEST_TMP/n" "$@" <"$base/text" \
 		>"$TEST_TMP/out" 2>"$TEST_TMP/err" || status=$?
+	# shellcheck disable=SC2034 # conditions of tap.sh read both
 	out=$(tr -d '\000' <"$TEST_TMP/out")
+	# shellcheck disable=SC2034
 	err=$(tr -d '\000' <"$TEST_TMP/err")
 }
 

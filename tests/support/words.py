@@ -11,8 +11,9 @@ import re
 import sys
 
 root = sys.argv[1]
-installed, texts = set(), {}
+installed, places, texts = set(), set(), {}
 for place, _, names in os.walk(root):
+    places.add(place[len(root):])
     for name in names:
         path = os.path.join(place, name)
         inside = path[len(root):]
@@ -36,7 +37,7 @@ patterns = [
 
 def is_installed(name):
     name = re.sub(r'^/usr(/local)?', '', name)
-    return any(path == name or path.endswith('/' + name.lstrip('/')) for path in installed)
+    return any(path == name or path.endswith('/' + name.lstrip('/')) for path in installed | places)
 
 
 wrong = sorted({f'{where}: names {name}, which is not installed'

@@ -56,12 +56,14 @@ static short ready_now(struct exec_task *t, const struct exec_open *o, short eve
 static void prepare(
 	struct exec_task *t, const struct exec_open *o, struct pollfd *guest, struct pollfd *host, struct waiting *w)
 {
-	bool ours = o && (o->kind == EXEC_STREAM || o->kind == EXEC_HOST);
-
-	*host = (struct pollfd){.fd = ours ? o->host : -1, .events = guest->events};
+	*host = (struct pollfd){.fd = -1, .events = guest->events};
 	guest->revents = o ? ready_now(t, o, guest->events) : guest->fd < 0 ? 0 : POLLNVAL;
 	w->ready += guest->revents != 0;
-	if (!o || o->kind < EXEC_TIMERFD)
+	if (!o)
+		return;
+	if (o->kind == EXEC_STREAM || o->kind == EXEC_HOST)
+		host->fd = o->host;
+	if (o->kind < EXEC_TIMERFD)
 		return;
 	w->first_ns = MIN(w->first_ns, exec_event_next(t, o));
 	w->signals |= exec_event_signals(o);
