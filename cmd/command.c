@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/options/parse.h"
 #include "vmm/base/path.h"
 #include "vmm/report/kernel_id.h"
 
@@ -111,20 +112,6 @@ int command_prepare(struct config *c, struct err *e)
 	return r < 0 ? err_sys(e, r, "cannot prepare the command") : 0;
 }
 
-/* Behind the configuration: the words are borrowed from the command line. */
-static int copy_words(struct config *c, char **word, size_t nr)
-{
-	c->command = calloc(nr + 1, sizeof(*c->command));
-	if (!c->command)
-		return -ENOMEM;
-	for (; c->nr_command < nr; c->nr_command++) {
-		c->command[c->nr_command] = strdup(word[c->nr_command]);
-		if (!c->command[c->nr_command])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 int command_restore(struct config *c, char **word, size_t nr, struct err *e)
 {
 	int r;
@@ -143,7 +130,7 @@ int command_restore(struct config *c, char **word, size_t nr, struct err *e)
 		return err_set(e, -EINVAL, "--snapshot: not of a guest that runs a command");
 	if (c->console == CONSOLE_STDIO)
 		c->console = CONSOLE_NULL;
-	r = copy_words(c, word, nr);
+	r = options_take_words(c, word, nr);
 	if (r == 0)
 		r = copy_environment(c);
 	return r < 0 ? err_sys(e, r, "cannot prepare the command") : 0;

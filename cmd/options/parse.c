@@ -32,8 +32,7 @@ static int take(const struct arg *arg, const char *cmd, struct own_option *own, 
 	return r;
 }
 
-/* The words behind "--" of --root. */
-static int take_command(struct config *c, char **word, size_t nr)
+int options_take_words(struct config *c, char **word, size_t nr)
 {
 	c->command = nr ? calloc(nr, sizeof(*c->command)) : NULL;
 	if (nr && !c->command)
@@ -88,7 +87,7 @@ int options_parse_own(int argc, char **argv, const char *cmd, struct own_option 
 			return err_set(e, -ENOMEM, "out of memory");
 		}
 	}
-	r = take_command(&c, argv + word, (size_t)(argc - word));
+	r = options_take_words(&c, argv + word, (size_t)(argc - word));
 	if (r < 0) {
 		config_destroy(&c);
 		return err_set(e, r, "out of memory");

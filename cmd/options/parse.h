@@ -36,6 +36,9 @@ struct own_option {
 	struct option_value value;
 };
 
+/** options_take_words() - copy the words of a command, those behind "--". Return: 0 or -ENOMEM */
+int options_take_words(struct config *c, char **word, size_t nr);
+
 /**
  * options_parse_own() - options_parse() for a subcommand that has options of its own
  * @own: the options of its section, ended by a NULL name; filled in

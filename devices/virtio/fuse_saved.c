@@ -134,10 +134,11 @@ static const char *restore_root(struct fuse_nodes *t, const struct saved_node *s
 /* Its parent may come later: link_up() looks at that. */
 static const char *restore_node(struct fuse_nodes *t, const struct saved_node *s, const char *name)
 {
-	struct fuse_node *n = &t->nodes[s->place];
+	struct fuse_node *n;
 
 	if (s->place <= FUSE_ROOT_NODE || s->place >= t->nr_nodes)
 		return "a node that there is no room for";
+	n = &t->nodes[s->place];
 	if (n->type || !s->type)
 		return "a node without a type, or twice the same one";
 	if (!fuse_name_ok(name, s->name_len))
